@@ -7,7 +7,8 @@
 pyenv keeps them. IDs are regular expressions; by default all issues are tried. Issues that have a row in `--json` are
 not tried again. Each environment is set up by the program's own builder, with the Python that it chooses for the
 repository; XDG_CACHE_HOME says where it is kept. The workspace is `local`, so the issues' code and the set-up run on
-this machine. The gold patch is used for the score only.
+this machine. The gold patch is used for the score, and to find out whether the repository runs here: an issue counts as
+"not run" if none of the files that the patch changes can be imported.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,35 +96,35 @@ def one_row(issue: dict[str, Any], gold: str, options: Options) -> dict[str, Any
     if not example_code(asked):
         return row
     mirror = options.mirrors / str(issue.get("mirror") or issue["repo"]).replace("/", "+") / "repo"
-    source, settings = Repository.open(mirror), load_settings(b"", workspace="local")
     path = os.environ["PATH"]
     try:
-        with (
-            source.patched(gold, issue["base_commit"]) as (_, patched),
-            open_base(source, issue["base_commit"], settings, lambda _: None) as (base, environment),
-        ):
+        with ExitStack() as opened:
             try:
-                changed = _contents(patched, re.findall(r"^\+\+\+ b/(.+)", gold, re.M))
-                workspace = _open(base, environment, options.pythons, list(changed))
+                source, settings = Repository.open(mirror), load_settings(b"", workspace="local")
+                before, after = opened.enter_context(source.patched(gold, issue["base_commit"]))
+                opening = open_base(source, issue["base_commit"], settings, lambda _: None)
+                base, environment = opened.enter_context(opening)
+                changed = _changes(before, after)
+                workspace = opened.enter_context(closing(_open(base, environment, options.pythons, list(changed))))
             except SweAgentError as error:
                 return row | {"outcome": "not run", "why": error.message, "setup": cpu_seconds() - began}
-            with closing(workspace):
-                ready = cpu_seconds()
-                found = Reproducer(workspace, TreeBlobs(base.trees, base.base.tree)).reproduce(asked)
-                ended = cpu_seconds()
-                row |= {"setup": ready - began, "cpu": ended - ready, "path": found.path, "text": found.text}
-                tree = base.trees.write(changed, base.base.tree)
-                outcome = "no test" if found.reason else "green" if _is_green(workspace, tree, found) else "red at gold"
-                return row | {"outcome": outcome, "why": (found.reason or found.error).replace("\n", " ")}
+            ready = cpu_seconds()
+            found = Reproducer(workspace, TreeBlobs(base.trees, base.base.tree)).reproduce(asked)
+            ended = cpu_seconds()
+            row |= {"setup": ready - began, "cpu": ended - ready, "path": found.path, "text": found.text}
+            tree = base.trees.write(changed, base.base.tree)
+            outcome = "no test" if found.reason else "green" if _is_green(workspace, tree, found) else "red at gold"
+            return row | {"outcome": outcome, "why": (found.reason or found.error).replace("\n", " ")}
     finally:
         os.environ["PATH"] = path
 
 
-def _contents(blobs: Blobs, paths: Iterable[str]) -> dict[str, bytes | None]:
-    """Return the contents of these files, which may have been removed."""
-    files = {file.path: file.id for file in blobs.files()}
-    kept = [path for path in paths if path in files]
-    return dict(zip(kept, blobs.read([files[path] for path in kept]), strict=True))
+def _changes(before: Blobs, after: Blobs) -> dict[str, bytes | None]:
+    """Return the contents of the files that differ, and None for those that were removed."""
+    old, new = ({file.path: file.id for file in blobs.files()} for blobs in (before, after))
+    changed = [path for path in new if new[path] != old.get(path)]
+    contents = zip(changed, after.read([new[path] for path in changed]), strict=True)
+    return {path: data for path, data in contents if data is not None} | dict.fromkeys(old.keys() - new.keys())
 
 
 def _open(base: WorkspaceOptions, environment: EnvironmentOptions, pythons: Path, changed: list[str]) -> Workspace:
@@ -180,7 +180,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
 def reason_of(row: dict[str, Any]) -> str:
     """Return the reason of a row without the names and messages that differ between issues."""
     if row["outcome"] == "not run":
-        return "The repository's environment cannot be set up, or its modules cannot be imported there."
+        return "The repository cannot be read, its environment set up, or its changed modules imported there."
     general = re.sub(r" with .*?, which", " with an exception, which", row["why"])
     return re.sub(r":.*| in \S+ \(.*", "", general).rstrip(".") + "."
 

@@ -11,23 +11,21 @@ if TYPE_CHECKING:
     from aci.runtime.workspace import WorkspaceOptions
 
 
-def is_made_from(record: Path, setup: str, options: WorkspaceOptions, serves_later_commits: bool = True) -> bool:
-    """Return whether an environment was made, by its record, with this set-up from a commit in the base's history, and
-    serves later commits, by the argument or by its record."""
+def is_made_from(record: Path, setup: str, options: WorkspaceOptions) -> bool:
+    """Return whether an environment was made, by its record, with this set-up from a commit in the base's history."""
     from aci.history.git_log import GitLog
 
     made = read_object(record)
     commit = str(made.get("commit", ""))
     history = GitLog(options.repository.git_dir)
-    if not (serves_later_commits or made.get("serves_later_commits")):
-        return False
     return made.get("setup") == setup and history.is_first_parent(commit, options.base.commit)
 
 
 def record_of(setup: str, options: WorkspaceOptions, serves_later_commits: bool = False) -> str:
     """Return the record of an environment; without a commit if it was made from uncommitted files.
 
-    `serves_later_commits` is what the set-up showed, whatever the plan says.
+    `serves_later_commits` says whether the set-up ran without copying or building the repository's code. It overrides
+    the plan.
     """
     made: dict[str, Any] = {"setup": setup, "commit": "" if options.base.changes else options.base.commit}
     made |= {"serves_later_commits": True} if serves_later_commits else {}

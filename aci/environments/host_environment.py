@@ -11,6 +11,7 @@ environment made from a commit that is not in the base's history is never used, 
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shlex
 import shutil
@@ -25,8 +26,8 @@ from pathlib import Path
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
 from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs
-from aci.environments.environment_plan import HOME, Command, EnvironmentOptions, Plan
-from aci.environments.environment_records import digest_of, is_made_from, record_of
+from aci.environments.environment_plan import HOME, OWN_FILES, Command, EnvironmentOptions, Files, Plan
+from aci.environments.environment_records import digest_of, is_made_from, read_object, record_of
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
 from aci.environments.setup_container import SetupResult
@@ -58,6 +59,12 @@ _SAVE_GENERATED = (
 )
 """The command that saves ignored files that set-up made in the repository, such as compiled extensions."""
 
+_LIST_BUILT = "git ls-files -o -i --exclude-standard -- 'build/*' '*/build/*' | head -1"
+
+_PACKAGE = re.compile(r"(?!\S*\.(?:zip|whl|tar|t[bglx]z)\b)\w[\w.-]*(?:\[[\w., -]*\])?\s*(?:(?:[<>=!~;\\]|--hash=).*)?")
+"""A requirement with the name of a package, as opposed to the path of a folder or archive, or a URL."""
+
+_IN_PLACE = re.compile(r"\.(?:\[[\w., -]*\])?")
 _SESSION = "setup"
 _DAY = 86400.0
 
@@ -161,9 +168,12 @@ def _find_folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOpt
     if (own / READY).exists():
         return own
     setup = _setup_key(plan, options, settings, kind)
-    later = plan.serves_later_commits
-    same = (folder for folder in _last_used(own.parent) if is_made_from(folder / READY, setup, options, later))
-    return next(same, own)
+    for folder in _last_used(own.parent):
+        record = folder / READY
+        is_free = plan.serves_later_commits or read_object(record).get("serves_later_commits")
+        if is_free and is_made_from(record, setup, options):
+            return folder
+    return own
 
 
 def _folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str = "sandbox") -> Path:
@@ -202,16 +212,52 @@ def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: Envir
     with suppress(OSError), open_regular(folder / FILES / GENERATED, inside=folder / FILES) as archive:
         if os.fstat(archive.fileno()).st_size <= MOST_GENERATED:
             (folder / GENERATED).write_bytes(archive.read(MOST_GENERATED))
-    is_free = all(map(_copies_nothing, setup.ran)) and not _has_generated_code(folder / GENERATED)
+    files = TreeFiles(options.trees, options.base.tree)
+    is_planned = plan.source == OWN_FILES and not settings.setup
+    is_free = (
+        is_planned
+        and all(_copies_nothing(command, files, plan.inputs) for command in setup.ran)
+        and not (setup.has_build_folder or _has_generated_code(folder / GENERATED))
+    )
     (folder / READY).write_text(record_of(_setup_key(plan, options, settings, kind), options, is_free), "utf-8")
 
 
-def _copies_nothing(command: str) -> bool:
-    """Return whether a command only creates the environment or installs packages, the repository's own in place."""
-    words = command.replace("'", "").split()
-    local = [word for before, word in pairwise(words) if word[0] in "./" and before not in ("-e", "-r", "-c")]
-    is_plain = words[:2] == ["pip", "install"] and not local and not re.search(r"[;&|$`]", command)
-    return is_plain or words[:3] == ["python3", "-m", "venv"]
+def _copies_nothing(command: str, files: Files, inputs: Sequence[str]) -> bool:
+    """Return whether a command only creates the environment or installs packages, the repository's own in place.
+
+    `inputs` are the files that decide what is installed. A requirement file must be one of them.
+    """
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    words = list(lexer)
+    if words[:3] == ["python3", "-m", "venv"]:
+        return len(words) == 4
+    if words[:2] != ["pip", "install"] or re.search(r"[$`\n]", command):
+        return False
+    return all(_installs_packages(before, word, files, inputs) for before, word in pairwise(words[1:]))
+
+
+def _installs_packages(before: str, word: str, files: Files, inputs: Sequence[str]) -> bool:
+    """Return whether the argument of pip after `before` installs packages of a registry, or the repository in place."""
+    if before == "-e":
+        return bool(_IN_PLACE.fullmatch(word))
+    if before not in ("-r", "-c"):
+        return word in ("-e", "-r", "-c", "--no-build-isolation") or bool(_PACKAGE.fullmatch(word))
+    if word not in inputs or word not in files:
+        return False
+    lines = files[word].decode("utf-8", "replace").splitlines()
+    return all(_lists_packages(line.strip(), word, files, inputs) for line in lines)
+
+
+def _lists_packages(line: str, path: str, files: Files, inputs: Sequence[str]) -> bool:
+    """Return the same for a line of the requirement file `path`."""
+    if not line or line[0] == "#" or line.startswith("--hash="):
+        return True
+    if option := re.match(r"(-[erc])\s*(.*)", line):
+        nested = posixpath.normpath(posixpath.join(posixpath.dirname(path), option[2]))
+        others = [each for each in inputs if each != path]  # files that include each other must not recurse forever
+        return _installs_packages(option[1], option[2] if option[1] == "-e" else nested, files, others)
+    return bool(_PACKAGE.fullmatch(line))
 
 
 def _has_generated_code(archive: Path) -> bool:
@@ -260,6 +306,8 @@ class HostSetup(SetupRun[HostPlace]):
     """A set-up in a workspace on this machine."""
 
     place: HostPlace
+    has_build_folder: bool = False
+    """Whether set-up made ignored files in a folder `build`, which are not saved."""
 
     def run(self) -> SmokeResult:
         """Run the set-up commands and try the tests. Raises WorkspaceError with the output of a command that fails, and
@@ -276,6 +324,7 @@ class HostSetup(SetupRun[HostPlace]):
             env |= {**self.settings.set_up_environment, **self._session_variables(self.place)}
             self._set_up(self.place, env)
             found = self._test_and_repair(self.place, env)
+            self.has_build_folder = bool(self.place.run(_LIST_BUILT, {}, 60).output.strip())
             self.place.run(_SAVE_GENERATED.format(folder=shlex.quote(str(self.place.folder))), {}, 60)
             return found
 

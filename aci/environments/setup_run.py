@@ -26,7 +26,8 @@ QUIET_ENVIRONMENT = {
     "PIP_NO_INPUT": "1",
     "PIP_PROGRESS_BAR": "off",
     "PIP_ROOT_USER_ACTION": "ignore",
-    "PIP_NO_CACHE_DIR": "0",  # any value turns the cache off, and the pip of Python 3.6 fails with other ones
+    # Every value disables pip's cache; only `0` works with the pip of Python 3.6.
+    "PIP_NO_CACHE_DIR": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
     "npm_config_update_notifier": "false",
     "npm_config_fund": "false",

@@ -163,8 +163,8 @@ def _doubt(
     failing: int,
     sought: bool,
 ) -> str:
-    """Return why the first of these groups, which are given with their shares of the confidence, needs a review, in a
-    sentence; "" if there is no reason."""
+    """Return a sentence that says why the first group needs a review, or "". Each group comes with its share of the
+    confidence."""
     first = groups[0][0][0]
     look = looks[first]
     if look.special:

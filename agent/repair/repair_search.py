@@ -20,6 +20,7 @@ from agent.repair.behaviour_choice import Choice
 from agent.repair.candidate_order import order_candidates
 from agent.repair.edit_selection import FEW, SECONDS, choose_edit
 from agent.repair.search_progress import Memory, NoMemory, SearchProgress
+from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from threading import Event
@@ -71,10 +72,10 @@ class RepairTask:
     places: Sequence[RankedPlace] = ()
 
     def read(self, path: str) -> bytes | None:
-        """Return the contents of a file in `tree`, or None if it does not exist."""
+        """Return the contents of a file in `tree`, or None if there is no such file or it is too large."""
         try:
             return self._file(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError, UsageError):
             return None
 
     def hints(self) -> list[str]:

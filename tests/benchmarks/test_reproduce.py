@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from aci.repository.file_blobs import TextBlobs
 from benchmarks import reproduce
+from tests.conftest import MakeRepo
+
+EXAMPLE = "A is wrong\n```python\n>>> import a\n>>> a.A\n1\n```\nIt should be 2.\n"
 
 
 def row(outcome: str, why: str = "", cpu: float = 1.0) -> dict[str, Any]:
@@ -65,3 +69,23 @@ def test_issues_with_a_row_are_not_tried_again(
     assert "2 issues, 2 with code" in capsys.readouterr().out
     reproduce.main()
     assert tried == ["o__r-2"]
+
+
+def test_patch_that_does_not_apply_does_not_end_the_benchmark(tmp_path: Path, make_repo: MakeRepo) -> None:
+    (tmp_path / "o+r").mkdir()
+    (tmp_path / "o+r/repo").symlink_to(make_repo({"a.py": "A = 1\n"}))
+    issue = {"instance_id": "o__r-1", "repo": "o/r", "base_commit": "HEAD", "problem_statement": EXAMPLE}
+    gold = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-A = 2\n+A = 3\n"
+    found = reproduce.one_row(issue, gold, reproduce.Options(tmp_path, tmp_path / "pythons"))
+    assert found["outcome"] == "not run"
+    assert "does not apply" in found["why"]
+    assert reproduce.one_row({**issue, "repo": "o/missing"}, gold, reproduce.Options(tmp_path, tmp_path))["why"]
+
+
+def test_changes_contain_removed_and_renamed_files() -> None:
+    before = TextBlobs({"same.py": "S", "edited.py": "1", "removed.py": "R", "old.py": "O"})
+    after = TextBlobs({"same.py": "S", "edited.py": "2", "new.py": "O", "added.py": "A"})
+    assert reproduce._changes(before, after) == {
+        **{"edited.py": b"2", "new.py": b"O", "added.py": b"A"},
+        **{"removed.py": None, "old.py": None},
+    }

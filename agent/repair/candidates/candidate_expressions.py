@@ -27,7 +27,7 @@ from agent.repair.analysis.unbound_names import UnboundNames, bindings, find_unb
 from agent.repair.analysis.weak_cache import cache_by_first
 from agent.repair.candidates.template_site import TemplateSite
 
-MOST_CALLS, MOST_FILLERS, MOST_KINDS, MOST_CONSTANTS = 60, 4, 4, 24
+MOST_CALLS, MOST_FILLERS, MOST_KINDS, MOST_CONSTANTS, MOST_FACTORS = 60, 4, 4, 24, 8
 KINDS = {"List": "list", "ListComp": "list", "Set": "set", "SetComp": "set", "Dict": "dict", "DictComp": "dict"}
 WORD = re.compile(r"[A-Za-z_]\w*")
 TURNS: tuple[tuple[str, str], ...] = (
@@ -130,7 +130,8 @@ def other_constants(spot: TemplateSite, value: object) -> list[str]:
         near = [one for one in texts if len(one) == 1 or len(value) != 1]
         return unique(map(repr, [*near, *sorted(letters, key=str.isalnum)]))[:MOST_CONSTANTS]
     own = spot.donors.numbers
-    products = [str(int(one) * int(other)) for one, other in combinations(filter(str.isdigit, own), 2)]
+    factors = [one for one in own if one.isdigit()][:MOST_FACTORS]
+    products = [str(int(one) * int(other)) for one, other in combinations(factors, 2)]
     known = [one for one in literals if one[:1].isdigit()]
     return [one for one in unique([*own, *products, *known]) if one != repr(value)][:MOST_CONSTANTS]
 

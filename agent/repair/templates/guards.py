@@ -33,7 +33,7 @@ from agent.repair.candidates.template_site import Drafts, TemplateSite
 A = TypeVar("A")
 B = TypeVar("B")
 MOST_RETURNS, MOST_RAISES = 10, 8
-MOST_SETTLED, MOST_ACTIONS, MOST_SETTLING = 3, 12, 60
+MOST_ENDS, MOST_ACTIONS, MOST_CONDITIONS = 3, 12, 60
 ORDERED = ast.Eq | ast.NotEq | ast.Lt | ast.LtE | ast.Gt | ast.GtE
 ADDS = {"list": "append", "set": "add", "deque": "append"}
 EMPTY = ("[]", "{}", "0", "''", "1", "()", "set()")
@@ -49,13 +49,13 @@ def guard(spot: TemplateSite) -> Drafts:
     yield from _guarded(spot, [*ends, *(values if returns_value(spot) else ["return"])])
 
 
-def settle(spot: TemplateSite) -> Drafts:
+def guard_with_action(spot: TemplateSite) -> Drafts:
     """Insert a guard of two statements: `if d: s; return r`, in a loop also with `continue` or `break`, where `s` is
     another statement of the function or adds a value to a container."""
     if not in_function(spot.source, spot.statement):
         return
     ends = ["continue", "break"] if in_loop(spot.source, spot.statement) else []
-    ends += [f"return {value}" for value in spot.donors.returns[:MOST_SETTLED]] if returns_value(spot) else ["return"]
+    ends += [f"return {value}" for value in spot.donors.returns[:MOST_ENDS]] if returns_value(spot) else ["return"]
     added = [
         f"{name}.{ADDS[kind]}({value})"
         for name, kind in spot.donors.containers.items()
@@ -66,7 +66,7 @@ def settle(spot: TemplateSite) -> Drafts:
     actions = [text for text in unique(interleave([iter(spot.donors.simple), iter(added)])) if text != own]
     bodies = [f"{action}\0{end}" for action, end in _diagonal(actions[:MOST_ACTIONS], ends)]
     firing = _firing(spot, unique(interleave([_turned(spot), iter(conditions(spot, hazards(spot)))])))
-    for (condition, weight), body in _diagonal(firing[:MOST_SETTLING], bodies):
+    for (condition, weight), body in _diagonal(firing[:MOST_CONDITIONS], bodies):
         draft = spot.source.insert(spot.statement, [f"if {condition}:", *indented(spot.indent, body.split("\0"))])
         yield draft and replace(draft, weight=weight)
 

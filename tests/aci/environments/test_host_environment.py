@@ -20,6 +20,8 @@ from aci.environments.host_environment import (
     FILES,
     MOST_ENVIRONMENTS,
     READY,
+    HostPlace,
+    HostSetup,
     _copies_nothing,
     _find_folder,
     _folder,
@@ -30,6 +32,7 @@ from aci.environments.host_environment import (
     add_environment,
     needs_set_up,
 )
+from aci.environments.setup_container import SetupResult
 from aci.repository.disk_cache import cache_folder
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
@@ -208,17 +211,51 @@ def test_environment_is_used_for_later_commits_if_set_up_showed_that_it_builds_n
     ("command", "copies_nothing"),
     [
         ("python3 -m venv /e/venv", True),
+        ("python3 -m venv '/a user/e'/venv", True),
+        ("python3 -m venv /e/venv && cp *.py /e/venv/lib", False),
         ("pip install -e '.[test]'", True),
-        ("pip install -r requirements.txt", True),
+        ("pip install -e ./plugin", False),
+        ("pip install --no-build-isolation -e .", True),
         ("pip install 'pytest<8' six", True),
+        ("""pip install "mock; python_version < '3.3'" 'a >= 1'""", True),
         ("pip install .", False),
         ("pip install './x[test]' six", False),
+        ("pip install packages/core", False),
+        ("pip install sub/", False),
+        ("pip install core-1.0.tar.gz", False),
+        ("pip install 'core @ file:packages/core'", False),
         ("pip install six && make", False),
+        ("pip install six\nmake", False),
+        ("pip install six; make", False),
         ("make", False),
     ],
 )
 def test_commands_that_copy_code_of_the_repository(command: str, copies_nothing: bool) -> None:
-    assert _copies_nothing(command) is copies_nothing
+    assert _copies_nothing(command, {}, ()) is copies_nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "copies_nothing"),
+    [
+        ("# test tools\nsix==1.0 \\\n    --hash=sha256:0\npytest[x] ; python_version < '4'\n-e .[test]\n", True),
+        ("-r base.txt\n-c ../constraints.txt\n", True),
+        ("-r unknown.txt\n", False),
+        ("-r test.txt\n", False),
+        ("-r plugin.txt\n", False),
+        (".\n", False),
+        ("./plugin\n", False),
+        ("-e ./plugin\n", False),
+        ("core @ file:packages/core\n", False),
+        ("--find-links wheels\n", False),
+    ],
+)
+def test_requirement_files_that_copy_code_of_the_repository(text: str, copies_nothing: bool) -> None:
+    """Nested files must be among those that decide what is installed."""
+    files = {"reqs/test.txt": text.encode(), "reqs/base.txt": b"six\n", "constraints.txt": b"six<2\n"}
+    files |= {"reqs/plugin.txt": b"./plugin\n"}
+    command = "pip install -r reqs/test.txt"
+    assert _copies_nothing(command, files | {"reqs/unknown.txt": b"six\n"}, tuple(files)) is copies_nothing
+    assert not _copies_nothing(command, files, ()), "the file is no input"
 
 
 @pytest.mark.parametrize(
@@ -283,10 +320,43 @@ def test_set_up_runs_once_and_its_files_are_in_each_workspace(
     assert len([line for line in said if line.startswith("Set-up 1/")]) == 1
     assert [hosts for _, _, hosts in asked] == ([()] if kind == "local" else [])
     assert not (options.repository.root / "made.py").exists(), "set-up ran in a clone"
+    record = json.loads((found.environment.parent.parent / READY).read_text())
+    assert "serves_later_commits" not in record, "the user's commands may copy code"
     with closing(open_workspace(kind, found)) as workspace, closing(workspace.fork(options.base.tree)) as fork:
         for each in (workspace, fork):
             ran = each.run("python -c 'import made, sys; print(made.NUMBER, sys.prefix)'")
             assert ran.text.split() == ["7", str(found.environment)]
+
+
+@pytest.mark.parametrize(
+    ("own_command", "made", "is_free"),
+    [
+        pytest.param("", "", True, id="nothing is built"),
+        pytest.param("", "build/x.so", False, id="build folder"),
+        pytest.param("python3 -m venv --without-pip $VIRTUAL_ENV && cp *.py $VIRTUAL_ENV", "", False, id="copy"),
+        pytest.param("true", "", False, id="user's command"),
+    ],
+)
+def test_record_says_whether_set_up_copied_or_built_code(
+    make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch, own_command: str, made: str, is_free: bool
+) -> None:
+    monkeypatch.setattr("aci.environments.host_environment.sandbox_error", lambda: WorkspaceError("none", ""))
+    files = {**PYTHON, "django.po": "", ".gitignore": "build\n", "reqs/base.txt": "six\n"}
+    options = make_options(files, may_set_up=lambda *asked: True, say=lambda line: None)
+
+    def run(place: HostPlace, command: str, *rest: object, **options: object) -> SetupResult:
+        if made and command.startswith("pip install -e"):
+            place.workspace.run(f"mkdir -p build && touch {made}")
+        text = place.workspace.run(command).text if command.startswith("git") else ""
+        return SetupResult(command, 0, text, 0.0)
+
+    monkeypatch.setattr(HostPlace, "run", run)
+    monkeypatch.setattr(HostSetup, "_test_and_repair", lambda *_: None)
+    settings = replace(SETTINGS, setup=own_command)
+    environment = add_environment(options, settings, "local").environment
+    assert environment
+    record = json.loads((environment.parent.parent / READY).read_text())
+    assert record.get("serves_later_commits", False) is is_free
 
 
 def test_set_up_without_isolation_needs_a_yes(make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch) -> None:

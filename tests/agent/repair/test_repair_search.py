@@ -27,7 +27,7 @@ from agent.repair.repair_search import (
     smallest_edit,
 )
 from agent.repair.search_progress import WIDTH, SearchProgress
-from trajectories.errors import Cancelled
+from trajectories.errors import Cancelled, UsageError
 
 # Smallest edits
 
@@ -332,3 +332,16 @@ def test_edit_that_contains_plausible_edit_is_no_rival() -> None:
         progress.add(CandidateResult(candidate, "plausible"), 1.0)
     assert progress.least == [other, elsewhere, small]
     assert progress.knows(replace(larger, edits=((0, 1, "x"), (7, 7, "w"))))
+
+
+def test_folder_or_very_large_file_is_not_read(make_task, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = make_task({"folder.py/a.py": "A = 1\n", "large.py": "B = 1\n"})
+    assert task.read("folder.py") is None
+    assert task.read("missing.py") is None
+    assert task.read("large.py") == b"B = 1\n"
+
+    def refuse(*_: object) -> bytes:
+        raise UsageError("The file is too large.", "")
+
+    monkeypatch.setattr(task.trees, "read_blob", refuse)
+    assert task.read("large.py") is None

@@ -15,22 +15,32 @@ def helpers(files: dict[str, str], suspected: tuple[str, ...] = ("cart.py", "pri
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("path", "text"),
     [
-        pytest.param("pricing.py", CHECK, id="only checks"),
-        pytest.param("cart_helpers.py", CART, id="name"),
-        pytest.param(
-            "pricing.py", "import pytest\n\n\ndef cart():\n    return pytest.importorskip('cart')\n", id="library"
-        ),
+        pytest.param("shop.py", "from . import (\n    cart,\n    pricing,\n)\n", id="import"),
+        pytest.param("shop.py", "from . import cart, \\\n    pricing\n", id="continued line"),
+        pytest.param("shop.py", "import importlib\n\nimportlib.import_module('pkg.pricing')\n", id="name in a string"),
+        pytest.param("pyproject.toml", "[project.entry-points.pytest11]\nshop = 'pricing'\n", id="entry point"),
+        pytest.param("checks.py", "from pricing import same\n" + CHECK, id="another helper"),
     ],
 )
-def test_helper_that_only_tests_import(name: str, text: str) -> None:
-    module = name.removesuffix(".py")
-    files = {"cart.py": CART, name: text, "test_cart.py": f"from {module} import same\n"}
-    suspected = ("cart.py", name)
-    assert helpers(files, suspected) == {name}
-    assert helpers(files | {"shop.py": f"from . import (\n    cart,\n    {module},\n)\n"}, suspected) == frozenset()
-    assert helpers(files | {"shop.py": f"{module} = 1\n"}, suspected) == {name}
+def test_helper_is_named_by_tests_only(path: str, text: str) -> None:
+    files = {"cart.py": CART, "pricing.py": CHECK, "test_cart.py": "from pricing import same\n"}
+    assert helpers(files) == {"pricing.py"}
+    assert helpers(files | {path: text}, ("cart.py", "pricing.py", "checks.py")) <= {"checks.py"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cart_helpers.py", CART),
+        ("testing.py", CART),
+        ("pricing.py", "import pytest\n\n\ndef cart():\n    return pytest.importorskip('cart')\n"),
+    ],
+)
+def test_program_is_no_helper_by_its_name_or_imports(name: str, text: str) -> None:
+    files = {"cart.py": CART, name: text, "test_cart.py": f"import {name.removesuffix('.py')}\n"}
+    assert helpers(files, ("cart.py", name)) == frozenset()
 
 
 def test_program_that_only_tests_import_is_no_helper() -> None:

@@ -96,12 +96,12 @@ def body(*lines: str, head: str = "def f(a, b):") -> str:
             ["for c in a:", "    if c not in b:", "        continue", "    g(b[c])"],
         ),
         (
-            "settle",
+            "guard_with_action",
             ["c = []", "g(c)", "if a > b:", "    return"],
             ["c = []", "g(c)", "if a == b:", "    c.append(a)", "    return", "if a > b:", "    return"],
         ),
         (
-            "settle",
+            "guard_with_action",
             ["for c in a:", "    g(c)", "    b += 1"],
             ["for c in a:", "    if not c:", "        b += 1", "        continue", "    g(c)", "    b += 1"],
         ),
