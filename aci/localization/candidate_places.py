@@ -81,6 +81,8 @@ class CandidateSearch:
         self._texts = TermIndex(graph, wanted, mentions)
         self._function_texts = self._texts.functions()
         self._words = self._texts.words
+        self._shared = self._function_texts.matched_weights(self._words.all)
+        """The weight of the issue's words that each function contains."""
         self._pointers = Pointers(graph, wanted, mentions, traced)
         self._earlier = SimilarCommits(commits, self._words.all, mentions)
         self._past = self._earlier.files(graph.number)
@@ -121,9 +123,8 @@ class CandidateSearch:
         for pointer in self._named():
             named[pointer.node] += _seed_weight(pointer)
         described: Floats = np.zeros(len(named))
-        shared = self._function_texts.matched_weights(self._words.all)
-        best = np.argsort(-shared, kind="stable")[:MATCHED_FUNCTIONS]
-        scores = self._function_texts.scores([self._words.all], best[shared[best] > 0])[0]
+        best = np.argsort(-self._shared, kind="stable")[:MATCHED_FUNCTIONS]
+        scores = self._function_texts.scores([self._words.all], best[self._shared[best] > 0])[0]
         order = np.argsort(-scores, kind="stable")[:SEED_FUNCTIONS]
         described[best[order]] = normalise(scores[order]) ** SEED_POWER
         shares = [seeds / seeds.sum() for seeds in (named, described) if seeds.any()]
@@ -183,8 +184,7 @@ class CandidateSearch:
 
     def _chosen_functions(self, best: set[int], slot: Mapping[int, int]) -> Ints:
         chosen = np.isin(self.graph.file, np.array(sorted(best), np.int64)) & ~self._texts.is_file
-        look = self._function_texts.matched_weights(self._words.all)
-        chosen[np.argsort(-look, kind="stable")[:MOST_FUNCTIONS]] = True
+        chosen[np.argsort(-self._shared, kind="stable")[:MOST_FUNCTIONS]] = True
         for pointer in self._pointers.all:
             if pointer.node >= 0 and pointer.kind != "function":
                 chosen[pointer.node] = True
