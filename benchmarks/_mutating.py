@@ -9,17 +9,13 @@ added.
 
 from __future__ import annotations
 
-import ast
-import math
 import random
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.repair.analysis.source_file import Source
-from benchmarks import _mutating_expressions as expressions
-from benchmarks import _mutating_statements as statements
-from benchmarks._mutated_code import Code, Edits, Operator
+from agent.synthesis.operators.function_code import Code, Edits, apply_edits, is_other_program
+from agent.synthesis.operators.simple_changes import WEIGHTS
 
 MIN_STATEMENTS = 3
 """Functions with fewer statements are not mutated."""
@@ -39,12 +35,7 @@ class Mutant:
 
 MAX_MISSES = 2000
 """Tries in a row without a new mutant before the search ends."""
-COUNTED: dict[Operator, float] = {
-    **{operator: math.sqrt(count) for operator, count in expressions.PATTERNS.items()},
-    **expressions.OTHERS,
-    **statements.SHARES,
-}
-SHARES = {operator: count / sum(COUNTED.values()) + 1 / len(COUNTED) for operator, count in COUNTED.items()}
+SHARES = {operator: count / sum(WEIGHTS.values()) + 1 / len(WEIGHTS) for operator, count in WEIGHTS.items()}
 """Probability weights of the operators: half by counts, half uniform, since future bugs may differ from the counted."""
 
 
@@ -65,27 +56,10 @@ def mutants(path: str, data: bytes, seed: str) -> Iterator[Mutant]:
         if not options:
             continue
         edits = rng.choice(options)
-        new = _apply(data, edits)
-        if new in seen or not edits or not _differs(data, new):
+        new = apply_edits(data, edits)
+        if new in seen or not edits or not is_other_program(data, new):
             continue
         seen.add(new)
         misses = 0
         line = data.count(b"\n", 0, min(edits)[0]) + 1
         yield Mutant(operator.__name__, path, function.qualname, line, edits, new)
-
-
-def _differs(data: bytes, new: bytes) -> bool:
-    """Return whether `new` is a different program that compiles without warnings."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", SyntaxWarning)
-        try:
-            compile(new, "mutant", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError):
-            return False
-        return ast.dump(ast.parse(data)) != ast.dump(ast.parse(new))
-
-
-def _apply(data: bytes, edits: Edits) -> bytes:
-    for start, end, new in sorted(edits, reverse=True):
-        data = data[:start] + new.encode() + data[end:]
-    return data

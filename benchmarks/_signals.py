@@ -11,7 +11,7 @@ import numpy as np
 from aci.graph.code_graph import Graph, query_graph
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
-from aci.localization.candidate_places import CandidateSearch, FunctionCandidates, ReadFiles
+from aci.localization.candidate_places import CandidateSearch, ReadFiles, SymbolCandidates
 from aci.localization.graph_signals import Calls
 from aci.localization.past_changes import Commits
 from aci.localization.place_ranking import file_reader
@@ -87,7 +87,7 @@ def unfitted_scores(table: Table) -> Floats:
     return scores
 
 
-def _own(functions: FunctionCandidates) -> Mapping[str, Signal]:
+def _own(functions: SymbolCandidates) -> Mapping[str, Signal]:
     return {name: signal for name, signal in functions.signals.items() if name not in OF_FILE}
 
 

@@ -4,11 +4,12 @@
         [--limit N] [--json OUT] [--cache DIR] [--mask] [--by-repository]
 
 An instance is a hit at k if all of its places are among the first k. No work tree is needed: trees are read from the
-git directory of each instance, DIR/owner+name/repo. Functions are scored only for instances that say so. `--mask`
-removes links, commit ids and #numbers from the text. Plain BM25 (raw words of whole files and functions) is scored in
-the same run. Seconds are wall-clock times of one query, the median of all: `cold` with an empty cache, `new_commit`
-with another commit of the repository in the cache, `warm` for the repeated query. If the `--cache` folder is not
-empty, only `warm` is measured.
+git directory of each instance, DIR/owner+name/repo. Functions are scored only for instances that say so; classes only
+for those whose gold has the field `classes`: `path.py:Class` of each class that gains a method, or of which a line
+outside methods changes. `--mask` removes links, commit ids and #numbers from the text. Plain BM25 (raw words of whole
+files and functions) is scored in the same run. Seconds are wall-clock times of one query, the median of all: `cold`
+with an empty cache, `new_commit` with another commit of the repository in the cache, `warm` for the repeated query. If
+the `--cache` folder is not empty, only `warm` is measured.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from benchmarks._plain_bm25 import plain_bm25
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Issue
 
-FILES_AT, FUNCTIONS_AT = (1, 3, 5), (5, 10)
+FILES_AT, FUNCTIONS_AT, CLASSES_AT = (1, 3, 5), (5, 10), (1, 3, 5)
 COLD, NEW_COMMIT, WARM = "cold", "new_commit", "warm"
 MAX_PLACES = 100
 """Number of places requested; later ones count as not found."""
@@ -50,11 +51,12 @@ class Instance:
     files: frozenset[str]
     functions: frozenset[str]
     """Empty if functions are not scored."""
+    classes: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
 class Outcome:
-    """Ranks, from 1, of the last gold file and function (0: not found), and of the first gold file.
+    """Ranks, from 1, of the last gold file, function and class (0: not found), and of the first gold file.
 
     `seconds` has the time of each kind of query.
     """
@@ -62,6 +64,7 @@ class Outcome:
     instance: Instance
     files: int
     functions: int
+    classes: int
     first_file: int
     plain_files: int
     plain_functions: int
@@ -116,7 +119,8 @@ def _instance(row: dict[str, Any], gold_rows: dict[str, dict[str, Any]], repos: 
     gold = gold_rows[id]
     functions = frozenset(gold["functions"]) if gold.get("function_scored", bool(gold["functions"])) else frozenset()
     issue = Issue(title, body, trust="stranger")
-    return Instance(id, row["repo"], git_dir, row["base_commit"], issue, frozenset(gold["files"]), functions)
+    files, classes = frozenset(gold["files"]), frozenset(gold.get("classes", ()))
+    return Instance(id, row["repo"], git_dir, row["base_commit"], issue, files, functions, classes)
 
 
 def run(instances: Iterable[Instance], cache: Path, log: Callable[[str], None]) -> Run:
@@ -153,7 +157,7 @@ def _localize(instance: Instance, cache: Path, first: str) -> Outcome:
         found = locate_places(instance, cache)
         seconds[kind] = time.perf_counter() - began
     files = [hit.path for hit in found.files]
-    functions = [f"{hit.path}:{hit.name}" for hit in found.functions]
+    functions, classes = ([f"{hit.path}:{hit.name}" for hit in hits] for hits in (found.functions, found.classes))
     blobs = GitBlobs.at(instance.git_dir, instance.commit)
     plain = query_graph(
         blobs, cache, lambda graph: plain_bm25(graph, file_reader(graph, blobs), instance.issue, MAX_PLACES)
@@ -162,6 +166,7 @@ def _localize(instance: Instance, cache: Path, first: str) -> Outcome:
         instance,
         worst_rank(files, instance.files),
         worst_rank(functions, instance.functions),
+        worst_rank(classes, instance.classes),
         min((files.index(path) + 1 for path in instance.files if path in files), default=0),
         worst_rank(plain[0], instance.files),
         worst_rank(plain[1], instance.functions),
@@ -207,9 +212,11 @@ def share_within(ranks: Sequence[int], k: int) -> float:
 def report(done: Run) -> dict[str, Any]:
     outcomes = done.outcomes
     single = [one for one in outcomes if len(one.instance.files) == 1]
+    classes = [one.classes for one in outcomes if one.instance.classes]
     return {
         "n": len(outcomes),
         **_scores(outcomes),
+        "classes": {"n": len(classes), **{f"acc@{k}": share_within(classes, k) for k in CLASSES_AT}},
         "mrr": _mean([1 / one.first_file if one.first_file else 0.0 for one in outcomes]),
         "bm25": _scores(outcomes, plain=True),
         "single": {"n": len(single), **_scores(single)},
@@ -288,6 +295,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table("swe-agent", summary))
     print(table("  one gold file", summary["single"]))
     print(table("plain BM25", summary["bm25"]))
+    if (classes := summary["classes"])["n"]:
+        print(f"classes of {classes['n']} @1/@3/@5: {'/'.join(str(classes[f'acc@{k}']) for k in CLASSES_AT)}")
     if options.by_repository:
         for name, scores in by_repository(done.outcomes).items():
             print(table(f"  {name} ({scores['n']})", scores))

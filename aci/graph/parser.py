@@ -282,6 +282,11 @@ def _tools(name: str) -> tuple[Parser, Query]:
     return Parser(grammar), Query(grammar, language.query)
 
 
+def parse_syntax(name: str, data: bytes) -> Node:
+    """Return the root of the syntax tree of a file in a language. It may contain errors, see `Node.has_error`."""
+    return Parser(Grammar(load_language(name).grammar())).parse(data).root_node
+
+
 @cache
 def load_language(name: str) -> Language:
     """Return a language by name. Raises KeyError for one that is not supported."""

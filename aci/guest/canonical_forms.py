@@ -12,9 +12,12 @@ import functools
 import hashlib
 import itertools
 import json
+import os
 import re
 import types
 from collections import abc
+
+from .call_frames import raising_code
 
 DEEPEST, ITEMS, NODES, MOST_ITEMS = 120, 400, 300000, 1000000
 """Limits: levels of nesting, items of an iterator written in full, nodes of a form, and items of an iterator. Items
@@ -46,11 +49,12 @@ class FormBuilder:
     """Builder of the canonical forms of values that may share objects. With `consume`, iterators are run to their end;
     otherwise only their kind is recorded.
 
-    With `cut`, parts that are too deep or too many are left out instead of raising TooLarge.
+    With `cut`, parts that are too deep or too many are left out instead of raising TooLarge. `root` is the repository's
+    folder; without it, all code counts as the repository's.
     """
 
-    def __init__(self, consume=True, nodes=NODES, cut=False):
-        self.consume, self.left, self.cut = consume, nodes, cut
+    def __init__(self, consume=True, nodes=NODES, cut=False, root=""):
+        self.consume, self.left, self.cut, self.root = consume, nodes, cut, root
         self.seen = {}
         self.has_lazy = False
 
@@ -111,7 +115,7 @@ class FormBuilder:
         depend on the set's order."""
         alone = []
         for value in values:
-            forms = FormBuilder(self.consume, 10000, True)
+            forms = FormBuilder(self.consume, 10000, True, self.root)
             alone.append((json.dumps(forms.of(value)), forms.has_lazy, value))
             self.has_lazy = self.has_lazy or forms.has_lazy
         alone.sort(key=lambda one: one[0])
@@ -128,10 +132,11 @@ class FormBuilder:
         return ["method", qualified_name(value), self.of(owner, depth)]
 
     def lazy(self, value, kind, depth):
-        """Return the kind of a generator, map, zip, ..., and the items that it yields."""
+        """Return the kind of an iterator and the items that it yields; generators, map, zip, ... are of one kind."""
         self.has_lazy = True
+        name = "iterator" if kind.__module__ in ("builtins", "itertools") else qualified_name(kind)
         if not self.consume:
-            return ["lazy", qualified_name(kind)]
+            return ["lazy", name]
         if kind is itertools.count:
             return [
                 "lazy",
@@ -157,22 +162,33 @@ class FormBuilder:
                     self.left = left  # digested items do not count against the limit
                 continue
             more = [number, ["digest", rest.hexdigest()]] if number > ITEMS else []
-            return ["lazy", qualified_name(kind), items, *ending, *more]
+            return ["lazy", name, items, *ending, *more]
         raise TooLarge("an iterator of more than %d items" % MOST_ITEMS)
 
     def error(self, error, depth=0):
-        """Return the type, message, arguments and cause of an exception; for a RecursionError, whose message differs
-        between runs, return only the type."""
+        """Return the type, message, arguments and cause of an exception, and whether the repository's code raises it
+        explicitly; for a RecursionError, whose message differs between runs, return only the type."""
         if isinstance(error, RecursionError):
-            return ["error", "builtins.RecursionError", "", ["tuple", []], None]
+            return ["error", "builtins.RecursionError", "", ["tuple", []], None, False]
         cause = error.__cause__
         return [
             "error",
             qualified_name(type(error)),
             address_free_text(error),
             ["tuple", self.all(error.args, depth + 1)],
-            cause and ["cause", qualified_name(type(cause)), address_free_text(cause)],
+            cause and ["cause", qualified_name(type(cause)), self.is_explicit(cause) and address_free_text(cause)],
+            self.is_explicit(error),
         ]
+
+    def is_explicit(self, error):
+        """Whether a `raise` or `assert` of the repository's code raised the exception, or nothing did yet.
+
+        The messages of other exceptions come from the interpreter or a library, and depend on how the code is written.
+        """
+        if error.__traceback__ is None or not isinstance(error, Exception):
+            return True  # `sys.exit` has a code, which is no message
+        code, is_explicit = raising_code(error)
+        return is_explicit and (not self.root or code.co_filename.startswith(os.path.join(self.root, "")))
 
     def array(self, value, depth):
         """Return the form of a numpy array or scalar."""

@@ -9,16 +9,21 @@ import os
 import select
 import signal
 import time
+from time import monotonic, process_time  # bound here, as the code under test may replace them in `time`
 
 from .forked_sandbox import PRIVATE_DESCRIPTORS, Child, TimeUp
 
 MOST_OPEN = 4096
-GRACE, START = 2.0, 120.0
-"""Seconds after its alarm at which an unresponsive child is killed, and seconds that a child has to start."""
+GRACE, START, WAITING = 2.0, 120.0, 4.0
+"""Seconds after its alarm at which an unresponsive child is killed, seconds that a child has to start, and wall time
+that a call may take per second of processor time."""
 
 
 class Alarm:
-    """A context manager that raises TimeUp after some seconds, and again every second."""
+    """A context manager that raises TimeUp after some seconds of processor time, and again every second.
+
+    Processor time does not depend on the machine's load. What waits instead is stopped after WAITING times the seconds.
+    """
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -26,11 +31,15 @@ class Alarm:
 
     def __enter__(self):
         self.armed = True
+        self.used, self.began = process_time(), monotonic()
         signal.signal(signal.SIGALRM, self.ring)
-        signal.setitimer(signal.ITIMER_REAL, self.seconds, 1.0)
+        # Not ITIMER_PROF: while it is set, the clock of processor time may be coarse.
+        signal.setitimer(signal.ITIMER_REAL, self.seconds, min(self.seconds, 1.0))
 
     def ring(self, signum, frame):
-        if self.armed:
+        is_over = process_time() - self.used >= self.seconds
+        waits = monotonic() - self.began >= WAITING * self.seconds
+        if self.armed and (is_over or waits):
             raise TimeUp()
 
     def __exit__(self, *error):
@@ -92,7 +101,7 @@ def _work(start, numbers, seconds, send, take):
 def _answers(child, count, seconds):
     """Yield `count` answers of a child, however many it sends; the last one says how the child ended if it answers no
     more."""
-    until, has_begun = time.monotonic() + START, False
+    until, has_begun = monotonic() + START, False
     while count:
         # Checked before the pipe is read: if true, the pipe holds all of the child's output.
         exited = child.has_exited()
@@ -103,10 +112,10 @@ def _answers(child, count, seconds):
                 count -= 1
                 if not count:
                     return
-            has_begun, until = True, time.monotonic() + seconds + GRACE
+            has_begun, until = True, monotonic() + WAITING * seconds + GRACE
         if exited and (child.ended or not ready):
             break
-        if time.monotonic() > until:
+        if monotonic() > until:
             break
         if child.ended:
             time.sleep(0.01)  # the pipe is closed but the child is still running

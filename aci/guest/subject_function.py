@@ -4,6 +4,8 @@ Runs in the repository's own Python, in a process that also runs the repository'
 """
 
 import importlib
+import importlib.machinery  # some modules use these two without importing them
+import importlib.util
 import os
 import pickle
 import sys

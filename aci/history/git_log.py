@@ -38,6 +38,7 @@ LATEST = 1 << 62
 """Maximum time in seconds since 1970; later dates are replaced by this value, so that times and their differences fit
 into 64 bits."""
 TIMED_OUT = 124
+NO_BLOB = "0" * 40
 
 _ID = re.compile(r"[0-9a-f]{40}")
 _COMMIT = re.compile(rb"[0-9a-f]{40}")
@@ -46,6 +47,7 @@ _ESCAPED = dict(zip(b'"\\abtnvfr', b'"\\\a\b\t\n\v\f\r', strict=True))
 _DIFF = ("diff-tree", "--stdin", "-r", "--root", "--always", "--no-renames")
 FIRST_PARENT, NO_MERGES = "--diff-merges=first-parent", "--diff-merges=off"
 _PATCH = ("-p", "-U0", "--no-ext-diff", "--no-textconv", "--no-color")
+_RAW_DIFF = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "--no-abbrev", "-z", "--raw")
 _SHOWN_DIFF = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "-p", "-U2", *_PATCH[2:])
 
 Found = TypeVar("Found")
@@ -251,6 +253,18 @@ class GitLog:
             at = head + 2 + int(output[at:head].split()[2])
             found[id] = output[head + 1 : at - 1]
         return found
+
+    def versions(self, commit: str) -> dict[str, tuple[str, str]]:
+        """Return the blobs of each file that a commit changed, against its first parent: before and after it, with
+        NO_BLOB for none; {} if objects are missing."""
+        if commit in self._cut:
+            return {}
+        try:
+            output = self._git(*_RAW_DIFF, FIRST_PARENT, commit)
+        except GitFailed:
+            return {}
+        fields = decode(output).split("\0")[:-1]
+        return {path: (head.split()[2], head.split()[3]) for head, path in zip(fields[::2], fields[1::2], strict=True)}
 
     def diff(self, commit: str, paths: Sequence[str]) -> str:
         """Return a commit's unified diff for these paths against its first parent; "" if objects are missing."""

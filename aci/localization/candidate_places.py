@@ -1,4 +1,4 @@
-"""Candidate files and functions for an issue, with the values of their signals."""
+"""Candidate files, functions and classes for an issue, with the values of their signals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from aci.graph.code_graph import Graph
 from aci.graph.file_selection import is_test_or_example
-from aci.graph.outline import FUNCTION, Symbol
+from aci.graph.outline import CLASS, FUNCTION, Symbol
 from aci.issue_text.issue_mentions import Mentions, split_identifier
 from aci.issue_text.issue_snippets import SnippetTrace
 from aci.localization.bm25 import Documents, TermIndex
@@ -54,9 +54,9 @@ class FileCandidates:
 
 
 @dataclass(slots=True)
-class FunctionCandidates:
-    """Candidate functions with their signals; `nodes` are their nodes in the graph, `files` the indexes of their files
-    in `FileCandidates.numbers`, `calls` the calls among them."""
+class SymbolCandidates:
+    """Candidate functions or classes with their signals; `nodes` are their nodes in the graph, `files` the indexes of
+    their files in `FileCandidates.numbers`, `calls` the calls among them."""
 
     nodes: Ints
     files: Ints
@@ -163,26 +163,33 @@ class CandidateSearch:
         found = self._read([self.graph.paths[number] for number in missing])
         self._read_texts |= {number: found.get(self.graph.paths[number], b"") for number in missing}
 
-    # Functions
+    # Functions and classes
 
-    def functions(self, files: FileCandidates, scores: Floats) -> FunctionCandidates:
-        """Return the candidate functions with their signals; `scores` are the scores of `files`.
+    def functions(self, files: FileCandidates, scores: Floats) -> SymbolCandidates:
+        """Return the candidate functions with their signals; `scores` are the scores of `files`."""
+        return self._candidates(FUNCTION, files, scores)
 
-        Candidates are the functions of the best files, and functions in other files that the issue names or describes.
-        """
+    def classes(self, files: FileCandidates, scores: Floats) -> SymbolCandidates:
+        """Return the candidate classes with the signals of functions. The words of a class are those of its own
+        statements, without its methods."""
+        return self._candidates(CLASS, files, scores)
+
+    def _candidates(self, kind: str, files: FileCandidates, scores: Floats) -> SymbolCandidates:
+        """Return the definitions of a kind in the best files, and those in other files that the issue names or
+        describes."""
         slot = {int(number): place for place, number in enumerate(files.numbers)}
         order = np.argsort(-scores, kind="stable")[:OPENED_FILES]
-        nodes = self._chosen_functions(set(files.numbers[order].tolist()), slot)
+        nodes = self._chosen_nodes(set(files.numbers[order].tolist()), slot)
         symbols = [symbol for node in nodes if (symbol := self.graph.symbol(self.graph.place(int(node))))]
-        kept = [place for place, symbol in enumerate(symbols) if symbol.kind == FUNCTION]
+        kept = [place for place, symbol in enumerate(symbols) if symbol.kind == kind]
         nodes, symbols = nodes[kept], [symbols[place] for place in kept]
         of_file = np.array([slot[int(self.graph.file[node])] for node in nodes], np.int64)
-        found = FunctionCandidates(nodes, of_file, symbols, files.edges.calls(nodes), {})
+        found = SymbolCandidates(nodes, of_file, symbols, files.edges.calls(nodes), {})
         if len(nodes):
             self._add_signals(found, files, scores)
         return found
 
-    def _chosen_functions(self, best: set[int], slot: Mapping[int, int]) -> Ints:
+    def _chosen_nodes(self, best: set[int], slot: Mapping[int, int]) -> Ints:
         chosen = np.isin(self.graph.file, np.array(sorted(best), np.int64)) & ~self._texts.is_file
         chosen[np.argsort(-self._shared, kind="stable")[:MOST_FUNCTIONS]] = True
         for pointer in self._pointers.all:
@@ -191,7 +198,7 @@ class CandidateSearch:
         in_files = np.isin(self.graph.file, np.array(sorted(slot), np.int64))
         return np.flatnonzero(chosen & in_files & ~self._texts.is_file)
 
-    def _add_signals(self, found: FunctionCandidates, files: FileCandidates, scores: Floats) -> None:
+    def _add_signals(self, found: SymbolCandidates, files: FileCandidates, scores: Floats) -> None:
         nodes, count, documents = found.nodes, len(found.nodes), self._function_texts
         queries = [self._words.all, self._words.title, self._words.prose, self._words.names]
         whole, title, prose, names = documents.scores(queries, nodes)
@@ -225,7 +232,7 @@ class CandidateSearch:
         }
         signals["past_lines"] = self._earlier.lines(lines, count)
 
-    def _name_signals(self, found: FunctionCandidates, documents: Documents) -> dict[str, Signal]:
+    def _name_signals(self, found: SymbolCandidates, documents: Documents) -> dict[str, Signal]:
         """Return signals from names, such as the share of the words in a function's or class's name that occur in the
         issue."""
         count = len(found.nodes)
@@ -250,7 +257,7 @@ class CandidateSearch:
         known = sum(weight for word, weight in zip(words, weights, strict=True) if word in self._words.all)
         return known / sum(weights) if weights else 0.0
 
-    def _sources(self, found: FunctionCandidates, files: FileCandidates) -> dict[int, str]:
+    def _sources(self, found: SymbolCandidates, files: FileCandidates) -> dict[int, str]:
         """Return the source of each function whose file was read."""
         texts = {}
         for place, (symbol, file) in enumerate(zip(found.symbols, found.files.tolist(), strict=True)):
@@ -258,7 +265,7 @@ class CandidateSearch:
                 texts[place] = data[symbol.start : symbol.stop].decode("utf-8", "replace")
         return texts
 
-    def _message(self, found: FunctionCandidates, files: FileCandidates, sources: Mapping[int, str]) -> Signal:
+    def _message(self, found: SymbolCandidates, files: FileCandidates, sources: Mapping[int, str]) -> Signal:
         in_files = files.signals["message"].values
         texts = {place: text for place, text in sources.items() if in_files[found.files[place]] > 0}
         inside = {place: int(found.files[place]) for place in texts}

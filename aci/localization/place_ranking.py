@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
     from aci.issue_text.issue_snippets import SnippetTrace
-    from aci.localization.candidate_places import FileCandidates, FunctionCandidates, ReadFiles
+    from aci.localization.candidate_places import FileCandidates, ReadFiles, SymbolCandidates
     from aci.localization.past_changes import Commits
     from aci.localization.signals import Floats
     from aci.repository.file_blobs import Blobs
     from trajectories.records import Issue
 
 
+SHOWN_CLASSES = 3
+"""Number of classes that are shown beside the functions: few faults are outside functions."""
+
+
 @dataclass(frozen=True, slots=True)
 class RankedPlace:
-    """A file, or a function in it, with its score and the reasons.
+    """A file, or a function or class in it, with its score and the reasons.
 
-    Of a function, `name` is dotted, `line` the line of its definition, `end` its last line.
+    Of a definition, `name` is dotted, `line` the line of its definition, `end` its last line.
     """
 
     path: str
@@ -38,10 +42,14 @@ class RankedPlace:
 
 @dataclass(frozen=True, slots=True)
 class RankedPlaces:
-    """Ranked files and functions, most likely first."""
+    """Ranked files, functions and classes, most likely first.
+
+    Classes are for faults outside functions; `CandidateSearch.classes` says how they are scored.
+    """
 
     files: tuple[RankedPlace, ...] = ()
     functions: tuple[RankedPlace, ...] = ()
+    classes: tuple[RankedPlace, ...] = ()
 
 
 def rank_places(
@@ -61,20 +69,24 @@ def rank_places(
     from aci.localization.candidate_places import CandidateSearch
     from aci.localization.graph_signals import CALLED, SECOND_PASS, called_signal, file_signals
     from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, scores
+    from aci.localization.signals import Signal
 
     search = CandidateSearch(graph, find_mentions(issue), read, commits, traced)
     files = search.files()
     file_scores = scores(files.signals, FILE_SIGNALS, len(files.numbers), SECOND_PASS)
-    functions = search.functions(files, file_scores)
+    functions, classes = search.functions(files, file_scores), search.classes(files, file_scores)
     first = scores(functions.signals, FUNCTION_SIGNALS, len(functions.nodes), SECOND_PASS)
     called = functions.signals[CALLED] = called_signal(functions.calls, first)
     files.signals |= file_signals(functions.files, called.values, first, len(files.numbers))
     file_scores = scores(files.signals, FILE_SIGNALS, len(files.numbers))
-    function_scores = scores(functions.signals, FUNCTION_SIGNALS, len(functions.nodes))
-    best = _first_of_name(functions, _best(function_scores, len(functions.nodes)))
+    # Calls of a class are calls of its methods.
+    classes.signals[CALLED] = Signal.none(len(classes.nodes))
     return RankedPlaces(
         tuple(_file(graph, files, place, file_scores[place]) for place in _best(file_scores, top)),
-        tuple(_function(graph, functions, place, function_scores[place]) for place in best[:top]),
+        *(
+            _ranked_symbols(graph, found, scores(found.signals, FUNCTION_SIGNALS, len(found.nodes)), top)
+            for found in (functions, classes)
+        ),
     )
 
 
@@ -91,12 +103,17 @@ def _best(scores: Floats, top: int) -> list[int]:
     return order
 
 
-def _first_of_name(functions: FunctionCandidates, order: list[int]) -> list[int]:
+def _ranked_symbols(graph: Graph, found: SymbolCandidates, values: Floats, top: int) -> tuple[RankedPlace, ...]:
+    best = _first_of_name(found, _best(values, len(found.nodes)))
+    return tuple(_symbol(graph, found, place, values[place]) for place in best[:top])
+
+
+def _first_of_name(found: SymbolCandidates, order: list[int]) -> list[int]:
     """Keep only the best-ranked definition of each name in a file, so that overloads or a property's accessors count as
     one place."""
     first: dict[tuple[int, str], int] = {}
     for place in order:
-        first.setdefault((int(functions.files[place]), functions.symbols[place].name), place)
+        first.setdefault((int(found.files[place]), found.symbols[place].name), place)
     return list(first.values())
 
 
@@ -108,10 +125,10 @@ def _file(graph: Graph, files: FileCandidates, place: int, score: float) -> Rank
     )
 
 
-def _function(graph: Graph, functions: FunctionCandidates, place: int, score: float) -> RankedPlace:
+def _symbol(graph: Graph, found: SymbolCandidates, place: int, score: float) -> RankedPlace:
     from aci.localization.signal_weights import FUNCTION_SIGNALS, reasons
 
-    symbol = functions.symbols[place]
-    path = graph.place(int(functions.nodes[place])).path
-    why = reasons(functions.signals, FUNCTION_SIGNALS, place)
+    symbol = found.symbols[place]
+    path = graph.place(int(found.nodes[place])).path
+    why = reasons(found.signals, FUNCTION_SIGNALS, place)
     return RankedPlace(path, round(float(score), 4), why, symbol.name, symbol.header, symbol.end, symbol.signature)

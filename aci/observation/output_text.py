@@ -159,7 +159,7 @@ def _condense(text: str, kind: Kind) -> str:
 
 def _addressed(text: str, cap: int, address: str, whole: str) -> str:
     if len(text) > cap - ADDRESS:
-        return shorten(text, cap, address, whole)
+        return shorten(text, cap if len(text) > cap else cap - ADDRESS, address, whole)
     return f"{text}\n{MARK}full output: {address}"
 
 

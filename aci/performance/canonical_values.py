@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 SHOWN, DEPTH = 120, 6
-ATOMS = ("int", "bytes", "constant", "enum", "class", "function", "module", "error", "digest", "same", "deep", "opaque")
+ATOMS = ("int", "bytes", "constant", "enum", "class", "function", "module", "digest", "same", "deep", "opaque")
 """Kinds of canonical forms that are compared and shown as a whole."""
 BRACKETS = {"list": "[]", "tuple": "()", "set": "{}"}
 
@@ -104,14 +104,18 @@ def first_difference(before: Any, after: Any, tolerance: float) -> tuple[str, An
 
 
 def _first_difference(before: Any, after: Any, tolerance: float) -> tuple[str, Any, Any] | None:
-    stack: list[tuple[str, Any, Any]] = [("", before, after)]
+    # Exceptions that end a call or an iterator are compared loosely, exceptions that are values exactly.
+    stack: list[tuple[str, Any, Any, bool]] = [("", before, after, True)]
     while stack:
-        place, b, a = stack.pop()
+        place, b, a, is_ending = stack.pop()
         if _plain(b) or _plain(a):
             if type(b) is not type(a) or b != a:
                 return place, b, a
         elif b[:1] == a[:1] and b[:1] in (["float"], ["complex"]) and len(b) == len(a):
             if not all(_close(x, y, tolerance) for x, y in zip(b[1:], a[1:], strict=True)):
+                return place, b, a
+        elif _is_error(b) and _is_error(a):
+            if not (_same_ending(b, a) if is_ending else b[:-1] == a[:-1]):
                 return place, b, a
         elif b[:1] == a[:1] and b and isinstance(b[0], str) and b[0] in ATOMS:
             if b != a:
@@ -119,8 +123,30 @@ def _first_difference(before: Any, after: Any, tolerance: float) -> tuple[str, A
         elif _kind(b) != _kind(a):
             return place, b, a
         else:
-            stack += reversed([(place + step, x, y) for step, x, y in _parts(b, a)])
+            is_iterator = b[:1] == ["lazy"]
+            stack += reversed([(place + step, x, y, is_iterator) for step, x, y in _parts(b, a)])
     return None
+
+
+def is_explicit(form: Any) -> bool:
+    """Return whether a form is that of an exception that the repository's code raised with a `raise` statement."""
+    return _is_error(form) and form[-1] is True
+
+
+def _is_error(form: Any) -> bool:
+    return isinstance(form, list) and len(form) == 6 and form[0] == "error" and isinstance(form[-1], bool)
+
+
+def _same_ending(before: list[Any], after: list[Any]) -> bool:
+    """Compare two exceptions: the types and, if the code before raised its one explicitly, also messages and causes.
+
+    The message of another exception comes from the interpreter or a library, and depends on how the code is written.
+    """
+    if before[1] != after[1] or not is_explicit(before):
+        return bool(before[1] == after[1])
+    causes = before[4], after[4]
+    same_cause = causes[0] == causes[1] or (all(causes) and causes[0][1] == causes[1][1] and not causes[0][2])
+    return bool(before[2:4] == after[2:4] and same_cause)
 
 
 def _plain(form: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -147,10 +147,12 @@ class Change:
     def old_literals(self) -> set[str]:
         return {mark for source in self.before for mark, _ in literals(source.tree)}
 
-    def reached(self, sources: Sequence[Source]) -> Iterator[tuple[Source, str, Function]]:
-        """Yield the target and each function whose name is mentioned in the code that the target reaches, with sources
-        and qualified names."""
-        left = [self.target.name.rpartition(".")[2]]
+    def reached(
+        self, sources: Sequence[Source], names: Iterable[str] | None = None
+    ) -> Iterator[tuple[Source, str, Function]]:
+        """Yield the target, or the functions with these names, and each function whose name is mentioned in the code
+        that they reach, with sources and qualified names."""
+        left = [self.target.name.rpartition(".")[2]] if names is None else list(names)
         known: set[str] = set()
         while left:
             name = left.pop()

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import IO, NamedTuple
 
-from aci.performance.count_job import CountJob, LocalHost, choose_backend, count_conditions, install_regions
+from aci.performance.count_job import CountJob, LocalHost, choose_backend, count_conditions, install_program_meter
 from aci.runtime.guest_programs import install_programs
 from trajectories.errors import UsageError
 
@@ -40,7 +40,7 @@ def count_command(words: Sequence[str], stdout: IO[bytes] | None = None, backend
         way, tool = choose_backend(desk, backend)
         environment = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or "0"}
         if way == "opcodes":
-            paths = install_regions(desk, f"{folder}/regions", way)
+            paths = install_program_meter(desk, f"{folder}/program")
             environment["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])])
 
         def line(job: str) -> str:

@@ -29,10 +29,10 @@ MOST = 1 << 62
 Run = Callable[[str, float], tuple[int, str]]
 """Runs a shell line with a time limit in seconds; returns (exit status, output)."""
 
-REGIONS_PACKAGE = f"{PREFIX}regions"
+PROGRAM_PACKAGE = f"{PREFIX}program"
 _SITE = f"""\
 import sys
-import {REGIONS_PACKAGE}.performance.metered_regions
+import {PROGRAM_PACKAGE}.performance.metered_program
 folder = __file__.rpartition("/")[0]
 sys.path = [each for each in sys.path if each != folder]
 del sys.modules["sitecustomize"]
@@ -41,7 +41,7 @@ try:
 except ImportError:
     pass
 sys.path.insert(0, folder)
-{REGIONS_PACKAGE}.performance.metered_regions.whole()
+{PROGRAM_PACKAGE}.performance.metered_program.count_program()
 """
 
 
@@ -100,16 +100,16 @@ class CountJob:
     line: Callable[[str], str]
     environment: dict[str, str] = field(default_factory=dict)
 
-    def ask(self, timeout: float, tool: Sequence[str] = (), run: Run | None = None, **job: Any) -> dict[str, Any]:
+    def ask(self, timeout: float, run: Run | None = None, **job: Any) -> dict[str, Any]:
         """Run the job and return its answer, checked by `validate_answer`; `run` replaces the host's own `run`.
 
         Raises UsageError if there is no valid answer.
         """
         at = f"{self.desk.folder}/{secrets.token_hex(4)}"
         out = f"{at}.out"
-        words = [*self.tool.words, *tool, f"--callgrind-out-file={out}/%p"] if self.tool.words else []
-        meter = {"SWE_AGENT_COUNTED": out, "SWE_AGENT_METER": self.backend}
-        environment = {**self.environment, **self.tool.environment, **meter, **job.pop("environment", {})}
+        words = [*self.tool.words, f"--callgrind-out-file={out}/%p"] if self.tool.words else []
+        folder = {"SWE_AGENT_COUNTED": out}
+        environment = {**self.environment, **self.tool.environment, **folder, **job.pop("environment", {})}
         whole = {**job, "out": out, "answer": f"{at}.answer", "meter": self.backend, "tool": words}
         self.desk.write(f"{at}.job", json.dumps({**whole, "environment": environment}).encode())
         code, output = (run or self.desk.run)(self.line(f"{at}.job"), timeout)
@@ -134,7 +134,7 @@ def validate_answer(answer: object) -> dict[str, Any]:
     if not isinstance(answer, dict) or not _is_sound(answer):
         raise UsageError("Counting failed: the answer is invalid.", "Check whether the code tampers with it.")
     empty: dict[str, Any] = {"values": {}, "in_c": {}, "conditions": {}, "died": [], "said": ""}
-    return {**empty, "code": 0, "entries": 0, "nested": 0, **answer}
+    return {**empty, "code": 0, **answer}
 
 
 def _is_sound(answer: dict[str, Any]) -> bool:
@@ -142,7 +142,7 @@ def _is_sound(answer: dict[str, Any]) -> bool:
     texts = [answer.get(name, {}) for name in ("in_c", "conditions")]
     if not isinstance(values, dict) or not isinstance(died, list) or not all(isinstance(each, dict) for each in texts):
         return False
-    numbers = [*values.values(), *(answer.get(name, 0) for name in ("code", "entries", "nested"))]
+    numbers = [*values.values(), answer.get("code", 0)]
     words = [answer.get("said", ""), *died, *(word for each in texts for word in each.values())]
     return all(type(each) is int and 0 <= each < MOST for each in numbers) and all(
         isinstance(each, str) for each in words
@@ -169,11 +169,9 @@ def choose_backend(desk: CountHost, backend: str = "") -> tuple[str, Tool]:
     )
 
 
-def install_regions(desk: CountHost, folder: str, backend: str) -> list[str]:
-    """Install the module that marks regions in a program's code, and return the folders to add to PYTHONPATH."""
-    install_programs(desk.write, folder, "performance.metered_regions", package=REGIONS_PACKAGE)
-    if backend != "opcodes":
-        return [folder]
+def install_program_meter(desk: CountHost, folder: str) -> list[str]:
+    """Install start-up code that counts each Python program, and return the folders to add to PYTHONPATH."""
+    install_programs(desk.write, folder, "performance.metered_program", package=PROGRAM_PACKAGE)
     desk.write(f"{folder}/site/sitecustomize.py", _SITE.encode())
     return [f"{folder}/site", folder]
 

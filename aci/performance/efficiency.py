@@ -1,6 +1,7 @@
 """Measures of efficiency: the growth of a cost with the input size, and the ranking of candidates.
 
-Rewards for training are defined in `trajectories/rewards.py`; `rewards` is also exported here, as a public name.
+Rewards for training are defined in `trajectories/training/rewards.py`; `rewards` is also exported here, as a public
+name.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from operator import mul
 
 from trajectories.errors import UsageError
-from trajectories.rewards import rewards as rewards
+from trajectories.training.rewards import rewards as rewards
 
 LEAST_GAIN = 0.02
-"""Minimum share of the workload's instructions that a patch has to save, unless it makes the cost grow more slowly."""
+"""Minimum share of the instructions that a patch has to save, unless it makes the cost grow more slowly."""
 
 AS_GOOD = 0.05
 """Candidates whose cost exceeds the lowest by at most this share are considered equally good; among them, the smallest
@@ -194,7 +195,7 @@ def is_worthwhile(
 ) -> bool:
     """Return whether a patch is worth showing: it saves LEAST_GAIN of the instructions, or its cost grows more slowly.
 
-    In the latter case, the patch must add less than LEAST_GAIN to the workload's instructions. Raises UsageError for a
+    In the latter case, the patch must add less than LEAST_GAIN to the instructions. Raises UsageError for a
     workload without instructions.
     """
     if before_workload < 1:

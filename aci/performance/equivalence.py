@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aci.performance.canonical_values import first_difference, format_call, format_value
+from aci.performance.canonical_values import first_difference, format_call, format_value, is_explicit
 from aci.performance.target_function import SESSION, Target, python_line
 from aci.runtime.guest_programs import install_programs, parse_object
 from aci.runtime.workspace import Workspace
@@ -40,7 +40,8 @@ class Answer:
     `kind` is one of: returned, raised, late (exceeded its time limit), died (ended the process), unreadable (the call
     cannot be loaded in the workspace), unread (the answer is too large to report). `value` and `arguments` are
     canonical forms (`aci/guest/canonical_forms.py`); `later` holds the arguments after lazy results were consumed.
-    `call` is the call as text, and is not compared.
+    `call` is the call as text; `strange` and `derived` (from recorded calls) are properties of the call. They are not
+    compared.
     """
 
     kind: str
@@ -51,12 +52,14 @@ class Answer:
     warned: tuple[tuple[str, str], ...] = ()
     text: str = ""
     call: str = field(default="", compare=False)
+    strange: bool = field(default=False, compare=False)
+    derived: bool = field(default=False, compare=False)
 
 
 def collect_answers(
     room: Workspace, target: Target, calls: Sequence[InputCall], timeout: float = 10.0, hash_seed: int = 0
 ) -> tuple[Answer, ...]:
-    """Run each call with fresh arguments, all in one process; `timeout` is the wall time in seconds for each call.
+    """Run each call with fresh arguments, all in one process; `timeout` is the processor time in seconds for each call.
 
     A different `hash_seed` changes the answers of calls that depend on the order of sets. Raises UsageError if the
     function cannot be imported, and Cancelled if the run is interrupted.
@@ -69,7 +72,7 @@ def collect_answers(
         "performance.call_answers",
         job,
         [call.data for call in calls],
-        180 + len(calls) * (timeout + 2),
+        180 + len(calls) * longest_call(timeout),
         hash_seed,
     )[: len(calls)]
     if any(line.get("kind") == "broken" for line in lines):
@@ -82,18 +85,26 @@ def collect_answers(
             "performance.call_answers",
             {**job, "load": True},
             [calls[n].data for n in silent],
-            180 + len(calls) * 12,
+            180 + len(calls) * longest_call(10.0),
         )
         for n, line in zip(silent, loaded, strict=False):
             lines[n] = {**lines[n], "asked": line.get("asked")}
-    return tuple(_answer(target.name, line) for line in lines)
+    return tuple(_answer(target.name, line, call) for line, call in zip(lines, calls, strict=True))
+
+
+def longest_call(seconds: float) -> float:
+    """Return the wall time in seconds after which a call with this limit of processor time is stopped in any case; see
+    `WAITING` in `aci/guest/child_process.py`."""
+    return 4 * seconds + 2
 
 
 def describe_differences(before: Sequence[Answer], after: Sequence[Answer], tolerance: float = 0.0) -> list[str]:
     """Return descriptions of the differences between two lists of answers; an empty list if they are the same.
 
     `tolerance` is relative and for floats only; with it, 0.0 equals -0.0. Calls that were too slow or too large before,
-    or that overflowed the stack, are skipped. Values are escaped, and the number of descriptions is limited.
+    or that overflowed the stack, are skipped. In derived calls, all errors of the interpreter are alike. Of strange
+    calls, only exceptions that the code before raised explicitly are compared. Values are escaped, and the number of
+    descriptions is limited.
     """
     lines: list[str] = []
     if len(before) != len(after):
@@ -114,17 +125,35 @@ def is_conclusive(answer: Answer) -> bool:
     return answer.kind in ("returned", "raised") and not _overflowed_stack(answer)
 
 
+def raised_explicitly(answer: Answer) -> bool:
+    """Return whether the call ended with an exception that the repository's code raised with a `raise` statement."""
+    return answer.kind == "raised" and is_explicit(answer.value)
+
+
 def _overflowed_stack(answer: Answer) -> bool:
-    return answer.kind == "raised" and isinstance(answer.value, list) and answer.value[1:2] == [STACK]
+    return has_raised(answer, STACK)
+
+
+def has_raised(answer: Answer, *names: str) -> bool:
+    """Return whether the call ended with an exception of one of these types, given with their modules."""
+    return (
+        answer.kind == "raised" and isinstance(answer.value, list) and answer.value[1:2] in [[name] for name in names]
+    )
 
 
 def _difference(before: Answer, after: Answer, tolerance: float) -> str:
-    if before.kind in SILENT or _overflowed_stack(before):
+    if before.kind in SILENT or _overflowed_stack(before) or (before.strange and not raised_explicitly(before)):
         return ""
+    if before.strange and has_raised(after, "builtins.TypeError") and not raised_explicitly(after):
+        return ""  # the check was not reached, since an operation refused the value's type before
+    if before.derived and before.kind == after.kind == "raised" and not any(map(raised_explicitly, (before, after))):
+        return ""  # which operation fails first depends on how the code is written
     if before.kind != after.kind:
         return f"{_outcome(before, 'was')}, {_outcome(after, 'is')}"
     if where := first_difference(before.value, after.value, tolerance):
         return _place("", where)
+    if before.strange:
+        return ""
     for name, b, a in (
         ("afterwards", before.arguments, after.arguments),
         ("after lazy results were consumed,", before.later, after.later),
@@ -195,7 +224,7 @@ def parse_lines(data: bytes) -> Iterable[dict[str, Any]]:
             yield value
 
 
-def _answer(name: str, line: Mapping[str, Any]) -> Answer:
+def _answer(name: str, line: Mapping[str, Any], call: InputCall) -> Answer:
     warned = line.get("warned")
     pairs = [(str(each[0]), str(each[1])) for each in warned] if isinstance(warned, list) else []
     return Answer(
@@ -207,4 +236,6 @@ def _answer(name: str, line: Mapping[str, Any]) -> Answer:
         tuple(pairs),
         str(line.get("text", "")),
         format_call(name, line.get("asked")),
+        call.strange,
+        call.origin in ("mutated", "unseen"),
     )

@@ -10,9 +10,14 @@ Origin = Literal["recorded", "test", "mutated", "grown", "unseen"]
 
 @dataclass(frozen=True, slots=True)
 class InputCall:
-    """An input call. `size`: its size n, if it was scaled. `times`: how often it occurred while the command ran."""
+    """An input call. `size`: its size n, if it was scaled. `times`: how often it occurred while the command ran.
+
+    `strange` calls contain a value of a type or shape that was never recorded; only errors that the function raises
+    explicitly are compared for them.
+    """
 
     data: bytes
     origin: Origin
     size: int = 0
     times: int = 1
+    strange: bool = False

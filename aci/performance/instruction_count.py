@@ -9,38 +9,30 @@ The counted code is untrusted and runs in its own workspace; only numbers and sh
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
-from typing import Any, NamedTuple
+from typing import Any
 
 from aci.performance.count_job import (
-    PATIENCE,
-    REGIONS_PACKAGE,
     CountJob,
     WorkspaceHost,
     choose_backend,
     count_conditions,
-    install_regions,
     relative_spread,
 )
 from aci.performance.target_function import PickledCall, Target, python_line
 from aci.runtime.guest_programs import install_programs
 from aci.runtime.workspace import Workspace
-from aci.testing.suite_command import prepend_python_path
 from trajectories.errors import UsageError
-
-MARKS = 100
-"""Number of empty regions that are measured to determine the cost of marking one; must equal TIMES in
-`aci/guest/performance/metered_regions.py`."""
-
-_DECORATOR = f'@__import__("{REGIONS_PACKAGE}.performance.metered_regions").performance.metered_regions.counted'
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Median instruction counts over hash seeds, for the first (cold) and the fourth (warm) call in a fresh process."""
+    """Median instruction counts over hash seeds, for the first (cold) and the fourth (warm) call in a fresh process.
+
+    A large call runs only once in its process, after three small ones; both numbers are that run's.
+    """
 
     cold: int
     warm: int
@@ -61,18 +53,6 @@ class Counts:
     spread: float = 0.0
 
 
-class Workload(NamedTuple):
-    """Instruction counts of a whole command, including the start of its processes, and of all calls of the target in
-    it.
-
-    `code` is the exit status of the shell that ran it: commands with different exit statuses did not do the same work.
-    """
-
-    whole: int
-    inside: int
-    code: int
-
-
 def fork_for_counting(workspace: Workspace, tree: str) -> Workspace:
     """Return a fork at `tree` in which the harness may count the instructions of its own commands.
 
@@ -88,68 +68,46 @@ def count_calls(
     seeds: Sequence[int] = (0,),
     timeout: float = 600.0,
     backend: str = "",
+    large: Sequence[PickledCall] = (),
+    warm_up: PickledCall | None = None,
 ) -> Counts:
     """Count the instructions of each call of the target, in its own process and with fresh copies of its arguments.
 
-    The calls run under each hash seed of `seeds`, for at most `timeout` seconds each. Calls that raise an exception are
-    counted too, and lazy results are consumed while counting. Without `backend`, the first backend that works is used.
-    Raises UsageError if the backend does not work, the target cannot be imported or a call does not finish.
+    Calls that take long under a counter can be given as `large`; they are counted once, after runs of `warm_up`, and
+    follow the others in the result. The calls run under each hash seed of `seeds`, for at most `timeout` seconds each.
+    Calls that raise an exception are counted too, and lazy results are consumed while counting. Without `backend`, the
+    first backend that works is used. Raises UsageError if the backend does not work, the target cannot be imported or a
+    call does not finish.
     """
     job = _job(room, backend)
-    kept = [f"{job.desk.folder}/call{n:04}.pickle" for n in range(len(calls))]
-    for path, call in zip(kept, calls, strict=True):
+    given = [*calls, *large, *([warm_up] if warm_up else [])]
+    kept = [f"{job.desk.folder}/call{n:04}.pickle" for n in range(len(given))]
+    for path, call in zip(kept, given, strict=True):
         job.desk.write(path, call.data)
+    wanted = len(calls) + len(large)
     what: dict[str, Any] = {
         "root": room.root,
         "path": target.path,
         "name": target.name,
-        "calls": kept,
+        "calls": kept[: len(calls)],
+        "large": kept[len(calls) : wanted],
+        "warm_up": kept[-1] if warm_up else "",
         "seconds": timeout,
     }
     found = []
     for seed in seeds:
         answer = job.ask(timeout + 60, environment={"PYTHONHASHSEED": str(seed)}, **what)
-        found.append((_counts(answer, target, len(calls)), answer))
+        found.append((_counts(answer, target, wanted), answer))
     counts = [each for each, _ in found]
     last = found[-1][1]
     conditions = {**count_conditions(last, job.tool), "hash seed": ", ".join(map(str, seeds))}
-    in_c = tuple(last["in_c"].get(f"{n:04} warm", "") for n in range(len(calls)))
+    in_c = tuple(last["in_c"].get(f"{n:04} warm", "") for n in range(wanted))
     merged = tuple(
         Count(median_low(each.cold for each in same), median_low(each.warm for each in same))
         for same in zip(*counts, strict=True)
     )
     spreads = [relative_spread([each.warm for each in same]) for same in zip(*counts, strict=True)]
     return Counts(job.backend, merged, conditions, in_c, max(spreads, default=0.0))
-
-
-def count_workload(
-    room: Workspace, target: Target | None, command: str, timeout: float = 3600.0, backend: str = ""
-) -> Workload:
-    """Count the instructions of a shell command in the repository's root, and of all calls of the target in it.
-
-    The command runs twice: unchanged, and with the target's outermost calls marked. To mark the calls, the target's
-    file is rewritten and then restored. For a generator, the code that its body runs between values is counted. Threads
-    and programs that the target starts are included only in the count of the whole command. Raises UsageError if the
-    command does not finish in time, has another exit status when marked, or `backend` does not work.
-    """
-    job = _job(room, backend)
-    folder = f"{job.desk.folder}/regions"
-    paths = install_regions(job.desk, folder, job.backend)
-    shell = _shell(job)
-    plain = _command(job, [*shell, _shell_line(paths, command, room.root)], timeout)
-    whole, code = plain["values"]["whole"], plain["code"]
-    if target is None:
-        return Workload(whole, 0, code)
-    before = room.read(target.path)
-    room.write(target.path, _marked(before, target))
-    try:
-        marked = _command(job, [*shell, _shell_line([folder], command, room.root)], timeout, marked=True)
-    finally:
-        room.write(target.path, before)
-    if marked["code"] != code:
-        how = f"exits with {code}, but with {marked['code']} while calls of {target} are counted"
-        raise UsageError(f"The command {how}.", "Check that it ends in the same way each time.")
-    return Workload(whole, max(marked["values"]["whole"] - _marking(marked), 0), code)
 
 
 def incomparable_reason(before: Counts, after: Counts) -> str:
@@ -187,51 +145,9 @@ def _counts(answer: dict[str, Any], target: Target, wanted: int) -> list[Count]:
         raise UsageError(f"Call {died[0]} of {target} did not end: {answer['said'][-300:].strip()}", "")
     try:
         least = values["empty"]
-        rows = [(values[f"{n:04} cold"] - least, values[f"{n:04} warm"] - least) for n in range(wanted)]
+        warm = [values[f"{n:04} warm"] for n in range(wanted)]
+        rows = [(values.get(f"{n:04} cold", after) - least, after - least) for n, after in enumerate(warm)]
     except KeyError:
         why = answer["said"].strip().rpartition("\n")[2][-300:]
         raise UsageError(f"{target} could not be called: {why}", "Check that its module can be imported.") from None
     return [Count(max(cold, 1), max(warm, 1)) for cold, warm in rows]
-
-
-def _shell(job: CountJob) -> list[str]:
-    """Return the command line of the shell that the workspace's sessions use: bash if it is installed."""
-    code, output = job.desk.run("command -v bash || command -v sh", PATIENCE)
-    path = output.strip().rpartition("\n")[2]
-    return [path if not code and path.startswith("/") else "/bin/sh", "-c"]
-
-
-def _command(job: CountJob, words: Sequence[str], timeout: float, marked: bool = False) -> dict[str, Any]:
-    tool = ("--collect-atstart=no",) if marked and job.tool.words else ()
-    answer = job.ask(timeout, tool, command=list(words), marked=marked)
-    if not answer["values"].setdefault("whole", 0) and not marked:
-        raise UsageError(f"Nothing could be counted of this command: {words[-1][:200]}", "Check that it runs.")
-    return answer
-
-
-def _shell_line(folders: Sequence[str], command: str, root: str) -> str:
-    """Return a shell line for the command in the repository's root, with these folders first on the import path."""
-    paths = ":".join(folders)
-    command = prepend_python_path(paths, command)
-    settings = f"export PYTHONPATH={shlex.quote(paths)}${{PYTHONPATH:+:$PYTHONPATH}}"
-    return f"cd {shlex.quote(root)} || exit\n{settings}\n{command}"
-
-
-def _marking(answer: dict[str, Any]) -> int:
-    """Return the total cost of marking the target's outermost and nested calls."""
-    values = answer["values"]
-    nested = max(values.get("nested", 0) - values.get("direct", 0), 0)
-    return int(answer["entries"] * values.get("marking", 0) + answer["nested"] * nested) // MARKS
-
-
-def _marked(data: bytes, target: Target) -> bytes:
-    """Return the file with an innermost decorator added to the target that marks its calls, so that its own decorators
-    are unaffected."""
-    lines = data.split(b"\n")
-    try:
-        at = target.find(data.decode("utf-8")).lineno - 1
-    except (SyntaxError, ValueError) as error:
-        raise UsageError(f"{target.path} cannot be read: {error}", "Check that it is Python in UTF-8.") from None
-    indentation = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-    lines.insert(at, indentation + _DECORATOR.encode())
-    return b"\n".join(lines)

@@ -10,6 +10,7 @@ from aci.performance.code_assertions import find_checks, find_old_checks, remove
 
 Found = tuple[str, str]
 NOT_CHECKS = {"RecursionError", "MemoryError", "TimeUp", "TooMuch"}
+WRONG_TYPE = {"TypeError", "AttributeError"}
 
 
 def malformed_input_findings(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> Iterator[Found]:
@@ -52,12 +53,13 @@ def _wrong(cases: Sequence[MalformedCall]) -> str:
     acceptable.
 
     Arguments of a wrong type may raise a different error (such as unhashable values put into a set), as long as the
-    check works on other inputs.
+    check works on other inputs. Where the interpreter refused the type of a value, there was no check.
     """
     explicit = cases[0].before["explicit"]
     line = cases[0].before["line"]
     for case in cases:
-        if "raised" not in case.after and (explicit or case.kind == "edge"):
+        is_check = explicit or (case.kind == "edge" and case.before["raised"] not in WRONG_TYPE)
+        if "raised" not in case.after and is_check:
             return f"A malformed input raised {case.error!r} (old line {line}) and raises nothing now; check for it."
     others = [case for case in cases if explicit and not case.same]
     worse = [case for case in others if case.kind == "edge" and not case.after["explicit"]]

@@ -185,7 +185,7 @@ def _files(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
     for look in ("imported", "asked"):
         for event, line in sorted(_last(now[look], "events", {}).items()):
             kind, _, path = event.partition(" ")
-            if not path or _general(event) in reported or path.endswith((".py", ".pyc")):
+            if not path or _general(event) in reported:
                 continue
             reported.add(_general(event))
             folder = posixpath.dirname(path) or "."

@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
-from aci.performance.changed_code import Change, Source, constant, docstring_ids, top_level_nodes
+from aci.performance.changed_code import Change, Source, constant, docstring_ids, mentioned_names, top_level_nodes
 from aci.performance.target_function import Function
 
 Found = tuple[str, str]
@@ -95,8 +95,14 @@ def _files(change: Change) -> Iterator[Found]:
 
 def _running(change: Change, sources: Sequence[Source]) -> Iterator[tuple[Source, ast.AST, bool]]:
     """Yield (source, node, whether it runs at import) for code that runs at import or is reached from the target."""
+    at_import: list[str] = []
     for source in sources:
         for node in top_level_nodes(source.tree):
+            yield source, node, True
+            if isinstance(node, ast.Call):
+                at_import += mentioned_names(node.func)
+    for source, _, function in change.reached(sources, at_import):
+        for node in ast.walk(function):
             yield source, node, True
     for source, _, function in change.reached(sources):
         for node in ast.walk(function):

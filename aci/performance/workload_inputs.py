@@ -6,6 +6,7 @@ only in workspaces, by a Python started in the repository's root.
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import posixpath
@@ -16,9 +17,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aci.performance.canonical_values import format_value
-from aci.performance.equivalence import collect_answers, is_conclusive, run_calls
+from aci.performance.equivalence import (
+    Answer,
+    collect_answers,
+    has_raised,
+    is_conclusive,
+    longest_call,
+    raised_explicitly,
+    run_calls,
+)
 from aci.performance.input_calls import InputCall, Origin
-from aci.performance.target_function import PYTHON, SESSION, Target, python_line
+from aci.performance.target_function import PYTHON, SESSION, Target, iter_functions, python_line
 from aci.runtime.guest_programs import PREFIX, install_programs, program_source
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_command import prepend_python_path
@@ -30,8 +39,14 @@ that are mutated for each one that is kept."""
 SETTINGS = "pyproject.toml pytest.ini .pytest.ini setup.cfg tox.ini"
 ASV = re.compile(r"(?:time|timeraw|track|mem|peakmem)_", re.IGNORECASE)
 _HAS = "from importlib.util import find_spec as f; print(*[n for n in ('pytest_benchmark', 'pytest_codspeed') if f(n)])"
-RAISING = 0.2
-"""Maximum share of mutated calls for which the original function may raise an exception."""
+LARGE_SECONDS = 0.1
+"""Processor seconds that the largest call may take; it is counted some 30 times slower, for each candidate."""
+RAISING, STRANGE = 0.2, 0.1
+"""Maximum shares of mutated calls for which the original function may raise an exception, and of strange calls."""
+WRONG_TYPE = ("builtins.TypeError", "builtins.AttributeError")
+MOST_CONSTANTS, LONGEST_CONSTANT, MOST_BITS = 40, 40, 128
+NUMBER_NAMES, MOST_NAMES = {"bool", "int", "float"}, 5
+SORTED = re.compile(r"sorted|ordered|ascending|increasing|chronological", re.IGNORECASE)
 RECORDING_PACKAGE = f"{PREFIX}record"
 START_UP = """\
 import os, sys
@@ -115,7 +130,9 @@ def _loadable(
     if not calls:
         return []
     job = {"root": room.root, "path": target.path, "name": target.name, "seconds": 20.0, "load": True}
-    found = run_calls(room, "performance.call_answers", job, [call.data for call in calls], 180 + len(calls) * 22)
+    found = run_calls(
+        room, "performance.call_answers", job, [call.data for call in calls], 180 + len(calls) * longest_call(20.0)
+    )
     bad = [line for line in found if line.get("kind") != "loaded"]
     if bad:
         reason = format_value(str(bad[0].get("text", bad[0].get("kind"))))
@@ -124,22 +141,36 @@ def _loadable(
 
 
 def vary_calls(
-    room: Workspace, target: Target, calls: Sequence[InputCall], want: int, seed: int, origin: Origin = "mutated"
+    room: Workspace,
+    target: Target,
+    calls: Sequence[InputCall],
+    want: int,
+    seed: int,
+    origin: Origin = "mutated",
+    constants: Sequence[int | float | str] = (),
 ) -> tuple[InputCall, ...]:
-    """Return at most `want` new calls, derived from these by varying values according to their type and by swapping
-    parts; the same seed gives the same calls.
+    """Return at most `want` new calls, derived from these by varying values within what was recorded at their position,
+    and a few strange ones; the same seed gives the same calls.
 
-    The function in the workspace finishes each of them in time with the same result under two hash seeds, and at most a
+    Each call has some of `constants`; without these, numbers and strings in the function's file are tried now and then.
+    The function in the workspace finishes each call in time with the same result under two hash seeds, and at most a
     fifth of `want` raise an exception. Calls whose answers differ from those of earlier calls come first.
     """
     if not calls or want < 1:
         return ()
-    lines = run_calls(
-        room, "performance.call_variation", {"want": SPARE * want, "seed": seed}, [call.data for call in calls], 150
-    )
-    varied = [InputCall(data, origin) for line in lines if (data := _data(line))]
+    source = room.read(target.path)
+    job = {
+        "want": SPARE * want,
+        "seed": seed,
+        "constants": (list(constants) or source_constants(source, target))[:MOST_CONSTANTS],
+        "says_sorted": says_sorted(source, target),
+        "is_focused": bool(constants),
+        "numbers": allowed_numbers(source, target),
+    }
+    lines = run_calls(room, "performance.call_variation", job, [call.data for call in calls], 150)
+    varied = [InputCall(data, origin, strange=line.get("strange") is True) for line in lines if (data := _data(line))]
     first = collect_answers(room, target, varied, LIMIT)
-    answered = [(call, one) for call, one in zip(varied, first, strict=True) if is_conclusive(one)]
+    answered = [(call, one) for call, one in zip(varied, first, strict=True) if _is_comparable(one)]
     second = collect_answers(room, target, [call for call, _ in answered], LIMIT, hash_seed=1)
     steady = [pair for pair, again in zip(answered, second, strict=True) if pair[1] == again]
     seen: set[str] = set()
@@ -149,13 +180,98 @@ def vary_calls(
         key = json.dumps([one.kind, one.value], sort_keys=True)
         (more if key in seen else fresh).append((call, one.kind == "raised"))
         seen.add(key)
-    room_for_raising = int(want * RAISING)
+    left = {"strange": int(want * STRANGE), "raises": int(want * RAISING), "returns": want}
     found: list[InputCall] = []
     for call, raises in fresh + more:
-        room_for_raising -= raises
-        if len(found) < want and not (raises and room_for_raising < 0):
+        kind = "strange" if call.strange else "raises" if raises else "returns"
+        left[kind] -= 1
+        if len(found) < want and left[kind] >= 0:
             found.append(call)
     return tuple(found)
+
+
+def _is_comparable(answer: Answer) -> bool:
+    """Return whether the answer to a derived call binds other versions of the function.
+
+    If the interpreter raises a TypeError or AttributeError, the call is not one that the function is made for, and the
+    operation that fails first is an accident of how the code is written.
+    """
+    if not is_conclusive(answer) or raised_explicitly(answer):
+        return is_conclusive(answer)
+    return not answer.strange and not has_raised(answer, *WRONG_TYPE)
+
+
+def says_sorted(data: bytes, target: Target) -> bool:
+    """Return whether the function's signature or docstring says that something is sorted."""
+    try:
+        node = target.find(data)
+    except (UsageError, SyntaxError, ValueError):
+        return False
+    return bool(SORTED.search(f"{ast.unparse(node.args)} {ast.get_docstring(node) or ''}"))
+
+
+def allowed_numbers(data: bytes, target: Target) -> dict[str, list[str]]:
+    """Return for parameters, by position and by name, the types of numbers that a union in the annotation allows, or
+    "any" if there is no annotation or it allows any object."""
+    try:
+        module, node = ast.parse(data), target.find(data)
+    except (UsageError, SyntaxError, ValueError, RecursionError):
+        return {}
+    named = {
+        one.id: each.value
+        for each in module.body
+        if isinstance(each, ast.Assign | ast.AnnAssign) and each.value
+        for one in (each.targets if isinstance(each, ast.Assign) else [each.target])
+        if isinstance(one, ast.Name)
+    }
+    found: dict[str, list[str]] = {}
+    given = [*node.args.posonlyargs, *node.args.args]
+    for number, each in enumerate([*given, *node.args.kwonlyargs]):
+        kinds = ["any"] if each.annotation is None else sorted(_numbers_of_union(each.annotation, named))
+        for name in (str(number), each.arg) if kinds else ():
+            found[name] = kinds
+    return found
+
+
+def _numbers_of_union(annotation: ast.AST, named: Mapping[str, ast.expr], depth: int = 0) -> set[str]:
+    """Return the types of numbers that the unions in an annotation name, through up to five names of the module."""
+    found: set[str] = set()
+    for each in ast.walk(annotation):
+        if isinstance(each, ast.Name) and each.id in named and depth < MOST_NAMES:
+            found |= _numbers_of_union(named[each.id], named, depth + 1)
+        elif isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each).rpartition(".")[2] in ("object", "Any"):
+            found.add("any")
+        elif (isinstance(each, ast.BinOp) and isinstance(each.op, ast.BitOr)) or (
+            isinstance(each, ast.Subscript) and ast.unparse(each.value).rpartition(".")[2] == "Union"
+        ):
+            members = [each.left, each.right] if isinstance(each, ast.BinOp) else getattr(each.slice, "elts", [])
+            names = {part.id for one in members for part in _members(one) if isinstance(part, ast.Name)}
+            found |= names & NUMBER_NAMES if len(names & NUMBER_NAMES) > 1 else set()
+    return found
+
+
+def _members(node: ast.AST) -> list[ast.AST]:
+    """Return the members of a union written with `|`."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return [*_members(node.left), *_members(node.right)]
+    return [node]
+
+
+def source_constants(data: bytes, target: Target) -> list[int | float | str]:
+    """Return numbers and short strings in a file, those of the target first."""
+    try:
+        tree = ast.parse(data)
+        functions = list(iter_functions(tree))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    nodes = [node for name, node in functions if name == target.name] + [tree]
+    values = [node.value for each in nodes for node in ast.walk(each) if isinstance(node, ast.Constant)]
+    kept: dict[str, int | float | str] = {}
+    for one in values:
+        is_long = one.bit_length() > MOST_BITS if isinstance(one, int) else len(str(one)) >= LONGEST_CONSTANT
+        if isinstance(one, int | float | str) and not isinstance(one, bool) and not is_long:
+            kept.setdefault(repr(one), one)
+    return list(kept.values())
 
 
 def scale_calls(
@@ -163,21 +279,27 @@ def scale_calls(
     target: Target,
     calls: Sequence[InputCall],
     sizes: Sequence[int],
-    limit: float = 2.0,
+    limit: float = LARGE_SECONDS,
     say: Callable[[str], None] = lambda text: None,
+    least: int = 0,
 ) -> tuple[InputCall, ...]:
     """Return a variant of these calls for each size, in ascending order, scaling the part of the arguments that
     determines the amount of work.
 
-    The list ends before the first size that the function rejects or for which it takes more than `limit` seconds. `say`
-    gets messages about the scaled part and about why the list ended. That part is found by counting the executed lines,
-    or by timing if the work is done in C.
+    The list ends before the first size that the function rejects or for which it takes more than `limit` processor
+    seconds; if it then has fewer than `least` sizes, some between them are added. `say` gets messages about the scaled
+    part and about why the list ended. That part is found by counting the executed lines, or by timing if the work is
+    done in C.
     """
     if not calls:
         return ()
-    job = {"root": room.root, "path": target.path, "name": target.name, "sizes": sorted(sizes), "seconds": limit}
+    job = {"root": room.root, "path": target.path, "name": target.name, "sizes": sorted(sizes), "limit": limit}
     lines = run_calls(
-        room, "performance.call_scaling", job, [call.data for call in calls], 300 + len(sizes) * (limit + 2)
+        room,
+        "performance.call_scaling",
+        {**job, "least": least},
+        [call.data for call in calls],
+        300 + len(sizes) * (longest_call(limit) + 20),
     )
     for line in lines:
         if "broken" in line:

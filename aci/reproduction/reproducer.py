@@ -34,6 +34,7 @@ TEST_SECONDS = 60.0
 MOST_TRIED = 4
 MOST_ROUNDS = 3
 UNFINISHED = "The issue's example did not end in time, ended the process, or could not be run."
+NOT_OF_REPOSITORY = "The issue's example fails as reported, but does not use the repository."
 NO_CODE = "The issue shows no Python code that can be run."
 
 
@@ -123,7 +124,7 @@ class Reproducer:
 
     def _run_as_written(self, pieces: Sequence[Piece], text: str) -> Reproduction | None:
         """Run tests that need a runner; return them if some fail, and each of these by its own assertion or as the
-        issue reports."""
+        issue reports. They need not use the repository otherwise: it may be the runner, or define their fixtures."""
         path, _ = choose_place(self.blobs, "")
         self.workspace.write(path, text.encode())
         try:
@@ -166,17 +167,19 @@ class Reproducer:
 
     def _test(self, issue: Issue, example: _Example, results: Sequence[StepResult], failure: Failure) -> Reproduction:
         """Reduce the steps, write the test and run it."""
-        needed = [n for n, result in enumerate(results[: failure.step]) if result.kind != "raised"]
-        chosen = [example.steps[n].text for n in (*needed, failure.step)]
+        needed = [n for n, result in enumerate(results[: failure.step]) if result.kind != "raised"] + [failure.step]
+        chosen = [example.steps[n].text for n in needed]
         checked = {len(chosen) - 1: [failure.expected]} if failure.form in ("equals", "is") else {}
         raises = [failure.expected] if failure.form == "raises" else []
         reduced = self._run(chosen, checked, raises, reduce=True)
         numbers = reduced.kept or range(len(chosen))
+        used = [results[needed[n]] for n in sorted(numbers, reverse=True)]
+        sources = [path for one in used for path, _ in one.frames[::-1]] + [one.path for one in used if one.path]
+        if not sources:
+            return Reproduction(reason=NOT_OF_REPOSITORY)
         kept = [step for n, step in enumerate(chosen) if (n in numbers or step in example.always) and step != "pass"]
         if failure.form in ("equals", "is", "raises"):
             kept = _with_needed(chosen, kept, failure.expected)
-        result = results[failure.step]
-        sources = [path for path, _ in result.frames][::-1] or [result.path]
         path, style = choose_place(self.blobs, sources[0])
         text = render_test(issue.title, kept, failure, style)
         try:

@@ -4,44 +4,56 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aci.performance.cheating_check import find_cheating
 from aci.performance.efficiency import Growth, fit_growth
-from aci.performance.equivalence import Answer, collect_answers, describe_differences, is_conclusive
+from aci.performance.equivalence import (
+    Answer,
+    collect_answers,
+    describe_differences,
+    has_raised,
+    is_conclusive,
+    raised_explicitly,
+)
 from aci.performance.input_calls import InputCall
 from aci.performance.instruction_count import (
     Counts,
-    Workload,
     count_calls,
-    count_workload,
     fork_for_counting,
     incomparable_reason,
 )
+from aci.performance.profiling import profile_command
 from aci.performance.target_function import SESSION, Target
 from aci.performance.timing import Timing, compare_timing
-from aci.performance.workload_inputs import record_calls, scale_calls, vary_calls
+from aci.performance.workload_inputs import WRONG_TYPE, record_calls, scale_calls, source_constants, vary_calls
 from agent.optimization.function_contract import contract_breach
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG
+from trajectories.training.rewards import MISSING_ENTITY, UNFORMATTED, WRONG
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
     from agent.engine.task import Task
 
-KNOWN, UNSEEN = 160, 120
-"""Number of calls that every candidate is judged by, and number of held-out calls for the final check."""
+KNOWN, UNSEEN, SEARCHED = 200, 240, 120
+"""Number of calls that every candidate is judged by, of held-out calls for the final check, and of calls with the
+constants of the candidate."""
 MEASURED = 4
-SIZES = (64, 128, 256, 512, 1024)
-FINAL_SEEDS, UNSEEN_SEEDS = (1, 2), (1, 2)
+SIZES = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+MOST_SIZES, LEAST_SIZES = 6, 5
+"""Of the sizes that the function finishes in time, at most so many of the largest are counted; fewer than the minimum
+are not used. Functions of exponential cost get sizes that are closer to each other."""
+FINAL_SEEDS, UNSEEN_SEEDS = (1,), (1, 2)
 """Hash seeds of the final checks; candidates are judged under seed 0 before."""
-COUNTING = 900.0
-"""Maximum number of seconds for counting the instructions of a whole workload; counting makes it about 40 times
-slower."""
+LEAST_RATIO = 1.02
+"""How many times fewer instructions a candidate must execute for its growth to be measured."""
 
+TEST_RUNNER = re.compile(r"\b(pytest|py\.test|unittest|nose2?|tox|nox)\b")
+MISSING = ("builtins.KeyError", "builtins.IndexError")
 RIGHT, MOST_WORDS = "right", 6
 SCORES = {"wrong": WRONG, "missing": MISSING_ENTITY, "unusable": UNFORMATTED}
 
@@ -51,7 +63,8 @@ class CandidateVerdict:
     """The verdict on a candidate. Its `status` is `right`, `wrong`, `missing`, `unusable` or `doubted`; `why` explains.
 
     `cost` is the number of instructions of its warm calls, weighted by how often they occurred; `cold` is the number of
-    instructions of the first run of each call. `lines` is the size of its diff.
+    instructions of the first run of each call. `large` is that of the largest grown call, 0 if there is none that
+    exceeds the recorded calls. `lines` is the size of its diff.
     """
 
     what: str
@@ -63,6 +76,20 @@ class CandidateVerdict:
     cold: int = 0
     growth: Growth | None = None
     lines: int = 0
+    large: int = 0
+
+    @property
+    def n(self) -> int:
+        """The number of instructions by which candidates are ranked and rewarded: on the largest input if there is one,
+        since candidates separate only there."""
+        return self.large or self.cost
+
+    def ratio_to(self, before: CandidateVerdict) -> float:
+        """Return how many times fewer instructions it executes than `before`, in the calls where that is most."""
+        ratios = [before.cost / max(self.cost, 1)]
+        if self.large:
+            ratios.append(before.large / self.large)
+        return max(ratios)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -76,6 +103,14 @@ def load_verdict(value: Mapping[str, Any]) -> CandidateVerdict:
     return CandidateVerdict(**{**value, "why": tuple(value["why"]), "growth": growth})
 
 
+class Sample(NamedTuple):
+    """Processor seconds of a whole workload and of the function in it, by a sampling profiler, and its exit status."""
+
+    whole: float
+    inside: float
+    code: int
+
+
 class Bench:
     """A benchmark of the target at `tree`, with one workspace for the original and one for a candidate; both run only
     swe-agent's own commands. All results are recorded."""
@@ -84,6 +119,12 @@ class Bench:
         self.task, self.target, self.tree, self.command = task, target, tree, command
         self.workload_name = task.turn.settings.benchmark or command
         self._workspaces: dict[str, Workspace] = {}
+
+    @property
+    def is_workload_named(self) -> bool:
+        """Whether the user named a workload other than tests, so that its calls are as large as those that matter."""
+        settings = self.task.turn.settings
+        return bool(settings.benchmark or (settings.workload and not TEST_RUNNER.search(settings.workload)))
 
     def close(self) -> None:
         for tree in list(self._workspaces):
@@ -106,39 +147,72 @@ class Bench:
 
     @cached_property
     def calls(self) -> dict[str, tuple[InputCall, ...]]:
-        """The `known`, `unseen` and `grown` calls of the target; without known calls, the target cannot be judged."""
-        kept = self.task.once(f"calls {self.target}", self._keep_calls)
-        data = json.loads(self.task.branch.engine.journal.recall(kept["out"]))
+        """The `known` and `grown` calls of the target; without known calls, the target cannot be judged."""
+        return self._recall(self.task.once(f"calls {self.target}", self._keep_calls)["out"])
+
+    @cached_property
+    def unseen(self) -> tuple[InputCall, ...]:
+        """The held-out calls, which are made only for the final checks."""
+        if calls := self.calls.get("unseen"):  # recorded by an earlier version
+            return calls
+
+        def make() -> dict[str, Any]:
+            return {
+                "out": self._keep(unseen=vary_calls(self.before, self.target, self._valid_calls, UNSEEN, 2, "unseen"))
+            }
+
+        return self._recall(self.task.once(f"unseen calls {self.target}", make)["out"])["unseen"]
+
+    def _keep(self, **calls: Sequence[InputCall]) -> int:
+        data = {kind: [_dump(each) for each in found] for kind, found in calls.items()}
+        return self.task.branch.engine.journal.keep(json.dumps(data).encode())
+
+    def _recall(self, number: int) -> dict[str, tuple[InputCall, ...]]:
+        data = json.loads(self.task.branch.engine.journal.recall(number))
         return {kind: tuple(_load(each) for each in found) for kind, found in data.items()}
+
+    @cached_property
+    def _valid_calls(self) -> list[InputCall]:
+        """The recorded calls from which others are derived."""
+        answered = zip(self.calls["known"], self._answers, strict=True)
+        recorded = [(call, answer) for call, answer in answered if call.origin == "recorded"]
+        return _valid(recorded) or list(self.calls["known"])
 
     def _keep_calls(self) -> dict[str, Any]:
         messages: list[str] = []
         timeout, say = self.task.turn.settings.test_timeout, messages.append
+        self._progress("record calls")
         seen = record_calls(self.before, self.target, self.command, timeout=timeout, say=say)
-        found: dict[str, tuple[InputCall, ...]] = {"known": (), "unseen": (), "grown": ()}
+        known: tuple[InputCall, ...] = ()
+        grown: tuple[InputCall, ...] = ()
         if seen:
-            known = self._steady((*seen, *vary_calls(self.before, self.target, seen, KNOWN, 1)))
-            unseen = self._steady(vary_calls(self.before, self.target, seen, UNSEEN, 2, "unseen"))
-            found = {
-                "known": known,
-                "unseen": unseen,
-                "grown": scale_calls(self.before, self.target, seen, SIZES, say=say),
-            }
-        kept = {kind: [_dump(each) for each in calls] for kind, calls in found.items()}
-        return {"out": self.task.branch.engine.journal.keep(json.dumps(kept).encode()), "said": messages}
+            self._progress(f"vary {len(seen)} recorded calls")
+            # Derived calls have the same result under two hash seeds; recorded ones may not.
+            steady = self._steady(seen)
+            valid = _valid(steady) or seen
+            known = (*(call for call, _ in steady), *vary_calls(self.before, self.target, valid, KNOWN, 1))
+            self._progress("make larger calls")
+            grown = scale_calls(self.before, self.target, seen, SIZES, say=say, least=LEAST_SIZES)[-MOST_SIZES:]
+        return {"out": self._keep(known=known, grown=grown if len(grown) >= LEAST_SIZES else ()), "said": messages}
 
     @property
     def words(self) -> str:
         """Messages from recording and scaling the calls, which explain why there are no calls or only a few."""
         return " ".join(self.task.once(f"calls {self.target}", self._keep_calls)["said"])
 
-    def _steady(self, calls: Sequence[InputCall]) -> tuple[InputCall, ...]:
-        """Return the calls that have a result and give the same result under two hash seeds."""
+    def _progress(self, text: str) -> None:
+        """Show what is being done; not recorded, since it may happen inside of what is done once."""
+        self.task.branch.notify(f"{self.target}: {text}")
+
+    def _steady(self, calls: Sequence[InputCall]) -> list[tuple[InputCall, Answer]]:
+        """Return the calls that have a result and give the same result under two hash seeds, with their answers."""
         once, twice = (collect_answers(self.before, self.target, calls, hash_seed=seed) for seed in (0, 1))
         same = zip(calls, once, twice, strict=True)
-        return tuple(
-            call for call, first, second in same if is_conclusive(first) and not describe_differences([first], [second])
-        )
+        return [
+            (call, first)
+            for call, first, second in same
+            if is_conclusive(first) and not describe_differences([first], [second])
+        ]
 
     @cached_property
     def measured(self) -> tuple[InputCall, ...]:
@@ -167,6 +241,7 @@ class Bench:
         if status:
             return CandidateVerdict(what, tree, status, (why,)).as_json()
         try:
+            self._progress(f"compare the answers of {what}")
             other = collect_answers(self.workspace_at(tree), self.target, self.calls["known"])
             if wrong := describe_differences(self._answers, other):
                 return CandidateVerdict(what, tree, "wrong", tuple(wrong[:MOST_WORDS])).as_json()
@@ -181,22 +256,52 @@ class Bench:
             return CandidateVerdict(what, tree, "doubted", (f"It ended its workspace: {error.message}",)).as_json()
 
     def _counted(self, what: str, tree: str) -> dict[str, Any]:
-        counts = self._counts if tree == self.tree else self._count(self.workspace_at(tree))
-        if why := incomparable_reason(self._counts, counts):
-            return CandidateVerdict(what, tree, "doubted", (why,)).as_json()
-        real, grown = counts.calls[: len(self.measured)], counts.calls[len(self.measured) :]
-        sizes = [call.size for call in self.calls["grown"]]
-        growth = fit_growth(sizes, [count.warm for count in grown]) if len(set(sizes)) > 3 else None
+        """Count the recorded calls and the largest grown one; the other sizes only if the candidate may be faster."""
+        baseline = self.baseline() if tree != self.tree else None  # first, as it fixes the backend
+        counts = self._counts
+        if baseline:
+            compared = len(self.measured) + len(self.grown[-1:])
+            before = replace(counts, in_c=counts.in_c[:compared])
+            counts = self._count(tree, self.measured, self.grown[-1:])
+            if why := incomparable_reason(before, counts):
+                return CandidateVerdict(what, tree, "doubted", (why,)).as_json()
+        real = counts.calls[: len(self.measured)]
         cost = sum(count.warm * call.times for count, call in zip(real, self.measured, strict=True))
         cold = sum(count.cold for count in real)
-        return CandidateVerdict(what, tree, RIGHT, (), counts.backend, cost, cold, growth, self.lines(tree)).as_json()
+        has_large = self.grown and (not baseline or baseline.large)  # earlier versions recorded no large call
+        large = counts.calls[len(self.measured)].warm if has_large else 0
+        judged = CandidateVerdict(what, tree, RIGHT, (), counts.backend, cost, cold, None, self.lines(tree), large)
+        if has_large:
+            smaller = counts.calls[len(self.measured) + 1 :]
+            if baseline and judged.ratio_to(baseline) >= LEAST_RATIO:
+                smaller = self._count(tree, (), self.grown[:-1]).calls
+            if smaller:
+                sizes = [call.size for call in self.grown]
+                growth = fit_growth(sizes, [*(count.warm for count in smaller), large])
+                judged = replace(judged, growth=growth)
+        return judged.as_json()
 
     @cached_property
     def _counts(self) -> Counts:
-        return self._count(self.before)
+        """The counts of the original: recorded calls, the largest grown call, the other grown calls."""
+        grown = self.calls["grown"]
+        return self._count(self.tree, self.measured, (*grown[-1:], *grown[:-1]))
 
-    def _count(self, room: Workspace) -> Counts:
-        return count_calls(room, self.target, (*self.measured, *self.calls["grown"]), backend=self._backend)
+    @cached_property
+    def grown(self) -> tuple[InputCall, ...]:
+        """The grown calls; none if the largest does not exceed the recorded ones, so that it says less than they do."""
+        grown, recorded = self.calls["grown"], len(self.measured)
+        if not grown:
+            return ()
+        largest = max(count.warm for count in self._counts.calls[:recorded])
+        return grown if self._counts.calls[recorded].warm > largest else ()
+
+    def _count(
+        self, tree: str, calls: Sequence[InputCall], grown: Sequence[InputCall], seeds: Sequence[int] = (0,)
+    ) -> Counts:
+        self._progress(f"count the instructions of {len(calls) + len(grown)} calls")
+        room, warm_up = self.workspace_at(tree), self.measured[-1] if grown else None
+        return count_calls(room, self.target, calls, seeds, backend=self._backend, large=grown, warm_up=warm_up)
 
     @property
     def _backend(self) -> str:
@@ -214,19 +319,40 @@ class Bench:
         return found
 
     def _last_checks(self, tree: str) -> list[str]:
-        unseen, rooms = self.calls["unseen"], (self.before, self.workspace_at(tree))
+        self._progress("check with unseen calls and for cheating")
+        unseen, rooms = self.unseen, (self.before, self.workspace_at(tree))
         for seed in UNSEEN_SEEDS:
             old, new = (collect_answers(room, self.target, unseen, hash_seed=seed) for room in rooms)
             if wrong := describe_differences(old, new):
                 return wrong[:MOST_WORDS]
+        if wrong := self._large_differences(tree) or self._searched_differences(tree):
+            return wrong
         found = find_cheating(*rooms, self.target, self.calls["known"], *self._files(tree))
         return [f"{doubt.kind}: {doubt.why}" for doubt in found]
+
+    def _large_differences(self, tree: str) -> list[str]:
+        """Return differences on the grown calls: a candidate may give up, or fail, on large inputs only."""
+        rooms = (self.before, self.workspace_at(tree))
+        old, new = (collect_answers(room, self.target, self.calls["grown"]) for room in rooms)
+        return describe_differences(old, new)[:MOST_WORDS]
+
+    def _searched_differences(self, tree: str) -> list[str]:
+        """Return differences on calls derived with the numbers and strings that only the candidate's code has, since it
+        may treat values next to them in another way."""
+        sources = [self.task.trees.read(at, self.target.path) for at in (self.tree, tree)]
+        before, after = (source_constants(source, self.target) for source in sources)
+        new_constants = [one for one in after if one not in before]
+        if not new_constants:
+            return []
+        calls = vary_calls(self.before, self.target, self._valid_calls, SEARCHED, 3, "unseen", new_constants)
+        old, new = (collect_answers(room, self.target, calls) for room in (self.before, self.workspace_at(tree)))
+        return describe_differences(old, new)[:MOST_WORDS]
 
     def timing(self, tree: str) -> Timing | None:
         """Return time and memory of the measured and grown calls before and after; None if they cannot be timed."""
 
         def timed() -> dict[str, Any] | None:
-            calls = [call.data for call in (*self.measured, *self.calls["grown"])]
+            calls = [call.data for call in (*self.measured, *self.grown)]
             try:
                 return asdict(compare_timing(self.before, self.workspace_at(tree), self.target, calls))
             except UsageError:
@@ -235,34 +361,42 @@ class Bench:
         value = self.task.once(f"timing {self.target} {tree}", timed)
         return Timing(**_with_tuples(value)) if value else None
 
-    def seeds(self, tree: str) -> list[tuple[int, int]]:
-        """Return the number of warm instructions of the largest recorded call, before and after, under each of
-        FINAL_SEEDS."""
-        sides = [self.task.once(f"more seeds {self.target} {at}", partial(self._seeds, at)) for at in (self.tree, tree)]
+    def seeds(self, tree: str, is_large: bool) -> list[tuple[int, int]]:
+        """Return the number of warm instructions of one call, before and after, under each of FINAL_SEEDS.
+
+        It is the largest grown call if `is_large`, otherwise the largest recorded one.
+        """
+        what = "more seeds on the largest input" if is_large else "more seeds"
+        sides = [
+            self.task.once(f"{what} {self.target} {at}", partial(self._seeds, at, is_large)) for at in (self.tree, tree)
+        ]
         return list(zip(*sides, strict=True))
 
-    def _seeds(self, tree: str) -> list[int]:
-        room, calls = self.workspace_at(tree), self.measured[:1]
-        found = [count_calls(room, self.target, calls, (seed,), backend=self._backend) for seed in FINAL_SEEDS]
-        return [count.calls[0].warm for count in found]
+    def _seeds(self, tree: str, is_large: bool) -> list[int]:
+        calls, large = ((), self.grown[-1:]) if is_large else (self.measured[:1], ())
+        return [self._count(tree, calls, large, (seed,)).calls[0].warm for seed in FINAL_SEEDS]
 
-    def workload(self, tree: str) -> list[Workload]:
-        """Return the instructions of the whole workload and inside the function, before and after.
+    def workload(self, tree: str) -> list[Sample]:
+        """Return the processor time of the whole workload and inside the function, before and after.
 
-        The list is empty if they cannot be counted in time.
+        It is shown beside the counts and decides nothing. The list is empty if the workload cannot be sampled.
         """
         sides = [
-            self.task.once(f"workload {self.target} {at}", partial(self._workload, at)) for at in (self.tree, tree)
+            self.task.once(f"sampled workload {self.target} {at}", partial(self._sample, at))
+            for at in (self.tree, tree)
         ]
-        counts = [Workload(*side) for side in sides if side]
-        return counts if len(counts) == 2 and counts[0].inside else []
+        return [Sample(*side) for side in sides] if all(side and side[0] > 0 for side in sides) else []
 
-    def _workload(self, tree: str) -> list[int]:
+    def _sample(self, tree: str) -> list[float]:
+        self._progress("sample the workload")
+        timeout = self.task.turn.settings.test_timeout
         try:
-            return list(count_workload(self.workspace_at(tree), self.target, self.command, COUNTING, self._backend))
+            found = profile_command(self.workspace_at(tree), self.command, timeout, calls=False)
         except UsageError as error:
             self.task.branch.notify(error.message)
             return []
+        inside = sum(each.total for each in found.spent if each.target == self.target)
+        return [found.seconds, inside, found.code]
 
     def lines(self, tree: str) -> int:
         """Return the number of lines that the diff to `tree` adds and removes."""
@@ -277,6 +411,15 @@ class Bench:
             {path: trees.read(side, path) for path in paths if trees.entry(side, path)} for side in (self.tree, tree)
         ]
         return sides[0], sides[1]
+
+
+def _valid(answered: Sequence[tuple[InputCall, Answer]]) -> list[InputCall]:
+    """Return the calls from which others are derived: not those whose values lack what the function needs, such as a
+    key; all if there are no others."""
+    valid = [
+        call for call, answer in answered if raised_explicitly(answer) or not has_raised(answer, *WRONG_TYPE, *MISSING)
+    ]
+    return valid or [call for call, _ in answered]
 
 
 def _with_tuples(value: Mapping[str, Any]) -> dict[str, Any]:

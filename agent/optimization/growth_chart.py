@@ -195,18 +195,20 @@ def _short(text: str, longest: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """The measurements before or after the optimization: instructions of a call and of the workload, seconds, bytes of
-    peak memory.
+    """The measurements before or after the optimization: instructions of the recorded calls and of the largest grown
+    one, processor seconds of the workload, seconds, bytes of peak memory.
 
-    `share` is the fraction of the workload's instructions that all calls of the function take. None means not measured.
+    `share` is the fraction of the workload's processor time that all calls of the function take. None means not
+    measured.
     """
 
     instructions: int | None = None
     growth: Growth | None = None
     share: float | None = None
-    workload: int | None = None
+    workload: float | None = None
     seconds: float | None = None
     memory: int | None = None
+    large: int | None = None
 
 
 def table(name: str, before: Measurements, after: Measurements, backend: str = "") -> str:
@@ -225,9 +227,10 @@ def rows(before: Measurements, after: Measurements, backend: str = "") -> list[t
     by = f" ({clean_text(backend)})" if backend else ""
     found = [
         _row(f"instructions{by}", before.instructions, after.instructions, lambda value: f"{value:,.0f}"),
+        _row("on the largest input", before.large, after.large, lambda value: f"{value:,.0f}"),
         _exponents(before.growth, after.growth),
         _row("share of the workload", before.share, after.share, lambda value: f"{value:.1%}", ratio=False),
-        _row("the workload's instructions", before.workload, after.workload, lambda value: f"{value:,.0f}"),
+        _row("the workload's processor time", before.workload, after.workload, _seconds),
         _row("wall time", before.seconds, after.seconds, _seconds),
         _row("peak memory", before.memory, after.memory, _bytes),
     ]

@@ -9,6 +9,7 @@ from io import BytesIO
 from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any
 
+from aci.performance.efficiency import LEAST_GAIN
 from aci.performance.instruction_count import fork_for_counting
 from aci.performance.profiling import (
     format_flame_graph,
@@ -21,18 +22,19 @@ from aci.performance.target_function import Target, parse_target
 from aci.performance.workload_inputs import benchmark_command
 from aci.testing.suite_command import detect_command
 from agent.optimization.candidate_benchmark import RIGHT, SCORES, Bench, CandidateVerdict
-from agent.optimization.rewrites.rewrite_catalog import rewrites
+from agent.optimization.rewrites.rewrite_catalog import Rewrite, rewrites
 from agent.optimization.speedup import growth_text
 from trajectories.errors import UsageError
 from trajectories.journal import write_durably
-from trajectories.rewards import rewards
+from trajectories.training.rewards import rewards
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
 
 TARGETS = 3
-REWRITES = 12
-"""Maximum number of candidates from built-in rewrites that are tried for a function."""
+REWRITES, BEFORE_MODEL = 12, 3
+"""Maximum number of candidates from built-in rewrites that are tried for a function, and of those that are tried before
+a model is asked; the most promising ones come first."""
 LINES, MOST_LINES = 5, 300
 
 
@@ -75,7 +77,7 @@ def choose_targets(task: Task, command: str) -> list[Target]:
         write_durably(task.branch.engine.journal.directory / "profile.speedscope.json", to_speedscope(found).encode())
         return {
             "flame": format_flame_graph(found),
-            "targets": [[each.path, each.name] for each in hottest_functions(found, TARGETS)],
+            "targets": [[each.path, each.name] for each in hottest_functions(found, TARGETS, LEAST_GAIN)],
         }
 
     found = task.once("targets", profiled)
@@ -83,45 +85,67 @@ def choose_targets(task: Task, command: str) -> list[Target]:
     return [Target(path, name) for path, name in found["targets"]]
 
 
-def judge_rewrites(task: Task, bench: Bench) -> list[CandidateVerdict]:
-    """Judge the built-in rewrites of the function."""
-    data = task.trees.read(bench.tree, bench.target.path)
-    found = []
-    for rewrite in rewrites(data, bench.target)[:REWRITES]:
+def propose_rewrites(task: Task, bench: Bench) -> list[Rewrite]:
+    """Return the built-in rewrites of the function, the most promising first."""
+    return rewrites(task.trees.read(bench.tree, bench.target.path), bench.target)[:REWRITES]
+
+
+def judge_rewrites(
+    task: Task, bench: Bench, proposed: Sequence[Rewrite], found: list[CandidateVerdict]
+) -> list[CandidateVerdict]:
+    """Judge built-in rewrites of the function; each verdict is added to `found` at once, so that none is lost if the
+    time ends."""
+    start = len(found)
+    for rewrite in proposed:
         task.branch.cancel.check()
         tree = task.trees.write({bench.target.path: rewrite.data}, bench.tree)
         judged = bench.judge(rewrite.what, tree)
-        task.note("candidate", f"{judged.what}: {candidate_line(judged, bench.baseline())}")
+        task.note("candidate", f"{judged.what}: {candidate_line(judged, bench)}")
         found.append(judged)
-    return found
+    return found[start:]
 
 
-def record_rewards(task: Task, group: Sequence[CandidateVerdict]) -> None:
+def record_rewards(task: Task, target: Target, group: Sequence[CandidateVerdict]) -> None:
     """Record the candidates with their rewards, based on arXiv 2508.20124; the reward of a correct candidate depends on
     its number of instructions."""
     right = [judged for judged in group if judged.status == RIGHT]
-    earned = dict(zip((id(judged) for judged in right), rewards([judged.cost for judged in right]), strict=True))
+    earned = dict(zip((id(judged) for judged in right), rewards([judged.n for judged in right]), strict=True))
     rows = [
         {
+            "function": str(target),
+            "tree": judged.tree,
             "what": judged.what,
             "status": judged.status,
-            "instructions": judged.cost,
+            "instructions": judged.n,
             "backend": judged.backend,
+            "why": list(judged.why),
             "reward": earned.get(id(judged), SCORES.get(judged.status)),
         }
         for judged in group
     ]
     if rows:
-        task.note("score", f"{len(right)} of {len(rows)} candidates are right", group=rows)
+        task.note("score", f"{len(right)} of {len(rows)} candidates are right", function=str(target), group=rows)
 
 
-def candidate_line(judged: CandidateVerdict, before: CandidateVerdict) -> str:
-    """Describe a verdict in one line."""
+def describe_candidates(
+    bench: Bench, judged: Sequence[CandidateVerdict], adopted: CandidateVerdict | None
+) -> list[str]:
+    """Return a line for each candidate that was not adopted: its figures, or the reason why it was refused, with one
+    call and both answers."""
+    unique = {each.tree: each for each in judged if adopted is None or each.tree != adopted.tree}
+    return [f"{bench.target}: {each.what}: {candidate_line(each, bench, most=1)}" for each in unique.values()]
+
+
+def candidate_line(judged: CandidateVerdict, bench: Bench, most: int | None = None) -> str:
+    """Describe a verdict in one line, with at most `most` reasons."""
     if judged.status != RIGHT:
-        return f"{judged.status}: {'; '.join(judged.why)}"
+        more = "; and more" if most and judged.why[most:] else ""
+        return f"{judged.status}: {'; '.join(judged.why[:most])}{more}"
+    before = bench.baseline()
     ratio = before.cost / max(judged.cost, 1)
+    large = f", {before.large / judged.large:.2f}x fewer on the largest input" if judged.large else ""
     return (
-        f"right, {before.cost:,} -> {judged.cost:,} instructions ({ratio:.2f}x fewer), "
+        f"right, {before.cost:,} -> {judged.cost:,} instructions ({ratio:.2f}x fewer){large}, "
         f"growth {growth_text(before.growth)} -> {growth_text(judged.growth)}, {judged.lines} lines changed"
     )
 
@@ -129,7 +153,7 @@ def candidate_line(judged: CandidateVerdict, before: CandidateVerdict) -> str:
 def opening(task: Task, bench: Bench, group: Sequence[CandidateVerdict]) -> str:
     """Return the first message to the model: the function, its cost, its hot lines, and the results of rewrites."""
     target, before = bench.target, bench.baseline()
-    tried = [f"- {judged.what}: {candidate_line(judged, before)}" for judged in group[:LINES]]
+    tried = [f"- {judged.what}: {candidate_line(judged, bench)}" for judged in group[:LINES]]
     if task.tree != bench.tree:
         tried.append("The file already contains the best of these.")
     return task.prompt(
@@ -157,14 +181,13 @@ def _source(data: bytes, target: Target) -> str:
 
 def feedback(task: Task, bench: Bench, judged: CandidateVerdict, group: Sequence[CandidateVerdict]) -> str:
     """Return the message that follows a candidate: its verdict, its hot lines and the best candidate so far."""
-    before = bench.baseline()
     right = [each for each in group if each.status == RIGHT]
-    best = min(right, key=lambda each: each.cost, default=None)
+    best = min(right, key=lambda each: each.n, default=None)
     return task.prompt(
         "again",
-        verdict=candidate_line(judged, before),
+        verdict=candidate_line(judged, bench),
         hot=hot_lines_text(bench, judged.tree) if judged.status == RIGHT else "",
-        best=f"{best.what}: {candidate_line(best, before)}" if best else "none is right yet",
+        best=f"{best.what}: {candidate_line(best, bench)}" if best else "none is right yet",
         next="Fix it, and submit again."
         if judged.status != RIGHT
         else "If you see further improvements, continue from here; otherwise submit as it is.",

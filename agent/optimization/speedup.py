@@ -8,9 +8,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from aci.performance.efficiency import LEAST_GAIN, Growth, RankedCandidate, is_worthwhile, rank_candidates
-from aci.performance.instruction_count import Workload
 from aci.performance.target_function import Target
-from agent.optimization.candidate_benchmark import Bench, CandidateVerdict
+from agent.optimization.candidate_benchmark import Bench, CandidateVerdict, Sample
 from agent.optimization.growth_chart import Measurements, chart, table
 from trajectories.journal import write_durably
 
@@ -18,47 +17,66 @@ if TYPE_CHECKING:
     from aci.performance.timing import Timing
     from agent.engine.task import Task
 
+LEAST_RATIO = 1.05
+"""Minimum ratio of instructions before and after a built-in rewrite; a smaller gain is not worth a review."""
 UNCLEAR = 1.5
 """Width of a confidence interval above which an exponent is not shown."""
+SLOWER = 4.0
+"""Share by which the calls of the tests, which are mostly small, may become slower if large inputs become faster by a
+larger factor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
     """The performance gain of a candidate for a function.
 
-    `workload` holds the instruction counts of the whole workload and of the function in it, before and after the
-    change; it is empty if they could not be counted.
+    `seeds` holds the instructions of one call, before and after, under other hash seeds: of the largest grown call if
+    the candidate executes fewer there, otherwise of the largest recorded call. `workload` holds the processor time of
+    the whole workload and of the function in it, before and after the change; it is empty if it could not be sampled.
+    `slower` is the share by which recorded calls may become slower if large inputs become faster by a larger factor.
     """
 
     target: Target
     before: CandidateVerdict
     after: CandidateVerdict
     seeds: tuple[tuple[int, int], ...]
-    workload: tuple[Workload, ...]
+    workload: tuple[Sample, ...]
     timing: Timing | None
+    slower: float = LEAST_GAIN
 
     @property
     def ratio(self) -> float:
-        """Number of instructions before the change divided by the number after it."""
+        """Number of instructions of the recorded calls before the change divided by the number after it."""
         return self.before.cost / max(self.after.cost, 1)
 
     @property
+    def large_ratio(self) -> float:
+        """The same for the largest grown call; 0 if there is none."""
+        return self.before.large / self.after.large if self.after.large else 0.0
+
+    @property
     def is_worth_it(self) -> bool:
-        """Whether the gain is large enough, measured on the whole workload or, if that is unknown, on the function's
-        calls."""
-        before, after = (each.whole for each in self.workload) if self.workload else (self.before.cost, self.after.cost)
-        return is_worthwhile(before, after, self.before.growth, self.after.growth)
+        """Whether the function executes enough fewer instructions: in its recorded calls, in the largest grown call, or
+        by its growth. The rest of the workload, such as the start of the test runner, does not count."""
+        if is_worthwhile(self.before.cost, self.after.cost, self.before.growth, self.after.growth):
+            return True
+        return self.is_large_faster and self.after.cost <= self.before.cost * min(1 + self.slower, self.large_ratio)
+
+    @property
+    def is_large_faster(self) -> bool:
+        return is_large_faster(self.before, self.after)
 
     @property
     def measured(self) -> tuple[Measurements, Measurements]:
         """The measurements before and after the change."""
-        wholes = [(each.whole, each.inside) for each in self.workload] or [(0, 0), (0, 0)]
+        wholes = [(each.whole, each.inside) for each in self.workload] or [(0.0, 0.0), (0.0, 0.0)]
         seconds = (median(self.timing.before), median(self.timing.after)) if self.timing else (None, None)
         peaks = self.timing.peaks if self.timing else (None, None)
         sides = zip((self.before, self.after), wholes, seconds, peaks, strict=True)
         first, second = (
             Measurements(
                 instructions=judged.cost,
+                large=judged.large or None,
                 growth=judged.growth,
                 share=inside / whole if whole else None,
                 workload=whole or None,
@@ -71,16 +89,24 @@ class Gain:
 
     @property
     def against(self) -> list[str]:
-        """Objections to the candidate: worse wall time or memory, more instructions under another hash seed, a
-        different exit status of the workload, or too small a gain."""
+        """Objections to the candidate: more memory, more instructions under another hash seed, a different exit status
+        of the workload, or too small a gain. Wall time is none, since it depends on the machine's load."""
         found = [self.timing.veto] if self.timing and self.timing.veto else []
         if any(after > before * (1 + LEAST_GAIN) for before, after in self.seeds):
             found.append("under another hash seed it executes more instructions")
+        if self.before.large and self.after.large > self.before.large * (1 + LEAST_GAIN):
+            found.append("on the largest input it executes more instructions")
+        if _is_below(self.before.growth, self.after.growth):
+            found.append("its cost grows faster with the size of the input")
         codes = [each.code for each in self.workload]
         if len(set(codes)) > 1:
             found.append(f"the workload ends with status {codes[1]}, not {codes[0]}")
         elif not self.is_worth_it:
-            found.append("it saves less than 2 % of the workload and does not grow more slowly")
+            large = f", {self.large_ratio:.2f}x fewer on the largest input" if self.after.large else ""
+            found.append(
+                f"the function executes {self.ratio:.2f}x fewer instructions{large}, and does not grow more slowly: "
+                f"less than {LEAST_GAIN:.0%} is not worth a change"
+            )
         return found
 
     @property
@@ -88,14 +114,21 @@ class Gain:
         cost = (
             f"{self.before.cost:,} -> {self.after.cost:,} instructions ({self.ratio:.1f}x fewer, {self.after.backend})"
         )
-        return f"{cost}; growth {growth_text(self.before.growth)} -> {growth_text(self.after.growth)}"
+        large = f"; {self.large_ratio:.1f}x fewer on the largest input" if self.after.large else ""
+        return f"{cost}{large}; growth {growth_text(self.before.growth)} -> {growth_text(self.after.growth)}"
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for the verdict that state the evidence."""
         lines = [f"{self.target}: {self.summary}; the first call {self.before.cold:,} -> {self.after.cold:,}."]
         if not self.workload:
-            lines.append("The instructions of the whole workload, or of the function in it, could not be counted.")
+            lines.append("The processor time of the whole workload could not be sampled.")
+        else:
+            before, after = self.workload
+            lines.append(
+                f"The function takes {before.inside / before.whole:.1%} of the workload's processor time before and "
+                f"{after.inside / after.whole:.1%} after the change (sampled; it does not decide)."
+            )
         if not self.timing:
             lines.append("The function's calls could not be timed.")
         return tuple(lines)
@@ -103,19 +136,27 @@ class Gain:
 
 def best_of(right: Sequence[CandidateVerdict]) -> CandidateVerdict:
     """Return the candidate with the smallest diff among those within 5 % of the lowest number of instructions."""
-    return right[rank_candidates([RankedCandidate(judged.cost, judged.lines) for judged in right])[0]]
+    return right[rank_candidates([RankedCandidate(judged.n, judged.lines) for judged in right])[0]]
 
 
-def is_promising(before: CandidateVerdict, judged: CandidateVerdict) -> bool:
-    """Return whether a candidate executes fewer instructions, or its cost clearly grows more slowly with the input
-    size."""
-    return judged.cost < before.cost or _is_below(judged.growth, before.growth)
+def is_promising(before: CandidateVerdict, judged: CandidateVerdict, ratio: float = 1 + LEAST_GAIN) -> bool:
+    """Return whether a candidate executes fewer instructions, in recorded or in large calls, at least by this ratio, or
+    its cost clearly grows more slowly with the input size."""
+    return judged.ratio_to(before) >= ratio or _is_below(judged.growth, before.growth)
 
 
 def measure_gain(bench: Bench, judged: CandidateVerdict) -> Gain:
     """Measure the gain of a candidate; measurements that are impossible are left out."""
-    seeds, workload = tuple(bench.seeds(judged.tree)), tuple(bench.workload(judged.tree))
-    return Gain(bench.target, bench.baseline(), judged, seeds, workload, bench.timing(judged.tree))
+    before = bench.baseline()
+    seeds = tuple(bench.seeds(judged.tree, is_large_faster(before, judged)))
+    workload = tuple(bench.workload(judged.tree))
+    slower = LEAST_GAIN if bench.is_workload_named else SLOWER
+    return Gain(bench.target, before, judged, seeds, workload, bench.timing(judged.tree), slower)
+
+
+def is_large_faster(before: CandidateVerdict, after: CandidateVerdict) -> bool:
+    """Return whether a candidate executes enough fewer instructions in the largest grown call."""
+    return bool(after.large and is_worthwhile(before.large, after.large))
 
 
 def _is_below(after: Growth | None, before: Growth | None) -> bool:

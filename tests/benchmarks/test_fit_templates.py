@@ -14,10 +14,10 @@ import pytest
 from agent.repair.analysis.source_file import Draft, Source
 from agent.repair.candidate_order import templates
 from agent.repair.candidates.template_weights import parse_weights
+from agent.synthesis.operators import expression_changes as expressions
+from agent.synthesis.operators import statement_changes as statements
+from agent.synthesis.operators.function_code import Code
 from benchmarks import _mutants_observed, _mutants_unrun, fit_templates
-from benchmarks import _mutating_expressions as expressions
-from benchmarks import _mutating_statements as statements
-from benchmarks._mutated_code import Code
 from benchmarks._mutating import SHARES, mutants
 from benchmarks._observing_mutants import Package
 from benchmarks._template_fit import Model

@@ -49,10 +49,11 @@ def inputs(make_repo: MakeRepo, tmp_path: Path) -> dict[str, Any]:
         {"instance_id": "gone", "repo": "a/shop", "base_commit": "0" * 40, "problem_statement": "nothing"},
     ]  # fmt: skip
     gold = [
-        {"instance_id": "door", "files": ["shop/door.py"], "functions": ["shop/door.py:Door.close"]},
+        {"instance_id": "door", "files": ["shop/door.py"], "functions": ["shop/door.py:Door.close"],
+         "classes": ["shop/door.py:Door"]},
         {"instance_id": "count", "files": ["shop/stock.py", "shop/mail.py"], "functions": [], "function_scored": False},
         {"instance_id": "gone", "files": ["shop/mail.py"], "functions": []},
-    ]
+    ]  # fmt: skip
     for name, content in (("issues", rows), ("gold", gold)):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in content))
     return {"instances": tmp_path / "issues.jsonl", "gold": tmp_path / "gold.jsonl", "repos": tmp_path / "repos"}
@@ -69,10 +70,13 @@ def test_small_repository_is_scored(inputs: dict[str, Any], tmp_path: Path, caps
     assert summary["files"]["acc@1"] == 50.0  # two gold files cannot both be first
     assert summary["functions"] == {"acc@5": 100.0, "acc@10": 100.0}
     assert summary["single"]["files"]["acc@1"] == 100.0
+    assert summary["classes"] == {"n": 1, "acc@1": 100.0, "acc@3": 100.0, "acc@5": 100.0}
     assert set(summary["bm25"]) == {"files", "functions"}
     assert all(summary["seconds"][kind] >= 0 for kind in ("cold", "new_commit", "warm"))
     assert set(summary["missing"]) == {"gone"}
-    assert "not scored: gone" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "classes of 1 @1/@3/@5: 100.0/100.0/100.0" in output
+    assert "not scored: gone" in output
 
 
 def test_limit_restricts_instances(inputs: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ class Caller:
     def __init__(self, job, calls):
         self.calls = calls
         self.load = job.get("load")
+        self.root = job["root"]
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard < 0 else min(hard, MEMORY), hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -74,9 +75,9 @@ class Caller:
             except TimeUp:
                 raise
             except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
-                answer = build_answer(functools.partial(raised, error, args, kwargs))
+                answer = build_answer(functools.partial(raised, error, args, kwargs, self.root))
             else:
-                answer = build_answer(functools.partial(returned, value, args, kwargs))
+                answer = build_answer(functools.partial(returned, value, args, kwargs, self.root))
         answer["warned"] = sorted([one.category.__name__, bounded(address_free_text(one.message))] for one in warned)[
             :50
         ]
@@ -122,18 +123,18 @@ def build_answer(make):
         sys.setrecursionlimit(limit)
 
 
-def raised(error, args, kwargs):
-    forms = FormBuilder()
+def raised(error, args, kwargs, root):
+    forms = FormBuilder(root=root)
     return {"kind": "raised", "value": forms.error(error), "arguments": forms.of([args, kwargs])}
 
 
-def returned(value, args, kwargs):
+def returned(value, args, kwargs, root):
     """Return the forms of the returned value and of the arguments; if there are iterators, also of the arguments after
     iteration."""
-    forms = FormBuilder(consume=False)
+    forms = FormBuilder(consume=False, root=root)
     answer = {"kind": "returned", "arguments": forms.of([args, kwargs]), "value": forms.of(value)}
     if forms.has_lazy:
-        forms = FormBuilder()
+        forms = FormBuilder(root=root)
         answer["value"] = forms.of(value)
         answer["later"] = forms.of([args, kwargs])
     return answer

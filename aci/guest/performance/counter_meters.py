@@ -27,11 +27,12 @@ IN_C = {"CONTAINS_OP", "LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE",
 class ReadableMeter:
     """A meter whose count can be read: `now()` returns the total so far. It writes a line for each region to a file."""
 
-    is_readable = True
-
     def __init__(self, out):
         self._file = os.path.join(out, "counts")
         self._before = self._after = 0
+
+    def start(self):
+        pass
 
     def run(self, function, args, kwargs, label):
         self._before = self.now()
@@ -50,9 +51,6 @@ class ReadableMeter:
 
     def in_c(self):
         return ""
-
-    def ignore(self, codes):
-        """Exclude the events of these code objects, if the meter supports it."""
 
 
 class Hardware(ReadableMeter):
@@ -129,9 +127,6 @@ class Opcodes(ReadableMeter):
         name = self._name(code, offset)
         if name:
             self._c_calls[name] += 1
-
-    def ignore(self, codes):
-        OWN_CODE.update(codes)
 
     def _frame(self, frame, event, argument):
         if frame.f_code in OWN_CODE:

@@ -106,7 +106,7 @@ class AuditWatcher:
         try:
             line = self._line(sys._getframe(1))
             if line:
-                self.events.setdefault(_event_text(event, arguments), line)
+                self.events.setdefault(self._text(event, arguments), line)
         finally:
             self._busy = False
 
@@ -121,14 +121,17 @@ class AuditWatcher:
             frame = frame.f_back
         return 0
 
-
-def _event_text(event, arguments):
-    if event != "open":
-        return event
-    path, flags = arguments[0], arguments[-1]
-    writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-    text = os.fsdecode(path) if isinstance(path, (str, bytes)) else str(path)
-    return ("write " if writes else "read ") + text
+    def _text(self, event, arguments):
+        """Return the event, with the path of an opened file; one in the repository is relative to it, since each
+        workspace has a folder of its own."""
+        if event != "open":
+            return event
+        path, flags = arguments[0], arguments[-1]
+        writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        text = os.fsdecode(path) if isinstance(path, (str, bytes)) else str(path)
+        if text.startswith(self.root):
+            text = "./" + text[len(self.root) :]
+        return ("write " if writes else "read ") + text
 
 
 def own_modules(root):

@@ -45,7 +45,7 @@ def alike(value):
         return [None, int(value), float(value), str(value), ""]
     if kind is int:
         less = [-1, 0, -value or -2]
-        return [True, False, float(value), None, *less, Subclass(value), decimal.Decimal(value), str(value), _NAN]
+        return [True, False, float(value), None, *less, Subclass(value), decimal.Decimal(value), str(value)]
     if kind is float:
         whole = int(value) if value == value and abs(value) < 1e300 else 1
         less = [-value or -1.0, 0.0]

@@ -17,8 +17,8 @@ from ..subject_function import hide_own_modules, load_call, load_subject
 from .meters import meter_class as new_meter
 from .region_runner import run_region
 
-TURNS = ("cold", "", "", "warm")
-"""Labels of the repeated calls in one process; calls without a label only warm it up and are not measured."""
+WARM_UP = 3
+"""Number of calls in a process before the one that counts as warm."""
 
 PATIENCE = 5.0
 """Seconds to wait for threads and child processes that a call left running."""
@@ -31,11 +31,17 @@ def calls(job):
     meter = new_meter(job["meter"])(out)
     hide_own_modules()
     function, _ = load_subject(job["root"], job["path"], job["name"])
+    meter.start()
     for _ in range(4):
         meter.run(len, ((),), {}, "-")
     run_in_fork(job, "empty", lambda: meter.run(len, ((),), {}, "empty"))
+    count = functools.partial(count_runs, meter, out, function)
     for n, file in enumerate(job["calls"]):
-        run_in_fork(job, n, functools.partial(count_call, meter, out, function, file, n))
+        run_in_fork(
+            job, n, functools.partial(count, n, [(file, "cold"), *[(file, "")] * (WARM_UP - 1), (file, "warm")])
+        )
+    for n, file in enumerate(job["large"], len(job["calls"])):
+        run_in_fork(job, n, functools.partial(count, n, [*[(job["warm_up"], "")] * WARM_UP, (file, "warm")]))
 
 
 def run_in_fork(job, n, work):
@@ -56,15 +62,16 @@ def run_in_fork(job, n, work):
             stream.write(str(status))
 
 
-def count_call(meter, out, function, file, n):
-    for turn in TURNS:
+def count_runs(meter, out, function, n, runs):
+    """Run the (file, label) calls of one process; those without a label only warm it up."""
+    for file, kind in runs:
         args, kwargs = load_call(file)
         threads = set(threading.enumerate())
-        if not turn:
+        if not kind:
             run_region(int, int, function, args, kwargs)
             settle(threads)
             continue
-        label = "%04d %s" % (n, turn)
+        label = "%04d %s" % (n, kind)
         gc.collect()
         gc.disable()
         result = meter.run(function, args, kwargs, label)
@@ -90,6 +97,7 @@ def settle(threads):
     return bool(left)
 
 
-def main(file):
+def main(file, path):
+    sys.path[:] = json.loads(path)
     with open(file) as opened:
         calls(json.load(opened))

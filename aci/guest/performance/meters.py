@@ -1,7 +1,7 @@
 """Meters, which count instructions while a region of Python runs: valgrind here, the others in `counter_meters`.
 
 A meter has `run(function, args, kwargs, label)`, which returns the result or error of the call and writes the call's
-cost under `label` to the folder `out`. It also has `on()` and `off()`, for regions inside a program's own code.
+cost under `label` to the folder `out`. `start()` begins counting.
 Standard library only, for the target's own Python (3.7 and later).
 """
 
@@ -19,7 +19,7 @@ REQUESTS = {
 """Machine code, by architecture, of valgrind's client request (see valgrind.h): (default, address of six words) ->
 answer."""
 
-RUNNING, DUMP, TOGGLE, DUMP_AT = 0x1001, 0x43540000, 0x43540002, 0x43540003
+RUNNING, DUMP_AT, INSTRUMENT = 0x1001, 0x43540003, 0x43540004
 
 
 def meter_class(kind):
@@ -34,8 +34,6 @@ def meter_class(kind):
 class Valgrind:
     """A meter based on callgrind, which dumps and resets the cost of all threads before and after a region."""
 
-    is_readable = False
-
     def __init__(self, out):
         code = bytes.fromhex(REQUESTS[os.uname().machine].replace(" ", ""))
         page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
@@ -46,7 +44,7 @@ class Valgrind:
         if not self._client_request(RUNNING)():
             raise OSError("valgrind does not answer")
         self._begin = self._client_request(DUMP_AT, "-")
-        self.on = self.off = self._client_request(TOGGLE)
+        self.start = self._client_request(INSTRUMENT)
         for _ in range(20):  # warm up ctypes and the interpreter
             run_region(self._client_request(RUNNING), self._client_request(RUNNING), len, ((),), {})
 

@@ -1,6 +1,7 @@
 """The outcome of a call as text: the whole value, its type, a literal as in source code, or an error."""
 
 import asyncio
+import collections.abc
 import hashlib
 import itertools
 import os
@@ -58,6 +59,8 @@ def _is_property(one):
 def type_text(value, depth=0):
     """Return the types of a value and of its parts as text; nothing is consumed."""
     name = type(value).__name__
+    if isinstance(value, collections.abc.Iterator) and type(value).__module__ in ("builtins", "itertools"):
+        return "iterator"
     if depth > 2:
         return name
     most = 50 if depth else ITEMS

@@ -32,7 +32,8 @@ def near_calls(calls, most, seed=0):
 
 
 def malformed_calls(calls, constants, defaults, most):
-    """Return [(pickle, "edge" or "type")]: calls in which one value is an edge case of its type, or has another type.
+    """Return [(pickle, "edge" or "type")]: calls in which one value is an edge case of its type, or has another type or
+    shape.
 
     `defaults` are the function's default values by parameter; their variants come first. They are followed by up to
     MOST_ALIKE calls with look-alikes of values, in addition to the `most` other calls.
@@ -61,6 +62,7 @@ def malformed_calls(calls, constants, defaults, most):
         for depth in (2, 3, 4, 5):
             for place, value in _places(call, depth):
                 here += [(place, other, "edge") for other in _edges(value, constants)]
+                here += [(place, other, "type") for other in _misshapen(value)]
                 here += [(place, other, "type") for other in WRONG if type(other) is not type(value)]
         for place, other, kind in _spread(here[: 20 * each], each):
             made = []
@@ -175,21 +177,31 @@ def _edges(value, constants):
         near = [constant + step for constant in constants if type(constant) is int for step in (-1, 0, 1)]
         return [0, -1, 1, -value, -value - 1, *near[:30]]
     if isinstance(value, float):
-        return [0.0, -1.0, -value, float("nan"), float("inf"), *(c for c in constants if type(c) is float)]
+        return [0.0, -1.0, -value, *(c for c in constants if type(c) is float)]
     if isinstance(value, str):
         own = [value + letter for letter in " -!0\n"] + [letter + value for letter in " -!0"]
         return ["", " ", value[:1], value[1:], value[:-1], value * 2, value + "\0", "%%%", *own, *_texts(constants)]
     if isinstance(value, bytes):
         return [b"", value[:-1], value + b"\xff", value * 2]
-    if isinstance(value, (list, tuple)):
-        cut = [value[:0], value[1:], value[:-1], value[:1]]
-        grown = [value + value[:1], value + type(value)([None])] if type(value) in (list, tuple) else []
-        return [*cut, value[::-1], *grown] if type(value) in (list, tuple) else []
+    if type(value) is list:
+        return [value[:0], value[1:], value[:-1], value[:1], value[::-1], value + value[:1]]
+    if isinstance(value, (set, frozenset)):
+        return [type(value)()]
+    return []
+
+
+def _misshapen(value):
+    """Return values of the same type whose shape the function may not be made for: a pair of three items, a record
+    without a key, a float that is no number."""
+    if isinstance(value, float):
+        return [float("nan"), float("inf")]
+    if type(value) is list:
+        return [[*value, None]]
+    if type(value) is tuple:
+        return [value[:0], value[1:], value[:-1], value[:1], value[::-1], value + value[:1], (*value, None)]
     if isinstance(value, dict):
         lesser = [{k: v for k, v in value.items() if k != key} for key in list(value)[:3]]
         return [{}, *lesser, {**value, "no such key": None}, {**value, None: None}]
-    if isinstance(value, (set, frozenset)):
-        return [type(value)()]
     return []
 
 

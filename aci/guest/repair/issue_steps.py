@@ -23,6 +23,7 @@ import signal
 import sys
 import time
 import traceback
+import types
 
 FOREIGN = (os.sep + "site-packages" + os.sep, os.sep + ".venv" + os.sep, os.sep + ".tox" + os.sep)
 FILE = "<example>"
@@ -118,20 +119,34 @@ class Steps:
         return isinstance(wanted, type) and isinstance(error, wanted)
 
     def place(self, source):
-        """Return the file in the repository that defines what the step uses: the first called name that has one."""
+        """Return the file in the repository that defines what the step uses or imports: the first called name that has
+        one."""
         for node in sorted(nodes_of(source), key=lambda node: not isinstance(node, ast.Call)):
-            node = node.func if isinstance(node, ast.Call) else node
-            chain = []
-            while isinstance(node, ast.Attribute):
-                chain.append(node.attr)
-                node = node.value
-            value = self.names.get(node.id) if isinstance(node, ast.Name) else None
-            for each in [value, *([getattr(value, chain[-1], None)] if chain else [])][::-1]:
-                module = getattr(each, "__module__", None) or type(each).__module__
-                file = getattr(sys.modules.get(module), "__file__", None) if isinstance(module, str) else None
+            for value in self.values(node)[::-1]:
+                name = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+                name = name or type(value).__module__
+                file = getattr(sys.modules.get(name), "__file__", None) if isinstance(name, str) else None
                 if file and inside(self.root, file):
                     return inside(self.root, file)
         return ""
+
+    def values(self, node):
+        """Return the modules that a statement imports, or the values of a dotted name from the outermost one on."""
+        if isinstance(node, ast.Import):
+            return [sys.modules.get(one.name) for one in node.names]
+        if isinstance(node, ast.ImportFrom):
+            return [sys.modules.get(node.module)]
+        node = node.func if isinstance(node, ast.Call) else node
+        chain = []
+        while isinstance(node, ast.Attribute):
+            chain.append(node.attr)
+            node = node.value
+        found = [self.names.get(node.id) if isinstance(node, ast.Name) else None]
+        for name in reversed(chain):
+            if not isinstance(found[-1], (types.ModuleType, type)) and len(found) > 1:
+                break  # an attribute of an object may be a property that runs code
+            found.append(getattr(found[-1], name, None))
+        return found
 
     def compare(self, value, text):
         """Return how the value of an expected expression relates to the value of the step."""
@@ -164,8 +179,9 @@ class Steps:
 
 
 def nodes_of(source):
+    kinds = (ast.Call, ast.Attribute, ast.Name, ast.Import, ast.ImportFrom)
     try:
-        return [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.Call, ast.Attribute, ast.Name))]
+        return [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
     except (SyntaxError, ValueError):
         return []
 

@@ -4,7 +4,7 @@ another."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 INSIDE, AT_END = "[*]", "[+]"
 """Suffixes of a changed path: something inside the object changes, or something is appended to the object. Without a
@@ -22,6 +22,13 @@ def path(node: ast.AST) -> str:
         inner = path(node.value)
         return inner and f"{inner}[{node.slice.value!r}]"
     return ""
+
+
+def last_word(node: ast.AST, otherwise: str = "") -> str:
+    """Return the last name of a path without leading underscores, like `rows` for `self._rows`; `otherwise` if there is
+    none."""
+    word = path(node).rpartition(".")[2].lstrip("_")
+    return word if word.isidentifier() else otherwise
 
 
 def stored_path(node: ast.AST) -> str:
@@ -62,6 +69,17 @@ def is_affected(changed: Iterable[str], read: str) -> bool:
 
 def is_below(inner: str, outer: str) -> bool:
     return inner.startswith((f"{outer}.", f"{outer}["))
+
+
+def substitute(node: ast.expr, values: Mapping[str, str]) -> str:
+    """Return the text of an expression with names in it replaced."""
+    parsed = {name: ast.parse(f"({text})", mode="eval").body for name, text in values.items()}
+
+    class Substitution(ast.NodeTransformer):
+        def visit_Name(self, found: ast.Name) -> ast.expr:
+            return parsed.get(found.id, found)
+
+    return ast.unparse(Substitution().visit(ast.parse(ast.unparse(node), mode="eval").body))
 
 
 def is_same_code(left: ast.AST, right: ast.AST) -> bool:

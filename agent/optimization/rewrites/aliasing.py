@@ -41,5 +41,6 @@ def is_immutable(scope: Scope, node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Name):
             return node.func.id in FRESH and scope.builtin(node.func.id)
-        return scope.module(node.func.value if isinstance(node.func, ast.Attribute) else node) in ("re", "math")
+        if isinstance(node.func, ast.Attribute) and scope.module(node.func.value) in ("re", "math"):
+            return True
     return scope.kind(node) in ("str", "number", "tuple")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from aci.performance.target_function import iter_functions as functions_of
 from agent.optimization.rewrites.access_paths import (
@@ -20,6 +20,7 @@ from agent.optimization.rewrites.access_paths import (
     read_paths,
     root,
     stored_path,
+    substitute,
 )
 from agent.optimization.rewrites.known_effects import MODULES, MUTATING, PURE, READING
 from agent.optimization.rewrites.static_types import kind_of
@@ -28,32 +29,26 @@ from agent.repair.analysis.source_file import Definition, Draft, Source
 Loop = ast.For | ast.While
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Region = ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda | Definition
-FAILURES = "(AttributeError, LookupError, TypeError, ValueError)"
-"""Exceptions raised when a table is built from unsuitable items, or on lookup in a table that could not be built."""
 EMPTY = re.compile(r"(?m)^[ \t]+(?=\r?$)")
 
 
 def join_drafts(what: str, *parts: Draft | None) -> Draft | None:
-    """Join several drafts into one; None if one of them is None."""
+    """Join several drafts into one, described by `what` or as the last of them; None if one of them is None."""
     edits: list[tuple[int, int, str]] = []
     for part in parts:
         if part is None:
             return None
         edits += part.edits
+        what = what or part.what
     return Draft(what, tuple(dict.fromkeys(edits)))
 
 
 class Scope:
-    """A function of a source file, with the analysis that rewrites need.
+    """A function of a source file, with the analysis that rewrites need."""
 
-    A careful rewrite needs more lines than a plain one, but preserves corner cases: unhashable items, expressions that
-    are never evaluated if a loop is empty, and the exception of the first bad item.
-    """
-
-    def __init__(self, source: Source, function: Definition, careful: bool = False) -> None:
+    def __init__(self, source: Source, function: Definition) -> None:
         self.source = source
         self.function = function
-        self.careful = careful
         self.nodes = [node for statement in function.body for node in ast.walk(statement)]
         self.names = {
             word
@@ -271,6 +266,30 @@ class Scope:
             return declared or kind_of(start.value)
         return kind_of(node)
 
+    def is_natural(self, node: ast.expr, within: ast.AST) -> bool:
+        """Whether an expression is the index of a loop around `within`, perhaps with constants added, so that it is
+        never negative."""
+        if isinstance(node, ast.Constant):
+            return isinstance(node.value, int) and node.value >= 0
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mult):
+            return self.is_natural(node.left, within) and self.is_natural(node.right, within)
+        heads: list[ast.For | ast.comprehension] = []
+        for region in self.regions(within):
+            heads += [region] if isinstance(region, ast.For) else getattr(region, "generators", [])
+        return (
+            isinstance(node, ast.Name)
+            and len(self.bindings(node.id)) == 1
+            and any(self._counts(head, node.id) for head in heads)
+        )
+
+    def _counts(self, head: ast.For | ast.comprehension, name: str) -> bool:
+        """Whether a loop counts upwards from zero or more in a variable."""
+        if call := self.called(head.iter, "range"):
+            start = call.args[0] if len(call.args) > 1 else ast.Constant(0)
+            return path(head.target) == name and len(call.args) < 3 and self.is_natural(start, head)
+        call, target = self.called(head.iter, "enumerate"), head.target
+        return bool(call and len(call.args) == 1 and isinstance(target, ast.Tuple) and path(target.elts[0]) == name)
+
     def fresh(self, *words: str) -> str:
         """Return the first of these names that the file does not use yet."""
         for word in [*words, *(f"{words[0]}_{number}" for number in range(2, 99))]:
@@ -294,22 +313,18 @@ class Scope:
         found = self.source.text(node)
         return found if "\n" not in found and "\r" not in found else ast.unparse(node)
 
+    def substitute(self, node: ast.expr, name: str, text: str) -> str:
+        """Return the text of an expression with a name in it replaced by `text`."""
+        if node not in self.source.parents or "\n" in self.source.text(node):
+            return substitute(node, {name: text})
+        found, (start, _) = self.source.text(node).encode(), self.source.span(node)
+        for use in sorted(self.uses(name, node), key=lambda one: self.source.span(one), reverse=True):
+            left, right = (at - start for at in self.source.span(use))
+            found = found[:left] + text.encode() + found[right:]
+        return found.decode()
+
     def swap(self, node: ast.expr, text: str) -> Draft:
         return self.source.replace(node, text)
-
-    def built(self, before: ast.stmt, name: str, *lines: str, after: bool = False) -> Draft | None:
-        """Insert lines that compute `name`. In a careful rewrite, `name` is None if these lines fail."""
-        if not self.careful:
-            return self.insert(before, *lines, after=after)
-        return self.insert(before, *self.guarded(lines, f"{name} = None"), after=after)
-
-    def guarded(self, lines: Sequence[str], otherwise: str) -> list[str]:
-        return ["try:", *map(self.indented, lines), f"except {FAILURES}:", self.indented(otherwise)]
-
-    def helper(self, before: ast.stmt, call: str, fast: str, slow: str) -> Draft | None:
-        """Insert a local function that returns the value of `fast`, or that of `slow` if `fast` fails."""
-        inner = self.guarded([f"return {fast}"], f"return {slow}")
-        return self.insert(before, "", f"def {call}:", *map(self.indented, inner), "")
 
     def remove(self, statement: ast.stmt) -> Draft | None:
         """Remove a statement's lines; None if it shares lines with other statements or is the only statement in its
@@ -321,6 +336,28 @@ class Scope:
         alone = len(self.block(statement)) == 1
         around = self.source.data[head:start].strip() or self.source.data[end:tail].strip()
         return None if alone or around else Draft("", ((head, tail, ""),))
+
+    def unwrap(self, statement: ast.If) -> Draft | None:
+        """Replace an `if` statement by its body; None if the layout makes this more than removing one level of
+        indentation."""
+        data, (start, end) = self.source.data, self.source.span(statement)
+        head, body = self.source.line_start(start), self.source.line_start(self.source.span(statement.body[0])[0])
+        margin, inner = data[head:start], data[body : self.source.span(statement.body[0])[0]]
+        one_line = statement.test.end_lineno == statement.lineno and statement.body[0].lineno == statement.lineno + 1
+        if not one_line or margin.strip() or not inner.startswith(margin) or b"#" in data[head:body]:
+            return None
+        multiline = any(
+            isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno != node.lineno
+            for node in ast.walk(statement)
+        )
+        step, edits, at = len(inner) - len(margin), [(head, body, "")], body
+        while at < end and not multiline:
+            if data[at : at + step] == inner[:step]:
+                edits.append((at, at + step, ""))
+            elif data[at:].split(b"\n", 1)[0].strip():
+                return None
+            at = data.find(b"\n", at) + 1 or end
+        return None if multiline else Draft("", tuple(edits))
 
     def comments(self, first: ast.stmt, last: ast.stmt) -> bool:
         """Whether there is a comment between the start of one statement and the end of another."""
@@ -340,6 +377,12 @@ class Scope:
         if name in self.names:
             return name, None
         return name, self._import(f"from {module} import {name}", module)
+
+    def import_names(self, module: str, *names: str) -> Draft | None:
+        """Return the draft of one import of several names that the file does not use yet."""
+        if any(name in self.names for name in names) or module in self.modules.values():
+            return None
+        return self._import(f"from {module} import {', '.join(names)}", module)
 
     def _import(self, line: str, module: str) -> Draft | None:
         body = self.source.tree.body

@@ -10,9 +10,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.optimization.rewrites.access_paths import is_affected, path, read_paths, root
+from agent.optimization.rewrites.access_paths import is_affected, last_word, path, read_paths, root, substitute
 from agent.optimization.rewrites.function_scope import Comprehension, Scope, join_drafts
-from agent.optimization.rewrites.incremental_index import appends_to, is_empty, rename_in
+from agent.optimization.rewrites.incremental_index import appends_to, is_empty
 from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
@@ -20,13 +20,17 @@ Drafts = Iterator[Draft | None]
 
 @dataclass
 class Search:
-    """A loop over `rows` whose body has an effect only if `key`, an expression of `target`, equals `sought`."""
+    """A loop over `rows` whose body has an effect only if `key`, an expression of `target`, equals `sought`.
+
+    `test` is the comparison that a lookup of `sought` replaces, or None if the comparison must stay.
+    """
 
     loop: ast.For | Comprehension
     target: ast.expr
     rows: ast.expr
     key: ast.expr
     sought: ast.expr
+    test: ast.expr | None = None
 
 
 def index_rows(scope: Scope) -> Drafts:
@@ -44,12 +48,12 @@ def index_rows(scope: Scope) -> Drafts:
             lower, whole = sliced
             yield _after(scope, search, before, lower, f"enumerate({scope.text(whole)})", scope.text(whole))
         else:
-            index = scope.fresh("index", f"{_word(search.rows)}_index")
-            lines = _filling(scope, search, index, scope.text(search.rows), scope.text(search.target))
+            index, first = _index_name(scope, search), _is_first_match(scope, search)
+            lines = _filling(scope, search, index, scope.text(search.rows), scope.text(search.target), first)
             yield join_drafts(
                 f"index `{scope.text(search.rows)}` by `{scope.text(search.key)}` before the loop",
-                scope.built(before, index, *lines),
-                _looked_up(scope, search, index),
+                scope.insert(before, *lines),
+                (_first_match if first else _lookup)(scope, search, index),
             )
 
 
@@ -63,39 +67,122 @@ def maintain_index(scope: Scope) -> Drafts:
             continue
         if not any(True for _ in scope.regions(search.loop)) or not _keys_unchanged(scope, search):
             continue
-        index = scope.fresh("index", f"{name}_index")
-        key = rename_in(search.key, search.target.id, f"{name}[-1]")
-        entry = f"{index}.setdefault({_wrapped(scope, search.key, key)}, []).append({name}[-1])"
+        index = _index_name(scope, search)
+        key = scope.substitute(search.key, search.target.id, f"{name}[-1]")
+        first = _is_first_match(scope, search)
+        entry = _put(scope, search, index, key, f"{name}[-1]", first)
         begin = [f"{index} = {{}}"]
         if not is_empty(start.value):
-            begin = _filling(scope, search, index, name, search.target.id)
-        first = scope.insert(start, *begin, after=True)
-        if not is_empty(start.value):
-            first = scope.built(start, index, *begin, after=True)
+            begin = _filling(scope, search, index, name, search.target.id, first)
         yield join_drafts(
             f"keep an index of `{name}` by `{scope.text(search.key)}` beside it",
-            first,
-            *(scope.built(scope.statement(call), index, entry, after=True) for call in appends),
-            _looked_up(scope, search, index),
+            scope.insert(start, *begin, after=True),
+            *(scope.insert(scope.statement(call), entry, after=True) for call in appends),
+            (_first_match if first else _lookup)(scope, search, index),
         )
 
 
-def _looked_up(scope: Scope, search: Search, index: str) -> Draft | None:
-    """Let the search run over an entry of the index, or, in a careful rewrite, over all rows if the lookup fails."""
+def _index_name(scope: Scope, search: Search) -> str:
+    """Return a name like `orders_by_customer` for an index of the rows."""
+    key = search.key
+    word = last_word(key)
+    if isinstance(key, ast.Subscript) and isinstance(key.slice, ast.Constant):
+        word = str(key.slice.value)
+    elif isinstance(key, ast.Subscript):
+        word = last_word(key.slice)
+    elif isinstance(key, ast.Call):
+        word = last_word(key.func.value if isinstance(key.func, ast.Attribute) else key.args[0] if key.args else key)
+    rows = "positions" if scope.called(search.rows, "range") else last_word(search.rows, "rows")
+    return scope.fresh(f"{rows}_by_{word}" if word.isidentifier() else f"{rows}_index", f"{rows}_index")
+
+
+def _lookup(scope: Scope, search: Search, index: str) -> Draft | None:
+    """Let the loop run over one entry of the index, without the comparison."""
     entry = f"{index}.get({_hashable(scope, search.sought)}, ())"
-    if not scope.careful:
-        return scope.swap(search.rows, entry)
-    before = search.loop if isinstance(search.loop, ast.For) else scope.statement(search.loop)
-    heads = [node.target for node in ast.walk(before) if isinstance(node, ast.comprehension)]
-    bound = {name for head in heads for name in _names(head)} if before is not search.loop else set()
-    if bound & _names(search.sought):
-        item, lookup = scope.fresh("item", "sought"), scope.fresh("matches", "entries")
-        fast, slow = f"{index}.get({item}, ())", scope.text(search.rows)
-        helper = scope.helper(before, f"{lookup}({item})", fast, slow)
-        return join_drafts("", helper, scope.swap(search.rows, f"{lookup}({_hashable(scope, search.sought)})"))
-    found = scope.fresh("matches", "entries")
-    lines = scope.guarded([f"{found} = {entry}"], f"{found} = {scope.text(search.rows)}")
-    return join_drafts("", scope.insert(before, *lines), scope.swap(search.rows, found))
+    loop = search.loop
+    if isinstance(loop, ast.ListComp) and ast.unparse(loop.elt) == ast.unparse(search.target):
+        only = loop.generators[-1]
+        if len(loop.generators) == 1 and only.ifs == [search.test]:
+            return scope.swap(loop, f"list({entry})")
+    if (call := _next_of(scope, search)) is not None:
+        return scope.swap(call, f"{index}.get({_hashable(scope, search.sought)})")
+    return join_drafts("", scope.swap(search.rows, entry), _without_test(scope, search))
+
+
+def _next_of(scope: Scope, search: Search) -> ast.Call | None:
+    """Return the call `next((row for row in rows if key == sought), None)` around a search."""
+    loop, call = search.loop, scope.source.parents[search.loop]
+    if not isinstance(loop, ast.GeneratorExp) or not isinstance(call, ast.Call) or ast.unparse(call.func) != "next":
+        return None
+    row = len(loop.generators) == 1 and ast.unparse(loop.elt) == ast.unparse(search.target)
+    otherwise = [ast.unparse(one) for one in call.args[1:]] == ["None"]
+    return call if row and otherwise and loop.generators[0].ifs == [search.test] else None
+
+
+def _is_first_match(scope: Scope, search: Search) -> bool:
+    """Whether a loop uses only the first row with the key: its only statement is `if key == sought`, and this leaves
+    the loop; or it is `next((row for row in rows if key == sought), None)`."""
+    if _next_of(scope, search) is not None:
+        return True
+    loop, only = search.loop, search.loop.body[0] if isinstance(search.loop, ast.For) else None
+    if not isinstance(loop, ast.For) or not isinstance(search.target, ast.Name) or not isinstance(only, ast.If):
+        return False
+    *others, last = only.body
+    leaving = isinstance(last, ast.Return) or (isinstance(last, ast.Break) and bool(others))
+    inner = [node for one in others for node in ast.walk(one)]
+    jumps = any(isinstance(node, ast.Break | ast.Continue) for node in inner) or (loop.orelse and not others)
+    # None is no row, since the key is computed from a part of the row.
+    uses = scope.uses(search.target.id, search.key)
+    key = all(isinstance(scope.source.parents[one], ast.Attribute | ast.Subscript) for one in uses)
+    inside = set(scope.uses(search.target.id, loop))
+    alone = all(one in inside for one in scope.uses(search.target.id))
+    return len(loop.body) == 1 and only.test is search.test and leaving and not jumps and key and alone
+
+
+def _first_match(scope: Scope, search: Search, index: str) -> Draft | None:
+    """Replace a loop that uses only the first row with the key by a lookup."""
+    loop, source = search.loop, scope.source
+    if not isinstance(loop, ast.For):
+        return _lookup(scope, search, index)
+    assert isinstance(search.target, ast.Name)
+    only, row = loop.body[0], search.target.id
+    assert isinstance(only, ast.If)
+    body, last = scope.unwrap(only), only.body[-1]
+    start, end = source.span(loop)[0], source.line_start(source.span(only)[0])
+    margin = source.data[source.line_start(start) : start].decode()
+    if body is None or margin.strip() or scope.comments(loop, only.body[0]):
+        return None
+    head = f"{row} = {index}.get({_hashable(scope, search.sought)}){source.newline}"
+    head += f"{margin}if {row} is not None:{source.newline}"
+    edits = [(start, end, head), *body.edits]
+    if isinstance(last, ast.Break):
+        gone = scope.remove(last)
+        if gone is None:
+            return None
+        (begin, stop, _), *_ = gone.edits
+        edits = [one for one in edits if not begin <= one[0] < stop] + [*gone.edits]
+    return Draft("", tuple(edits))
+
+
+def _without_test(scope: Scope, search: Search) -> Draft:
+    """Remove a comparison that holds for each row of an entry, where its removal is a small edit."""
+    loop, test, keep = search.loop, search.test, Draft("", ())
+    if test is None:
+        return keep
+    above = scope.source.parents[test]
+    if isinstance(above, ast.BoolOp):
+        rest = [one for one in above.values if one is not test]
+        text = f" {'and' if isinstance(above.op, ast.And) else 'or'} ".join(scope.text(one) for one in rest)
+        nested = any(isinstance(one, ast.BoolOp | ast.IfExp | ast.Lambda | ast.NamedExpr) for one in rest)
+        return keep if nested else scope.swap(above, text)
+    if isinstance(above, ast.comprehension) and len(above.ifs) == 1:
+        start = scope.source.span(above.iter)[1]
+        between = scope.source.data[start : scope.source.span(test)[0]]
+        return Draft("", ((start, scope.source.span(test)[1], ""),)) if between.split() == [b"if"] else keep
+    if isinstance(above, ast.If) and isinstance(loop, ast.For) and above is loop.body[0]:
+        guard = len(loop.body) > 1
+        return (scope.remove(above) if guard else scope.unwrap(above)) or keep
+    return keep
 
 
 def pair_equal_keys(scope: Scope) -> Drafts:
@@ -116,7 +203,7 @@ def pair_equal_keys(scope: Scope) -> Drafts:
 def _pair(first: ast.expr, second: ast.expr, target: ast.Tuple) -> tuple[ast.expr, ast.expr] | None:
     """Return (key of the earlier item, key of the later item) if both keys are the same expression of their item."""
     one, two = (each.id if isinstance(each, ast.Name) else "" for each in target.elts)
-    if one and two and _mentions(first, one) and ast.unparse(second) == rename_in(first, one, two):
+    if one and two and _mentions(first, one) and ast.unparse(second) == substitute(first, {one: two}):
         return first, second
     return None
 
@@ -166,16 +253,14 @@ def _after(scope: Scope, search: Search, before: ast.stmt, lower: ast.expr, numb
     rest = f"{places}[{bisect}({places}, {scope.text(lower)}) :]"
     if whole:
         rest = f"({whole}[{at}] for {at} in {rest})"
-    matched = [f"{places} = {index}.get({_hashable(scope, search.sought)}, [])"]
-    if scope.careful:
-        matched.append(f"{places} = {rest}")
-        matched, rest = scope.guarded(matched, f"{places} = {scope.text(search.rows)}"), places
+    matched = f"{places} = {index}.get({_hashable(scope, search.sought)}, [])"
     return join_drafts(
         f"visit only the later positions where `{scope.text(search.key)}` is equal",
         needed,
-        scope.built(before, index, *lines),
-        scope.insert(search.loop, *matched),
+        scope.insert(before, *lines),
+        scope.insert(search.loop, matched),
         scope.swap(search.rows, rest),
+        _without_test(scope, search),
     )
 
 
@@ -184,13 +269,20 @@ def _searches(scope: Scope) -> Iterator[Search]:
         for target, rows, tests in _heads(scope, node):
             assert isinstance(node, ast.For | Comprehension)
             names = {one.id for one in ast.walk(target) if isinstance(one, ast.Name)}
-            for first, second in _sides(tests):
-                if not scope.pure(first) or not scope.pure(second) or isinstance(first, ast.Constant):
-                    continue
-                about, other = bool(names & _names(first)), bool(names & _names(second))
-                if about and not other:
-                    yield Search(node, target, rows, first, second)
+            for test in tests:
+                for first, second in _sides([test]):
+                    if not scope.pure(first) or not scope.pure(second) or isinstance(first, ast.Constant):
+                        continue
+                    if names & _names(first) and not names & _names(second):
+                        yield Search(node, target, rows, first, second, _original(scope, test))
         yield from _sums(scope, node)
+
+
+def _original(scope: Scope, test: ast.expr) -> ast.expr | None:
+    """Return the node of the file for a comparison; `_refused` makes new nodes with the original operands."""
+    assert isinstance(test, ast.Compare)
+    found = test if test in scope.source.parents else scope.source.parents[test.left]
+    return found if isinstance(found, ast.Compare) else None
 
 
 def _sums(scope: Scope, node: ast.AST) -> Iterator[Search]:
@@ -305,14 +397,16 @@ def _keys_unchanged(scope: Scope, search: Search) -> bool:
     return not any(is_affected(changed, one) for one in read_paths(search.key))
 
 
-def _filling(scope: Scope, search: Search, index: str, rows: str, target: str) -> list[str]:
-    key = _wrapped(scope, search.key, scope.text(search.key))
+def _filling(scope: Scope, search: Search, index: str, rows: str, target: str, first: bool) -> list[str]:
     item = f"({target})" if "," in target and not target.startswith(("(", "[")) else target
-    return [
-        f"{index} = {{}}",
-        f"for {target} in {rows}:",
-        scope.indented(f"{index}.setdefault({key}, []).append({item})"),
-    ]
+    put = _put(scope, search, index, scope.text(search.key), item, first)
+    return [f"{index} = {{}}", f"for {target} in {rows}:", scope.indented(put)]
+
+
+def _put(scope: Scope, search: Search, index: str, key: str, item: str, first: bool) -> str:
+    """Return the statement that enters a row in the index: all rows with a key, or only the first."""
+    key = _wrapped(scope, search.key, key)
+    return f"{index}.setdefault({key}, {item})" if first else f"{index}.setdefault({key}, []).append({item})"
 
 
 def _hashable(scope: Scope, node: ast.expr) -> str:
@@ -333,8 +427,3 @@ def _names(node: ast.AST) -> set[str]:
 
 def _mentions(node: ast.AST, name: str) -> bool:
     return name in _names(node)
-
-
-def _word(rows: ast.expr) -> str:
-    last = path(rows).rpartition(".")[2]
-    return last if last.isidentifier() else "rows"

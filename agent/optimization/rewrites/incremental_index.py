@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator
 
 from agent.optimization.rewrites.access_paths import path, stored_path
-from agent.optimization.rewrites.aliasing import is_immutable
 from agent.optimization.rewrites.function_scope import Scope, join_drafts
 from agent.optimization.rewrites.set_membership import name_or_empty, tests_in
 from agent.repair.analysis.source_file import Draft
@@ -25,40 +24,21 @@ def maintain_set(scope: Scope) -> Drafts:
             continue
         if scope.kind(start.value) not in ("list", "") or (scope.kind(start.value) == "" and not _list(scope, start)):
             continue
+        items = [*(one.left for one in tests), *(call.args[0] for call in appends)]
+        if len({scope.kind(one) == "list" for one in items}) > 1:
+            continue  # a list never equals a tuple
         whole = [scope.source.parents[one] for one in scope.uses(name)]
-        if not scope.careful:
-            yield from _instead(scope, start, name, tests, appends, len(whole))
+        yield from _instead(scope, start, name, tests, appends, len(whole))
         seen = scope.fresh("seen", f"{name}_seen", f"{name}_set")
         adds = [_added(scope, seen, name, call) for call in appends]
         begin = "set()" if is_empty(start.value) else f"set({name})"
-        if scope.careful:
-            first = scope.insert(start, *_lookup_lines(scope, seen, begin, name), after=True)
-            yield join_drafts(
-                f"keep what `{name}` holds in a set beside it", first, *adds, *_swapped(scope, seen, tests)
-            )
-            continue
         yield join_drafts(
             f"keep what `{name}` holds in a set beside it",
             scope.insert(start, f"{seen} = {begin}", after=True),
             *adds,
             *(scope.swap(one.comparators[0], seen) for one in tests),
+            *_as_tuples(scope, [one.left for one in tests]),
         )
-
-
-def _lookup_lines(scope: Scope, seen: str, begin: str, name: str) -> list[str]:
-    """Return the lines that create a set in addition to a list, and a local function that searches both."""
-    item = scope.fresh("item", "sought")
-    inner = scope.guarded([f"return {item} in {seen}"], f"return {item} in {name}")
-    lines = [f"{seen} = set()"] if begin == "set()" else scope.guarded([f"{seen} = {begin}"], f"{seen} = None")
-    return [*lines, "", f"def {scope.fresh(f'in_{seen}', 'held')}({item}):", *map(scope.indented, inner), ""]
-
-
-def _swapped(scope: Scope, seen: str, tests: list[ast.Compare]) -> list[Draft | None]:
-    lookup = scope.fresh(f"in_{seen}", "held")
-    return [
-        scope.swap(one, f"{'not ' if isinstance(one.ops[0], ast.NotIn) else ''}{lookup}({scope.text(one.left)})")
-        for one in tests
-    ]
 
 
 def maintain_key_set(scope: Scope) -> Drafts:
@@ -75,7 +55,7 @@ def maintain_key_set(scope: Scope) -> Drafts:
         if start is None or start.value is None or not appends or not isinstance(only.target, ast.Name):
             continue
         keys = scope.fresh(f"{name}_keys", "seen_keys")
-        last = rename_in(container.elt, only.target.id, f"{name}[-1]")
+        last = scope.substitute(container.elt, only.target.id, f"{name}[-1]")
         adds = [scope.insert(scope.statement(call), f"{keys}.add({last})", after=True) for call in appends]
         begin = "set()" if is_empty(start.value) else f"{{{scope.text(container)[1:-1]}}}"
         yield join_drafts(
@@ -120,12 +100,9 @@ def _changeable_arguments(scope: Scope, call: ast.Call) -> list[ast.expr]:
 
 def _added(scope: Scope, seen: str, name: str, call: ast.Call) -> Draft | None:
     item = call.args[0]
-    again = path(item) or isinstance(item, ast.Constant) or is_immutable(scope, item)
-    text = scope.text(item) if again else f"{name}[-1]"
-    line = f"{seen}.add({text})"
-    # Unhashable items are not in the set; the list is searched for them.
-    lines = scope.guarded([line], "pass") if scope.careful else [line]
-    return scope.insert(scope.statement(call), *lines, after=True)
+    text = scope.text(item) if path(item) or isinstance(item, ast.Constant) else f"{name}[-1]"
+    text = f"tuple({text})" if scope.kind(item) == "list" else text
+    return scope.insert(scope.statement(call), f"{seen}.add({text})", after=True)
 
 
 def _instead(
@@ -147,7 +124,13 @@ def _instead(
         assert isinstance(call.func, ast.Attribute)
         end = scope.source.span(call.func)[1]
         calls.append(Draft("", ((end - len("append"), end, "add"),)))
-    yield join_drafts(f"`{name}` becomes a set", scope.swap(start.value, begin), *calls)
+    tuples = _as_tuples(scope, [*(one.left for one in tests), *(call.args[0] for call in appends)])
+    yield join_drafts(f"`{name}` becomes a set", scope.swap(start.value, begin), *calls, *tuples)
+
+
+def _as_tuples(scope: Scope, items: list[ast.expr]) -> list[Draft | None]:
+    """Convert the lists among some items to tuples, which are hashable."""
+    return [scope.swap(one, f"tuple({scope.text(one)})") for one in items if scope.kind(one) == "list"]
 
 
 def _list(scope: Scope, start: ast.Assign | ast.AnnAssign) -> bool:
@@ -158,14 +141,3 @@ def is_empty(node: ast.expr) -> bool:
     return (isinstance(node, ast.List) and not node.elts) or (
         isinstance(node, ast.Call) and not node.args and not node.keywords
     )
-
-
-def rename_in(node: ast.expr, name: str, text: str) -> str:
-    """Return the text of an expression with a name in it replaced."""
-    replacement = ast.parse(text, mode="eval").body
-
-    class Rename(ast.NodeTransformer):
-        def visit_Name(self, found: ast.Name) -> ast.expr:
-            return replacement if found.id == name else found
-
-    return ast.unparse(Rename().visit(ast.parse(ast.unparse(node), mode="eval").body))

@@ -9,10 +9,11 @@ from agent.optimization.rewrites.access_paths import is_affected, is_same_code, 
 from agent.optimization.rewrites.aliasing import is_immutable, is_read_only
 from agent.optimization.rewrites.function_scope import Comprehension, Region, Scope, join_drafts
 from agent.optimization.rewrites.known_effects import COSTLY
+from agent.optimization.rewrites.set_membership import tests_in
 from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
-NAMES = {"len": "count", "sum": "total", "max": "greatest", "min": "least", "sorted": "ordered"}
+NAMES = {"len": "count", "sum": "total", "max": "largest", "min": "smallest", "sorted": "ordered"}
 METHODS = frozenset(
     [
         "casefold",
@@ -36,6 +37,13 @@ METHODS = frozenset(
         "values",
     ]
 )
+FAILING = frozenset(["decode", "encode", "index"])
+"""Methods that raise an exception for some arguments of suitable types."""
+TOTAL = (
+    *("abs", "all", "any", "bool", "dict", "enumerate", "frozenset", "len", "list", "range", "repr", "reversed", "set"),
+    *("sorted", "str", "sum", "tuple", "zip"),
+)
+"""Builtins that raise no exception for arguments of suitable types."""
 PATTERNS = frozenset(["match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"])
 
 
@@ -48,6 +56,12 @@ def hoist_expressions(scope: Scope) -> Drafts:
         region = scope.outermost(node, node)
         if region is None or scope.text(node) in done or _larger(scope, node, region):
             continue
+        if isinstance(region, ast.stmt) and isinstance(scope.statement(node), ast.Return | ast.Raise):
+            continue  # it is evaluated once at most
+        if isinstance(scope.source.parents[node], ast.Compare) and any(
+            node in each.comparators for each in tests_in(scope)
+        ):
+            continue  # a set is better; see set_membership
         if not is_immutable(scope, node) and not _only_read(scope, node, region):
             continue
         done.add(scope.text(node))
@@ -61,7 +75,7 @@ def hoist_expressions(scope: Scope) -> Drafts:
         name = _name(scope, node)
         yield join_drafts(
             f"compute `{scope.text(node)}` once, before the loop",
-            *_once(scope, region, name, scope.text(node), twins),
+            _once(scope, region, name, scope.text(node), node),
             *(scope.swap(one, name) for one in twins),
         )
 
@@ -109,7 +123,13 @@ def tabulate_inner_loop(scope: Scope) -> Drafts:
                 continue
             name, text = _name(scope, node), scope.text(node)
             twins = [one for one in ast.walk(loop) if isinstance(one, ast.expr) and is_same_code(one, node)]
-            yield _tabled(scope, loop, region, name, text, [scope.swap(one, name) for one in twins])
+            parent = scope.source.parents[node]
+            swaps: list[Draft | None] = [scope.swap(one, name) for one in twins]
+            if parent in loop.body and isinstance(parent, ast.Assign) and len(twins) == len(parent.targets) == 1:
+                bound = path(parent.targets[0])
+                if len(scope.bindings(bound)) == 1 and not scope.comments(parent, parent):
+                    name, swaps = bound, [scope.remove(parent)]
+            yield _tabled(scope, loop, region, name, text, swaps)
 
 
 def _tabled(
@@ -117,11 +137,12 @@ def _tabled(
 ) -> Draft | None:
     """Build a table of items with their computed values, and let the inner loop run over it."""
     assert isinstance(loop.target, ast.Name)
-    item, table = loop.target.id, scope.fresh(f"{name}s", f"{name}_of_each")
+    item = loop.target.id
+    table = scope.fresh(f"{item}_{name}s" if not name.startswith(item) else f"{name}s", f"{name}_of_each")
     made = f"[({item}, {text}) for {item} in {scope.text(loop.iter)}]"
     return join_drafts(
         f"compute `{text}` once for each `{item}`, before the loop",
-        *_once(scope, region, table, made, [loop]),
+        scope.insert(scope.statement(region), f"{table} = {made}"),
         scope.swap(loop.target, f"{item}, {name}"),
         scope.swap(loop.iter, table),
         *swaps,
@@ -149,7 +170,9 @@ def compile_patterns(scope: Scope) -> Drafts:
         text = f"{word}.compile({given})"
         if region is not None:
             yield join_drafts(
-                f"compile `{scope.text(node.args[0])}` once", *_once(scope, region, name, text, [node]), swap
+                f"compile `{scope.text(node.args[0])}` once",
+                scope.insert(scope.statement(region), f"{name} = {text}"),
+                swap,
             )
             continue
         for loop in scope.regions(node):
@@ -159,19 +182,76 @@ def compile_patterns(scope: Scope) -> Drafts:
                 yield _tabled(scope, loop, around, name, text, [swap])
 
 
-def _once(scope: Scope, region: ast.AST, name: str, text: str, users: Sequence[ast.AST]) -> list[Draft | None]:
-    """Insert a line that computes a shared value before a region; in a careful rewrite, the value is computed on first
-    use."""
-    before = scope.statement(region)
-    statements = list(dict.fromkeys(scope.statement(one) for one in users))
-    if scope.careful and isinstance(region, Comprehension):
-        # Nothing is computed for a comprehension over an empty iterable.
-        rows = path(region.generators[0].iter)
-        return [scope.insert(before, f"{name} = {text} if {rows} else None") if rows else None]
-    if not scope.careful or any(one is before for one in statements):
-        return [scope.insert(before, f"{name} = {text}")]
-    made = [scope.insert(one, f"if {name} is None:", scope.indented(f"{name} = {text}")) for one in statements]
-    return [scope.insert(before, f"{name} = None"), *made]
+def _once(scope: Scope, region: ast.AST, name: str, text: str, node: ast.expr) -> Draft | None:
+    """Insert a line that computes the value of `node` before a region.
+
+    An expression that may fail must be evaluated in each iteration: its value is not computed for an empty iterable.
+    """
+    if may_fail(scope, node):
+        rows = _rows(scope, region)
+        if not rows or not _is_unconditional(scope, node, region):
+            return None
+        text = f"{text} if {rows} else None"
+    return scope.insert(scope.statement(region), f"{name} = {text}")
+
+
+def may_fail(scope: Scope, node: ast.AST) -> bool:
+    """Whether an expression may raise an exception for arguments of suitable types, such as `max` of an empty list."""
+    if isinstance(node, ast.Call):
+        total = bool(scope.called(node, *TOTAL)) or (
+            isinstance(node.func, ast.Attribute)
+            and (node.func.attr in METHODS - FAILING if not scope.module(node.func.value) else _is_constant(node))
+        )
+        if not total:
+            return True
+    failing = isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add | ast.Sub | ast.Mult)
+    failing = failing or (isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice))
+    return failing or any(may_fail(scope, child) for child in ast.iter_child_nodes(node))
+
+
+def _is_constant(call: ast.Call) -> bool:
+    return all(isinstance(one, ast.Constant) for one in call.args) and not call.keywords
+
+
+def _rows(scope: Scope, region: ast.AST) -> str:
+    """Return the path of the list over which a region loops, such as `xs` for `enumerate(xs)`, or ""."""
+    if isinstance(region, ast.For):
+        rows = region.iter
+    elif isinstance(region, Comprehension):
+        rows = region.generators[0].iter
+    else:
+        return ""
+    while (call := scope.called(rows, "range", "len", "enumerate", "reversed", "sorted", "set")) and len(
+        call.args
+    ) == 1:
+        rows = call.args[0]
+    return path(rows)
+
+
+def _is_unconditional(scope: Scope, node: ast.AST, region: ast.AST) -> bool:
+    """Whether each iteration of a region evaluates an expression."""
+    child, statement = node, scope.statement(node)
+    while child is not region:
+        parent = scope.source.parents[child]
+        if isinstance(parent, ast.If | ast.IfExp) and child is not parent.test:
+            return False
+        if isinstance(parent, ast.BoolOp) and child is not parent.values[0]:
+            return False
+        if isinstance(parent, ast.Try | ast.With | ast.Lambda | ast.While | ast.Match):
+            return False
+        if isinstance(parent, ast.For | Comprehension) and parent is not region:
+            return False
+        if isinstance(parent, ast.comprehension) and child in parent.ifs[1:]:
+            return False
+        generators = [] if isinstance(child, ast.comprehension) else getattr(parent, "generators", [])
+        if len(generators) > 1 or any(one.ifs for one in generators):
+            return False
+        child = parent
+    earlier = [
+        one for one in getattr(region, "body", []) if isinstance(one, ast.stmt) and one.lineno < statement.lineno
+    ]
+    leaving = (ast.Break, ast.Continue, ast.Return, ast.Raise)
+    return not any(isinstance(one, leaving) for each in earlier for one in ast.walk(each))
 
 
 def _costly(scope: Scope, node: ast.expr) -> bool:
@@ -235,6 +315,10 @@ def _movable(scope: Scope, loop: ast.For | ast.While, group: list[ast.stmt]) -> 
     assigned = {name for one in group if isinstance(one, ast.Assign | ast.AnnAssign) for name in _stored(one)}
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     pure = all(scope.pure(one) or _local_change(one, names) for one in calls)
+    if any(one not in nodes for name in assigned for one in scope.bindings(name)):
+        return False  # after an empty loop, such a name keeps its earlier value
+    if any(may_fail(scope, one) for one in group):
+        return False
     rest = [one for one in loop.body if one not in group]
     outside = {one for statement in rest for one in scope.changes(statement)}
     outside |= scope.changes(loop.target) if isinstance(loop, ast.For) else scope.changes(loop.test)
@@ -301,13 +385,6 @@ def _moved(scope: Scope, loop: ast.stmt, group: list[ast.stmt]) -> Draft | None:
         return None
     text = "".join(outer + line[len(margin) :] if line.strip() else line for line in lines)
     made = " ".join(scope.text(group[0]).split())
-    if scope.careful:
-        rest = source.indent
-        mark, end_line = scope.fresh("first", "first_round"), source.newline
-        text = f"{margin}if {mark}:{end_line}{margin}{rest}{mark} = False{end_line}"
-        text += "".join(rest + line if line.strip() else line for line in lines)
-        edits = ((head, head, f"{outer}{mark} = True{end_line}"), (start, end, text))
-        return Draft(f"run `{made}` and the statements with it in the first round only", edits)
     return Draft(
         f"run `{made}` and the statements with it once, before the loop", ((head, head, text), (start, end, ""))
     )
@@ -323,9 +400,13 @@ def _name(scope: Scope, node: ast.expr) -> str:
             inner = node.func.value
         elif isinstance(node.func, ast.Name):
             word, inner = NAMES.get(node.func.id, node.func.id), node.args[0] if node.args else node
+        while isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
+            inner = inner.func.value
     about = path(inner).rpartition(".")[2] if "[" not in path(inner) else ""
     if word == "pattern" or not about.isidentifier() or about == "re":
         return scope.fresh(word if word.isidentifier() and word not in ("all", "any") else "fixed", "hoisted")
+    if word in ("largest", "smallest"):
+        return scope.fresh(word, f"{word}_of_{about}")
     return scope.fresh(f"{about}_{word}")
 
 

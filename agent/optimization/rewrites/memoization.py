@@ -1,4 +1,7 @@
-"""Rewrites that memoize pure recursive functions, in a dict that lives as long as the outermost call."""
+"""Rewrites that memoize pure recursive functions, in a cache that lives as long as the outermost call.
+
+Results must not be kept from call to call, so the cache belongs to a local function.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import Iterator
 
 from agent.optimization.rewrites.access_paths import is_affected, path, root
 from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.optimization.rewrites.known_effects import FRESH
+from agent.optimization.rewrites.static_types import kind_of
 from agent.repair.analysis.source_file import Definition, Draft
 
 Drafts = Iterator[Draft | None]
@@ -31,8 +36,9 @@ def memoize_function(scope: Scope) -> Drafts:
     body = function.body[1:] if ast.get_docstring(function) is not None else function.body
     if not body or body[0].lineno == function.lineno:
         return
-    cache, visit, key = scope.fresh("known", "cache"), scope.fresh("visit", "answer"), scope.fresh("key", "asked")
-    yield _nested(scope, body, calls, names, passed, (cache, visit, key))
+    keys = _keys(scope, function, calls, names)
+    keys = [one for one, name in zip(keys, names, strict=True) if name in passed]
+    yield _nested(scope, body, calls, names, passed, [] if keys == passed else keys)
 
 
 def memoize_local_function(scope: Scope) -> Drafts:
@@ -48,12 +54,17 @@ def memoize_local_function(scope: Scope) -> Drafts:
         body = node.body[1:] if ast.get_docstring(node) is not None else node.body
         if not body or body[0].lineno == node.lineno:
             continue
-        cache, key = scope.fresh("known", "cache"), scope.fresh("key", "asked")
+        keys = _keys(scope, node, calls, names)
+        if keys == names:
+            cache, needed = scope.imports("functools", "cache")
+            yield join_drafts(f"cache the results of `{node.name}`", needed, scope.insert(node, f"@{cache}"))
+            continue
+        known, key = scope.fresh("known", "results"), scope.fresh("key", "asked")
         yield join_drafts(
-            f"`{node.name}` caches its results within the call",
-            scope.insert(node, f"{cache} = {{}}"),
-            scope.insert(body[0], *_lookup(scope, cache, key, _keys(scope, node, calls, names))),
-            *_cached_returns(scope, node, cache, key),
+            f"keep the results of `{node.name}` in a dict",
+            scope.insert(node, f"{known} = {{}}", ""),
+            scope.insert(body[0], *_lookup(scope, known, key, keys)),
+            *_cached_returns(scope, node, known, key),
         )
 
 
@@ -63,9 +74,10 @@ def _nested(
     calls: list[ast.Call],
     names: list[str],
     passed: list[str],
-    words: tuple[str, ...],
+    keys: list[str],
 ) -> Draft | None:
-    cache, visit, key = words
+    """Move the body into a local function, with functools.cache or, for given keys, with a dict."""
+    known, visit, key = scope.fresh("known", "results"), scope.fresh("visit", "answer"), scope.fresh("key", "asked")
     source = scope.source
     start = source.line_start(source.span(body[0])[0])
     end = source.span(body[-1])[1]
@@ -73,10 +85,14 @@ def _nested(
     if margin.strip() or _multiline(scope, body):
         return None
     edits = [(at, at, source.indent) for at in _line_starts(scope, start, end)]
-    head = [f"{cache} = {{}}", "", f"def {visit}({', '.join(passed)}):"]
-    keys = _keys(scope, scope.function, calls, names)
-    keys = [one for one, name in zip(keys, names, strict=True) if name in passed]
-    look = [scope.indented(line) for line in _lookup(scope, cache, key, keys)]
+    cache, needed = scope.imports("functools", "cache")
+    if needed is None and not keys:
+        return None
+    head = [f"{known} = {{}}", ""] if keys else [f"@{cache}"]
+    head.append(f"def {visit}({', '.join(passed)}):")
+    if body[0] is not scope.function.body[0]:
+        head.insert(0, "")  # after the docstring
+    look = [scope.indented(line) for line in _lookup(scope, known, key, keys)] if keys else []
     opening = source.newline.join(margin + line if line else "" for line in [*head, *look]) + source.newline
     ending = source.newline * 2 + margin + f"return {visit}({', '.join(passed)})"
     tail = source.data.find(b"\n", end)
@@ -87,12 +103,11 @@ def _nested(
         edits.append((left, right, visit))
         if passed != names:
             edits += _fewer(scope, call, names, passed)
-    kept = _cached_returns(scope, scope.function, cache, key)
-    if any(one is None for one in kept):
-        return None
-    made = [edit for one in kept if one for edit in one.edits]
+    made = [edit for one in _cached_returns(scope, scope.function, known, key) for edit in one.edits if keys]
     made.append((end + len(comment), end + len(comment), ending))
-    return Draft("cache results of the recursion within the call", tuple(edits + made))
+    if not keys and needed is not None:
+        made += needed.edits
+    return Draft(f"cache results of the recursion {'in a dict ' if keys else ''}within the call", tuple(edits + made))
 
 
 def _keys(scope: Scope, function: Definition, calls: list[ast.Call], names: list[str]) -> list[str]:
@@ -114,25 +129,21 @@ def _rest(node: ast.Subscript) -> bool:
     return isinstance(part, ast.Slice) and part.lower is not None and part.upper is None and part.step is None
 
 
-def _lookup(scope: Scope, cache: str, key: str, names: list[str]) -> list[str]:
+def _lookup(scope: Scope, known: str, key: str, names: list[str]) -> list[str]:
     parts = f"({', '.join(names)})" if len(names) > 1 else names[0]
-    lines = [f"{key} = {parts}", f"if {key} in {cache}:", scope.indented(f"return {cache}[{key}]")]
-    if scope.careful:
-        # Results for unhashable arguments are stored under a key that is never looked up again.
-        lines[1:1] = ["try:", scope.indented(f"hash({key})"), "except TypeError:", scope.indented(f"{key} = object()")]
-    return lines
+    return [f"{key} = {parts}", f"if {key} in {known}:", scope.indented(f"return {known}[{key}]")]
 
 
-def _cached_returns(scope: Scope, function: Definition, cache: str, key: str) -> list[Draft | None]:
+def _cached_returns(scope: Scope, function: Definition, known: str, key: str) -> list[Draft]:
     """Put each result into the cache as it is returned, except constants."""
-    found: list[Draft | None] = []
+    found: list[Draft] = []
     for node in _inner(function):
         if isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
             # There may be parentheses around the value.
             start, stop = scope.source.span(node)[0] + len("return"), scope.source.span(node)[1]
             bare = isinstance(node.value, ast.Tuple) and scope.source.data[start:stop].strip()[:1] != b"("
             opened, closed = (" (", "))") if bare else ("", ")")
-            found.append(Draft("", ((start, start, f" {cache}.setdefault({key},{opened}"), (stop, stop, closed))))
+            found.append(Draft("", ((start, start, f" {known}.setdefault({key},{opened}"), (stop, stop, closed))))
     return found
 
 
@@ -199,8 +210,9 @@ def _worthwhile(scope: Scope, function: Definition, calls: list[ast.Call]) -> bo
         return False
     names = {node.id for node in inner if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
     own = {ast.unparse(call.func) for call in calls}
+    raised = [node.exc for node in inner if isinstance(node, ast.Raise)]
     for node in inner:
-        if isinstance(node, ast.Call) and ast.unparse(node.func) not in own:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) not in own and node not in raised:
             mutating = any(root(one) in names for one in scope._changed(node))
             if not scope.pure(ast.Call(node.func, [], [])) and not mutating:
                 return False
@@ -221,7 +233,30 @@ def _worthwhile(scope: Scope, function: Definition, calls: list[ast.Call]) -> bo
     }
     if any(root(one) in arguments or root(one) not in rebound for one in in_place if one):
         return False
-    return bool(fresh | arguments) and not any(is_affected(in_place, one) for one in results)
+    if any(is_affected(in_place, one) for one in results) or not fresh | arguments:
+        return False
+    shown = [*calls, *(node for node in inner if isinstance(node, ast.Name) and node.id in results)]
+    return _has_immutable_results(scope, function) or not any(_is_stored(scope, one) for one in shown)
+
+
+def _has_immutable_results(scope: Scope, function: Definition) -> bool:
+    """Whether a function is annotated with an immutable type, or returns a constant in a simple case."""
+    if function.returns is not None and kind_of(function.returns, True) in ("str", "number"):
+        return True
+    values = [node.value for node in _inner(function) if isinstance(node, ast.Return) and node.value is not None]
+    return any(scope.kind(one) in ("str", "number") for one in values)
+
+
+def _is_stored(scope: Scope, node: ast.expr) -> bool:
+    """Whether a value becomes an item of a collection, where a caller could see that two items are the same object."""
+    parent = scope.source.parents[node]
+    if isinstance(parent, ast.GeneratorExp | ast.ListComp):
+        return scope.called(scope.source.parents[parent], "sum", "min", "max", "any", "all") is None
+    if isinstance(parent, ast.Call):
+        return node is not parent.func and scope.called(parent, *FRESH) is None
+    return isinstance(parent, ast.List | ast.Tuple | ast.Set | ast.Dict | ast.SetComp | ast.DictComp) or (
+        isinstance(parent, ast.Assign) and not isinstance(parent.targets[0], ast.Name)
+    )
 
 
 def _is(node: ast.AST, own: set[str]) -> bool:

@@ -95,9 +95,113 @@ def insert_sorted(scope: Scope) -> Drafts:
             if is_same_code(second, ast.parse(f"{name}.sort()").body[0]):
                 others = [one for one in scope.uses(name) if scope.statement(one) not in (first, second, start)]
                 if all(isinstance(one.ctx, ast.Load) and _keeps_order(scope, one) for one in others):
-                    yield join_drafts(f"insert into the sorted `{name}`", needed, put, scope.remove(second))
+                    what, gone = f"insert into the sorted `{name}`", scope.remove(second)
+                    yield join_drafts(what, needed, put, gone)
+                    yield _with_positions(scope, name, item, second, join_drafts(what, put, gone))
             elif isinstance(second, ast.Assign) and len(second.targets) == 1:
                 yield _beside(scope, start, name, first, second)
+
+
+def _with_positions(scope: Scope, name: str, item: str, after: ast.stmt, draft: Draft | None) -> Draft | None:
+    """Also replace `xs.index(x)`, after x was inserted into the sorted list, by a binary search."""
+    places = [scope.source.parents[one] for one in scope.uses(name)]
+    calls = [scope.source.parents[one] for one in places if isinstance(one, ast.Attribute) and one.attr == "index"]
+    changing = [one for one in places if isinstance(one, ast.Attribute) and one.attr in ("pop", "remove", "clear")]
+    if not calls or changing or len(scope.bindings(item)) != 1 or any(isinstance(x, ast.Delete) for x in scope.nodes):
+        return None
+    swaps = []
+    for call in calls:
+        if not isinstance(call, ast.Call) or scope.statement(call) not in scope.block(after)[1:]:
+            return None
+        if [scope.text(one) for one in call.args] != [item] or call.lineno < after.lineno:
+            return None
+        swaps.append(scope.swap(call, f"bisect_left({name}, {item})"))
+    needed = scope.import_names("bisect", "bisect_left", "insort")
+    return join_drafts(f"insert into and search the sorted `{name}`", draft, needed, *swaps)
+
+
+def insert_by_search(scope: Scope) -> Drafts:
+    """Replace a linear search for the position of a new item in a sorted list by bisect.insort."""
+    for node in scope.nodes:
+        body = getattr(node, "body", None)
+        block: list[ast.stmt] = body if isinstance(body, list) else []
+        for at, statement in enumerate(block):
+            found = _while_search(scope, block[at : at + 3]) or _for_search(scope, statement)
+            if found is None:
+                continue
+            name, item, function, last = found
+            start = _sorted_start(scope, name)
+            inside = {one for each in block[at : at + 3] for one in ast.walk(each)}
+            others = [one for one in scope.uses(name) if one not in inside and scope.statement(one) is not start]
+            if start is None or not all(isinstance(x.ctx, ast.Load) and _keeps_order(scope, x) for x in others):
+                continue
+            insort, needed = scope.imports("bisect", function)
+            span = (scope.source.span(statement)[0], scope.source.span(last)[1])
+            if not scope.comments(statement, last):
+                put = Draft("", ((*span, f"{insort}({name}, {item})"),))
+                yield join_drafts(f"insert into the sorted `{name}` by binary search", needed, put)
+
+
+def _while_search(scope: Scope, group: list[ast.stmt]) -> tuple[str, str, str, ast.stmt] | None:
+    """Return (list, item, function of bisect, last statement) for `i = 0`, a loop that increments i, and an insertion
+    at i."""
+    if len(group) != 3 or not isinstance(group[0], ast.Assign) or not isinstance(group[1], ast.While):
+        return None
+    position, (name, place, item) = path(group[0].targets[0]), _inserted(scope, group[2])
+    is_counter = ast.unparse(group[0]) == f"{position} = 0" and not group[1].orelse
+    if (
+        not name
+        or place != position
+        or not is_counter
+        or [ast.unparse(x) for x in group[1].body] != [f"{position} += 1"]
+    ):
+        return None
+    inside = {one for each in group for one in ast.walk(each)}
+    tests = {
+        f"{position} < len({name}) and {left} {operator} {right}": function
+        for left, operator, right, function in _comparisons(f"{name}[{position}]", item)
+    }
+    function = tests.get(ast.unparse(group[1].test))
+    alone = all(one in inside for one in scope.uses(position))
+    return (name, item, function, group[2]) if function and alone else None
+
+
+def _for_search(scope: Scope, loop: ast.stmt) -> tuple[str, str, str, ast.stmt] | None:
+    """Return the same for a loop that inserts before the first greater item, or else appends."""
+    if not isinstance(loop, ast.For) or len(loop.body) != 1 or len(loop.orelse) != 1:
+        return None
+    only, position = loop.body[0], path(loop.target)
+    if not isinstance(only, ast.If) or only.orelse or len(only.body) != 2 or not isinstance(only.body[1], ast.Break):
+        return None
+    (name, place, item), appended = _inserted(scope, only.body[0]), _appended(scope, loop.orelse[0])
+    if not name or place != position or appended != (name, item) or ast.unparse(loop.iter) != f"range(len({name}))":
+        return None
+    # The item goes before the first one for which the search would not have continued.
+    inverse = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+    tests = {
+        f"{left} {inverse[operator]} {right}": function
+        for left, operator, right, function in _comparisons(f"{name}[{position}]", item)
+    }
+    function, inside = tests.get(ast.unparse(only.test)), set(ast.walk(loop))
+    alone = all(one in inside for one in scope.uses(position))
+    return (name, item, function, loop) if function and alone else None
+
+
+def _comparisons(element: str, item: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the comparisons while which a search continues, each with the function that inserts at its end."""
+    yield element, "<=", item, "insort"
+    yield item, ">=", element, "insort"
+    yield element, "<", item, "insort_left"
+    yield item, ">", element, "insort_left"
+
+
+def _inserted(scope: Scope, statement: ast.AST) -> tuple[str, str, str]:
+    """Return (xs, i, x) of a statement `xs.insert(i, x)` in which x is a name or path."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and len(statement.value.args) == 2:
+        function, (place, item) = statement.value.func, statement.value.args
+        if isinstance(function, ast.Attribute) and function.attr == "insert" and isinstance(function.value, ast.Name):
+            return (function.value.id, path(place), path(item)) if path(place) and path(item) else ("", "", "")
+    return "", "", ""
 
 
 def _beside(scope: Scope, start: ast.stmt, name: str, first: ast.stmt, second: ast.Assign) -> Draft | None:
@@ -172,13 +276,8 @@ def _least(scope: Scope, call: ast.Call, position: int, items: str) -> str:
     is_reversed = _is_reversed(call)
     keywords = _keywords(scope, call)
     name = "max" if (position == 0) == bool(is_reversed) else "min"
-    if scope.careful and not keywords and not items.endswith("]"):
-        # An empty list must still raise the IndexError that the subscript raised.
-        return f"({name}({items}) if {items} else {items}[0])" if items.isidentifier() else f"{name}({items})"
     turn = position == -1 and bool(keywords)
-    text = f"{name}({', '.join([f'reversed({items})' if turn else items, *keywords])})"
-    # An empty list must still raise the IndexError that the subscript raised.
-    return f"({text} if {items} else {items}[0])" if scope.careful and items.isidentifier() else text
+    return f"{name}({', '.join([f'reversed({items})' if turn else items, *keywords])})"
 
 
 def _is_reversed(call: ast.Call) -> bool | None:
@@ -212,12 +311,19 @@ def _slices(scope: Scope, node: ast.Subscript, call: ast.Call, drop: ast.stmt | 
         name, wanted, turn = ("nsmallest" if is_reversed else "nlargest"), part.lower.operand, "[::-1]"
     else:
         return
+    if isinstance(scope.source.parents[node], ast.IfExp):
+        return  # the slice for negative numbers of an earlier step
     positive = isinstance(wanted, ast.Constant) and isinstance(wanted.value, int) and wanted.value > 0
     if not positive and not isinstance(wanted, ast.Name):
         return
     function, needed = scope.imports("heapq", name)
     gone = scope.remove(drop) if drop is not None else Draft("", ())
-    text = f"{function}({scope.text(wanted)}, {items}{rest}){turn}"
-    if not positive:  # for 0 or a negative number, the slice gives a different result
-        text = f"({text} if {scope.text(wanted)} > 0 else {scope.text(node)})"
-    yield join_drafts(f"use `{name}` instead of sorting everything", needed, gone, scope.swap(node, text))
+    what, text = f"use `{name}` instead of sorting everything", f"{function}({scope.text(wanted)}, {items}{rest}){turn}"
+    yield join_drafts(what, needed, gone, scope.swap(node, text))
+    if not positive:  # a slice counts negative numbers from the end
+        slow = (
+            scope.text(call) + scope.source.data[scope.source.span(node.value)[1] : scope.source.span(node)[1]].decode()
+        )
+        test = f"{scope.text(wanted)} {'>' if turn else '>='} 0"
+        what += ", unless the number is negative"
+        yield join_drafts(what, needed, gone, scope.swap(node, f"({text} if {test} else {slow})"))

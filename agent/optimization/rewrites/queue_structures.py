@@ -260,6 +260,8 @@ def _content(node: ast.expr, text: str) -> str:
     """Return the argument for the new deque: none for an empty list, and the original list instead of a copy."""
     if isinstance(node, ast.List) and not node.elts:
         return ""
+    if isinstance(node, ast.ListComp):
+        return text[1:-1]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "list" and not node.keywords:
         return text[text.index("(") + 1 : -1]
     return text

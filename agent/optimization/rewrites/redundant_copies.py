@@ -41,9 +41,62 @@ def remove_argument_copies(scope: Scope) -> Drafts:
             text = scope.text(call.args[0])[1:-1]
             if name == "set":
                 yield join_drafts("build the set directly", scope.swap(call, f"{{{text}}}"))
-            elif name in ("any", "all"):
+            elif name in ("any", "all") and scope.pure(call):
                 start, end = scope.source.span(call.args[0])
                 yield Draft(f"`{name}` stops at the first item that decides", ((start, end, text),))
+
+
+def use_any(scope: Scope) -> Drafts:
+    """Replace a list that is made only to see whether it has items, as in `len([...]) > 0`, by `any(...)`."""
+    for node in scope.nodes:
+        found = _tested(scope, node)
+        if found is None or not scope.pure(found[0]):
+            continue
+        looped, has_items = found
+        only = looped.generators[-1]
+        if not only.ifs or any(one.is_async for one in looped.generators):
+            continue
+        test = " and ".join(_grouped(scope, one) for one in only.ifs) if len(only.ifs) > 1 else scope.text(only.ifs[0])
+        clauses = [_clause(scope, one) for one in looped.generators[:-1]]
+        clauses.append(f"for {scope.text(only.target)} in {scope.text(only.iter)}")
+        text = f"{'' if has_items else 'not '}any({test} {' '.join(clauses)})"
+        assert isinstance(node, ast.expr)
+        yield join_drafts("stop at the first item found", scope.swap(node, text))
+
+
+def _tested(scope: Scope, node: ast.AST) -> tuple[ast.ListComp | ast.GeneratorExp, bool] | None:
+    """Return the comprehension of which an expression tests the emptiness, and whether it is true if there are
+    items."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.comparators[0], ast.Constant):
+        counted, operator, limit = node.left, type(node.ops[0]), node.comparators[0].value
+        call = scope.called(counted, "len", "sum")
+        looped = call.args[0] if call and len(call.args) == 1 else None
+        meaning: dict[tuple[type, object], bool] = {
+            (ast.Gt, 0): True,
+            (ast.GtE, 1): True,
+            (ast.NotEq, 0): True,
+            (ast.Eq, 0): False,
+            (ast.Lt, 1): False,
+        }
+        if not isinstance(looped, ast.ListComp | ast.GeneratorExp) or (operator, limit) not in meaning or not call:
+            return None
+        counting = ast.unparse(call.func) == "len" or ast.unparse(looped.elt) == "1"
+        return (looped, meaning[operator, limit]) if counting and not isinstance(limit, bool) else None
+    if isinstance(node, ast.ListComp):
+        parent = scope.source.parents[node]
+        if isinstance(parent, ast.If | ast.While | ast.IfExp) and node is parent.test:
+            return node, True
+    return None
+
+
+def _grouped(scope: Scope, test: ast.expr) -> str:
+    text = scope.text(test)
+    return f"({text})" if isinstance(test, ast.IfExp | ast.Lambda | ast.NamedExpr | ast.BoolOp) else text
+
+
+def _clause(scope: Scope, one: ast.comprehension) -> str:
+    tests = "".join(f" if {_grouped(scope, test)}" for test in one.ifs)
+    return f"for {scope.text(one.target)} in {scope.text(one.iter)}{tests}"
 
 
 def remove_read_copies(scope: Scope) -> Drafts:

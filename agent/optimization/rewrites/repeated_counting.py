@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterator
 
 from agent.optimization.rewrites.access_paths import is_affected, is_same_code, path, read_paths
-from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.optimization.rewrites.function_scope import Comprehension, Scope, join_drafts
 from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
@@ -55,7 +55,7 @@ def index_positions(scope: Scope) -> Drafts:
             continue
         places, at, item = (
             scope.fresh("positions", "places"),
-            scope.fresh("at", "position"),
+            scope.fresh("position", "at"),
             scope.fresh("item", "each"),
         )
         text, argument = scope.text(items), scope.text(call.args[0])
@@ -65,21 +65,94 @@ def index_positions(scope: Scope) -> Drafts:
             f"for {at}, {item} in enumerate({text}):",
             scope.indented(f"{places}.setdefault({item}, {at})"),
         )
-        if scope.careful:
-            place = scope.fresh("place", "position_of")
-            yield join_drafts(
-                f"keep the first position of each item of `{text}`",
-                scope.built(before, places, *lines),
-                scope.helper(before, f"{place}({item})", f"{places}[{item}]", f"{text}.index({item})"),
-                scope.swap(call, f"{place}({argument})"),
-            )
-            continue
-        found = f"{places}[{argument}]"
-        if not _from(scope, call, call.args[0], items):
-            found = f"({found} if {argument} in {places} else {scope.text(call)})"
-        yield join_drafts(
-            f"keep the first position of each item of `{text}`", scope.insert(before, *lines), scope.swap(call, found)
+        found, guard = (
+            f"{places}[{argument}]",
+            _guard(scope, call, f"{ast.unparse(call.args[0])} in {ast.unparse(items)}"),
         )
+        if guard is None and not _from(scope, call, call.args[0], items):
+            found = f"{found} if {argument} in {places} else {scope.text(call)}"
+        yield join_drafts(
+            f"keep the first position of each item of `{text}`",
+            scope.insert(before, *lines),
+            scope.swap(call, found),
+            scope.swap(guard, f"{argument} in {places}") if guard is not None else Draft("", ()),
+        )
+
+
+def _guard(scope: Scope, node: ast.AST, wanted: str) -> ast.expr | None:
+    """Return the test around an expression that holds when it is evaluated, if it is the wanted one."""
+    child = node
+    while child is not scope.function:
+        parent = scope.source.parents[child]
+        tests: list[ast.expr] = []
+        if isinstance(parent, ast.IfExp):
+            tests = [parent.test] if child is parent.body else []
+        elif isinstance(parent, ast.If):
+            tests = [parent.test] if child is parent.body[0] else []
+        elif isinstance(parent, Comprehension) and len(parent.generators) == 1:
+            tests = parent.generators[0].ifs if not isinstance(child, ast.comprehension) else []
+        for test in tests:
+            if ast.unparse(test) == wanted:
+                return test
+        child = parent
+    return None
+
+
+def count_remaining(scope: Scope) -> Drafts:
+    """Use a Counter for a copied list from which items are only removed after `x in rest`."""
+    for name in dict.fromkeys(one.id for one in scope.nodes if isinstance(one, ast.Name)):
+        start = scope.start(name)
+        items = _copied_list(scope, start.value) if start is not None and start.value is not None else None
+        uses = [one for one in scope.uses(name) if isinstance(one.ctx, ast.Load)]
+        removals = [one for one in uses if _removal(scope, one) is not None]
+        if start is None or start.value is None or items is None or not removals or not any(scope.regions(removals[0])):
+            continue
+        counter, needed = scope.imports("collections", "Counter")
+        edits: list[Draft | None] = [needed, scope.swap(start.value, f"{counter}({scope.text(items)})")]
+        for use in uses:
+            test, removal = scope.source.parents[use], _removal(scope, use)
+            if removal is not None:
+                item = scope.text(removal.args[0])
+                span = scope.source.span(scope.statement(removal))
+                is_guarded = _is_guarded(scope, removal, f"{item} in {name}", f"{item} not in {name}")
+                edits.append(Draft("", ((*span, f"{name}[{item}] -= 1"),)) if is_guarded else None)
+            elif isinstance(test, ast.Compare) and len(test.ops) == 1 and use is test.comparators[0]:
+                sign = {ast.In: ">", ast.NotIn: "=="}.get(type(test.ops[0]))
+                edits.append(scope.swap(test, f"{name}[{scope.text(test.left)}] {sign} 0") if sign else None)
+            else:
+                edits.append(None)
+        yield join_drafts(f"count the items of `{name}`", *edits)
+
+
+def _copied_list(scope: Scope, node: ast.expr) -> ast.expr | None:
+    """Return the list or other iterable that is copied by `list(xs)`, `xs[:]` or `xs.copy()`."""
+    call = scope.called(node, "list", "sorted")
+    if call is not None and len(call.args) == 1 and not call.keywords:
+        return call.args[0]
+    if isinstance(node, ast.Subscript) and ast.unparse(node.slice) == ":":
+        return node.value
+    return None
+
+
+def _removal(scope: Scope, use: ast.Name) -> ast.Call | None:
+    """Return the call in a statement `xs.remove(x)` in which x is a name."""
+    parent = scope.source.parents[use]
+    call = scope.source.parents[parent]
+    removal = isinstance(parent, ast.Attribute) and parent.attr == "remove" and isinstance(call, ast.Call)
+    is_statement = removal and isinstance(scope.source.parents[call], ast.Expr)
+    return call if is_statement and isinstance(call, ast.Call) and path(call.args[0]) else None
+
+
+def _is_guarded(scope: Scope, removal: ast.Call, held: str, missing: str) -> bool:
+    """Whether the item that is removed is certainly in the list: the removal comes first after a test of it."""
+    statement = scope.statement(removal)
+    block, parent = scope.block(statement), scope.source.parents[statement]
+    if block[0] is statement:
+        return isinstance(parent, ast.If) and block is parent.body and ast.unparse(parent.test) == held
+    before = block[block.index(statement) - 1]
+    if not isinstance(before, ast.If) or before.orelse or ast.unparse(before.test) != missing:
+        return False
+    return isinstance(before.body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)
 
 
 def _table(
@@ -91,8 +164,8 @@ def _table(
     counter, needed = scope.imports("collections", "Counter")
     counts = scope.fresh("counts", "tally")
     what, before = f"count the items of `{scope.text(items)}` once", scope.statement(region)
-    line = scope.built(before, counts, f"{counts} = {counter}({keys})")
-    yield join_drafts(what, needed, line, *_lookup(scope, before, call, sought, f"{counts}[{{}}]"))
+    line = scope.insert(before, f"{counts} = {counter}({keys})")
+    yield join_drafts(what, needed, line, scope.swap(call, f"{counts}[{scope.text(sought)}]"))
 
 
 def _ranked(
@@ -118,39 +191,16 @@ def _ranked(
     ordered, text = scope.fresh("ordered", "in_order"), scope.text(only.iter)
     plain = is_same_code(_loaded(only.target), key)
     keys = text if plain else f"{scope.text(key)} for {scope.text(only.target)} in {text}"
-    found = f"{bisect}({ordered}, {{}})"
+    found = f"{bisect}({ordered}, {scope.text(sought)})"
     if operator in (ast.Gt, ast.GtE):
         found = f"(len({ordered}) - {found})"
     before = scope.statement(region)
-    lines = [f"{ordered} = sorted({keys})"]
-    if scope.careful:
-        # NaN does not equal itself and cannot be sorted.
-        one = scope.fresh("one", "each")
-        lines.append(f"{ordered} = {ordered} if all({one} == {one} for {one} in {ordered}) else None")
-    line = scope.built(before, ordered, *lines)
     yield join_drafts(
         f"sort `{text}` once and search the position in it",
         needed,
-        line,
-        *_lookup(scope, before, node, sought, found),
+        scope.insert(before, f"{ordered} = sorted({keys})"),
+        scope.swap(node, found),
     )
-
-
-def _lookup(scope: Scope, before: ast.stmt, call: ast.Call, sought: ast.expr, found: str) -> list[Draft | None]:
-    """Replace the call by a lookup or, in a careful rewrite, by a local function that falls back to the original
-    code."""
-    if not scope.careful:
-        return [scope.swap(call, found.format(scope.text(sought)))]
-    name, item = scope.fresh("number", "how_many"), scope.fresh("item", "wanted_item")
-    start, _ = scope.source.span(call)
-    left, right = (at - start for at in scope.source.span(sought))
-    whole = scope.source.data[start : scope.source.span(call)[1]]
-    slow = (whole[:left] + item.encode() + whole[right:]).decode()
-    slow = " ".join(slow.split()) if "\n" in slow else slow
-    return [
-        scope.helper(before, f"{name}({item})", found.format(item), slow),
-        scope.swap(call, f"{name}({scope.text(sought)})"),
-    ]
 
 
 def _methods(scope: Scope, name: str) -> Iterator[tuple[ast.Call, ast.expr]]:

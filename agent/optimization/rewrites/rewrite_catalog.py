@@ -2,7 +2,8 @@
 
 Each family looks for one inefficient pattern. The idea is that of Fowler's refactoring "Substitute Algorithm". A
 rewrite may be wrong in corner cases such as unhashable items, NaN or an inconsistent `__eq__`, so callers run both
-versions to check it. Layout and comments around an edit are preserved.
+versions to check it. It contains no fallback for such cases: a maintainer would not want one. Layout and comments
+around an edit are preserved.
 """
 
 from __future__ import annotations
@@ -44,8 +45,10 @@ FAMILIES: tuple[tuple[float, Family], ...] = (
     (0.9, incremental_index.maintain_key_set),
     (0.9, repeated_counting.count_items),
     (0.88, repeated_counting.index_positions),
+    (0.87, repeated_counting.count_remaining),
     (0.86, hash_join.pair_equal_keys),
     (0.85, prefix_sums.use_running_results),
+    (0.85, partial_sorting.insert_by_search),
     (0.84, queue_structures.use_heaps),
     (0.84, queue_structures.use_heaps_for_minimum),
     (0.83, partial_sorting.insert_sorted),
@@ -59,6 +62,8 @@ FAMILIES: tuple[tuple[float, Family], ...] = (
     (0.72, concatenation.grow_in_place),
     (0.71, concatenation.append_and_reverse),
     (0.7, set_membership.use_membership_tests),
+    (0.7, set_membership.inline_searches),
+    (0.68, prefix_sums.slice_sums),
     (0.65, concatenation.collect_tuples),
     (0.64, concatenation.flatten_sum),
     (0.6, partial_sorting.replace_sorted_ends),
@@ -66,6 +71,7 @@ FAMILIES: tuple[tuple[float, Family], ...] = (
     (0.6, partial_sorting.replace_sort_in_place),
     (0.55, partial_sorting.replace_sorted_slices),
     (0.5, redundant_copies.remove_read_copies),
+    (0.5, redundant_copies.use_any),
     (0.45, set_membership.simplify_tests),
     (0.4, concatenation.join_strings),
     (0.6, redundant_copies.use_sums),
@@ -99,21 +105,19 @@ class Rewrite:
 def rewrites(data: bytes, target: Target) -> list[Rewrite]:
     """Return distinct rewrites of the target in the file's bytes, each of up to three steps, the most promising first.
 
-    Single steps alternate with combinations, so that one bad step does not invalidate all rewrites. Careful rewrites
-    alternate with plain ones, which are shorter and handle fewer corner cases. Returns none for a file that is not
-    UTF-8 Python, or for a function that is async, is a generator, or binds outer names, since the timing of its effects
-    is part of its behaviour. Raises UsageError if the file does not contain the target.
+    Single steps alternate with combinations, so that one bad step does not invalidate all rewrites. Returns none for a
+    file that is not UTF-8 Python, or for a function that is async, is a generator, or binds outer names, since the
+    timing of its effects is part of its behaviour. Raises UsageError if the file does not contain the target.
     """
     try:
         target.find(data.decode("utf-8"))
     except (SyntaxError, ValueError):
         return []
-    lists = [found for careful in (True, False) for found in _search(data, target, careful)]
-    mixed = {one.data: one for group in zip_longest(*lists) for one in group if one is not None}
+    mixed = {one.data: one for group in zip_longest(*_search(data, target)) for one in group if one is not None}
     return list(islice(mixed.values(), MOST))
 
 
-def _search(data: bytes, target: Target, careful: bool) -> tuple[list[Rewrite], list[Rewrite]]:
+def _search(data: bytes, target: Target) -> tuple[list[Rewrite], list[Rewrite]]:
     """Return (combinations of steps, single steps), the most promising first."""
     singles: list[tuple[float, int, Rewrite]] = []
     several: list[tuple[float, int, Rewrite]] = []
@@ -123,7 +127,7 @@ def _search(data: bytes, target: Target, careful: bool) -> tuple[list[Rewrite], 
     while queue and looked < MOST_LOOKED_AT and len(seen) < 4 * MOST:
         _, _, steps, doubt, base = heapq.heappop(queue)
         looked += 1
-        for promise, what, text in _steps(base.data, target, careful):
+        for promise, what, text in _steps(base.data, target):
             found = Rewrite(f"{base.what}; {what}" if base.what else what, text)
             if text in seen or frozenset(found.steps) in done:
                 continue
@@ -141,13 +145,13 @@ def _sorted(found: list[tuple[float, int, Rewrite]]) -> list[Rewrite]:
     return [rewrite for _, _, rewrite in sorted(found, key=lambda one: one[:2])]
 
 
-def _steps(data: bytes, target: Target, careful: bool) -> Iterator[tuple[float, str, bytes]]:
+def _steps(data: bytes, target: Target) -> Iterator[tuple[float, str, bytes]]:
     """Yield (promise, description, new text) of each single rewrite that results in a valid file."""
     source = Source(target.path, data)
     found = [node for name, node in functions_of(source.tree) if name == target.name]
     if not found or not _is_plain_function(found[-1]):
         return
-    scope = Scope(source, found[-1], careful)
+    scope = Scope(source, found[-1])
     for promise, family in FAMILIES:
         for draft in family(scope):
             text = _apply(data, draft) if draft is not None else data

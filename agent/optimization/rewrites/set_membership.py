@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agent.optimization.rewrites.access_paths import AT_END, is_same_code, path
 from agent.optimization.rewrites.function_scope import Scope, join_drafts
-from agent.repair.analysis.source_file import Draft
+from agent.repair.analysis.source_file import Definition, Draft
 
 Drafts = Iterator[Draft | None]
 
@@ -18,6 +18,8 @@ def build_sets(scope: Scope) -> Drafts:
     for test in tests_in(scope):
         container = test.comparators[0]
         plain = _unwrapped(scope, container)
+        if _is_dict(scope, container):
+            continue
         region = scope.outermost(test, container)
         if region is None or not _listlike(scope, container, test.left) or scope.text(container) in done:
             continue
@@ -32,63 +34,40 @@ def build_sets(scope: Scope) -> Drafts:
         ]
         before = scope.statement(region)
         what = f"search `{scope.text(test.left)}` in a set of `{scope.text(container)}` built before the loop"
-        if scope.careful:
-            yield _carefully(scope, what, container, name, before, region)
-            continue
         yield join_drafts(what, scope.insert(before, f"{name} = {_set(scope, plain)}"), *places)
 
 
-def _carefully(
-    scope: Scope, what: str, container: ast.expr, name: str, before: ast.stmt, region: ast.AST
-) -> Draft | None:
-    """Build a set only if the container is a list or tuple, and search the container itself for unhashable items."""
-    text = scope.text(container)
-    made = (
-        f"set({text})"
-        if scope.kind(container) == "list"
-        else f"set({text}) if isinstance({text}, (list, tuple)) else {text}"
-    )
-    tests = [
-        one for one in tests_in(scope) if is_same_code(one.comparators[0], container) and _within(scope, one, region)
-    ]
-    line = scope.insert(before, *scope.guarded([f"{name} = {made}"], f"{name} = None"))
-    return join_drafts(what, line, *_answered(scope, before, tests, name, text))
-
-
-def _answered(scope: Scope, before: ast.stmt, tests: list[ast.Compare], name: str, text: str) -> list[Draft | None]:
-    """Replace the membership tests by calls of a local function that falls back to searching the container."""
-    lookup, item = scope.fresh(f"in_{name}", "held"), scope.fresh("item", "sought")
-    drafts = [scope.helper(before, f"{lookup}({item})", f"{item} in {name}", f"{item} in {text}")]
-    for test in tests:
-        negated = isinstance(test.ops[0], ast.NotIn)
-        drafts.append(scope.swap(test, f"{'not ' if negated else ''}{lookup}({scope.text(test.left)})"))
-    return drafts
-
-
 def index_slices(scope: Scope) -> Drafts:
-    """Replace `x in xs[i:]` and `x in xs[:i]` by a lookup in a table of the last or first position of each item."""
+    """Replace `x in xs[i:]` and `x in xs[:i]` by a lookup in a table of the last or first position of each item.
+
+    The bound must be the index of an enclosing loop, perhaps with a constant added, so that it is never negative.
+    """
     for test in tests_in(scope):
         part = test.comparators[0]
         if not isinstance(part, ast.Subscript) or not isinstance(part.slice, ast.Slice) or part.slice.step is not None:
             continue
         lower, upper, items = part.slice.lower, part.slice.upper, scope.text(part.value)
-        region = scope.outermost(test, part.value)
-        if region is None or (lower is None) == (upper is None) or scope.kind(part.value) in ("str", "dict", "set"):
-            continue
         bound = lower if lower is not None else upper
-        assert bound is not None
-        before, places = scope.statement(region), scope.fresh("positions", "places")
-        at, item, lookup = scope.fresh("at", "position"), scope.fresh("item", "sought"), scope.fresh("held", "among")
-        put = f"{places}[{item}] = {at}" if lower is not None else f"{places}.setdefault({item}, {at})"
-        lines = [f"{places} = {{}}", f"for {at}, {item} in enumerate({items}):", scope.indented(put)]
-        found = f"{item} in {places} and {places}[{item}] {'>=' if lower is not None else '<'} {at}"
-        slow = f"{item} in {items}[{at}:]" if lower is not None else f"{item} in {items}[:{at}]"
-        test_text = f"{'not ' if isinstance(test.ops[0], ast.NotIn) else ''}{lookup}({scope.text(test.left)}, "
+        region = scope.outermost(test, part.value)
+        if region is None or bound is None or (lower is None) == (upper is None):
+            continue
+        if scope.kind(part.value) in ("str", "dict", "set") or not scope.is_natural(bound, test):
+            continue
+        word = "last" if lower is not None else "first"
+        places = scope.fresh(f"{word}_positions", f"{word}_places")
+        at, item = scope.fresh("position", "at"), scope.fresh("item", "each")
+        sought, limit, operator = scope.text(test.left), scope.text(bound), ">=" if lower is not None else "<"
+        if isinstance(test.ops[0], ast.NotIn):
+            operator = "<" if lower is not None else ">="
+        lines = [f"{places} = {{{item}: {at} for {at}, {item} in enumerate({items})}}"]
+        if lower is None:
+            put = scope.indented(f"{places}.setdefault({item}, {at})")
+            lines = [f"{places} = {{}}", f"for {at}, {item} in enumerate({items}):", put]
+        found = f"{places}.get({sought}, {'-1' if lower is not None else limit}) {operator} {limit}"
         yield join_drafts(
-            f"keep the {'last' if lower is not None else 'first'} position of each item of `{items}`",
-            scope.built(before, places, *lines),
-            scope.helper(before, f"{lookup}({item}, {at})", f"({found}) if {at} >= 0 else ({slow})", slow),
-            scope.swap(test, f"{test_text}{scope.text(bound)})"),
+            f"keep the {word} position of each item of `{items}`",
+            scope.insert(scope.statement(region), *lines),
+            scope.swap(test, found),
         )
 
 
@@ -99,9 +78,63 @@ def use_membership_tests(scope: Scope) -> Drafts:
         if call and len(call.args) == 1 and isinstance(call.args[0], ast.GeneratorExp | ast.ListComp):
             found = _sought(scope, call.args[0])
             if found:
-                yield join_drafts(f"search with `{found}`", scope.swap(call, found))
+                yield join_drafts(f"search with `{found}`", _as_test(scope, call, found))
         if isinstance(node, ast.For):
             yield _flagged(scope, node)
+
+
+def _as_test(scope: Scope, node: ast.expr, test: str) -> Draft:
+    """Replace an expression by a membership test, and `not` before it by `not in`."""
+    parent, simple = scope.source.parents[node], ast.parse(test, mode="eval").body
+    negated = isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not)
+    if not negated or not isinstance(parent, ast.UnaryOp) or not isinstance(simple, ast.Compare):
+        return scope.swap(node, test)
+    if not isinstance(simple.ops[0], ast.In) or test.count(" in ") != 1 + ast.unparse(simple.comparators[0]).count(
+        " in "
+    ):
+        return scope.swap(node, test)
+    return scope.swap(parent, test.replace(" in ", " not in ", 1))
+
+
+def inline_searches(scope: Scope) -> Drafts:
+    """Replace the call of a function that only searches an argument, in a loop, by `x in xs`."""
+    for node in scope.nodes:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or not any(scope.regions(node)):
+            continue
+        called = scope.definitions.get(node.func.id)
+        if called is None or node.func.id not in scope.steady or node.keywords or not scope.pure(node):
+            continue
+        names = [one.arg for one in [*called.args.posonlyargs, *called.args.args]]
+        others = [called.args.vararg, called.args.kwarg, called.args.kwonlyargs, called.decorator_list]
+        simple = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant)
+        if any(others) or len(names) != len(node.args) or not all(isinstance(one, simple) for one in node.args):
+            continue
+        given = dict(zip(names, map(scope.text, node.args), strict=True))
+        sought, operator, container = _search_by(scope, called)
+        if sought in given and container in given and sought != container:
+            text = f"{given[sought]} {operator} {given[container]}"
+            yield join_drafts(f"search with `{text}`", _as_test(scope, node, text))
+
+
+def _search_by(scope: Scope, called: Definition) -> tuple[str, str, str]:
+    """Return (x, `in` or `not in`, xs) of a function whose result is that test; empty for another function."""
+    body = called.body[1:] if ast.get_docstring(called) is not None else called.body
+    found, loop = "", body[0]
+    if isinstance(loop, ast.For) and not loop.orelse and len(body) == 2 and ast.unparse(body[1]) == "return False":
+        only = loop.body[0]
+        if len(loop.body) == 1 and isinstance(only, ast.If) and not only.orelse:
+            returned = [ast.unparse(one) for one in only.body]
+            found = _in(scope, only.test, loop.target, loop.iter) if returned == ["return True"] else ""
+    elif isinstance(loop, ast.Return) and loop.value is not None and len(body) == 1:
+        call = scope.called(loop.value, "any")
+        looped = call.args[0] if call and len(call.args) == 1 else None
+        comprehension = isinstance(looped, ast.GeneratorExp | ast.ListComp)
+        found = _sought(scope, looped) if comprehension else scope.text(loop.value)  # type: ignore[arg-type]
+    test = ast.parse(found or "0", mode="eval").body
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], ast.In | ast.NotIn):
+        return "", "", ""
+    operator = "in" if isinstance(test.ops[0], ast.In) else "not in"
+    return name_or_empty(test.left), operator, name_or_empty(test.comparators[0])
 
 
 def simplify_tests(scope: Scope) -> Drafts:
@@ -133,18 +166,40 @@ def _listlike(scope: Scope, container: ast.expr, sought: ast.expr) -> bool:
     """Whether a container may be a list or a tuple rather than a type with fast lookup."""
     if isinstance(container, ast.List | ast.Tuple):
         return not all(isinstance(one, ast.Constant) for one in container.elts)
+    if _is_mapping(scope, container, sought):
+        return False
     kind = scope.kind(container)
     if kind in ("set", "dict", "str", "number", "iterator"):
         return False
     if isinstance(sought, ast.Constant) and isinstance(sought.value, str) and not kind:
         return False
     if isinstance(container, ast.Call) and not kind:
-        return _unwrapped(scope, container) is not container or _values(container)
+        return _values(container) or (_unwrapped(scope, container) is not container and not _is_dict(scope, container))
     return isinstance(container, ast.Call | ast.ListComp | ast.BinOp) or bool(path(container))
+
+
+def _is_mapping(scope: Scope, container: ast.expr, sought: ast.expr) -> bool:
+    """Whether the function uses the container as a mapping: it calls `get`, or reads the item with the sought key."""
+    name = path(container)
+    for node in scope.nodes if name else []:
+        if isinstance(node, ast.Subscript) and path(node.value) == name and is_same_code(node.slice, sought):
+            return True
+        if isinstance(node, ast.Attribute) and path(node.value) == name and node.attr in ("get", "items", "keys"):
+            return True
+    return False
 
 
 def _values(node: ast.Call) -> bool:
     return isinstance(node.func, ast.Attribute) and node.func.attr == "values"
+
+
+def _is_dict(scope: Scope, container: ast.expr) -> bool:
+    """Whether an expression copies the keys of a dict, which has a fast lookup itself."""
+    while call := scope.called(container, "list", "tuple", "sorted", "set"):
+        container = call.args[0] if len(call.args) == 1 else ast.Constant(None)
+    return (
+        isinstance(container, ast.Call) and isinstance(container.func, ast.Attribute) and container.func.attr == "keys"
+    )
 
 
 def _unwrapped(scope: Scope, container: ast.expr) -> ast.expr:

@@ -12,8 +12,8 @@ from aci.performance.target_function import Target
 
 FILE = "shop/work.py"
 SOURCE = """\
-import contextlib
 import ctypes
+import functools
 import mmap
 import os
 import subprocess
@@ -26,6 +26,11 @@ SPIN = ctypes.PYFUNCTYPE(None, ctypes.c_uint)(ctypes.addressof(ctypes.c_char.fro
 
 
 def spin(n):
+    SPIN(n)
+
+
+@functools.lru_cache(None)
+def remembered(n):
     SPIN(n)
 
 
@@ -90,31 +95,6 @@ def by_hand(items):
             items[j - 1], items[j] = items[j], items[j - 1]
     return items
 
-
-class Till:
-    @staticmethod
-    @contextlib.contextmanager
-    def open(n):
-        SPIN(n)
-        yield
-        SPIN(n)
-
-    def total(self, n):
-        SPIN(n)
-        return n
-"""
-PROGRAM = """\
-from shop.work import SPIN, Till, fib, later, lazy
-fib(10)
-Till().total(1000000)
-Till().total(1000000)
-list(lazy(1000000))
-try:
-    later(500000).send(None)
-except StopIteration:
-    pass
-with Till.open(700000):
-    SPIN(3000000)
 """
 
 
@@ -140,7 +120,7 @@ def valgrind():
 @pytest.fixture
 def fork(make_repo, open_ws, kind):
     """A fork of a workspace with the repository, in which instructions are counted."""
-    repo = make_repo({"shop/__init__.py": "", FILE: SOURCE, "program.py": PROGRAM})
+    repo = make_repo({"shop/__init__.py": "", FILE: SOURCE})
     workspace = open_ws(kind, repo)
     with fork_for_counting(workspace, workspace.options.base.tree) as forked:
         yield forked

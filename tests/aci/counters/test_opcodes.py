@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from aci.performance.count_job import LocalHost
-from aci.performance.instruction_count import count_calls, count_workload, incomparable_reason
+from aci.performance.instruction_count import count_calls, incomparable_reason
 from aci.runtime.guest_programs import install_programs
-from tests.aci.counters.conftest import FILE, SOURCE, call, target
+from tests.aci.counters.conftest import call, target
 
 
 def count(fork, name, *args):
@@ -37,16 +37,6 @@ def test_work_moved_into_c_is_not_comparable(fork, kind):
     assert incomparable_reason(by_hand, sort).startswith("not comparable: opcode events do not include work in C")
     assert "sorted:1" in incomparable_reason(by_hand, sort)
     assert incomparable_reason(by_hand, by_hand) == ""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["local"])
-def test_workload_counts_program_and_calls_of_function(fork, kind):
-    whole, inside, code = count_workload(fork, target("fib"), "python3 program.py", backend="opcodes")
-    assert whole > inside > 0 == code
-    alone = count(fork, "fib", (10,)).calls[0].warm
-    assert inside == pytest.approx(alone, rel=0.01)
-    assert fork.read(FILE).decode() == SOURCE
 
 
 def installed_pythons():

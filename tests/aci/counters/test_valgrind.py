@@ -1,11 +1,13 @@
 """Valgrind counts executed instructions: loops of known length are counted exactly."""
 
 import platform
+import sys
 
 import pytest
 
-from aci.performance.instruction_count import count_calls, count_workload, incomparable_reason
-from tests.aci.counters.conftest import FILE, SOURCE, call, target
+from aci.performance.command_count import count_command
+from aci.performance.instruction_count import count_calls, incomparable_reason
+from tests.aci.counters.conftest import SOURCE, call, target
 from tests.sampling import sample
 from trajectories.errors import UsageError
 
@@ -50,6 +52,14 @@ def test_work_in_threads_and_forks_without_wait_is_counted(fork, name, kind):
         assert LOOP * 2_000_000 * 0.99 < after - before < LOOP * 2_000_000 * 1.1
 
 
+@pytest.mark.parametrize("kind", ["local"])
+def test_large_call_is_counted_once_after_small_ones(fork, kind):
+    """`remembered` keeps its results: a second run of the same call would cost next to nothing."""
+    small, large = count(fork, "remembered", (1,), large=[call(500_000)], warm_up=call(1)).calls
+    assert small.cold > small.warm
+    assert large.cold == large.warm == pytest.approx(LOOP * 500_000, abs=5000)
+
+
 def test_programs_started_by_call_are_counted(fork):
     little, much = count(fork, "in_child", (10,), (200_000,)).calls
     assert little.warm > 2_000_000, "the child's start is missing"
@@ -86,28 +96,13 @@ def test_endless_call_and_missing_target_are_reported(fork, kind):
         count(fork, "nobody", ())
 
 
-@pytest.mark.parametrize("kind", ["local"])
-def test_workload_counts_all_calls_of_function(fork, kind):
-    whole, inside, _ = count_workload(fork, target("Till.total"), "python3 -S program.py", backend="valgrind")
-    assert inside == pytest.approx(LOOP * 2_000_000, rel=0.01)
-    assert whole > LOOP * 12_400_000
-    for name, rounds in sample((("lazy", 3_000_000), ("later", 500_000), ("Till.open", 1_400_000)), 1):
-        again, inside, _ = count_workload(fork, target(name), "python3 -S program.py", backend="valgrind")
-        assert again == pytest.approx(whole, rel=0.001), name
-        assert inside == pytest.approx(LOOP * rounds, rel=0.02), name
-    _, inside, _ = count_workload(fork, target("fib"), "python3 -S program.py", backend="valgrind")
-    # Each of the 176 calls within the first checks whether one is counted already: 15 to 75 instructions.
-    assert 0 < inside - count(fork, "fib", (10,)).calls[0].cold < 176 * 100
-    assert fork.read(FILE).decode() == SOURCE
-    with pytest.raises(UsageError, match="no function nobody"):
-        count_workload(fork, target("nobody"), "true", backend="valgrind")
-
-
-@pytest.mark.parametrize("kind", ["local"])
-def test_work_before_fork_is_counted_once(fork, kind):
-    forking = "import os; from shop.work import SPIN; SPIN(10_000_000); [os.fork() or os._exit(0) for _ in range(3)]"
-    alone = "import os; from shop.work import SPIN; SPIN(10_000_000)"
+def test_work_before_fork_is_counted_once(tmp_path, monkeypatch):
+    (tmp_path / "spinning.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # otherwise only the first command compiles the module
+    alone = "import os; from spinning import SPIN; SPIN(10_000_000)"
+    forking = f"{alone}; [os.fork() or os._exit(0) for _ in range(3)]"
     forked, unforked = (
-        count_workload(fork, None, f"python3 -S -c '{each}'", backend="valgrind").whole for each in (forking, alone)
+        count_command([sys.executable, "-S", "-c", each], backend="valgrind").instructions for each in (forking, alone)
     )
     assert 0 < forked - unforked < LOOP * 10_000_000 * 0.5

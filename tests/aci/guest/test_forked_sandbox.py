@@ -67,3 +67,14 @@ def test_no_more_answers_than_calls_are_read_from_code_that_forks() -> None:
 
     for _ in range(5):
         assert len(list(run_in_children(start, 3, 5.0, "token"))) == 3
+
+
+def test_call_that_waits_for_processor_is_not_late():
+    """Under load a call gets a part of the processor; what it waits does not count."""
+
+    def start():
+        return lambda number: time.sleep(0.6) or {"kind": "made"}
+
+    assert list(run_in_children(start, 1, 0.3, "token")) == [{"kind": "made"}]
+    busy = list(run_in_children(lambda: lambda number: [0 for _ in iter(int, 1)], 1, 0.2, "token"))
+    assert busy == [{"kind": "late"}]

@@ -8,22 +8,22 @@ import pytest
 
 from aci.graph.code_graph import Graph, query_graph
 from aci.issue_text.issue_mentions import find_mentions
-from aci.localization.candidate_places import CandidateSearch, FileCandidates, FunctionCandidates
+from aci.localization.candidate_places import CandidateSearch, FileCandidates, SymbolCandidates
 from aci.localization.graph_signals import SECOND_PASS
 from aci.localization.place_ranking import file_reader
 from aci.localization.signal_weights import FILE_SIGNALS, scores
 from aci.repository.file_blobs import TextBlobs
 from trajectories.records import Issue
 
-FindCandidates = Callable[[Mapping[str, str], Issue], tuple[FileCandidates, FunctionCandidates]]
+FindCandidates = Callable[[Mapping[str, str], Issue], tuple[FileCandidates, SymbolCandidates]]
 
 
 @pytest.fixture
 def find_candidates() -> FindCandidates:
     """`find_candidates({"a.py": "x = 1\\n"}, Issue("Title"))` returns the candidate files and functions."""
 
-    def find(texts: Mapping[str, str], issue: Issue) -> tuple[FileCandidates, FunctionCandidates]:
-        def collect(graph: Graph) -> tuple[FileCandidates, FunctionCandidates]:
+    def find(texts: Mapping[str, str], issue: Issue) -> tuple[FileCandidates, SymbolCandidates]:
+        def collect(graph: Graph) -> tuple[FileCandidates, SymbolCandidates]:
             search = CandidateSearch(graph, find_mentions(issue), file_reader(graph, TextBlobs(texts)), None)
             files = search.files()
             by_file = scores(files.signals, FILE_SIGNALS, len(files.numbers), SECOND_PASS)

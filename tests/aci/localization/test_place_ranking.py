@@ -64,6 +64,27 @@ def test_place_described_in_issue_is_ranked_first(title: str, body: str, file: s
     assert not function or results[1] == function
 
 
+def test_class_is_ranked_by_its_statements_outside_methods() -> None:
+    files = FILES | {
+        "src/shop/parcel.py": (
+            "class Parcel(Box):\n    heaviest = 30  # kilograms\n\n    def post(self):\n        deliver(self)\n\n\n"
+            "class Letter:\n    def post(self):\n        # the heaviest allowed is 30 kilograms\n"
+            "        return deliver(self)\n"
+        )
+    }
+    places = find("The heaviest allowed is 30 kilograms", "It should be 25 kilograms.", files)
+    first = places.classes[0]
+    assert (first.path, first.name, first.line) == ("src/shop/parcel.py", "Parcel", 1)
+    assert first.signature == "class Parcel(Box)"
+    assert any("kilograms" in reason for reason in first.why)
+    assert {hit.name for hit in places.functions} >= {"Parcel.post"}
+    assert not {hit.name for hit in places.functions} & {"Parcel", "Letter"}
+
+
+def test_functions_are_not_ranked_as_classes() -> None:
+    assert {hit.name for hit in find("Total of a cart is wrong").classes} == {"Cart"}
+
+
 @pytest.mark.parametrize(
     "trace",
     [

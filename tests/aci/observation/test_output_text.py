@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aci.observation.output_text import (
@@ -63,6 +63,7 @@ def test_prepared_output_is_short_clean_and_stable(data: str | bytes, kind: Kind
 
 
 @given(st.lists(st.sampled_from([*OUTPUTS, *LINES, "plain\n"]), max_size=8).map("".join), KINDS)
+@example("".join(f"Collecting p{number:02}\n" for number in range(99)) + "x" * 2600, "listing")
 def test_shortened_output_has_address_and_no_secrets(text: str, kind: Kind) -> None:
     whole = strip_number_padding(mask_secrets(clean_text(text), [SECRET]))
     shown, out = prepare_output(text, kind, lambda _: 17, [SECRET])

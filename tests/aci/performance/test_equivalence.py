@@ -203,7 +203,7 @@ def test_lazy_results_are_compared_completely(run_calls: RunCalls) -> None:
     differences = describe_differences(
         before, run_calls("def f(n): yield from ((i, [i]) for i in range(min(n, 400)))", recorded_call(401))
     )
-    assert differences[1].startswith("f(401): was <generator of 401 items: (0, [0]), ")
+    assert differences[1].startswith("f(401): was <iterator of 401 items: (0, [0]), ")
     late = "def f(n):\n    for i in range(n):\n        yield (i, [i + (i == 149000)])"
     assert len(describe_differences(before[1:], run_calls(late, recorded_call(150000)))) == 1
     raising = "def f(n):\n    yield from ((i, [i]) for i in range(n))\n    raise KeyError"
@@ -247,6 +247,57 @@ def test_only_returned_and_raised_answers_are_conclusive() -> None:
     assert describe_differences([Answer("raised", 1)], [Answer("raised", 2)])
 
 
+ERRORS = """
+def f(x):
+    if x == 1:
+        raise {explicit}
+    if x == 2:
+        return {interpreter}
+    if x == 3:
+        raise {explicit} from ZeroDivisionError("{cause}")
+    return x
+"""
+
+
+def test_text_of_exceptions_is_compared_only_if_the_code_raises_them(run_calls: RunCalls) -> None:
+    calls = [recorded_call(number) for number in (1, 2, 3)]
+    usual = {"explicit": "ValueError('no 1')", "interpreter": "[][0]", "cause": "a"}
+    before = run_calls(ERRORS.format(**usual), *calls)
+    changed: dict[str, tuple[str, list[int]]] = {
+        "the interpreter's text": ("interpreter", []),
+        "the interpreter's type": ("interpreter", [2]),
+        "an explicit text": ("explicit", [1, 3]),
+        "the text of an explicit cause": ("cause", [3]),
+    }
+    texts = ["''[5]", "{}[0]", "ValueError('no')", "b"]
+    for (what, (key, expected)), text in zip(changed.items(), texts, strict=True):
+        after = run_calls(ERRORS.format(**{**usual, key: text}), *calls)
+        pairs = zip((1, 2, 3), before, after, strict=True)
+        assert [number for number, b, a in pairs if describe_differences([b], [a])] == expected, what
+
+
+def test_strange_calls_are_held_to_explicit_errors_only(run_calls: RunCalls) -> None:
+    calls = [replace(recorded_call(number), strange=True) for number in (1, 2, 0)]
+    before = run_calls("def f(x):\n    if x == 1: raise ValueError('one')\n    return 1 / (x - 2)", *calls)
+    for body, expected in {
+        "def f(x):\n    if x == 1: raise ValueError('one')\n    return x": 0,
+        "def f(x): return x": 1,
+        "def f(x):\n    if x == 1: raise ValueError('two')\n    return x": 1,
+        "def f(x):\n    if x == 1: raise TypeError('one')\n    return x": 1,
+        "def f(x): return x + ''": 0,
+    }.items():
+        assert len(describe_differences(before, run_calls(body, *calls))) == expected, body
+
+
+def test_errors_of_interpreter_are_alike_in_derived_calls() -> None:
+    """Which operation fails first depends on how the code is written."""
+    failed = Answer("raised", ["error", "builtins.ZeroDivisionError", "x", [], None])
+    other = replace(failed, value=["error", "builtins.ValueError", "y", [], None])
+    assert describe_differences([failed], [other])
+    assert not describe_differences([replace(failed, derived=True)], [other])
+    assert describe_differences([replace(failed, derived=True)], [Answer("returned", 1)])
+
+
 @pytest.mark.slow
 @pytest.mark.docker
 def test_answers_are_collected_in_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
@@ -284,6 +335,27 @@ def test_equal_values_have_equal_forms(value: object) -> None:
 def test_forms_distinguish_different_values(one: object, other: object) -> None:
     same = first_difference(form(one), form(other), 0.0) is None
     assert same == (repr(_sorted(one)) == repr(_sorted(other)))
+
+
+def test_set_of_strings_is_not_taken_for_an_exception() -> None:
+    assert first_difference(form({"error", "fatal", "info"}), form({"error", "fatal", "warn"}), 0.0)
+    six = ["error", *"fghij"]
+    assert first_difference(form(set(six)), form({*six[:-1], "z"}), 0.0)
+
+
+def test_exceptions_that_are_values_are_compared_with_their_texts() -> None:
+    one, other = _raised_by(lambda: int("a")), _raised_by(lambda: int("b"))
+    assert first_difference(FormBuilder().error(one), FormBuilder().error(other), 0.0) is None
+    assert first_difference(form([one]), form([other]), 0.0)
+    assert first_difference(form([one]), form([_raised_by(lambda: int("a"))]), 0.0) is None
+
+
+def _raised_by(run: Callable[[], object]) -> Exception:
+    try:
+        run()
+    except ValueError as error:
+        return error
+    raise AssertionError("nothing was raised")
 
 
 def _sorted(value: Any) -> Any:

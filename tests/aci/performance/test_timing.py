@@ -98,9 +98,8 @@ def test_interruption_raises_cancelled(
         compare_timing(workspace, workspace, TARGET, [])
 
 
-def test_slower_or_larger_candidate_is_vetoed() -> None:
-    assert Timing((1.0, 1.0), (1.2, 1.1), (0, 0)).veto.startswith("it takes 1.15 times the seconds, in each of 2")
-    assert Timing((1.0, 1.0), (1.2, 0.9), (0, 0)).veto == ""
+def test_only_larger_candidate_is_vetoed() -> None:
+    assert Timing((1.0, 1.0), (1.2, 1.1), (0, 0)).veto == ""  # time depends on the machine's load
     assert "peak of memory grows from 10.0 to 30.0 MB" in Timing((1.0,), (1.0,), (10_000_000, 30_000_000)).veto
     assert Timing((), (), (0, 0)).veto
     assert Timing((), (), (0, 0), "it hangs").veto == "it hangs"

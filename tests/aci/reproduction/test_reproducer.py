@@ -7,7 +7,7 @@ import pytest
 
 from aci.repository.file_blobs import TreeBlobs
 from aci.reproduction.example_run import run_example
-from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
+from aci.reproduction.reproducer import NO_CODE, NOT_OF_REPOSITORY, Reproducer, Reproduction, example_code
 from aci.testing.suite_run import run_tests
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.records import Issue
@@ -68,13 +68,13 @@ Reproduce = Callable[..., Reproduction]
 def reproduce(make_repo: MakeRepo, open_ws: OpenWorkspace) -> Reproduce:
     """`reproduce(title, body)` returns the reproduction; its test is then run on the corrected source and must pass."""
 
-    def run(title: str, body: str, **more: str) -> Reproduction:
+    def run(title: str, body: str, fixed: str = FIXED, **more: str) -> Reproduction:
         workspace = open_ws("local", make_repo({**FILES, **more}))
         blobs = TreeBlobs(workspace.options.trees, workspace.options.base.tree)
         found = Reproducer(workspace, blobs).reproduce(Issue(title, body))
         assert bool(found.text) != bool(found.reason)
         if found.text:
-            workspace.write("shop/cart.py", FIXED.encode())
+            workspace.write("shop/cart.py", fixed.encode())
             assert run_tests(workspace, "", [found.path]).ok
             assert not workspace.run("find . -name suite-ran").text
         return found
@@ -278,6 +278,34 @@ def test_exception_that_should_be_raised(reproduce: Reproduce) -> None:
     body = "```\nfrom shop import Cart, count\ncount(Cart())\n```\nraises KeyError. It should raise a ValueError."
     found = reproduce("Wrong exception", body)
     assert "    with pytest.raises(ValueError):\n        count(Cart())\n" in found.text
+
+
+def test_failure_outside_the_repository_is_no_reproduction(reproduce: Reproduce) -> None:
+    body = "```\n>>> import math\n>>> from shop import count\n>>> math.sqrt(-1)\nTraceback (most recent call last):\n"
+    body += "ValueError: expected a nonnegative input, got -1.0\nValueError: math domain error\n```"
+    assert reproduce("Crash", body).reason == NOT_OF_REPOSITORY
+    used = "```\n>>> import math\n>>> from shop import Cart, count\n>>> math.sqrt(1.5 - count(Cart([1])))\n"
+    used += "Traceback (most recent call last):\nValueError: expected a nonnegative input, got -0.5\n"
+    used += "ValueError: math domain error\n```"
+    assert "    math.sqrt(1.5 - count(Cart([1])))\n" in reproduce("Crash", used).text
+
+
+@pytest.mark.parametrize(
+    ("use", "fault", "correct"),
+    [
+        ("import shop\nshop.cart.plus(1)", "def plus(n):\n    return n + 2", "def plus(n):\n    return n + 1"),
+        ("from shop.cart import RATE\nRATE", "RATE = 3", "RATE = 2"),
+        ("import shop.cart\nshop.cart.RATES['b']", "RATES = {'b': 3}", "RATES = {'b': 2}"),
+    ],
+)
+def test_failure_of_a_module_or_constant_is_a_reproduction(
+    reproduce: Reproduce, use: str, fault: str, correct: str
+) -> None:
+    cart = FILES["shop/cart.py"] + fault + "\n"
+    body = f"```\n{use}\n```\nIt gives `3`, but it should be 2."
+    found = reproduce("Wrong", body, fixed=FIXED + correct + "\n", **{"shop/cart.py": cart})
+    assert found.path == "tests/test_cart_issue.py"
+    assert " == 2\n" in found.text
 
 
 def test_text_without_quotes_is_compared_as_text(reproduce: Reproduce) -> None:

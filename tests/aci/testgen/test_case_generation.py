@@ -97,6 +97,17 @@ def test_generation_starts_from_calls_in_tests(open_project) -> None:
         (["tests/test_a.py", "tests/test_b.py", "more/test_shop.py"], "shop.py", "f", "more/test_shop_f.py"),
         (["tests/test_shop.py"], "shop.py", "", "tests/test_shop_generated.py"),
         (["pkg/tests/test_x.py"], "pkg/__init__.py", "", "pkg/tests/test_pkg.py"),
+        (
+            ["pkg/a/tests/test_x.py", "pkg/b/tests/test_y.py", "pkg/b/tests/test_z.py"],
+            "pkg/a/c/shop.py",
+            "",
+            "pkg/a/tests/test_shop.py",
+        ),
+        (["testing/test_x.py", "testing/data/tests/test_y.py"], "src/pkg/shop.py", "", "testing/test_shop.py"),
+        (["tests/unit/core/test_shop.py", "tests/test_x.py"], "src/pkg/shop.py", "f", "tests/unit/core/test_shop_f.py"),
+        (["pkg/a/tests/test_utils.py", "pkg/b/tests/test_x.py"], "pkg/b/utils.py", "f", "pkg/b/tests/test_utils_f.py"),
+        (["tests/test_x.py", "src/pkg/vendor/tests/test_y.py"], "src/pkg/shop.py", "", "tests/test_shop.py"),
+        (["tests/api/test_x.py", "tests/db/test_y.py"], "src/pkg/db/shop.py", "", "tests/db/test_shop.py"),
     ],
 )
 def test_file_is_placed_next_to_existing_tests(files: list[str], path: str, name: str, expected: str) -> None:

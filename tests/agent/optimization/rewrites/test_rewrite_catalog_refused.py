@@ -149,3 +149,65 @@ def test_existing_import_is_used() -> None:
     assert all(
         b"collections.Counter(xs)" in rewrite.data and b"from collections" not in rewrite.data for rewrite in offered
     )
+
+
+@pytest.mark.parametrize("condition", ["ys and max(ys) < x", "x > 1 and x < max(ys)", "x if ys else max(ys)"])
+def test_value_that_may_fail_is_not_hoisted_out_of_a_condition(condition: str) -> None:
+    assert "max(ys)" not in offered_rewrites(f"def f(xs, ys):\n    return [x for x in xs if {condition}]\n")
+
+
+def test_value_of_an_empty_list_is_not_computed_before_the_loop() -> None:
+    code = "def f(xs):\n    return [x / max(xs) for x in xs]\n"
+    (rewrite,) = rewrites(code.encode(), Target("a.py", "f"))
+    assert b"largest = max(xs) if xs else None\n    return [x / largest for x in xs]" in rewrite.data
+
+
+def test_name_with_an_earlier_value_is_not_hoisted() -> None:
+    code = "def f(xs, ys):\n    total = 0\n    for x in xs:\n        total = sum(ys)\n    return total\n"
+    assert "statements with it" not in offered_rewrites(code)
+
+
+@pytest.mark.parametrize("use", ["rest.remove(x)", "if x in ys: rest.remove(x)", "rest.append(x)", "print(rest)"])
+def test_list_with_other_uses_does_not_become_counter(use: str) -> None:
+    code = f"def f(xs, ys):\n    rest = list(ys)\n    for x in xs:\n        {use}\n"
+    code += "        if x in rest:\n            rest.remove(x)\n"
+    assert "count the items of `rest`" not in offered_rewrites(code)
+
+
+@pytest.mark.parametrize("use", ["out.append(x)", "out[0] = x", "out.reverse()", "print(i)"])
+def test_list_with_other_changes_is_not_inserted_into_by_bisection(use: str) -> None:
+    search = "i = 0\n        while i < len(out) and out[i] < x:\n            i += 1\n        out.insert(i, x)"
+    code = f"def f(xs):\n    out = []\n    for x in xs:\n        {search}\n        {use}\n    return out\n"
+    assert "binary search" not in offered_rewrites(code)
+
+
+@pytest.mark.parametrize("result", ["[f(n - 1), f(n - 2)]", "(f(n - 1), f(n - 2))", "[f(k) for k in range(n)]"])
+def test_results_that_a_caller_may_tell_apart_are_not_cached(result: str) -> None:
+    assert offered_rewrites(f"def f(n):\n    return {result} if n > 1 else []\n") == ""
+
+
+@pytest.mark.parametrize("body", ["seen = [y for y in ys if note(y)]", "if len([y for y in ys if note(y)]) > 0: pass"])
+def test_list_with_effects_is_not_shortened_to_any(body: str) -> None:
+    code = f"def f(xs, ys, note):\n    for x in xs:\n        {body}\n        any([note(y) for y in ys])\n"
+    assert offered_rewrites(code) == ""
+
+
+@pytest.mark.parametrize(
+    "helper", ["@check\ndef held(x, ys):\n    return x in ys", "def held(x, ys, *zs):\n    return x in ys"]
+)
+def test_helper_that_does_more_is_not_inlined(helper: str) -> None:
+    assert "in ys" not in offered_rewrites(f"{helper}\n\ndef f(xs, ys):\n    return [x for x in xs if held(x, ys)]\n")
+
+
+@pytest.mark.parametrize("after", ["return row", "print(row)"])
+def test_first_row_that_is_used_after_the_loop_stays_a_loop(after: str) -> None:
+    loop = "for row in rows:\n            if row.key == x:\n                out.append(row)\n                break"
+    code = f"def f(xs, rows):\n    out = []\n    for x in xs:\n        {loop}\n        {after}\n"
+    assert all(b"row is not None" not in rewrite.data for rewrite in rewrites(code.encode(), Target("a.py", "f")))
+
+
+def test_rewrites_have_no_fallback() -> None:
+    code = "def f(xs, ys):\n    return [(xs.count(x), xs.index(x), sum(xs[:x])) for x in xs if x in ys]\n"
+    offered = rewrites(code.encode(), Target("a.py", "f"))
+    assert len(offered) > 4
+    assert all(b"except" not in rewrite.data for rewrite in offered)

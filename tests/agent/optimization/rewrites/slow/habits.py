@@ -636,3 +636,161 @@ def steps(tasks):
         tasks = tasks[1:]
         res.append(t)
     return res
+
+
+def same_letters(a, b):
+    rest = list(b)
+    for x in a:
+        if x not in rest:
+            return False
+        rest.remove(x)
+    return True
+
+
+def common_lines(a, b):
+    left, out = None, []
+    rest = b[:]
+    for x in a:
+        if x in rest:
+            rest.remove(x)
+            out.append(x)
+    return out
+
+
+def insertion(xs):
+    out = []
+    for x in xs:
+        i = 0
+        while i < len(out) and out[i] <= x:
+            i += 1
+        out.insert(i, x)
+    return out
+
+
+def insertion2(pairs):
+    out = []
+    for pair in pairs:
+        for i in range(len(out)):
+            if pair <= out[i]:
+                out.insert(i, pair)
+                break
+        else:
+            out.append(pair)
+    return out
+
+
+def ranks(xs):
+    seen, places = [], []
+    kept = []
+    for x in xs:
+        kept.append(x)
+        kept.sort()
+        places.append(kept.index(x))
+    return places
+
+
+def pivot(xs):
+    for i in range(len(xs)):
+        if sum(xs[:i]) == sum(xs[i + 1 :]):
+            return i
+    return -1
+
+
+def sums_so_far(xs):
+    out = []
+    for end in range(len(xs)):
+        total = 0
+        for i in range(end + 1):
+            total += xs[i]
+        out.append(total)
+    return out
+
+
+def even_so_far(xs):
+    return [sum(y * 2 for y in xs[: i + 1] if y % 2 == 0) for i, x in enumerate(xs)]
+
+
+def windows(xs, k):
+    out = []
+    for i in range(len(xs) - k + 1):
+        part = xs[i : i + k]
+        out.append(sum(part))
+    return out
+
+
+def is_member(x, xs):
+    for y in xs:
+        if y == x:
+            return True
+    return False
+
+
+def allowed(xs, ys):
+    return [x for x in xs if not is_member(x, ys)]
+
+
+def broken(rows):
+    out = []
+    for i, row in enumerate(rows):
+        if len([x for x in row if x < 0]) > 0:
+            out.append(i)
+        elif sum(1 for x in row if x > 5) == 0:
+            out.append(-i)
+    return out
+
+
+def first_price(wanted, offers):
+    out = []
+    for w in wanted:
+        for o in offers:
+            if o["sku"] == w:
+                out.append(o["price"])
+                break
+        else:
+            out.append(None)
+    return out
+
+
+def first_user(users, events):
+    out = []
+    for e in events:
+        user = next((u for u in users if u["id"] == e["user"]), None)
+        out.append(user["name"] if user else None)
+    return out
+
+
+def find_price(offers, wanted):
+    for w in wanted:
+        for o in offers:
+            if o["sku"] == w:
+                return o["price"]
+    return None
+
+
+def by_keys(rows):
+    seen, out = [], []
+    known = []
+    for row in rows:
+        key = [row["k"], row["v"]]
+        if key not in known:
+            known.append(key)
+            out.append(row)
+    return out
+
+
+def positions(names, ranking):
+    return [ranking.index(n) if n in ranking else -1 for n in names]
+
+
+def later(xs, ys):
+    return [x for i, x in enumerate(xs) if x not in ys[: i + 1]]
+
+
+def checked_ways(n, coins):
+    if n < 0 and not coins:
+        raise ValueError("no coins")
+    if n == 0:
+        return 1
+    if n < 0 or not coins:
+        return 0
+    return checked_ways(n - coins[0], coins) + checked_ways(n, coins[1:])
