@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agent.github.pull_request.publish import solve as solve
     from agent.run_state.progress_event import ProgressEvent as ProgressEvent
     from agent.version import __version__ as __version__
+    from swe_agent import gym as gym
     from swe_agent.entry_point import main as main
     from swe_agent.library import Event as Event
     from swe_agent.library import FixOptions as FixOptions
@@ -57,6 +58,7 @@ else:  # hidden from type checkers, for which a `__getattr__` would define every
         "begin": "agent.engine.run_lifecycle",
         "reopen": "agent.engine.run_lifecycle",
         "solve": "agent.github.pull_request.publish",
+        "gym": "swe_agent",
         "main": "swe_agent.entry_point",
         "__version__": "agent.version",
     }
@@ -68,4 +70,6 @@ else:  # hidden from type checkers, for which a `__getattr__` would define every
     def __getattr__(name: str) -> object:
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if _MODULES[name] == __name__:  # a module of this package
+            return import_module(f"{__name__}.{name}")
         return getattr(import_module(_MODULES[name]), name)

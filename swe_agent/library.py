@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, Unpack
 
 from agent.run_state.progress_event import ProgressEvent
-from trajectories.errors import SweAgentError
+from trajectories.errors import advice_in_traceback
 from trajectories.records import Issue, Step
 
 if TYPE_CHECKING:
@@ -50,17 +48,6 @@ class FixOptions(TypedDict, total=False):
     """Apply the patch, verified or not, to the working tree."""
     branch: str
     """Commit the patch on a new branch of this name."""
-
-
-@contextmanager
-def advice_in_traceback() -> Iterator[None]:
-    """Add to an error what to do about it, which a traceback would not show."""
-    try:
-        yield
-    except SweAgentError as error:
-        if error.fix not in ("", *getattr(error, "__notes__", ())):
-            error.add_note(error.fix)
-        raise
 
 
 class FixRun:

@@ -25,6 +25,8 @@ raised:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +42,17 @@ class SweAgentError(Exception):
         super().__init__(message)
         self.message = message
         self.fix = fix
+
+
+@contextmanager
+def advice_in_traceback() -> Iterator[None]:
+    """Add to an error what to do about it, which a traceback would not show."""
+    try:
+        yield
+    except SweAgentError as error:
+        if error.fix not in ("", *getattr(error, "__notes__", ())):
+            error.add_note(error.fix)
+        raise
 
 
 class UsageError(SweAgentError):

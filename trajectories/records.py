@@ -16,6 +16,9 @@ VERSION = 2
 PROVEN = frozenset({"verified", "faster"})
 """Kinds of verdicts, and of exits, that mean that the patch is backed by a proof."""
 
+ANSWERED = "answered"
+"""How a branch ends that only answers a question in text."""
+
 Trust = Literal["user", "member", "stranger"]
 """The author of a text: the user of this program, someone with write access to the repository, or anyone on the
 internet."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.run_state.attempt_outcome import Outcome
-from trajectories.records import Verdict
+from trajectories.records import ANSWERED, Verdict
 
 if TYPE_CHECKING:
     from agent.engine.parallel_attempts import Attempt
@@ -45,7 +45,7 @@ def _build_attempt(task: Task, question: Question) -> Attempt:
         yield own.say(question.words)
         reply = own.ask(tools=False)
         yield own.step(reply, ())
-        return Outcome(own.tree, Verdict())
+        return Outcome(own.tree, Verdict(), ANSWERED)
 
     return task.attempt(question.name, solve)
 

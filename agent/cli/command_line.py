@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
@@ -33,7 +34,7 @@ CONTEXT = {"help_option_names": ["--help", "-h"]}
 GROUPS = {
     "Work": ("fix", "session", "optimize", "test", "prove", "locate", "graph"),
     "Runs": ("runs", "show", "report", "resume", "fork", "replay", "diff", "export", "gc"),
-    "Many issues": ("batch", "evaluate"),
+    "Many issues": ("batch", "evaluate", "synth"),
     "Set up": ("doctor", "config", "env", "experience", "strategies", "completion"),
 }
 """The groups of subcommands in the help; those that are not named here are in the group `OTHER`."""
@@ -188,6 +189,7 @@ def _version(asked: bool) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code. Raises SystemExit after completing a word for a shell."""
+    warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")  # in the repository's code
     if COMPLETE in os.environ:
         from typer._completion_classes import completion_init
 

@@ -11,6 +11,7 @@ from rich.tree import Tree
 
 from aci.graph.file_selection import NO_SOURCE
 from aci.localization.issue_localization import LocalizationResult
+from aci.localization.place_ranking import SHOWN_CLASSES
 from aci.observation.untrusted_text import clean_text
 from agent.console.rich_terminal import console
 
@@ -26,19 +27,21 @@ def as_json(found: LocalizationResult, verbose: bool = False) -> dict[str, Any]:
     places = found.places
     document: dict[str, Any] = {
         "files": [{"path": hit.path, "score": hit.score, "why": list(hit.why)} for hit in places.files],
-        "functions": [
-            {"path": hit.path, "name": hit.name, "line": hit.line, "score": hit.score, "why": list(hit.why)}
-            for hit in places.functions
-        ],
+        "functions": [_definition_json(hit) for hit in places.functions],
+        "classes": [_definition_json(hit) for hit in places.classes],
         "seconds": found.seconds,
         "left_out": dict(Counter(found.left_out.values()).most_common()),
     }
     return document | {"left_out_paths": dict(sorted(found.left_out.items()))} if verbose else document
 
 
+def _definition_json(hit: RankedPlace) -> dict[str, Any]:
+    return {"path": hit.path, "name": hit.name, "line": hit.line, "score": hit.score, "why": list(hit.why)}
+
+
 def print_places(found: LocalizationResult, title: str, where: str, nothing: str, plain: bool, verbose: bool) -> None:
-    """Print the files, most likely first, each with its most likely functions and their overall ranks; print `nothing`
-    if there are none."""
+    """Print the files, most likely first, each with its most likely functions and their overall ranks, and those of the
+    few most likely classes; print `nothing` if there are none."""
     out = console(plain)
     head = Text.assemble((clean_text(title), "bold"), ("  " + where, "dim"))
     if found.places.files:
@@ -55,10 +58,10 @@ def print_places(found: LocalizationResult, title: str, where: str, nothing: str
 
 def _tree(found: LocalizationResult, head: Text) -> Tree:
     tree = Tree(head, guide_style="dim")
-    ranked = list(enumerate(found.places.functions, 1))
-    others = [hit.path for hit in found.places.functions if hit.path not in {file.path for file in found.places.files}]
+    ranked = [(f"{rank}. ", hit) for rank, hit in enumerate(found.places.functions, 1)]
+    ranked += [(f"class {rank}. ", hit) for rank, hit in enumerate(found.places.classes[:SHOWN_CLASSES], 1)]
     reasons = {hit.path: hit.why for hit in found.places.files}
-    for path in dict.fromkeys([*reasons, *others]):
+    for path in dict.fromkeys([*reasons, *(hit.path for _, hit in ranked)]):
         inside = [(rank, hit) for rank, hit in ranked if hit.path == path]
         shown_reasons = {why for _, hit in inside for why in hit.why[:SHOWN_REASONS]}
         why = [reason for reason in reasons.get(path, ()) if reason not in shown_reasons]
@@ -68,8 +71,8 @@ def _tree(found: LocalizationResult, head: Text) -> Tree:
     return tree
 
 
-def _name(hit: RankedPlace, rank: int) -> Text:
-    return Text.assemble((f"{rank}. ", "dim"), (clean_text(hit.name), "green"), (f":{hit.line}", "dim"))
+def _name(hit: RankedPlace, rank: str) -> Text:
+    return Text.assemble((rank, "dim"), (clean_text(hit.name), "green"), (f":{hit.line}", "dim"))
 
 
 def _label(name: Text, why: Sequence[str]) -> Text:

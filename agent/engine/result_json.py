@@ -46,6 +46,8 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
         "directory": str(result.directory),
         "word": result.word,
     }
+    if result.candidates:
+        data["candidates"] = [dict(each) for each in result.candidates]
     if result.review is not None:
         data["merge_review"] = dict(result.review)
     if result.pull:

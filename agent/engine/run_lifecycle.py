@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from aci.observation.output_text import mask_secrets
 from aci.proof.contamination import find_contamination, package_names
@@ -394,6 +395,12 @@ def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
     return stop.code if stop else 1
 
 
+def _candidates(trajectory: Trajectory) -> list[dict[str, Any]]:
+    """Return the candidates of `optimize`: the last notes on each function's group."""
+    groups = [note.data["group"] for note in trajectory.notes if note.kind == "score" and "function" in note.data]
+    return list({(each["function"], each["tree"]): each for group in groups for each in group}.values())
+
+
 def _last_word(trajectory: Trajectory) -> str:
     """Return the closing message of the turn.
 
@@ -435,4 +442,5 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
         word=_last_word(trajectory),
         began=turn_base_tree(trajectory, engine.run.base.tree),
         review=recorded_review(trajectory),
+        candidates=tuple(_candidates(trajectory)),
     )

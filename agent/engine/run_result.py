@@ -29,6 +29,8 @@ class Result:
     """The tree at the start of the turn. The turn's patch is the difference between it and the exit's tree."""
     pull: str = ""
     """The URL of the pull request with the patch."""
+    candidates: tuple[Mapping[str, Any], ...] = ()
+    """The candidates of `optimize`, each with its status, the reasons, its instructions and its reward."""
     review: Mapping[str, Any] | None = None
     """The review of the patch for merging, if the settings ask for one: `findings` and `notes`."""
 

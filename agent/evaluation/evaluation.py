@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from aci.repository.user_repository import Repository
@@ -35,7 +34,7 @@ from agent.instances.dataset_instances import Gold, read_golds, read_instances, 
 from agent.instances.host_errors import check_machine
 from agent.instances.jobs import Instance
 from agent.instances.repository_clones import Repositories
-from agent.limits.cancellation import stopped_by_signals
+from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.run_state.run_ownership import claim_output
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.journal import acquire_lock
@@ -225,10 +224,10 @@ def _locked(out: Path, state: Path) -> Iterator[None]:
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[Event]:
-    """Yield an event that the first signal sets to request a graceful stop; a second signal raises
+def stop_on_signal() -> Iterator[CancellationToken]:
+    """Yield a token that the first signal sets to request a graceful stop; a second signal raises
     KeyboardInterrupt."""
-    cancel = Event()
+    cancel = CancellationToken()
 
     def stop() -> bool:
         first = not cancel.is_set()

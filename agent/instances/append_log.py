@@ -86,5 +86,6 @@ def _whole(path: Path, read: Callable[[bytes], object]) -> tuple[int, int]:
 
 
 def write_error(path: Path, error: OSError) -> WorkspaceError:
-    fix = "Remove the link" if error.errno == errno.ELOOP else "Free disk space"
-    return WorkspaceError(f"{path} cannot be written: {error.strerror}.", f"{fix}, then start the batch again.")
+    fixes = {errno.ELOOP: "Remove the link", errno.EACCES: "Change its permissions"}
+    fix = f"{fixes.get(error.errno or 0, 'Free disk space')}, then run the same command again."
+    return WorkspaceError(f"{path} cannot be written: {error.strerror}.", fix)

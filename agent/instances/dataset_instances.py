@@ -28,14 +28,15 @@ from trajectories.records import Issue
 
 ISSUE = ("problem_statement", "issue", "text")
 FIELDS = {
-    "repo": ("repo",),
+    "repo": ("bundle", "repo"),
     "base": ("base_commit", "base"),
     "version": ("version",),
     "image": ("image", "image_name", "docker_image"),
     "test": ("test",),
     "hints": ("hints_text", "hints"),
 }
-"""The columns for each field; the first one that a row has is used."""
+"""The columns for each field; the first one that a row has is used. `bundle` is the path of a git bundle with the
+base."""
 MORE_OF_ISSUE = {"requirements": "Requirements", "interface": "New interfaces introduced"}
 """Columns of SWE-bench Pro that belong to the issue, with their titles."""
 PRO_TAG = "dockerhub_tag"
@@ -96,6 +97,15 @@ def read_golds(paths: Sequence[Path]) -> dict[str, Gold]:
     """Return the reference solutions in the files by id; rows without one are left out."""
     merged, _ = _merged([path for path in paths if not is_list_of_addresses(path)], None)
     return {id: _gold(id, row) for id, row in merged.items() if "patch" in row.row or _first(row.row, JUDGING)}
+
+
+def from_row(row: Row) -> tuple[Instance, Gold]:
+    """Return the instance in one row, without the comments below its issue, and its reference solution. Paths are
+    relative to the current folder. Raises UsageError as `read_instances` does."""
+    place = "The row"
+    id = _id(row, place)
+    seen = {name: row[name] for name in SOLVERS if name in row and name not in FIELDS["hints"]}
+    return _instance(id, _Merged(seen, [Path("row")], place)), _gold(id, _Merged(row, [], place))
 
 
 def select(instances: Sequence[Instance], filter: str = "", slice: str = "", seed: int | None = None) -> list[Instance]:
@@ -214,7 +224,7 @@ def _instance(id: str, found: _Merged) -> Instance:
     for field in ("repo", "base", "image"):
         if values[field] and not PRINTABLE.fullmatch(values[field]):
             raise UsageError(f"{place} has an invalid {field}: {values[field][:80]!r}.", "Correct it.")
-    if values["repo"].startswith((".", "~", "/")):
+    if row.get("bundle") or values["repo"].startswith((".", "~", "/")):
         values["repo"] = _path(values["repo"], found.files[0].parent, place)
     return Instance(id=id, issue=_issue(row, found.files, place), **values)
 

@@ -29,17 +29,17 @@ class Repositories:
     def of(self, instance: Instance) -> Path:
         """Return the path of the instance's repository, cloned if necessary.
 
-        A local path is used directly. `owner/name` is looked up in the folder as owner/name, owner__name and name, each
-        also with .git; a folder whose name lacks the owner is used only if its repository contains the base or has
-        owner/name as its origin. A repository that is not found there, or is given as a URL, is cloned once. Such a
-        clone is updated, once for each base, if it lacks the base or if the newest commit is requested; the caller must
-        check that the base then exists. Other repositories are never written to.
+        A local folder is used directly. `owner/name` is looked up in the folder as owner/name, owner__name and name,
+        each also with .git; a folder whose name lacks the owner is used only if its repository contains the base or has
+        owner/name as its origin. A repository that is not found there, or is given as a URL or a git bundle, is cloned
+        once. Such a clone is updated, once for each base, if it lacks the base or if the newest commit is requested;
+        the caller must check that the base then exists. Other repositories are never written to.
 
         Raises UsageError if there is no such repository, WorkspaceError if its server does not answer or the folder
         cannot be written.
         """
         repo = instance.repo
-        if Path(repo).is_absolute():
+        if Path(repo).is_absolute() and not _is_file(repo):
             return Path(repo)
         url, place = self._url_and_path(repo)
         with self._lock:
@@ -55,7 +55,7 @@ class Repositories:
 
     def _url_and_path(self, repo: str) -> tuple[str, Path]:
         """Return the repository's URL and the path of its clone."""
-        if URL.fullmatch(repo):
+        if URL.fullmatch(repo) or (Path(repo).is_absolute() and _is_file(repo)):
             return repo, clone_path(repo, self.folder)
         if not NAME.fullmatch(repo):
             raise UsageError(
@@ -125,3 +125,11 @@ class Repositories:
 def _is_repository(path: Path) -> bool:
     """Return whether a path is a git repository and not, for example, a folder named after an owner."""
     return (path / "HEAD").exists() or (path / ".git").exists()
+
+
+def _is_file(path: str) -> bool:
+    """Return whether there is a file, which must be a git bundle. Raises UsageError if the path is too long."""
+    try:
+        return Path(path).is_file()
+    except OSError as error:
+        raise UsageError(f"{path[:80]!r} is not a repository: {error.strerror}.", "Give a shorter path.") from None

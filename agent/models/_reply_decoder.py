@@ -21,7 +21,10 @@ LONGEST_NAME = 200
 
 def decode_reply(answer: Answer, route: Route, model: str, tools: Sequence[dict[str, Any]], max_output: int) -> Reply:
     """Return the reply. The caller sets its `branch` and `ask`."""
-    text, actions = answer.text, [_action(answer.calls[at], answer.finish, max_output) for at in sorted(answer.calls)]
+    text, actions = (
+        answer.text,
+        [decode_call(answer.calls[at], answer.finish, max_output) for at in sorted(answer.calls)],
+    )
     if route.fenced:
         text, parsed = _text_tool_calls.parse(answer.text, tools, cut=answer.finish == "length")
         actions += parsed
@@ -45,7 +48,8 @@ def _least_output(answer: Answer) -> int:
     return least_output(answer.text, answer.reasoning, *(call.arguments for call in answer.calls.values()))
 
 
-def _action(call: Call, finish: str, max_output: int) -> Action:
+def decode_call(call: Call, finish: str = "", max_output: int = 0) -> Action:
+    """Return the action. If the reason `finish` is "length", the reply was cut at `max_output` tokens."""
     name = call.name[:LONGEST_NAME]
     try:
         arguments = _call_arguments.parse_arguments(call.arguments or "{}")

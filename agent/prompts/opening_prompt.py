@@ -10,6 +10,7 @@ from aci.graph.file_outline import numbered
 from aci.issue_text.issue_discussion import append_discussion
 from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
 from aci.localization.issue_localization import HistoryBase, localize_issue
+from aci.localization.place_ranking import SHOWN_CLASSES
 from aci.proof.suite_selection import nearest_tests
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
@@ -21,6 +22,7 @@ from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE
 
 if TYPE_CHECKING:
+    from aci.localization.place_ranking import RankedPlace
     from agent.engine.branch import Branch
     from agent.run_state.turn_state import TurnInput
     from trajectories.git_store.trees import Trees
@@ -46,7 +48,7 @@ ABOUT_NUMBERS = re.compile(
 
 
 def places(branch: Branch, top: int = 10) -> dict[str, Any]:
-    """Return the likeliest files and functions with their reasons; the result is recorded."""
+    """Return the likeliest files, functions and classes with their reasons; the result is recorded."""
     found: dict[str, Any] = branch.once("localize", lambda: _localize(branch, top))
     return found
 
@@ -72,17 +74,19 @@ def _localize(branch: Branch, top: int) -> dict[str, Any]:
     found = search.answer().places
     return {
         "files": [{"path": hit.path, "why": list(hit.why)} for hit in found.files],
-        "functions": [
-            {
-                "path": hit.path,
-                "name": hit.name,
-                "line": hit.line,
-                "end": hit.end,
-                "signature": hit.signature,
-                "why": list(hit.why),
-            }
-            for hit in found.functions
-        ],
+        "functions": [_definition_record(hit) for hit in found.functions],
+        "classes": [_definition_record(hit) for hit in found.classes[:SHOWN_CLASSES]],
+    }
+
+
+def _definition_record(hit: RankedPlace) -> dict[str, Any]:
+    return {
+        "path": hit.path,
+        "name": hit.name,
+        "line": hit.line,
+        "end": hit.end,
+        "signature": hit.signature,
+        "why": list(hit.why),
     }
 
 
@@ -140,17 +144,23 @@ def facts(branch: Branch, located: bool = True) -> str:
 
 
 def _likeliest(branch: Branch, found: dict[str, Any]) -> str:
-    """Return the likeliest places with their parameters, and the source of the first where it is short; a source that
-    is shown need not be viewed."""
+    """Return the likeliest places and classes with their parameters, and the source of the first places where it is
+    short; a source that is shown need not be viewed."""
     hits = _hits(found)[:SHOWN_PLACES]
-    listed = quote_text("\n".join(f"- {_name(hit)}{_parameters(hit)}" for hit in hits) or "none")
-    sources, room = [], MOST_SOURCE_LINES
+    parts = [f"Likeliest places (found without a model, not certain):\n{_list_hits(hits) or 'none'}"]
+    if classes := found.get("classes"):  # records of earlier versions have none
+        parts.append(f"Likeliest classes, if the fault is outside their methods:\n{_list_hits(classes)}")
+    room = MOST_SOURCE_LINES
     for hit in hits[:SHOWN_SOURCES]:
         length = hit["end"] - hit["line"] + 1 if hit.get("end") else 0
         if 0 < length <= room:
-            sources.append(_source(branch, hit))
+            parts.append(_source(branch, hit))
             room -= length
-    return "\n".join([f"Likeliest places (found without a model, not certain):\n{listed}", *sources])
+    return "\n".join(parts)
+
+
+def _list_hits(hits: list[dict[str, Any]]) -> str:
+    return quote_text("\n".join(f"- {_name(hit)}{_parameters(hit)}" for hit in hits))
 
 
 def _hits(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -159,9 +169,10 @@ def _hits(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _parameters(hit: dict[str, Any]) -> str:
-    """Return the parameters of a function, without its name."""
-    _, bracket, rest = hit.get("signature", "").partition("(")
-    return f"{bracket}{rest}"[:LONGEST_PARAMETERS]
+    """Return the parameters of a function, or the bases of a class, without its name."""
+    name = re.escape(hit.get("name", "").rpartition(".")[2])
+    _, *rest = re.split(rf"\b{name}\b", hit.get("signature", ""), maxsplit=1)
+    return "".join(rest)[:LONGEST_PARAMETERS]
 
 
 def _source(branch: Branch, hit: dict[str, Any]) -> str:

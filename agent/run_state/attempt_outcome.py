@@ -10,7 +10,8 @@ from trajectories.records import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of an attempt: its best tree, the verdict of its proof, and how it ended (see `Exit.kind`)."""
+    """The outcome of an attempt: its best tree, the verdict of its proof, and how it ended: a kind of `Exit`, or
+    `ANSWERED`."""
 
     tree: str
     verdict: Verdict

@@ -16,12 +16,14 @@ from trajectories.errors import UsageError
 from trajectories.plugins import find, names
 
 if TYPE_CHECKING:
+    from agent.runs.training_sets import Exclusions
     from trajectories.records import Patch
+    from trajectories.training.candidate_groups import Selection
     from trajectories.trajectory import RunView
 
 PACKAGE = "trajectories.exports"
 TRAINING = frozenset({"sft", "dpo", "rloo"})
-"""Formats for training data; they skip untrusted runs, whose verdicts cannot be relied on."""
+"""Formats for training data; they have rows, filters and a data card."""
 
 
 def formats() -> dict[str, str]:
@@ -40,13 +42,42 @@ def export_runs(runs: Sequence[RunView], name: str, secrets: Iterable[str]) -> I
 
     Raises UsageError for an unknown format, and for runs that it does not support.
     """
-    from agent.engine.engine import known_secrets
-
     export = _part(name, "export")
     if len(runs) > 1 and not _part(name, "SEVERAL"):
         raise UsageError(f"{name} exports one run, but {len(runs)} were given.", "Export them one by one.")
+    return _with_first_piece(export(_all_masked(runs, secrets)))
+
+
+def select_for_training(
+    runs: Sequence[RunView], secrets: Iterable[str], exclusions: Exclusions, with_sessions: bool = False
+) -> Selection:
+    """Return the candidates for a training set, with secrets masked as in `export_runs`; `with_sessions` allows
+    preference pairs of the user's sessions."""
+    from trajectories.training.candidate_groups import select_candidates
+
+    return select_candidates(_all_masked(runs, secrets), exclusions.reason, with_sessions)
+
+
+def training_rows(name: str, selection: Selection, last_turn: bool = False) -> Iterator[str]:
+    """Return the rows of a training set; what the selection leaves out is complete after the last one. Raises
+    UsageError if there is no row, and for `last_turn` in another format than `sft`."""
+    if last_turn and name != "sft":
+        raise UsageError(f"--last-turn has no effect on {name}.", "Use it with sft.")
+    rows = _part(name, "rows")
+    return _with_first_piece(rows(selection, last_turn) if last_turn else rows(selection))
+
+
+def filters(name: str) -> str:
+    """Return which candidates a training set contains, as a sentence."""
+    found: str = _part(name, "FILTERS")
+    return found
+
+
+def _all_masked(runs: Sequence[RunView], secrets: Iterable[str]) -> list[RunView]:
+    from agent.engine.engine import known_secrets
+
     hidden = (*known_secrets(os.environ), *secrets)
-    return _with_first_piece(export([_masked(run, hidden) for run in runs]))
+    return [_masked(run, hidden) for run in runs]
 
 
 def _part(name: str, attribute: str) -> Any:

@@ -1,6 +1,7 @@
 """`swe-agent env` as a process."""
 
 import subprocess
+from uuid import uuid4
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_fix_uses_result_of_setup(user: Machine, calculator, issue_file) -> None
     user.workspace = "docker"
     site_packages = "$(python3 -c 'import site; print(site.getsitepackages()[0])')"
     helper = f"mkdir -p {site_packages}; echo N = 5 > {site_packages}/helper_x.py"
-    (calculator / ".swe-agent.toml").write_text(f'image = "{IMAGE}"\nsetup = """{helper} # {calculator}"""\n')
+    (calculator / ".swe-agent.toml").write_text(f'image = "{IMAGE}"\nsetup = """{helper} # {uuid4()}"""\n')
     test = "import unittest\n\nfrom helper_x import N\n\nfrom calc.core import add\n\n\n"
     test += "class CoreTest(unittest.TestCase):\n    def test_add(self):\n"
     test += "        self.assertEqual([add(2, 3), add(0, 7), add(9, 1)], [N, 7, 10])\n"
@@ -110,7 +111,7 @@ def test_fix_uses_result_of_setup(user: Machine, calculator, issue_file) -> None
 @pytest.mark.docker
 def test_environment_is_built_once_and_reused(user: Machine, repository) -> None:
     (repository / ".swe-agent.toml").write_text(
-        f'setup = """true {repository} # \\u001b]0;owned\\u0007\\u009b2J visible"""\n'
+        f'setup = """true {uuid4()} # \\u001b]0;owned\\u0007\\u009b2J visible"""\n'
     )
     completed = user.run("env", "build", "--repo", str(repository), "--image", IMAGE, "--plain", timeout=120)
     assert "visible" in completed.stderr

@@ -126,7 +126,7 @@ def test_template_run_cut_at_any_record_is_resumed(machine, calculator):
         copied = directory.parent / f"cut-{length}"
         copy_run(directory, copied, b"".join(lines[:length]) + lines[length][:7])
         resumed = machine.json("resume", copied.name)
-        assert (resumed["exit"], resumed["patch"]) == (0, uninterrupted["patch"]), (length, resumed["stderr"])
+        assert (resumed["exit"], resumed["patch"]) == (0, uninterrupted["patch"]), f"{length}: {resumed['stderr']}"
 
 
 @pytest.mark.timeout(600)

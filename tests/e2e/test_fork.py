@@ -95,7 +95,7 @@ def test_fork_at_any_step_gives_same_patch_for_same_replies(machine, parent):
     assert len(steps) == 6
     for step in sample(steps, 2):
         result = machine.json("fork", f"{parent['run']}@{step.n}")
-        assert (result["exit"], result["patch"]) == (0, parent["patch"]), (step.id, result["stderr"])
+        assert (result["exit"], result["patch"]) == (0, parent["patch"]), f"{step.id}: {result['stderr']}"
         assert result["run"] != parent["run"]
         expected_calls = sum(1 for later in steps[step.n :] if later.reply)
         assert result["usage"]["calls"] == expected_calls, "requests of the parent are neither repeated nor counted"
@@ -194,7 +194,7 @@ def test_step_inside_parallel_attempts_can_be_forked(machine, calculator, issue_
     assert whole["verdict"]["kind"] == "verified", whole["stderr"]
     for step in ("main/review#1", "main/try-2#2", "main#3"):
         result = machine.json("fork", f"{whole['run']}@{step}")
-        assert (result["exit"], result["patch"]) == (0, whole["patch"]), (step, result["stderr"])
+        assert (result["exit"], result["patch"]) == (0, whole["patch"]), f"{step}: {result['stderr']}"
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_locate_ranks_places_of_issue(machine: Machine, calculator: Path, issue_
     before = state(calculator)
     result = locate(machine, calculator, "--issue-file", issue_file)
     assert result["returncode"] == 0
-    assert set(result) == {"files", "functions", "seconds", "left_out", "returncode", "stderr"}
+    assert set(result) == {"files", "functions", "classes", "seconds", "left_out", "returncode", "stderr"}
     first = result["functions"][0]
     assert set(first) == {"path", "name", "line", "score", "why"}
     assert (first["path"], first["name"], first["line"]) == ("calc/core.py", "add", 1)
@@ -58,6 +58,18 @@ def test_plain_output_is_tree(machine: Machine, calculator: Path, issue_file: st
     assert lines[1][1:].startswith("── calc/core.py — ")
     assert "1. add:1" in completed.stdout
     assert "\x1b" not in completed.stdout
+
+
+def test_likely_classes_are_shown_with_their_file(machine: Machine, calculator: Path) -> None:
+    classes = "".join(f"class Rounding{number}:\n    digits = {number}\n\n\n" for number in range(4))
+    (calculator / "calc" / "rounding.py").write_text(classes)
+    text = ["--text", "Rounding2 keeps too many digits"]
+    first = locate(machine, calculator, *text)["classes"][0]
+    assert (first["path"], first["name"], first["line"]) == ("calc/rounding.py", "Rounding2", 9)
+    assert set(first) == {"path", "name", "line", "score", "why"}
+    output = machine.run("locate", "--repo", str(calculator), *text).stdout
+    assert output.index("calc/rounding.py") < output.index("class 1. Rounding2:9") < output.index("class 3. ")
+    assert "class 4. " not in output
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])

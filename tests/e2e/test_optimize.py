@@ -106,7 +106,7 @@ def test_faster_rewrite_is_found_and_run_can_be_resumed(machine_with_plain_pytho
         copied = directory.parent / f"cut-{length}"
         copy_run(directory, copied, b"".join(lines[:length]) + lines[length][:7])
         resumed = machine.json("resume", copied.name, timeout=400)
-        assert (resumed["exit"], resumed["patch"]) == (0, result["patch"]), (length, resumed["stderr"])
+        assert (resumed["exit"], resumed["patch"]) == (0, result["patch"]), f"{length}: {resumed['stderr']}"
 
 
 @pytest.mark.slow

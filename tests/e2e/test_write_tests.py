@@ -77,7 +77,7 @@ def test_tests_are_written_and_applied_and_run_can_be_resumed(machine, shop) -> 
         copy_run(directory, copied, b"".join(lines[:length]) + lines[length][:7])
         resumed = machine.json("resume", copied.name, timeout=300)
         if "time limit" not in resumed["word"] + resumed["stderr"] + result["word"]:  # on a busy machine
-            assert (resumed["exit"], resumed["patch"]) == (0, result["patch"]), (length, resumed["stderr"])
+            assert (resumed["exit"], resumed["patch"]) == (0, result["patch"]), f"{length}: {resumed['stderr']}"
 
 
 @pytest.mark.slow

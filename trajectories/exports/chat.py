@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from trajectories.errors import UsageError
-from trajectories.exports._conversations import RequestReply, conversations
+from trajectories.training.conversations import RequestReply, conversations
 from trajectories.trajectory import Message, RunView
 
 WHAT = "OpenAI's chat format for fine-tuning, one conversation per line, as it was sent"

@@ -8,41 +8,60 @@ RLOO (arXiv 2402.14740).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from trajectories.errors import UsageError
-from trajectories.exports._candidate_groups import (
-    as_line,
-    candidate_groups,
-    candidate_rewards,
-    costs,
-    full_conversation,
-    tools,
-)
-from trajectories.rewards import advantages
+from trajectories.training.candidate_groups import Selection, candidate_rewards, columns, costs, select_candidates
+from trajectories.training.candidate_messages import as_line, full_conversation, tools
+from trajectories.training.candidates import Candidate
+from trajectories.training.rewards import advantages
 from trajectories.trajectory import RunView
 
 WHAT = "groups of runs of one issue with rewards and leave-one-out advantages (RLOO)"
 ENDING = "jsonl"
 SEVERAL = True
+FILTERS = (
+    "Groups of at least two candidates with the same issue, base and prompt, some proven and some not, or all proven "
+    "with instructions counted."
+)
 
 
 def export(runs: Sequence[RunView]) -> Iterator[str]:
-    """Yield one line per candidate. Raises UsageError if no issue has at least two runs."""
-    has_rows = False
-    for group in candidate_groups(runs):
-        if len(group) < 2:
-            continue
-        has_rows = True
+    """Yield the rows for these runs; see `rows`."""
+    return rows(select_candidates(runs))
+
+
+def rows(selection: Selection) -> Iterator[str]:
+    """Yield one line per candidate. Raises UsageError if no two runs can be compared."""
+    used = {key: group for key, group in selection.groups.items() if _is_used(selection, group)}
+    if not used:
+        raise UsageError(
+            "No two runs of the same issue with the same prompt differ in their result.",
+            "Export several runs of the same issue on the same base, some of them proven.",
+        )
+    for key, group in used.items():
+        selection.use(*group)
         earned = candidate_rewards(group)
-        proven = [candidate for candidate in group if candidate.proven]
-        unit, _ = costs(proven or group)
+        unit, _ = costs([candidate for candidate in group if candidate.proven])
         for candidate, reward, advantage in zip(group, earned, advantages(earned), strict=True):
             prompt, completion = full_conversation(candidate)
-            row = {"prompt": prompt, "completion": completion, "tools": tools(candidate), **candidate.about}
+            row: dict[str, Any] = {"prompt": prompt, "completion": completion, "tools": tools(candidate)}
+            row |= columns(candidate, key, group)
             row |= {"reward": round(reward, 6), "advantage": round(advantage, 6), "proven": candidate.proven}
             yield as_line(row | {"cost": getattr(candidate, unit), "cost_in": unit})
-    if not has_rows:
-        raise UsageError(
-            "No issue has two completed runs with a model.",
-            "Export several runs of the same issue on the same base.",
-        )
+
+
+def _is_used(selection: Selection, group: Sequence[Candidate]) -> bool:
+    """Return whether a group teaches something. A pass rate of 0 or 1 says nothing about the answers (DAPO, arXiv
+    2503.14476), unless their speed is measured."""
+    proven = sum(candidate.proven for candidate in group)
+    if len(group) < 2:
+        reason = "the only run with its prompt"
+    elif not proven:
+        reason = "no run with its prompt is proven"
+    elif proven == len(group) and costs(group)[0] != "instructions":
+        reason = "all runs with its prompt are proven"
+    else:
+        return True
+    selection.leave_out(group, reason)
+    return False

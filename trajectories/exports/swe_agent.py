@@ -10,14 +10,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from trajectories.exports._conversations import (
+from trajectories.exports._record_text import as_command, instance_of, observation_text, steps_of, unicode
+from trajectories.records import Reply, Step
+from trajectories.training.conversations import (
     RequestReply,
     reply_message,
     requests_with_replies,
     without_provider_fields,
 )
-from trajectories.exports._record_text import as_command, instance_of, observation_text, steps_of, unicode
-from trajectories.records import Reply, Step
 from trajectories.trajectory import Message, RunView
 
 WHAT = "SWE-agent's .traj"

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.console.process_end import has_reader
 from agent.runs.run_export import formats
+
+if TYPE_CHECKING:
+    from agent.config.settings import Settings
+    from trajectories.trajectory import RunView
 
 
 def _help() -> str:
@@ -20,7 +24,19 @@ def _help() -> str:
 def command(
     runs: Annotated[list[str], typer.Argument(help="Names as `runs` shows them, or files.", metavar="RUN")],
     format: Annotated[str, typer.Option(help=f"{_help()}.", metavar="F")],
-    out: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write to this file; a training set gets a data card beside it.", metavar="FILE")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Leave runs of these out of a training set: `swe-bench` (its repositories), or a file of instances.",
+            metavar="swe-bench|FILE",
+        ),
+    ] = None,
+    last_turn: Annotated[
+        bool, typer.Option("--last-turn", help="Train only the last reply of each conversation (sft).")
+    ] = False,
 ) -> int:
     """Export runs in another program's format, to stdout or a file; see docs/exports.md.
 
@@ -30,9 +46,12 @@ def command(
 
     from agent.config.settings import load_settings
     from agent.engine.engine import secrets_of_services
-    from agent.runs.run_export import TRAINING, export_runs, write_export
+    from agent.runs.run_export import TRAINING, export_runs
     from agent.runs.run_lookup import open_run
+    from trajectories.errors import UsageError
 
+    if exclude and format not in TRAINING:
+        raise UsageError(f"--exclude has no effect on {format}.", f"Use it with {', '.join(sorted(TRAINING))}.")
     settings = load_settings()
     with ExitStack() as stack:
         found = [open_run(name, settings) for name in runs]
@@ -40,15 +59,44 @@ def command(
             stack.callback(run.close)
             if run.is_ours and run.trajectory.exit is None:
                 typer.echo(f"{run.name} has not ended; its current state is exported.", err=True)
-            if run.untrusted and format in TRAINING:
-                what = f"{run.name} was not created by you on this computer and is skipped"
-                typer.echo(f"{what}: its verdict cannot be trusted.", err=True)
-        pieces = export_runs(found, format, secrets_of_services(settings))
-        if out is not None:
-            typer.echo(write_export(pieces, out), err=True)
+        if format in TRAINING:
+            _export_training_set(found, format, settings, out, exclude or [], last_turn)
+        elif last_turn:
+            raise UsageError(f"--last-turn has no effect on {format}.", "Use it with sft.")
         else:
-            _print(pieces)
+            _write(export_runs(found, format, secrets_of_services(settings)), out)
     return 0
+
+
+def _export_training_set(
+    runs: list[RunView], format: str, settings: Settings, out: Path | None, exclude: list[str], last_turn: bool
+) -> None:
+    """Write the set and its data card, and report what is left out."""
+    from agent.engine.engine import secrets_of_services
+    from agent.runs.run_export import filters, select_for_training, training_rows, write_export
+    from agent.runs.training_sets import WrittenRows, data_card, left_out_text, read_exclusions
+
+    exclusions = read_exclusions(exclude)
+    with_sessions = settings.session_pairs and format == "dpo"
+    selection = select_for_training(runs, secrets_of_services(settings), exclusions, with_sessions)
+    try:
+        written = WrittenRows(training_rows(format, selection, last_turn))
+        _write(written, out)
+    finally:
+        if text := left_out_text(selection):
+            typer.echo(text, err=True)
+    if out is not None and out.is_file():
+        card = data_card(format, filters(format), out, written, selection, exclusions)
+        typer.echo(write_export([card], out.with_name(f"{out.name}.card.md")), err=True)
+
+
+def _write(pieces: Iterable[str], out: Path | None) -> None:
+    from agent.runs.run_export import write_export
+
+    if out is None:
+        _print(pieces)
+    else:
+        typer.echo(write_export(pieces, out), err=True)
 
 
 def _print(pieces: Iterable[str]) -> None:

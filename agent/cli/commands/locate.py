@@ -40,7 +40,7 @@ def command(
     plain: options.Plain = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="List each file that was skipped.")] = False,
 ) -> int:
-    """Find the files and functions in which an issue is likely to be fixed, with reasons; no model is used.
+    """Find the files, functions and classes in which an issue is likely to be fixed, with reasons; no model is used.
 
     With --patch, find what else is likely to need a change. Exit codes: 0 done, 2 usage, 5 workspace,
     75 try again later.

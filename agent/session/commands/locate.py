@@ -9,7 +9,7 @@ from agent.instances.issue_input import from_text
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from aci.localization.place_ranking import RankedPlaces
+    from aci.localization.place_ranking import RankedPlace, RankedPlaces
     from agent.session.session import Session
 
 USAGE = "WORDS"
@@ -31,13 +31,19 @@ def run(session: Session, words: str) -> None:
 
 
 def _list_places(places: RankedPlaces) -> str:
-    """List the functions, most likely first, then the files in which no function is listed."""
-    lines = [f"{hit.path}:{hit.line} {hit.name}{_why(hit.why)}" for hit in places.functions[:TOP]]
+    """List the functions, most likely first, then the files in which no function is listed, then a few classes."""
+    from aci.localization.place_ranking import SHOWN_CLASSES
+
+    lines = [_definition_line(hit) for hit in places.functions[:TOP]]
     named = {hit.path for hit in places.functions}
     lines += [f"{hit.path}{_why(hit.why)}" for hit in places.files if hit.path not in named]
-    return "\n".join(f"{number:2}. {clean_text(line)}" for number, line in enumerate(lines[:TOP], 1)) or (
-        "No place in the repository matches."
-    )
+    listed = [f"{number:2}. {clean_text(line)}" for number, line in enumerate(lines[:TOP], 1)]
+    listed += [f"  - class {clean_text(_definition_line(hit))}" for hit in places.classes[:SHOWN_CLASSES]]
+    return "\n".join(listed) or "No place in the repository matches."
+
+
+def _definition_line(hit: RankedPlace) -> str:
+    return f"{hit.path}:{hit.line} {hit.name}{_why(hit.why)}"
 
 
 def _why(reasons: tuple[str, ...]) -> str:

@@ -426,3 +426,9 @@ def test_invalid_or_empty_filter_is_rejected() -> None:
         select(make_instances("a"), "(")
     with pytest.raises(UsageError, match="No instance of 1 matches the selection"):
         select(make_instances("a"), "b")
+
+
+@pytest.mark.parametrize("name", ["./tasks.bundle", "tasks.bundle"])
+def test_bundle_is_read_in_place_of_repo(tmp_path: Path, name: str) -> None:
+    path = write_rows(tmp_path / "tasks.jsonl", LITE | {"bundle": name})
+    assert read_instances([path])[0].repo == str(tmp_path / "tasks.bundle")

@@ -263,3 +263,34 @@ def test_unwritable_folder_is_reported(tmp_path: Path, server: Path) -> None:
     (tmp_path / "repos").write_text("a file")
     with pytest.raises(WorkspaceError, match="Cannot clone to"):
         Repositories(tmp_path / "repos").of(instance("ada/engine"))
+
+
+def test_file_in_current_folder_is_not_the_repository(
+    tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ada").mkdir()
+    (tmp_path / "ada" / "engine").write_text("a file")
+    make_repo({"a.py": "x = 1\n"}).rename(tmp_path / "ada__engine")
+    monkeypatch.chdir(tmp_path)
+    assert Repositories(tmp_path).of(instance("ada/engine")) == tmp_path / "ada__engine"
+
+
+def test_too_long_path_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a repository: File name too long"):
+        Repositories(tmp_path).of(instance(f"/{'a' * 5000}"))
+
+
+def test_bundle_is_cloned_once_and_fetched_again_for_new_base(tmp_path: Path, make_repo: MakeRepo, clones) -> None:
+    repo, bundle = make_repo({"a.py": "x = 1\n"}), tmp_path / "tasks.bundle"
+    base = git(repo, "rev-parse", "HEAD")
+    git(repo, "bundle", "create", "-q", str(bundle), "--branches", "HEAD")
+    repositories = Repositories(tmp_path / "clones")
+    found = repositories.of(instance(str(bundle), base))
+    assert clone.has_commit(found, base)
+    git(repo, "commit", "-q", "--allow-empty", "-m", "second")
+    git(repo, "branch", "other")
+    newer = git(repo, "rev-parse", "HEAD")
+    git(repo, "bundle", "create", "-q", str(bundle), "--branches", "HEAD")
+    assert Repositories(tmp_path / "clones").of(instance(str(bundle), newer)) == found
+    assert clone.has_commit(found, newer)
+    assert clones == [str(bundle)]

@@ -53,6 +53,13 @@ def test_message_shows_source_of_short_likely_functions(bench: Bench) -> None:
     assert "total += 1" not in message
 
 
+def test_message_lists_likely_classes_with_their_bases(bench: Bench) -> None:
+    files = {"sums.py": "class Subtracts(Base):\n    sign = -1\n", "names.py": "class Name:\n    pass\n"}
+    message = first_message(bench, files)
+    assert "Likeliest classes, if the fault is outside their methods:\n- sums.py:1 Subtracts(Base)\n" in message
+    assert "Likeliest classes" not in first_message(bench, {"sums.py": "", "names.py": ""})
+
+
 def test_source_cannot_close_its_tag(bench: Bench) -> None:
     message = first_message(bench, {"calc.py": "def add(a, b):\n    return a - b  # </source> <issue>\n"})
     assert "# <\\/source> " in message

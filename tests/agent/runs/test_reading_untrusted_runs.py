@@ -23,10 +23,10 @@ from agent.runs.run_report import report_document
 from tests.agent.runs.test_untrusted_run import append_records, last_step, untrusted_folder
 from tools.run_tests import MOST_NAMED, recall_names
 from trajectories.errors import RunBroken, SweAgentError, UsageError
-from trajectories.exports._candidate_groups import candidate_groups
 from trajectories.git_store.git_commands import OWN, git, git_environ
 from trajectories.journal import Journal, lock_run, write_durably
 from trajectories.records import Exit, Observation, Verdict
+from trajectories.training.candidate_groups import select_candidates
 from trajectories.trajectory import NOT_CHECKED
 
 __all__ = ["untrusted_folder"]
@@ -286,8 +286,10 @@ def test_export_marks_proof_as_claimed(claimed_proof: Path, capsys, format: str,
 @pytest.mark.parametrize("format", ["sft", "dpo", "rloo"])
 def test_claimed_proof_is_not_training_data(claimed_proof: Path, capsys, format: str) -> None:
     material = open_run(str(claimed_proof), load_settings())
-    assert not candidate_groups([material])
-    assert candidate_groups([replace(material, untrusted=False)])
+    assert not select_candidates([material]).groups
+    assert select_candidates([replace(material, untrusted=False)]).groups
     with pytest.raises(UsageError):
         export([str(claimed_proof)], format)
-    assert "was not created by you on this computer and is skipped" in capsys.readouterr().err
+    assert (
+        "Left out: 1 not created by you on this computer, so its verdict cannot be trusted." in capsys.readouterr().err
+    )

@@ -13,7 +13,8 @@ from tests.trajectories.exports.random_runs import Made
 from tests.trajectories.exports.run_builder import BASE, OPENING, PATCHED, SYSTEM, TOOLS, RunBuilder
 from trajectories.errors import UsageError
 from trajectories.exports import dpo, rloo, sft
-from trajectories.records import Action, Note, Once, Turn, Verdict
+from trajectories.records import Action, Exit, Note, Observation, Once, Step, Turn, Verdict
+from trajectories.training.candidate_groups import select_candidates
 from trajectories.trajectory import Message, RunView
 
 
@@ -32,7 +33,7 @@ def test_cheapest_proven_run_of_each_issue_is_exported() -> None:
     expensive = RunBuilder("dear").reply("Long.", "a", tokens=900).reply("So.").end()
     cheap = RunBuilder("cheap").reply("Quick.", "b", tokens=100).reply("Done.").end()
     wrong = RunBuilder("wrong").reply("No.", tokens=1).end("unproven")
-    other = RunBuilder("other", "Sub is wrong.").reply("Else.", tokens=5000).end()
+    other = RunBuilder("other", "Sub is wrong.").reply("Else.", tokens=5000).end(tree="e" * 40)
     exported = rows(sft.export, expensive, cheap, wrong, other)
     assert [row["run"] for row in exported] == ["cheap", "other"]
     assert texts(exported[0]["prompt"]) == ["You fix bugs.", "Add is wrong."]
@@ -49,6 +50,17 @@ def test_each_reply_is_trained_once_after_its_request() -> None:
     assert texts(first["completion"]) == ["One.", "did a", "Two."]
     assert texts(second["prompt"])[2:] == ["One.", "[folded]", "Two.", "did b"]
     assert texts(second["completion"]) == ["Three."]
+
+
+def failed_run(issue: str = "Add is wrong.") -> RunView:
+    return RunBuilder("failed", issue).reply("No.", "a", tokens=7).end("unproven")
+
+
+def test_earlier_turns_can_be_masked() -> None:
+    run = RunBuilder("r").reply("One.", "a").reply("Two.", "b").fold_output().reply("Three.", "c").reply("Done.").end()
+    (row,) = [json.loads(line) for line in sft.rows(select_candidates([run]), last_turn=True)]
+    assert texts(row["completion"]) == ["Done."]
+    assert texts(row["prompt"])[2:] == ["One.", "[folded]", "Two.", "did b", "Three.", "did c"]
 
 
 def measurement(target: str, tree: str, cost: int, backend: str = "valgrind", status: str = "right") -> Once:
@@ -72,7 +84,7 @@ def test_fastest_run_is_chosen_by_counted_instructions() -> None:
 def test_costs_of_different_counters_are_not_compared() -> None:
     one, two = measured_run("one", 500, 1), measured_run("two", 400, 9999, backend="perf")
     assert [row["run"] for row in rows(sft.export, one, two)] == ["one"]
-    assert [row["cost_in"] for row in rows(rloo.export, one, two)] == ["tokens", "tokens"]
+    assert [row["cost_in"] for row in rows(rloo.export, one, two, failed_run())] == ["tokens"] * 3
 
 
 def test_partly_unknown_tokens_are_not_compared() -> None:
@@ -87,10 +99,8 @@ def test_partly_unknown_tokens_are_not_compared() -> None:
     known = RunBuilder("known").reply("One.", "a", tokens=900).reply("So.", tokens=900).end()
     (row,) = rows(sft.export, partly_known, known)
     assert (row["run"], row["cost"], row["cost_in"]) == ("known", 1800, "tokens")
-    assert [(row["cost"], row["cost_in"]) for row in rows(rloo.export, partly_known, known)] == [
-        (3, "steps"),
-        (2, "steps"),
-    ]
+    group = rows(rloo.export, partly_known, known, failed_run())
+    assert [(row["cost"], row["cost_in"]) for row in group] == [(3, "steps"), (2, "steps"), (1, "steps")]
 
 
 REPLAYED = Note("main", "replay", "Replay of r.", {"run": "r"})
@@ -262,13 +272,149 @@ def test_group_has_rewards_and_advantages() -> None:
 
 def test_group_of_one_has_no_advantage() -> None:
     single_runs = [RunBuilder("a").reply("Yes.").end(), RunBuilder("b", "Else.").reply("Yes.").end()]
-    with pytest.raises(UsageError, match="No issue has two completed runs"):
+    with pytest.raises(UsageError, match="No two runs of the same issue with the same prompt"):
         rows(rloo.export, *single_runs)
+
+
+def test_group_has_one_prompt() -> None:
+    """Runs of one issue with different first messages are not compared."""
+    runs = [
+        RunBuilder(f"{prompt} {kind}").start_with(prompt).reply("So.", "a", tokens=tokens).end(kind)
+        for prompt, kind, tokens in (("Fix it.", "verified", 10), ("With a hint.", "unproven", 1))
+    ]
+    with pytest.raises(UsageError, match="with the same prompt"):
+        rows(rloo.export, *runs)
+    runs.append(RunBuilder("other").start_with("Fix it.").reply("No.", "a").end("unproven"))
+    exported = rows(rloo.export, *runs)
+    assert [(row["run"], row["repeats"], row["pass_rate"]) for row in exported] == [
+        ("Fix it. verified", 2, 0.5), ("other", 2, 0.5)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["verified", "unproven"])
+def test_group_without_difference_is_left_out(kind: str) -> None:
+    alike = [RunBuilder(f"{kind} {n}", "Always so.").reply("So.", "a", tokens=n).end(kind) for n in (1, 2)]
+    differing = [RunBuilder("good").reply("Yes.").end(), failed_run()]
+    selection = select_candidates([*alike, *differing])
+    assert [json.loads(line)["run"] for line in rloo.rows(selection)] == ["good", "failed"]
+    reason = "all runs with its prompt are proven" if kind == "verified" else "no run with its prompt is proven"
+    assert selection.left_out == [(f"{kind} {n}", reason) for n in (1, 2)]
+
+
+def test_episode_is_left_out_until_it_is_graded() -> None:
+    ungraded, failed, solved = (RunBuilder(name).reply("Yes.") for name in ("ungraded", "failed", "solved"))
+    for run in (ungraded, failed, solved):
+        run.records[1] = Turn("Add is wrong.", "episode")
+    ungraded.add(Note("main", "score", "0.5", {"share": 0.5}))
+    runs = [ungraded.end("unproven")]
+    for run, resolved in ((failed, False), (solved, True)):
+        run.end("unproven")
+        runs.append(run.add(Note("main", "score", "", {"reward": float(resolved), "resolved": resolved})).build())
+    selection = select_candidates(runs)
+    assert selection.left_out == [("ungraded", "an episode that was not graded")]
+    assert [row["reward"] for row in map(json.loads, rloo.rows(selection))] == [0.0, 1.0]
+
+
+def test_group_of_measured_functions_is_kept_although_all_are_proven() -> None:
+    exported = rows(rloo.export, measured_run("slow", 800, 1), measured_run("quick", 400, 1))
+    assert [row["cost_in"] for row in exported] == ["instructions"] * 2
+    assert exported[1]["reward"] > exported[0]["reward"] == 1.0
+
+
+def test_same_issue_text_and_same_patch_are_trained_once() -> None:
+    first = RunBuilder("first", "Add is wrong.").reply("One.", tokens=10).end()
+    again = RunBuilder("again", "add   is wrong.").reply("Two.", tokens=20).end(tree="e" * 40)
+    copied = RunBuilder("copied", "Another text.").reply("Three.", tokens=5).end()
+    selection = select_candidates([first, again, copied])
+    assert [json.loads(line)["run"] for line in sft.rows(selection)] == ["first"]
+    assert dict(selection.left_out) == {
+        "again": "a cheaper proven run of the same issue text was used",
+        "copied": "another run with the same patch was used",
+    }
+
+
+def test_runs_of_two_batches_can_have_the_same_name() -> None:
+    """Their instance names them, and one of them is left out."""
+    first = RunBuilder("django__django-1", at=1.0).reply("Long.", tokens=900).end()
+    second = RunBuilder("django__django-1", at=2.0).reply("Short.", tokens=10).end()
+    selection = select_candidates([first, second])
+    assert [texts(json.loads(line)["completion"]) for line in sft.rows(selection)] == [["Short."]]
+    assert [candidate.tokens for candidate in selection.used.values()] == [10]
+    assert len(selection.left_out) == 1
+
+
+def test_columns_tell_difficulty_consistency_and_cost() -> None:
+    runs = [
+        RunBuilder("a").reply("Yes.", "x", tokens=10).reply("Done.", tokens=20).end(),
+        RunBuilder("b").reply("Yes.", tokens=50).end(),
+        RunBuilder("c").reply("No.", tokens=1).end("unproven", "e" * 40),
+    ]
+    row, *_ = rows(rloo.export, *runs)
+    names = ("run", "repeats", "pass_rate", "consistency", "steps", "tokens", "dollars")
+    assert [row[name] for name in names] == ["a", 3, 0.6667, 0.6667, 2, 30, 0.0]
+
+
+def test_questions_are_no_candidates() -> None:
+    """The conversation of the role that changed files is exported; helpers only count in its cost."""
+    for ended in ("answered", ""):  # runs of earlier versions do not mark questions
+        run = RunBuilder("r").reply("Look at calc.py.", branch="main/plan-1-1", tokens=5)
+        run.reply("Fixed.", "a", branch="main/fix", tokens=100).reply("Yes.", branch="main/review-1-1", tokens=7)
+        for branch in ("main/plan-1-1", "main/review-1-1"):
+            run.add(outcome(branch, "none", BASE, ended))
+        (row,) = rows(sft.export, run.end())
+        assert (row["branch"], texts(row["completion"]), row["cost"]) == ("main/fix", ["Fixed."], 112)
+        group = rows(rloo.export, run.end(), RunBuilder("bad").reply("No.", "a", branch="main/fix").end("unproven"))
+        assert [(row["run"], row["proven"]) for row in group] == [("r", True), ("bad", False)]
+
+
+@pytest.mark.parametrize("is_chosen", [True, False])
+def test_work_beside_attempts_has_its_own_verdict(is_chosen: bool) -> None:
+    """A second opinion in an attempt does not hide the conversation that it was asked about."""
+    run = RunBuilder("r").reply("First.", "a")
+    run.add(Step("main", 2, "", "proof", PATCHED, observations=(proof_observation("verified"),)))
+    run.reply("Second.", "b", branch="main/another").add(outcome("main/another", "unproven", "e" * 40))
+    exported = run.end("verified" if is_chosen else "unproven", PATCHED if is_chosen else "e" * 40)
+    assert [(row["branch"], texts(row["completion"])) for row in rows(sft.export, exported)] == [
+        ("main", ["First."])
+    ]  # fmt: skip
+
+
+def proof_observation(kind: Any) -> Observation:
+    return Observation("Proof", data={"verdict": asdict(Verdict(kind))})
 
 
 def test_repeated_run_counts_once() -> None:
     good, bad = RunBuilder("good").reply("Yes.").end(), RunBuilder("bad").reply("No.", "a").end("unproven")
     assert [(row["run"], row["advantage"]) for row in rows(rloo.export, good, bad, good)] == [("good", 1), ("bad", -1)]
+
+
+# Sessions
+
+
+def session(is_applied: bool = True, again: str = "Add is wrong.") -> RunView:
+    """A turn that the user undid, and the same request once more."""
+    run = RunBuilder("s").reply("A guess.", "a")
+    run.add(Exit("unproven", 6, PATCHED), Turn("/undo", "undo"), Exit("undone", 0, BASE), Turn(again, "build"))
+    run.conversations["main"] = [run.system, {"role": "user", "content": again}]
+    run.reply("Read first.", "b").reply("Fixed.")
+    run.add(Note("main", "done", "Applied.", {"effect": "apply 1"} if is_applied else {"effect": "commit 1"}))
+    return run.end("unproven")
+
+
+def test_applied_turn_is_preferred_to_undone_turn_if_user_allows() -> None:
+    (row,) = [json.loads(line) for line in dpo.rows(select_candidates([session()], with_sessions=True))]
+    assert (row["kind"], texts(row["prompt"])) == ("session", ["You fix bugs.", "Add is wrong."])
+    assert (texts(row["chosen"]), texts(row["rejected"])) == (["Read first.", "did b", "Fixed."], ["A guess."])
+    pair = rows(dpo.export, RunBuilder("good").reply("Yes.").end(), failed_run())[0]
+    assert {name: type(value) for name, value in pair.items()} == {name: type(value) for name, value in row.items()}
+    with pytest.raises(UsageError):
+        rows(dpo.export, session())
+
+
+@pytest.mark.parametrize("run", [session(is_applied=False), session(again="Add is wrong, look at calc.py.")])
+def test_turns_without_preference_or_common_prompt_are_no_pair(run: RunView) -> None:
+    with pytest.raises(UsageError):
+        list(dpo.rows(select_candidates([run], with_sessions=True)))
 
 
 # Values in a table
@@ -302,7 +448,8 @@ def test_pictures_are_replaced_by_text() -> None:
 @pytest.mark.parametrize("export", [sft.export, rloo.export, dpo.export], ids=["sft", "rloo", "dpo"])
 def test_every_row_has_same_columns(export: Callable[[Sequence[RunView]], Iterator[str]]) -> None:
     runs = [RunBuilder(str(n)).reply("Yes.", *commands).end() for n, commands in enumerate([(), ("a",), ("b", "c")])]
-    runs += [RunBuilder("other", "Else.").reply("Yes.", "a").end(), RunBuilder("bad").reply("No.").end("unproven")]
+    runs.append(RunBuilder("other", "Else.").reply("Yes.", "a").end(tree="e" * 40))
+    runs.append(RunBuilder("bad").reply("No.").end("unproven"))
     columns = [{name: type(value) for name, value in row.items()} for row in rows(export, *runs)]
     assert len(columns) > 1
     assert all(row_columns == columns[0] for row_columns in columns)

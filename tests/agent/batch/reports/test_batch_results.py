@@ -334,7 +334,7 @@ except WorkspaceError as error:
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     *added, end = completed.stdout.splitlines()
     assert end.startswith(f"{tmp_path}")
-    assert end.endswith("Free disk space, then start the batch again.")
+    assert end.endswith("Free disk space, then run the same command again.")
     assert len(added) > 5
     with ResultStore(tmp_path) as store:
         assert set(store.done) >= {f"i{number}" for number in added}

@@ -220,6 +220,12 @@ def test_locate_works_without_model(talk):
     assert "a.py" in talk.messages[-1]
 
 
+def test_locate_lists_classes_last(talk, make_repo):
+    root = make_repo({"shapes.py": "class Shape:\n    corners = 4\n\n    def area(self):\n        return 4\n"})
+    talk = talk([], root=root).say("/locate the corners of Shape")
+    assert talk.messages[-1].split("\n")[-1].startswith("  - class shapes.py:1 Shape - ")
+
+
 def test_failed_prove_leaves_conversation_complete(talk):
     talk = talk([says("Hello.", n=1), says("In short: hello.", n=2), says("Yes.")], mode="plan")
     talk.say("Hi").say("/prove").say("/compact")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trajectories.errors import UsageError
-from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, advantages, rewards
+from trajectories.training.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, advantages, rewards
 
 groups = st.lists(st.integers(1, 10**15), min_size=1, max_size=12)
 values = st.lists(st.floats(-1.5, 2), min_size=2, max_size=12)

@@ -1,0 +1,1 @@
+"""Environments after Gymnasium's API, whose episodes are runs."""

@@ -1,0 +1,1 @@
+"""Synthesis of verified task instances from a repository whose tests run."""

@@ -1,0 +1,141 @@
+"""Validation of candidates: tests that passed must fail, twice the same ones, and the others must still pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from aci.runtime.workspace import Workspace
+from aci.testing.suite_results import SuiteReport, TestResult
+from aci.testing.suite_run import SESSION, run_tests
+from agent.synthesis.candidate import Candidate
+from agent.synthesis.source_repository import SourceRepository
+from trajectories.errors import UsageError, WorkspaceError
+
+SLOWER, SHORTEST = 4.0, 30.0
+"""Time limit of a candidate's run: a multiple of the base's time, and at least this many seconds, since failing tests
+take longer."""
+TEST_SLOWER, TEST_SHORTEST = 10.0, 2.0
+"""The same for one test."""
+MOST_NEAREST = 250
+"""If more tests than this run the change, all tests run at once."""
+MOST_FAILING = 1 / 3
+"""Share of the tests; a change that breaks more of them would be noticed at the first import."""
+FIRST_SECONDS = 1800.0
+"""Time limit of a run of the unchanged tree, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseResults:
+    """Two runs of the unchanged tree: `passing` are the tests that passed in both, with their seconds."""
+
+    command: str
+    passing: dict[str, float]
+    seconds: float
+
+    @property
+    def limit(self) -> float:
+        return max(SHORTEST, SLOWER * self.seconds)
+
+    @property
+    def limit_per_test(self) -> float:
+        return max(TEST_SHORTEST, TEST_SLOWER * max(self.passing.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The result of a candidate. It is valid if `reason` is empty; otherwise `reason` says why not, such as `passed`.
+
+    `fail_to_pass` are the tests that fail because of the change, with their results in `failures`.
+    """
+
+    reason: str = ""
+    fail_to_pass: tuple[str, ...] = ()
+    pass_to_pass: tuple[str, ...] = ()
+    failures: tuple[TestResult, ...] = ()
+
+
+def measure_base(workspace: Workspace, command: str) -> BaseResults:
+    """Run the tests of the unchanged tree twice. Raises UsageError if they cannot judge candidates."""
+    prepare(workspace)
+    reports = [run_tests(workspace, command, (), FIRST_SECONDS) for _ in range(2)]
+    last = reports[-1]
+    if last.granularity != "test":
+        raise UsageError("The test command does not report single tests.", "Give one that does: --test 'pytest'.")
+    times = {result.id: result.seconds for result in last.results}
+    passing = [name for name in reports[0].passed if name in set(last.passed)]
+    if not passing:
+        said = last.output.decode("utf-8", "replace").strip()[-300:]
+        raise UsageError(f"No test passes in two runs of `{last.command}`: {said}", "Give a command with --test.")
+    return BaseResults(last.command, {name: times[name] for name in passing}, max(one.seconds for one in reports))
+
+
+def prepare(workspace: Workspace) -> None:
+    """Prevent Python from keeping bytecode: two changes within a second could share it."""
+    workspace.run("export PYTHONDONTWRITEBYTECODE=1", session=SESSION)
+
+
+class Validator:
+    """Validates candidates of one source in a workspace that holds its tree."""
+
+    def __init__(self, source: SourceRepository, base: BaseResults) -> None:
+        self._source, self._base = source, base
+
+    def validate(self, candidate: Candidate, workspace: Workspace) -> Validation:
+        """Run the tests with the change, the nearest first; the workspace holds the source tree before and after."""
+        nearest = self._source.nearest_tests(candidate)
+        if nearest is not None and not nearest:
+            return Validation("not run")
+        planted = self._source.trees.write(candidate.files, self._source.tree)
+        workspace.restore(planted)
+        try:
+            found = self._validate(workspace, sorted(nearest or ()))
+        except WorkspaceError:
+            return Validation("breaks the workspace")
+        finally:
+            workspace.restore(self._source.tree)  # raises if the workspace cannot be used any more
+        if not found.reason and not candidate.must_fail <= set(found.fail_to_pass):
+            return Validation("hides a failure")
+        return found
+
+    def passes(self, workspace: Workspace) -> bool:
+        """Return whether all tests that passed on the base pass in the workspace."""
+        return set(self._base.passing) <= set(self._run(workspace).passed)
+
+    def _validate(self, workspace: Workspace, nearest: Sequence[str]) -> Validation:
+        if 0 < len(nearest) <= MOST_NEAREST:
+            first = self._run(workspace, nearest)
+            if reason := self._refusal(first, set(nearest)):
+                return Validation(reason)
+        reports = []
+        for _ in range(2):
+            reports.append(self._run(workspace))
+            if reason := self._refusal(reports[-1], set(self._base.passing)):
+                return Validation(reason)
+        failing = [tuple(name for name in self._base.passing if name in set(one.failed)) for one in reports]
+        if failing[0] != failing[1]:
+            return Validation("flaky")
+        passing = tuple(name for name in self._base.passing if name not in set(failing[0]))
+        found = (reports[-1].find(name) for name in failing[0])
+        folder = f"{workspace.root}/"
+        failures = [replace(one, message=one.message.replace(folder, "")) for one in found if one]
+        return Validation("", failing[0], passing, tuple(failures))
+
+    def _run(self, workspace: Workspace, nodes: Sequence[str] = ()) -> SuiteReport:
+        base = self._base
+        return run_tests(workspace, base.command, nodes, base.limit, base.limit_per_test)
+
+    def _refusal(self, report: SuiteReport, expected: set[str]) -> str:
+        """Return why the candidate is refused after this run, or "" if it is not."""
+        known = expected & set(self._base.passing)
+        outcomes = {result.id: result for result in report.results}
+        if report.timed_out or any(result.too_long for result in report.results):
+            return "hangs"
+        if not report.complete or not known <= outcomes.keys():
+            return "breaks the suite"
+        failing = [name for name in known if outcomes[name].bad]
+        if any(not outcomes[name].bad and not outcomes[name].ok for name in known):
+            return "skips tests"
+        if not failing:
+            return "passed"
+        return "breaks too many tests" if len(failing) > MOST_FAILING * len(self._base.passing) else ""

@@ -1,0 +1,117 @@
+"""The text of an issue from the failures of tests, without a model: symptom, example, expected and actual result.
+
+The text never names the place of the change, unless the failing test itself calls it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from aci.repository.patch import belongs_to_tests
+from aci.testing.suite_results import TestResult
+from agent.synthesis.failing_example import FailingExample, find_example
+from agent.synthesis.source_repository import SourceRepository
+from agent.synthesis.syntax_example import find_syntax_example
+from trajectories.errors import RunBroken, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class IssueText:
+    """The text of an issue with the code of its example, and the file of the test that it comes from."""
+
+    text: str
+    code: str
+    test: str
+
+
+NAMES = re.compile(r"\b(NameError|UnboundLocalError)\b:.*")
+"""Errors whose message names a variable of the changed function."""
+MOST_READ = 40
+"""Maximum number of failures that are considered."""
+
+
+def write_issue(source: SourceRepository, failures: Sequence[TestResult], symbols: Sequence[str]) -> IssueText | None:
+    """Return an issue about the clearest of the failures; None if there is no clear example, or every text names the
+    place."""
+    for failure, example in find_examples(source, failures):
+        text, test = format_issue(example, failure, source.name.rpartition("/")[2]), _read(source, failure.path)
+        if not find_leaks(text, symbols, test):
+            return IssueText(text, example.code, test)
+    return None
+
+
+def find_examples(source: SourceRepository, failures: Sequence[TestResult]) -> list[tuple[TestResult, FailingExample]]:
+    """Return the failures that have a clear example, the clearest first."""
+    found = []
+    for failure in map(_in_own_file, failures[:MOST_READ]):
+        test = _read(source, failure.path)
+        example = find_syntax_example(failure, test) or find_example(failure, test)
+        if example and _is_clear(example):
+            found.append((failure, example))
+    return sorted(found, key=lambda one: (not one[1].actual, len(one[1].code), one[0].id))
+
+
+def _is_clear(example: FailingExample) -> bool:
+    """Return whether the example can be run and says what is expected; in other languages only the message is known."""
+    if example.language != "python":
+        return bool(example.expected or example.actual)
+    return example.is_complete and bool(example.expected)
+
+
+def format_issue(example: FailingExample, failure: TestResult, package: str) -> str:
+    """Return the text of an issue of the package: a title, the example, and what was expected and happened."""
+    about = f"`{example.subject}`" if example.subject else "The example below"
+    raised = re.match(r"(\w+)", failure.error)
+    if raised and failure.error not in ("AssertionError", "Failed"):
+        title = f"{about} fails with {raised[1]}"
+    elif example.expected.endswith("is raised"):
+        title = f"{about} does not raise {example.expected.removesuffix(' is raised')}"
+    else:
+        title = f"{about} gives a wrong result"
+    parts = [
+        title,
+        f"To reproduce with the current version of {package}:\n\n```{example.language}\n{example.code}\n```",
+    ]
+    if example.expected:
+        parts.append(f"Expected:{quote_value(example.expected)}")
+    if actual := NAMES.sub(r"\1", example.actual):
+        parts.append(f"Actual:{quote_value(actual)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def find_leaks(text: str, symbols: Iterable[str], test: str) -> list[str]:
+    """Return the words of the text that name a changed file, class or function and do not occur in the test's file."""
+    words: set[str] = set()
+    for symbol in symbols:
+        path, _, name = symbol.partition(":")
+        words |= {path, path.rpartition("/")[2], *name.split(".")}
+    known = set(re.findall(r"\w+", test))
+    return sorted(
+        word
+        for word in words - {"", "__init__", "__init__.py"}
+        if word not in known and word not in test and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)
+    )
+
+
+def quote_value(value: str) -> str:
+    """Return a value as Markdown, with what separates it from its label."""
+    if value.endswith("is raised") or value == "no exception":
+        return f" {value}"
+    return f"\n\n```\n{value}\n```" if "\n" in value or "`" in value else f" `{value}`"
+
+
+def _in_own_file(failure: TestResult) -> TestResult:
+    """Return the failure with the test file that its trace ends in, if the trace does not run through its own file: a
+    test file can load others."""
+    paths = [frame.partition(":")[0] for frame in failure.trace]
+    tests = [path for path in paths if belongs_to_tests(path)]
+    return failure if failure.path in paths or not tests else replace(failure, path=tests[-1])
+
+
+def _read(source: SourceRepository, path: str) -> str:
+    try:
+        return source.trees.read(source.tree, path).decode("utf-8", "replace")
+    except (FileNotFoundError, IsADirectoryError, UsageError, RunBroken):
+        return ""

@@ -1,0 +1,1 @@
+"""Mutation operators: each yields edits that plant a bug."""

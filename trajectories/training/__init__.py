@@ -1,0 +1,1 @@
+"""Candidates for training sets: their conversations, costs and rewards, and what is left out."""
