@@ -25,6 +25,7 @@ from agent.config.named_environment import option_source
 from agent.config.settings import SECRET, Settings
 from agent.conversation.run_models import RunModels
 from agent.engine.permission_checks import may_set_up
+from agent.events.event_stream import RunEvents
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger
@@ -169,6 +170,7 @@ class Engine:
         self._steps_taken = _count_replies(self.trajectory)
         self._lock = Lock()
         self.models = RunModels(settings)
+        self.events = RunEvents(self.run.id, self.journal, lambda: self.secrets)
         self.clock = RunClock(self.cancel, self.trajectory.live_seconds(), self._time_left(), self._record_pause)
         self.workspaces = RunWorkspaces(self._workspace_options)
 
@@ -198,7 +200,9 @@ class Engine:
         self.journal.append(Note("main", "life", f"paused for {seconds:.0f} s"))
 
     def report(self, kind: str, branch: str, text: str) -> None:
-        self.notify(ProgressEvent(kind, branch, text))
+        event = ProgressEvent(kind, branch, text)
+        self.events.progress(event)
+        self.notify(event)
 
     @property
     def secrets(self) -> tuple[str, ...]:

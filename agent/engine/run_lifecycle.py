@@ -216,9 +216,13 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
     if engine.trajectory.exit is not None:
         return result(engine)
     with engine.at_work():
-        engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
-        settle_recorded_replies(engine)
-        yield from _solve_turn(engine, publish)
+        try:
+            engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
+            settle_recorded_replies(engine)
+            yield from _solve_turn(engine, publish)
+        except (SweAgentError, OSError) as error:
+            engine.events.error(error)
+            raise
     store_lessons(engine)
     return result(engine)
 

@@ -37,6 +37,7 @@ from agent.batch.remote_node import solve_remote_job
 from agent.batch.repository_bundles import hash_refs
 from agent.config.api_keys import variables
 from agent.config.settings import Settings, load_settings
+from agent.events.event_stream import JournalFollower, current_stream
 from agent.instances.host_errors import check_machine
 from agent.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
 from agent.run_state.progress_event import ProgressEvent
@@ -189,12 +190,13 @@ class Ray:
     def _follow(self, job: Job, watch: JobWatch, hub: Any, sent: RemoteJob) -> tuple[str, RemoteOutcome]:
         task = self._task.options(**self._nodes.options()).remote(sent, hub)
         watch.happening(job, ProgressEvent("action", "main", "waits for a node"))
-        end, look = None, time.monotonic() + WAIT
+        end, look, journal = None, time.monotonic() + WAIT, JournalFollower(job.directory)
         while True:
             news = _call(hub, "news")(sent.token, NEWS)
             self._ray.wait([task, news], num_returns=1, timeout=NEWS)
             over = bool(self._ray.wait([task], timeout=0)[0])
             _show(job, watch, self._get_result(news))
+            journal.publish()
             if over:
                 return cast(tuple[str, RemoteOutcome], self._get_result(task))
             if time.monotonic() >= look:
@@ -265,8 +267,11 @@ def _show(job: Job, watch: JobWatch, events: list[Event]) -> None:
     for kind, branch, text, dollars in events:
         if kind == "step":
             watch.step(job, decode(text.encode()), dollars)  # type: ignore[arg-type]  # only steps are sent so
-        else:
-            watch.happening(job, ProgressEvent(kind, branch, text))
+            continue
+        event = ProgressEvent(kind, branch, text)
+        watch.happening(job, event)
+        if stream := current_stream():
+            stream.progress(job.run, event)
 
 
 @contextmanager
