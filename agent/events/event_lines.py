@@ -47,7 +47,7 @@ class RequestLine(EventLine):
 
     branch: str
     status: Literal["started", "completed"]
-    role: str = ""
+    role: str
     type: Literal["request"] = "request"
 
 

@@ -54,7 +54,7 @@ def places(branch: Branch, top: int = 10) -> dict[str, Any]:
 
 
 def _localize(branch: Branch, top: int) -> dict[str, Any]:
-    branch.engine.report("action", branch.name, "finding the likely places")
+    branch.engine.report("progress", branch.name, "finding the likely places")
     repository = branch.engine.repository
     before, traced = HistoryBase(repository.git_dir, branch.turn.base.commit), _trace_snippets(branch)
     search = BackgroundTask(
