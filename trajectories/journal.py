@@ -285,6 +285,19 @@ class Journal:
         with self._digest.extended(data):
             append_durably(self._file, data)
 
+    def check_unchanged(self) -> None:
+        """Remove what another program has added to the journal. Raises WorkspaceError if it was cut or replaced."""
+        with self._lock:
+            try:
+                here, there = os.fstat(self._file), self.path.lstat()
+                if here.st_size > self._end:
+                    os.ftruncate(self._file, self._end)
+            except OSError as error:
+                raise _unwritten(self.path, error) from error
+            if here.st_size < self._end or not os.path.samestat(here, there):
+                what = f"Another program changed {self.path} during the run."
+                raise WorkspaceError(what, "Restore the file from a copy, and keep programs out of the run's folder.")
+
     def keep(self, output: bytes) -> int:
         """Store a full output and return its number; it is on disk when this returns."""
         with self._lock:

@@ -70,6 +70,7 @@ SECTIONS = {
     "Storage and permissions": {
         "state": "Folder of runs and reports.",
         "permissions": "What is allowed or denied without asking.",
+        "hooks": "Your programs that run at points of a run.",
     },
     "Session": {
         "session.screen": "full, inline or auto.",

@@ -26,6 +26,7 @@ from agent.config.settings import SECRET, Settings
 from agent.conversation.run_models import RunModels
 from agent.engine.permission_checks import may_set_up
 from agent.events.event_stream import RunEvents
+from agent.hooks.run_hooks import RunHooks
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger
@@ -171,6 +172,13 @@ class Engine:
         self._lock = Lock()
         self.models = RunModels(settings)
         self.events = RunEvents(self.run.id, self.journal, lambda: self.secrets)
+        self.hooks = RunHooks(
+            settings.hooks,
+            self.journal,
+            self.run.repository,
+            secrets=lambda: self.secrets,
+            say=lambda text: self.report("say", "main", text),
+        )
         self.clock = RunClock(self.cancel, self.trajectory.live_seconds(), self._time_left(), self._record_pause)
         self.workspaces = RunWorkspaces(self._workspace_options)
 
@@ -266,10 +274,11 @@ class Engine:
             self.workspaces.close()
 
     def close(self) -> None:
-        """Close the workspace and the run's files."""
+        """Close the workspace, run the hooks of the end, and close the run's files."""
         try:
             self.leave_workspace()
         finally:
+            self.hooks.end(self.trajectory.exit)
             self.trees.close()
             self.journal.close()
 

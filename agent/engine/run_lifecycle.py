@@ -26,7 +26,7 @@ from agent.engine.branch import Branch
 from agent.engine.delivery import Publish, deliver
 from agent.engine.engine import Engine, known_secrets
 from agent.engine.merge_review import record_review, recorded_review
-from agent.engine.proof_step import best_outcome
+from agent.engine.proof_step import best_outcome, rejected_outcome
 from agent.engine.run_result import Result
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
@@ -59,7 +59,7 @@ from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, encode, first_record, read, write_durably
 from trajectories.plugins import find
-from trajectories.records import Exit, Issue, Note, Run, Step, Turn, Verdict
+from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verdict
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
 
@@ -217,6 +217,7 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
         return result(engine)
     with engine.at_work():
         try:
+            engine.hooks.start(engine.resumed, lambda: engine.cancel.stopped)
             engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
             settle_recorded_replies(engine)
             yield from _solve_turn(engine, publish)
@@ -280,6 +281,8 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
     tree = without_edited_tests(engine, outcome.tree)
     began = turn_base_tree(engine.trajectory, engine.run.base.tree)
     patch = split_patch(engine.trees, engine.run.base.tree, tree)
+    rejected = _rejected_by_hook(engine, patch)
+    outcome = rejected_outcome(outcome, rejected)
     folder = engine.journal.directory
     try:
         write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
@@ -303,9 +306,19 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
         fix=stop.fix if stop else "",
         seconds=engine.clock.seconds,
     )
-    if len(engine.trajectory.turns) == 1:
+    if rejected:
+        engine.report("say", MAIN, "The patch is not delivered, since a hook rejected it.")
+    elif len(engine.trajectory.turns) == 1:
         deliver(engine, result(engine, exit), publish)
     engine.journal.append(replace(exit, at=time.time()))
+
+
+def _rejected_by_hook(engine: Engine, patch: Patch) -> str:
+    """Return why the user's hooks reject the final patch, as a sentence; "" if they do not. Changes that only the user
+    made are not shown to them."""
+    if not patch or is_by_hand(engine.trajectory.turns[-1].strategy):
+        return ""
+    return engine.hooks.reject_patch(patch.tree, lambda: patch.diff, lambda: engine.cancel.stopped)
 
 
 def without_edited_tests(engine: Engine, tree: str) -> str:

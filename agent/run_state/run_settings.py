@@ -40,14 +40,14 @@ def _is_setting(name: str) -> bool:
 def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Settings:
     """Return the settings with which the run was created, restricted by the current policy.
 
-    Addresses, keys, prices and time limits of models are taken from the current configuration. Raises ConfigError and
-    UsageError.
+    Addresses, keys, prices and time limits of models, permissions and hooks are taken from the current configuration.
+    Raises ConfigError and UsageError.
     """
     settings = Settings(**apply_coder_role(recorded_settings(trajectory)), state=state)
     today = load_settings(**flags)
     current: dict[str, Any] = {name: getattr(today, name) for name in CURRENT & today.model_fields_set}
     current |= {name: getattr(today, name) for name, value in flags.items() if value is not None}
-    current["experience"] = settings.experience and today.experience
+    current |= {"experience": settings.experience and today.experience, "hooks": today.hooks}
     models = dict(settings.models)
     for name, table in today.models.items():
         own = table.model_dump(include=CURRENT_OF_MODEL, exclude_unset=True)
