@@ -66,14 +66,15 @@ class EventStream:
         with self._lock:
             self._labels[run] = Label(instance, repeat)
 
-    def publish(self, run: str, records: Sequence[Record]) -> None:
-        """Write those of the run's `records` that are not in the stream yet; all of them are on disk."""
+    def publish(self, run: str, records: Sequence[Record], opened: int) -> None:
+        """Write those of the run's `records` that are not in the stream yet; all of them are on disk. The first
+        `opened` ones were there when this process opened the run."""
         with self._lock:
             count = len(records)
             known = self._published.get(run)
-            new = _first_records(records[:count]) if known is None else records[known:count]
+            first = _first_records(records[:opened]) if known is None else []
             self._published[run] = count
-            for record in new:
+            for record in (*first, *records[opened if known is None else known : count]):
                 self._write(RecordLine(at=record.at, run=run, type=record.type, record=record))
 
     def progress(self, run: str, event: ProgressEvent, secrets: Sequence[str] = ()) -> None:
@@ -140,7 +141,9 @@ class RunEvents:
         """Publish what is appended to the journal from now on. `secrets` returns what is masked."""
         self._stream, self._run, self._secrets = current_stream(), run, secrets
         if stream := self._stream:
-            journal.on_append = lambda: stream.publish(run, journal.trajectory.records)
+            records = journal.trajectory.records
+            opened = len(records)
+            journal.on_append = lambda: stream.publish(run, records, opened)
 
     def progress(self, event: ProgressEvent) -> None:
         if self._stream:
@@ -155,15 +158,22 @@ class JournalFollower:
     """Publishes the records that another process adds to a run's journal on this disk."""
 
     def __init__(self, directory: Path) -> None:
-        self._run, self._lines = directory.name, Lines(directory / "journal.jsonl")
+        self._stream, self._run = current_stream(), directory.name
+        self._lines = Lines(directory / "journal.jsonl")
         self._records: list[Record] = []
+        if self._stream:
+            self._read()
+        self._opened = len(self._records)
 
     def publish(self) -> None:
-        """Publish the records that are new since the last call. If they cannot be read, whoever needs them says so."""
-        if stream := current_stream():
-            with suppress(SweAgentError):
-                self._records.extend(self._lines.new())
-            stream.publish(self._run, self._records)
+        """Publish the records that are new since the last call."""
+        if self._stream:
+            self._read()
+            self._stream.publish(self._run, self._records, self._opened)
+
+    def _read(self) -> None:
+        with suppress(SweAgentError):  # whoever needs the records reports that they cannot be read
+            self._records.extend(self._lines.new())
 
 
 def _parts(error: SweAgentError | OSError) -> tuple[int, str, str]:
