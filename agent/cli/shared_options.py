@@ -119,11 +119,11 @@ def with_events(command: Callable[..., int]) -> Callable[..., int]:
     """
 
     @wraps(command)
-    def wrapper(events: str = "", deltas: bool = False, **values: Any) -> int:
+    def wrapper(*arguments: Any, events: str = "", deltas: bool = False, **values: Any) -> int:
         if not events:
             if deltas:
                 raise UsageError("--deltas was given without --events.", "Give --events FILE, or --events -.")
-            return command(**values)
+            return command(*arguments, **values)
         if events == "-":
             if values.get("json"):
                 raise UsageError("--json and `--events -` both write to stdout.", "Give --events FILE.")
@@ -131,7 +131,7 @@ def with_events(command: Callable[..., int]) -> Callable[..., int]:
         from agent.events.event_stream import open_events
 
         with open_events(events, deltas):
-            return command(**values)
+            return command(*arguments, **values)
 
     parameters = list(inspect.signature(command, eval_str=True).parameters.values())
     added = [

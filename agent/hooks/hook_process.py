@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agent.config.settings import SECRET, secret_reason
+from agent.config.settings import secret_reason
 from trajectories.errors import ConfigError
 
 TICK = 0.05
@@ -51,7 +51,7 @@ def hook_environment(secrets: Sequence[str]) -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not SECRET.search(name) and not secret_reason(name, value) and not any(each in value for each in secrets)
+        if not secret_reason(name, value) and not any(each in value for each in secrets)
     }
 
 
