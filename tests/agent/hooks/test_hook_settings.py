@@ -8,8 +8,9 @@ import pytest
 
 from agent.config import settings as settings_module
 from agent.config.settings import load_settings
+from agent.config.user_config import change
 from tests.agent.hooks.conftest import write_hooks
-from trajectories.errors import ConfigError
+from trajectories.errors import ConfigError, UsageError
 
 
 def test_repository_cannot_set_hooks() -> None:
@@ -45,3 +46,10 @@ def test_bad_hooks_are_a_configuration_error(own_config: Path, text: str) -> Non
     own_config.write_text(text)
     with pytest.raises(ConfigError, match="Invalid value for hooks"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["hooks", "permissions"])
+def test_table_is_not_set_on_the_command_line(own_config: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is a table, which this command cannot set"):
+        change(name, "x")
+    assert not own_config.exists()
