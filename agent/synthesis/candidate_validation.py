@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_results import SuiteReport, TestResult
 from aci.testing.suite_run import SESSION, run_tests
 from agent.synthesis.candidate import Candidate
+from agent.synthesis.failing_example import FailingExample
+from agent.synthesis.issue_text import find_examples
+from agent.synthesis.observed_examples import observe, run_examples
 from agent.synthesis.source_repository import SourceRepository
 from trajectories.errors import UsageError, WorkspaceError
 
@@ -21,6 +24,8 @@ MOST_NEAREST = 250
 """If more tests than this run the change, all tests run at once."""
 MOST_FAILING = 1 / 3
 """Share of the tests; a change that breaks more of them would be noticed at the first import."""
+MOST_RUN = 6
+"""Maximum number of examples that are run."""
 FIRST_SECONDS = 1800.0
 """Time limit of a run of the unchanged tree, in seconds."""
 
@@ -46,13 +51,15 @@ class BaseResults:
 class Validation:
     """The result of a candidate. It is valid if `reason` is empty; otherwise `reason` says why not, such as `passed`.
 
-    `fail_to_pass` are the tests that fail because of the change, with their results in `failures`.
+    `fail_to_pass` are the tests that fail because of the change, with their results in `failures`, and `examples` the
+    clearest examples in them with the results that they give.
     """
 
     reason: str = ""
     fail_to_pass: tuple[str, ...] = ()
     pass_to_pass: tuple[str, ...] = ()
     failures: tuple[TestResult, ...] = ()
+    examples: tuple[tuple[TestResult, FailingExample], ...] = ()
 
 
 def measure_base(workspace: Workspace, command: str) -> BaseResults:
@@ -96,7 +103,29 @@ class Validator:
             workspace.restore(self._source.tree)  # raises if the workspace cannot be used any more
         if not found.reason and not candidate.must_fail <= set(found.fail_to_pass):
             return Validation("hides a failure")
-        return found
+        if found.reason or candidate.write_text is not None:
+            return found
+        return replace(found, examples=tuple(self._observe_examples(found.failures, planted, workspace)))
+
+    def _observe_examples(
+        self, failures: Sequence[TestResult], planted: str, workspace: Workspace
+    ) -> Iterator[tuple[TestResult, FailingExample]]:
+        """Yield the clearest examples; those in Python are run without and with the change."""
+        examples = find_examples(self._source, failures)
+        if not examples or examples[0][1].language != "python":
+            yield from examples
+            return
+        examples = examples[:MOST_RUN]
+        codes = [example.code for _, example in examples]
+        before = run_examples(workspace, self._base.command, codes)
+        workspace.restore(planted)
+        try:
+            after = run_examples(workspace, self._base.command, codes)
+        finally:
+            workspace.restore(self._source.tree)
+        for (failure, example), *outcomes in zip(examples, before, after, strict=True):
+            if seen := observe(failure, example, *outcomes):
+                yield seen
 
     def passes(self, workspace: Workspace) -> bool:
         """Return whether all tests that passed on the base pass in the workspace."""

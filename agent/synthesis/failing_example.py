@@ -13,6 +13,7 @@ from aci.repository.patch import belongs_to_tests
 from aci.testing.suite_results import TestResult
 from agent.repair.analysis.syntax_trees import UNREADABLE, parse_module
 from agent.synthesis.failing_statement import (
+    MOST_VALUE,
     RAISES,
     describe_question,
     describe_results,
@@ -78,7 +79,7 @@ def _example(test: _Test | None, result: TestResult) -> FailingExample | None:
     *before, last = statements
     imported = _imported(test.module.body, result.path)
     shown, expected, innermost = describe_question(last, line, result)
-    actual, expected = describe_results(result, innermost, expected)
+    actual, expected = describe_results(result, innermost, _value(expected, before))
     methods = {one.name for one in test.methods}
     needed = [ast.unparse(one) for one in _used([*_definitions(test), *before], last, imported.keys(), methods)]
     words = _words([*needed, *shown])
@@ -260,6 +261,15 @@ def _short_question(shown: Sequence[str], before: Sequence[ast.stmt]) -> str:
             question = ast.unparse(statement.value)
             break
     return question if "\n" not in question and len(question) <= MOST_TITLE else ""
+
+
+def _value(expected: str, before: Sequence[ast.stmt]) -> str:
+    """Return the value that a variable was given last instead of its name, if it is short."""
+    for statement in reversed(before):
+        if isinstance(statement, ast.Assign) and expected in [ast.unparse(one) for one in statement.targets]:
+            value = ast.unparse(statement.value)
+            return value if "\n" not in value and len(value) <= MOST_VALUE else expected
+    return expected
 
 
 def _subject(last: ast.stmt) -> str:

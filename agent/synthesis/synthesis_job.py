@@ -227,7 +227,7 @@ class SynthesisJob:
     def _issue(self, candidate: Candidate, validation: Validation) -> IssueText | None:
         """Return the text without a model, in which secrets are masked: failing tests may print them."""
         if candidate.write_text is None:
-            found = write_issue(self._source, validation.failures, candidate.symbols)
+            found = write_issue(self._source, validation.examples, candidate.symbols)
         else:
             text = candidate.write_text(validation.failures)
             found = IssueText(text, "", "") if text else None
