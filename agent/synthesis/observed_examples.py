@@ -35,20 +35,26 @@ class Outcome:
 
 
 def run_examples(workspace: Workspace, command: str, codes: Sequence[str]) -> list[Outcome | None]:
-    """Run Python examples with the interpreter of the test command; None for one that does not end in time."""
-    found = re.match(r"(.*\S)\s+-m\s+(?:pytest|unittest)\b", command)
+    """Run Python examples with the interpreter of the test command; None for one that does not end in time, or gives
+    something else in a second run with other hashes."""
+    interpreter = re.match(r"(.*\S)\s+-m\s+(?:pytest|unittest)\b", command)
     script = program_source("example_results.py").decode()
-    words = shlex.join(["-c", script, json.dumps(codes)])
-    line = f"(cd {shlex.quote(workspace.root)} && {found[1] if found else PYTHON} {words})"
-    output = workspace.run(line, SECONDS, SESSION).output.decode("utf-8", "replace").strip().splitlines()
+    python = f"{interpreter[1] if interpreter else PYTHON} {shlex.join(['-c', script, json.dumps(codes)])}"
+    line = f"(cd {shlex.quote(workspace.root)} && for PYTHONHASHSEED in 1 2; do export PYTHONHASHSEED; {python}; done)"
+    output = workspace.run(line, SECONDS, SESSION).output.decode("utf-8", "replace").split("\n")
+    runs = [found for row in output if row.startswith("[") and len(found := _outcomes(row)) == len(codes)][-2:]
+    if len(runs) < 2:
+        return [None] * len(codes)
+    return [one if one == other else None for one, other in zip(*runs, strict=True)]
+
+
+def _outcomes(line: str) -> list[Outcome | None]:
+    """Return the outcomes in a line of the program's output, which is untrusted; nothing if it has others."""
     try:
-        rows = json.loads(output[-1]) if output else []
-        outcomes = [
-            row and Outcome(row["value"] and str(row["value"]), str(row["error"]), str(row["message"])) for row in rows
-        ]
+        rows = [row and (row["value"], row["error"], row["message"]) for row in json.loads(line)]
     except (ValueError, TypeError, KeyError, RecursionError):
-        outcomes = []
-    return outcomes if len(outcomes) == len(codes) else [None] * len(codes)
+        return []
+    return [row and Outcome(None if row[0] is None else str(row[0]), str(row[1]), str(row[2])) for row in rows]
 
 
 def observe(

@@ -56,6 +56,7 @@ def test_examples_run_apart_with_the_package_of_the_repository(make_repo: MakeRe
         "from shop import price\nprice(-1)",
         "import os\nos._exit(3)",
         "size = 1",
+        "import os\nos.urandom(4)",
     ]
     assert run_examples(workspace, "python3 -m pytest -q", codes) == [
         value("4"),
@@ -63,5 +64,6 @@ def test_examples_run_apart_with_the_package_of_the_repository(make_repo: MakeRe
         error("ZeroDivisionError", "division by zero"),
         None,
         Outcome(None, "", ""),
+        None,
     ]
     assert run_examples(workspace, "exit 3; python3 -m pytest", ["1"]) == [None]
