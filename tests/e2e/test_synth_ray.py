@@ -159,10 +159,10 @@ def test_interrupted_job_ends_its_workers_and_continues(command: Command, nodes:
 
 def test_killed_node_costs_no_result(command: Command) -> None:
     with cluster() as (address, kill):
-        process = command.start("there.jsonl", address)
+        process = command.start("there.jsonl", address, "--engine-option", "cpus=2")  # one worker on each node
         command.wait_for_result("there.jsonl", process)
         kill()
-        command.end(process)
+        assert "A candidate is tried again: A worker of the cluster was lost" in command.end(process)
     command.run("here.jsonl", "")
     assert command.rows("there.jsonl") == command.rows("here.jsonl")
 
