@@ -79,10 +79,11 @@ class Ray:
     def close(self) -> None:
         """End the workers and what runs in them."""
         stopped = {_ask(actor, "stop", "control"): actor for actor in self._actors}
-        alive = self._wait_for(list(stopped), PROMPT)
-        self._wait_for([_ask(stopped[reference], "close") for reference in alive], GRACE)
+        alive = [stopped[reference] for reference in self._wait_for(list(stopped), PROMPT)]
+        self._end(alive)
         for actor in self._actors:
-            self._kill(actor)
+            if actor not in alive:
+                self._kill(actor)
         self._cluster.close()
 
     def _call(self, name: str, *given: Any) -> Any:
@@ -137,7 +138,8 @@ class Ray:
                 self._idle.append(start.actor)
 
     def _start_again(self, start: _Start, error: WorkspaceError) -> None:
-        self._end(start.actor)
+        self._end([start.actor])
+        self._actors.remove(start.actor)
         if start.tries + 1 < TRIES:
             self._start(start.tries + 1)
         else:
@@ -146,7 +148,8 @@ class Ray:
 
     def _refuse(self, start: _Start, node: str, reply: StartReply) -> None:
         """Exclude the node, name it once, and start the worker on another node, if there is one."""
-        self._end(start.actor)
+        self._end([start.actor])
+        self._actors.remove(start.actor)
         what = f"Node {node[:8]} gets no candidates: {reply.message}"
         try:
             if self._nodes.avoid(node, what, reply.fix):
@@ -170,14 +173,21 @@ class Ray:
         return self._bundle
 
     def _replace(self, actor: Any) -> None:
-        self._wait_for([_ask(actor, "close")], GRACE)  # the worker may live and its workspace be broken
+        self._end([actor])  # it may live and its workspace be broken
         with self._lock:
-            self._end(actor)
+            self._actors.remove(actor)
             self._start()
 
-    def _end(self, actor: Any) -> None:
-        self._actors.remove(actor)
-        self._kill(actor)
+    def _end(self, actors: list[Any]) -> None:
+        """End the workers in order, and kill those that do not end in time."""
+        ending = {}
+        for actor in actors:
+            _ask(actor, "close")
+            ending[_ask(actor, "__ray_terminate__")] = actor  # removes what the process keeps until its end
+        ended = self._wait_for(list(ending), GRACE)
+        for reference, actor in ending.items():
+            if reference not in ended:
+                self._kill(actor)
 
     def _kill(self, actor: Any) -> None:
         with suppress(self._ray.exceptions.RayError):

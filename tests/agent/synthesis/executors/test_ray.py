@@ -62,6 +62,7 @@ class Handle:
 
     def _run(self, name: str, given: tuple[object, ...]) -> Any:
         self._cluster.calls.append((self.node, name, given))
+        self.dead = self.dead or name == "__ray_terminate__"
         if self.dead:
             raise ActorDiedError("The actor died.")
         try:
