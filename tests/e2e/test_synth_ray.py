@@ -148,7 +148,8 @@ def test_interrupted_job_ends_its_workers_and_continues(command: Command, nodes:
     command.wait_for_result("there.jsonl", process)
     process.send_signal(signal.SIGINT)
     command.end(process, 130)
-    assert workers() == []
+    while workers():  # they have been told to end; the test's time limit holds
+        time.sleep(0.1)
     first = command.tried("there.jsonl")
     command.run("there.jsonl", nodes[0])
     command.run("here.jsonl", "")
