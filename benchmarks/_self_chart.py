@@ -16,7 +16,7 @@ WIDTH, LEFT, RIGHT = 720, 64, 28
 PANELS = ((96, 220), (372, 90), (518, 90))
 """Top and height of the shares, of the CPU seconds of `locate`, and of those of `fix`."""
 HEIGHT = 664
-STEPS = 1, 2, 5
+STEPS = 1, 2, 2.5, 5
 LINES = 4
 """Number of grid lines above zero, at most."""
 _STYLE = """\

@@ -31,7 +31,7 @@ TOP = 10
 ENDING_SECONDS = 30.0
 """Seconds that an interrupted command has to end."""
 IDENTITY = ("base_commit", "problem_statement", "patch", "FAIL_TO_PASS", "PASS_TO_PASS", "test", "symbols")
-"""The fields of a row that, beside its id, kind and operator, decide what is measured."""
+"""The fields of a row that decide what is measured. An id depends on where the repository was cloned from."""
 _CHANGED = re.compile(r"^\+\+\+ b/(.*?)\t?$", re.MULTILINE)
 _SECRET = re.compile(r"_(?:API_KEY|TOKEN)$")
 
@@ -54,8 +54,8 @@ class Task:
 
     @property
     def digest(self) -> str:
-        """Identifies what is measured: base, text, solution, tests and their command."""
-        fields = [self.instance.id, self.operator, *(self.gold.row[name] for name in IDENTITY)]
+        """Identifies what is measured: operator, base, text, solution, tests and their command."""
+        fields = [self.operator, *(self.gold.row[name] for name in IDENTITY)]
         return sha256(json.dumps(fields).encode()).hexdigest()[:12]
 
 

@@ -27,12 +27,15 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from agent.instances.append_log import AppendLog
+from agent.instances.dataset_rows import rows as read_rows
 from benchmarks._process_cpu import adopt_orphans
 from benchmarks._self_chart import chart
 from benchmarks._self_task import (
@@ -56,6 +59,8 @@ START = "import sys; sys.path.insert(0, {0!r}); from swe_agent import main; main
 SECONDS = 900.0
 """Time limit of one command in seconds; a repair takes much longer than its CPU time on a busy machine."""
 RANKS = 1, 5, TOP
+KEY = "version", "what", "task", "limit"
+"""The fields that identify a result."""
 Row = dict[str, Any]
 
 
@@ -90,8 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         version = find_version(options.swe_agent, options.version)
         jobs = choose_jobs(read_tasks(options.tasks), options.fix)
-        rows = measure(jobs, version, options.seconds, options.workers, print)
-        line = history_line(version, jobs, rows, options.seconds)
+        measured = measure(jobs, version, options.seconds, options.workers, print)
+        line = history_line(version, jobs, measured, options.seconds)
         print(json.dumps(line, indent=1))
         lines = add_line(options.out, line) if options.out else [line]
         if options.plot:
@@ -144,63 +149,39 @@ def choose_jobs(tasks: Sequence[Task], fixed: int | None = None) -> list[Job]:
 def measure(
     jobs: Sequence[Job], version: Version, seconds: float, workers: int, say: Callable[[str], None]
 ) -> list[Row]:
-    """Return a row for each job, in their order; rows that exist are not measured again, except failed ones.
+    """Return a row for each job, in their order; jobs that have a row from an earlier call are not measured again,
+    unless they failed.
 
     Raises WorkspaceError if the machine fails.
     """
-    found = _recorded(jobs, version, seconds)
-    missing = [job for job in jobs if found.get(job, {}).get("outcome", FAILED) == FAILED]
-    with ProcessPoolExecutor(workers, get_context("spawn"), adopt_orphans) as pool:
+    known: dict[tuple[object, ...], Row] = {}
+
+    def add(line: bytes) -> None:
+        row = dict(json.loads(line))
+        known[tuple(row.get(name) for name in KEY)] = row
+
+    keys = {job: (version.name, job.what, job.task.digest, seconds) for job in jobs}
+    with ExitStack() as stack:
+        files = {measured_file(job.task) for job in jobs}
+        logs = {file: stack.enter_context(closing(AppendLog(file, add))) for file in files}
+        missing = [job for job in jobs if known.get(keys[job], {}).get("outcome", FAILED) == FAILED]
+        pool = stack.enter_context(ProcessPoolExecutor(workers, get_context("spawn"), adopt_orphans))
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         waiting = {pool.submit(measure_task, job.what, job.task, version.command, seconds): job for job in missing}
-        try:
-            for number, future in enumerate(as_completed(waiting), 1):
-                job = waiting[future]
-                found[job] = future.result()
-                with _measured_file(job.task).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(_key(job, version, seconds) | found[job]) + "\n")
-                result = " ".join(str(value) for value in found[job].values())
-                say(f"{number}/{len(missing)} {job.what:6} {job.task.instance.id:40} {result}")
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-    return [found[job] for job in jobs]
+        for number, future in enumerate(as_completed(waiting), 1):
+            job, row = waiting[future], future.result()
+            key = dict(zip(KEY, keys[job], strict=True))
+            line = json.dumps({"id": job.task.instance.id, **key, **row}).encode() + b"\n"
+            logs[measured_file(job.task)].append(line)
+            add(line)
+            result = " ".join(str(value) for value in row.values())
+            say(f"{number}/{len(missing)} {job.what:6} {job.task.instance.id:40} {result}")
+    return [known[keys[job]] for job in jobs]
 
 
-def _measured_file(task: Task) -> Path:
+def measured_file(task: Task) -> Path:
+    """Return the file beside a task's file that holds its results."""
     return task.file.with_suffix(".measured.jsonl")
-
-
-def _key(job: Job, version: Version, seconds: float) -> Row:
-    task = job.task
-    return {"version": version.name, "what": job.what, "id": task.instance.id, "task": task.digest, "limit": seconds}
-
-
-def _recorded(jobs: Sequence[Job], version: Version, seconds: float) -> dict[Job, Row]:
-    """Return the rows of an earlier call; the last one of a job counts."""
-    files = {_measured_file(job.task) for job in jobs}
-    rows = [row for file in files if file.exists() for row in read_lines(file)]
-    known = {}
-    for row in rows:
-        key = {name: row.pop(name, None) for name in ("version", "what", "id", "task", "limit")}
-        known[tuple(key.values())] = row
-    keys = {job: tuple(_key(job, version, seconds).values()) for job in jobs}
-    return {job: known[key] for job, key in keys.items() if key in known}
-
-
-def read_lines(file: Path) -> list[Row]:
-    """Return the JSON objects of a file; an incomplete last line, left by an interruption, is skipped.
-
-    Raises UsageError.
-    """
-    rows = []
-    lines = file.read_text("utf-8").splitlines(keepends=True)
-    for number, text in enumerate(lines, 1):
-        try:
-            rows.append(dict(json.loads(text)))
-        except (ValueError, TypeError):
-            if number == len(lines) and not text.endswith("\n"):
-                break
-            raise UsageError(f"Line {number} of {file} is not a JSON object.", "Correct or remove it.") from None
-    return rows
 
 
 def history_line(version: Version, jobs: Sequence[Job], rows: Sequence[Row], seconds: float) -> Row:
@@ -212,25 +193,23 @@ def history_line(version: Version, jobs: Sequence[Job], rows: Sequence[Row], sec
     if all(row["outcome"] == FAILED for row in rows):
         raise WorkspaceError(f"Every command failed, with {rows[0].get('why', '')}.", "Check the command and PATH.")
     names = sorted(f"{job.what} {job.task.digest} {seconds:g}" for job in jobs)
-    groups: dict[str, dict[str, list[tuple[str, Row]]]] = defaultdict(lambda: defaultdict(list))
+    kinds, operators = defaultdict[str, list[Row]](list), defaultdict[str, list[Row]](list)
     for job, row in zip(jobs, rows, strict=True):
-        groups["kinds"][job.task.kind].append((job.what, row))
-        groups["operators"][job.task.operator].append((job.what, row))
-    everything = [(job.what, row) for job, row in zip(jobs, rows, strict=True)]
-    figures = {
-        part: {name: figures_of(found) for name, found in sorted(named.items())} for part, named in groups.items()
-    }
+        kinds[job.task.kind].append(row)
+        operators[job.task.operator].append(row)
     digest = sha256("\n".join(names).encode()).hexdigest()[:12]
     head = {"version": version.name, "date": version.date, "tasks": digest, "limit": seconds}
-    return head | {"all": figures_of(everything)} | figures
+    parts = {"kinds": kinds, "operators": operators}
+    figures = {part: {name: figures_of(found) for name, found in sorted(of.items())} for part, of in parts.items()}
+    return {**head, "all": figures_of(rows), **figures}
 
 
-def figures_of(rows: Iterable[tuple[str, Row]]) -> Row:
+def figures_of(rows: Iterable[Row]) -> Row:
     """Return counts of tasks and mean CPU seconds; a rank @k counts tasks, and `wrong_verified` counts patches that
     `fix` called verified although tests fail with them."""
     parts: dict[str, list[Row]] = {LOCATE: [], FIX: []}
-    for what, row in rows:
-        parts[what].append(row)
+    for row in rows:
+        parts[row["what"]].append(row)
     outcomes = Counter(row["outcome"] for row in parts[FIX])
     located = {
         "tasks": len(parts[LOCATE]),
@@ -261,10 +240,15 @@ def _mean(rows: Sequence[Row]) -> float:
     return round(sum(float(row["cpu"]) for row in rows) / max(len(rows), 1), 2)
 
 
+def read_history(file: Path) -> list[Row]:
+    """Return the lines of a history, none if there is no file. Raises UsageError."""
+    return [line for _, line in read_rows(file)] if file.exists() else []
+
+
 def add_line(file: Path, line: Row) -> list[Row]:
     """Add a version's line to the history, in the place of an earlier one of the same tasks; return all lines."""
     key = line["version"], line["tasks"]
-    kept = [one for one in (read_lines(file) if file.exists() else []) if (one["version"], one["tasks"]) != key]
+    kept = [one for one in read_history(file) if (one["version"], one["tasks"]) != key]
     lines = sorted([*kept, line], key=lambda one: (one["tasks"], one["date"]))
     written = file.with_suffix(".new")
     written.write_text("".join(json.dumps(one) + "\n" for one in lines), "utf-8")

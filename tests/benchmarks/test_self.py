@@ -198,6 +198,7 @@ def test_files_of_others_and_files_with_the_same_tasks_are_refused(make_tasks: M
 def test_digest_depends_on_what_is_measured(make_tasks: MakeTasks) -> None:
     digest = only(make_tasks()).digest
     assert only(make_tasks(difficulty={"rank": 1})).digest == digest
+    assert only(make_tasks(id="owner__shop.plant.12345678", repo="owner/shop")).digest == digest
     assert only(make_tasks(problem_statement="Another text")).digest != digest
 
 
@@ -205,19 +206,20 @@ def version(name: str = "aaaaaaaa", date: str = "2026-01-01T00:00:00+00:00", *co
     return self.Version(name, date, command)
 
 
-def rows_file(file: Path) -> Path:
-    return file.with_suffix(".measured.jsonl")
-
-
 def test_recorded_results_are_not_measured_again(make_tasks: MakeTasks) -> None:
-    file = make_tasks()
-    jobs = self.choose_jobs(read_tasks([file]), 0)
-    row = {"outcome": "done", "file": 1, "function": None, "cpu": 2.0}
-    key = self._key(jobs[0], version(), 60)
-    other = {**key, "version": "bbbbbbbb"}
-    lines = [key | row | {"outcome": "failed"}, key | row, other | row | {"file": 9}]
-    rows_file(file).write_text("".join(json.dumps(one) + "\n" for one in lines) + '{"version": "aa')
+    jobs = self.choose_jobs([only(make_tasks())], 0)
+    key = {"version": "aaaaaaaa", "what": LOCATE, "task": jobs[0].task.digest, "limit": 60}
+    row = {**key, "outcome": "done", "file": 1, "function": None, "cpu": 2.0}
+    others = [
+        row | {"outcome": "failed"},
+        row,
+        row | {"version": "bbbbbbbb", "file": 9},
+        row | {"limit": 30, "file": 8},
+    ]
+    file = self.measured_file(jobs[0].task)
+    file.write_text("".join(json.dumps(one) + "\n" for one in others) + '{"version": "aa')  # interrupted
     assert self.measure(jobs, version(), 60, 1, print) == [row]
+    assert len(file.read_text().splitlines()) == 4
 
 
 @pytest.mark.slow
@@ -231,12 +233,12 @@ def test_failed_result_is_tried_again(make_tasks: MakeTasks, tmp_path: Path) -> 
         assert row["outcome"] == outcome
     assert len(calls(tmp_path)) == len(said) == 2
     assert row["function"] == 3
-    assert len(rows_file(file).read_text().splitlines()) == 2
+    assert len(self.measured_file(jobs[0].task).read_text().splitlines()) == 2
 
 
 def row_of(what: str, outcome: str, **more: object) -> dict[str, Any]:
     empty = {"file": None, "function": None} if what == LOCATE else {"verified": False}
-    return {"outcome": outcome, "cpu": 2.0, **empty, **more}
+    return {"what": what, "outcome": outcome, "cpu": 2.0, **empty, **more}
 
 
 def measured(make_tasks: MakeTasks) -> tuple[list[self.Job], list[dict[str, Any]]]:
@@ -299,13 +301,13 @@ def test_history_has_one_line_for_each_version_and_set_of_tasks(make_tasks: Make
     mine = [line for line in lines if line["tasks"] == late["tasks"]]
     assert [(line["version"], line["date"][:7]) for line in mine] == [("aaaaaaaa", "2026-01"), ("bbbbbbbb", "2026-03")]
     assert len(lines) == 3
-    assert self.read_lines(file) == lines
+    assert self.read_history(file) == lines
 
 
 def test_broken_history_is_refused(tmp_path: Path) -> None:
     (tmp_path / "history.jsonl").write_text("{}\nx\n{}\n")
-    with pytest.raises(UsageError, match="Line 2 of"):
-        self.read_lines(tmp_path / "history.jsonl")
+    with pytest.raises(UsageError, match=r"Line 2 of .* is not JSON"):
+        self.read_history(tmp_path / "history.jsonl")
 
 
 def test_plot_has_only_lines_of_the_same_tasks(
@@ -319,7 +321,7 @@ def test_plot_has_only_lines_of_the_same_tasks(
     files = [str(job.task.file) for job in jobs[:3]]
     assert self.main([*files, "--out", str(history), "--plot", str(plot)]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert len(self.read_lines(history)) == 3
+    assert len(self.read_history(history)) == 3
     text = plot.read_text()
     assert "bbbbbbbb" in text
     assert shown["version"] in text
@@ -359,7 +361,7 @@ def test_this_checkout_repairs_a_task(
 ) -> None:
     history, plot = tmp_path / "history.jsonl", tmp_path / "plot.svg"
     assert self.main([str(make_tasks()), "--out", str(history), "--plot", str(plot)]) == 0, capsys.readouterr()
-    [line] = self.read_lines(history)
+    [line] = self.read_history(history)
     located, fixed = line["all"][LOCATE], line["all"][FIX]
     assert (located["tasks"], located["file@1"], located["function@1"]) == (1, 1, 1)
     assert (fixed["tasks"], fixed["right"], fixed["wrong_verified"]) == (1, 1, 0)
@@ -378,5 +380,5 @@ def test_tasks_are_those_that_synth_writes(make_repo: MakeRepo, tmp_path: Path) 
     options = {"count": 1, "kinds": "plant", "workspace": "local", "test": test, "plain": True}
     assert synth.command(str(repo), file, **options) == 0
     assert self.main([str(file), "--fix", "0", "--out", str(history)]) == 0
-    [line] = self.read_lines(history)
+    [line] = self.read_history(history)
     assert (line["all"][LOCATE]["tasks"], line["all"][LOCATE]["file@1"], line["all"][FIX]["tasks"]) == (1, 1, 0)
