@@ -189,7 +189,7 @@ def _rank(wanted: Sequence[str], ranked: Sequence[str]) -> int | None:
 
 def _repair(task: Task, ended: Ended, folder: Path) -> dict[str, Any]:
     """Return whether the patch is right, by this version's evaluation and all tests of the row."""
-    result: dict[str, Any] = {"outcome": NO_PATCH, "verified": ended.code == VERIFIED, "cpu": ended.cpu}
+    result: dict[str, Any] = {"outcome": NO_PATCH, "verified": False, "cpu": ended.cpu}
     if ended.code is None:
         return result | {"outcome": OUT_OF_TIME}
     if ended.code not in (VERIFIED, UNPROVEN, NO_FIX) or "patch" not in ended.printed:
@@ -200,4 +200,4 @@ def _repair(task: Task, ended: Ended, folder: Path) -> dict[str, Any]:
     graded = evaluate_one(task.gold, task.instance, str(patch), context)
     if graded.infrastructure:
         raise WorkspaceError(f"{task.instance.id} cannot be judged: {graded.error}", "Run the command again.")
-    return result | {"outcome": RIGHT if graded.resolved else WRONG}
+    return result | {"outcome": RIGHT if graded.resolved else WRONG, "verified": ended.code == VERIFIED}

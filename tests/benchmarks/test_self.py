@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import signal
+import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -234,6 +239,27 @@ def test_failed_result_is_tried_again(make_tasks: MakeTasks, tmp_path: Path) -> 
     assert len(calls(tmp_path)) == len(said) == 2
     assert row["function"] == 3
     assert len(self.measured_file(jobs[0].task).read_text().splitlines()) == 2
+
+
+@pytest.mark.slow
+def test_interrupt_ends_the_commands_and_says_how_to_continue(make_tasks: MakeTasks, tmp_path: Path) -> None:
+    words = [str(make_tasks()), "--fix=0", "--version=HEAD", f"--swe-agent={shlex.join(fake(tmp_path, sleep=3600))}"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.self", *words],
+        cwd=self.ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while not calls(tmp_path):
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate()
+    assert running.returncode == 130
+    assert "Run the same command again" in said
+    assert not Path(calls(tmp_path)[0][1]).exists()
 
 
 def row_of(what: str, outcome: str, **more: object) -> dict[str, Any]:
