@@ -382,6 +382,7 @@ def test_wrong_options_are_one_sentence(capsys: pytest.CaptureFixture[str], word
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_this_checkout_repairs_a_task(
     make_tasks: MakeTasks, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -396,6 +397,7 @@ def test_this_checkout_repairs_a_task(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_tasks_are_those_that_synth_writes(make_repo: MakeRepo, tmp_path: Path) -> None:
     shop = "def price(count, each):\n    if count < 0:\n        return 0\n    return count * each\n"
     checks = ("price(-2, 3) == 0", "price(2, 3) == 6", "price(1, 5) == 5", "1")
