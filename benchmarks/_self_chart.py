@@ -17,6 +17,8 @@ PANELS = ((96, 220), (372, 90), (518, 90))
 """Top and height of the shares, of the CPU seconds of `locate`, and of those of `fix`."""
 HEIGHT = 664
 STEPS = 1, 2, 2.5, 5
+FEWEST = 3
+"""Number of tasks below which no share is drawn."""
 LINES = 4
 """Number of grid lines above zero, at most."""
 _STYLE = """\
@@ -95,7 +97,7 @@ def chart(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def _share(count: int, tasks: int) -> float | None:
-    return 100.0 * count / tasks if tasks else None
+    return 100.0 * count / tasks if tasks >= FEWEST else None
 
 
 def _highest(series: _Series) -> float:
