@@ -1,0 +1,35 @@
+"""The Markdown parser for instruction files. Only block structure is parsed at first, since inline text is slow."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+LONGEST = 100_000
+"""Maximum number of characters that are parsed."""
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    blocks = ["blockquote", "code", "fence", "heading", "lheading", "list", "hr"]
+    return MarkdownIt("zero").enable([*blocks, "backticks", "escape"]).disable(["inline", "text_join"])
+
+
+def parse_blocks(text: str) -> list[Token]:
+    """Return the block tokens of a text; `map` of a token is the range of its lines, from 0. The content of the tokens
+    `inline` is not parsed."""
+    return _parser().parse(text[:LONGEST])
+
+
+def split_inline(text: str) -> list[tuple[bool, str]]:
+    """Return the parts of a paragraph, each with whether it is inline code."""
+    tokens: list[Token] = []
+    parser = _parser()
+    parser.inline.parse(text, parser, {}, tokens)
+    return [(token.type == "code_inline", token.content or "\n" * token.type.endswith("break")) for token in tokens]
