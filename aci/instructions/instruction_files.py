@@ -6,19 +6,25 @@ it and to everything below; files in `.github` and `.claude` apply to the folder
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 
+from aci.instructions.front_matter import read_fields, split_front_matter
 from trajectories.git_store.tree_listing import Entry
 
 LARGEST = 100_000
 """Maximum size in bytes of a file that is read."""
 MOST_IMPORTS = 5
 """Maximum number of files that the `@path` lines of one CLAUDE.md include."""
-CONTRIBUTING = 5
+MOST_READ, MOST_OF_FOLDER = 24, 24
+"""Maximum number of files that are read at once, and that apply of one folder."""
+RULE, CONTRIBUTING = 4, 5
+"""The ranks of Cursor's rules and of guidelines for contributors."""
 _RANKS = {"AGENTS.md": 0, "CLAUDE.md": 1, "GEMINI.md": 2}
 _COPILOT = ".github/copilot-instructions.md"
 _CURSOR = re.compile(r"(?:(.*)/)?\.cursor/rules/[^/]+\.mdc?", re.DOTALL)
@@ -26,7 +32,6 @@ _CONTRIBUTING = re.compile(r"contributing(?:\.(?:md|rst|txt))?", re.IGNORECASE)
 _SKILL = re.compile(r"(?:(.*)/)?\.(?:agents|claude)/skills/[^/]+/SKILL\.md", re.DOTALL)
 _ENDS = (".md", ".mdc", "CONTRIBUTING", "CONTRIBUTING.rst", "CONTRIBUTING.txt", "contributing.rst", "contributing.txt")
 _IMPORT = re.compile(r"\s*@([^\s@]+\.(?:md|txt))\s*")
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,11 @@ class InstructionFile:
     folder: str
     rank: int
     id: str
-    size: int
+
+    @property
+    def depth(self) -> int:
+        """The number of folders between the root and the file's folder."""
+        return self.folder.count("/") + 1 if self.folder else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,12 @@ class Instruction:
     rank: int
     text: str
     first_line: int = 0
+    folder: str = ""
+
+    @property
+    def depth(self) -> int:
+        """The number of folders between the root and the text's folder."""
+        return self.folder.count("/") + 1 if self.folder else 0
 
 
 @dataclass(frozen=True)
@@ -88,19 +103,32 @@ class Instructions:
         elif path == _COPILOT:
             folder, rank = "", 3
         elif cursor := _CURSOR.fullmatch(path):
-            folder, rank = cursor[1] or "", 4
+            folder, rank = cursor[1] or "", RULE
         elif _CONTRIBUTING.fullmatch(name):
             folder, rank = holder if last in (".github", "docs") else folder, CONTRIBUTING
         else:
             return None
         entry = self.files[path]
-        return InstructionFile(path, folder, rank, entry.id, entry.size) if self._is_readable(path) else None
+        return InstructionFile(path, folder, rank, entry.id) if self._is_readable(path) else None
 
     def chain(self, path: str) -> Iterator[InstructionFile]:
         """Yield the files that apply to a file or folder, those of the root first."""
         parts = path.split("/") if path not in ("", ".") else []
         for end in range(len(parts) + 1):
-            yield from self.by_folder.get("/".join(parts[:end]), ())
+            for file in self.by_folder.get("/".join(parts[:end]), ())[:MOST_OF_FOLDER]:
+                if file.rank != RULE or self._rule_applies(file, path):
+                    yield file
+
+    def _rule_applies(self, file: InstructionFile, path: str) -> bool:
+        """Return whether a rule of Cursor applies always, or to this path by its patterns."""
+        data = self.read_blob(file.id)
+        front, _ = split_front_matter(data.decode("utf-8", "replace"))
+        fields = read_fields(front)
+        if not front or fields.get("alwaysApply", "").lower() == "true":
+            return True
+        below = path.removeprefix(f"{file.folder}/")
+        patterns = (pattern.strip().replace("**/", "*") for pattern in fields.get("globs", "")[:500].split(","))
+        return any(fnmatch.fnmatchcase(below, pattern) for pattern in patterns if pattern)
 
     def read(self, chosen: Iterable[InstructionFile]) -> list[Instruction]:
         """Return the texts of these files, each text once, with the files that a CLAUDE.md imports after it.
@@ -109,22 +137,21 @@ class Instructions:
         """
         found: dict[str, Instruction] = {}
         seen: set[str] = set()
-        for file in chosen:
+        for file in islice(chosen, MOST_READ):
             text, lines = self._text(file.path)
             imports = _imports(text, posixpath.dirname(file.path)) if file.rank == 1 else []
             if not self._only_refers(file, text, imports):
-                _add(found, seen, Instruction(file.path, file.rank, text, lines))
+                _add(found, seen, Instruction(file.path, file.rank, text, lines, file.folder))
             for path in imports[:MOST_IMPORTS]:
                 if path in self.files and self._is_readable(path):
-                    _add(found, seen, Instruction(path, file.rank, *self._text(path)))
+                    _add(found, seen, Instruction(path, file.rank, *self._text(path), file.folder))
         return list(found.values())
 
     def _text(self, path: str) -> tuple[str, int]:
         """Return a file's text without its front matter, and the number of lines of the front matter."""
         data = self.read_blob(self.files[path].id)
-        text = "" if b"\0" in data else data.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
-        front = _FRONT_MATTER.match(text)
-        return (text[front.end() :], front[0].count("\n")) if front else (text, 0)
+        front, text = split_front_matter("" if b"\0" in data else data.decode("utf-8", "replace"))
+        return text, front.count("\n") + 3 if front else 0
 
     def _only_refers(self, file: InstructionFile, text: str, imports: list[str]) -> bool:
         """Return whether each line of a text is a heading, imports a file, or names another instruction file."""
@@ -153,9 +180,3 @@ def _imports(text: str, folder: str) -> list[str]:
     named = (match[1] for line in text.split("\n") if (match := _IMPORT.fullmatch(line)))
     paths = (posixpath.normpath(posixpath.join(folder, name)) for name in named if not name.startswith(("/", "~")))
     return [path for path in dict.fromkeys(paths) if path != ".." and not path.startswith("../")]
-
-
-def front_matter(text: str) -> str:
-    """Return the YAML between the `---` lines at the start of a file; "" if there is none."""
-    found = _FRONT_MATTER.match(text.removeprefix("\ufeff").replace("\r\n", "\n"))
-    return found[1] if found else ""

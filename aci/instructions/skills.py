@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aci.instructions.instruction_files import Instructions, front_matter
+from aci.instructions.front_matter import read_fields, split_front_matter
+from aci.instructions.instruction_files import Instructions
 from aci.observation.untrusted_text import one_line
 
 MOST_SKILLS, MOST_READ = 20, 40
 LONGEST_NAME, LONGEST_DESCRIPTION = 64, 300
-LONGEST_FRONT_MATTER = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +40,9 @@ def _applies(path: str, near: list[str]) -> bool:
 
 
 def _read_skill(path: str, data: bytes) -> Skill:
-    fields = _scalar_fields(front_matter(data.decode("utf-8", "replace")))
+    fields = read_fields(split_front_matter(data.decode("utf-8", "replace"))[0])
     name = one_line(fields.get("name", ""))[:LONGEST_NAME] or path.split("/")[-2]
     description = one_line(fields.get("description", ""))
     if len(description) > LONGEST_DESCRIPTION:
         description = f"{description[:LONGEST_DESCRIPTION]}…"
     return Skill(name, description, path)
-
-
-def _scalar_fields(text: str) -> dict[str, str]:
-    """Return the fields of a YAML mapping whose values are plain text, up to its first syntax error.
-
-    Only the events of the parser are read: no object is made, and aliases are not expanded.
-    """
-    import yaml
-
-    found: dict[str, str] = {}
-    depth, key = 0, ""
-    try:
-        for event in yaml.parse(text[:LONGEST_FRONT_MATTER], Loader=yaml.BaseLoader):
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth, key = depth + 1, ""
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-            elif depth == 1 and isinstance(event, yaml.ScalarEvent) and not key:
-                key = event.value or " "
-            elif depth == 1 and isinstance(event, yaml.NodeEvent):
-                if isinstance(event, yaml.ScalarEvent):
-                    found.setdefault(key, event.value)
-                key = ""
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return found
-    return found

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from aci.environments.environment import environment_for, plan_for
+from aci.instructions.instruction_files import Instructions
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.contamination import find_installed_copies
 from aci.proof.suite_baselines import Baselines
@@ -41,6 +42,7 @@ from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from aci.environments.environment_plan import EnvironmentOptions
+    from aci.instructions.documented_commands import DocumentedCommand
 
 
 class RunWorkspaces:
@@ -144,13 +146,13 @@ class Engine:
         """`registry` is the state folder in which the run is registered, if it differs from the one in the settings."""
         self.limiter = limiter or Limiter(settings.retry_wait)
         """The limiter of model requests, shared by all runs of a batch."""
-        self.settings = settings
         self.notify = notify
         self.journal = Journal(directory, digest_path(directory, registry or settings.state))
         self.trajectory = self.journal.trajectory
         try:
             self.run: Run = first_record(self.trajectory, directory)
             self.trees = Trees(directory / "trees.git")
+            self.settings = self._with_documented_test(settings)
             self.ledger = open_ledger(settings, self.trajectory)
         except BaseException:
             self.journal.close()
@@ -219,13 +221,43 @@ class Engine:
     def next_turn(self, turn: Turn, settings: Settings) -> None:
         """Start a turn with these settings, after the previous one has ended. An open workspace is kept."""
         self.journal.append(turn)
-        self.settings = settings
+        self.settings = settings = self._with_documented_test(settings)
         self.cancel.clear()
         self._steps_taken = 0
         self.may_test = None
         with self._lock:
             self.models.change_settings(settings)
             self.ledger = open_ledger(settings, self.trajectory)
+
+    @cached_property
+    def _base_instructions(self) -> Instructions:
+        return Instructions(self.trees.files(self.run.base.tree), self.trees.read_blob)
+
+    @property
+    def instructions(self) -> Instructions:
+        """The instruction files of the run's base, whatever later turns changed; none if the setting is off."""
+        return self._base_instructions if self.settings.instructions else Instructions()
+
+    @cached_property
+    def _base_test(self) -> DocumentedCommand | None:
+        from aci.testing.documented_test import documented_test
+
+        return documented_test(self._base_instructions)
+
+    @property
+    def documented_test(self) -> DocumentedCommand | None:
+        """The test command in use, if it comes from an instruction file of the base."""
+        found = self._base_test if self.settings.instructions else None
+        return found if found and found.text == self.settings.test else None
+
+    def _with_documented_test(self, settings: Settings) -> Settings:
+        """Return the settings with the test command that the base documents, if they have none.
+
+        It depends on the base only, so a resumed run has the same one.
+        """
+        if settings.test or not settings.instructions or self._base_test is None:
+            return settings
+        return settings.model_copy(update={"test": self._base_test.text})
 
     def take_step(self) -> None:
         """Count one more reply. Raises LimitStop if the turn has reached its maximum number of steps, counted over all
