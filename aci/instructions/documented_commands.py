@@ -23,6 +23,7 @@ LONGEST, MOST = 200, 50
 """Maximum number of characters of a command, and of commands of one file."""
 _SHELLS = frozenset({"", "sh", "bash", "shell", "zsh", "console", "shell-session", "terminal", "text"})
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=@%+,\[\]\"' -]+")
+_OUTSIDE = re.compile(r"(?:^|[\s/='\"])\.\.(?:/|\s|['\"]|$)")
 _ABOUT = re.compile(
     r"\b(?:tests?|testing|lint\w*|check\w*|format\w*|install\w*|set[- ]?up|build\w*|command\w*|develop\w*|run(?:ning)?"
     r"|getting started|quick ?start|environment|verif\w+|validat\w+)\b",
@@ -115,7 +116,7 @@ def plain_command(text: str) -> str:
         words = shlex.split(text)
     except ValueError:
         return ""
-    is_call = bool(words) and "=" not in words[0] and ".." not in text and not text.startswith(("/", "-"))
+    is_call = bool(words) and "=" not in words[0] and not _OUTSIDE.search(text) and not text.startswith(("/", "-"))
     return shlex.join(words) if is_call else ""
 
 

@@ -17,14 +17,14 @@ def split_front_matter(text: str) -> tuple[str, str]:
 
 
 def read_fields(text: str) -> dict[str, str]:
-    """Return the fields of a YAML mapping whose values are plain text, up to its first syntax error.
+    """Return the fields of a YAML mapping whose values are plain text; after a syntax error, those before it.
 
     Only the events of the parser are read: no object is made, and aliases are not expanded.
     """
     import yaml
 
     found: dict[str, str] = {}
-    depth, key = 0, ""
+    depth, key, last = 0, "", ""
     try:
         for event in yaml.parse(text[:LONGEST], Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader)):
             if isinstance(event, yaml.CollectionStartEvent):
@@ -36,7 +36,7 @@ def read_fields(text: str) -> dict[str, str]:
             elif depth == 1 and isinstance(event, yaml.NodeEvent):
                 if isinstance(event, yaml.ScalarEvent):
                     found.setdefault(key, event.value)
-                key = ""
+                key, last = "", key
     except (yaml.YAMLError, RecursionError, ValueError):
-        return found
+        found.pop(last, None)  # the error may be in the rest of this value
     return found

@@ -21,7 +21,7 @@ def select_sections(text: str, room: int) -> tuple[str, bool]:
     beginning if it has none; and whether something was left out. It is cut between lines."""
     if len(text) <= room:
         return text, False
-    chosen = "\n".join(topic_sections(text)) or text
+    chosen = "\n\n".join(topic_sections(text)) or text
     return cut_at_line(chosen, room), True
 
 
@@ -39,7 +39,7 @@ def topic_sections(text: str) -> list[str]:
     is_title = sum(level == 1 for _, level, _ in marks) == 1
     lines, found = text.split("\n"), []
     chosen = 0  # the level of the section on TOPICS around the present one
-    for (start, level, title), end in zip(marks, [*(mark[0] for mark in marks[1:]), len(lines)], strict=True):
+    for (start, level, title), end in zip(marks, [*(mark[0] for mark in marks[1:]), len(lines)], strict=False):
         if level <= chosen:
             chosen = 0
         if not chosen and not (is_title and level == 1) and TOPICS.search(title):

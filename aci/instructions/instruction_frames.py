@@ -70,7 +70,7 @@ def frame_instruction(one: Instruction, room: int, is_usable: Filter = lambda te
 
 def _guidelines(text: str, is_usable: Filter) -> str:
     sections = topic_sections(text)
-    inside = "\n".join(sections)
+    inside = "\n\n".join(sections)
     parts = [part for section in sections for part in _paragraphs(section)]
     parts += [part for part in _paragraphs(text) if _ABOUT_CHANGES.search(part) and part not in inside]
     return "\n".join(part.strip("\n") for part in parts if is_usable(part))

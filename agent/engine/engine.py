@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from aci.environments.environment import environment_for, plan_for
+from aci.instructions.documented_commands import describe_command
 from aci.instructions.instruction_files import Instructions
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.contamination import find_installed_copies
@@ -285,6 +286,8 @@ class Engine:
             say=lambda line: self.report("say", "main", line),
             may_set_up=lambda *asked: may_set_up(self.approve, self.cancel, *asked),
         )
+        if self.documented_test:
+            options.say(f"The tests run with {describe_command(self.documented_test)}.")
         return options, self.settings
 
     def leave_workspace(self) -> None:

@@ -100,7 +100,7 @@ def _synthesize(repo: str, base: str, asked: SynthesisOptions, wanted: dict[str,
             questions = ModelQuestions(settings, questions_folder(asked.out), cancel, say)
             stack.enter_context(closing(questions))
         opened = stack.enter_context(closing(open_in_environment(settings.workspace, place, environment)))
-        return synthesize(opened, place, replace(asked, test=settings.test), say, questions)
+        return synthesize(opened, place, replace(asked, test=environment.test), say, questions)
 
 
 def _show(found: SynthesisResult, asked: SynthesisOptions, json: bool, plain: bool) -> None:
