@@ -11,7 +11,7 @@ from aci.instructions.instruction_files import CONTRIBUTING
 from aci.instructions.instruction_frames import frame_instruction
 from aci.observation.output_text import mask_secrets
 from trajectories.errors import UsageError
-from trajectories.records import Action, Observation
+from trajectories.records import Observation
 
 if TYPE_CHECKING:
     from tools.base import Context
@@ -49,11 +49,8 @@ def add_instructions(observation: Observation, path: object, ctx: Context) -> Ob
 
 def _shown(ctx: Context) -> Iterator[str]:
     """Yield the paths of the instruction files in the branch's prompts and observations."""
-    pairs: list[tuple[Action | None, Observation]] = [*ctx.before]
-    pairs += [(None, seen) for step in ctx.steps for seen in step.observations if step.reply is not None]
-    for _, seen in pairs:
+    for _, seen in ctx.before:
         yield from seen.data.get(SHOWN, ())
     for step in ctx.steps:
-        if step.reply is None:
-            for seen in step.observations:
-                yield from _FRAME.findall(seen.text)
+        for seen in step.observations:
+            yield from seen.data.get(SHOWN, ()) if step.actions else _FRAME.findall(seen.text)
