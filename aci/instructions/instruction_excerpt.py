@@ -9,8 +9,8 @@ from itertools import pairwise
 from aci.instructions.markdown_parser import parse_blocks
 
 TOPICS = re.compile(
-    r"\b(?:build|compil|command|test|check|lint|format|styl|convention|guideline|rule|install|set[- ]?up|develop"
-    r"|getting started|environment|quick ?start|change ?log|code\b(?! of conduct))",
+    r"\b(?:build|compil|command|test|check|lint|format|styl|convention|guideline|coding|install|set[- ]?up"
+    r"|development\b|getting started|environment|quick ?start|change ?log)",
     re.IGNORECASE,
 )
 """Matches the headings of sections that help to change the code."""

@@ -15,6 +15,7 @@ from functools import cached_property
 from itertools import islice
 
 from aci.instructions.front_matter import read_fields, split_front_matter
+from aci.observation.untrusted_text import clean_text
 from trajectories.git_store.tree_listing import Entry
 
 LARGEST = 100_000
@@ -148,9 +149,9 @@ class Instructions:
         return list(found.values())
 
     def _text(self, path: str) -> tuple[str, int]:
-        """Return a file's text without its front matter, and the number of lines of the front matter."""
+        """Return a file's clean text without its front matter, and the number of lines of the front matter."""
         data = self.read_blob(self.files[path].id)
-        front, text = split_front_matter("" if b"\0" in data else data.decode("utf-8", "replace"))
+        front, text = split_front_matter("" if b"\0" in data else clean_text(data))
         return text, front.count("\n") + 3 if front else 0
 
     def _only_refers(self, file: InstructionFile, text: str, imports: list[str]) -> bool:

@@ -9,7 +9,6 @@ from aci.instructions.instruction_excerpt import cut_at_line, select_sections, t
 from aci.instructions.instruction_files import CONTRIBUTING, MOST_READ, Instruction, Instructions
 from aci.instructions.skills import list_skills
 from aci.observation.prompt_tags import attribute_text, quote_fully
-from aci.observation.untrusted_text import clean_text
 
 MOST_CHARACTERS, MOST_OF_FILE, MOST_CONTRIBUTING, MOST_OF_SKILLS = 12_000, 8_000, 2_000, 3_000
 """Maximum number of characters in the first message: of all files, of one file, of guidelines for contributors, and of
@@ -60,12 +59,12 @@ def frame_instruction(one: Instruction, room: int, is_usable: Filter = lambda te
         text = _guidelines(one.text, is_usable)
         shown, is_cut = cut_at_line(text, min(room, MOST_CONTRIBUTING)), len(text) > min(room, MOST_CONTRIBUTING)
     else:
-        text = "\n".join(line for line in clean_text(one.text).split("\n") if is_usable(line)).strip()
+        text = "\n".join(line for line in one.text.split("\n") if is_usable(line))
         shown, is_cut = select_sections(text, room)
     if not shown.strip() or (is_cut and room < LEAST):
         return ""
     more = "\n… (shortened)" if is_cut else ""
-    return f'<advice file="{attribute_text(one.path)}">\n{quote_fully(shown)}{more}\n</advice>'
+    return f'<advice file="{attribute_text(one.path)}">\n{quote_fully(shown).strip()}{more}\n</advice>'
 
 
 def _guidelines(text: str, is_usable: Filter) -> str:

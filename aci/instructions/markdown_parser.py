@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("zero").enable([*blocks, "backticks", "escape"]).disable(["inline", "text_join"])
 
 
-def parse_blocks(text: str) -> list[Token]:
+@lru_cache(maxsize=8)
+def parse_blocks(text: str) -> Sequence[Token]:
     """Return the block tokens of a text; `map` of a token is the range of its lines, from 0. The content of the tokens
     `inline` is not parsed."""
-    return _parser().parse(text[:LONGEST])
+    return tuple(_parser().parse(text[:LONGEST]))
 
 
 def split_inline(text: str) -> list[tuple[bool, str]]:

@@ -55,7 +55,7 @@ def test_cursor_rule_applies_always_or_by_its_patterns(make_instructions: MakeIn
 @pytest.mark.parametrize("pointer", ["@AGENTS.md\n", "# Claude\n\nSee [AGENTS.md](AGENTS.md).\n", "Use tabs.\n"])
 def test_same_text_under_two_names_is_read_once(make_instructions: MakeInstructions, pointer: str) -> None:
     found = make_instructions({"AGENTS.md": "Use  tabs.\n", "CLAUDE.md": pointer})
-    assert texts(found) == {"AGENTS.md": "Use  tabs.\n"}
+    assert texts(found) == {"AGENTS.md": "Use  tabs."}
     assert list(texts(make_instructions({"CLAUDE.md": "Use tabs.\n"}))) == ["CLAUDE.md"]
 
 
@@ -82,7 +82,7 @@ def test_links_binary_and_oversized_files_are_not_read(make_instructions: MakeIn
 
 def test_invalid_utf_8_is_replaced(make_instructions: MakeInstructions) -> None:
     assert texts(make_instructions({"AGENTS.md": b"Use \xff tabs.\r\nAlways.\r\n"})) == {
-        "AGENTS.md": "Use \ufffd tabs.\nAlways.\n"
+        "AGENTS.md": "Use \ufffd tabs.\nAlways."
     }
 
 
