@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aci.instructions.instruction_files import CONTRIBUTING
-from aci.instructions.instruction_frames import frame_instruction
+from aci.instructions.instruction_frames import SHOWN, frame_instruction
 from aci.observation.output_text import mask_secrets
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from tools.base import Context
 
 MOST_CHARACTERS = 4_000
-SHOWN = "instructions"
-"""The key of an observation's data that holds the paths of the instruction files in it."""
 _FRAME = re.compile(r'<advice file="([^"\n]+)">')
 
 

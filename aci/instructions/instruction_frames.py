@@ -14,6 +14,8 @@ MOST_CHARACTERS, MOST_OF_FILE, MOST_CONTRIBUTING, MOST_OF_SKILLS = 12_000, 8_000
 """Maximum number of characters in the first message: of all files, of one file, of guidelines for contributors, and of
 the list of skills."""
 MOST_FILES = 8
+SHOWN = "instructions"
+"""The key of an observation's data that holds the paths of the instruction files added to its text."""
 LEAST = 200
 """Minimum number of characters of a shortened file that is still worth showing."""
 DATA = (

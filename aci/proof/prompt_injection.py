@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from aci.instructions.instruction_frames import SHOWN
 from aci.observation.text_source import TextSource
 from aci.proof.injection_patterns import ABOUT_SUCH, ALT, COMMENTED, INVISIBLE, find_demands, hidden_text
 from trajectories.records import Action, Issue, Observation, Step
@@ -106,7 +107,7 @@ def _of_result(action: Action, seen: Observation, source: TextSource) -> Iterato
     """Yield the result of an action, and apart from it the instruction files that were added to it."""
     text = seen.text
     for path, added in ADVICE.findall(text):
-        if path in seen.data.get("instructions", ()):
+        if path in seen.data.get(SHOWN, ()):
             yield ReadText(f"The file {_name(path)}", added, _name(path), is_message=False)
             text = text.replace(added, "")
     yield _of_action(action, replace(seen, text=text), source)

@@ -11,7 +11,7 @@ from agent.engine.branch import Branch
 from agent.engine.permission_checks import may_test
 from agent.permissions.approvals import Answer, Approval
 from agent.prompts.instruction_prompt import repository_notes
-from tests.agent.conftest import Bench, line
+from tests.agent.conftest import Bench, act, line
 from tests.agent.prompts.test_opening_prompt import first_message
 from tests.conftest import git
 from trajectories.records import Issue
@@ -72,6 +72,30 @@ def test_documented_test_command_is_used_and_its_source_is_named(bench: Bench) -
         assert not may_test(Branch(engine))
     assert asked[0].subject == "make test"
     assert "The test command is from AGENTS.md, line 1." in asked[0].detail
+
+
+def test_resumed_branch_sees_recorded_instructions_once(bench: Bench) -> None:
+    folder = bench.repository / "lib"
+    folder.mkdir()
+    (folder / "AGENTS.md").write_text("Near notes.")
+    (folder / "sums.py").write_text("total = 0\n")
+    git(bench.repository, "add", "-A")
+    git(bench.repository, "commit", "-qm", "More")
+    view = act("view", path="lib/sums.py")
+    bench.begin(line("", view), line("", view))
+    texts = []
+    for replies in (1, 2):  # the second engine is that of a resumed run
+        with bench.engine() as engine:
+            branch = Branch(engine)
+            for _ in range(replies):
+                reply = branch.ask()
+                seen = branch.act(reply.actions)
+                branch.step(reply, seen)
+                texts.append(seen[0].text)
+    assert texts[0] == texts[1]
+    assert '<advice file="lib/AGENTS.md">\nNear notes.\n</advice>' in texts[0]
+    assert "total = 0" in texts[2]
+    assert "advice" not in texts[2]
 
 
 def test_setting_outranks_documented_test_command(bench: Bench) -> None:
