@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from aci.instructions.instruction_files import CONTRIBUTING
+from aci.instructions.instruction_files import CONTRIBUTING, Instructions
 from aci.instructions.instruction_frames import SHOWN, frame_instruction
 from aci.observation.output_text import mask_secrets
 from trajectories.errors import UsageError
-from trajectories.records import Observation
-
-if TYPE_CHECKING:
-    from tools.base import Context
+from trajectories.records import Action, Observation, Step
 
 MOST_CHARACTERS = 4_000
 _FRAME = re.compile(r'<advice file="([^"\n]+)">')
 
 
-def add_instructions(observation: Observation, path: object, ctx: Context) -> Observation:
+class ViewContext(Protocol):
+    """The parts of a tool's context that decide which instruction files are added."""
+
+    @property
+    def instructions(self) -> Instructions: ...
+    @property
+    def steps(self) -> Sequence[Step]: ...
+    @property
+    def before(self) -> Sequence[tuple[Action, Observation]]: ...
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
+    def place(self, path: str) -> str: ...
+
+
+def add_instructions(observation: Observation, path: object, ctx: ViewContext) -> Observation:
     """Return the observation with the instruction files for the file or folder `path` that the branch has not seen.
 
     Files of the root are left out, since the first message has them. The nearest files get their share of the
@@ -45,7 +56,7 @@ def add_instructions(observation: Observation, path: object, ctx: Context) -> Ob
     return replace(observation, text=text, data={**observation.data, SHOWN: [each.path for each in new]})
 
 
-def _shown(ctx: Context) -> Iterator[str]:
+def _shown(ctx: ViewContext) -> Iterator[str]:
     """Yield the paths of the instruction files in the branch's prompts and observations."""
     for _, seen in ctx.before:
         yield from seen.data.get(SHOWN, ())
