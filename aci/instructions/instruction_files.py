@@ -177,7 +177,7 @@ def _add(found: dict[str, Instruction], seen: set[str], one: Instruction) -> Non
 
 
 def _imports(text: str, folder: str) -> list[str]:
-    """Return the paths of the files that lines `@path` import. A path that leaves the tree is left out."""
+    """Return the paths that lines `@path` import. Those that leave the tree are the names of no file in it."""
     named = (match[1] for line in text.split("\n") if (match := _IMPORT.fullmatch(line)))
     paths = (posixpath.normpath(posixpath.join(folder, name)) for name in named if not name.startswith(("/", "~")))
-    return [path for path in dict.fromkeys(paths) if path != ".." and not path.startswith("../")]
+    return list(dict.fromkeys(paths))

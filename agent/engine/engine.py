@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from aci.environments.environment import environment_for, plan_for
 from aci.instructions.documented_commands import describe_command
-from aci.instructions.instruction_files import Instructions
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.contamination import find_installed_copies
 from aci.proof.suite_baselines import Baselines
@@ -26,6 +25,7 @@ from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source
 from agent.config.settings import SECRET, Settings
 from agent.conversation.run_models import RunModels
+from agent.engine.base_instructions import BaseInstructions
 from agent.engine.permission_checks import may_set_up
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
@@ -43,7 +43,6 @@ from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from aci.environments.environment_plan import EnvironmentOptions
-    from aci.instructions.documented_commands import DocumentedCommand
 
 
 class RunWorkspaces:
@@ -153,7 +152,8 @@ class Engine:
         try:
             self.run: Run = first_record(self.trajectory, directory)
             self.trees = Trees(directory / "trees.git")
-            self.settings = self._with_documented_test(settings)
+            self.base_instructions = BaseInstructions(self.trees, self.run.base.tree, lambda: self.settings)
+            self.settings = self.base_instructions.complete(settings)
             self.ledger = open_ledger(settings, self.trajectory)
         except BaseException:
             self.journal.close()
@@ -222,43 +222,13 @@ class Engine:
     def next_turn(self, turn: Turn, settings: Settings) -> None:
         """Start a turn with these settings, after the previous one has ended. An open workspace is kept."""
         self.journal.append(turn)
-        self.settings = settings = self._with_documented_test(settings)
+        self.settings = settings = self.base_instructions.complete(settings)
         self.cancel.clear()
         self._steps_taken = 0
         self.may_test = None
         with self._lock:
             self.models.change_settings(settings)
             self.ledger = open_ledger(settings, self.trajectory)
-
-    @cached_property
-    def _base_instructions(self) -> Instructions:
-        return Instructions(self.trees.files(self.run.base.tree), self.trees.read_blob)
-
-    @property
-    def instructions(self) -> Instructions:
-        """The instruction files of the run's base, whatever later turns changed; none if the setting is off."""
-        return self._base_instructions if self.settings.instructions else Instructions()
-
-    @cached_property
-    def _base_test(self) -> DocumentedCommand | None:
-        from aci.testing.documented_test import documented_test
-
-        return documented_test(self._base_instructions)
-
-    @property
-    def documented_test(self) -> DocumentedCommand | None:
-        """The test command in use, if it comes from an instruction file of the base."""
-        found = self._base_test if self.settings.instructions else None
-        return found if found and found.text == self.settings.test else None
-
-    def _with_documented_test(self, settings: Settings) -> Settings:
-        """Return the settings with the test command that the base documents, if they have none.
-
-        It depends on the base only, so a resumed run has the same one.
-        """
-        if settings.test or not settings.instructions or self._base_test is None:
-            return settings
-        return settings.model_copy(update={"test": self._base_test.text})
 
     def take_step(self) -> None:
         """Count one more reply. Raises LimitStop if the turn has reached its maximum number of steps, counted over all
@@ -286,8 +256,8 @@ class Engine:
             say=lambda line: self.report("say", "main", line),
             may_set_up=lambda *asked: may_set_up(self.approve, self.cancel, *asked),
         )
-        if self.documented_test:
-            options.say(f"The tests run with {describe_command(self.documented_test)}.")
+        if documented := self.base_instructions.test:
+            options.say(f"The tests run with {describe_command(documented)}.")
         return options, self.settings
 
     def leave_workspace(self) -> None:

@@ -24,8 +24,8 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from threading import Lock
 
-    from aci.instructions.documented_commands import DocumentedCommand
     from aci.runtime.workspace import Workspace
+    from agent.engine.base_instructions import BaseInstructions
     from agent.limits.cancellation import CancellationToken
     from agent.permissions.approvals import Approve
     from agent.run_state.turn_state import TurnInput
@@ -47,9 +47,7 @@ class PermissionContext(Protocol):
     toolbox: Toolbox
     may_test: bool | None
     testing: Lock
-
-    @property
-    def documented_test(self) -> DocumentedCommand | None: ...
+    base_instructions: BaseInstructions
 
 
 class ActingBranch(Protocol):
@@ -139,7 +137,7 @@ def may_test(branch: ActingBranch, workload: str = "") -> bool:
             tests = _test_command(branch) or "python"  # without a test command, imports still need permission
             title, command = (WORKLOAD_QUESTION, f"{workload}\n{tests}") if workload else (TESTS_QUESTION, tests)
             root = branch.workspace.root
-            documented = engine.documented_test
+            documented = engine.base_instructions.test
             whose = f"\nThe test command is from {one_line(documented.where)}." if documented else ""
             ask = Approval(
                 "command", title, command, f"{TESTS_DETAIL}{whose}", root=root, folder=root, cancel=branch.cancel

@@ -36,4 +36,4 @@ def repository_notes(branch: Branch, found: dict[str, Any]) -> str:
         return not ABOUT_NAMES.search(text) and (has_number or not ABOUT_NUMBERS.search(text))
 
     hits = [hit["path"] for hit in (found["functions"] or found["files"])[:NEAR_PLACES]]
-    return frame_for_places(branch.engine.instructions, hits, is_usable)
+    return frame_for_places(branch.engine.base_instructions.files, hits, is_usable)

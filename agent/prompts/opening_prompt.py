@@ -214,7 +214,7 @@ def describe_tests(branch: Branch, found: dict[str, Any]) -> str:
     """Return how tests are run, and which test files are nearest to the likeliest places."""
     try:
         command, version = (branch.turn.settings.test, "") if branch.turn.settings.test else detect(branch.workspace)
-        documented = branch.engine.documented_test
+        documented = branch.engine.base_instructions.test
         origin = f"from {documented.where}" if documented else f"Python {version}" if version else ""
         how = f"`{command}`{f' ({quote_text(origin)})' if origin else ''}"
     except UsageError as error:

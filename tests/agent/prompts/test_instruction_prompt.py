@@ -101,7 +101,7 @@ def test_resumed_branch_sees_recorded_instructions_once(bench: Bench) -> None:
 def test_setting_outranks_documented_test_command(bench: Bench) -> None:
     assert "Tests: `./mine`;" in first_message(bench, dict(MAKE), test="./mine")
     with bench.engine() as engine:
-        assert engine.documented_test is None
+        assert engine.base_instructions.test is None
 
 
 def test_documented_command_of_later_tree_is_not_used(bench: Bench) -> None:
