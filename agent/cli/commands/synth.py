@@ -120,7 +120,7 @@ def _synthesize(where: _Place, asked: SynthesisOptions, wanted: dict[str, Any], 
         return synthesize(
             opened,
             place,
-            replace(asked, test=settings.test),
+            replace(asked, test=environment.test),
             say,
             questions,
             executor=executor,

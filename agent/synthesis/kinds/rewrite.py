@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from random import Random
 from textwrap import dedent, indent
 
-from agent.prompts.quotation import quote_text
+from aci.observation.prompt_tags import quote_text
 from agent.repair.analysis.code_blocks import is_docstring
 from agent.repair.analysis.source_file import Definition
 from agent.repair.analysis.syntax_trees import UNREADABLE, parse_module
