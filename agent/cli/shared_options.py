@@ -39,6 +39,7 @@ Workspace = Annotated[
     ),
 ]
 Image = Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")]
+EngineOption = Annotated[list[str] | None, typer.Option(help="Option of the engine; repeatable.", metavar="NAME=VALUE")]
 Budget = Annotated[float | None, typer.Option(help="Budget in dollars.", metavar="USD")]
 MaxSteps = Annotated[int | None, typer.Option(help="Maximum number of model replies.", metavar="N")]
 Attempts = Annotated[int | None, typer.Option(help="Number of attempts, if the strategy makes several.", metavar="N")]

@@ -166,6 +166,7 @@ class Settings(BaseSettings):
     update_tests: bool = False
     merge_review: bool = False
     experience: bool = True
+    instructions: bool = True
     session_pairs: bool = False
     subtree: Annotated[str, AfterValidator(lambda value: _normalize_folder(value))] = ""
     apply: bool = False

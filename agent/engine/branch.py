@@ -428,4 +428,5 @@ class Branch:
             phase=self._phase,
             subtree="" if self.by_hand else self.turn.settings.subtree,
             needs_test=self.needs_test and self.engine.has_steps_left,
+            instructions=self.engine.base_instructions.files,
         )

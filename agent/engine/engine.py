@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from aci.environments.environment import environment_for, plan_for
+from aci.instructions.documented_commands import describe_command
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.contamination import find_installed_copies
 from aci.proof.suite_baselines import Baselines
@@ -24,6 +25,7 @@ from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source
 from agent.config.settings import SECRET, Settings
 from agent.conversation.run_models import RunModels
+from agent.engine.base_instructions import BaseInstructions
 from agent.engine.permission_checks import may_set_up
 from agent.events.event_stream import RunEvents
 from agent.hooks.run_hooks import RunHooks
@@ -146,13 +148,14 @@ class Engine:
         """`registry` is the state folder in which the run is registered, if it differs from the one in the settings."""
         self.limiter = limiter or Limiter(settings.retry_wait)
         """The limiter of model requests, shared by all runs of a batch."""
-        self.settings = settings
         self.notify = notify
         self.journal = Journal(directory, digest_path(directory, registry or settings.state))
         self.trajectory = self.journal.trajectory
         try:
             self.run: Run = first_record(self.trajectory, directory)
             self.trees = Trees(directory / "trees.git")
+            self.base_instructions = BaseInstructions(self.trees, self.run.base.tree, lambda: self.settings)
+            self.settings = self.base_instructions.complete(settings)
             self.ledger = open_ledger(settings, self.trajectory)
         except BaseException:
             self.journal.close()
@@ -231,7 +234,7 @@ class Engine:
     def next_turn(self, turn: Turn, settings: Settings) -> None:
         """Start a turn with these settings, after the previous one has ended. An open workspace is kept."""
         self.journal.append(turn)
-        self.settings = settings
+        self.settings = settings = self.base_instructions.complete(settings)
         self.cancel.clear()
         self._steps_taken = 0
         self.may_test = None
@@ -265,6 +268,8 @@ class Engine:
             say=lambda line: self.report("say", "main", line),
             may_set_up=lambda *asked: may_set_up(self.approve, self.cancel, *asked),
         )
+        if documented := self.base_instructions.test:
+            options.say(f"The tests run with {describe_command(documented)}.")
         return options, self.settings
 
     def leave_workspace(self) -> None:

@@ -27,8 +27,8 @@ def recorded_settings(trajectory: Trajectory) -> dict[str, Any]:
     """Return the recorded settings of the run and of its turns."""
     assert trajectory.run is not None
     changed = {name: value for turn in trajectory.turns for name, value in turn.settings.items()}
-    # The first versions did not record the setting `experience`.
-    said = {"experience": False} | trajectory.run.settings | changed
+    # The first versions did not record these settings.
+    said = {"experience": False, "instructions": False} | trajectory.run.settings | changed
     return {name: value for name, value in said.items() if name in Settings.model_fields or not _is_setting(name)}
 
 

@@ -56,9 +56,7 @@ def describe_results(result: TestResult, last: ast.stmt, expected: str) -> tuple
     """Return the actual and the expected result, as values where the failure's message has them."""
     message = result.message.strip()
     if result.error not in ASSERTION_ERRORS:
-        lines = [line.strip() for line in message.splitlines() if line.strip()]
-        shown = dict.fromkeys((lines[0][:MOST_VALUE], lines[-1][:MOST_VALUE])) if lines else [result.error]
-        return "\n".join(shown), expected
+        return shorten_message(message) or result.error, expected
     if "DID NOT RAISE" in message or message.endswith("not raised"):
         return "no exception is raised", expected
     said = re.sub(r"^AssertionError:? ?(?:assert )?", "", message).removeprefix("assert ")
@@ -71,8 +69,15 @@ def describe_results(result: TestResult, last: ast.stmt, expected: str) -> tuple
         sides = [ast.unparse(compared.left), ast.unparse(compared.comparators[0])]
         if sides[0] == sides[1]:  # pytest cut both where they differ
             return "", expected
-        return (sides[1], sides[0]) if _is_swapped(last) else (sides[0], sides[1])
+        found, wanted = reversed(sides) if _is_swapped(last) else sides
+        return found, expected if is_literal(expected) and len(expected) <= MOST_VALUE else wanted
     return first[:MOST_VALUE], expected
+
+
+def shorten_message(message: str) -> str:
+    """Return the first and the last line of an exception's message."""
+    lines = [line.strip()[:MOST_VALUE] for line in message.splitlines() if line.strip()]
+    return "\n".join(dict.fromkeys((lines[0], lines[-1]))) if lines else ""
 
 
 def expected_exception(statement: ast.stmt) -> str:
@@ -89,6 +94,15 @@ def is_shown(statement: ast.stmt) -> bool:
     is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     is_assertion = isinstance(statement, ast.Expr) and ast.unparse(statement).startswith("assert")
     return not (is_text or is_assertion or isinstance(statement, ast.Assert) or expected_exception(statement))
+
+
+def is_literal(value: str | ast.expr) -> bool:
+    """Return whether an expression is a literal."""
+    try:
+        ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def _simple_question(last: ast.stmt, result: TestResult) -> tuple[list[str], str]:
@@ -120,11 +134,7 @@ def _ordered(one: ast.expr, other: ast.expr) -> tuple[ast.expr, ast.expr]:
 
 def _expectation(node: ast.expr) -> float:
     """Return how likely an expression is to be the expected value."""
-    try:
-        ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        pass
-    else:
+    if is_literal(node):
         return 3.0
     if EXPECTED.search(ast.unparse(node)):
         return 2.0

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from aci.repository.patch import belongs_to_tests
 from aci.testing.suite_results import TestResult
 from agent.synthesis.failing_example import FailingExample, find_example
+from agent.synthesis.failing_statement import ASSERTION_ERRORS
 from agent.synthesis.source_repository import SourceRepository
 from agent.synthesis.syntax_example import find_syntax_example
 from trajectories.errors import RunBroken, UsageError
+from trajectories.git_store.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +30,38 @@ class IssueText:
 
 NAMES = re.compile(r"\b(NameError|UnboundLocalError)\b:.*")
 """Errors whose message names a variable of the changed function."""
-MOST_READ = 40
-"""Maximum number of failures that are considered."""
+MOST_READ, MOST_EXAMPLES = 40, 2
+"""Maximum number of failures that are considered, and of examples in a text."""
 
 
-def write_issue(source: SourceRepository, failures: Sequence[TestResult], symbols: Sequence[str]) -> IssueText | None:
-    """Return an issue about the clearest of the failures; None if there is no clear example, or every text names the
-    place."""
-    for failure, example in find_examples(source, failures):
-        text, test = format_issue(example, failure, source.name.rpartition("/")[2]), _read(source, failure.path)
+def write_issue(
+    source: SourceRepository, examples: Sequence[tuple[TestResult, FailingExample]], symbols: Sequence[str]
+) -> IssueText | None:
+    """Return an issue about the clearest of the examples, and another one if it fails in another way; None if there is
+    none, or every text names the place."""
+    package = source.name.rpartition("/")[2]
+    found: list[IssueText] = []
+    first = None
+    for failure, example in examples:
+        if first and (first[0].error, first[1].subject) == (failure.error, example.subject):
+            continue
+        text = format_example(example) if first else format_issue(example, failure, package)
+        test = _read(source.trees, source.tree, failure.path)
         if not find_leaks(text, symbols, test):
-            return IssueText(text, example.code, test)
-    return None
+            found.append(IssueText(text, example.code, test))
+            first = first or (failure, example)
+        if len(found) == MOST_EXAMPLES:
+            break
+    if not found:
+        return None
+    return replace(found[0], text="\nAnother example:\n\n".join(one.text for one in found))
 
 
-def find_examples(source: SourceRepository, failures: Sequence[TestResult]) -> list[tuple[TestResult, FailingExample]]:
-    """Return the failures that have a clear example, the clearest first."""
+def find_examples(trees: Trees, tree: str, failures: Sequence[TestResult]) -> list[tuple[TestResult, FailingExample]]:
+    """Return the failures of tests in the tree that have a clear example, the clearest first."""
     found = []
     for failure in map(_in_own_file, failures[:MOST_READ]):
-        test = _read(source, failure.path)
+        test = _read(trees, tree, failure.path)
         example = find_syntax_example(failure, test) or find_example(failure, test)
         if example and _is_clear(example):
             found.append((failure, example))
@@ -64,16 +79,19 @@ def format_issue(example: FailingExample, failure: TestResult, package: str) -> 
     """Return the text of an issue of the package: a title, the example, and what was expected and happened."""
     about = f"`{example.subject}`" if example.subject else "The example below"
     raised = re.match(r"(\w+)", failure.error)
-    if raised and failure.error not in ("AssertionError", "Failed"):
-        title = f"{about} fails with {raised[1]}"
-    elif example.expected.endswith("is raised"):
-        title = f"{about} does not raise {example.expected.removesuffix(' is raised')}"
+    wanted = example.expected.removesuffix(" is raised") if example.expected.endswith(" is raised") else ""
+    if raised and failure.error not in ASSERTION_ERRORS:
+        title = f"{about} raises {raised[1]} instead of {wanted}" if wanted else f"{about} fails with {raised[1]}"
+    elif wanted:
+        title = f"{about} does not raise {wanted}"
     else:
         title = f"{about} gives a wrong result"
-    parts = [
-        title,
-        f"To reproduce with the current version of {package}:\n\n```{example.language}\n{example.code}\n```",
-    ]
+    return f"{title}\n\nTo reproduce with the current version of {package}:\n\n{format_example(example)}"
+
+
+def format_example(example: FailingExample) -> str:
+    """Return the example as Markdown with what was expected and happened."""
+    parts = [f"```{example.language}\n{example.code}\n```"]
     if example.expected:
         parts.append(f"Expected:{quote_value(example.expected)}")
     if actual := NAMES.sub(r"\1", example.actual):
@@ -110,8 +128,8 @@ def _in_own_file(failure: TestResult) -> TestResult:
     return failure if failure.path in paths or not tests else replace(failure, path=tests[-1])
 
 
-def _read(source: SourceRepository, path: str) -> str:
+def _read(trees: Trees, tree: str, path: str) -> str:
     try:
-        return source.trees.read(source.tree, path).decode("utf-8", "replace")
+        return trees.read(tree, path).decode("utf-8", "replace")
     except (FileNotFoundError, IsADirectoryError, UsageError, RunBroken):
         return ""

@@ -140,6 +140,24 @@ def test_example_is_what_the_test_asks(failure: TestResult, expected: FailingExa
     assert find_example(failure, TESTS) == expected
 
 
+@pytest.mark.parametrize(
+    ("message", "error", "actual"),
+    [
+        ("AssertionError: assert 'a...c' == 'a...b'", "AssertionError", "'a...c'"),
+        ("KeyError: 'tea'", "KeyError", "KeyError: 'tea'"),
+    ],
+)
+@pytest.mark.parametrize(
+    "statements", ["assert price(1) == 'a long text b'", "text = 'a long text b'\n    assert price(1) == text"]
+)
+def test_expected_value_is_complete(statements: str, message: str, error: str, actual: str) -> None:
+    source = f"from shop import price\n\n\ndef test_it():\n    {statements}\n"
+    line = source.count("\n")
+    found = find_example(result("test_it", line, message, error), source)
+    assert found
+    assert (found.expected, found.actual) == ("'a long text b'", actual)
+
+
 def test_there_is_no_example_if_the_test_is_not_in_the_file() -> None:
     assert find_example(result("test_other", 15, "assert 5 == 6"), TESTS) is None
     assert find_example(result("test_price", 99, "assert 5 == 6"), "def broken(:") is None

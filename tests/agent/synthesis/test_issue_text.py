@@ -10,7 +10,7 @@ from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
 from aci.testing.suite_results import TestResult
 from agent.synthesis.failing_example import FailingExample
-from agent.synthesis.issue_text import find_leaks, format_issue, write_issue
+from agent.synthesis.issue_text import find_examples, find_leaks, format_issue, write_issue
 from agent.synthesis.source_repository import open_source
 from tests.conftest import MakeRepo
 from trajectories.git_store.trees import Trees
@@ -34,6 +34,8 @@ def test_title_names_an_unexpected_or_a_missing_exception() -> None:
     assert format_issue(EXAMPLE, failure("TypeError"), "shop").startswith("`price` fails with TypeError\n")
     missing = FailingExample("price(-1)", "ValueError is raised", "no exception is raised", "price", False)
     assert format_issue(missing, failure("Failed"), "shop").startswith("`price` does not raise ValueError\n")
+    title = "`price` raises TypeError instead of ValueError\n"
+    assert format_issue(missing, failure("TypeError"), "shop").startswith(title)
 
 
 def test_long_values_are_in_blocks() -> None:
@@ -70,7 +72,7 @@ def test_test_in_a_file_that_another_one_loads(make_repo: MakeRepo, tmp_path: Pa
     failure = TestResult("test/all.js::adds", "failed", "TypeError: no", "test/all.js", error="TypeError", trace=trace)
     with Trees(tmp_path / "trees.git") as trees:
         source = open_source(WorkspaceOptions(repository, repository.base(trees, "HEAD"), trees), None)
-        found = write_issue(source, [failure], ["lib/shop.js:total"])
+        found = write_issue(source, find_examples(source.trees, source.tree, [failure]), ["lib/shop.js:total"])
     assert found
     assert found.code == "const cart = shop();\nequal(cart.total, 2);"
     assert found.test == loaded
