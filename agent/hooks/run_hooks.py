@@ -178,7 +178,7 @@ class RunHooks:
 
 
 def _call(branch: HookedBranch, tool: Tool, action: Action) -> dict[str, Any] | None:
-    """Return what hooks are told about a call: the tool's own name, and its arguments as it takes them, however the
+    """Return the input of hooks about a call: the tool's own name, and its arguments as it takes them, however the
     model wrote them. None if the tool itself rejects the arguments."""
     try:
         return {"branch": branch.name, "tool_name": tool.name, "tool_input": tool.arguments(action.arguments)}
