@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from agent.config.settings import Settings
+from agent.config.settings import SECRET, Settings
 from agent.evaluation.instance_grading import EvaluationContext, evaluate_one
 from agent.instances.dataset_instances import Gold, read_golds, read_instances
 from agent.instances.jobs import Instance
@@ -33,7 +33,6 @@ ENDING_SECONDS = 30.0
 IDENTITY = ("base_commit", "problem_statement", "patch", "FAIL_TO_PASS", "PASS_TO_PASS", "test", "symbols")
 """The fields of a row that decide what is measured. An id depends on where the repository was cloned from."""
 _CHANGED = re.compile(r"^\+\+\+ b/(.*?)\t?$", re.MULTILINE)
-_SECRET = re.compile(r"_(?:API_KEY|TOKEN)$")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +152,7 @@ def _environment(home: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name != "PYTHONPATH" and not name.startswith("SWE_AGENT_") and not _SECRET.search(name)
+        if name != "PYTHONPATH" and not name.startswith("SWE_AGENT_") and not SECRET.search(name)
     }
     folders = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CACHE", "CONFIG", "DATA", "STATE")}
     return kept | folders | {"SWE_AGENT_CONFIG": str(config), "SWE_AGENT_STATE": str(home / "state")}

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -124,9 +125,16 @@ def find_version(command: str | None, revision: str | None) -> Version:
     commit, date = shown.stdout.split()
     if command is not None:
         return Version(commit[:8], date, tuple(shlex.split(command)))
-    changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True).stdout
     words = sys.executable, "-P", "-c", START.format(str(ROOT))
-    return Version(f"{commit[:8]}{'-changed' if changed else ''}", date, words)
+    return Version(f"{commit[:8]}{_changes(git)}", date, words)
+
+
+def _changes(git: Sequence[str]) -> str:
+    """Return a suffix that names the uncommitted changes of this checkout, "" if there are none."""
+    new = subprocess.run([*git, "ls-files", "--others", "--exclude-standard", "*.py"], capture_output=True, check=True)
+    changed = subprocess.run([*git, "diff", "HEAD"], capture_output=True, check=True).stdout
+    data = b"".join([changed, *((ROOT / os.fsdecode(path)).read_bytes() for path in new.stdout.splitlines())])
+    return f"-changed-{sha256(data).hexdigest()[:8]}" if data else ""
 
 
 def choose_jobs(tasks: Sequence[Task], fixed: int | None = None) -> list[Job]:

@@ -5,12 +5,18 @@ source texts. A result has "value" (the text of the last expression, null if the
 name of the exception that ended the example, or "") and "message"; it is null if the example did not end in time.
 """
 
-import ast
-import json
-import os
-import signal
+import os  # loaded when Python starts, as sys is
 import sys
 
+FOLDERS = list(sys.path)
+ROOT = os.path.realpath(os.getcwd())
+sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != ROOT]  # its modules must not shadow these
+
+import ast  # noqa: E402
+import json  # noqa: E402
+import signal  # noqa: E402
+
+sys.path[:] = FOLDERS
 SECONDS = 20
 
 

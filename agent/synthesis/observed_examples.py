@@ -51,10 +51,13 @@ def run_examples(workspace: Workspace, command: str, codes: Sequence[str]) -> li
 def _outcomes(line: str) -> list[Outcome | None]:
     """Return the outcomes in a line of the program's output, which is untrusted; nothing if it has others."""
     try:
-        rows = [row and (row["value"], row["error"], row["message"]) for row in json.loads(line)]
+        rows = json.loads(line)
+        return [
+            None if row is None else Outcome(row["value"] and str(row["value"]), str(row["error"]), str(row["message"]))
+            for row in rows
+        ]
     except (ValueError, TypeError, KeyError, RecursionError):
         return []
-    return [row and Outcome(None if row[0] is None else str(row[0]), str(row[1]), str(row[2])) for row in rows]
 
 
 def observe(

@@ -54,8 +54,9 @@ class ValidationExecutor(Protocol):
         """Return the result of the candidate. Raises WorkspaceError if no worker can be used, and Cancelled."""
         ...
 
-    def is_repaired(self, candidate: Candidate, validation: Validation, text: str) -> bool:
-        """Return whether repair by templates solves the task with this issue text. Raises as `validate` does."""
+    def is_repaired(self, candidate: Candidate, validation: Validation, text: str) -> bool | None:
+        """Return whether repair by templates solves the task with this issue text, None if several workers were lost
+        with it. Raises as `validate` does."""
         ...
 
     def close(self) -> None:

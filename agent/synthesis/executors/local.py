@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
 
 
+MOST_WORKERS = 64
+
+
 class Local:
     def __init__(self, options: ExecutorOptions) -> None:
         self._options = options
@@ -54,7 +57,11 @@ class Local:
 
 
 def open(options: ExecutorOptions) -> Local:
-    """Open the executor. Raises UsageError if there are options, since it has none."""
+    """Open the executor. Raises UsageError if there are options, since it has none, or too many workers."""
     if options.more:
         raise UsageError("The engine local has no options.", "Leave --engine-option out, or give --engine ray.")
+    if options.workers > MOST_WORKERS:
+        raise UsageError(
+            f"The engine local has at most {MOST_WORKERS} workers.", "Give a smaller --workers, or --engine ray."
+        )
     return Local(options)

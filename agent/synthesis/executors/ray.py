@@ -29,12 +29,12 @@ OPTIONS = ("address", "cpus")
 TRIES = 3
 """Number of workers that may be lost with a candidate, and of lost starts of a worker in a row."""
 TICK = 0.1
-"""Seconds between two looks for a worker that is ready."""
+"""Seconds between two checks for a worker that is ready."""
 REPORT = 60.0
 """Seconds after which the executor reports that a candidate waits for a node."""
-PROMPT, GRACE = 5.0, 30.0
+STOP_SECONDS, END_SECONDS = 5.0, 30.0
 """Seconds in which a worker must answer to `stop`, and in which it must have ended."""
-BREAKS = "breaks the workspace"
+BREAKS_WORKSPACE = "breaks the workspace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +71,15 @@ class Ray:
     def validate(self, candidate: Candidate) -> Validation:
         nearest = self._source.nearest_tests(candidate)
         found = self._call("validate", _as_data(candidate), nearest)
-        return cast(Validation, found) if found is not None else Validation(BREAKS)
+        return cast(Validation, found) if found is not None else Validation(BREAKS_WORKSPACE)
 
-    def is_repaired(self, candidate: Candidate, validation: Validation, text: str) -> bool:
-        return bool(self._call("is_repaired", _as_data(candidate), validation, text))
+    def is_repaired(self, candidate: Candidate, validation: Validation, text: str) -> bool | None:
+        return cast(bool | None, self._call("is_repaired", _as_data(candidate), validation, text))
 
     def close(self) -> None:
         """End the workers and what runs in them."""
         stopped = {_ask(actor, "stop", "control"): actor for actor in self._actors}
-        alive = [stopped[reference] for reference in self._wait_for(list(stopped), PROMPT)]
+        alive = [stopped[reference] for reference in self._wait_for(list(stopped), STOP_SECONDS)]
         self._end(alive)
         for actor in self._actors:
             if actor not in alive:
@@ -184,7 +184,7 @@ class Ray:
         for actor in actors:
             _ask(actor, "close")
             ending[_ask(actor, "__ray_terminate__")] = actor  # removes what the process keeps until its end
-        ended = self._wait_for(list(ending), GRACE)
+        ended = self._wait_for(list(ending), END_SECONDS)
         for reference, actor in ending.items():
             if reference not in ended:
                 self._kill(actor)

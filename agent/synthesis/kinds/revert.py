@@ -1,4 +1,4 @@
-"""Fixes of the history, taken back on today's code as pull requests are mirrored in SWE-smith; the tests stay."""
+"""Fixes of the history, reverted on today's code as pull requests are mirrored in SWE-smith; the tests stay."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FIX = re.compile(
 
 
 def generate(source: SourceRepository, random: Random) -> Iterator[Candidate]:
-    """Yield a candidate for each fix that can be taken back without a conflict."""
+    """Yield a candidate for each fix that can be reverted without a conflict."""
     log = GitLog(source.repository.git_dir)
     commits = log.ancestors(source.commit)[:MOST_COMMITS]
     for first in range(0, len(commits), PORTION):

@@ -1,4 +1,4 @@
-"""Functions that a model implements anew from their signature, docstring and tests, as in SWE-smith."""
+"""Functions that a model reimplements from their signature, docstring and tests, as in SWE-smith."""
 
 from __future__ import annotations
 

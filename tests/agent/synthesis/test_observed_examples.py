@@ -48,7 +48,9 @@ def test_results_of_runs_replace_those_of_the_assertion(
 
 def test_examples_run_apart_with_the_package_of_the_repository(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     workspace = open_ws(
-        "local", make_repo({"shop.py": "SOLD = []\n\ndef price(n):\n    return n / 0 if n < 0 else 2 * n\n"}), "HEAD"
+        "local",
+        make_repo({"json.py": "no", "shop.py": "SOLD = []\n\ndef price(n):\n    return n / 0 if n < 0 else 2 * n\n"}),
+        "HEAD",
     )
     codes = [
         "from shop import SOLD, price\nSOLD.append(1)\nprint('noise')\nprice(2)",
@@ -67,3 +69,5 @@ def test_examples_run_apart_with_the_package_of_the_repository(make_repo: MakeRe
         None,
     ]
     assert run_examples(workspace, "exit 3; python3 -m pytest", ["1"]) == [None]
+    for row in ("0", '""', "[]", '{"value": 1}'):
+        assert run_examples(workspace, f"echo '[{row}]'; echo '[{row}]'; true -m pytest", ["1"]) == [None]

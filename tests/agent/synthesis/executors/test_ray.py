@@ -199,7 +199,7 @@ def test_candidate_with_which_several_workers_are_lost_is_refused(cluster: FakeR
     cluster.workers = {"one": lambda: Worker(lost)}
     executor = driver.start()
     assert executor.validate(CANDIDATE) == Validation("breaks the workspace")
-    assert executor.is_repaired(CANDIDATE, Validation(), "text") is False
+    assert executor.is_repaired(CANDIDATE, Validation(), "text") is None
     assert len(cluster.called("validate")) == ray_executor.TRIES
 
 
