@@ -72,7 +72,7 @@ def _host_environment(settings: Settings, source: Repository, collect: bool, not
     """Check the Python of the repository, and its tests."""
     from aci.environments.host_environment import needs_set_up
     from aci.host.project_python import project_python
-    from agent.cli.base_workspace import open_base
+    from agent.engine.base_workspace import open_base
 
     with open_base(source, None, settings, _printer(notify)) as (options, environment):
         yield _python(project_python(options))
@@ -137,7 +137,7 @@ def _environment(
 ) -> Iterator[Finding]:
     """Check the image of the repository's environment, its set-up and its tests."""
     from aci.environments.environment import find_environment, plan_for
-    from agent.cli.base_workspace import open_base
+    from agent.engine.base_workspace import open_base
 
     with open_base(source, None, settings, _printer(notify)) as (options, environment):
         plan = plan_for(options, environment)
@@ -185,7 +185,7 @@ def _uncollected(why: str) -> Finding:
 
 def _tests(settings: Settings, options: WorkspaceOptions, environment: EnvironmentOptions, notify: Notify) -> Finding:
     """Open the workspace and collect the tests."""
-    from agent.cli.base_workspace import open_in_environment
+    from agent.engine.base_workspace import open_in_environment
 
     notify(ProgressEvent("action", "main", "opening the workspace"))
     try:

@@ -67,11 +67,11 @@ def _build_or_explain(
     from aci.environments.host_environment_store import describe_host_environment
     from aci.observation.untrusted_text import clean_text
     from aci.repository.user_repository import Repository
-    from agent.cli.base_workspace import open_base
     from agent.config.environment_options import services
     from agent.config.settings import load_settings
     from agent.config.workspace_choice import choose_workspace
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
+    from agent.engine.base_workspace import open_base
     from agent.instances.issue_input import repository_from
 
     source = Repository.open(repository_from(repo, plain_waiting))

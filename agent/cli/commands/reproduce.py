@@ -74,8 +74,8 @@ def _reproduce(
 
     from aci.repository.file_blobs import TreeBlobs
     from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
-    from agent.cli.base_workspace import open_base, open_in_environment
     from agent.cli.issue_rehearsal import check_may_run
+    from agent.engine.base_workspace import open_base, open_in_environment
 
     examples = example_code(issue)
     if not examples:

@@ -75,10 +75,10 @@ def _synthesize(repo: str, base: str, asked: SynthesisOptions, wanted: dict[str,
     from dataclasses import replace
 
     from aci.repository.user_repository import Repository
-    from agent.cli.base_workspace import open_base, open_in_environment
     from agent.config.settings import load_settings
     from agent.config.workspace_choice import choose_workspace
     from agent.console.rich_terminal import clean_printer, console, plain_waiting
+    from agent.engine.base_workspace import open_base, open_in_environment
     from agent.evaluation.evaluation import stop_on_signal
     from agent.instances.issue_input import repository_from
     from agent.synthesis.synthesis_files import questions_folder
