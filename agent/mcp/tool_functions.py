@@ -31,7 +31,7 @@ class ToolCall:
 
     server: ServerOptions
     cancel: CancellationToken = field(default_factory=CancellationToken)
-    say: Callable[[str], object] = lambda text: None
+    say: Callable[[str], None] = lambda text: None
     secrets: list[str] = field(default_factory=list)
 
     def notify(self, event: ProgressEvent) -> None:

@@ -57,12 +57,10 @@ def test_other_names_are_refused(server: ServerOptions, repository: Path, make_r
     path = str(state / "runs" / own)
     tricks = ("", "..", f"../runs/{own}", "a/b", f"{own}/", f"{own}/journal.jsonl", "x.traj", "\0", "x" * 9_999)
     for name in (other, own[:-2], own.upper() + " ", path, *tricks):
-        for read in (
-            lambda name=name: read_report(server, name),
-            lambda name=name: read_resource(server, f"{RUNS}/{name}"),
-        ):
-            with pytest.raises(UsageError, match="There is no such run"):
-                read()
+        with pytest.raises(UsageError, match="There is no such run"):
+            read_report(server, name)
+        with pytest.raises(UsageError, match="There is no such run"):
+            read_resource(server, f"{RUNS}/{name}")
 
 
 def test_other_addresses_are_refused(server: ServerOptions) -> None:
