@@ -191,12 +191,13 @@ def _tests(settings: Settings, options: WorkspaceOptions, environment: Environme
     try:
         with closing(open_in_environment(settings.workspace, options, environment)) as workspace:
             notify(ProgressEvent("action", "main", "collecting the tests"))
-            return _collect(workspace, settings.test)
+            return _collect(workspace, environment.test, environment.named.get("test", ""))
     except SweAgentError as error:
         return Finding("tests", False, error.message, error.fix, error.code)
 
 
-def _collect(workspace: Workspace, command: str) -> Finding:
+def _collect(workspace: Workspace, command: str, origin: str) -> Finding:
+    """Collect the tests of a command, which comes from `origin` ("" if it is detected or not known)."""
     from aci.environments.setup_container import SetupResult
     from aci.environments.smoke_check import collect_tests
     from aci.runtime.workspace import HARNESS_SESSION
@@ -210,15 +211,16 @@ def _collect(workspace: Workspace, command: str) -> Finding:
         command = command or detect_command(workspace)
     except UsageError as error:  # a repository without tests can be worked on
         return Finding("tests", True, f"{error.message} {error.fix}")
+    source = f", from {origin}" if origin else ""
     if not PYTEST.match(command):
-        return Finding("tests", True, f"`{command}` runs them; only pytest can list them without running them")
+        return Finding("tests", True, f"`{command}`{source} runs them; only pytest can list them without running them")
     found = collect_tests(run, command)
     first = next((line for line in found.lacking.splitlines() if line.startswith("E  ")), "")
     why = f": {first[1:].strip()}" if first else ""
     fix = f"`{found.command}` shows why; name what is missing with `setup`, or an --image that has it."
     is_partial = found.failing and found.collected > 0
     is_ok = is_partial or not found.failing
-    return Finding("tests", is_ok, f"{found.summary}{why} (`{command}`)", fix, warning=is_partial)
+    return Finding("tests", is_ok, f"{found.summary}{why} (`{command}`{source})", fix, warning=is_partial)
 
 
 def _seccomp(info: Mapping[str, Any], is_podman: bool) -> Finding:

@@ -87,6 +87,7 @@ def _build_or_explain(
         else:
             plan = describe_host_environment(options, environment, settings.workspace)
         document = _plan_json(plan)
+        document["test"] = {"command": environment.test, "from": environment.named.get("test", "")}
         document["services"] = [str(each) for each in propose_services(options)] if plan.image else []
         if verb == "build":
             began = time.monotonic()
@@ -98,7 +99,7 @@ def _build_or_explain(
     if json:
         _print_json(document)
     elif verb == "why" or not document["built"]:
-        console(plain).print(clean_text("\n".join([_why(plan), *document["services"]])))
+        console(plain).print(clean_text("\n".join([_why(plan), *_test_line(environment), *document["services"]])))
     else:
         console(plain).print(f"{document['built']} after {document['seconds']:.1f} s.")
 
@@ -131,6 +132,12 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
         "reasons": list(plan.reasons),
         "refused": list(plan.refused),
     }
+
+
+def _test_line(environment: EnvironmentOptions) -> list[str]:
+    """Return a line about the test command, if it is named and not detected."""
+    whose = environment.named.get("test", "")
+    return [f"Tests run with `{environment.test}`, from {whose}."] if whose else []
 
 
 def _why(plan: Plan) -> str:

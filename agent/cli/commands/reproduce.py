@@ -86,7 +86,7 @@ def _reproduce(
         closing(open_in_environment(settings.workspace, options, environment)) as opened,
     ):
         trees, tree = options.trees, options.base.tree
-        found = Reproducer(opened, TreeBlobs(trees, tree), settings.test).reproduce(issue)
+        found = Reproducer(opened, TreeBlobs(trees, tree), environment.test).reproduce(issue)
         if apply and found.text:
             source.apply(trees.diff(tree, trees.write({found.path: found.text.encode()}, tree)), options.base)
         return found
