@@ -41,9 +41,8 @@ class ToolCall:
 
 def locate(call: ToolCall, given: arguments.Locate) -> dict[str, Any]:
     from aci.localization.issue_localization import HistoryBase, localize_issue
-    from agent.instances.issue_input import from_text
 
-    source, issue = call.server.open_repository(given.repository), from_text(given.issue)
+    source, issue = call.server.open_repository(given.repository), _issue(given.issue)
     before = HistoryBase(source.git_dir, source.commit())
     with source.blobs() as blobs:
         return localize_issue(blobs, issue, before, given.top, call.say).as_json()
@@ -95,7 +94,7 @@ def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
     with open_base(source, None, settings, call.say) as (options, environment):
         options = replace(options, cancel=call.cancel)
         with closing(open_in_environment(settings.workspace, options, environment)) as workspace:
-            command = settings.test or detect_command(workspace, nodes=given.tests)
+            command = environment.test or detect_command(workspace, nodes=given.tests)
             if settings.workspace == "local":
                 question = Approval("command", "Run the tests on this machine?", command)
                 answer = allow_unless_denied(question, settings.permissions)
@@ -120,7 +119,7 @@ def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
 
 
 def prove(call: ToolCall, given: arguments.Prove) -> dict[str, Any]:
-    from agent.instances.issue_input import DIFF, from_text
+    from agent.instances.issue_input import DIFF
     from agent.instances.patch_input import check_isolation, proposal_from_diff
 
     if not DIFF.search(given.patch):
@@ -128,7 +127,7 @@ def prove(call: ToolCall, given: arguments.Prove) -> dict[str, Any]:
     source = call.server.open_repository(given.repository)
     settings = call.server.settings(source, strategy="proposed-patch", model="", merge_review=True)
     check_isolation(settings, staged=False)
-    issue, commit = from_text(given.issue) if given.issue.strip() else Issue(""), source.commit()
+    issue, commit = _issue(given.issue) if given.issue.strip() else Issue(""), source.commit()
     proposal = proposal_from_diff(source, commit, given.patch, "a patch of an MCP client")
     return _run(call, issue, source, settings, commit, proposal)
 
@@ -144,12 +143,20 @@ def optimize(call: ToolCall, given: arguments.Optimize) -> dict[str, Any]:
 
 
 def fix(call: ToolCall, given: arguments.Fix) -> dict[str, Any]:
-    from agent.instances.issue_input import from_text
     from agent.run_state.failing_tests_issue import FAILING_TESTS
 
     source = call.server.open_repository(given.repository)
-    issue = from_text(given.issue) if given.issue.strip() else FAILING_TESTS
+    issue = _issue(given.issue) if given.issue.strip() else FAILING_TESTS
     return _run(call, issue, source, call.server.settings(source))
+
+
+def _issue(text: str) -> Issue:
+    """Return the issue that a client passes on, which the user of the server may not have read."""
+    from dataclasses import replace
+
+    from agent.instances.issue_input import from_text
+
+    return replace(from_text(text), trust="stranger")
 
 
 def _run(

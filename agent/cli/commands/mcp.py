@@ -10,7 +10,7 @@ import typer
 from agent.cli import shared_options as options
 
 
-@options.with_run_options
+@options.with_run_settings
 def command(
     root: Annotated[
         list[Path] | None,
