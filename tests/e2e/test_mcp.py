@@ -249,7 +249,7 @@ async def http_client(address: str, mode: str = "auto") -> AsyncIterator[Any]:
 
 
 def test_two_http_clients_share_the_runs_and_the_budget(machine: Machine, calculator: Path) -> None:
-    """A request of 100 + 20 tokens costs 0.0002 dollars here, and reserves at most what is left."""
+    """The provider bills 0.3 dollars a run whatever was reserved, so the second run goes over; no third one starts."""
     results: list[Any] = []
 
     async def solve(address: str, mode: str) -> None:
@@ -274,6 +274,28 @@ def test_two_http_clients_share_the_runs_and_the_budget(machine: Machine, calcul
     answers = [result.structured_content for result in results if not result.is_error]
     assert sum(each["usage"]["dollars"] for each in answers) <= 0.6
     assert answers
+
+
+def test_http_client_that_disconnects_interrupts_the_fix(machine: Machine, calculator: Path) -> None:
+    async def fix(address: str) -> None:
+        async with http_client(address) as client:
+            await client.call_tool("fix", {"issue": ISSUE})
+
+    async def main() -> None:
+        async with http_server(machine, options(machine, calculator, machine.script(sleep(machine)))) as address:
+            async with anyio.create_task_group() as group:
+                group.start_soon(fix, address)
+                await until(lambda: is_sleeping(machine))
+                group.cancel_scope.cancel()
+            async with http_client(address) as client:
+                (run,) = (await ask_for_runs(client)).values()
+                with anyio.fail_after(30):
+                    while run["running"]:
+                        await anyio.sleep(0.1)
+                        (run,) = (await ask_for_runs(client)).values()
+                assert (run["resumable"], run["exit"]) == (True, None)
+
+    anyio.run(main)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
