@@ -5,17 +5,19 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from agent.config.environment_variables import PREFIX
-from agent.limits.cancellation import CancellationToken
+from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.mcp.server import build_server, quiet_logging
 from agent.mcp.server_options import ServerOptions
 from agent.mcp.tool_calls import ToolCalls
-from trajectories.errors import ConfigError, UsageError
+from trajectories.errors import Cancelled, ConfigError, UsageError
 
 HOST, PATH = "127.0.0.1", "/mcp"
 TOKEN = f"{PREFIX}MCP_TOKEN"
@@ -23,6 +25,8 @@ TOKEN = f"{PREFIX}MCP_TOKEN"
 SHORTEST_TOKEN = 20
 MOST_BODY, MOST_SESSIONS, MOST_CONNECTIONS = 4 << 20, 32, 64
 """Maximum numbers of bytes of a request, of sessions, and of connections."""
+TICK = 0.1
+"""Seconds between looks at whether a signal has come."""
 LAST_SECONDS = 20
 """Maximum number of seconds for the open requests to end after a signal."""
 
@@ -69,8 +73,16 @@ def serve_http(options: ServerOptions, port: int) -> int:
         sys.stderr.write(f"swe-agent mcp: serving {address}\n{shown}")
         sys.stderr.flush()
         quiet_logging()
-        anyio.run(_serve, options, listener, token)
-    return 0
+        stop = CancellationToken()
+
+        def interrupt() -> bool:
+            is_first = not stop.stopped
+            stop.set()
+            return is_first
+
+        with stopped_by_signals(interrupt):
+            anyio.run(_serve, options, listener, token, stop)
+    return Cancelled.code
 
 
 def _listen(port: int) -> socket.socket:
@@ -84,10 +96,10 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-async def _serve(options: ServerOptions, listener: socket.socket, token: str) -> None:
+async def _serve(options: ServerOptions, listener: socket.socket, token: str, stop: CancellationToken) -> None:
+    import anyio
     import uvicorn
 
-    stop = CancellationToken()
     config = uvicorn.Config(
         build_app(options, stop, listener.getsockname()[1], token),
         log_config=None,
@@ -98,14 +110,17 @@ async def _serve(options: ServerOptions, listener: socket.socket, token: str) ->
         timeout_graceful_shutdown=LAST_SECONDS,
     )
     server = uvicorn.Server(config)
-    leave = server.handle_exit
+    server.capture_signals = nullcontext  # it would end the process by the signal, and containers would remain
 
-    def stop_and_leave(*given: Any) -> None:
-        stop.set()
-        leave(*given)
+    async def leave_when_stopped() -> None:
+        while not stop.stopped:
+            await anyio.sleep(TICK)
+        server.handle_exit(signal.SIGTERM, None)
 
-    server.handle_exit = stop_and_leave
-    await server.serve(sockets=[listener])
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave_when_stopped)
+        await server.serve(sockets=[listener])
+        group.cancel_scope.cancel()
 
 
 def build_app(options: ServerOptions, stop: CancellationToken, port: int, token: str) -> TokenCheck:

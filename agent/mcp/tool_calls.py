@@ -101,6 +101,6 @@ async def _set_when_cancelled(cancel: CancellationToken) -> None:
 
 
 def _first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error of the work, not that of a report to a client that has left."""
+    """Return the first error: the work's, or that of a report that could not be sent."""
     first = errors.exceptions[0]
     return _first_error(first) if isinstance(first, BaseExceptionGroup) else first

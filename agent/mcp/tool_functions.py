@@ -79,6 +79,7 @@ def _definitions(graph: Graph, name: str) -> list[dict[str, Any]]:
 
 
 def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
+    import shlex
     from dataclasses import replace
 
     from aci.testing.failure_digest import format_failures
@@ -96,7 +97,8 @@ def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
         with closing(open_in_environment(settings.workspace, options, environment)) as workspace:
             command = environment.test or detect_command(workspace, nodes=given.tests)
             if settings.workspace == "local":
-                question = Approval("command", "Run the tests on this machine?", command)
+                line = " ".join(filter(None, (command, shlex.join(given.tests))))
+                question = Approval("command", "Run the tests on this machine?", line)
                 answer = allow_unless_denied(question, settings.permissions)
                 if not answer.yes:
                     raise UsageError(f"The tests were not run. {answer.reason}", "The server's user sets the rules.")
@@ -176,7 +178,6 @@ def _run(
     from agent.engine.result_json import as_json
     from agent.engine.run_lifecycle import result, solve
 
-    call.cancel.check()
     limits = call.server.budget.left() if settings.model else {}
     settings = settings.model_copy(update=limits)
     with open_new_run(issue, source, settings, rev, call.notify, proposal, call.cancel) as engine:

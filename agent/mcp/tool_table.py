@@ -50,6 +50,7 @@ class ServerTool:
             known = ", ".join(self.arguments.model_fields)
             fix = f"The arguments are {known}; model, budget and workspace are the server's."
             raise UsageError(what, fix) from None
+        call.cancel.check()  # it may have waited for its turn
         return prepare_answer(self.function(call, checked), call.secrets)
 
 

@@ -226,7 +226,7 @@ async def http_server(machine: Machine, arguments: list[str]) -> AsyncIterator[s
             yield found[1].decode()
         finally:
             server.send_signal(signal.SIGTERM)
-            server.wait(40)
+            assert server.wait(40) == 130
 
 
 def is_listening(address: str) -> bool:
