@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from aci.graph.code_graph import Graph, Link
-from aci.graph.name_lookup import base_classes, is_test_file, subclasses
+from aci.graph.name_lookup import base_classes, is_test_file, look_up_name, subclasses
 from aci.graph.outline import CLASS, Location
+from trajectories.errors import UsageError
 
 TITLES = {
     "bases": "base classes",
@@ -24,6 +26,10 @@ REFERRING = ("callers", "tests", "subclasses")
 """Relations whose places are shown with the line of the reference instead of the line of the definition."""
 DEEPENED = ("bases", "subclasses", "callers", "callees")
 """The relations that are followed for more than one level."""
+MOST_MEANT = 5
+"""Maximum number of definitions of one name that are shown with their neighbours."""
+LONGEST_NAME = 100
+"""Maximum number of characters of an unknown name in an error message."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,34 @@ class PlaceView:
     @property
     def address(self) -> str:
         return f"{self.path}:{self.line}" if self.line else self.path
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `graph --json` prints for a symbol. `at` is the line of the reference, if any."""
+        document: dict[str, Any] = {"path": self.path, "name": self.name, "kind": self.kind, "line": self.line}
+        related = {relation: [other.as_json() for other in found] for relation, found in self.related.items()}
+        if self.at_path:
+            return document | {"at": self.at, "weight": round(self.weight, 3)} | related
+        return document | {"end": self.end, "signature": self.signature, "doc": self.doc} | related
+
+
+def look_up_context(graph: Graph, name: str, depth: int) -> tuple[list[PlaceView], list[PlaceView]]:
+    """Return the first definitions of a name with their neighbours, and the other definitions.
+
+    Raises UsageError, listing the nearest names, for an unknown name.
+    """
+    places = look_up_places(graph, name)
+    whole, others = places[:MOST_MEANT], places[MOST_MEANT:]
+    return [find_context(graph, place, depth) for place in whole], [describe_place(graph, place) for place in others]
+
+
+def look_up_places(graph: Graph, name: str) -> tuple[Location, ...]:
+    """Return the places that a name refers to. Raises UsageError, listing the nearest names, for an unknown name."""
+    lookup = look_up_name(graph, name)
+    if not lookup.places:
+        near = [f"{one.name} ({one.address})" for one in (describe_place(graph, place) for place in lookup.near)]
+        fix = f"Nearest: {', '.join(near)}." if near else "Write the name as in its definition."
+        raise UsageError(f"There is no symbol {name[:LONGEST_NAME]!r}.", fix)
+    return lookup.places
 
 
 def describe_place(graph: Graph, place: Location, link: Link | None = None, at_path: str = "") -> PlaceView:

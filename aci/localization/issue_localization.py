@@ -6,10 +6,11 @@ import atexit
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from aci.repository.disk_cache import CacheUnusable, cache_folder
 from trajectories.errors import WorkspaceError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from aci.history.commit_search import History
     from aci.issue_text.issue_snippets import SnippetTrace
     from aci.localization.issue_links import Routes
-    from aci.localization.place_ranking import RankedPlaces
+    from aci.localization.place_ranking import RankedPlace, RankedPlaces
     from aci.localization.similar_fixes import SimilarFix
     from aci.repository.file_blobs import Blobs
     from trajectories.records import Issue
@@ -42,6 +43,22 @@ class LocalizationResult(NamedTuple):
     left_out: Mapping[str, str]
     """Paths that were not read, with the reason."""
     seconds: float
+
+    def as_json(self, verbose: bool = False) -> dict[str, Any]:
+        """Return the object that `locate --json` prints; with `verbose`, it includes the path of each skipped file."""
+        places = self.places
+        document: dict[str, Any] = {
+            "files": [{"path": hit.path, "score": hit.score, "why": list(hit.why)} for hit in places.files],
+            "functions": [_definition_json(hit) for hit in places.functions],
+            "classes": [_definition_json(hit) for hit in places.classes],
+            "seconds": self.seconds,
+            "left_out": dict(Counter(self.left_out.values()).most_common()),
+        }
+        return document | {"left_out_paths": dict(sorted(self.left_out.items()))} if verbose else document
+
+
+def _definition_json(hit: RankedPlace) -> dict[str, Any]:
+    return {"path": hit.path, "name": hit.name, "line": hit.line, "score": hit.score, "why": list(hit.why)}
 
 
 def localize_issue(

@@ -42,6 +42,15 @@ class Target:
             raise UsageError(f"{self.path} has no function {self.name}.", "Name it as PATH.py:Class.method.")
         return found[-1]
 
+    def check(self, source: bytes | None) -> None:
+        """Raise UsageError if the function is not in the file; None if there is no such file."""
+        if source is None:
+            raise UsageError(f"There is no file {self.path}.", "Name the function as PATH.py:QUALNAME.")
+        try:
+            self.find(source)
+        except (SyntaxError, ValueError) as error:
+            raise UsageError(f"{self.path} cannot be parsed: {error}.", "Name another function.") from None
+
 
 class PickledCall(Protocol):
     """A call of a target: the pickle of its (args, kwargs), written and read only inside workspaces."""

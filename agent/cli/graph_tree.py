@@ -1,8 +1,6 @@
-"""A symbol's neighbours in the code graph as a text tree or JSON."""
+"""A symbol's neighbours in the code graph as a text tree."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from rich.text import Text
 from rich.tree import Tree
@@ -41,15 +39,3 @@ def _line(one: PlaceView, relation: str) -> Text:
     return Text.assemble(
         (clean_text(name), "cyan"), (f"  {clean_text(one.reference_location(relation))}", "dim"), unsure
     )
-
-
-def as_json(one: PlaceView) -> dict[str, Any]:
-    """Return the object that `graph --json` prints for a symbol. `at` is the line of the reference, if any."""
-    document: dict[str, Any] = {"path": one.path, "name": one.name, "kind": one.kind, "line": one.line}
-    if one.at_path:
-        return document | {"at": one.at, "weight": round(one.weight, 3)} | _related(one)
-    return document | {"end": one.end, "signature": one.signature, "doc": one.doc} | _related(one)
-
-
-def _related(one: PlaceView) -> dict[str, Any]:
-    return {relation: [as_json(other) for other in found] for relation, found in one.related.items()}

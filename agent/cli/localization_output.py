@@ -1,10 +1,10 @@
-"""The output of `locate`, as text or as JSON."""
+"""The output of `locate` as text."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from rich.tree import Tree
@@ -20,23 +20,6 @@ if TYPE_CHECKING:
 
 SHOWN_REASONS = 3
 SHOWN_LEFT_OUT = 5
-
-
-def as_json(found: LocalizationResult, verbose: bool = False) -> dict[str, Any]:
-    """Return the object that `locate --json` prints; with `verbose`, it includes the path of each skipped file."""
-    places = found.places
-    document: dict[str, Any] = {
-        "files": [{"path": hit.path, "score": hit.score, "why": list(hit.why)} for hit in places.files],
-        "functions": [_definition_json(hit) for hit in places.functions],
-        "classes": [_definition_json(hit) for hit in places.classes],
-        "seconds": found.seconds,
-        "left_out": dict(Counter(found.left_out.values()).most_common()),
-    }
-    return document | {"left_out_paths": dict(sorted(found.left_out.items()))} if verbose else document
-
-
-def _definition_json(hit: RankedPlace) -> dict[str, Any]:
-    return {"path": hit.path, "name": hit.name, "line": hit.line, "score": hit.score, "why": list(hit.why)}
 
 
 def print_places(found: LocalizationResult, title: str, where: str, nothing: str, plain: bool, verbose: bool) -> None:

@@ -94,6 +94,12 @@ RUN_OPTIONS = {
 
 
 def with_run_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options of a command that starts one run: RUN_OPTIONS, as `with_run_settings` does, and those of its
+    events."""
+    return with_events(with_run_settings(command))
+
+
+def with_run_settings(command: Callable[..., int]) -> Callable[..., int]:
     """Add RUN_OPTIONS to the options of a command in place of its parameter `run_settings`, a dictionary which then
     holds their values by setting."""
 
@@ -108,7 +114,7 @@ def with_run_options(command: Callable[..., int]) -> Callable[..., int]:
             parameters += [one.replace(name=name, annotation=RUN_OPTIONS[name], default=None) for name in RUN_OPTIONS]
         else:
             parameters.append(one)
-    return with_events(_with_parameters(wrapper, parameters))
+    return _with_parameters(wrapper, parameters)
 
 
 def with_events(command: Callable[..., int]) -> Callable[..., int]:

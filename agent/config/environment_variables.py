@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from trajectories.errors import ConfigError
 
 PREFIX = "SWE_AGENT_"
-PROGRAM_VARIABLES = ("CONFIG", "CACHE")
+PROGRAM_VARIABLES = ("CONFIG", "CACHE", "MCP_TOKEN")
 """Variables of this program that are not settings."""
 GITHUB = (
     *("LABEL", "ON_OPENED", "ALLOWED_BOTS", "BOT", "MOST_OPEN", "BUDGET", "BUDGET_PER_ISSUE", "BUDGET_PER_DAY"),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
     from agent.config.settings import Settings
     from agent.engine.engine import Engine
+    from agent.limits.cancellation import CancellationToken
     from agent.run_state.proposed_tree import Proposal
     from trajectories.records import Issue
 
@@ -24,7 +25,9 @@ def open_new_run(
     rev: str | None,
     notify: Callable[[ProgressEvent], object],
     proposed: Proposal | None = None,
+    parent: CancellationToken | None = None,
 ) -> Engine:
-    """Create a run at `rev` and open it; `notify` is called with its progress, from the choice of the workspace on."""
+    """Create a run at `rev` and open it; `notify` is called with its progress, from the choice of the workspace on.
+    Cancelling `parent` cancels the run."""
     chosen = choose_workspace(settings, lambda text: notify(ProgressEvent("say", "main", text)))
-    return reopen(begin(issue, source, chosen, rev, proposed=proposed), chosen.state, notify)
+    return reopen(begin(issue, source, chosen, rev, proposed=proposed), chosen.state, notify, parent=parent)

@@ -94,8 +94,12 @@ def proposal_from(
     commit = source.commit(base)
     if staged:
         return commit, Proposal("the staged changes", partial(tree_of_index, source), is_own=True)
-    diff = patch_from(patch)
-    return commit, Proposal(f"patch {patch}", lambda trees: tree_of_diff(source, trees, commit, diff))
+    return commit, proposal_from_diff(source, commit, patch_from(patch), f"patch {patch}")
+
+
+def proposal_from_diff(source: Repository, commit: str, diff: str, name: str) -> Proposal:
+    """Return the patch that a diff makes of the commit."""
+    return Proposal(name, lambda trees: tree_of_diff(source, trees, commit, diff))
 
 
 def proposal_from_commits(source: Repository, base: str, head: str, name: str) -> tuple[str, Proposal]:

@@ -68,9 +68,7 @@ def command(
     if json:
         from json import dumps
 
-        from agent.cli.localization_output import as_json
-
-        typer.echo(dumps(as_json(found, verbose)))
+        typer.echo(dumps(found.as_json(verbose)))
     else:
         from agent.cli.localization_output import print_places
 

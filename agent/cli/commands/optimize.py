@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aci.performance.target_function import Target, parse_target
+from aci.performance.target_function import parse_target
 from aci.repository.user_repository import Repository
 from agent.cli import shared_options as options
 from agent.config.settings import load_settings
@@ -61,19 +61,9 @@ def command(
         branch=branch,
     )
     if target:
-        _check(parse_target(function), source.file(parse_target(function).path, base))
+        parse_target(function).check(source.file(parse_target(function).path, base))
     asked = Issue(f"Make {target or 'the hottest functions'} faster", _describe_workload(workload, benchmark))
     return drive_new(asked, source, settings, Console(json=json, plain=plain), base)
-
-
-def _check(target: Target, data: bytes | None) -> None:
-    """Raise UsageError if there is no such function."""
-    if data is None:
-        raise UsageError(f"There is no file {target.path}.", "Name the function as PATH.py:QUALNAME.")
-    try:
-        target.find(data)
-    except (SyntaxError, ValueError) as error:
-        raise UsageError(f"{target.path} cannot be parsed: {error}.", "Name another function.") from None
 
 
 def _describe_workload(workload: str, benchmark: str) -> str:

@@ -1,0 +1,1 @@
+"""The MCP server: this program's functions as tools for another agent."""

@@ -1,0 +1,18 @@
+"""The command `mcp` where the SDK is missing."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from agent.cli.command_line import run
+
+
+def test_missing_sdk_is_explained(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    assert run(["mcp"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "needs the package mcp, which is not installed" in err
+    assert "pipx install 'swe-agent[mcp]'" in err
