@@ -47,6 +47,7 @@ RULES = {
     "behaviour-change": Rule(
         "note", "Changes of behaviour", "Change of behaviour", "How the change alters what existing code does."
     ),
+    "shown-change": Rule("note", "Changes of behaviour", "Shown change", "What an experiment showed the change to do."),
     "changed-default": Rule(
         "warning", "Changes of behaviour", "Changed default", "Another literal as a default, not named by the issue."
     ),
@@ -70,6 +71,7 @@ RULES = {
 """All rules by id, in the order in which a reviewer should look at their findings."""
 _CALLERS = re.compile(r"; calls outside the patch: |^The same goes for \d+ more functions whose signature changes")
 _BEHAVIOUR = re.compile(r"The patch (?:changes the behaviour|gives )|Changes to .* were left out: |Removed from tests ")
+_SHOWN = re.compile(r"The patch changes the behaviour for ")
 _UNNEEDED = re.compile(r"The tests that show the issue pass without \d+ of \d+ hunks: ")
 _HABIT = re.compile(r"\d+ of the last \d+ changes to source came with (?P<kind>.+?); this one does not")
 _ELSEWHERE = re.compile(
@@ -100,6 +102,11 @@ class Finding:
     def where(self) -> str:
         """The place as `PATH:LINE`, or ""."""
         return f"{self.path}:{self.line}" if self.line else self.path
+
+    @property
+    def sentence(self) -> str:
+        """The text with its place, unless the text names it."""
+        return self.text if self.where in self.text else f"{self.where}: {self.text}"
 
 
 def patch_findings(engine: Engine, ended: Result, changed: Collection[str]) -> list[Finding]:
@@ -155,6 +162,7 @@ def _of_verdict(verdict: Verdict, changed: Collection[str]) -> Iterator[Finding]
     for note in verdict.notes:
         if not ROUTINE.match(note) and not _ELSEWHERE.match(note):
             rule = next((rule for rule, pattern in _NOTES if pattern.search(note)), "proof-limit")
+            rule = "shown-change" if _SHOWN.match(note) and verdict.generality == "shown" else rule
             yield Finding(rule, note, *place_in(note, changed))
     for line in verdict.checks:
         if match := _CHECK.fullmatch(line):

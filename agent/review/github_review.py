@@ -15,7 +15,7 @@ from agent.github.api.github_client import connect, require_created, translate_e
 from agent.github.api.missing_permissions import OWN_TOKEN
 from agent.github.pull_request.marked_comment import MOST, NEEDS, is_marked, show_comment
 from agent.github.pull_request.proof_comment import STEPS, answer
-from agent.github.pull_request.text_escaping import bullet_list, code, escape_markdown, format_name
+from agent.github.pull_request.text_escaping import MOST_BULLETS, bullet_list, code, escape_markdown, format_name
 from agent.review.diff_lines import shown_lines
 from agent.review.findings import RULES, Finding
 from agent.review.sarif import fingerprint
@@ -122,8 +122,9 @@ def summary(review: Review) -> str:
     if review.first:
         parts.append(f"**Look first at**\n\n{bullet_list(map(escape_markdown, review.first))}")
     for name, findings in review.groups.items():
-        lines = (f"{_place(one)}{escape_markdown(one.text)}" for one in findings)
-        parts.append(f"**{name}**\n\n{bullet_list(lines)}")
+        lines = [f"{_place(one)}{escape_markdown(one.text)}" for one in findings[:MOST_BULLETS]]
+        more = [f"and {len(findings) - MOST_BULLETS} more"] if len(findings) > MOST_BULLETS else []
+        parts.append("\n".join([f"**{name}**\n", *(f"- {line}" for line in [*lines, *more])]))
     return "\n\n".join(filter(None, [*parts, BASIS]))
 
 
@@ -170,15 +171,16 @@ def _known_marks(pull: PullRequest, author: str) -> Iterator[str]:
 
 
 def _create_review(there: Repository, pull: PullRequest, head: str, chosen: Mapping[str, Finding]) -> None:
+    from github.Commit import Commit
+
     comments: list[ReviewComment] = [
         {"path": one.path, "line": one.line, "side": "RIGHT", "body": f"{mark}\n{_remark(one)}"}
         for mark, one in chosen.items()
     ]
     words = "1 remark" if len(comments) == 1 else f"{len(comments)} remarks"
     with translate_errors(f"review #{pull.number}", NEEDS):
-        made = pull.create_review(
-            commit=there.get_commit(head), body=f"{words} on this change.", event="COMMENT", comments=comments
-        )
+        commit = Commit(there.requester, attributes={"sha": head})  # without a request for it
+        made = pull.create_review(commit=commit, body=f"{words} on this change.", event="COMMENT", comments=comments)
         require_created(made)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.engine.run_result import Result
     from trajectories.records import Verdict
 
+SHOWN = "shown-change"
 MOST_FIRST = 5
 """Maximum number of places to look at first."""
 
@@ -42,8 +43,8 @@ class Review:
 
     @property
     def is_silent(self) -> bool:
-        """Whether there is nothing to say beside the verdict: the patch is verified, and nothing was found."""
-        return self.verdict.verified and not self.findings and not self.unread
+        """Whether there is nothing to say: the patch is verified, and nothing else was found than what it does."""
+        return self.verdict.verified and not self.unread and all(one.rule == SHOWN for one in self.findings)
 
     @property
     def groups(self) -> dict[str, list[Finding]]:
@@ -94,7 +95,7 @@ def _hunks(diff: str) -> list[Hunk]:
 def _first(findings: Sequence[Finding], places: Sequence[Hunk]) -> list[str]:
     """Return where to look first: serious findings with a place, then the largest change."""
     serious = [one for one in findings if one.level != "note" and one.path]
-    lines = [f"{one.where}: {one.text}" for one in serious[: MOST_FIRST - 1]]
+    lines = [one.sentence for one in serious[: MOST_FIRST - 1]]
     if places:
         most = places[0]
         within = f" (in {most.within})" if most.within else ""
@@ -108,4 +109,5 @@ def sarif_of(review: Review, tool: str, properties: Mapping[str, Any]) -> dict[s
     from agent.review.sarif import as_sarif
 
     told = {"verdict": review.verdict.kind, "headline": review.headline}
-    return as_sarif(review.findings, tool, review.place, told | dict(properties))
+    findings = [one for one in review.findings if one.rule != SHOWN]  # no viewer should list it as a problem
+    return as_sarif(findings, tool, review.place, told | dict(properties))

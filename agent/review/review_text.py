@@ -35,8 +35,7 @@ def show_review(review: Review, out: Rich) -> None:
     for name, findings in review.groups.items():
         _heading(f"{name} (not checked)" if findings[0].rule == "model-remark" else name, out)
         for one in findings[:MOST]:
-            where = f"{one_line(one.where)} " if one.path else ""
-            out.print(Text.assemble("· ", (where, "cyan"), one_line(one.text)), soft_wrap=True)
+            out.print(Text(f"· {one_line(one.sentence)}"), soft_wrap=True)
         if len(findings) > MOST:
             out.print(f"  and {len(findings) - MOST} more")
 

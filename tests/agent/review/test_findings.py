@@ -41,7 +41,10 @@ def of_verdict(**parts: Any) -> list[tuple[str, str]]:
         ),
         ({"kind": "verified", "notes": (CALLERS,)}, [("affected-caller", "calc/core.py:3")]),
         (
-            {"kind": "verified", "notes": ("The patch changes the behaviour for 3 of 9 variants of the tests' values.",)},
+            {
+                "kind": "verified",
+                "notes": ("The patch changes the behaviour for 3 of 9 variants of the tests' values.",),
+            },
             [("behaviour-change", "")],
         ),
         ({"kind": "verified", "notes": ("The suite with the patch: 5 passed.", "Nothing was changed.")}, []),
@@ -61,7 +64,9 @@ def test_parts_of_verdict_become_findings(parts: dict[str, Any], found: list[tup
 
 def test_merge_review_becomes_findings_at_lines() -> None:
     review = {
-        "findings": [{"kind": "debug output", "path": "calc/text.py", "line": 2, "text": "This looks like debug output."}],
+        "findings": [
+            {"kind": "debug output", "path": "calc/text.py", "line": 2, "text": "This looks like debug output."}
+        ],
         "notes": [
             "The tests that show the issue pass without 2 of 3 hunks: calc/core.py:8, calc/text.py:2.",
             "41 of the last 48 changes to source came with an entry in the changelog; this one does not.",
@@ -80,7 +85,9 @@ def test_merge_review_becomes_findings_at_lines() -> None:
 def test_all_kinds_of_merge_review_have_a_rule() -> None:
     from aci.merge_readiness.overreach import Finding as Overreach
 
-    kinds = [kind.strip("`") for kind in (Overreach.__doc__ or "").partition("`kind` is ")[2].partition(".")[0].split(", ")]
+    kinds = [
+        kind.strip("`") for kind in (Overreach.__doc__ or "").partition("`kind` is ")[2].partition(".")[0].split(", ")
+    ]
     last = kinds.pop().removeprefix("or ").strip("`")
     kinds += [part.strip("` ") for part in last.split(" or ")]
     assert len(kinds) == 6
@@ -89,7 +96,7 @@ def test_all_kinds_of_merge_review_have_a_rule() -> None:
 
 def test_candidates_of_optimization_become_findings_at_functions() -> None:
     said = [
-        "shop/orders.py:unique: 9,000 -> 1,000 instructions (9.0x fewer, valgrind); growth n^2 -> n^1; the first call …",
+        "shop/orders.py:unique: 9,000 -> 1,000 instructions (9.0x fewer, valgrind); growth n^2 -> n^1.",
         "shop/orders.py:merge: no built-in rewrite applies; a model may see more (--model).",
         "The function's calls could not be timed.",
     ]
