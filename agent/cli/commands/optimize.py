@@ -79,7 +79,7 @@ def command(
             told = {"verdict": ended.verdict.kind, "run": ended.run}
             write_sarif(sarif, as_sarif(optimization_findings(engine, ended), "optimize", properties=told))
 
-    return drive_new(asked, source, settings, Console(json=json, plain=plain), base, on_end=on_end)
+    return drive_new(asked, source, settings, Console(json=json, plain=plain), base, None, on_end)
 
 
 def _check(target: Target, data: bytes | None) -> None:
