@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Level = Literal["error", "warning", "note"]
 LONGEST = 1_000
 """Maximum number of characters of a finding's text."""
+LONGEST_SEARCHED = 4_000
+"""Maximum number of characters of a text that are searched for places."""
 MOST_TESTS = 50
 """Maximum number of tests that get a finding of their own."""
 
@@ -239,7 +241,7 @@ def place_in(text: str, paths: Collection[str]) -> tuple[str, int]:
 
 def places_in(text: str, paths: Collection[str]) -> Iterator[tuple[str, int]]:
     """Yield the places `PATH:LINE` in a text whose path is in `paths`. Paths with white space are not found."""
-    for match in _PLACE.finditer(text):
+    for match in _PLACE.finditer(text[:LONGEST_SEARCHED]):
         path = match["path"].lstrip("([`'\"")
         if path in paths:
             yield path, int(match["line"])
