@@ -66,7 +66,7 @@ LEAST_RATIO = 1.2
 NEAR = 0.95
 """Share of the expert's speed-up that counts as reached, as in GSO's Opt@1."""
 Change = Mapping[str, bytes | None]
-"""Files that a commit changes, without tests; None stands for a deleted file."""
+"""Files that a commit changes, without tests; None for a deleted one."""
 
 
 @dataclass(frozen=True)

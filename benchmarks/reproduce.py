@@ -32,8 +32,8 @@ from aci.repository.user_repository import Repository
 from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from aci.testing.suite_run import run_tests
-from agent.cli.base_workspace import open_base
 from agent.config.settings import load_settings
+from agent.engine.base_workspace import open_base
 from benchmarks._process_cpu import adopt_orphans, cpu_seconds
 from trajectories.errors import SweAgentError
 from trajectories.records import Issue

@@ -65,7 +65,8 @@ class ToolMetadata:
     `runs`: the argument that holds commands or a program, if it runs any; searched for copied fixes.
     `reads`: the arguments that name the files that it reads; searched for copied fixes.
     `result`: what its result is, which determines how the result folds in a long conversation:
-        file: the text of the file in the argument `path`. It folds later, and not while an edit is based on it.
+        file: the text of the file in the argument `path`. It folds later, and not while an edit is based on it. The
+            instruction files (AGENTS.md) of its folder are added to it once.
         command: the output of the command in `runs`. It folds like a file if the command shows a file.
         diff: the edit of `path` from the argument `old` to `new`. It does not fold if it succeeded.
         tests: the result of a test run. It does not fold if it is the latest failing one.

@@ -27,10 +27,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, overload
 
+from aci.instructions.instruction_files import Instructions
 from aci.observation import output_text
 from aci.observation.text_source import TextSource
 from aci.observation.untrusted_text import clean_text
 from tools._metadata import Consent, ConsentQuestion, ResultKind, ToolCall, ToolMetadata, WhenLimited, not_needed
+from tools._nearby_instructions import add_instructions
 from trajectories import plugins
 from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Action, Base, Observation, Step
@@ -74,7 +76,8 @@ class Context:
     the tree from which the branch started (the base's tree if empty). `secrets` are masked in everything shown.
     `before` holds the earlier actions of the same reply, `phase` is the number of steps before the current phase.
     `subtree` is the folder to view and test, the whole repository if empty. `needs_test` tells whether the work is
-    proved by a test that reproduces the issue and that the user has not given.
+    proved by a test that reproduces the issue and that the user has not given. `instructions` are the instruction files
+    of the run's base.
     """
 
     workspace: Workspace
@@ -93,6 +96,7 @@ class Context:
     phase: int = 0
     subtree: str = ""
     needs_test: bool = False
+    instructions: Instructions = field(default_factory=Instructions)
 
     def place(self, path: str) -> str:
         """Return a model's path in the form that trees use: `src` for `./src/`, and `.` for the root, or the subtree if
@@ -272,7 +276,10 @@ class Toolbox:
             answer = Observation("\n".join(filter(None, (error.message, error.fix))), ok=False)
         except FILE_ERRORS as error:
             answer = Observation(_file_error(error), ok=False)
-        return _limit_size(answer if isinstance(answer, Observation) else Observation(answer), made.metadata.kind, ctx)
+        seen = answer if isinstance(answer, Observation) else Observation(answer)
+        seen = _limit_size(seen, made.metadata.kind, ctx)
+        is_file = made.metadata.result == "file"
+        return add_instructions(seen, action.arguments.get("path"), ctx) if is_file else seen
 
 
 def plain_name(name: str) -> str:

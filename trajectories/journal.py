@@ -210,7 +210,10 @@ def is_started(directory: Path) -> bool:
 
 class Journal:
     """The journal of a run that this process writes. Thread-safe. Raises TryLater if another process has locked the
-    run."""
+    run.
+
+    `on_append` is called after each `append`, when the records are on disk.
+    """
 
     def __init__(self, directory: Path, digest: Path | None = None) -> None:
         """Lock and open the run. `digest` is the path of the journal's digest file, if any."""
@@ -218,6 +221,7 @@ class Journal:
         self._digest_path = digest
         self.path = directory / "journal.jsonl"
         self.outputs = directory / "out"
+        self.on_append: Callable[[], object] = lambda: None
         try:
             make_folder(directory, 0o700)
             make_folder(self.outputs, 0o700)
@@ -272,6 +276,7 @@ class Journal:
             self._end += sum(map(len, lines))
             for record in read_back:
                 self.trajectory.add(record)
+        self.on_append()
 
     def _append(self, data: bytes) -> None:
         if self._digest is None:
@@ -279,6 +284,19 @@ class Journal:
             return
         with self._digest.extended(data):
             append_durably(self._file, data)
+
+    def check_unchanged(self) -> None:
+        """Remove what another program has added to the journal. Raises WorkspaceError if it was cut or replaced."""
+        with self._lock:
+            try:
+                here, there = os.fstat(self._file), self.path.lstat()
+                if here.st_size > self._end:
+                    os.ftruncate(self._file, self._end)
+            except OSError as error:
+                raise _unwritten(self.path, error) from error
+            if here.st_size < self._end or not os.path.samestat(here, there):
+                what = f"Another program changed {self.path} during the run."
+                raise WorkspaceError(what, "Restore the file from a copy, and keep programs out of the run's folder.")
 
     def keep(self, output: bytes) -> int:
         """Store a full output and return its number; it is on disk when this returns."""

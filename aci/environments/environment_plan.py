@@ -21,10 +21,11 @@ Files = Mapping[str, bytes]
 class EnvironmentOptions:
     """The user's settings for environments.
 
-    `image` and `setup` may come from the repository's `.swe-agent.toml`; `named` maps each to a description of its
-    source. `images` maps a language, or a language with its version (`python3.9`), to an image. `hosts` are the host
-    names that set-up may reach, `certificates` is a file on this machine, and `set_up_environment` holds variables for
-    set-up only. `seconds` is the time limit of the whole set-up. `version` is the last release before the base.
+    `image`, `setup` and `test` may come from the repository's `.swe-agent.toml`, and `test` from its AGENTS.md; `named`
+    maps each to a description of its source. `images` maps a language, or a language with its version (`python3.9`), to
+    an image. `hosts` are the host names that set-up may reach, `certificates` is a file on this machine, and
+    `set_up_environment` holds variables for set-up only. `seconds` is the time limit of the whole set-up. `version` is
+    the last release before the base.
     """
 
     image: str = ""
@@ -37,6 +38,8 @@ class EnvironmentOptions:
     set_up_environment: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 1800.0
     version: str = ""
+    instructions: bool = True
+    """Whether set-up commands that AGENTS.md and similar files document are used."""
 
 
 @dataclass(frozen=True, slots=True)

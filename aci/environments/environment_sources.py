@@ -1,5 +1,5 @@
 """The sources of environments, in order of precedence: settings, devcontainer, Dockerfile, and the repository's other
-files.
+files, among them those with instructions for contributors and agents.
 
 A devcontainer or Dockerfile names an image to start from and commands to run there. The plan implied by the manifests
 is added to them, since a devcontainer or Dockerfile rarely installs what the tests need. If the result cannot be built,
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aci.environments import other_environments, python_environment
+from aci.environments.documented_setup import add_documented_setup
 from aci.environments.environment_plan import VENV, Command, Dockerfile, EnvironmentOptions, Files, Plan
 from aci.environments.language_images import DEFAULTS
 from aci.environments.manifests import devcontainer, dockerfile
@@ -38,7 +39,7 @@ def plan_environment(files: Files, settings: EnvironmentOptions) -> Plan:
     return (
         _of_devcontainer(files, implied, refused)
         or _of_dockerfile(files, implied, refused)
-        or replace(implied, refused=tuple(refused))
+        or replace(add_documented_setup(implied, files) if settings.instructions else implied, refused=tuple(refused))
     )
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from aci.instructions.instruction_frames import SHOWN
 from aci.observation.text_source import TextSource
 from aci.proof.injection_patterns import ABOUT_SUCH, ALT, COMMENTED, INVISIBLE, find_demands, hidden_text
 from trajectories.records import Action, Issue, Observation, Step
@@ -93,13 +94,23 @@ def _of_steps(steps: Iterable[Step], source_of: Callable[[str], TextSource]) -> 
         for action, seen in zip(step.actions, step.observations, strict=False):
             source = source_of(action.tool)
             if source.owner != "harness":
-                yield _of_action(action, seen, source)
+                yield from _of_result(action, seen, source)
         if step.author == "proof":
             yield from (ReadText("The output of the tests", seen.text) for seen in step.observations)
         elif not step.actions:
             for seen in step.observations:
                 for path, text in ADVICE.findall(seen.text):
                     yield ReadText(f"The file {_name(path)}", text, _name(path), is_message=False)
+
+
+def _of_result(action: Action, seen: Observation, source: TextSource) -> Iterator[ReadText]:
+    """Yield the result of an action, and apart from it the instruction files that were added to it."""
+    text = seen.text
+    for path, added in ADVICE.findall(text):
+        if path in seen.data.get(SHOWN, ()):
+            yield ReadText(f"The file {_name(path)}", added, _name(path), is_message=False)
+            text = text.replace(added, "")
+    yield _of_action(action, replace(seen, text=text), source)
 
 
 def _of_action(action: Action, seen: Observation, source: TextSource) -> ReadText:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from math import fsum
 from pathlib import Path
@@ -29,7 +29,7 @@ from agent.instances.append_log import write_error
 from agent.instances.dataset_instances import read_instances, select
 from agent.instances.host_errors import check_machine
 from agent.instances.instance_images import IMAGE_LIST, Images, bytes_of
-from agent.instances.jobs import ExecutorOptions, JobResult, open_executor
+from agent.instances.jobs import ExecutorOptions, JobResult, open_executor, read_engine_options
 from agent.instances.repository_clones import Repositories
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.limits.rate_limiter import Limiter
@@ -55,7 +55,7 @@ def start_batch(asked: BatchOptions, plain: bool = False) -> BatchSummary:
         raise UsageError("--leaderboard is the folder of --out.", "Give another one.")
     if asked.repos is not None and asked.repos.exists() and not asked.repos.is_dir():
         raise UsageError(f"--repos {asked.repos} is not a folder.", "Give a folder; it is created if necessary.")
-    options, limit = _options(asked.engine_options), bytes_of(asked.disk_limit)
+    options, limit = read_engine_options(asked.engine_options), bytes_of(asked.disk_limit)
     instances = select(read_instances(asked.files, asked.hints, asked.out), asked.filter, asked.slice, asked.seed)
     preparing = JobPreparation(Repositories(asked.repos or state / "clones"), given, asked.out)
     opened: list[Batch] = []
@@ -151,13 +151,3 @@ def _spent(done: Iterable[JobResult], found: UnfinishedRuns, settings: Settings,
             "Start it again without --total, or start another batch with another --out.",
         )
     return fsum(amount or 0.0 for amount in each) + found.broken * (settings.budget or 0.0)
-
-
-def _options(given: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for option in given:
-        name, equals, value = option.partition("=")
-        if not name or not equals:
-            raise UsageError(f"--engine-option {option!r} is not an option.", "Give NAME=VALUE.")
-        found[name] = value
-    return found

@@ -14,6 +14,7 @@ from agent.batch.batch_spending import UnfinishedRun, dollars_spent, set_aside
 from agent.batch.index_process import GraphIndexer
 from agent.batch.job_run import failed_result
 from agent.config.settings import Settings
+from agent.events.event_stream import current_stream
 from agent.instances.host_errors import is_machine_error
 from agent.instances.image_registry import ImageNotFound
 from agent.instances.jobs import Executor, Job, JobResult, JobWatch
@@ -135,6 +136,8 @@ class WorkerResources:
         """Record and show a result. Raises WorkspaceError if it cannot be written."""
         if self.store.add(done, self.model):
             self.front.done(done)
+            if not done.final and (stream := current_stream()):
+                stream.error(done.run, done.code, done.error)
         if self.images is not None:
             self.images.release(done.run)
 
@@ -156,6 +159,8 @@ def run_job(job: Job, resources: WorkerResources) -> JobResult:
     the user can fix, TryLater if the provider has refused all requests for a long time, WorkspaceError if this machine
     fails as a whole.
     """
+    if stream := current_stream():
+        stream.label(job.run, job.instance.id, job.repeat)
     try:
         return _run_with_lease(job, resources)
     except RunBroken as error:

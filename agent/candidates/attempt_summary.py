@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from aci.observation.prompt_tags import quote_text
 from agent.engine.proof_step import verdict_text
-from agent.prompts.quotation import quote_text
 
 if TYPE_CHECKING:
     from agent.candidates.diverse_attempts import Candidate

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from aci.observation.prompt_tags import quote_text
 from aci.proof.proof_run import format_names
 from agent.candidates.attempt_summary import cut
 from agent.candidates.cross_test_matrix import Matrix, new_tests
 from agent.candidates.diverse_attempts import summarise_candidate
 from agent.candidates.role_questions import LETTERS, Question, ask_roles, parse_letter
 from agent.engine.proof_step import with_doubt
-from agent.prompts.quotation import framed_issue, quote_text
+from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from aci.observation.prompt_tags import quote_text
 from agent.candidates.role_questions import Question, ask_roles, parse_score
-from agent.prompts.quotation import framed_issue, quote_text
+from agent.prompts.quotation import framed_issue
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

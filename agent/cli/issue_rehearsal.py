@@ -33,8 +33,8 @@ def run_issue_code(
     """
     from aci.issue_text.issue_discussion import append_discussion
     from aci.issue_text.issue_snippets import find_snippets, trace_snippets
-    from agent.cli.base_workspace import open_base, open_in_environment
     from agent.config.settings import load_settings
+    from agent.engine.base_workspace import open_base, open_in_environment
 
     text = append_discussion(issue).text
     examples = find_snippets(text)

@@ -40,6 +40,7 @@ Workspace = Annotated[
     ),
 ]
 Image = Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")]
+EngineOption = Annotated[list[str] | None, typer.Option(help="Option of the engine; repeatable.", metavar="NAME=VALUE")]
 Budget = Annotated[float | None, typer.Option(help="Budget in dollars.", metavar="USD")]
 MaxSteps = Annotated[int | None, typer.Option(help="Maximum number of model replies.", metavar="N")]
 Attempts = Annotated[int | None, typer.Option(help="Number of attempts, if the strategy makes several.", metavar="N")]
@@ -74,6 +75,14 @@ Sarif = Annotated[Path | None, typer.Option(help="Also write the findings as SAR
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="No colours and no live status line.")]
 
+Events = Annotated[
+    str,
+    typer.Option(help="Write the events of the work as JSON lines to this file; `-` is stdout.", metavar="F"),
+]
+Deltas = Annotated[
+    bool, typer.Option("--deltas", help="With --events: also the text of replies while it arrives, line by line.")
+]
+
 RUN_OPTIONS = {
     "test": Test,
     "effort": Effort,
@@ -101,9 +110,47 @@ def with_run_options(command: Callable[..., int]) -> Callable[..., int]:
             parameters += [one.replace(name=name, annotation=RUN_OPTIONS[name], default=None) for name in RUN_OPTIONS]
         else:
             parameters.append(one)
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {one.name: one.annotation for one in parameters}
-    return wrapper
+    return with_events(_with_parameters(wrapper, parameters))
+
+
+def with_events(command: Callable[..., int]) -> Callable[..., int]:
+    """Add `--events` and `--deltas` to the options of a command that works on runs, and write the events of its
+    runs.
+
+    With `--events -` the command is `--plain`, since stdout is no terminal for it. Raises UsageError if stdout should
+    get both events and a result.
+    """
+
+    @wraps(command)
+    def wrapper(*arguments: Any, events: str = "", deltas: bool = False, **values: Any) -> int:
+        if not events:
+            if deltas:
+                raise UsageError("--deltas was given without --events.", "Give --events FILE, or --events -.")
+            return command(*arguments, **values)
+        if events == "-":
+            if values.get("json"):
+                raise UsageError("--json and `--events -` both write to stdout.", "Give --events FILE.")
+            values["plain"] = True
+        from agent.events.event_stream import open_events
+
+        with open_events(events, deltas):
+            return command(*arguments, **values)
+
+    parameters = list(inspect.signature(command, eval_str=True).parameters.values())
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, default, annotation in (("events", "", Events), ("deltas", False, Deltas))
+    ]
+    place = next(number for number, one in enumerate(parameters) if one.name in ("json", "plain"))
+    return _with_parameters(wrapper, [*parameters[:place], *added, *parameters[place:]])
+
+
+def _with_parameters(command: Callable[..., int], parameters: list[inspect.Parameter]) -> Callable[..., int]:
+    """Return the command with these parameters, which Typer makes its options."""
+    keyword_only = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+    command.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    return command
 
 
 def check_delivery(apply: bool, branch: str | None, pr: bool = False, issue: str = "") -> None:

@@ -72,7 +72,7 @@ def _host_environment(settings: Settings, source: Repository, collect: bool, not
     """Check the Python of the repository, and its tests."""
     from aci.environments.host_environment import needs_set_up
     from aci.host.project_python import project_python
-    from agent.cli.base_workspace import open_base
+    from agent.engine.base_workspace import open_base
 
     with open_base(source, None, settings, _printer(notify)) as (options, environment):
         yield _python(project_python(options))
@@ -137,7 +137,7 @@ def _environment(
 ) -> Iterator[Finding]:
     """Check the image of the repository's environment, its set-up and its tests."""
     from aci.environments.environment import find_environment, plan_for
-    from agent.cli.base_workspace import open_base
+    from agent.engine.base_workspace import open_base
 
     with open_base(source, None, settings, _printer(notify)) as (options, environment):
         plan = plan_for(options, environment)
@@ -185,18 +185,19 @@ def _uncollected(why: str) -> Finding:
 
 def _tests(settings: Settings, options: WorkspaceOptions, environment: EnvironmentOptions, notify: Notify) -> Finding:
     """Open the workspace and collect the tests."""
-    from agent.cli.base_workspace import open_in_environment
+    from agent.engine.base_workspace import open_in_environment
 
     notify(ProgressEvent("action", "main", "opening the workspace"))
     try:
         with closing(open_in_environment(settings.workspace, options, environment)) as workspace:
             notify(ProgressEvent("action", "main", "collecting the tests"))
-            return _collect(workspace, settings.test)
+            return _collect(workspace, environment.test, environment.named.get("test", ""))
     except SweAgentError as error:
         return Finding("tests", False, error.message, error.fix, error.code)
 
 
-def _collect(workspace: Workspace, command: str) -> Finding:
+def _collect(workspace: Workspace, command: str, origin: str) -> Finding:
+    """Collect the tests of a command, which comes from `origin` ("" if it is detected or not known)."""
     from aci.environments.setup_container import SetupResult
     from aci.environments.smoke_check import collect_tests
     from aci.runtime.workspace import HARNESS_SESSION
@@ -210,15 +211,16 @@ def _collect(workspace: Workspace, command: str) -> Finding:
         command = command or detect_command(workspace)
     except UsageError as error:  # a repository without tests can be worked on
         return Finding("tests", True, f"{error.message} {error.fix}")
+    source = f", from {origin}" if origin else ""
     if not PYTEST.match(command):
-        return Finding("tests", True, f"`{command}` runs them; only pytest can list them without running them")
+        return Finding("tests", True, f"`{command}`{source} runs them; only pytest can list them without running them")
     found = collect_tests(run, command)
     first = next((line for line in found.lacking.splitlines() if line.startswith("E  ")), "")
     why = f": {first[1:].strip()}" if first else ""
     fix = f"`{found.command}` shows why; name what is missing with `setup`, or an --image that has it."
     is_partial = found.failing and found.collected > 0
     is_ok = is_partial or not found.failing
-    return Finding("tests", is_ok, f"{found.summary}{why} (`{command}`)", fix, warning=is_partial)
+    return Finding("tests", is_ok, f"{found.summary}{why} (`{command}`{source})", fix, warning=is_partial)
 
 
 def _seccomp(info: Mapping[str, Any], is_podman: bool) -> Finding:

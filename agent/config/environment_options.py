@@ -11,7 +11,8 @@ from agent.config.settings import Settings
 
 
 def environment_options(settings: Settings, named: Mapping[str, str] | None = None) -> EnvironmentOptions:
-    """Return the options of an environment. `named` describes where `image` and `setup` come from. The certificates of
+    """Return the options of an environment. `named` describes where `image`, `setup` and
+    `test` come from. The certificates of
     this machine are trusted by default."""
     return EnvironmentOptions(
         image=settings.image,
@@ -23,6 +24,7 @@ def environment_options(settings: Settings, named: Mapping[str, str] | None = No
         certificates=str(settings.certificates or _machine_certificates() or ""),
         set_up_environment=settings.setup_env,
         seconds=settings.setup_time,
+        instructions=settings.instructions,
     )
 
 

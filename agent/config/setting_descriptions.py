@@ -25,6 +25,7 @@ SECTIONS = {
         "update_tests": "Keep changes to existing tests.",
         "merge_review": "Look for changes that the fix does not need.",
         "experience": "Learn from earlier runs in the repository.",
+        "instructions": "Read AGENTS.md and similar files, and skills.",
         "session_pairs": "Export /undo and /apply as preferences.",
         "subtree": "The only folder that may be changed.",
     },
@@ -70,6 +71,7 @@ SECTIONS = {
     "Storage and permissions": {
         "state": "Folder of runs and reports.",
         "permissions": "What is allowed or denied without asking.",
+        "hooks": "Your programs that run at points of a run.",
     },
     "Session": {
         "session.screen": "full, inline or auto.",

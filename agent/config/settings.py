@@ -23,6 +23,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from aci.environments.network.registry_hosts import REGISTRIES
 from agent.config.environment_variables import PREFIX, check_environment
+from agent.config.hook_table import HookTable
 from agent.config.session_preferences import TABLE as PREFERENCES
 from agent.config.user_file import user_file
 from agent.config.validation_reason import validation_reason
@@ -165,6 +166,7 @@ class Settings(BaseSettings):
     update_tests: bool = False
     merge_review: bool = False
     experience: bool = True
+    instructions: bool = True
     session_pairs: bool = False
     subtree: Annotated[str, AfterValidator(lambda value: _normalize_folder(value))] = ""
     apply: bool = False
@@ -172,6 +174,7 @@ class Settings(BaseSettings):
     pr: bool = False
     models: dict[str, ModelTable] = Field(default_factory=dict)
     permissions: PermissionTable = Field(default_factory=PermissionTable)
+    hooks: HookTable = Field(default_factory=HookTable)
     state: Path = Field(default_factory=lambda: user_state_path("swe-agent"))
 
     @classmethod
@@ -236,10 +239,11 @@ class Settings(BaseSettings):
         return (exact or known)[0]
 
     def recorded(self) -> dict[str, Any]:
-        """Return the settings as a run records them: without the state folder, permissions and passwords in URLs."""
+        """Return the settings as a run records them: without the state folder, permissions, hooks and passwords in
+        URLs."""
         from aci.observation.secret_forms import without_userinfo
 
-        values = self.model_dump(mode="json", exclude={"state", "permissions"})
+        values = self.model_dump(mode="json", exclude={"state", "permissions", "hooks"})
         for table in values["models"].values():
             table["api_base"] = without_userinfo(table["api_base"])
         return values

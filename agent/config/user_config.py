@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from agent.config.close_names import did_you_mean
+from agent.config.hook_table import HookTable
 from agent.config.session_preferences import NAMES as PREFERENCES
 from agent.config.session_preferences import TABLE, parse_preference
 from agent.config.settings import ModelTable, ServiceTable, Settings, read_toml, secret_reason
 from agent.config.user_file import user_file, write_user_file
 from agent.config.validation_reason import validation_reason
+from agent.permissions.permission_table import PermissionTable
 from trajectories.errors import ConfigError, UsageError
 from trajectories.file_limits import read_config
 
@@ -142,6 +144,8 @@ def _validate(name: Name, written: str, value: str) -> Any:
     tables: dict[str, type[BaseModel]] = {"models": ModelTable, "services": ServiceTable}
     model = tables[name.setting] if name.field else Settings
     field = model.model_fields[name.field or name.setting]
+    if field.annotation in (HookTable, PermissionTable):
+        raise UsageError(f"{written} is a table, which this command cannot set.", BY_HAND)
     kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
     adapter: TypeAdapter[Any] = TypeAdapter(kind, config=ConfigDict(allow_inf_nan=False))
     is_list = get_origin(field.annotation) is tuple

@@ -239,9 +239,12 @@ class Branch:
             return Observation(f"Not run: one reply may have {MOST_ACTIONS} actions.", ok=False)
         if any(observation.data.get("submitted") for observation in done):
             return Observation("Not run: the work was submitted before it.", ok=False)
-        if refusal := self._refusal(actions[number]):
+        action = actions[number]
+        if refusal := self._refusal(action, number):
             return Observation(refusal, ok=False)
-        return self._run(actions[number], actions[number], tuple(zip(actions, done, strict=False)))
+        seen = self._run(action, action, tuple(zip(actions, done, strict=False)))
+        tool = None if self.by_hand or action.error else self.engine.toolbox.get(action.tool)
+        return self.engine.hooks.after_tool(self, tool, action, seen) if tool else seen
 
     def step(
         self,
@@ -382,13 +385,17 @@ class Branch:
     def _unread_messages(self) -> list[Note]:
         return unread_messages(self.engine.trajectory, self.name, self.steps)
 
-    def _refusal(self, action: Action) -> str:
-        """Return why an action is not run: it is outside the turn's scope, or the user refused it."""
+    def _refusal(self, action: Action, number: int) -> str:
+        """Return why action `number` of a reply is not run: it is outside the turn's scope, or a hook or the user
+        refused it."""
         tool = None if action.error else self.engine.toolbox.get(action.tool)
         if tool is None:
             return ""
         why = self.scope.refusal(tool, action, self.workspace.root) if self.scope.is_limited else ""
-        return why or ("" if self.by_hand else refusal(self, tool, action))
+        if why or self.by_hand:
+            return why
+        rejected = self.engine.hooks.before_tool(self, tool, action, self._at + 1, number)
+        return rejected or refusal(self, tool, action)
 
     def _run(self, action: Action, shown: Action, before: Sequence[tuple[Action, Observation]]) -> Observation:
         """Run an action, reported to the front end as `shown`, after the actions `before` of the same reply."""
@@ -421,4 +428,5 @@ class Branch:
             phase=self._phase,
             subtree="" if self.by_hand else self.turn.settings.subtree,
             needs_test=self.needs_test and self.engine.has_steps_left,
+            instructions=self.engine.base_instructions.files,
         )

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from aci.environments.environment import environment_for, plan_for
+from aci.instructions.documented_commands import describe_command
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.contamination import find_installed_copies
 from aci.proof.suite_baselines import Baselines
@@ -24,7 +25,10 @@ from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source
 from agent.config.settings import SECRET, Settings
 from agent.conversation.run_models import RunModels
+from agent.engine.base_instructions import BaseInstructions
 from agent.engine.permission_checks import may_set_up
+from agent.events.event_stream import RunEvents
+from agent.hooks.run_hooks import RunHooks
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger
@@ -144,13 +148,14 @@ class Engine:
         """`registry` is the state folder in which the run is registered, if it differs from the one in the settings."""
         self.limiter = limiter or Limiter(settings.retry_wait)
         """The limiter of model requests, shared by all runs of a batch."""
-        self.settings = settings
         self.notify = notify
         self.journal = Journal(directory, digest_path(directory, registry or settings.state))
         self.trajectory = self.journal.trajectory
         try:
             self.run: Run = first_record(self.trajectory, directory)
             self.trees = Trees(directory / "trees.git")
+            self.base_instructions = BaseInstructions(self.trees, self.run.base.tree, lambda: self.settings)
+            self.settings = self.base_instructions.complete(settings)
             self.ledger = open_ledger(settings, self.trajectory)
         except BaseException:
             self.journal.close()
@@ -169,6 +174,14 @@ class Engine:
         self._steps_taken = _count_replies(self.trajectory)
         self._lock = Lock()
         self.models = RunModels(settings)
+        self.events = RunEvents(self.run.id, self.journal, lambda: self.secrets)
+        self.hooks = RunHooks(
+            settings.hooks,
+            self.journal,
+            self.run.repository,
+            secrets=lambda: self.secrets,
+            say=lambda text: self.report("say", "main", text),
+        )
         self.clock = RunClock(self.cancel, self.trajectory.live_seconds(), self._time_left(), self._record_pause)
         self.workspaces = RunWorkspaces(self._workspace_options)
 
@@ -198,7 +211,9 @@ class Engine:
         self.journal.append(Note("main", "life", f"paused for {seconds:.0f} s"))
 
     def report(self, kind: str, branch: str, text: str) -> None:
-        self.notify(ProgressEvent(kind, branch, text))
+        event = ProgressEvent(kind, branch, text)
+        self.events.progress(event)
+        self.notify(event)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -219,7 +234,7 @@ class Engine:
     def next_turn(self, turn: Turn, settings: Settings) -> None:
         """Start a turn with these settings, after the previous one has ended. An open workspace is kept."""
         self.journal.append(turn)
-        self.settings = settings
+        self.settings = settings = self.base_instructions.complete(settings)
         self.cancel.clear()
         self._steps_taken = 0
         self.may_test = None
@@ -253,6 +268,8 @@ class Engine:
             say=lambda line: self.report("say", "main", line),
             may_set_up=lambda *asked: may_set_up(self.approve, self.cancel, *asked),
         )
+        if documented := self.base_instructions.test:
+            options.say(f"The tests run with {describe_command(documented)}.")
         return options, self.settings
 
     def leave_workspace(self) -> None:
@@ -262,10 +279,11 @@ class Engine:
             self.workspaces.close()
 
     def close(self) -> None:
-        """Close the workspace and the run's files."""
+        """Close the workspace, run the hooks of the end, and close the run's files."""
         try:
             self.leave_workspace()
         finally:
+            self.hooks.end(self.trajectory.exit)
             self.trees.close()
             self.journal.close()
 

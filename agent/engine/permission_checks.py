@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aci.observation.untrusted_text import one_line
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_command import detect_command
 from agent.permissions.approvals import Approval
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from threading import Lock
 
     from aci.runtime.workspace import Workspace
+    from agent.engine.base_instructions import BaseInstructions
     from agent.limits.cancellation import CancellationToken
     from agent.permissions.approvals import Approve
     from agent.run_state.turn_state import TurnInput
@@ -45,6 +47,7 @@ class PermissionContext(Protocol):
     toolbox: Toolbox
     may_test: bool | None
     testing: Lock
+    base_instructions: BaseInstructions
 
 
 class ActingBranch(Protocol):
@@ -134,7 +137,11 @@ def may_test(branch: ActingBranch, workload: str = "") -> bool:
             tests = _test_command(branch) or "python"  # without a test command, imports still need permission
             title, command = (WORKLOAD_QUESTION, f"{workload}\n{tests}") if workload else (TESTS_QUESTION, tests)
             root = branch.workspace.root
-            ask = Approval("command", title, command, TESTS_DETAIL, root=root, folder=root, cancel=branch.cancel)
+            documented = engine.base_instructions.test
+            whose = f"\nThe test command is from {one_line(documented.where)}." if documented else ""
+            ask = Approval(
+                "command", title, command, f"{TESTS_DETAIL}{whose}", root=root, folder=root, cancel=branch.cancel
+            )
             answer = engine.approve(ask)
             branch.cancel.check()
             engine.may_test = answer.yes

@@ -6,9 +6,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.proof.proof_run import format_names
+from aci.repository.patch import split_patch
 from aci.repository.python_source import parse
 from agent.engine.permission_checks import REFUSED, may_test
 from agent.run_state.attempt_outcome import Outcome, load_verdict
@@ -19,6 +21,7 @@ from trajectories.records import Issue, Note, Observation, Run, Step, Verdict
 if TYPE_CHECKING:
     from aci.testing.suite_run import SuiteReport
     from agent.engine.branch import Branch
+    from agent.engine.engine import Engine
     from trajectories.git_store.trees import Trees
     from trajectories.trajectory import Trajectory
 
@@ -49,7 +52,7 @@ def proof_step(
     """Run a proof of `tree` against the files at the start of the turn, or of the run if `whole`.
 
     The observation carries the verdict and the parameters of the proof, so that the proof can be repeated. A `doubt`
-    downgrades a verified verdict to unproven and is added to its notes.
+    downgrades a verified verdict to unproven and is added to its notes. No test runs if a hook rejects the patch.
     """
     from aci.proof.proof import prove
 
@@ -60,6 +63,8 @@ def proof_step(
     observed: dict[str, Any] = {}
     if tree == base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
+    elif rejected := engine.hooks.reject_patch(tree, partial(run_patch, engine, tree), branch.cancel.is_set):
+        verdict = Verdict("unproven", notes=(rejected,))
     elif not may_test(branch):
         return Observation(
             REFUSED, ok=False, data={"verdict": asdict(Verdict("unproven", notes=(REFUSED,))), "asked": parameters}
@@ -94,6 +99,11 @@ def proof_step(
         data["outcomes"] = engine.journal.keep(json.dumps(observed).encode())
         data["environment"] = engine.workspaces.environment
     return Observation(words, verdict.verified, data=data)
+
+
+def run_patch(engine: Engine, tree: str) -> str:
+    """Return the whole patch of the run if it ends with this tree."""
+    return split_patch(engine.trees, engine.run.base.tree, tree).diff
 
 
 def _outcomes(without: SuiteReport | None, patched: SuiteReport | None) -> dict[str, Any]:
@@ -180,6 +190,15 @@ def with_doubt(verdict: Verdict, why: str) -> Verdict:
     if not why or not verdict.verified:
         return verdict
     return replace(verdict, kind="unproven", notes=(why, *verdict.notes))
+
+
+def rejected_outcome(outcome: Outcome, why: str) -> Outcome:
+    """Return the outcome of a patch that a hook rejected with the sentence `why`: it is unproven, whatever was proven;
+    the same outcome if `why` is empty."""
+    if not why:
+        return outcome
+    notes = tuple(dict.fromkeys((why, *outcome.verdict.notes)))
+    return replace(outcome, verdict=replace(outcome.verdict, kind="unproven", notes=notes), exit="")
 
 
 def _parses(trees: Trees, base: str, tree: str) -> bool:

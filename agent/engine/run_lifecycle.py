@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,14 @@ from aci.repository.patch import is_test, split_patch
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.conversation.model_requests import settle_recorded_replies
-from agent.conversation.model_roles import assign_roles, roles_of, validate_models
+from agent.conversation.model_roles import assign_roles, validate_models
 from agent.engine.branch import Branch
 from agent.engine.delivery import Publish, deliver
 from agent.engine.engine import Engine, known_secrets
 from agent.engine.merge_review import record_review, recorded_review
-from agent.engine.proof_step import best_outcome
+from agent.engine.proof_step import best_outcome, rejected_outcome
 from agent.engine.run_result import Result
+from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
 from agent.engine.user_change_detection import take_over_changes
 from agent.evidence.proof_script import local_script
@@ -59,11 +59,10 @@ from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, encode, first_record, read, write_durably
 from trajectories.plugins import find
-from trajectories.records import Exit, Issue, Note, Run, Step, Turn, Verdict
+from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verdict
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
 
-STRATEGIES = Path(__file__).parents[1] / "strategies"
 DONE = {"answered", "done", "undone", "written"}
 """Exits of turns that need no proof: a question was answered, a command was run, something was undone, or tests were
 written."""
@@ -105,7 +104,7 @@ def begin(
                 repository=_as_text(source.root),
                 base=base,
                 settings=_with_test_path(settings, source, set(known)).recorded(),
-                versions={"swe-agent": __version__, "python": sys.version.split()[0], **_hashes(prompts)},
+                versions={"swe-agent": __version__, "python": sys.version.split()[0], **prompt_hashes(prompts)},
                 prompts=prompts,
                 tools=Toolbox().schemas(),
             )
@@ -167,52 +166,6 @@ def _with_test_path(settings: Settings, source: Repository, known: set[str]) -> 
     return settings.model_copy(update={"reproduce": f"{source.root / file}{mark}{node}"})
 
 
-def load_prompts(strategy: str, own: Path | None = None) -> dict[str, str]:
-    """Return the strategy's prompts by name; a role's prompt is its system prompt.
-
-    The prompts are the text files `<strategy>.<name>.txt` next to the strategy's module. If the strategy lists other
-    strategies, including built-in ones, in `PROMPTS`, their prompts are used instead; later ones override earlier ones.
-    A file of the same name in the folder `own` replaces a prompt.
-
-    Raises UsageError for bad files, and what the strategy's own `check_prompts(prompts, roles)` raises, if it has one.
-    """
-    module = sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__]
-    file = Path(module.__file__ or "")
-    stems = getattr(module, "PROMPTS", file.stem)
-    stems = [stems] if isinstance(stems, str) else stems
-    folders = dict.fromkeys([STRATEGIES, file.parent])
-    found = [each for stem in stems for folder in folders for each in folder.glob(f"{stem}.*.txt")]
-    files = {each.name: each for each in {each.name.split(".")[1]: each for each in found}.values()}
-    if own is not None:
-        files |= _own_prompts(own, set(files))
-    try:
-        prompts = {name.split(".")[1]: file.read_text("utf-8").strip() for name, file in files.items()}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"A prompt cannot be read: {error}.", "Fix the file.") from None
-    if check := getattr(module, "check_prompts", None):
-        check(prompts, roles_of(strategy))
-    return prompts
-
-
-def _own_prompts(folder: Path, known: set[str]) -> dict[str, Path]:
-    """Return the user's prompts for this strategy. Raises UsageError for a file that looks like a prompt but overrides
-    none."""
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder} with prompts.", "Name a folder with --prompts.")
-    files = {file.name: file for file in folder.glob("*.txt")}
-    stems = {name.partition(".")[0] for name in known}
-    if unknown := sorted(name for name in files.keys() - known if name.partition(".")[0] in stems):
-        raise UsageError(
-            f"{folder / unknown[0]} overrides no prompt.", f"The strategy's prompts are {', '.join(sorted(known))}."
-        )
-    return {name: file for name, file in files.items() if name in known}
-
-
-def _hashes(prompts: dict[str, str]) -> dict[str, str]:
-    """Return hashes of the prompts, which show whether two runs used the same prompts."""
-    return {f"prompt {name}": sha256(text.encode()).hexdigest()[:16] for name, text in prompts.items()}
-
-
 def reopen(
     directory: Path,
     state: Path,
@@ -263,9 +216,14 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
     if engine.trajectory.exit is not None:
         return result(engine)
     with engine.at_work():
-        engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
-        settle_recorded_replies(engine)
-        yield from _solve_turn(engine, publish)
+        try:
+            engine.hooks.start(engine.resumed, lambda: engine.cancel.stopped)
+            engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
+            settle_recorded_replies(engine)
+            yield from _solve_turn(engine, publish)
+        except (SweAgentError, OSError) as error:
+            engine.events.error(error)
+            raise
     store_lessons(engine)
     return result(engine)
 
@@ -323,6 +281,8 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
     tree = without_edited_tests(engine, outcome.tree)
     began = turn_base_tree(engine.trajectory, engine.run.base.tree)
     patch = split_patch(engine.trees, engine.run.base.tree, tree)
+    rejected = _rejected_by_hook(engine, patch)
+    outcome = rejected_outcome(outcome, rejected)
     folder = engine.journal.directory
     try:
         write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
@@ -346,9 +306,19 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
         fix=stop.fix if stop else "",
         seconds=engine.clock.seconds,
     )
-    if len(engine.trajectory.turns) == 1:
+    if rejected:
+        engine.report("say", MAIN, "The patch is not delivered, since a hook rejected it.")
+    elif len(engine.trajectory.turns) == 1:
         deliver(engine, result(engine, exit), publish)
     engine.journal.append(replace(exit, at=time.time()))
+
+
+def _rejected_by_hook(engine: Engine, patch: Patch) -> str:
+    """Return why the user's hooks reject the final patch, as a sentence; "" if they do not. Changes that only the user
+    made are not shown to them."""
+    if not patch or is_by_hand(engine.trajectory.turns[-1].strategy):
+        return ""
+    return engine.hooks.reject_patch(patch.tree, lambda: patch.diff, lambda: engine.cancel.stopped)
 
 
 def without_edited_tests(engine: Engine, tree: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.conversation.model_roles import assign_roles, needs_model, validate_models
 from agent.engine.branch import INTERRUPTED
-from agent.engine.run_lifecycle import load_prompts
+from agent.engine.strategy_prompts import load_prompts
 from agent.run_state.turn_state import MAIN, current_tree
 from trajectories.records import Exit, Note, Observation, Reply, Step, Turn
 

@@ -6,7 +6,7 @@ or cannot continue. Budgets, order, records and retries are the driver's concern
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from agent.config.settings import Settings
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.progress_event import ProgressEvent
+from trajectories.errors import UsageError
 from trajectories.records import Issue, Step
 
 FAILED = "infrastructure"
@@ -116,6 +117,17 @@ class ExecutorOptions:
     cancel: CancellationToken
     more: dict[str, str] = field(default_factory=dict)
     """The executor's own options (`--engine ray --engine-option address=…`)."""
+
+
+def read_engine_options(given: Sequence[str]) -> dict[str, str]:
+    """Return the options of an engine by name. Raises UsageError for one that is not NAME=VALUE."""
+    found = {}
+    for option in given:
+        name, equals, value = option.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--engine-option {option!r} is not an option.", "Give NAME=VALUE.")
+        found[name] = value
+    return found
 
 
 class Executor(Protocol):

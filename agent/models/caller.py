@@ -85,7 +85,7 @@ def load(name: str, settings: Settings) -> Caller:
 
 
 def decode_action(action: str | Mapping[str, Any], tools: Sequence[dict[str, Any]], model: str) -> Reply:
-    """Return the reply that an action of the caller stands for.
+    """Convert an action of the caller to a reply.
 
     Raises UsageError for a value that is neither a text nor a message; everything else that is wrong is reported to
     the caller when the reply's actions run.

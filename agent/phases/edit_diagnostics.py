@@ -6,10 +6,10 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from aci.observation.prompt_tags import quote_text
 from aci.proof.diagnostics import CHECKERS, Checker, find_checkers, new_errors, run_checker
 from aci.proof.static_checks import ConsistencyError, find_inconsistencies
 from agent.engine.permission_checks import may_test
-from agent.prompts.quotation import quote_text
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

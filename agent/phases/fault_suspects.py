@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from aci.observation.prompt_tags import quote_text
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repair.spectrum import trace_tests
 from aci.repository.python_source import definitions
 from agent.phases.base_failures import failing_tests
-from agent.prompts.quotation import quote_text
 from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
 from trajectories.errors import UsageError
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aci.localization.issue_localization import query_tree_graph
+from aci.observation.prompt_tags import quote_text
 from aci.repository.file_blobs import TreeBlobs
-from agent.prompts.quotation import quote_text
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from aci.observation.prompt_tags import quote_text
 from aci.runtime.workspace import HARNESS_SESSION
 from agent.candidates.attempt_summary import cut
 from agent.candidates.cross_test_matrix import new_tests, run_reported_tests
@@ -30,7 +31,7 @@ from agent.phases.graph_queries import run_queries
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.history_prompt import RETRIEVED, history_prompt
 from agent.prompts.opening_prompt import describe_workspace, facts, likely_sources, name_places, places
-from agent.prompts.quotation import framed_issue, quote_text
+from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
 from tools.base import Toolbox
 from trajectories.errors import ConfigError, Stuck

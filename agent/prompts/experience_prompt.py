@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import cut, mask_secrets
-from agent.prompts.quotation import attribute_text, quote_fully
+from aci.observation.prompt_tags import attribute_text, quote_fully
 from trajectories.git_store.git_commands import GitFailed
 
 if TYPE_CHECKING:

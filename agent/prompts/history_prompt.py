@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from aci.localization import issue_localization
 from aci.localization.similar_fixes import LONGEST
 from aci.observation.output_text import mask_secrets, shorten
+from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
 from aci.repository.file_blobs import TreeBlobs
 from agent.prompts.experience_prompt import past_runs_prompt
 from agent.prompts.opening_prompt import places, search_tree
-from agent.prompts.quotation import attribute_text, quote_fully, quote_text
 from trajectories.errors import WorkspaceError
 from trajectories.git_store.git_commands import GitFailed
 

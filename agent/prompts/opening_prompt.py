@@ -11,13 +11,15 @@ from aci.issue_text.issue_discussion import append_discussion
 from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
 from aci.localization.issue_localization import HistoryBase, localize_issue
 from aci.localization.place_ranking import SHOWN_CLASSES
+from aci.observation.prompt_tags import attribute_text, quote_text
 from aci.proof.suite_selection import nearest_tests
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
 from aci.runtime.background_task import BackgroundTask
 from aci.testing.suite_command import detect
 from agent.prompts.experience_prompt import past_runs_prompt
-from agent.prompts.quotation import attribute_text, framed_issue, quote_text
+from agent.prompts.instruction_prompt import repository_notes
+from agent.prompts.quotation import framed_issue
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE
 
@@ -32,19 +34,6 @@ SHOWN_SOURCES, MOST_SOURCE_LINES, LONGEST_PARAMETERS = 3, 80, 120
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
 NEAR_PLACES = 3
 """Maximum number of functions for which the nearest tests are listed."""
-ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
-MOST_ADVICE, MOST_CONTRIBUTING, LARGEST_ADVICE = 1_500, 400, 100_000
-ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|towncrier|release note", re.IGNORECASE)
-
-ABOUT_NAMES = re.compile(
-    r"\bAUTHORS\b|\bCONTRIBUTORS\b|\badd (?:yourself|your(?: own)? name)\b|\byour name\b|sign(?:ed)?[- ]off|\bCLA\b",
-    re.IGNORECASE,
-)
-ABOUT_NUMBERS = re.compile(
-    r"\b(?:issue|ticket|bug|pr|pull[- ]request|gh)[-_ ]*(?:number|num|id|no\.)|[<{\[](?:issue|ticket|pr|number|pull)\b"
-    r"|#(?:\d{3,}|N+\b|X+\b)|\b\d{3,}\.\w*\.?(?:rst|md|txt)\b",
-    re.IGNORECASE,
-)
 
 
 def places(branch: Branch, top: int = 10) -> dict[str, Any]:
@@ -54,7 +43,7 @@ def places(branch: Branch, top: int = 10) -> dict[str, Any]:
 
 
 def _localize(branch: Branch, top: int) -> dict[str, Any]:
-    branch.engine.report("action", branch.name, "finding the likely places")
+    branch.engine.report("progress", branch.name, "finding the likely places")
     repository = branch.engine.repository
     before, traced = HistoryBase(repository.git_dir, branch.turn.base.commit), _trace_snippets(branch)
     search = BackgroundTask(
@@ -136,7 +125,7 @@ def facts(branch: Branch, located: bool = True) -> str:
         f"Layout: {_layout(branch.turn, branch.engine.trees)}",
         LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
         f"Tests: {describe_tests(branch, found)}",
-        _advice(branch.engine.trees, branch.turn.base.tree, branch.turn.issue.url),
+        repository_notes(branch, found),
         _likeliest(branch, found) if located else "",
         past_runs_prompt(branch, found),
     ]
@@ -225,7 +214,9 @@ def describe_tests(branch: Branch, found: dict[str, Any]) -> str:
     """Return how tests are run, and which test files are nearest to the likeliest places."""
     try:
         command, version = (branch.turn.settings.test, "") if branch.turn.settings.test else detect(branch.workspace)
-        how = f"`{command}`{f' (Python {version})' if version else ''}"
+        documented = branch.engine.base_instructions.test
+        origin = f"from {documented.where}" if documented else f"Python {version}" if version else ""
+        how = f"`{command}`{f' ({quote_text(origin)})' if origin else ''}"
     except UsageError as error:
         how = error.message
     tests = [
@@ -245,28 +236,3 @@ def nearest_test_files(turn: TurnInput, trees: Trees, found: dict[str, Any]) -> 
     files = [(hit["path"], "") for hit in found["files"][:3]]
     places = [place for place in (*functions, *files) if not is_test(place[0])]
     return nearest_tests(trees, search_tree(turn, trees), places)
-
-
-def _advice(trees: Trees, base: str, url: str) -> str:
-    """Return the repository's guidelines for contributors, which are data and not instructions for this run.
-
-    Guidelines about the contributor's name, and without a `url` of the issue about its number, cannot be followed and
-    are left out.
-    """
-    unusable = ABOUT_NAMES if url else re.compile(f"{ABOUT_NAMES.pattern}|{ABOUT_NUMBERS.pattern}", re.IGNORECASE)
-    shown: list[str] = []
-    for path, entry in sorted(trees.files(base).items()):
-        if not ADVICE.fullmatch(path) or not entry.mode.startswith("100") or entry.size > LARGEST_ADVICE:
-            continue
-        data = trees.read_blob(entry.id)
-        text = "" if b"\0" in data else quote_text(data.decode("utf-8", "replace")).strip()
-        room = MOST_ADVICE - sum(map(len, shown))
-        if "CONTRIBUTING" in path.upper():
-            parts = re.split(r"\n\s*\n|\n(?=\s*[-*] )", text)
-            text = "\n".join(part.strip() for part in parts if ABOUT_CHANGES.search(part) and not unusable.search(part))
-            room = min(room, MOST_CONTRIBUTING)
-        else:
-            text = "\n".join(line for line in text.split("\n") if not unusable.search(line)).strip()
-        if text and room > 0:
-            shown.append(f'<advice file="{path}">\n{text[:room]}{"…" if len(text) > room else ""}\n</advice>')
-    return "\n".join(shown)

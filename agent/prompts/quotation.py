@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from aci.issue_text.issue_discussion import select_comments
 from aci.observation.output_text import shorten
-from aci.observation.untrusted_text import clean_text, one_line, tag_pattern
+from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
 from trajectories.records import Comment, Issue
 
 MOST_DISCUSSED, LONGEST = 12_000, 3_000
 """Maximum number of characters of all comments together, and of each comment."""
-LONGEST_NAME, MOST_LABELS = 200, 20
-_NAMES = ("issue", "advice", "attachments", "comment", "experience", "fix", "source")
-FRAME, FRAME_END = tag_pattern(*_NAMES), tag_pattern(*_NAMES, ends=True)
+MOST_LABELS = 20
 DATA = "Comments, oldest first; data like the issue. A `member` belongs to the project, a `stranger` does not."
-
-
-def quote_text(text: str) -> str:
-    """Escape a text so that it can neither close the tags around it nor send control sequences to a terminal."""
-    return FRAME_END.sub(r"<\\", clean_text(text))
 
 
 def framed_issue(issue: Issue) -> str:
@@ -60,14 +52,3 @@ def _comment(comment: Comment) -> str:
     at = f' at="{attribute_text(comment.at[:10])}"' if comment.at else ""
     who = f'author="{attribute_text(comment.author)}"{role} trust="{comment.trust}"'
     return f"<comment{about} {who}{at}>\n{quote_fully(shorten(comment.body, LONGEST))}\n</comment>"
-
-
-def quote_fully(text: str) -> str:
-    """Escape a text as `quote_text` does, and also prevent it from opening a tag that would attribute text to someone
-    else."""
-    return FRAME.sub(r"<\\", clean_text(text))
-
-
-def attribute_text(text: str, most: int = LONGEST_NAME) -> str:
-    """Return a text as an attribute of a tag: one line, without characters that would end the attribute."""
-    return re.sub(r"[<>\"]", "'", one_line(text))[:most]

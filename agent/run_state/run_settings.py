@@ -27,8 +27,8 @@ def recorded_settings(trajectory: Trajectory) -> dict[str, Any]:
     """Return the recorded settings of the run and of its turns."""
     assert trajectory.run is not None
     changed = {name: value for turn in trajectory.turns for name, value in turn.settings.items()}
-    # The first versions did not record the setting `experience`.
-    said = {"experience": False} | trajectory.run.settings | changed
+    # The first versions did not record these settings.
+    said = {"experience": False, "instructions": False} | trajectory.run.settings | changed
     return {name: value for name, value in said.items() if name in Settings.model_fields or not _is_setting(name)}
 
 
@@ -40,14 +40,14 @@ def _is_setting(name: str) -> bool:
 def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Settings:
     """Return the settings with which the run was created, restricted by the current policy.
 
-    Addresses, keys, prices and time limits of models are taken from the current configuration. Raises ConfigError and
-    UsageError.
+    Addresses, keys, prices and time limits of models, permissions and hooks are taken from the current configuration.
+    Raises ConfigError and UsageError.
     """
     settings = Settings(**apply_coder_role(recorded_settings(trajectory)), state=state)
     today = load_settings(**flags)
     current: dict[str, Any] = {name: getattr(today, name) for name in CURRENT & today.model_fields_set}
     current |= {name: getattr(today, name) for name, value in flags.items() if value is not None}
-    current["experience"] = settings.experience and today.experience
+    current |= {"experience": settings.experience and today.experience, "hooks": today.hooks}
     models = dict(settings.models)
     for name, table in today.models.items():
         own = table.model_dump(include=CURRENT_OF_MODEL, exclude_unset=True)

@@ -19,6 +19,7 @@ from typing import Any
 
 from aci.proof.proof_run import format_names
 from aci.repository.plain_folder import repository_of_tree
+from agent.config.hook_table import HookTable
 from agent.config.settings import NOWHERE, Settings, load_settings
 from agent.engine.branch import EFFECTS
 from agent.engine.branch_workspace import BranchWorkspace
@@ -53,7 +54,7 @@ UNUSED_SETTINGS = frozenset(
     {"model", "models", "roles", "effort", "budget", "max_steps", "max_tokens", "max_time", *NOWHERE, "prompts"}
 )
 """Settings that have no effect without a model and without delivery."""
-REPLAYED_SETTINGS = frozenset(Settings.model_fields) - UNUSED_SETTINGS
+REPLAYED_SETTINGS = frozenset(Settings.model_fields) - UNUSED_SETTINGS - {"hooks"}
 
 
 def begin_replay(material: RunView, settings: Settings) -> Path:
@@ -86,7 +87,7 @@ def _check_files(material: RunView, base: str) -> None:
 
 
 def replay_settings(material: RunView, today: Settings, workspace: str | None, image: str | None = None) -> Settings:
-    """Return the run's settings for a replay: no model, no time limit, no delivery.
+    """Return the run's settings for a replay: no model, no time limit, no delivery, no hooks.
 
     Raises UsageError if commands of an untrusted run would run without isolation, or in an image that a repository's
     own config may not name.
@@ -104,7 +105,7 @@ def replay_settings(material: RunView, today: Settings, workspace: str | None, i
         source_settings = recorded_settings(material.trajectory)
         settings = settings_of_untrusted_run(source_settings, material.directory, load_settings(**flags), flags)
     disabled: dict[str, Any] = {"model": f"replay:{material.name}", "models": {}, "roles": {}}
-    disabled |= {"max_time": None, "max_tokens": None}
+    disabled |= {"max_time": None, "max_tokens": None, "hooks": HookTable()}
     return settings.model_copy(update=disabled | {"state": today.state})
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.repository.user_repository import Repository
 from agent.engine.branch import EFFECTS
-from agent.engine.run_lifecycle import load_prompts
+from agent.engine.strategy_prompts import load_prompts
 from tools.base import Toolbox
 from trajectories.errors import NoRepository
 from trajectories.records import Exit, Note, Observation, Record, Reply, Run, Step, Turn, Verdict

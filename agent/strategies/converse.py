@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aci.observation.prompt_tags import quote_text
 from aci.runtime.workspace import HARNESS_SESSION
 from agent.candidates.attempt_summary import MOST_PATCH, attempt_summary, cut
 from agent.candidates.candidate_selection import adopt_candidate, select_candidate
@@ -29,7 +30,6 @@ from agent.engine.write_scope import Scope
 from agent.phases.step_rewind import rewind_to
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
-from agent.prompts.quotation import quote_text
 from agent.run_state.attempt_outcome import Outcome
 
 if TYPE_CHECKING:

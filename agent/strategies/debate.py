@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
+from aci.observation.prompt_tags import quote_text
 from agent.candidates.role_questions import LETTERS, Question, ask_roles, parse_letter
 from agent.engine.loop import loop
 from agent.phases.call_chains import call_chains, chain_source, chain_text
 from agent.phases.step_rewind import rewind_to
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
-from agent.prompts.quotation import framed_issue, quote_text
+from agent.prompts.quotation import framed_issue
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
+from aci.observation.prompt_tags import quote_text
 from aci.repository.tree_merge import merge_trees
 from agent.candidates.attempt_summary import attempt_summary, describe_attempts
 from agent.candidates.candidate_selection import CandidateScore, adopt_candidate, rank_candidates
@@ -12,7 +13,6 @@ from agent.candidates.cross_test_matrix import new_tests, run_cross_tests, sourc
 from agent.candidates.diverse_attempts import Candidate, attempt, attempts, variant_for
 from agent.candidates.patch_deduplication import deduplicate
 from agent.phases.user_reproduction import given_tests
-from agent.prompts.quotation import quote_text
 from agent.run_state.rewind import summarise_attempts
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from aci.observation.prompt_tags import quote_text
 from aci.repository.patch import is_test
 from aci.repository.python_source import definitions
 from agent.candidates.candidate_selection import adopt_candidate, rank_candidates
@@ -16,7 +17,7 @@ from agent.candidates.role_questions import Question, ask_roles
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.answer_parser import lines_of, parse_edits, parse_file, parse_names
 from agent.prompts.opening_prompt import describe_tests, likely_sources, nearest_test_files, places, search_tree
-from agent.prompts.quotation import framed_issue, quote_text
+from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.git_store.pack_writer import is_plain
 from trajectories.records import Verdict

@@ -7,12 +7,12 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from aci.observation.prompt_tags import quote_text
 from agent.candidates.step_critique import GREEN, KEPT, critic_score, proof_score
 from agent.engine.loop import is_submission, loop
 from agent.phases.step_rewind import rewind_to
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
-from agent.prompts.quotation import quote_text
 from agent.run_state.rewind import summarise_attempts
 
 if TYPE_CHECKING:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from threading import Event
 
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_results import SuiteReport, TestResult
 from aci.testing.suite_run import SESSION, run_tests
+from agent.repair.repair_search import RepairTask
 from agent.synthesis.candidate import Candidate
 from agent.synthesis.failing_example import FailingExample
 from agent.synthesis.issue_text import find_examples
 from agent.synthesis.observed_examples import observe, run_examples
-from agent.synthesis.source_repository import SourceRepository
+from agent.synthesis.template_repair import is_repaired_by_templates
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.git_store.trees import Trees
 
 SLOWER, SHORTEST = 4.0, 30.0
 """Time limit of a candidate's run: a multiple of the base's time, and at least this many seconds, since failing tests
@@ -83,62 +86,79 @@ def prepare(workspace: Workspace) -> None:
 
 
 class Validator:
-    """Validates candidates of one source in a workspace that holds its tree."""
+    """Validates candidates, one at a time, in a workspace that holds the tree of the source between two calls."""
 
-    def __init__(self, source: SourceRepository, base: BaseResults) -> None:
-        self._source, self._base = source, base
+    def __init__(self, workspace: Workspace, trees: Trees, tree: str, base: BaseResults) -> None:
+        self._workspace, self._trees, self._tree, self._base = workspace, trees, tree, base
 
-    def validate(self, candidate: Candidate, workspace: Workspace) -> Validation:
-        """Run the tests with the change, the nearest first; the workspace holds the source tree before and after."""
-        nearest = self._source.nearest_tests(candidate)
+    def validate(self, candidate: Candidate, nearest: frozenset[str] | None) -> Validation:
+        """Run the tests with the change. The tests that run the changed lines, `nearest`, go first if they are known.
+
+        Raises WorkspaceError if the workspace cannot be used any more, and Cancelled.
+        """
         if nearest is not None and not nearest:
             return Validation("not run")
-        planted = self._source.trees.write(candidate.files, self._source.tree)
-        workspace.restore(planted)
+        planted = self._plant(candidate)
         try:
-            found = self._validate(workspace, sorted(nearest or ()))
+            found = self._validate(sorted(nearest or ()))
         except WorkspaceError:
             return Validation("breaks the workspace")
         finally:
-            workspace.restore(self._source.tree)  # raises if the workspace cannot be used any more
+            self._workspace.restore(self._tree)  # raises if the workspace cannot be used any more
         if not found.reason and not candidate.must_fail <= set(found.fail_to_pass):
             return Validation("hides a failure")
         if found.reason or candidate.write_text is not None:
             return found
-        return replace(found, examples=tuple(self._observe_examples(found.failures, planted, workspace)))
+        return replace(found, examples=tuple(self._observe_examples(found.failures, planted)))
 
     def _observe_examples(
-        self, failures: Sequence[TestResult], planted: str, workspace: Workspace
+        self, failures: Sequence[TestResult], planted: str
     ) -> Iterator[tuple[TestResult, FailingExample]]:
         """Yield the clearest examples; those in Python are run without and with the change."""
-        examples = find_examples(self._source, failures)
+        examples = find_examples(self._trees, self._tree, failures)
         if not examples or examples[0][1].language != "python":
             yield from examples
             return
         examples = examples[:MOST_RUN]
         codes = [example.code for _, example in examples]
-        before = run_examples(workspace, self._base.command, codes)
-        workspace.restore(planted)
+        before = run_examples(self._workspace, self._base.command, codes)
+        self._workspace.restore(planted)
         try:
-            after = run_examples(workspace, self._base.command, codes)
+            after = run_examples(self._workspace, self._base.command, codes)
         finally:
-            workspace.restore(self._source.tree)
+            self._workspace.restore(self._tree)
         for (failure, example), *outcomes in zip(examples, before, after, strict=True):
             if seen := observe(failure, example, *outcomes):
                 yield seen
 
-    def passes(self, workspace: Workspace) -> bool:
-        """Return whether all tests that passed on the base pass in the workspace."""
-        return set(self._base.passing) <= set(self._run(workspace).passed)
+    def is_repaired(self, candidate: Candidate, validation: Validation, text: str, cancel: Event) -> bool:
+        """Return whether repair by templates solves the task with this issue text. Raises as `validate` does."""
+        planted = self._plant(candidate)
+        failing, passing = validation.fail_to_pass, validation.pass_to_pass
+        task = RepairTask(self._workspace, self._trees, planted, failing, passing, self._base.command, text)
+        try:
+            return is_repaired_by_templates(task, lambda: not self.find_missing(), cancel)
+        finally:
+            self._workspace.restore(self._tree)
 
-    def _validate(self, workspace: Workspace, nearest: Sequence[str]) -> Validation:
+    def find_missing(self) -> list[str]:
+        """Run all tests in the workspace as it is, and return those that passed on the base but do not pass there."""
+        passed = set(self._run().passed)
+        return [name for name in self._base.passing if name not in passed]
+
+    def _plant(self, candidate: Candidate) -> str:
+        planted = self._trees.write(candidate.files, self._tree)
+        self._workspace.restore(planted)
+        return planted
+
+    def _validate(self, nearest: Sequence[str]) -> Validation:
         if 0 < len(nearest) <= MOST_NEAREST:
-            first = self._run(workspace, nearest)
+            first = self._run(nearest)
             if reason := self._refusal(first, set(nearest)):
                 return Validation(reason)
         reports = []
         for _ in range(2):
-            reports.append(self._run(workspace))
+            reports.append(self._run())
             if reason := self._refusal(reports[-1], set(self._base.passing)):
                 return Validation(reason)
         failing = [tuple(name for name in self._base.passing if name in set(one.failed)) for one in reports]
@@ -146,13 +166,13 @@ class Validator:
             return Validation("flaky")
         passing = tuple(name for name in self._base.passing if name not in set(failing[0]))
         found = (reports[-1].find(name) for name in failing[0])
-        folder = f"{workspace.root}/"
+        folder = f"{self._workspace.root}/"
         failures = [replace(one, message=one.message.replace(folder, "")) for one in found if one]
         return Validation("", failing[0], passing, tuple(failures))
 
-    def _run(self, workspace: Workspace, nodes: Sequence[str] = ()) -> SuiteReport:
+    def _run(self, nodes: Sequence[str] = ()) -> SuiteReport:
         base = self._base
-        return run_tests(workspace, base.command, nodes, base.limit, base.limit_per_test)
+        return run_tests(self._workspace, base.command, nodes, base.limit, base.limit_per_test)
 
     def _refusal(self, report: SuiteReport, expected: set[str]) -> str:
         """Return why the candidate is refused after this run, or "" if it is not."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from aci.repository.patch import belongs_to_tests
 from aci.testing.suite_results import TestResult
+from agent.repair.analysis.source_file import Definition
 from agent.repair.analysis.syntax_trees import UNREADABLE, parse_module
 from agent.synthesis.failing_statement import (
     MOST_VALUE,
@@ -23,7 +24,6 @@ from agent.synthesis.failing_statement import (
 
 MOST_LINES, MOST_TITLE = 24, 60
 SET_UP = ("setUp", "setup_method", "setup")
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,18 @@ class _Test:
     """The function of a test in its file, with its class, if any."""
 
     module: ast.Module
-    function: _Function
+    function: Definition
     owner: ast.ClassDef | None
 
     @property
-    def methods(self) -> list[_Function]:
+    def methods(self) -> list[Definition]:
         body = self.owner.body if self.owner else []
-        return [one for one in body if isinstance(one, _Function)]
+        return [one for one in body if isinstance(one, Definition)]
 
     @property
-    def helpers(self) -> list[_Function | ast.ClassDef]:
+    def helpers(self) -> list[Definition | ast.ClassDef]:
         """The functions and classes that tests use, without the tests."""
-        found = [one for one in self.module.body if isinstance(one, _Function | ast.ClassDef)]
+        found = [one for one in self.module.body if isinstance(one, Definition | ast.ClassDef)]
         return [one for one in (*found, *self.methods) if not one.name.lower().startswith("test")]
 
 
@@ -103,7 +103,7 @@ def _find_test(module: ast.Module, result: TestResult) -> _Test | None:
         _Test(module, node, owner)
         for holder, owner in holders
         for node in holder.body
-        if isinstance(node, _Function) and node.name == name and (owner is None or owner.name in result.id)
+        if isinstance(node, Definition) and node.name == name and (owner is None or owner.name in result.id)
     ]
     return found[-1] if found else None
 
@@ -123,7 +123,7 @@ def _failing_statements(test: _Test, result: TestResult) -> tuple[list[ast.stmt]
             elif not helper:
                 helper, inner = name, int(number)
     found = [_without_self(one) for one in statements_until(test.function.body, line)] if line else []
-    called = [one for one in test.helpers if isinstance(one, _Function) and one.name == helper]
+    called = [one for one in test.helpers if isinstance(one, Definition) and one.name == helper]
     if found and called and (bound := _bound_arguments(found[-1], _without_self(called[-1]))) is not None:
         body = [_without_self(one) for one in statements_until(called[-1].body, inner)]
         return [*found[:-1], *bound, *body], inner
@@ -133,7 +133,7 @@ def _failing_statements(test: _Test, result: TestResult) -> tuple[list[ast.stmt]
 def _bound_arguments(statement: ast.stmt, helper: ast.stmt) -> list[ast.stmt] | None:
     """Return assignments of a call's arguments to the parameters of a helper; None if it is no such call."""
     call = statement.value if isinstance(statement, ast.Expr) else None
-    if not isinstance(call, ast.Call) or not isinstance(helper, _Function) or ast.unparse(call.func) != helper.name:
+    if not isinstance(call, ast.Call) or not isinstance(helper, Definition) or ast.unparse(call.func) != helper.name:
         return None
     names = [one.arg for one in (*helper.args.posonlyargs, *helper.args.args)]
     defaults = dict(zip(names[len(names) - len(helper.args.defaults) :], helper.args.defaults, strict=True))
@@ -182,11 +182,11 @@ def _used(
     for statement in reversed(before):
         if not is_shown(statement):
             continue
-        if isinstance(statement, ast.ClassDef | _Function):
+        if isinstance(statement, ast.ClassDef | Definition):
             bound = {statement.name}
         else:
             bound = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-        if needed & bound or (_called(statement) in methods and not isinstance(statement, _Function)):
+        if needed & bound or (_called(statement) in methods and not isinstance(statement, Definition)):
             needed |= _names(statement) - set(imported)
             kept.append(statement)
     return kept[::-1]
@@ -197,7 +197,7 @@ def _called(statement: ast.stmt) -> str:
     return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
 
 
-def _parameter_values(function: _Function, id: str) -> dict[str, str]:
+def _parameter_values(function: Definition, id: str) -> dict[str, str]:
     """Return assignments of the arguments of a parametrized test by name, if its id tells which ones they are."""
     option = id.partition("[")[2].removesuffix("]")
     for decorator in function.decorator_list:

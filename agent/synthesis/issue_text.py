@@ -16,6 +16,7 @@ from agent.synthesis.failing_statement import ASSERTION_ERRORS
 from agent.synthesis.source_repository import SourceRepository
 from agent.synthesis.syntax_example import find_syntax_example
 from trajectories.errors import RunBroken, UsageError
+from trajectories.git_store.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def write_issue(
         if first and (first[0].error, first[1].subject) == (failure.error, example.subject):
             continue
         text = format_example(example) if first else format_issue(example, failure, package)
-        test = _read(source, failure.path)
+        test = _read(source.trees, source.tree, failure.path)
         if not find_leaks(text, symbols, test):
             found.append(IssueText(text, example.code, test))
             first = first or (failure, example)
@@ -56,11 +57,11 @@ def write_issue(
     return replace(found[0], text="\nAnother example:\n\n".join(one.text for one in found))
 
 
-def find_examples(source: SourceRepository, failures: Sequence[TestResult]) -> list[tuple[TestResult, FailingExample]]:
-    """Return the failures that have a clear example, the clearest first."""
+def find_examples(trees: Trees, tree: str, failures: Sequence[TestResult]) -> list[tuple[TestResult, FailingExample]]:
+    """Return the failures of tests in the tree that have a clear example, the clearest first."""
     found = []
     for failure in map(_in_own_file, failures[:MOST_READ]):
-        test = _read(source, failure.path)
+        test = _read(trees, tree, failure.path)
         example = find_syntax_example(failure, test) or find_example(failure, test)
         if example and _is_clear(example):
             found.append((failure, example))
@@ -127,8 +128,8 @@ def _in_own_file(failure: TestResult) -> TestResult:
     return failure if failure.path in paths or not tests else replace(failure, path=tests[-1])
 
 
-def _read(source: SourceRepository, path: str) -> str:
+def _read(trees: Trees, tree: str, path: str) -> str:
     try:
-        return source.trees.read(source.tree, path).decode("utf-8", "replace")
+        return trees.read(tree, path).decode("utf-8", "replace")
     except (FileNotFoundError, IsADirectoryError, UsageError, RunBroken):
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.prompts.quotation import quote_text
+from aci.observation.prompt_tags import quote_text
 from agent.synthesis.issue_text import IssueText, find_leaks
 from agent.synthesis.model_questions import ModelQuestions
 

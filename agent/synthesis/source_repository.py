@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,6 +20,8 @@ from aci.repository.patch import belongs_to_tests
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
 from agent.instances.bundle_input import url_of
+from agent.repair.analysis.source_file import Source
+from agent.repair.analysis.syntax_trees import UNREADABLE
 from agent.synthesis.test_coverage import TestCoverage
 from trajectories.git_store.trees import Trees
 
@@ -57,9 +60,14 @@ class SourceRepository:
         return f"{self.name} at {self.commit[:10]}"
 
     @cached_property
-    def python_files(self) -> Mapping[str, bytes]:
-        """The Python files that are not part of the tests, by path."""
-        return {path: data for path, data in self.files_in("python").items() if path.endswith(".py")}
+    def python_sources(self) -> Sequence[Source]:
+        """The Python files that are not part of the tests, without those that cannot be parsed."""
+        found = []
+        for path, data in self.files_in("python").items():
+            if path.endswith(".py"):
+                with suppress(*UNREADABLE):
+                    found.append(Source(path, data))
+        return found
 
     @cached_property
     def own_calls(self) -> Mapping[str, frozenset[tuple[int, str]]]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from queue import SimpleQueue
 from random import Random
 from threading import Event
+from typing import Any
 
 from aci.observation.output_text import mask_secrets
 from aci.runtime.workspace import Workspace, WorkspaceOptions
 from agent.engine.engine import known_secrets
-from agent.repair.repair_search import RepairTask
 from agent.synthesis.candidate import Candidate
-from agent.synthesis.candidate_validation import BaseResults, Validation, Validator, measure_base, prepare
+from agent.synthesis.candidate_validation import Validation, measure_base
 from agent.synthesis.difficulty import measure_difficulty
 from agent.synthesis.issue_text import IssueText, write_issue
 from agent.synthesis.issue_writer import IssueWriter
@@ -26,8 +25,8 @@ from agent.synthesis.source_repository import SourceRepository, open_source
 from agent.synthesis.synthesis_files import SynthesisFiles, bundle_file, open_files
 from agent.synthesis.task_bundle import commit_tree
 from agent.synthesis.task_instance import Row, build_instance, instance_id
-from agent.synthesis.template_repair import is_repaired_by_templates
 from agent.synthesis.test_coverage import measure_test_coverage
+from agent.synthesis.validation_executor import ValidationExecutor, ValidationInput
 from trajectories.errors import Cancelled, UsageError
 from trajectories.plugins import find
 
@@ -47,6 +46,7 @@ class SynthesisOptions:
     kinds: tuple[str, ...] = ("plant",)
     seed: int = 0
     workers: int = 2
+    """Number of candidates that the executor validates at a time."""
     test: str = ""
     tries_templates: bool = False
     """Whether repair by templates is tried on each instance."""
@@ -80,12 +80,16 @@ def synthesize(
     options: SynthesisOptions,
     say: Callable[[str], None],
     questions: ModelQuestions | None = None,
+    *,
+    executor: ValidationExecutor,
+    settings: Mapping[str, Any] | None = None,
 ) -> SynthesisResult:
-    """Measure the tests of the base in the workspace, and make instances from it; a model writes the issue texts if
-    `questions` are given.
+    """Measure the tests of the base in the workspace, and make instances from it with candidates that the executor
+    validates.
 
+    A model writes the issue texts if `questions` are given. `settings` are those of workspaces on other machines.
     Raises UsageError if the tests cannot judge candidates or the file holds something else, TryLater if another process
-    uses the file, and Cancelled.
+    uses the file, WorkspaceError, and Cancelled.
     """
     source = open_source(place, None)
     with open_files(options.out, source, options.test) as files:
@@ -94,7 +98,8 @@ def synthesize(
         say(f"{len(base.passing)} tests pass in {base.seconds:.1f} s. Measuring which lines each runs.")
         coverage = measure_test_coverage(workspace, base.command, base.passing, place.cancel, say)
         source = replace(source, coverage=coverage, ask=questions.ask if questions else None)
-        return SynthesisJob(source, base, workspace, options, files, place.cancel, say, questions).run()
+        executor.start(ValidationInput(workspace, source, base, say, settings or {}))
+        return SynthesisJob(source, executor, options, files, place.cancel, say, questions).run()
 
 
 def find_kinds(names: Sequence[str], has_model: bool = True) -> dict[str, Generate]:
@@ -128,19 +133,17 @@ class SynthesisJob:
     def __init__(
         self,
         source: SourceRepository,
-        base: BaseResults,
-        workspace: Workspace,
+        executor: ValidationExecutor,
         options: SynthesisOptions,
         files: SynthesisFiles,
         cancel: Event,
         say: Callable[[str], None],
         questions: ModelQuestions | None = None,
     ) -> None:
-        self._source, self._base, self._workspace, self._options = source, base, workspace, options
+        self._source, self._executor, self._options = source, executor, options
         self._files, self._cancel, self._say = files, cancel, say
         self._writer = IssueWriter(questions) if questions else None
         self._secrets = questions.secrets if questions else known_secrets(os.environ)
-        self._validator = Validator(source, base)
         self._result = SynthesisResult()
         for note in files.tried.values():
             self._result.add(note["kind"], note["operator"], note["result"])
@@ -164,18 +167,12 @@ class SynthesisJob:
     def _try_candidates(self) -> None:
         """Record the results of new candidates in the order of the candidates; several are validated at a time."""
         candidates = self._new_candidates()
-        idle: SimpleQueue[Workspace] = SimpleQueue()
-        idle.put(self._workspace)
-        others = [self._workspace.fork(self._source.tree) for _ in range(self._options.workers - 1)]
-        for other in others:
-            prepare(other)
-            idle.put(other)
         pool = ThreadPoolExecutor(self._options.workers)
         waiting: deque[Future[Trial]] = deque()
         try:
             while not self._cancel.is_set() and not self._is_done:
                 while len(waiting) < 2 * self._options.workers and (candidate := next(candidates, None)):
-                    waiting.append(pool.submit(self._try, candidate, idle))
+                    waiting.append(pool.submit(self._try, candidate))
                 if not waiting:
                     return
                 self._record(waiting.popleft().result())
@@ -183,8 +180,6 @@ class SynthesisJob:
             for future in waiting:
                 future.cancel()
             pool.shutdown(wait=True)
-            for other in others:
-                other.close()
             self._record_finished(waiting)
 
     def _record_finished(self, futures: Iterable[Future[Trial]]) -> None:
@@ -210,19 +205,15 @@ class SynthesisJob:
                 seen |= {id} - {""}
                 yield candidate
 
-    def _try(self, candidate: Candidate, idle: SimpleQueue[Workspace]) -> Trial:
+    def _try(self, candidate: Candidate) -> Trial:
         id = instance_id(self._source, candidate)
-        workspace = idle.get()
-        try:
-            validation = self._validator.validate(candidate, workspace)
-            if validation.reason:
-                return Trial(id, candidate, validation.reason)
-            issue = self._issue(candidate, validation)
-            if issue is None:
-                return Trial(id, candidate, "no clear text")
-            return Trial(id, candidate, VALID, self._row(candidate, validation, issue, workspace))
-        finally:
-            idle.put(workspace)
+        validation = self._executor.validate(candidate)
+        if validation.reason:
+            return Trial(id, candidate, validation.reason)
+        issue = self._issue(candidate, validation)
+        if issue is None:
+            return Trial(id, candidate, "no clear text")
+        return Trial(id, candidate, VALID, self._row(candidate, validation, issue))
 
     def _issue(self, candidate: Candidate, validation: Validation) -> IssueText | None:
         """Return the text without a model, in which secrets are masked: failing tests may print them."""
@@ -236,7 +227,7 @@ class SynthesisJob:
     def _masked(self, text: str) -> str:
         return mask_secrets(text, self._secrets)
 
-    def _row(self, candidate: Candidate, validation: Validation, issue: IssueText, workspace: Workspace) -> Row:
+    def _row(self, candidate: Candidate, validation: Validation, issue: IssueText) -> Row:
         source, options = self._source, self._options
         id = instance_id(source, candidate)
         writer = self._writer if candidate.write_text is None else None
@@ -247,19 +238,9 @@ class SynthesisJob:
         failing = len(validation.fail_to_pass)
         difficulty = measure_difficulty(source, planted, commit, text, candidate.symbols, failing)
         if options.tries_templates:
-            difficulty = replace(difficulty, templates=self._is_repaired(planted, validation, text, workspace))
+            difficulty = replace(difficulty, templates=self._executor.is_repaired(candidate, validation, text))
         bundle = f"./{bundle_file(options.out).name}"
         return build_instance(
             source, candidate, validation, planted, commit, text, difficulty, bundle=bundle, seed=options.seed,
             test=options.test, text_model=written.model if written else "",
         )  # fmt: skip
-
-    def _is_repaired(self, planted: str, validation: Validation, text: str, workspace: Workspace) -> bool:
-        failing, passing = validation.fail_to_pass, validation.pass_to_pass
-        trees = self._source.trees
-        task = RepairTask(workspace, trees, planted, failing, passing, self._base.command, text)
-        workspace.restore(planted)
-        try:
-            return is_repaired_by_templates(task, self._validator.passes, self._cancel)
-        finally:
-            workspace.restore(self._source.tree)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event
 
-from aci.runtime.workspace import Workspace
 from agent.repair.repair_search import RepairTask, search
 from trajectories.errors import UsageError, WorkspaceError
 
@@ -14,7 +13,7 @@ PROOFS = 4
 """Maximum number of plausible edits with different behaviour that are checked with all tests, as in the strategy."""
 
 
-def is_repaired_by_templates(task: RepairTask, passes: Callable[[Workspace], bool], cancel: Event) -> bool:
+def is_repaired_by_templates(task: RepairTask, passes: Callable[[], bool], cancel: Event) -> bool:
     """Return whether an edit that the search finds in 60 CPU seconds passes all tests.
 
     `passes` runs them in the workspace, which holds the planted tree before and another tree after the call. Raises
@@ -27,6 +26,6 @@ def is_repaired_by_templates(task: RepairTask, passes: Callable[[Workspace], boo
     for behaviour in found.choice.behaviours[:PROOFS]:
         edited = {behaviour.candidate.path: found.new_text(behaviour.candidate).encode()}
         task.workspace.restore(task.trees.write(edited, task.tree))
-        if passes(task.workspace):
+        if passes():
             return True
     return False

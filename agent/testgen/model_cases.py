@@ -10,11 +10,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from aci.observation.prompt_tags import quote_fully
 from aci.testgen.case_generation import GeneratedCases, outcome_as_json, outcome_from_json
 from aci.testgen.case_rendering import HELPERS
 from aci.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
 from aci.testgen.usage_mining import Subject
-from agent.prompts.quotation import quote_fully
 from agent.testgen.coverage_loop import LIMIT_OF_WRITTEN, FileCoverage
 from agent.testgen.coverage_prompts import callees, read_tests, slice_of_function
 

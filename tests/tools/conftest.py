@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aci.instructions.instruction_files import Instructions
 from aci.runtime.workspace import Workspace
 from tools.base import Context, Toolbox
 from trajectories.git_store.trees import Trees
@@ -24,6 +25,7 @@ class Bench:
         self.phase = 0
         self.subtree = ""
         self.needs_test = False
+        self.instructions = Instructions()
 
     def keep(self, data: bytes) -> int:
         self.outputs.append(data)
@@ -49,6 +51,7 @@ class Bench:
             phase=self.phase,
             subtree=self.subtree,
             needs_test=self.needs_test,
+            instructions=self.instructions,
         )
 
     def __call__(self, tool: str, **arguments: Any) -> Observation:

@@ -44,7 +44,7 @@ _BARE = re.compile(r"^(?=--- .*\n\+\+\+ .*\n@@ -)", re.MULTILINE)
 
 def build_report_data(material: RunView, words: ReportText, share: int = 1) -> dict[str, Any]:
     """Return the data of a run for a report on `share` runs, reading only files of that run. The length of texts and
-    diffs is limited, and `cut` contains sentences that describe what is left out. Every text is masked. Raises
+    diffs is limited, and `cut` contains sentences that describe what is excluded. Every text is masked. Raises
     RunBroken for a run whose first records are missing."""
     trajectory = material.trajectory
     run = trajectory.run
@@ -192,7 +192,7 @@ def _shortened(long: int, limit: int) -> Iterator[str]:
 
 
 def _cut(context: TimelineContext, patch: PairDiff) -> Iterator[str]:
-    """Yield sentences that describe what is left out, apart from shortened texts."""
+    """Yield sentences that describe what is excluded, apart from shortened texts."""
     diffs = [patch, *context.diffs]
     if more := sum(not fits(note.data) for note in context.material.trajectory.notes):
         yield f"The data of {_counted(more, 'note')} is left out: it has more than {DATA:,} characters."

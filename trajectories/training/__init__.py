@@ -1,1 +1,1 @@
-"""Candidates for training sets: their conversations, costs and rewards, and what is left out."""
+"""Candidates for training sets: their conversations, costs and rewards, and what is excluded."""

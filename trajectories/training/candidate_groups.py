@@ -1,4 +1,4 @@
-"""The candidates of a training set: groups with the same prompt, their costs and rewards, and what is left out."""
+"""The candidates of a training set: groups with the same prompt, their costs and rewards, and what is excluded."""
 
 from __future__ import annotations
 

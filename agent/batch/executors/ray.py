@@ -17,31 +17,30 @@ Ray, but are unencrypted on the network unless Ray uses TLS.
 from __future__ import annotations
 
 import math
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from secrets import token_hex
-from threading import Lock, current_thread, main_thread
+from threading import Lock
 from typing import Any, cast
 
 from aci.observation.activity_message import ActivityMessage
 from aci.repository.user_repository import Repository
 from agent.batch.batch_worker import BatchHalt
-from agent.batch.executors._ray_nodes import Nodes
 from agent.batch.job_run import begin_job, solve_job
 from agent.batch.node_messages import HubConnection, RemoteJob, RemoteOutcome
+from agent.batch.ray_cluster import RayCluster, get_result, library
 from agent.batch.remote_hub import Event, Hub
 from agent.batch.remote_node import solve_remote_job
 from agent.batch.repository_bundles import hash_refs
 from agent.config.api_keys import variables
 from agent.config.settings import Settings, load_settings
+from agent.events.event_stream import JournalFollower, current_stream
 from agent.instances.host_errors import check_machine
 from agent.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import digest_path
-from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
+from trajectories.errors import Cancelled, WorkspaceError
 from trajectories.journal import decode, first_record, read
 from trajectories.trajectory import Trajectory
 
@@ -57,25 +56,14 @@ GROUPS = {"news": "news", "turn": "turns", "bundle": "bundles"}
 
 
 class Ray:
-    """The executor on a Ray cluster.
-
-    `address` is the address of a running cluster (`auto` for the one on this machine); without it, a cluster is started
-    on this machine. A task uses `cpus` processors.
-    """
+    """The executor on a Ray cluster; see `RayCluster` for its options."""
 
     def __init__(self, options: ExecutorOptions) -> None:
-        self._ray = _library()
-        more = options.more
-        if strange := sorted(more.keys() - set(OPTIONS)):
-            raise UsageError(f"Ray has no option {strange[0]}.", f"Its options are {', '.join(OPTIONS)}.")
-        self._workers, self._cpus = options.workers, _cpus(more.get("cpus", "1"))
-        self._pass_keys = more.get("pass-keys", "0") not in ("0", "")
+        self._cluster = cluster = RayCluster(options, OPTIONS)
+        self._ray, self._nodes, self._workers = cluster.ray, cluster.nodes, options.workers
+        self._pass_keys = options.more.get("pass-keys", "0") not in ("0", "")
         self._lock, self._hub = Lock(), None
-        self._is_own_cluster = not self._ray.is_initialized()
-        if self._is_own_cluster:
-            self._connect(more.get("address", "local"))
-        self._task = self._ray.remote(num_cpus=self._cpus, max_retries=0)(_solve)
-        self._nodes = Nodes(self._ray, self._cpus)
+        self._task = self._ray.remote(num_cpus=cluster.cpus, max_retries=0)(_solve)
 
     def solve(self, job: Job, watch: JobWatch) -> JobResult:
         """Run the job on a node; see `Executor.solve`.
@@ -97,7 +85,7 @@ class Ray:
             except WorkspaceError:
                 _check_here(job)
                 raise
-            self._nodes.avoid(node, outcome)
+            self._nodes.avoid(node, outcome.message, outcome.fix)
             what = f"Node {node[:8]} gets no more jobs: {outcome.message}"
             watch.happening(job, ProgressEvent("say", "main", what))
 
@@ -120,29 +108,7 @@ class Ray:
         if self._hub is not None:
             with suppress(self._ray.exceptions.RayError):
                 self._ray.kill(self._hub)
-        if self._is_own_cluster:
-            self._ray.shutdown()
-
-    def _connect(self, address: str) -> None:
-        if address.startswith("ray://"):
-            raise UsageError(
-                "The driver cannot be a Ray client, because nodes send journals to its disk.",
-                "Start the batch on a machine of the cluster, with address=auto.",
-            )
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
-        ours: dict[str, Any] = {}
-        if address == "local":
-            cpus = max(os.cpu_count() or 1, math.ceil(self._workers * self._cpus))
-            ours = {"num_cpus": cpus, "include_dashboard": False}
-        # Ray prints messages from nodes to stdout, which is for results, and has no option to disable that.
-        self._ray._private.worker.print_to_stdstream = lambda *_, **__: None
-        with _own_signals():
-            try:
-                self._ray.init(address=address, log_to_driver=False, logging_level="ERROR", **ours)
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                what = f"No Ray cluster can be reached at {address}: {str(error).partition(chr(10))[0]}"
-                fix = "Start one with `ray start --head`, or give no address to start one here."
-                raise UsageError(what, fix) from None
+        self._cluster.close()
 
     def _open_hub(self, job: Job) -> Any:
         """Return the hub on the driver's machine, restarted if it died. Raises BatchHalt if it cannot be started."""
@@ -179,7 +145,7 @@ class Ray:
 
     def _wait(self, job: Job, watch: JobWatch, hub: Any, sent: RemoteJob) -> bool:
         """Whether the job still waits for a node. Raises BatchHalt if no node can ever run it."""
-        if self._ask(hub, "begun", sent.token):
+        if self._ask(hub, "has_started", sent.token):
             return False
         self._nodes.check()
         what = ActivityMessage("It waits for a free node of the cluster.")
@@ -189,12 +155,13 @@ class Ray:
     def _follow(self, job: Job, watch: JobWatch, hub: Any, sent: RemoteJob) -> tuple[str, RemoteOutcome]:
         task = self._task.options(**self._nodes.options()).remote(sent, hub)
         watch.happening(job, ProgressEvent("action", "main", "waits for a node"))
-        end, look = None, time.monotonic() + WAIT
+        end, look, journal = None, time.monotonic() + WAIT, JournalFollower(job.directory)
         while True:
             news = _call(hub, "news")(sent.token, NEWS)
             self._ray.wait([task, news], num_returns=1, timeout=NEWS)
             over = bool(self._ray.wait([task], timeout=0)[0])
             _show(job, watch, self._get_result(news))
+            journal.publish()
             if over:
                 return cast(tuple[str, RemoteOutcome], self._get_result(task))
             if time.monotonic() >= look:
@@ -219,7 +186,7 @@ def open(options: ExecutorOptions) -> Ray:
 def _solve(sent: RemoteJob, hub: Any) -> tuple[str, RemoteOutcome]:
     """Run the task on a node; return the node's id and the outcome."""
     outcome = solve_remote_job(sent, cast(HubConnection, _RemoteHub(hub)))
-    return _library().get_runtime_context().get_node_id(), outcome
+    return library().get_runtime_context().get_node_id(), outcome
 
 
 def _check_here(job: Job) -> None:
@@ -234,7 +201,7 @@ class _RemoteHub:
     """A proxy for the hub's methods on a node."""
 
     def __init__(self, hub: Any) -> None:
-        self._ray, self._hub = _library(), hub
+        self._ray, self._hub = library(), hub
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda *given: _get_result(self._ray, _call(self._hub, name)(*given))
@@ -248,10 +215,8 @@ def _call(hub: Any, name: str) -> Callable[..., Any]:
 def _get_result(ray: Any, reference: Any) -> Any:
     """Return the answer of a task or the hub. Raises WorkspaceError if its machine or process is gone."""
     try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, SweAgentError):
-            raise error.cause from None
+        return get_result(ray, reference)
+    except ray.exceptions.RayTaskError:
         raise
     except ray.exceptions.ActorDiedError:
         what = "The process that stores the batch's records was lost."
@@ -265,37 +230,8 @@ def _show(job: Job, watch: JobWatch, events: list[Event]) -> None:
     for kind, branch, text, dollars in events:
         if kind == "step":
             watch.step(job, decode(text.encode()), dollars)  # type: ignore[arg-type]  # only steps are sent so
-        else:
-            watch.happening(job, ProgressEvent(kind, branch, text))
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Restore the SIGTERM handler, which Ray replaces with one that ends the process without stopping the runs."""
-    ours = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if current_thread() is main_thread():
-            signal.signal(signal.SIGTERM, ours)
-
-
-def _library() -> Any:
-    try:
-        import ray
-    except ImportError:
-        what = "--engine ray needs the package ray, which is not installed."
-        raise UsageError(what, "Install swe-agent with it: pipx install 'swe-agent[ray]'.") from None
-    return ray
-
-
-def _cpus(given: str) -> float:
-    try:
-        number = float(given)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < math.inf:
-        raise UsageError(
-            f"cpus={given} is not a number of processors.", "Give the number for one task, such as cpus=1 or cpus=0.5."
-        )
-    return number
+            continue
+        event = ProgressEvent(kind, branch, text)
+        watch.happening(job, event)
+        if stream := current_stream():
+            stream.progress(job.run, event)

@@ -20,7 +20,7 @@ from aci.observation.secret_forms import without_userinfo
 from agent.config.settings import Settings
 from agent.conversation.model_roles import CODER, assign_roles, chosen_model, needs_model, with_fallbacks
 from agent.engine.engine import known_secrets, secrets_of_services
-from agent.engine.run_lifecycle import load_prompts
+from agent.engine.strategy_prompts import load_prompts
 from agent.instances.append_log import write_error
 from agent.instances.jobs import Instance
 from agent.models.base import Model

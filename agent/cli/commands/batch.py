@@ -54,9 +54,7 @@ def command(
         int, typer.Option(help="Retries after infrastructure failures.", min=0, max=20, metavar="N")
     ] = 2,
     engine: Annotated[str, typer.Option(help="Where instances are solved: local, or ray.", metavar="E")] = "local",
-    engine_option: Annotated[
-        list[str] | None, typer.Option(help="Option of the engine; repeatable.", metavar="K=V")
-    ] = None,
+    engine_option: options.EngineOption = None,
     leaderboard: Annotated[
         Path | None, typer.Option(help="Also write a submission for SWE-bench's experiments repository.", metavar="DIR")
     ] = None,

@@ -67,11 +67,11 @@ def _build_or_explain(
     from aci.environments.host_environment_store import describe_host_environment
     from aci.observation.untrusted_text import clean_text
     from aci.repository.user_repository import Repository
-    from agent.cli.base_workspace import open_base
     from agent.config.environment_options import services
     from agent.config.settings import load_settings
     from agent.config.workspace_choice import choose_workspace
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
+    from agent.engine.base_workspace import open_base
     from agent.instances.issue_input import repository_from
 
     source = Repository.open(repository_from(repo, plain_waiting))
@@ -87,6 +87,7 @@ def _build_or_explain(
         else:
             plan = describe_host_environment(options, environment, settings.workspace)
         document = _plan_json(plan)
+        document["test"] = {"command": environment.test, "from": environment.named.get("test", "")}
         document["services"] = [str(each) for each in propose_services(options)] if plan.image else []
         if verb == "build":
             began = time.monotonic()
@@ -98,7 +99,7 @@ def _build_or_explain(
     if json:
         _print_json(document)
     elif verb == "why" or not document["built"]:
-        console(plain).print(clean_text("\n".join([_why(plan), *document["services"]])))
+        console(plain).print(clean_text("\n".join([_why(plan), *_test_line(environment), *document["services"]])))
     else:
         console(plain).print(f"{document['built']} after {document['seconds']:.1f} s.")
 
@@ -131,6 +132,12 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
         "reasons": list(plan.reasons),
         "refused": list(plan.refused),
     }
+
+
+def _test_line(environment: EnvironmentOptions) -> list[str]:
+    """Return a line about the test command, if it is named and not detected."""
+    whose = environment.named.get("test", "")
+    return [f"Tests run with `{environment.test}`, from {whose}."] if whose else []
 
 
 def _why(plan: Plan) -> str:

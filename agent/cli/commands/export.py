@@ -71,7 +71,7 @@ def command(
 def _export_training_set(
     runs: list[RunView], format: str, settings: Settings, out: Path | None, exclude: list[str], last_turn: bool
 ) -> None:
-    """Write the set and its data card, and report what is left out."""
+    """Write the set and its data card, and report what is excluded."""
     from agent.engine.engine import secrets_of_services
     from agent.runs.run_export import filters, select_for_training, training_rows, write_export
     from agent.runs.training_sets import WrittenRows, data_card, left_out_text, read_exclusions

@@ -20,6 +20,7 @@ from trajectories.errors import UsageError
 MOST_HINT = 100_000
 
 
+@options.with_events
 def command(
     step: Annotated[
         str, typer.Argument(help="Run and step as `show` names them; 7 stands for main#7.", metavar="RUN@STEP")

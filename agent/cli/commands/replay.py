@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trajectories.trajectory import RunView
 
 
+@options.with_events
 def command(
     run: options.RunName,
     workspace: options.Workspace = None,

@@ -74,8 +74,8 @@ def _reproduce(
 
     from aci.repository.file_blobs import TreeBlobs
     from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
-    from agent.cli.base_workspace import open_base, open_in_environment
     from agent.cli.issue_rehearsal import check_may_run
+    from agent.engine.base_workspace import open_base, open_in_environment
 
     examples = example_code(issue)
     if not examples:
@@ -86,7 +86,7 @@ def _reproduce(
         closing(open_in_environment(settings.workspace, options, environment)) as opened,
     ):
         trees, tree = options.trees, options.base.tree
-        found = Reproducer(opened, TreeBlobs(trees, tree), settings.test).reproduce(issue)
+        found = Reproducer(opened, TreeBlobs(trees, tree), environment.test).reproduce(issue)
         if apply and found.text:
             source.apply(trees.diff(tree, trees.write({found.path: found.text.encode()}, tree)), options.base)
         return found

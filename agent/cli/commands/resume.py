@@ -25,6 +25,7 @@ PR_CHECKED_LATER = "URL"
 """An issue, so that --pr is checked when the run is open."""
 
 
+@options.with_events
 def command(
     run: options.RunName,
     pr: Annotated[

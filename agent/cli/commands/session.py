@@ -20,6 +20,7 @@ def _complete_word(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]
     return complete_run(incomplete) if ctx.params.get("resume") and not ctx.params.get("words") else []
 
 
+@options.with_events
 def command(
     ctx: typer.Context,
     words: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,9 @@ def command(
     kinds: Annotated[str, typer.Option(help="Kinds of tasks, separated by commas.", metavar="K,..")] = "plant",
     seed: Annotated[int, typer.Option(help="Seed of the random choices.", metavar="S")] = 0,
     base: Annotated[str, typer.Option(help="Commit to make tasks from.", metavar="REV")] = "HEAD",
-    workers: Annotated[int, typer.Option(help="Candidates validated at a time.", min=1, max=64, metavar="N")] = 2,
+    workers: Annotated[int, typer.Option(help="Candidates validated at a time.", min=1, max=1000, metavar="N")] = 2,
+    engine: Annotated[str, typer.Option(help="Where candidates are validated: local, or ray.", metavar="E")] = "local",
+    engine_option: options.EngineOption = None,
     difficulty: Annotated[
         str, typer.Option(help="`full` also tries repair by templates, 60 CPU seconds each.", metavar="quick|full")
     ] = "quick",
@@ -46,6 +49,7 @@ def command(
     file has already are not made again. Exit codes: 0 done, even if there are fewer than N, 1 no instance, 2 usage,
     3 configuration, 4 budget used up, 5 workspace, 75 try again later, 130 interrupted.
     """
+    from agent.instances.jobs import read_engine_options
     from agent.synthesis.synthesis_files import check_out
     from agent.synthesis.synthesis_job import SynthesisOptions
 
@@ -56,11 +60,10 @@ def command(
     if difficulty not in ("quick", "full"):
         raise UsageError(f"--difficulty {difficulty!r} is unknown.", "Give quick or full.")
     asked = SynthesisOptions(out.absolute(), count, wanted, seed, workers, test or "", difficulty == "full")
+    place = _Place(repo, base, engine, read_engine_options(engine_option or ()))
+    given = {"workspace": workspace, "image": image, "model": model, "budget": budget, "max_tokens": max_tokens}
     try:
-        limits = {"budget": budget, "max_tokens": max_tokens}
-        found = _synthesize(
-            repo, base, asked, {"workspace": workspace, "image": image, "model": model, **limits}, plain
-        )
+        found = _synthesize(place, asked, given, plain)
     except Cancelled:
         raise Cancelled("Interrupted.", RESUME_ADVICE) from None
     except KeyboardInterrupt:  # a second interrupt: do not wait for threads
@@ -70,28 +73,42 @@ def command(
     return 0 if found.instances else 1
 
 
-def _synthesize(repo: str, base: str, asked: SynthesisOptions, wanted: dict[str, Any], plain: bool) -> SynthesisResult:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The repository and its commit, and where candidates are validated."""
+
+    repo: str
+    base: str
+    engine: str
+    engine_options: dict[str, str]
+
+
+def _synthesize(where: _Place, asked: SynthesisOptions, wanted: dict[str, Any], plain: bool) -> SynthesisResult:
     from contextlib import ExitStack, closing
     from dataclasses import replace
 
     from aci.repository.user_repository import Repository
-    from agent.cli.base_workspace import open_base, open_in_environment
     from agent.config.settings import load_settings
     from agent.config.workspace_choice import choose_workspace
     from agent.console.rich_terminal import clean_printer, console, plain_waiting
+    from agent.engine.base_workspace import open_base, open_in_environment
     from agent.evaluation.evaluation import stop_on_signal
     from agent.instances.issue_input import repository_from
+    from agent.instances.jobs import ExecutorOptions
     from agent.synthesis.synthesis_files import questions_folder
     from agent.synthesis.synthesis_job import find_kinds, synthesize
+    from agent.synthesis.validation_executor import WORKSPACE_SETTINGS, open_executor
 
     find_kinds(asked.kinds, has_model=bool(wanted["model"]))
     say = clean_printer(console(plain, stderr=True))
-    source = Repository.open(repository_from(repo, plain_waiting))
-    own = source.file(".swe-agent.toml", base) or b""
+    source = Repository.open(repository_from(where.repo, plain_waiting))
+    own = source.file(".swe-agent.toml", where.base) or b""
     settings = choose_workspace(load_settings(own, test=asked.test or None, **wanted), say)
     with ExitStack() as stack:
-        place, environment = stack.enter_context(open_base(source, base, settings, say))
         cancel = stack.enter_context(stop_on_signal())
+        engine = ExecutorOptions(asked.out, asked.workers, cancel, where.engine_options)
+        executor = stack.enter_context(closing(open_executor(where.engine, engine)))
+        place, environment = stack.enter_context(open_base(source, where.base, settings, say))
         place = replace(place, cancel=cancel)
         questions = None
         if wanted["model"]:
@@ -100,7 +117,15 @@ def _synthesize(repo: str, base: str, asked: SynthesisOptions, wanted: dict[str,
             questions = ModelQuestions(settings, questions_folder(asked.out), cancel, say)
             stack.enter_context(closing(questions))
         opened = stack.enter_context(closing(open_in_environment(settings.workspace, place, environment)))
-        return synthesize(opened, place, replace(asked, test=settings.test), say, questions)
+        return synthesize(
+            opened,
+            place,
+            replace(asked, test=environment.test),
+            say,
+            questions,
+            executor=executor,
+            settings=settings.model_dump(mode="json", include=set(WORKSPACE_SETTINGS)),
+        )
 
 
 def _show(found: SynthesisResult, asked: SynthesisOptions, json: bool, plain: bool) -> None:

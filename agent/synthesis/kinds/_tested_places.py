@@ -13,8 +13,7 @@ from agent.repair.analysis.syntax_trees import UNREADABLE, parse_module
 from agent.synthesis.source_repository import SourceRepository
 
 LEAST_STATEMENTS = 3
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-FunctionOrClass = Function | ast.ClassDef
+FunctionOrClass = Definition | ast.ClassDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Place:
         return not any(name.startswith("_") for name in self.qualname.split("."))
 
     @property
-    def functions(self) -> list[Function]:
+    def functions(self) -> list[Definition]:
         """The function itself, or the methods of the class."""
         nodes = self.node.body if isinstance(self.node, ast.ClassDef) else [self.node]
         return [one for one in nodes if isinstance(one, Definition)]
@@ -58,11 +57,7 @@ class Place:
 def tested_places(source: SourceRepository) -> list[Place]:
     """Return the functions and classes that tests run, without tiny ones."""
     found = []
-    for path, data in source.python_files.items():
-        try:
-            file = Source(path, data)
-        except UNREADABLE:
-            continue
+    for file in source.python_sources:
         places = list(_definitions(file, file.tree, ""))
         count = Counter(one.qualname for one in places)
         found += [
@@ -70,7 +65,7 @@ def tested_places(source: SourceRepository) -> list[Place]:
             for one in places
             if count[one.qualname] == 1  # no property with a setter, no overloads
             and sum(len(list(statements(function))) for function in one.functions) >= LEAST_STATEMENTS
-            and source.is_run(path, one.body_lines)
+            and source.is_run(file.path, one.body_lines)
         ]
     return found
 

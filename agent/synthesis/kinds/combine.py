@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from json import loads
 from random import Random
 from typing import Any
@@ -19,26 +20,37 @@ PARTNERS = 10
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    """A row of the file and the tree with its change."""
+
+    row: Row
+    tree: str
+
+
 def generate(source: SourceRepository, random: Random) -> Iterator[Candidate | None]:
     """Yield pairs of the instances that the file has by then, and None when all were tried."""
-    known: list[Row] = []
-    pairs: list[tuple[Row, Row]] = []
+    known: list[_Instance] = []
+    pairs: list[tuple[_Instance, _Instance]] = []
     seen = 0
     while True:
         new, seen = source.instances[seen:], len(source.instances)
         for row in new:
             if row["kind"] != KIND:
-                pairs += [(other, row) for other in random.sample(known, min(PARTNERS, len(known)))]
-                known.append(row)
+                tree = tree_of_diff(source.repository, source.trees, source.commit, row["mutation_patch"])
+                instance = _Instance(row, tree)
+                pairs += [(other, instance) for other in random.sample(known, min(PARTNERS, len(known)))]
+                known.append(instance)
         candidate = None
         while pairs and candidate is None:
             candidate = _combine(source, *pairs.pop(random.randrange(len(pairs))))
         yield candidate
 
 
-def _combine(source: SourceRepository, one: Row, other: Row) -> Candidate | None:
+def _combine(source: SourceRepository, first: _Instance, second: _Instance) -> Candidate | None:
     """Return both changes together; None if they concern the same function or lines, or a text names the other's
     place."""
+    one, other = first.row, second.row
     if _share_place(one["symbols"], other["symbols"]) or one["problem_statement"] == other["problem_statement"]:
         return None
     if _names_place(one["problem_statement"], other["symbols"]) or _names_place(
@@ -46,8 +58,7 @@ def _combine(source: SourceRepository, one: Row, other: Row) -> Candidate | None
     ):
         return None
     trees, base = source.trees, source.tree
-    changed = [tree_of_diff(source.repository, trees, source.commit, row["mutation_patch"]) for row in (one, other)]
-    merged = merge_trees(trees, base, *changed)
+    merged = merge_trees(trees, base, first.tree, second.tree)
     if merged.conflicts:
         return None
     present = trees.files(merged.tree)

@@ -184,7 +184,11 @@ def _examples(source: SourceRepository, name: str, failures: Sequence[TestResult
     def uses(code: str) -> bool:
         return bool(re.search(rf"\b{name}\b", code))
 
-    found = [one for _, one in find_examples(source, failures) if uses(one.code) and one.expected not in NO_RESULT]
+    found = [
+        one
+        for _, one in find_examples(source.trees, source.tree, failures)
+        if uses(one.code) and one.expected not in NO_RESULT
+    ]
     if found:
         return [_example(one) for one in found[:MOST_EXAMPLES]]
     tests = {code for failure in failures if (code := test_code(source, failure.id)) and len(code) <= MOST_TEST}

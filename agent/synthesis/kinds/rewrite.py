@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from random import Random
 from textwrap import dedent, indent
 
-from agent.prompts.quotation import quote_text
+from aci.observation.prompt_tags import quote_text
 from agent.repair.analysis.code_blocks import is_docstring
 from agent.repair.analysis.source_file import Definition
 from agent.repair.analysis.syntax_trees import UNREADABLE, parse_module
 from agent.synthesis.candidate import Candidate
-from agent.synthesis.kinds._tested_places import Function, Place, test_code, tested_places
+from agent.synthesis.kinds._tested_places import Place, test_code, tested_places
 from agent.synthesis.operators.function_code import apply_edits, is_other_program
 from agent.synthesis.source_repository import SourceRepository
 from trajectories.errors import UsageError
@@ -40,7 +40,7 @@ def generate(source: SourceRepository, random: Random) -> Iterator[Candidate]:
 
 def _start(place: Place) -> int:
     """Return the start of the body behind the docstring; 0 if the body is not on lines of its own."""
-    first = _code(place.node)[0] if isinstance(place.node, Function) and _code(place.node) else None
+    first = _code(place.node)[0] if isinstance(place.node, Definition) and _code(place.node) else None
     if first is None or first.lineno == place.node.lineno:
         return 0
     start = place.file.span(first)[0]
@@ -53,7 +53,7 @@ def _margin(place: Place) -> str:
     return line[: len(line) - len(line.lstrip())].decode()
 
 
-def _code(function: Function) -> list[ast.stmt]:
+def _code(function: Definition) -> list[ast.stmt]:
     return function.body[1:] if is_docstring(function.body[0]) else function.body
 
 

@@ -14,7 +14,6 @@ NEAREST = 3
 PROPERTIES = ("property", "cached_property")
 OF_ITEMS = ("islice", "enumerate", "itertools.islice")
 """Functions whose first argument is no number, but the others are."""
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def wrong_sibling_call(code: Code) -> Iterator[Edits]:
@@ -95,15 +94,15 @@ def _is_self(code: Code, node: ast.Attribute) -> bool:
     return code.owner is not None and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
 
 
-def _methods(code: Code) -> list[_Function]:
+def _methods(code: Code) -> list[Definition]:
     return [one for one in (code.owner.body if code.owner else []) if isinstance(one, Definition)]
 
 
-def _is_property(function: _Function) -> bool:
+def _is_property(function: Definition) -> bool:
     return any(ast.unparse(one).rpartition(".")[2] in PROPERTIES for one in function.decorator_list)
 
 
-def _fitting(call: ast.Call, name: str, functions: list[_Function], own: str) -> list[str]:
+def _fitting(call: ast.Call, name: str, functions: list[Definition], own: str) -> list[str]:
     """Return the other functions that accept a call's arguments, if the called function `name` is one of them."""
     found = {one.name: one for one in functions}
     if name not in found:
@@ -118,13 +117,13 @@ def _fitting(call: ast.Call, name: str, functions: list[_Function], own: str) ->
     return sorted(fitting, key=lambda other: -SequenceMatcher(None, name, other).ratio())[:NEAREST]
 
 
-def _alike(one: _Function, other: _Function) -> bool:
+def _alike(one: Definition, other: Definition) -> bool:
     """Return whether both are of the same sort: coroutines, properties, static methods or neither."""
     decorators = [[ast.unparse(each) for each in function.decorator_list] for function in (one, other)]
     return type(one) is type(other) and decorators[0] == decorators[1]
 
 
-def _accepts(function: _Function, call: ast.Call, is_method: bool) -> bool:
+def _accepts(function: Definition, call: ast.Call, is_method: bool) -> bool:
     arguments = function.args
     is_static = any(ast.unparse(one) == "staticmethod" for one in function.decorator_list)
     positional = [one.arg for one in (*arguments.posonlyargs, *arguments.args)][is_method and not is_static :]

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from agent.repair.analysis.source_file import Source
-from agent.repair.analysis.syntax_trees import UNREADABLE
 from agent.synthesis.candidate import Candidate, take_turns
 from agent.synthesis.operators.function_code import Code, Edits, Operator, apply_edits, is_other_program
 from agent.synthesis.source_repository import SourceRepository
@@ -44,15 +42,11 @@ class _Place:
 def _places(source: SourceRepository) -> list[_Place]:
     found = []
     own_calls = source.own_calls
-    for path, data in source.python_files.items():
-        try:
-            file = Source(path, data)
-        except UNREADABLE:
-            continue
+    for file in source.python_sources:
         for span, node in file.functions:
             lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            if source.is_run(path, lines):
-                code = Code(file, node, own_calls.get(path, frozenset()))
+            if source.is_run(file.path, lines):
+                code = Code(file, node, own_calls.get(file.path, frozenset()))
                 found.append(_Place(code, span.qualname, lines))
     return found
 

@@ -85,6 +85,16 @@ def test_advice_in_first_message_is_reported_as_its_file():
     assert find_injections([first], Issue("Bug")) == ("The file AGENTS.md asks an agent to ignore its instructions.",)
 
 
+def test_advice_added_to_a_view_is_reported_as_its_file():
+    text = f'a = 1\n<advice file="pkg/AGENTS.md">\n{IGNORE}\n</advice>'
+    action = Action("view", {"path": "pkg/a.py"})
+    seen = Observation(text, data={"instructions": ["pkg/AGENTS.md"]})
+    first = Step("main", 1, "", "coder", "tree", 1, (action,), (seen,))
+    assert find_injections([first], Issue("Bug")) == (
+        "The file pkg/AGENTS.md asks an agent to ignore its instructions.",
+    )
+
+
 def test_files_about_prompts_are_listed_as_expected():
     steps = [step("view", IGNORE, path=path) for path in ("prompts/system.txt", "tests/data/jailbreaks.json")]
     assert find_injections(steps, Issue("Bug")) == (

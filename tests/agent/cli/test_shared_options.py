@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.cli.command_line import run
+from agent.cli.command_line import build_command_line, load_command, run
 from agent.cli.shared_options import RUN_OPTIONS
 from agent.config.settings import load_settings
 from tests.conftest import MakeRepo
@@ -51,3 +51,38 @@ def test_option_reaches_settings(command: str, name: str, make_repo: MakeRepo, m
     settings = load_settings(**given[0].flags) if command == "batch" else given[2]
     assert getattr(settings, name) == VALUES[name]
     assert getattr(load_settings(), name) != VALUES[name]
+
+
+def test_commands_that_work_on_runs_have_events() -> None:
+    commands = build_command_line().list_commands(None)
+    having = {name for name in commands if {"events", "deltas"} <= {one.name for one in load_command(name).params}}
+    working = {"fix", "prove", "optimize", "test", "resume", "fork", "replay", "session", "batch"}
+    assert having == working
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--json", "--events", "-"], "--json and `--events -` both write to stdout."),
+        (["--deltas"], "--deltas was given without --events."),
+        (["--events", "/nowhere/events.jsonl"], "Events cannot be written to /nowhere/events.jsonl: No such file"),
+    ],
+)
+@pytest.mark.parametrize("command", ["fix", "resume"])
+def test_impossible_events_are_a_usage_error(
+    command: str, arguments: list[str], message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = ["--text", "x"] if command == "fix" else ["some-run"]
+    assert run([command, *first, *arguments]) == 2
+    captured = capfd.readouterr()
+    assert message in captured.out + captured.err
+
+
+def test_stdout_is_free_for_events(monkeypatch: pytest.MonkeyPatch, make_repo: MakeRepo) -> None:
+    given: list[Any] = []
+    monkeypatch.chdir(make_repo({}))
+    monkeypatch.setattr("agent.cli.commands.session.open_session", lambda *values, **_: given.extend(values) or 0)
+    run(["session", "--events", "-"])
+    run(["session"])
+    plain = given[2::3]
+    assert plain == [True, False], "a session reads lines instead of opening a screen"

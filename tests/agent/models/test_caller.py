@@ -1,4 +1,4 @@
-"""The caller of an environment as a model: which replies its actions stand for."""
+"""The caller of an environment as a model: its actions as replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`export` of training sets: runs of benchmarks, what is left out, and the data card."""
+"""`export` of training sets: runs of benchmarks, what is excluded, and the data card."""
 
 from __future__ import annotations
 

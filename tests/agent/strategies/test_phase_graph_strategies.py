@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.conversation.model_roles import roles_of
-from agent.engine.run_lifecycle import STRATEGIES, load_prompts
+from agent.engine.strategy_prompts import STRATEGIES, load_prompts
 from agent.phases.phase_graph import check_graph, read_graph
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, RunStrategy, edit_calc, equal, new_test

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.engine.run_lifecycle import load_prompts
+from agent.engine.strategy_prompts import load_prompts
 from tests.agent.conftest import Bench, line
 from trajectories.errors import UsageError
 from trajectories.journal import read

@@ -72,7 +72,7 @@ def test_test_in_a_file_that_another_one_loads(make_repo: MakeRepo, tmp_path: Pa
     failure = TestResult("test/all.js::adds", "failed", "TypeError: no", "test/all.js", error="TypeError", trace=trace)
     with Trees(tmp_path / "trees.git") as trees:
         source = open_source(WorkspaceOptions(repository, repository.base(trees, "HEAD"), trees), None)
-        found = write_issue(source, find_examples(source, [failure]), ["lib/shop.js:total"])
+        found = write_issue(source, find_examples(source.trees, source.tree, [failure]), ["lib/shop.js:total"])
     assert found
     assert found.code == "const cart = shop();\nequal(cart.total, 2);"
     assert found.test == loaded

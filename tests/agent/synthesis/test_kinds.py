@@ -14,7 +14,6 @@ from agent.instances.dataset_instances import read_golds, read_instances
 from agent.instances.repository_clones import Repositories
 from agent.synthesis.candidate import Candidate
 from agent.synthesis.candidate_validation import Validator, measure_base
-from agent.synthesis.source_repository import open_source
 from tests.conftest import MakeRepo, OpenWorkspace, git
 
 SHOP = '''\
@@ -119,8 +118,9 @@ def test_rewrite_asks_once_and_keeps_what_fails(repo: Path, open_ws: OpenWorkspa
 @pytest.mark.slow
 def test_change_that_hides_a_failure_is_refused(repo: Path, open_ws: OpenWorkspace) -> None:
     workspace = open_ws("local", repo, "HEAD")
-    validator = Validator(open_source(workspace.options, None), measure_base(workspace, "python -m pytest -q"))
+    base = measure_base(workspace, "python -m pytest -q")
+    validator = Validator(workspace, workspace.options.trees, workspace.options.base.tree, base)
     files = {"shop.py": FIXED.replace("rate = 5", "rate = 4").encode()}
     for must_fail, reason in (({"test_shop.py::test_tax"}, ""), ({"test_shop.py::test_price"}, "hides a failure")):
         candidate = Candidate("combine", "", files, must_fail=frozenset(must_fail))
-        assert validator.validate(candidate, workspace).reason == reason
+        assert validator.validate(candidate, None).reason == reason

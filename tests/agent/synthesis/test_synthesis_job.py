@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,16 +17,18 @@ from aci.runtime.posix_workspace import PosixWorkspace
 from agent.config.settings import Settings
 from agent.evaluation.instance_grading import EvaluationContext, evaluate_one
 from agent.instances.dataset_instances import read_golds, read_instances
+from agent.instances.jobs import ExecutorOptions
 from agent.instances.repository_clones import Repositories
 from agent.repair.repair_search import RepairTask
-from agent.synthesis import synthesis_job
+from agent.synthesis import candidate_validation, synthesis_job
 from agent.synthesis.candidate import Candidate
 from agent.synthesis.candidate_validation import BaseResults, Validation, Validator, measure_base
-from agent.synthesis.source_repository import SourceRepository, open_source
+from agent.synthesis.source_repository import SourceRepository
 from agent.synthesis.synthesis_files import bundle_file, tried_file
 from agent.synthesis.synthesis_job import SynthesisOptions, synthesize
 from agent.synthesis.task_bundle import commit_tree
 from agent.synthesis.test_coverage import measure_test_coverage
+from agent.synthesis.validation_executor import open_executor
 from tests.conftest import MakeRepo, OpenWorkspace, git
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
@@ -104,7 +107,13 @@ def change(text: bytes) -> Candidate:
 
 def run(workspace: PosixWorkspace, out: Path, **options: object) -> synthesis_job.SynthesisResult:
     asked = SynthesisOptions(out, **{"workers": 1, "test": "python -m pytest -q", **options})  # type: ignore[arg-type]
-    return synthesize(workspace, workspace.options, asked, print)
+    return synthesize_here(workspace, asked)
+
+
+def synthesize_here(workspace: PosixWorkspace, asked: SynthesisOptions) -> synthesis_job.SynthesisResult:
+    options = ExecutorOptions(asked.out, asked.workers, workspace.options.cancel)  # type: ignore[arg-type]
+    with closing(open_executor("local", options)) as executor:
+        return synthesize(workspace, workspace.options, asked, print, executor=executor)
 
 
 @pytest.mark.slow
@@ -134,12 +143,12 @@ def test_full_difficulty_tries_templates_in_planted_tree(workspace, kind, tmp_pa
     def repaired(task: RepairTask, passes: Callable[..., bool], cancel: Event) -> bool:
         tasks.append(task)
         assert task.workspace.read("shop.py") == SHOP.replace(RIGHT, b"count")
-        assert not passes(task.workspace)
+        assert not passes()
         task.workspace.restore(workspace.options.base.tree)
-        assert passes(task.workspace)
+        assert passes()
         return True
 
-    monkeypatch.setattr(synthesis_job, "is_repaired_by_templates", repaired)
+    monkeypatch.setattr(candidate_validation, "is_repaired_by_templates", repaired)
     kind(b"count")
     out = tmp_path / "tasks.jsonl"
     run(workspace, out, tries_templates=True)
@@ -186,7 +195,7 @@ def results(kind, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def use(found: dict[bytes, object]) -> None:
         files = {SHOP.replace(RIGHT, text): result for text, result in found.items()}
 
-        def validate(validator: Validator, candidate: Candidate, workspace: object) -> Validation:
+        def validate(validator: Validator, candidate: Candidate, nearest: object) -> Validation:
             result = files[candidate.files["shop.py"]]  # type: ignore[index]
             return Validation(str(result() if callable(result) else result))
 
@@ -236,7 +245,7 @@ def test_results_of_another_test_command_are_refused(workspace, results, tmp_pat
     run(workspace, tmp_path / "tasks.jsonl")
     asked = SynthesisOptions(tmp_path / "tasks.jsonl", workers=1, test="pytest tests")
     with pytest.raises(UsageError, match="has results of another test command: python -m pytest -q"):
-        synthesize(workspace, workspace.options, asked, print)
+        synthesize_here(workspace, asked)
 
 
 @pytest.mark.slow
@@ -248,11 +257,11 @@ def test_validation_refuses_what_is_no_task(workspace, monkeypatch) -> None:
     coverage = measure_test_coverage(workspace, base.command, base.passing, workspace.options.cancel, print)
     assert coverage is not None
     assert coverage.of_lines("shop.py", [8]) == {"test_shop.py::test_price", "test_shop.py::test_order"}
-    validator = Validator(open_source(workspace.options, coverage), base)
+    validator = Validator(workspace, workspace.options.trees, workspace.options.base.tree, base)
 
     def reason(text: bytes, line: int = 8) -> str:
         files = {"shop.py": SHOP.replace(RIGHT, text)}
-        return validator.validate(Candidate("plant", "", files, (), {"shop.py": frozenset({line})}), workspace).reason
+        return validator.validate(Candidate("plant", "", files), coverage.of_lines("shop.py", [line])).reason
 
     assert reason(RIGHT + b" + 0") == "passed"
     once = b"(count * each + 1) if __import__('os').path.exists('seen') else open('seen', 'w').write('')"
@@ -261,7 +270,7 @@ def test_validation_refuses_what_is_no_task(workspace, monkeypatch) -> None:
     assert reason(b"__import__('os')._exit(3)") == "breaks the suite"
     assert reason(b"count + each") == ""
     files = {"shop.py": SHOP.replace(RIGHT, b"int(__file__)")}
-    failures = validator.validate(Candidate("plant", "", files), workspace).failures
+    failures = validator.validate(Candidate("plant", "", files), None).failures
     assert ["'shop.py'" in one.message and workspace.root not in one.message for one in failures] == [True, True]
     assert workspace.read("shop.py") == SHOP
     with monkeypatch.context() as patched:
@@ -269,7 +278,7 @@ def test_validation_refuses_what_is_no_task(workspace, monkeypatch) -> None:
         assert reason(b"count") == "breaks the workspace"
     assert workspace.read("shop.py") == SHOP
     files = {"shop.py": b"def f(:\n"}
-    assert validator.validate(Candidate("plant", "", files), workspace).reason == "breaks the suite"
+    assert validator.validate(Candidate("plant", "", files), None).reason == "breaks the suite"
 
 
 GO = """\
@@ -310,7 +319,7 @@ def test_instances_of_another_language(make_repo: MakeRepo, open_ws: OpenWorkspa
     workspace = open_ws("local", make_repo(files), "HEAD")
     out = tmp_path / "tasks.jsonl"
     asked = SynthesisOptions(out, workers=1, count=1, test="go test ./...")
-    assert synthesize(workspace, workspace.options, asked, print).instances == 1
+    assert synthesize_here(workspace, asked).instances == 1
     row = json.loads(out.read_text())
     assert (row["operator"], row["symbols"]) == ("dropped_guard", ["shop.go:Total"])
     assert json.loads(row["FAIL_TO_PASS"]) == [".::TestNone"]

@@ -1,4 +1,4 @@
-"""Training sets of runs built record by record: rows, pairs, groups and what is left out."""
+"""Training sets of runs built record by record: rows, pairs, groups and what is excluded."""
 
 from __future__ import annotations
 

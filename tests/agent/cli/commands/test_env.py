@@ -54,6 +54,22 @@ def test_environment_on_this_machine_is_built_listed_and_pruned(repository: Path
     assert run_env("list", capsys) == {"environments": []}
 
 
+def test_why_names_the_source_of_documented_commands(repository: Path, capsys) -> None:
+    agents = "## Set-up\n\n    pip install -r ci/extra.txt\n\nTest with `make test`.\n"
+    (repository / "AGENTS.md").write_text(agents)
+    (repository / "Makefile").write_text("test:\n\t./own-runner\n")
+    (repository / "ci").mkdir()
+    (repository / "ci/extra.txt").write_text("attrs\n")
+    planned = run_env("why", capsys, repo=str(repository))
+    added = {"command": "pip install -r ci/extra.txt", "why": "AGENTS.md, line 3 names this set-up"}
+    assert planned["setup"][-1] == added
+    assert planned["test"] == {"command": "make test", "from": "AGENTS.md, line 5"}
+    command("why", repo=str(repository), workspace="sandbox", plain=True)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "AGENTS.md, line 3 names this set-up" in shown
+    assert "Tests run with `make test`, from AGENTS.md, line 5." in shown
+
+
 def test_setting_and_missing_daemon_choose_this_machine(repository: Path, monkeypatch, capsys) -> None:
     monkeypatch.setenv("SWE_AGENT_WORKSPACE", "sandbox")
     assert run_env("list", capsys, workspace=None) == {"environments": []}

@@ -10,7 +10,9 @@ from unittest.mock import Mock
 import pytest
 
 from agent.cli.commands import synth
+from agent.synthesis import synthesis_job
 from agent.synthesis.synthesis_job import SynthesisResult
+from agent.synthesis.validation_executor import WORKSPACE_SETTINGS
 from tests.conftest import MakeRepo
 from trajectories.errors import Cancelled, UsageError
 
@@ -29,6 +31,9 @@ def run(repo: Path, out: Path, **options: object) -> int:
         ({"base": "nowhere"}, "There is no commit 'nowhere'"),
         ({"kinds": "plant,magic"}, "There is no kind of task named 'magic'"),
         ({"kinds": "plant,rewrite"}, "The kind rewrite needs a model"),
+        ({"engine": "moon"}, "There is no engine named 'moon'"),
+        ({"engine": "local", "engine_option": ["cpus=2"]}, "The engine local has no options"),
+        ({"engine_option": ["cpus"]}, "--engine-option 'cpus' is not an option"),
     ],
 )
 def test_wrong_options_are_named_before_tests_run(
@@ -37,6 +42,22 @@ def test_wrong_options_are_named_before_tests_run(
     with pytest.raises(UsageError, match=message):
         run(make_repo({"a.py": "x = 1\n"}), tmp_path / "tasks.jsonl", **options)
     assert not (tmp_path / "tasks.jsonl").exists()
+
+
+def test_executor_gets_settings_of_a_workspace_only(
+    make_repo: MakeRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Mock(return_value=SynthesisResult(1))
+    monkeypatch.setattr(synthesis_job, "synthesize", found)
+    config = tmp_path / "config.toml"
+    config.write_text('model = "openai/x"\n[models."openai/x"]\napi_base = "http://ada:secret@127.0.0.1:1"\n')
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(config))
+    assert run(make_repo({"a.py": "x = 1\n"}), tmp_path / "tasks.jsonl", test="pytest -q") == 0
+    given = found.call_args.kwargs["settings"]
+    assert (given["workspace"], given["test"]) == ("local", "pytest -q")
+    assert given.keys() == WORKSPACE_SETTINGS
+    assert "secret" not in json.dumps(given)
+    assert not {name for name in given if "model" in name or "key" in name}
 
 
 @pytest.mark.parametrize(("instances", "code"), [(2, 0), (0, 1)])

@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 def open_base(
     source: Repository, rev: str | None, settings: Settings, say: Callable[[str], None]
 ) -> Iterator[tuple[WorkspaceOptions, EnvironmentOptions]]:
-    """Yield the options of a workspace and of its environment at `rev`, or at the working tree, as `fix` uses them."""
+    """Yield the options of a workspace and of its environment at `rev`, or at the working tree, as `fix` uses them.
+
+    The environment's `test` is the test command of the settings, or else the one that AGENTS.md or a similar file
+    documents; its `named` says which.
+    """
+    from aci.instructions.instruction_files import Instructions
     from aci.runtime.workspace import WorkspaceOptions
+    from aci.testing.documented_test import documented_test
     from agent.config.environment_options import environment_options
     from agent.config.named_environment import option_source
     from trajectories.git_store.trees import Trees
@@ -30,7 +36,13 @@ def open_base(
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
         base = source.base(trees, rev)
         options = WorkspaceOptions(source, base, trees, settings.image, say=say, **settings.limits)
-        yield options, environment_options(settings, option_source(settings, own))
+        found = environment_options(settings, option_source(settings, own))
+        documented = None
+        if settings.instructions and not settings.test:
+            documented = documented_test(Instructions(trees.files(base.tree), trees.read_blob))
+        if documented:
+            found = replace(found, test=documented.text, named={**found.named, "test": documented.where})
+        yield options, found
 
 
 def open_in_environment(kind: str, options: WorkspaceOptions, environment: EnvironmentOptions) -> Workspace:

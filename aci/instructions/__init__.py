@@ -1,0 +1,1 @@
+"""AGENTS.md and similar files, and skills: what applies to a file, excerpts, and documented commands."""

@@ -1,0 +1,194 @@
+"""Set-up, test and lint commands that instruction files document, found by their form.
+
+A command counts if it is in a code block or in inline code, if the heading or the sentence around it is about commands,
+and if the whole of it is one plain call of a known program. Text that does not have such a form is never a command, so
+a file cannot add operators, substitutions, variables or further lines to one.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from aci.instructions.instruction_files import Instruction
+from aci.instructions.markdown_parser import parse_blocks, split_inline
+from aci.observation.untrusted_text import one_line
+
+Kind = Literal["setup", "test", "lint"]
+LONGEST, MOST = 200, 50
+"""Maximum number of characters of a command, and of commands of one file."""
+_SHELLS = frozenset({"", "sh", "bash", "shell", "zsh", "console", "shell-session", "terminal", "text"})
+_PLAIN = re.compile(r"[A-Za-z0-9_./:=@%+,\[\]\"' -]+")
+_OUTSIDE = re.compile(r"(?:^|[\s/='\"])\.\.(?:/|\s|['\"]|$)")
+_ABOUT = re.compile(
+    r"\b(?:tests?|testing|lint\w*|check\w*|format\w*|install\w*|set[- ]?up|build\w*|command\w*|develop\w*|run(?:ning)?"
+    r"|getting started|quick ?start|environment|verif\w+|validat\w+)\b",
+    re.IGNORECASE,
+)
+_NOT = re.compile(
+    r"\b(?:not|never|don['\u2019]t|avoid|instead of|rather than|deprecated|no longer|without|unless|only if|single"
+    r"|one test|specific|example|e\.g\.)\b",
+    re.IGNORECASE,
+)
+"""Matches sentences that warn of a command, or that show how to run a part of the tests."""
+_WRAPPERS = re.compile(
+    r"(?:(?:uv|poetry|pdm|pipenv|rye|pixi|hatch) run(?: --?[\w-]+(?:=\S+)?)*|bundle exec|npx|python[\d.]* -m) "
+)
+_TARGET = r"(?:[\w.-]*[_.-])?(?:{})(?:[_.-][\w.-]*)?"
+_FORMS: dict[Kind, tuple[str, ...]] = {
+    "lint": (
+        r"(?:ruff|flake8|pylint|mypy|pyright|black|isort|eslint|prettier|golangci-lint|pre-commit run)\b.*",
+        r"(?:cargo (?:fmt|clippy)|go vet)\b.*",
+        r"(?:npm|pnpm|yarn|bun|make|just|task)(?: run)? (?:lint|fmt|format)[\w:-]*",
+    ),
+    "test": (
+        r"(?:pytest|py\.test|unittest|tox|nox|hatch test|ctest|phpunit|vendor/bin/phpunit|rspec)(?: .*)?",
+        r"(?:go test|cargo (?:nextest run|test)|dotnet test|rake (?:test|spec)|mix test|swift test)(?: .*)?",
+        r"(?:npm|pnpm|yarn|bun)(?: run)? (?:test|tests)(?::[\w:-]+)?|npm t|vitest run|jest",
+        r"(?:mvn|\./mvnw|gradle|\./gradlew)(?: -[\w.=:-]+)* :?(?:test|check|verify)",
+        rf"(?:make|just|task)(?: -[Cj] ?[\w./-]+)? {_TARGET.format('tests?|check')}",
+        r"(?:python[\d.]* )?(?:\./)?(?:[\w.-]+/)*(?:manage\.py test|run_?-?tests?\.(?:py|sh))",
+    ),
+    "setup": (
+        r"(?:pip3? install|uv (?:sync|pip install)|(?:poetry|pdm|pipenv) install|conda env create)\b.*",
+        r"(?:npm|pnpm|bun) (?:ci|install|i)|yarn(?: install)?(?: --[\w-]+)*|bundle install|composer install",
+        r"go mod download|cargo (?:build|fetch)|(?:npm|pnpm|yarn|bun) (?:run )?build[\w:-]*",
+        r"(?:python[\d.]* )?setup\.py (?:build_ext --inplace|develop)|maturin develop",
+        rf"(?:make|just|task) {_TARGET.format('install|setup|set-up|bootstrap|deps|dev|develop|build|init')}",
+    ),
+}
+_KINDS = {kind: re.compile("|".join(forms)) for kind, forms in _FORMS.items()}
+_RUN_SCRIPT = re.compile(r"[\w./-]*(?:run_?-?tests?|manage)\.(?:py|sh)")
+_PART = re.compile(
+    r"::|(?:^|\s)-k\b|(?:^|\s)(?!-)\S+\.(?:py|[cm]?[jt]sx?|go|rs|rb|php)\b|path/to|\b(?:foo|xxx|debug|e2e)\b",
+    re.IGNORECASE,
+)
+"""Matches arguments that select a part of the tests."""
+_OTHER = re.compile(r"\b(?:watch|serve|docs?|release|publish)\b", re.IGNORECASE)
+"""Matches commands that do not end, or that have another purpose."""
+_PROGRAM = re.compile(
+    r"`[^`]*\b(?:pytest|py\.test|unittest|tox|nox|ctest|phpunit|rspec|jest|vitest|setup\.py|maturin|ruff|flake8|pylint|mypy"
+    r"|pyright|black|isort|eslint|prettier|golangci-lint|pre-commit|run_?-?tests?\.(?:py|sh)|manage\.py"
+    r"|(?:hatch|go|cargo|dotnet|rake|mix|swift|npm|pnpm|yarn|bun|mvn|mvnw|gradle|gradlew|make|just|task|pip3?|uv|poetry|pdm"
+    r"|pipenv|conda|bundle|composer) [\w:-])"
+)
+"""Matches a paragraph that may have a command in inline code; a quick check before the paragraph is parsed."""
+_CODE = "\ufffc"
+_SENTENCE_END = re.compile(r"(?<=[.;!?])\s|\n(?=\s*[-*|])")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentedCommand:
+    """A command with the place that documents it."""
+
+    kind: Kind
+    text: str
+    path: str
+    line: int
+
+    @property
+    def where(self) -> str:
+        return f"{self.path}, line {self.line}"
+
+
+def find_commands(instructions: Iterable[Instruction]) -> list[DocumentedCommand]:
+    """Return the commands that the files document, in order, each only once."""
+    found: dict[tuple[Kind, str], DocumentedCommand] = {}
+    for one in instructions:
+        for line, text in list(_candidates(one.text))[:MOST]:
+            if (command := plain_command(text)) and (kind := classify(command)):
+                place = DocumentedCommand(kind, command, one.path, one.first_line + line)
+                found.setdefault((kind, command), place)
+    return list(found.values())
+
+
+def plain_command(text: str) -> str:
+    """Return a line of shell as one call of a program, without a prompt and a comment; "" if it is anything else."""
+    text = text.strip()
+    text = re.sub(r"\s+#\s.*", "", text.removeprefix("$ ")).strip()
+    if not text or len(text) > LONGEST or not _PLAIN.fullmatch(text):
+        return ""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return ""
+    is_call = bool(words) and "=" not in words[0] and not _OUTSIDE.search(text) and not text.startswith(("/", "-"))
+    return shlex.join(words) if is_call else ""
+
+
+def bare_command(command: str) -> str:
+    """Return a command without programs that only choose its environment: `pytest` for `uv run python -m pytest`."""
+    while wrapper := _WRAPPERS.match(command):
+        command = command[wrapper.end() :]
+    return command
+
+
+def classify(command: str) -> Kind | None:
+    """Return what a plain command does; None if that is not known, or if it runs only a part of the tests."""
+    for kind, form in _KINDS.items():
+        if form.fullmatch(bare_command(command)) or form.fullmatch(command):
+            is_part = kind == "test" and _PART.search(_RUN_SCRIPT.sub("", command))
+            return None if is_part or _OTHER.search(command) else kind
+    return None
+
+
+def _candidates(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the number of each line of code that may be a command, and the line.
+
+    The text before a code block counts as its sentence if it ends with a colon.
+    """
+    heading, sentence = "", ""
+    tokens = parse_blocks(text)
+    for before, token in pairwise(tokens):
+        if token.type in ("fence", "code_block"):
+            language = token.info.strip().split(" ")[0].strip("{}").lower() if token.type == "fence" else ""
+            lead = sentence if sentence.endswith(":") else ""
+            if language in _SHELLS and _ABOUT.search(f"{heading} {lead}") and not _NOT.search(lead):
+                yield from _lines_of_block(token.content, (token.map or [0])[0] + (token.type == "fence") + 1)
+        elif token.type == "inline":
+            sentence = token.content.rstrip()
+            if before.type == "heading_open":
+                heading, sentence = token.content, ""
+            else:
+                yield from _inline_code(token.content, heading, (token.map or [0])[0] + 1)
+
+
+def _lines_of_block(code: str, first: int) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a code block. Lines that are continued, and those after a comment that warns, do not count."""
+    warned = continued = False
+    for number, line in enumerate(code.split("\n"), first):
+        if line.lstrip().startswith("#"):
+            warned = bool(_NOT.search(line))
+        elif not line.strip():
+            warned = False
+        elif not (warned or continued or line.rstrip().endswith("\\") or _NOT.search(line.partition(" # ")[2])):
+            yield number, line
+        continued = line.rstrip().endswith("\\")
+
+
+def _inline_code(text: str, heading: str, first: int) -> Iterator[tuple[int, str]]:
+    """Yield the inline code of a paragraph whose sentence, or heading, is about commands."""
+    if "`" not in text or not _PROGRAM.search(text):
+        return
+    prose, codes = "", []
+    for is_code, part in split_inline(text):
+        if is_code:
+            codes.append((len(prose), part))
+        prose += _CODE if is_code else part
+    ends = [match.start() for match in _SENTENCE_END.finditer(prose)]
+    place = 0
+    for at, code in codes:
+        begin = max((end for end in ends if end <= at), default=0)
+        sentence = prose[begin : min((end for end in ends if end > at), default=len(prose))]
+        place = text.find(code, place)
+        if not _NOT.search(sentence) and (_ABOUT.search(sentence) or _ABOUT.search(heading)):
+            yield first + text.count("\n", 0, max(place, 0)), code
+
+
+def describe_command(command: DocumentedCommand) -> str:
+    """Return a phrase about the command for users."""
+    return f"`{command.text}`, from {one_line(command.where)}"

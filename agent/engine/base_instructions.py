@@ -1,0 +1,54 @@
+"""The instruction files of a run's base, and the test command that they document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from aci.instructions.instruction_files import Instructions
+
+if TYPE_CHECKING:
+    from aci.instructions.documented_commands import DocumentedCommand
+    from agent.config.settings import Settings
+    from trajectories.git_store.trees import Trees
+
+
+class BaseInstructions:
+    """The instruction files of the tree `base`, whatever later turns change; none if the setting is off.
+
+    `settings` returns the settings of the current turn.
+    """
+
+    def __init__(self, trees: Trees, base: str, settings: Callable[[], Settings]) -> None:
+        self._trees, self._base, self._settings = trees, base, settings
+
+    @cached_property
+    def _found(self) -> Instructions:
+        return Instructions(self._trees.files(self._base), self._trees.read_blob)
+
+    @cached_property
+    def _documented(self) -> DocumentedCommand | None:
+        from aci.testing.documented_test import documented_test
+
+        return documented_test(self._found)
+
+    @property
+    def files(self) -> Instructions:
+        return self._found if self._settings().instructions else Instructions()
+
+    @property
+    def test(self) -> DocumentedCommand | None:
+        """The test command in use, if it comes from an instruction file."""
+        settings = self._settings()
+        found = self._documented if settings.instructions and settings.test else None
+        return found if found and found.text == settings.test else None
+
+    def complete(self, settings: Settings) -> Settings:
+        """Return the settings with the documented test command, if they have no test command.
+
+        It depends on the base only, so a resumed run has the same one.
+        """
+        if settings.test or not settings.instructions or self._documented is None:
+            return settings
+        return settings.model_copy(update={"test": self._documented.text})

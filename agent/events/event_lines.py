@@ -1,0 +1,143 @@
+"""The types of the lines of an event stream: a record of a journal, progress between two records, or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from aci.observation.output_text import mask_secrets
+from agent.run_state.progress_event import ProgressEvent
+from trajectories.records import Record
+
+VERSION = 1
+"""The version of the form of a line. Fields and types may be added without a new version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventLine:
+    """A line of an event stream.
+
+    `at` is the time in seconds since 1970, and `run` the run's name; it is "" for an error before a run exists. In a
+    batch, `instance` and `repeat` name the job of the run; other lines do not have these fields.
+    """
+
+    at: float
+    run: str
+    instance: str | None = None
+    repeat: int | None = None
+    v: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLine(EventLine):
+    """A record of the run's journal, written when it is on disk. `record` is the line of the journal.
+
+    The stream begins with all records of a new run; of a resumed one with its `run` record and the last `turn`.
+    """
+
+    type: Literal["run", "turn", "hold", "settle", "reply", "step", "once", "note", "exit"]
+    record: Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLine(EventLine):
+    """A request to a model starts, or its reply is complete. `role` is who is asked (`coder`, `reviewer`), and "" at
+    the end."""
+
+    branch: str
+    status: Literal["started", "completed"]
+    role: str
+    type: Literal["request"] = "request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaLine(EventLine):
+    """Text of a reply while it arrives, in whole lines; only on request."""
+
+    branch: str
+    text: str
+    type: Literal["delta"] = "delta"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolLine(EventLine):
+    """A tool starts, has printed something, or has ended. `text` says what it does, or holds the last lines of its
+    output so far. The whole result is in the next `step`."""
+
+    branch: str
+    status: Literal["started", "output", "completed", "failed"]
+    text: str
+    type: Literal["tool"] = "tool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofLine(EventLine):
+    """Progress of a proof. Its result is in a `step` of author `proof`."""
+
+    text: str
+    type: Literal["proof"] = "proof"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressLine(EventLine):
+    """Other progress, worded for people."""
+
+    branch: str
+    text: str
+    type: Literal["progress"] = "progress"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorLine(EventLine):
+    """An error that stopped a run without an `exit` record, so that it can be resumed, or that prevented it. `code` is
+    the exit code of a command that runs nothing else."""
+
+    code: int
+    message: str
+    fix: str
+    type: Literal["error"] = "error"
+
+
+Line = RecordLine | RequestLine | DeltaLine | ToolLine | ProofLine | ProgressLine | ErrorLine
+
+PROOF = "proof"
+"""The branch of messages about a proof."""
+REQUESTS: dict[str, Literal["started", "completed"]] = {"ask": "started", "replied": "completed"}
+TOOLS: dict[str, Literal["started", "output", "completed", "failed"]] = {
+    "action": "started",
+    "output": "output",
+    "done": "completed",
+    "failed": "failed",
+}
+
+
+def progress_line(at: float, run: str, event: ProgressEvent, secrets: Sequence[str]) -> Line | None:
+    """Return the line for a progress event, with secrets masked; None for a note, which is a record as well."""
+    text = mask_secrets(event.text, secrets)
+    if event.kind in REQUESTS:
+        return RequestLine(at=at, run=run, branch=event.branch, status=REQUESTS[event.kind], role=text)
+    if event.kind in TOOLS:
+        return ToolLine(at=at, run=run, branch=event.branch, status=TOOLS[event.kind], text=text)
+    if event.kind == "delta":
+        return DeltaLine(at=at, run=run, branch=event.branch, text=text)
+    if event.kind not in ("say", "progress"):
+        return None
+    if event.branch == PROOF:
+        return ProofLine(at=at, run=run, text=text)
+    return ProgressLine(at=at, run=run, branch=event.branch, text=text)
+
+
+def encode_line(line: Line) -> bytes:
+    """Return a line as JSON, with `v` and `type` first. Invalid Unicode is replaced."""
+    import json
+
+    values = {field.name: getattr(line, field.name) for field in fields(line) if field.name != "record"}
+    first = {"v": line.v, "type": line.type}
+    found = first | {name: value for name, value in values.items() if value is not None}
+    head = json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    if not isinstance(line, RecordLine):
+        return head + b"\n"
+    from trajectories.journal import encode
+
+    return head[:-1] + b',"record":' + encode(line.record)[:-1] + b"}\n"

@@ -1,0 +1,1 @@
+"""Hooks: the user's own programs at fixed points of a run."""

@@ -1,0 +1,186 @@
+"""The hooks of one run: what each is given, and what its answer decides.
+
+A hook accepts with exit code 0. It rejects with 2, and its stderr is the reason. A hook that fails or does not answer
+in time has checked nothing, so this counts as a rejection too. A hook cannot change anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agent.config.hook_table import Hook, HookEvent, HookTable
+from trajectories.errors import Cancelled, SweAgentError, UsageError
+from trajectories.records import Once
+
+if TYPE_CHECKING:
+    from agent.limits.cancellation import CancellationToken
+    from tools.base import Tool
+    from trajectories.journal import Journal
+    from trajectories.records import Action, Exit, Observation
+
+VERSION = 1
+"""The version of what hooks are given. Fields may be added without a new version."""
+NOT_RUN = "Not run: a hook rejected this call: "
+"""Prefix of the observation of a call that a hook rejected."""
+OBJECTION = "[A hook objects to this result: {}]"
+REJECTED = "A hook rejected the patch: {}"
+MAIN = "main"
+
+
+class HookedBranch(Protocol):
+    """The parts of a branch that hooks about its actions depend on."""
+
+    name: str
+    cancel: CancellationToken
+
+
+class RunHooks:
+    """Runs the hooks in `table` for one run. Thread-safe.
+
+    Answers that decide something are recorded, so that a resumed run does not ask again and a replay, which runs no
+    hooks, gets them from the record. `secrets` returns what is masked, and `say` shows a message to the user.
+    """
+
+    def __init__(
+        self,
+        table: HookTable,
+        journal: Journal,
+        repository: str,
+        secrets: Callable[[], Sequence[str]],
+        say: Callable[[str], object],
+    ) -> None:
+        self._table, self._journal, self._repository = table, journal, repository
+        self._secrets, self._say = secrets, say
+        self._has_started = False
+
+    def start(self, resumed: bool, interrupted: Callable[[], bool]) -> None:
+        """Run the hooks of the start, once for each process that works on the run.
+
+        Raises UsageError if one rejects the run, ConfigError if any hook cannot be executed, and Cancelled.
+        """
+        if self._has_started:
+            return
+        if self._table.all:
+            from agent.hooks.hook_process import find_program, hook_environment
+
+            environment = hook_environment(self._secrets())
+            for hook in self._table.all:
+                find_program(hook.command, environment)
+        if reason := self._ask("session_start", {"resumed": resumed}, interrupted):
+            name = self._journal.directory.name
+            raise UsageError(f"A hook rejected the run: {reason}", f"`swe-agent resume {name}` asks it again.")
+        self._has_started = True
+
+    def before_tool(self, branch: HookedBranch, tool: Tool, action: Action, step: int, number: int) -> str:
+        """Return why `action`, the one with this number in its step, must not run; "" if it may. Raises Cancelled."""
+        call = _call(branch, tool, action)
+        if call is None:
+            return ""
+        digest = sha256(json.dumps(call).encode()).hexdigest()[:16]  # an answer never applies to another call
+        name = f"hook pre_tool_use, step {step}, action {number}, call {digest}"
+        reason = self._decide("pre_tool_use", branch.name, name, lambda: call, branch.cancel.is_set)
+        return f"{NOT_RUN}{reason}" if reason else ""
+
+    def after_tool(self, branch: HookedBranch, tool: Tool, action: Action, seen: Observation) -> Observation:
+        """Return the observation of an action that has run, with the reason of a hook that objects to it. Raises
+        Cancelled."""
+        call = _call(branch, tool, action)
+        if call is None:
+            return seen
+        response = {"ok": seen.ok, "text": seen.text}
+        reason = self._ask("post_tool_use", call | {"tool_response": response}, branch.cancel.is_set)
+        return replace(seen, text=f"{seen.text}\n{OBJECTION.format(reason)}") if reason else seen
+
+    def reject_patch(self, tree: str, diff: Callable[[], str], interrupted: Callable[[], bool]) -> str:
+        """Return why a tree must not count as a verified patch, as a sentence; "" if it may. `diff` returns the whole
+        patch of the run. Raises Cancelled."""
+        name = f"hook patch, tree {tree}"
+        reason = self._decide("patch", MAIN, name, lambda: {"tree": tree, "patch": diff()}, interrupted)
+        return REJECTED.format(reason) if reason else ""
+
+    def end(self, exit: Exit | None) -> None:
+        """Run the hooks of the end, if those of the start were run. `exit` is the end of the last turn, or None if it
+        has not ended. A failure is only shown."""
+        if not self._has_started:
+            return
+        self._has_started = False
+        given = {
+            "kind": exit.kind if exit else "open",
+            "code": exit.code if exit else None,
+            "verdict": exit.verdict.kind if exit else "none",
+            "message": exit.message if exit else "",
+        }
+        try:
+            self._ask("session_end", given, lambda: False)
+        except SweAgentError as error:
+            self._say(f"{error.message} {error.fix}")
+
+    def _decide(
+        self,
+        event: HookEvent,
+        branch: str,
+        name: str,
+        given: Callable[[], dict[str, Any]],
+        interrupted: Callable[[], bool],
+    ) -> str:
+        """Return the recorded reason of this name, or else ask the hooks and record their answer."""
+        recorded = self._journal.trajectory.results.get((branch, name))
+        if recorded is not None:
+            return str(recorded.value)
+        if not self._table.of(event):
+            return ""
+        reason = self._ask(event, given(), interrupted)
+        self._journal.append(Once(branch, name, reason))
+        return reason
+
+    def _ask(self, event: HookEvent, given: dict[str, Any], interrupted: Callable[[], bool]) -> str:
+        """Run the hooks of an event in order until one rejects; return its reason, or "". Raises Cancelled."""
+        hooks = self._table.of(event)
+        if not hooks:
+            return ""
+        from aci.observation.output_text import mask_secrets
+
+        first = {"v": VERSION, "type": event, "at": time.time(), "run": self._journal.directory.name}
+        told = first | {"repository": self._repository} | given
+        secrets = self._secrets()
+        text = mask_secrets(json.dumps(told, ensure_ascii=False), secrets)
+        for hook in hooks:
+            reason = self._answer(hook, text.encode("utf-8", "replace"), secrets, interrupted)
+            if interrupted():
+                raise Cancelled("Interrupted.", "Resume the run to continue.")
+            if reason:
+                self._say(f"The hook {hook.name} ({event}): {reason}")
+                return reason
+        return ""
+
+    def _answer(self, hook: Hook, given: bytes, secrets: Sequence[str], interrupted: Callable[[], bool]) -> str:
+        """Run one hook and return why it rejects, or ""."""
+        from aci.observation.output_text import mask_secrets
+        from aci.observation.untrusted_text import clean_text
+        from agent.hooks.hook_process import hook_environment, run_hook
+
+        ended = run_hook(hook.command, given, hook_environment(secrets), hook.timeout, interrupted)
+        self._journal.check_unchanged()
+        said = mask_secrets(clean_text(ended.stderr), secrets).strip()
+        if ended.problem:
+            return f"{hook.name} gave no answer: {ended.problem}."
+        if ended.code == 0:
+            return ""
+        if ended.code == 2:
+            return said or f"{hook.name} gave no reason."
+        how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
+        return f"{hook.name} failed with {how}. {said}".strip()
+
+
+def _call(branch: HookedBranch, tool: Tool, action: Action) -> dict[str, Any] | None:
+    """Return the input of hooks about a call: the tool's own name, and its arguments as it takes them, however the
+    model wrote them. None if the tool itself rejects the arguments."""
+    try:
+        return {"branch": branch.name, "tool_name": tool.name, "tool_input": tool.arguments(action.arguments)}
+    except UsageError:
+        return None

@@ -1,0 +1,1 @@
+"""Executors, which validate candidates: one module each."""

@@ -1,0 +1,122 @@
+"""Consumers that close, stall or have no room: the work goes on, and one line on stderr says that events stopped."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent.events import event_writer
+from agent.events.event_stream import current_stream, open_events
+from agent.events.event_writer import EventWriter
+from trajectories.errors import UsageError
+
+LINE = b"x" * 999 + b"\n"
+
+
+def test_closed_pipe_is_reported_once(capfd: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    writer = EventWriter(theirs, "stdout")
+    for _ in range(100):
+        writer.write(LINE)
+    writer.close()
+    os.close(theirs)
+    assert capfd.readouterr().err == (
+        "swe-agent: Events are no longer written to stdout: Broken pipe. "
+        "The work is not affected, and the journal has all records.\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk_is_reported_once(capfd: pytest.CaptureFixture[str]) -> None:
+    with open_events("/dev/full"):
+        for _ in range(3):
+            current_stream().error("r", 1, "It failed.")
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert "/dev/full: No space left on device." in err
+
+
+def test_consumer_that_stops_reading_delays_nothing(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_writer, "MOST_PENDING", 1 << 20)
+    ours, theirs = os.pipe()
+    writer = EventWriter(theirs, "stdout")
+    for _ in range(2000):
+        writer.write(LINE)  # the test's time limit ends it if this blocks
+    writer.close()
+    assert "they are read too slowly" in capfd.readouterr().err
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_close_gives_up_if_nothing_is_read(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_writer, "PATIENCE", 0.1)
+    ours, theirs = os.pipe()
+    writer = EventWriter(theirs, "stdout")
+    for _ in range(200):
+        writer.write(LINE)
+    writer.close()
+    assert "nothing reads them" in capfd.readouterr().err
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_slow_consumer_gets_every_line() -> None:
+    ours, theirs = os.pipe()
+    writer = EventWriter(theirs, "stdout")
+    for number in range(2000):
+        writer.write(b"%d %s" % (number, LINE))
+    got = bytearray()
+
+    def read_all() -> None:
+        while data := os.read(ours, 1000):
+            got.extend(data)
+
+    reader = threading.Thread(target=read_all)
+    reader.start()
+    writer.close()
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
+    assert [int(line.split()[0]) for line in bytes(got).splitlines()] == list(range(2000))
+
+
+def test_lines_are_added_to_file_after_an_incomplete_one(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b'{"v":1}\n{"v":1,"ty')
+    with open_events(str(file)):
+        current_stream().error("r", 1, "It failed.")
+    first, torn, last = file.read_bytes().splitlines()
+    assert (first, torn) == (b'{"v":1}', b'{"v":1,"ty')
+    assert b'"type":"error"' in last
+
+
+def test_new_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    with open_events(str(tmp_path / "events.jsonl")):
+        pass
+    assert stat.S_IMODE((tmp_path / "events.jsonl").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", [".", "missing/events.jsonl", "x" * 300])
+def test_file_that_cannot_be_opened_is_a_usage_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="Events cannot be written to"), open_events(str(tmp_path / name)):
+        pytest.fail("not reached")
+
+
+def test_stdout_has_only_events(capfd: pytest.CaptureFixture[str]) -> None:
+    os.write(1, b"before\n")
+    with open_events("-"):
+        os.write(1, b"a result\n")
+        current_stream().error("r", 1, "It failed.")
+    os.write(1, b"after\n")
+    captured = capfd.readouterr()
+    before, event, after = captured.out.splitlines()
+    assert (before, after) == ("before", "after")
+    assert event.startswith('{"v":1,"type":"error"')
+    assert captured.err == "a result\n"

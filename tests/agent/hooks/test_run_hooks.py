@@ -1,0 +1,252 @@
+"""Hooks of a run: what they are given, what they reject, and what a resumed run and a replay do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.config.hook_table import HookTable
+from agent.engine.engine import Engine
+from agent.engine.run_lifecycle import solve
+from agent.engine.run_result import Result
+from agent.runs.run_lookup import open_own_run
+from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
+from tests.agent.conftest import Bench, act, line
+from tests.agent.hooks.conftest import MakeHook, asked, rejecting, write_hooks
+from tests.agent.scripted_turns import TurnSession
+from tests.conftest import cut_run
+from trajectories.errors import ConfigError, UsageError, WorkspaceError
+from trajectories.journal import read
+from trajectories.records import Verdict
+
+pytestmark = pytest.mark.slow
+
+FIX = act("edit", path="calc.py", old="a - b", new="a + b")
+SOLVE = (line("Fix.", FIX, act("shell", command="echo ran >> ran.txt"), n=1), line("Done.", act("submit")))
+VERIFIED = Verdict("verified", red=True, green=True, red_again=True, no_loss=True)
+
+
+@pytest.fixture(autouse=True)
+def proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every changed tree is verified without running a test."""
+    monkeypatch.setattr("aci.proof.proof.prove", lambda *_, **__: VERIFIED)
+
+
+def run_to_end(bench: Bench) -> Result:
+    engine = bench.engine()
+    try:
+        steps = solve(engine)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value
+    finally:
+        engine.close()
+
+
+def observations(bench: Bench) -> list[str]:
+    return [seen.text for step in read(bench.directory).steps["main"] for seen in step.observations if step.actions]
+
+
+def test_each_event_has_its_own_input(bench: Bench, own_config: Path, told) -> None:
+    events = ("session_start", "pre_tool_use", "post_tool_use", "patch", "session_end")
+    write_hooks(own_config, **dict.fromkeys(events, told.hook))
+    bench.begin(*SOLVE, strategy="react")
+    result = run_to_end(bench)
+    assert result.exit.kind == "verified"
+    given = told()
+    calls = ["pre_tool_use", "post_tool_use"] * 4
+    assert [each["type"] for each in given] == ["session_start", *calls, "patch", "session_end"]
+    common = {"v": 1, "run": bench.directory.name, "repository": str(bench.repository)}
+    assert all(each | common == each and isinstance(each["at"], float) for each in given)
+    assert given[0]["resumed"] is False
+    call = {"branch": "main", "tool_name": "edit"}
+    assert given[1] | call == given[1]
+    assert given[1]["tool_input"] == {"path": "calc.py", "old": "a - b", "new": "a + b"} | given[1]["tool_input"]
+    assert given[2]["tool_response"]["ok"] is True
+    assert given[2]["tool_response"]["text"] in observations(bench)[0]
+    assert "+    return a + b" in given[-2]["patch"]
+    assert given[-1] | {"kind": "verified", "code": 0, "verdict": "verified", "message": ""} == given[-1]
+
+
+def test_without_hooks_nothing_is_recorded(bench: Bench) -> None:
+    bench.begin(*SOLVE, strategy="react")
+    run_to_end(bench)
+    assert not [name for _, name in read(bench.directory).results if name.startswith("hook")]
+
+
+# The patch
+
+
+def test_rejected_patch_is_not_verified_and_not_delivered(
+    bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path
+) -> None:
+    write_hooks(own_config, patch=make_hook(rejecting(tmp_path, "calc.py", "calc.py is frozen")))
+    bench.begin(*SOLVE, strategy="react", apply=True)
+    result = run_to_end(bench)
+    assert (result.exit.kind, result.exit.code) == ("unproven", 6)
+    assert result.verdict.notes[0] == "A hook rejected the patch: calc.py is frozen"
+    assert result.verdict.green is None, "no test ran"
+    assert result.effects == ()
+    assert "a - b" in (bench.repository / "calc.py").read_text()
+    assert asked(tmp_path) == 1, "the proof and the end of the run share one answer"
+    proofs = [step for step in read(bench.directory).steps["main"] if step.author == "proof"]
+    assert "calc.py is frozen" in proofs[0].observations[0].text
+
+
+def test_model_can_answer_a_rejected_patch(bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path) -> None:
+    write_hooks(own_config, patch=make_hook(rejecting(tmp_path, "ran.txt", "leave no files behind")))
+    bench.begin(
+        line("Oh.", act("shell", command="rm -f ran.txt"), act("submit"), contains="leave no files behind"),
+        *SOLVE,
+        strategy="test-then-patch",
+    )
+    result = run_to_end(bench)
+    assert result.exit.kind == "verified"
+    assert "ran.txt" not in result.patch.diff
+    assert asked(tmp_path) == 2
+
+
+def test_hook_sees_patch_of_session_turn(talk, own_config: Path, make_hook: MakeHook, tmp_path: Path) -> None:
+    write_hooks(own_config, patch=make_hook(rejecting(tmp_path, "calc.py", "calc.py is frozen")))
+    session: TurnSession = talk(line("Fix.", FIX, n=1), line("Fixed.", n=2), line("Hello.", n=3))
+    result = session.finish_turn()
+    assert (result.exit.kind, result.exit.code) == ("unproven", 6)
+    assert result.verdict.notes == ("A hook rejected the patch: calc.py is frozen",)
+    session.send("Hello?")
+    assert asked(tmp_path) == 1, "the same files are not asked about again"
+
+
+# Start and end
+
+
+def test_rejected_start_can_be_resumed(bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path) -> None:
+    write_hooks(own_config, session_start=make_hook(f"test -e {tmp_path}/allowed || {{ echo not now >&2; exit 2; }}"))
+    bench.begin(*SOLVE, strategy="react")
+    with pytest.raises(UsageError, match="A hook rejected the run: not now") as error:
+        run_to_end(bench)
+    assert error.value.fix == f"`swe-agent resume {bench.directory.name}` asks it again."
+    assert not read(bench.directory).holds, "nothing was paid"
+    (tmp_path / "allowed").touch()
+    assert run_to_end(bench).exit.kind == "verified"
+
+
+def test_missing_program_is_found_before_any_request(bench: Bench, own_config: Path) -> None:
+    write_hooks(own_config, session_end="/nowhere/notify")
+    bench.begin(*SOLVE, strategy="react")
+    with pytest.raises(ConfigError, match="The hook /nowhere/notify cannot be run"):
+        run_to_end(bench)
+    assert not read(bench.directory).holds
+
+
+def test_failing_hook_of_the_end_changes_nothing(bench: Bench, own_config: Path, make_hook: MakeHook) -> None:
+    write_hooks(own_config, session_end=make_hook("rm $0; exit 2"))
+    bench.begin(*SOLVE, strategy="react")
+    assert run_to_end(bench).exit.kind == "verified"
+    assert "session_end" in bench.events[-1].text
+
+
+def test_end_is_told_of_interrupted_run(bench: Bench, own_config: Path, told) -> None:
+    write_hooks(own_config, session_end=told.hook)
+    bench.begin(*SOLVE, strategy="react")
+    engine = bench.engine()
+    engine.close()
+    assert told() == [], "no work was started"
+    engine = bench.engine()
+    steps = solve(engine)
+    next(steps)
+    steps.close()
+    engine.close()
+    assert [(each["kind"], each["code"]) for each in told()] == [("open", None)]
+
+
+def test_commands_of_the_user_are_not_asked_about(talk, own_config: Path, make_hook: MakeHook) -> None:
+    write_hooks(own_config, pre_tool_use=make_hook("exit 2"), post_tool_use=make_hook("exit 2"))
+    session: TurnSession = talk(line("Nothing to do.", n=1))
+    session.finish_turn()
+    session.send("!echo by hand", "by-hand")
+    assert session.steps[-1].observations[0].text.startswith("by hand")
+
+
+# Records
+
+
+def test_resumed_run_does_not_ask_twice(bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path) -> None:
+    hook = make_hook(rejecting(tmp_path, "ran.txt", "no such files"))
+    write_hooks(own_config, pre_tool_use=hook, patch=hook)
+    bench.begin(*SOLVE, strategy="react")
+    whole = run_to_end(bench)
+    journal = (bench.directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    answers = [number for number, each in enumerate(journal) if b'"name":"hook ' in each]
+    assert len(answers) == asked(tmp_path) == 5
+    for number in answers:
+        (tmp_path / "asked").unlink()
+        cut_run(bench.directory, b"".join(journal[: number + 1]))
+        again = run_to_end(bench)
+        assert (again.exit.kind, again.patch.diff) == (whole.exit.kind, whole.patch.diff)
+        assert asked(tmp_path) == 4 - answers.index(number)
+
+
+def test_replay_runs_no_hook_and_keeps_answers(
+    bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path
+) -> None:
+    hook = make_hook(rejecting(tmp_path, "ran.txt", "no such files"))
+    write_hooks(own_config, session_start=hook, pre_tool_use=hook, post_tool_use=hook, session_end=hook)
+    other = make_hook(rejecting(tmp_path, "calc", "frozen"))
+    own_config.write_text(f'{own_config.read_text()}\n[[hooks.patch]]\ncommand = ["{other}"]\n')
+    bench.begin(*SOLVE, strategy="react")
+    assert run_to_end(bench).exit.kind == "unproven"
+    before = asked(tmp_path)
+    material = open_own_run(bench.directory)
+    used = replay_settings(material, bench.settings, None)
+    assert used.hooks == HookTable()
+    replay = RunReplay(Engine(begin_replay(material, used), used), material)
+    try:
+        list(replay.run())
+    finally:
+        replay.close()
+    assert replay.engine.trajectory.exit.kind == "replayed"
+    assert asked(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("echo forged >> {run}/journal.jsonl; echo x > {run}/out/99; echo x > {run}/extra", ""),
+        (": > {run}/journal.jsonl", "Another program changed"),
+        ("cp {run}/journal.jsonl {run}/copy; mv {run}/copy {run}/journal.jsonl", "Another program changed"),
+        ("rm {run}/journal.jsonl", "cannot be written"),
+    ],
+)
+def test_hook_that_writes_to_run_folder(
+    bench: Bench, own_config: Path, make_hook: MakeHook, lines: str, problem: str
+) -> None:
+    bench.begin(*SOLVE, strategy="react")
+    write_hooks(own_config, pre_tool_use=make_hook(lines.format(run=bench.directory)))
+    if problem:
+        with pytest.raises(WorkspaceError, match=problem):
+            run_to_end(bench)
+        return
+    assert run_to_end(bench).exit.kind == "verified"
+    assert b"forged" not in (bench.directory / "journal.jsonl").read_bytes()
+
+
+# Where hooks come from
+
+
+def test_record_holds_no_hooks_and_sets_none(bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path) -> None:
+    hook = make_hook(f"touch {tmp_path}/ran")
+    write_hooks(own_config, session_start=hook)
+    bench.begin(*SOLVE, strategy="react")
+    own_config.write_text("")
+    path = bench.directory / "journal.jsonl"
+    run, *others = path.read_bytes().splitlines(keepends=True)
+    assert b'"hooks"' not in run
+    forged = json.loads(run)
+    forged["settings"]["hooks"] = {"session_start": [{"command": [hook]}]}
+    cut_run(bench.directory, json.dumps(forged).encode() + b"\n" + b"".join(others))
+    assert run_to_end(bench).exit.kind == "verified"
+    assert not (tmp_path / "ran").exists()
