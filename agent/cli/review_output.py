@@ -43,8 +43,8 @@ def show(review: Review, ended: Result, console: Console, sarif: Path | None, po
     if console.json:
         from json import dumps
 
-        told = as_json(ended, error) | {"review": review.as_json() | ({"posted": posted} if post[0] else {})}
-        sys.stdout.write(dumps(told | {"exit": error.code if error else 0}) + "\n")
+        printed = as_json(ended, error) | {"review": review.as_json() | ({"posted": posted} if post[0] else {})}
+        sys.stdout.write(dumps(printed | {"exit": error.code if error else 0}) + "\n")
         return error.code if error else 0
     if error:
         raise error

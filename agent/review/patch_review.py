@@ -108,6 +108,6 @@ def sarif_of(review: Review, tool: str, properties: Mapping[str, Any]) -> dict[s
     """Return the review as SARIF."""
     from agent.review.sarif import as_sarif
 
-    told = {"verdict": review.verdict.kind, "headline": review.headline}
+    own = {"verdict": review.verdict.kind, "headline": review.headline}
     findings = [one for one in review.findings if one.rule != SHOWN]  # no viewer should list it as a problem
-    return as_sarif(findings, tool, review.place, told | dict(properties))
+    return as_sarif(findings, tool, review.place, own | dict(properties))

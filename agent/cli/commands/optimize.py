@@ -76,8 +76,8 @@ def command(
             from agent.review.findings import optimization_findings
             from agent.review.sarif import as_sarif, write_sarif
 
-            told = {"verdict": ended.verdict.kind, "run": ended.run}
-            write_sarif(sarif, as_sarif(optimization_findings(engine, ended), "optimize", properties=told))
+            properties = {"verdict": ended.verdict.kind, "run": ended.run}
+            write_sarif(sarif, as_sarif(optimization_findings(engine, ended), "optimize", properties=properties))
 
     return drive_new(asked, source, settings, Console(json=json, plain=plain), base, None, on_end)
 
