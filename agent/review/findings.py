@@ -198,7 +198,7 @@ def headline(verdict: Verdict) -> str:
 def _of_merge_review(review: Mapping[str, Any], changed: Collection[str]) -> Iterator[Finding]:
     for one in review.get("findings", ()):
         rule = str(one["kind"]).replace(" ", "-")
-        yield Finding(rule if rule in RULES else "reformatting", str(one["text"]), str(one["path"]), int(one["line"]))
+        yield Finding(rule if rule in RULES else "proof-limit", str(one["text"]), str(one["path"]), int(one["line"]))
     for note in map(str, review.get("notes", ())):
         if _UNNEEDED.match(note) and (places := list(places_in(note, changed))):
             for path, line in places:
