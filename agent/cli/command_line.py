@@ -32,7 +32,7 @@ GLOBAL_FLAGS = frozenset({"-h", "--help", "--version"})
 """Flags of `swe-agent` itself; any other flag before a subcommand belongs to the default subcommand."""
 CONTEXT = {"help_option_names": ["--help", "-h"]}
 GROUPS = {
-    "Work": ("fix", "session", "optimize", "test", "prove", "locate", "graph"),
+    "Work": ("fix", "session", "optimize", "test", "prove", "review", "locate", "graph"),
     "Runs": ("runs", "show", "report", "resume", "fork", "replay", "diff", "export", "gc"),
     "Many issues": ("batch", "evaluate", "synth"),
     "Set up": ("doctor", "config", "env", "experience", "strategies", "completion"),

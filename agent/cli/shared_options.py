@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -70,6 +71,7 @@ IssueRepo = Annotated[
 MismatchOk = Annotated[
     bool, typer.Option("--repo-mismatch-ok", help="Use --repo even if the issue belongs to another repository.")
 ]
+Sarif = Annotated[Path | None, typer.Option(help="Also write the findings as SARIF 2.1.0 to this file.", metavar="F")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="No colours and no live status line.")]
 
@@ -164,3 +166,9 @@ def check_delivery(apply: bool, branch: str | None, pr: bool = False, issue: str
         raise UsageError(f"{' and '.join(given)} were {'both' if len(given) == 2 else 'all'} given.", "Choose one.")
     if pr and not issue:
         raise UsageError("--pr needs an issue on GitHub: the pull request goes to its repository.", "Give --issue URL.")
+
+
+def check_writable(file: Path | None) -> None:
+    """Raise UsageError if a file is given whose folder cannot be written, before a long run rather than after it."""
+    if file and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
+        raise UsageError(f"The file {file} cannot be written.", "Give a file in a folder that you can write.")

@@ -47,13 +47,14 @@ class PatchOptions:
 @dataclass(frozen=True, slots=True)
 class FoundPatch:
     """A patch, the repository, the commit that the patch applies to, and the issue. `command` is a bundle's test
-    command that the user has accepted, or ""."""
+    command that the user has accepted, or "", and `head` the commit of a pull request, or ""."""
 
     source: Repository
     commit: str
     proposal: Proposal
     issue: Issue
     command: str = ""
+    head: str = ""
 
 
 def find_patch(
@@ -117,7 +118,8 @@ def _from_pull_request(url: str, base: str | None, issue: IssueOptions, repo: st
     asked = _issue(issue, say, changes.issue)
     source = open_clone(changes, load_settings().state / "clones")
     name = f"pull request {url}"
-    return FoundPatch(source, *proposal_from_commits(source, base or changes.target, changes.head, name), asked)
+    commit, proposal = proposal_from_commits(source, base or changes.target, changes.head, name)
+    return FoundPatch(source, commit, proposal, asked, head=changes.head)
 
 
 def _from_bundle(

@@ -72,6 +72,9 @@ def files(repo: Repo, base: str, head: str) -> list[Any]:
             **counts,
             "changes": sum(counts.values()),
         }
+        diff = git(repo.git, "diff", "--no-renames", f"{base}...{head}", "--", f":(literal){path}", check=False)
+        if "\n@@ " in diff:  # GitHub leaves it out for binary files
+            fields["patch"] = diff[diff.index("\n@@ ") + 1 :]
         changed.append(with_defaults("diff-entry", fields, f"{repo.api}/contents/{path}"))
     return changed
 

@@ -146,6 +146,40 @@ def list_reviews(call: Call) -> Answer:
     return call.page(call.pull().reviews)
 
 
+@route("POST", PULL + "/reviews", WRITE)
+def create_review(call: Call) -> Answer:
+    """Create a review whose remarks stand on lines of the diff; one that does not refuses them all."""
+    pull, body = call.pull(), call.body
+    if pull.locked and not access.can_push(call.token, call.repo):
+        raise Refused(403, "Unable to create comment because issue is locked.")
+    if body.get("event") == "COMMENT" and not str(body.get("body") or "").strip():
+        raise Refused(422, "Unprocessable Entity", "Review cannot be empty")
+    patches = {file["filename"]: file.get("patch", "") for file in files(pull.repo, pull.base_sha, pull.head_sha)}
+    for comment in body.get("comments", ()):
+        if len(comment["body"]) > MOST:
+            raise Refused(422, "Unprocessable Entity", "Body is too long")
+        if comment.get("line") not in _right_lines(patches.get(comment["path"], "")):
+            raise Refused(422, "Unprocessable Entity", "Line could not be resolved")
+    for comment in body.get("comments", ()):
+        pull.review_comment(call.me, comment["body"], comment["path"], comment["line"])
+    review = shapes.review(pull, call.me, str(body.get("body") or ""), "COMMENTED")
+    pull.reviews.append(review)
+    return Answer(200, review)
+
+
+def _right_lines(patch: str) -> set[int]:
+    """Return the lines of the new file that a patch shows."""
+    found: set[int] = set()
+    line = 0
+    for text in patch.split("\n"):
+        if start := re.match(r"@@ -\d+(?:,\d+)? \+(\d+)", text):
+            line = int(start[1])
+        elif text[:1] in ("+", " "):
+            found.add(line)
+            line += 1
+    return found
+
+
 @route("GET", PULL + "/comments", READ)
 def list_review_comments(call: Call) -> Answer:
     since = call.request.query.get("since", "")

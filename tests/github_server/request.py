@@ -61,7 +61,7 @@ class Answer:
 class Refused(Exception):
     """GitHub refuses the request."""
 
-    def __init__(self, status: int, message: str = "", *errors: Mapping[str, Any], **headers: str) -> None:
+    def __init__(self, status: int, message: str = "", *errors: Mapping[str, Any] | str, **headers: str) -> None:
         super().__init__(status, message)
         body: dict[str, Any] = {
             "message": message or MESSAGES.get(status, "Error"),

@@ -257,6 +257,26 @@ def review_comment(one: ReviewComment, schema: str = "pull-request-review-commen
     return with_defaults(schema, fields, base)
 
 
+def review(pull: Pull, login: str, body: str, state: str) -> Json:
+    hub, base = pull.repo.hub, f"{pull.repo.api}/pulls/{pull.number}"
+    number = hub.next()
+    html = f"{pull.url}#pullrequestreview-{number}"
+    fields = {
+        "id": number,
+        "node_id": node("PullRequestReview", number),
+        "user": user(hub.user(login), hub),
+        "body": body,
+        "state": state,
+        "html_url": html,
+        "pull_request_url": base,
+        "_links": {"html": {"href": html}, "pull_request": {"href": base}},
+        "submitted_at": hub.time(),
+        "commit_id": pull.head_sha,
+        "author_association": association(pull.repo, hub.user(login), ""),
+    }
+    return with_defaults("pull-request-review", fields, f"{base}/reviews/{number}")
+
+
 def _comment_fields(one: Comment) -> Json:
     return {
         "id": one.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,11 @@ from agent.console.run_display import Console
 from agent.instances.issue_input import repository_from
 from trajectories.errors import UsageError
 from trajectories.records import Issue
+
+if TYPE_CHECKING:
+    from agent.engine.engine import Engine
+    from agent.engine.run_result import Result
+    from trajectories.errors import SweAgentError
 
 
 @options.with_run_options
@@ -35,6 +40,7 @@ def command(
     run_settings: dict[str, Any],
     apply: options.Apply = False,
     branch: options.Branch = None,
+    sarif: options.Sarif = None,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
@@ -44,6 +50,7 @@ def command(
     Exit codes: 0 faster, 6 a patch that is not proven, 1 nothing was made faster, others as for `fix`.
     """
     options.check_delivery(apply, branch)
+    options.check_writable(sarif)
     if workload and benchmark:
         raise UsageError("--workload and --benchmark were both given.", "Choose one.")
     source = Repository.open(repository_from(repo, plain_waiting))
@@ -63,7 +70,16 @@ def command(
     if target:
         parse_target(function).check(source.file(parse_target(function).path, base))
     asked = Issue(f"Make {target or 'the hottest functions'} faster", _describe_workload(workload, benchmark))
-    return drive_new(asked, source, settings, Console(json=json, plain=plain), base)
+
+    def on_end(engine: Engine, ended: Result, error: SweAgentError | None) -> None:
+        if sarif and error is None:
+            from agent.review.findings import optimization_findings
+            from agent.review.sarif import as_sarif, write_sarif
+
+            properties = {"verdict": ended.verdict.kind, "run": ended.run}
+            write_sarif(sarif, as_sarif(optimization_findings(engine, ended), "optimize", properties=properties))
+
+    return drive_new(asked, source, settings, Console(json=json, plain=plain), base, None, on_end)
 
 
 def _describe_workload(workload: str, benchmark: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.cli import shared_options as options
-from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
@@ -38,6 +36,7 @@ def command(
     bundle: Annotated[Path | None, typer.Option(help="Write an evidence bundle to this file.", metavar="F")] = None,
     *,
     run_settings: dict[str, Any],
+    sarif: options.Sarif = None,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
@@ -56,8 +55,8 @@ def command(
     from agent.instances.patch_input import PatchOptions, check_isolation, find_patch
 
     say = clean_printer(console(plain, stderr=True))
-    if bundle and not os.access(bundle.absolute().parent, os.W_OK):
-        raise UsageError(f"The bundle {bundle} cannot be written.", "Give a file in a folder that you can write.")
+    options.check_writable(bundle)
+    options.check_writable(sarif)
     given = PatchOptions(patch, branch, staged, pr, check)
     found = find_patch(given, base, (issue, issue_file, text), repo, repo_mismatch_ok, run_settings["test"], say)
     settings = load_settings(
@@ -75,5 +74,10 @@ def command(
     def on_end(engine: Engine, ended: Result, error: SweAgentError | None) -> None:
         if bundle and error is None and ended.patch:
             save_bundle(bundle, engine)
+        if sarif and error is None:
+            from agent.review.patch_review import review_of, sarif_of
+            from agent.review.sarif import write_sarif
+
+            write_sarif(sarif, sarif_of(review_of(engine, ended), "prove", {"run": ended.run}))
 
     return drive_new(asked, found.source, settings, shown, found.commit, found.proposal, on_end)

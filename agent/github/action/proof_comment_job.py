@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.github.action.job_outputs import summarise
-from agent.github.action.status_comment import CUT, LONGEST, MOST, is_ours
-from agent.github.api.action_inputs import Rules, load_rules
-from agent.github.api.github_client import repository, require_created, translate_errors
+from agent.github.api.action_inputs import load_rules
+from agent.github.api.github_client import repository, translate_errors
 from agent.github.api.github_urls import own_repository
+from agent.github.pull_request.marked_comment import CUT, LONGEST, MOST, show_comment
 from agent.github.pull_request.proof_comment import proof_comment, verdict_name
 from agent.github.pull_request.text_escaping import code, cut, escape_markdown
 from agent.github.task import result_file
@@ -65,7 +65,8 @@ def comment(handed: Path) -> int:
             continue
         summarise(text)
         if not rules.dry_run:
-            _show_comment(there, pull.number, rules, f"{text}\n\n{code(run.head[:10])} · [Workflow run]({run.url})")
+            words = f"{text}\n\n{code(run.head[:10])} · [Workflow run]({run.url})"
+            show_comment(there, pull.number, rules.bot, MARK, words)
             _create_check(there, run, title, conclusion, text)
     return 0
 
@@ -119,19 +120,3 @@ def _create_check(there: Repository, run: ProofRun, title: str, conclusion: str,
         there.create_check_run(
             CHECK, run.head, status="completed", conclusion=conclusion, details_url=run.url, output=output
         )
-
-
-def _show_comment(there: Repository, number: int, rules: Rules, text: str) -> None:
-    """Update the bot's comment on the proof, or create it."""
-    from github import UnknownObjectException
-
-    body = f"{MARK}\n{cut(text, LONGEST - len(MARK) - 1, CUT)}"
-    with translate_errors(f"comment on #{number}", "pull-requests: write"):
-        for one in islice(there.get_issue(number).get_comments(), MOST):
-            if is_ours(one, rules.bot, MARK):
-                try:
-                    one.edit(body)
-                    return
-                except UnknownObjectException:  # it was deleted meanwhile
-                    break
-        require_created(there.get_issue(number).create_comment(body))

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent.github.action.status_comment import CUT, LONGEST, MOST
 from agent.github.api.action_inputs import workflow_run
 from agent.github.api.github_client import require_created, translate_errors
+from agent.github.pull_request.marked_comment import CUT, LONGEST, MOST, NEEDS, is_marked
 from agent.github.pull_request.text_escaping import cut
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
     from agent.github.task.task_request import TaskRequest
-
-NEEDS = "pull-requests: write"
 
 
 def reply(repository: Repository, asked: TaskRequest, bot: str, text: str) -> str:
@@ -39,7 +37,6 @@ def reply(repository: Repository, asked: TaskRequest, bot: str, text: str) -> st
 def _earlier(comments: Iterable[IssueComment | PullRequestComment], mark: str, bot: str) -> str:
     """Return the URL of the bot's earlier answer with this mark; "" without one."""
     for comment in islice(comments, MOST):
-        author = comment.user.login if comment.user else ""
-        if author.casefold() == bot.casefold() and (comment.body or "").startswith(mark):
+        if is_marked(comment, bot, mark):
             return comment.html_url
     return ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.github.action.spend_record import MARK, Charge, line, read, spent
 from agent.github.api.github_client import require_created, translate_errors
+from agent.github.pull_request.marked_comment import CUT, LONGEST, MOST, is_marked
 from agent.github.pull_request.text_escaping import cut
 from agent.github.task.trigger_event import now
 from trajectories.errors import TryLater
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from github.IssueComment import IssueComment
     from github.Repository import Repository
 
-LONGEST = 65_000
-"""Maximum number of characters of a comment; GitHub accepts 65,536."""
-MOST = 3_000
-"""Maximum number of comments that are searched; an issue can have 2,500."""
-CUT = "\n\n(The rest was too long.)"
 NEEDS = "issues: write"
 
 
@@ -44,7 +40,7 @@ def find(repository: Repository, number: int, bot: str) -> StatusComment:
     found = StatusComment(number)
     with translate_errors(f"read the comments of #{number}"):
         for comment in islice(repository.get_issue(number).get_comments(), MOST):
-            if is_ours(comment, bot):
+            if is_marked(comment, bot, MARK):
                 charges = (*found.charges, *read(comment.body, comment.html_url))
                 first = found.id or comment.id, found.text or comment.body.partition("\n")[2].strip()
                 found = StatusComment(number, *first, charges)
@@ -53,12 +49,6 @@ def find(repository: Repository, number: int, bot: str) -> StatusComment:
         which = one.run or f"of #{one.pull}"  # older charges are summed up for each pull request
         merged.setdefault((which, one.at), one)  # the oldest comment is kept up to date, so its charges take precedence
     return replace(found, charges=tuple(merged.values()))
-
-
-def is_ours(comment: IssueComment, bot: str, mark: str = MARK) -> bool:
-    """Whether the comment is the bot's status comment, or another one of it that begins with `mark`."""
-    author = comment.user.login if comment.user else ""
-    return author.casefold() == bot.casefold() and (comment.body or "").startswith(mark)
 
 
 def update_comment(repository: Repository, sticky: StatusComment, text: str) -> StatusComment:
@@ -120,7 +110,7 @@ def spent_on(repository: Repository, bot: str, day: str) -> float:
         for place, comment in enumerate(changed):
             if place >= MOST:
                 raise TryLater("Too many comments changed today to sum up the day's spending.", "Try tomorrow.")
-            if is_ours(comment, bot):
+            if is_marked(comment, bot, MARK):
                 charges += read(comment.body, comment.html_url)
     return spent(charges, day)
 

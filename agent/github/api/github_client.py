@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from github.IssueComment import IssueComment
     from github.PullRequest import PullRequest
     from github.PullRequestComment import PullRequestComment
+    from github.PullRequestReview import PullRequestReview
     from github.Repository import Repository
 
     from agent.github.api.github_urls import Address
 
-Made = TypeVar("Made", "IssueComment", "PullRequest", "PullRequestComment")
+Made = TypeVar("Made", "IssueComment", "PullRequest", "PullRequestComment", "PullRequestReview")
 TIMEOUT = 30
 """Maximum number of seconds to wait for a response from the server."""
 LOGGERS = ("github", "urllib3.connectionpool")

@@ -45,14 +45,15 @@ def proof_comment(outcome: Outcome) -> str:
     verdict, error = outcome.result["verdict"], outcome.result.get("error")
     parts = [f"**{verdict_name(outcome)}.**", escape_markdown(f"{error['message']} {error['fix']}") if error else ""]
     if any(verdict[step] is not None for step in STEPS):
-        rows = [f"| {words} | {_answer(verdict, step)} |" for step, words in STEPS.items()]
+        rows = [f"| {words} | {answer(verdict, step)} |" for step, words in STEPS.items()]
         parts += ["\n".join(["| | |", "|---|---|", *rows]), proof(outcome), BASIS]
     parts.append(bullet_list(escape_markdown(note) for note in verdict["notes"] if not ROUTINE.match(note)))
     parts.append(_review(outcome.result.get("merge_review") or {}))
     return "\n\n".join(filter(None, parts))
 
 
-def _answer(verdict: Mapping[str, Any], step: str) -> str:
+def answer(verdict: Mapping[str, Any], step: str) -> str:
+    """Return the answer of the proof to one of its STEPS, as Markdown."""
     scope = f", {escape_markdown(verdict['compared'])}" if step == "no_loss" and verdict.get("compared") else ""
     return f"{ANSWERS[verdict[step]]}{scope}"
 

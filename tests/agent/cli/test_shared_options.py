@@ -56,7 +56,7 @@ def test_option_reaches_settings(command: str, name: str, make_repo: MakeRepo, m
 def test_commands_that_work_on_runs_have_events() -> None:
     commands = build_command_line().list_commands(None)
     having = {name for name in commands if {"events", "deltas"} <= {one.name for one in load_command(name).params}}
-    working = {"fix", "prove", "optimize", "test", "resume", "fork", "replay", "session", "batch"}
+    working = {"fix", "prove", "review", "optimize", "test", "resume", "fork", "replay", "session", "batch"}
     assert having == working
 
 

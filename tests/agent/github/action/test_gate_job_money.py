@@ -9,9 +9,10 @@ import pytest
 
 from agent.github.action import spend_reservations
 from agent.github.action.spend_record import END, MARK, Charge, line, spent
-from agent.github.action.status_comment import LONGEST, find, hold, settle, spent_on, update_comment
+from agent.github.action.status_comment import find, hold, settle, spent_on, update_comment
 from agent.github.api.github_client import repository
 from agent.github.api.github_urls import own_repository
+from agent.github.pull_request.marked_comment import LONGEST
 from agent.github.task.trigger_event import now
 from tests.agent.github.gate_runner import BOT, LATER, REQUESTED, GateRunner, add_charges
 from tests.github_server import Request
