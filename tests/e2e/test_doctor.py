@@ -194,7 +194,8 @@ def test_local_workspace_collects_tests_on_request_only(user, calculator):
     assert results["repository"]["found"] == f"{calculator}, the working tree"
     assert "`swe-agent doctor --collect` collects them" in results["tests"]["found"]
     code, results = checks_in(calculator, user, "--collect")
-    assert (code, results["tests"]["found"]) == (0, "1 collected (`python -m pytest`)")
+    assert code == 0
+    assert results["tests"]["found"].startswith("1 collected (`python -m pytest` from ")
 
 
 def test_file_that_cannot_be_collected_is_a_warning(user, calculator):
