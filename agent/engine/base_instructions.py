@@ -1,4 +1,4 @@
-"""The instruction files of a run's base, and the test command that they document."""
+"""The instruction files of a base, and the test command that they document."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class BaseInstructions:
 
     def __init__(self, trees: Trees, base: str, settings: Callable[[], Settings]) -> None:
         self._trees, self._base, self._settings = trees, base, settings
+        self.may_run_locally: bool | None = None
+        """Whether the documented test command may run without isolation; None until the user has been asked."""
 
     @cached_property
     def _found(self) -> Instructions:
@@ -44,11 +46,19 @@ class BaseInstructions:
         found = self._documented if settings.instructions and settings.test else None
         return found if found and found.text == settings.test else None
 
-    def complete(self, settings: Settings) -> Settings:
-        """Return the settings with the documented test command, if they have no test command.
+    def offered_test(self, settings: Settings) -> DocumentedCommand | None:
+        """Return the documented test command, if these settings have no test command and allow documented ones.
 
         It depends on the base only, so a resumed run has the same one.
         """
-        if settings.test or not settings.instructions or self._documented is None:
+        return None if settings.test or not settings.instructions else self._documented
+
+    def complete(self, settings: Settings) -> Settings:
+        """Return the settings with the documented test command, if they have no test command.
+
+        Without isolation, it is used only after the user agreed to it.
+        """
+        if settings.workspace == "local" and not self.may_run_locally:
             return settings
-        return settings.model_copy(update={"test": self._documented.text})
+        found = self.offered_test(settings)
+        return settings.model_copy(update={"test": found.text}) if found else settings

@@ -220,6 +220,8 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
             engine.hooks.start(engine.resumed, lambda: engine.cancel.stopped)
             engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
             settle_recorded_replies(engine)
+            if not is_by_hand(engine.trajectory.turns[-1].strategy):
+                engine.confirm_test_command()
             yield from _solve_turn(engine, publish)
         except (SweAgentError, OSError) as error:
             engine.events.error(error)
