@@ -27,7 +27,8 @@ LONGEST_SENTENCE = 300
 its comment."""
 _SHELLS = frozenset({"", "sh", "bash", "shell", "zsh", "console", "shell-session", "terminal", "text"})
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=@%+,\[\]\"' -]+")
-_OUTSIDE = re.compile(r"(?:^|[\s/='\"])\.\.(?:/|\s|['\"]|$)")
+_OUTSIDE = re.compile(r"(?<!\.)\.\.(?:/|$)|(?:^|[=,@]|^-\w+)/")
+"""Matches words with the path of a parent folder or an absolute path."""
 _ABOUT = re.compile(
     r"\b(?:tests?|testing|lint\w*|check\w*|format\w*|install\w*|set[- ]?up|build\w*|command\w*|develop\w*|run(?:ning)?"
     r"|getting started|quick ?start|environment|verif\w+|validat\w+)\b",
@@ -54,7 +55,7 @@ _FORMS: dict[Kind, tuple[str, ...]] = {
         r"(?:go test|cargo (?:nextest run|test)|dotnet test|rake (?:test|spec)|mix test|swift test)(?: .*)?",
         r"(?:npm|pnpm|yarn|bun)(?: run)? (?:test|tests)(?::[\w:-]+)?|npm t|vitest run|jest",
         r"(?:mvn|\./mvnw|gradle|\./gradlew)(?: -[\w.=:-]+)* :?(?:test|check|verify)",
-        rf"(?:make|just|task)(?: -[Cj] ?[\w./-]+)? {_TARGET.format('tests?|check')}",
+        rf"(?:make|just|task)(?: -j ?\d*)? {_TARGET.format('tests?|check')}",
         r"(?:python[\d.]* )?(?:\./)?(?:[\w.-]+/)*(?:manage\.py test|run_?-?tests?\.(?:py|sh))",
     ),
     "setup": (
@@ -127,7 +128,7 @@ def plain_command(text: str) -> str:
         words = shlex.split(text)
     except ValueError:
         return ""
-    is_call = bool(words) and "=" not in words[0] and not _OUTSIDE.search(text) and not text.startswith(("/", "-"))
+    is_call = bool(words) and not re.match("-|[^=]*=", words[0]) and not any(map(_OUTSIDE.search, words))
     return shlex.join(words) if is_call else ""
 
 

@@ -14,6 +14,15 @@ from aci.instructions.instruction_files import Instructions
 from aci.instructions.make_recipes import UNUSABLE, find_recipe
 from aci.testing.suite_command import COMMANDS, LARGEST, OWN_RUNNERS, first_command, is_python, project_command
 
+_MANIFESTS = {
+    "bun": re.compile(r"package\.json"),
+    "ctest": re.compile(r"CMakeLists\.txt"),
+    "dotnet": re.compile(r"[^/]+\.(?:slnx?|\w+proj)"),
+    "mix": re.compile(r"mix\.exs"),
+    "rake": re.compile(r"[Rr]akefile(?:\.rb)?"),
+    "swift": re.compile(r"Package\.swift"),
+}
+"""The file of the root that a runner needs, for runners that the detection does not find."""
 MOST_MANIFESTS = 100
 """Maximum number of build manifests that are searched for tests, those nearest to the root first."""
 _RUNNERS = re.compile(
@@ -76,9 +85,9 @@ def _is_usable(command: str, instructions: Instructions) -> bool:
         recipe = find_recipe(command, look)
         return recipe is not None and not UNUSABLE.search(recipe)
     files = frozenset(instructions.files)
+    needed = _MANIFESTS.get(command.split()[0])
+    if needed is None or not any(map(needed.fullmatch, files)):
+        return False
     known = (*COMMANDS, "package.json", "Makefile")
     found = sorted((path for path in files if path.endswith(known)), key=lambda path: (path.count("/"), path))
-    manifests = frozenset(found[:MOST_MANIFESTS])
-    return (
-        not command.startswith(("just ", "task ")) and not is_python("", files) and not first_command(manifests, look)
-    )
+    return not is_python("", files) and not first_command(frozenset(found[:MOST_MANIFESTS]), look)

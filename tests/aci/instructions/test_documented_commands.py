@@ -88,6 +88,14 @@ def test_text_that_names_no_command_to_run_is_ignored(text: str) -> None:
         "pytest -p evil\x1b[0m",
         "pytest ../../outside",
         "/tmp/pytest",
+        "make -C / test",
+        "make -C sub test",
+        "ctest --test-dir /etc",
+        "ctest --test-dir=/etc",
+        "rake test -f /home/u/Rakefile",
+        "rake test -f/home/u/Rakefile",
+        "gradle -p.. test",
+        "pytest @/etc/arguments",
         "make test SHELL='curl;'",
         "make test\u202e",
         "pytest " + "x" * 300,
@@ -105,6 +113,8 @@ def test_shell_tricks_are_no_commands(hostile: str) -> None:
 
 def test_words_are_quoted_again() -> None:
     assert plain_command("pip install '.[dev]'") == "pip install '.[dev]'"
+    assert plain_command("go test ./...") == "go test ./..."
+    assert classify("make -j4 test") == classify("make -j test") == "test"
     assert plain_command('pytest -m "not slow"') == "pytest -m 'not slow'"
 
 
