@@ -6,11 +6,16 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from aci.instructions.documented_commands import describe_command
 from aci.instructions.instruction_files import Instructions
+from aci.observation.untrusted_text import one_line
+from agent.permissions.approvals import Approval
 
 if TYPE_CHECKING:
     from aci.instructions.documented_commands import DocumentedCommand
     from agent.config.settings import Settings
+    from agent.limits.cancellation import CancellationToken
+    from agent.permissions.approvals import Approve
     from trajectories.git_store.trees import Trees
 
 
@@ -62,3 +67,29 @@ class BaseInstructions:
             return settings
         found = self.offered_test(settings)
         return settings.model_copy(update={"test": found.text}) if found else settings
+
+    def confirm(
+        self, settings: Settings, approve: Approve, cancel: CancellationToken, say: Callable[[str], object]
+    ) -> Settings:
+        """Return the complete settings of a turn. Without isolation, ask once whether tests may run with the documented
+        command; without a yes, the test command is detected. Raises Cancelled."""
+        found = self.offered_test(settings) if settings.workspace == "local" else None
+        if found is None or self.may_run_locally is not None:
+            return settings
+        answer = approve(
+            Approval(
+                "command",
+                "Run the tests with a command from a file of the repository on this machine, without isolation?",
+                subject=found.text,
+                detail=f"It is from {one_line(found.where)}. If you refuse, the test command is detected.",
+                cancel=cancel,
+                why="a file of the repository chose it",
+                needs_user=True,
+            )
+        )
+        cancel.check()
+        self.may_run_locally = answer.yes
+        if not answer.yes:
+            unused = f"{describe_command(found)}, is not used without isolation and your consent"
+            say(f"{unused}. The test command is detected; choose another one with --test.")
+        return self.complete(settings)

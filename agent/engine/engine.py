@@ -26,7 +26,7 @@ from agent.config.named_environment import option_source
 from agent.config.settings import SECRET, Settings
 from agent.conversation.run_models import RunModels
 from agent.engine.base_instructions import BaseInstructions
-from agent.engine.permission_checks import may_set_up, may_use_documented_test
+from agent.engine.permission_checks import may_set_up
 from agent.events.event_stream import RunEvents
 from agent.hooks.run_hooks import RunHooks
 from agent.limits.cancellation import CancellationToken
@@ -241,19 +241,6 @@ class Engine:
         with self._lock:
             self.models.change_settings(settings)
             self.ledger = open_ledger(settings, self.trajectory)
-
-    def confirm_test_command(self) -> None:
-        """Ask, once, whether a documented test command may run without isolation. Without a yes, the test command is
-        detected. Raises Cancelled."""
-        notes = self.base_instructions
-        found = notes.offered_test(self.settings) if self.settings.workspace == "local" else None
-        if found is None or notes.may_run_locally is not None:
-            return
-        notes.may_run_locally = may_use_documented_test(self.approve, self.cancel, found)
-        self.settings = notes.complete(self.settings)
-        if not notes.may_run_locally:
-            unused = f"{describe_command(found)}, is not used without isolation and your consent"
-            self.report("say", "main", f"{unused}. The test command is detected; choose another one with --test.")
 
     def take_step(self) -> None:
         """Count one more reply. Raises LimitStop if the turn has reached its maximum number of steps, counted over all

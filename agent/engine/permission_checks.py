@@ -24,7 +24,6 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from threading import Lock
 
-    from aci.instructions.documented_commands import DocumentedCommand
     from aci.runtime.workspace import Workspace
     from agent.engine.base_instructions import BaseInstructions
     from agent.limits.cancellation import CancellationToken
@@ -183,22 +182,5 @@ def may_set_up(
             needs_user=True,
         )
     answer = approve(ask)
-    cancel.check()
-    return answer.yes
-
-
-def may_use_documented_test(approve: Approve, cancel: CancellationToken, found: DocumentedCommand) -> bool:
-    """Return whether tests may run on this machine with a command from an instruction file. Raises Cancelled."""
-    answer = approve(
-        Approval(
-            "command",
-            "Run the tests with a command from a file of the repository on this machine, without isolation?",
-            subject=found.text,
-            detail=f"It is from {one_line(found.where)}. If you refuse, the test command is detected.",
-            cancel=cancel,
-            why="a file of the repository chose it",
-            needs_user=True,
-        )
-    )
     cancel.check()
     return answer.yes

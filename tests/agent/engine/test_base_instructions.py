@@ -9,6 +9,7 @@ import pytest
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.base_workspace import open_base
+from agent.engine.run_lifecycle import confirm_test_command
 from agent.permissions.approvals import Answer, Approval
 from agent.permissions.decisions import judge
 from agent.permissions.rule_store import StoredRule
@@ -54,8 +55,8 @@ def test_user_is_asked_once_before_documented_command_is_used_locally(bench: Ben
     asked: list[Approval] = []
     with bench.engine() as engine:
         engine.approve = lambda approval: asked.append(approval) or Answer(agrees)
-        engine.confirm_test_command()
-        engine.confirm_test_command()
+        confirm_test_command(engine)
+        confirm_test_command(engine)
         assert engine.settings.test == ("make test" if agrees else "")
         assert bool(engine.base_instructions.test) == agrees
     (approval,) = asked

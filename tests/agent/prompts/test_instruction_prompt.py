@@ -9,6 +9,7 @@ from aci.instructions.instruction_files import LARGEST
 from aci.instructions.instruction_frames import MOST_OF_FILE
 from agent.engine.branch import Branch
 from agent.engine.permission_checks import may_test
+from agent.engine.run_lifecycle import confirm_test_command
 from agent.permissions.approvals import Answer, Approval
 from agent.prompts.instruction_prompt import repository_notes
 from agent.prompts.opening_prompt import opening
@@ -68,7 +69,7 @@ def test_documented_test_command_is_used_and_its_source_is_named(bench: Bench) -
             return Answer(len(asked) == 1)
 
         engine.approve = approve
-        engine.confirm_test_command()
+        confirm_test_command(engine)
         assert engine.settings.test == Branch(engine).turn.settings.test == "make test"
         assert "Tests: `make test` (from AGENTS.md, line 1)" in opening(Branch(engine))
         assert not may_test(Branch(engine))
