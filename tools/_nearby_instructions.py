@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from aci.instructions.instruction_files import CONTRIBUTING, Instructions
-from aci.instructions.instruction_frames import SHOWN, frame_instruction
+from aci.instructions.instruction_frames import FRAME, SHOWN, frame_instruction
 from aci.observation.output_text import mask_secrets
 from trajectories.errors import UsageError
 from trajectories.records import Action, Observation, Step
 
 MOST_CHARACTERS = 4_000
-_FRAME = re.compile(r'<advice file="([^"\n]+)">')
 
 
 class ViewContext(Protocol):
@@ -43,17 +41,23 @@ def add_instructions(observation: Observation, path: object, ctx: ViewContext) -
         place = ctx.place(path)
     except UsageError:  # it is the address of an output, not a path
         return observation
+    if place.startswith("/"):
+        return observation
     seen = set(_shown(ctx))
     chain = [each for each in ctx.instructions.chain(place) if each.folder and each.rank != CONTRIBUTING]
-    new = [each for each in chain if each.path not in seen]
-    if place.startswith("/") or not new:
+    if all(each.path in seen for each in chain):
         return observation
-    room, frames = MOST_CHARACTERS, list[str]()
-    for one in reversed(ctx.instructions.read([each for each in new if each.path != place])):
-        frames.insert(0, frame_instruction(one, room))
-        room -= len(frames[0])
-    text = "\n".join(filter(None, [observation.text, *(mask_secrets(frame, ctx.secrets) for frame in frames)]))
-    return replace(observation, text=text, data={**observation.data, SHOWN: [each.path for each in new]})
+    room, frames = MOST_CHARACTERS, dict[str, str]()
+    read = ctx.instructions.read(sorted(chain, key=lambda each: (-each.depth, each.rank)))
+    for one in read:
+        if one.path not in seen and one.path != place and (frame := frame_instruction(one, room)):
+            frames[one.path] = mask_secrets(frame, ctx.secrets)
+            room -= len(frame)
+    if not frames:
+        return observation
+    shown = [one.path for one in sorted(read, key=lambda one: (one.depth, one.rank)) if one.path in frames]
+    text = "\n".join(filter(None, [observation.text, *(frames[path] for path in shown)]))
+    return replace(observation, text=text, data={**observation.data, SHOWN: shown})
 
 
 def _shown(ctx: ViewContext) -> Iterator[str]:
@@ -62,4 +66,4 @@ def _shown(ctx: ViewContext) -> Iterator[str]:
         yield from seen.data.get(SHOWN, ())
     for step in ctx.steps:
         for seen in step.observations:
-            yield from seen.data.get(SHOWN, ()) if step.actions else _FRAME.findall(seen.text)
+            yield from seen.data.get(SHOWN, ()) if step.actions else (path for path, _ in FRAME.findall(seen.text))

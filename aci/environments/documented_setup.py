@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from aci.environments.environment_plan import VENV, Command, Files, Plan
-from aci.instructions.documented_commands import DocumentedCommand, bare_command, find_commands
+from aci.instructions.documented_commands import DocumentedCommand, bare_command, root_commands
 from aci.instructions.instruction_files import Instructions
 from aci.instructions.make_recipes import FILES, UNUSABLE, find_recipe
 from trajectories.git_store.tree_listing import Entry
@@ -41,8 +41,9 @@ class _Entries(Mapping[str, Entry]):
 def add_documented_setup(plan: Plan, files: Files) -> Plan:
     """Return the plan with the set-up commands that the instruction files of the root document and the plan lacks."""
     instructions = Instructions(_Entries(files), lambda id: files[id])
-    found = find_commands(instructions.read(instructions.by_folder.get("", ())))
-    chosen = [one for one in found if one.kind == "setup" and _is_missing(one, plan, files)][:MOST]
+    chosen = [one for one in root_commands(instructions) if one.kind == "setup" and _is_missing(one, plan, files)][
+        :MOST
+    ]
     if not chosen:
         return plan
     commands = [Command(bare_command(one.text), f"{one.where} names this set-up", optional=True) for one in chosen]

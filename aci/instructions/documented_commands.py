@@ -9,32 +9,36 @@ from __future__ import annotations
 
 import re
 import shlex
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Literal
 
-from aci.instructions.instruction_files import Instruction
+from aci.instructions.instruction_files import Instruction, Instructions
 from aci.instructions.markdown_parser import parse_blocks, split_inline
 from aci.observation.untrusted_text import one_line
 
 Kind = Literal["setup", "test", "lint"]
-LONGEST, MOST = 200, 50
-"""Maximum number of characters of a command, and of commands of one file."""
+LONGEST, MOST, MOST_FILES = 200, 50, 5
+"""Maximum number of characters of a command, of lines of one file that may be commands, and of files."""
+LONGEST_SENTENCE = 300
+"""Maximum number of characters that are searched of a heading, of a sentence before a code block, and of a command with
+its comment."""
 _SHELLS = frozenset({"", "sh", "bash", "shell", "zsh", "console", "shell-session", "terminal", "text"})
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=@%+,\[\]\"' -]+")
-_OUTSIDE = re.compile(r"(?:^|[\s/='\"])\.\.(?:/|\s|['\"]|$)")
+_OUTSIDE = re.compile(r"(?<!\.)\.\.(?:/|$)|(?:^|[=,@]|^-\w+)/")
+"""Matches words with the path of a parent folder or an absolute path."""
 _ABOUT = re.compile(
     r"\b(?:tests?|testing|lint\w*|check\w*|format\w*|install\w*|set[- ]?up|build\w*|command\w*|develop\w*|run(?:ning)?"
     r"|getting started|quick ?start|environment|verif\w+|validat\w+)\b",
     re.IGNORECASE,
 )
 _NOT = re.compile(
-    r"\b(?:not|never|don['\u2019]t|avoid|instead of|rather than|deprecated|no longer|without|unless|only if|single"
-    r"|one test|specific|example|e\.g\.)\b",
-    re.IGNORECASE,
+    r"\b(?:not|never|don['\u2019]t|avoid|instead of|without|deprecated|single|specific|example)\b", re.IGNORECASE
 )
-"""Matches sentences that warn of a command, or that show how to run a part of the tests."""
+"""Matches common sentences that warn of a command, or that show how to run a part of the tests. Others are missed, so
+nothing runs without isolation on the strength of this alone."""
 _WRAPPERS = re.compile(
     r"(?:(?:uv|poetry|pdm|pipenv|rye|pixi|hatch) run(?: --?[\w-]+(?:=\S+)?)*|bundle exec|npx|python[\d.]* -m) "
 )
@@ -50,7 +54,7 @@ _FORMS: dict[Kind, tuple[str, ...]] = {
         r"(?:go test|cargo (?:nextest run|test)|dotnet test|rake (?:test|spec)|mix test|swift test)(?: .*)?",
         r"(?:npm|pnpm|yarn|bun)(?: run)? (?:test|tests)(?::[\w:-]+)?|npm t|vitest run|jest",
         r"(?:mvn|\./mvnw|gradle|\./gradlew)(?: -[\w.=:-]+)* :?(?:test|check|verify)",
-        rf"(?:make|just|task)(?: -[Cj] ?[\w./-]+)? {_TARGET.format('tests?|check')}",
+        rf"(?:make|just|task)(?: -j ?\d*)? {_TARGET.format('tests?|check')}",
         r"(?:python[\d.]* )?(?:\./)?(?:[\w.-]+/)*(?:manage\.py test|run_?-?tests?\.(?:py|sh))",
     ),
     "setup": (
@@ -99,16 +103,23 @@ def find_commands(instructions: Iterable[Instruction]) -> list[DocumentedCommand
     """Return the commands that the files document, in order, each only once."""
     found: dict[tuple[Kind, str], DocumentedCommand] = {}
     for one in instructions:
-        for line, text in list(_candidates(one.text))[:MOST]:
+        for line, text in islice(_candidates(one.text), MOST):
             if (command := plain_command(text)) and (kind := classify(command)):
                 place = DocumentedCommand(kind, command, one.path, one.first_line + line)
                 found.setdefault((kind, command), place)
     return list(found.values())
 
 
+def root_commands(instructions: Instructions) -> list[DocumentedCommand]:
+    """Return the commands that the files of the root document."""
+    return find_commands(instructions.read(instructions.by_folder.get("", ())[:MOST_FILES])[:MOST_FILES])
+
+
 def plain_command(text: str) -> str:
     """Return a line of shell as one call of a program, without a prompt and a comment; "" if it is anything else."""
     text = text.strip()
+    if len(text) > LONGEST_SENTENCE:
+        return ""
     text = re.sub(r"\s+#\s.*", "", text.removeprefix("$ ")).strip()
     if not text or len(text) > LONGEST or not _PLAIN.fullmatch(text):
         return ""
@@ -116,7 +127,7 @@ def plain_command(text: str) -> str:
         words = shlex.split(text)
     except ValueError:
         return ""
-    is_call = bool(words) and "=" not in words[0] and not _OUTSIDE.search(text) and not text.startswith(("/", "-"))
+    is_call = bool(words) and not re.match("-|[^=]*=", words[0]) and not any(map(_OUTSIDE.search, words))
     return shlex.join(words) if is_call else ""
 
 
@@ -150,9 +161,9 @@ def _candidates(text: str) -> Iterator[tuple[int, str]]:
             if language in _SHELLS and _ABOUT.search(f"{heading} {lead}") and not _NOT.search(lead):
                 yield from _lines_of_block(token.content, (token.map or [0])[0] + (token.type == "fence") + 1)
         elif token.type == "inline":
-            sentence = token.content.rstrip()
+            sentence = token.content.rstrip()[-LONGEST_SENTENCE:]
             if before.type == "heading_open":
-                heading, sentence = token.content, ""
+                heading, sentence = token.content[:LONGEST_SENTENCE], ""
             else:
                 yield from _inline_code(token.content, heading, (token.map or [0])[0] + 1)
 
@@ -174,19 +185,23 @@ def _inline_code(text: str, heading: str, first: int) -> Iterator[tuple[int, str
     """Yield the inline code of a paragraph whose sentence, or heading, is about commands."""
     if "`" not in text or not _PROGRAM.search(text):
         return
-    prose, codes = "", []
-    for is_code, part in split_inline(text):
-        if is_code:
-            codes.append((len(prose), part))
-        prose += _CODE if is_code else part
-    ends = [match.start() for match in _SENTENCE_END.finditer(prose)]
-    place = 0
-    for at, code in codes:
-        begin = max((end for end in ends if end <= at), default=0)
-        sentence = prose[begin : min((end for end in ends if end > at), default=len(prose))]
-        place = text.find(code, place)
-        if not _NOT.search(sentence) and (_ABOUT.search(sentence) or _ABOUT.search(heading)):
-            yield first + text.count("\n", 0, max(place, 0)), code
+    parts = split_inline(text)
+    prose = "".join(_CODE if is_code else part for is_code, part in parts)
+    starts = accumulate((1 if is_code else len(part) for is_code, part in parts), initial=0)
+    bounds = [0, *(match.start() for match in _SENTENCE_END.finditer(prose)), len(prose)]
+    judged: dict[int, bool] = {}
+    place, line = 0, first
+    for at, (is_code, code) in zip(starts, parts, strict=False):
+        if not is_code:
+            continue
+        number = bisect_right(bounds, at, 1, len(bounds) - 1)
+        if number not in judged:
+            sentence = prose[bounds[number - 1] : bounds[number]]
+            judged[number] = not _NOT.search(sentence) and bool(_ABOUT.search(sentence) or _ABOUT.search(heading))
+        found = max(text.find(code, place), place)
+        line, place = line + text.count("\n", place, found), found
+        if judged[number]:
+            yield line, code
 
 
 def describe_command(command: DocumentedCommand) -> str:

@@ -35,8 +35,20 @@ _ENDS = (".md", ".mdc", "CONTRIBUTING", "CONTRIBUTING.rst", "CONTRIBUTING.txt", 
 _IMPORT = re.compile(r"\s*@([^\s@]+\.(?:md|txt))\s*")
 
 
+class _InFolder:
+    """A file or text that applies to `folder`, "" for the root."""
+
+    __slots__ = ()
+    folder: str
+
+    @property
+    def depth(self) -> int:
+        """The number of folders between the root and `folder`."""
+        return self.folder.count("/") + 1 if self.folder else 0
+
+
 @dataclass(frozen=True, slots=True)
-class InstructionFile:
+class InstructionFile(_InFolder):
     """A file with instructions for `folder` ("" for the root). `rank` orders the files of one folder."""
 
     path: str
@@ -44,14 +56,9 @@ class InstructionFile:
     rank: int
     id: str
 
-    @property
-    def depth(self) -> int:
-        """The number of folders between the root and the file's folder."""
-        return self.folder.count("/") + 1 if self.folder else 0
-
 
 @dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(_InFolder):
     """The text of an instruction file. `first_line` is the number of lines before it, which are front matter."""
 
     path: str
@@ -59,11 +66,6 @@ class Instruction:
     text: str
     first_line: int = 0
     folder: str = ""
-
-    @property
-    def depth(self) -> int:
-        """The number of folders between the root and the text's folder."""
-        return self.folder.count("/") + 1 if self.folder else 0
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ the list of skills."""
 MOST_FILES = 8
 SHOWN = "instructions"
 """The key of an observation's data that holds the paths of the instruction files added to its text."""
+FRAME = re.compile(r'<advice file="([^"\n]{1,200})">\n((?:(?!<advice file=").)*?)\n</advice>', re.DOTALL)
+"""Matches a framed file, as its path and its text. Other quoted text may open such a tag, but cannot close it."""
 LEAST = 200
 """Minimum number of characters of a shortened file that is still worth showing."""
 DATA = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
 
 FILES = {
@@ -11,7 +12,10 @@ FILES = {
 }
 UNUSABLE = re.compile(r"\b(?:docker|podman|compose|sudo|ssh|curl|wget|kubectl|vagrant|terraform)\b")
 """Matches programs that a container without network and privileges cannot run."""
-_DEEPEST = 3
+LARGEST = 250_000
+"""Maximum number of characters of a file; the targets of a larger one are unknown."""
+_RULE = re.compile(r"@?([^\s#@:=][^:=]*):(?!=)")
+_CALL = re.compile(r"(?:\$\(MAKE\)|\bmake|\bjust)[ \t]+([\w.-]+)")
 
 
 def find_recipe(command: str, look: Callable[[str], str]) -> str | None:
@@ -20,17 +24,31 @@ def find_recipe(command: str, look: Callable[[str], str]) -> str | None:
     program, *words = command.split()
     targets = [word for word in words if not word.startswith("-") and "/" not in word]
     text = next((text for name in FILES.get(program, ()) if (text := look(name))), "")
-    return _recipe(text, targets[-1], _DEEPEST) if text and targets else None
-
-
-def _recipe(text: str, target: str, deepest: int) -> str | None:
-    found = re.search(
-        rf"^@?{re.escape(target)}\b[^:=\n]*:(?!=)([^\n]*)\n?((?:[ \t]+[^\n]*(?:\n|\Z)|\n(?=[ \t]))*)",
-        text,
-        re.MULTILINE,
-    )
-    if found is None:
+    if not targets or len(text) > LARGEST:
         return None
-    named = [*found[1].split(), *re.findall(r"(?:\$\(MAKE\)|\bmake|\bjust)[ \t]+([\w.-]+)", found[2])]
-    below = (_recipe(text, name, deepest - 1) or "" for name in named[:20] if deepest and name != target)
-    return "\n".join([found[2], *below])
+    rules = _parse_rules(text)
+    waiting, recipes, seen = deque(targets[-1:]), list[str](), set[int]()
+    while waiting:
+        for rule in rules.get(waiting.popleft(), ()):
+            if id(rule) not in seen:
+                seen.add(id(rule))
+                prerequisites, recipe = rule[0], "\n".join(rule[1:])
+                waiting += [*prerequisites.split(), *_CALL.findall(recipe)]
+                recipes.append(recipe)
+    return "\n".join(recipes) if recipes else None
+
+
+def _parse_rules(text: str) -> dict[str, list[list[str]]]:
+    """Return the rules of each target: the prerequisites, then the lines of the recipe."""
+    rules: dict[str, list[list[str]]] = {}
+    rule: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith((" ", "\t")):
+            rule.append(line)
+        elif found := _RULE.match(line):
+            rule = [line[found.end() :].lstrip(":")]
+            for target in dict.fromkeys(found[1].split()):
+                rules.setdefault(target, []).append(rule)
+        elif line.strip() and not line.startswith("#"):
+            rule = []
+    return rules

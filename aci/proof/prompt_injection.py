@@ -8,12 +8,11 @@ and rules is mostly code.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from aci.instructions.instruction_frames import SHOWN
+from aci.instructions.instruction_frames import FRAME, SHOWN
 from aci.observation.text_source import TextSource
 from aci.proof.injection_patterns import ABOUT_SUCH, ALT, COMMENTED, INVISIBLE, find_demands, hidden_text
 from trajectories.records import Action, Issue, Observation, Step
@@ -22,7 +21,6 @@ MOST_SENTENCES, MOST_FILES = 5, 3
 LONGEST_NAME = 80
 LONGEST = 200_000
 """Maximum number of characters of a text that are searched."""
-ADVICE = re.compile(r'<advice file="([^"\n]{1,200})">\n(.*?)\n</advice>', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +97,14 @@ def _of_steps(steps: Iterable[Step], source_of: Callable[[str], TextSource]) -> 
             yield from (ReadText("The output of the tests", seen.text) for seen in step.observations)
         elif not step.actions:
             for seen in step.observations:
-                for path, text in ADVICE.findall(seen.text):
+                for path, text in FRAME.findall(seen.text):
                     yield ReadText(f"The file {_name(path)}", text, _name(path), is_message=False)
 
 
 def _of_result(action: Action, seen: Observation, source: TextSource) -> Iterator[ReadText]:
     """Yield the result of an action, and apart from it the instruction files that were added to it."""
     text = seen.text
-    for path, added in ADVICE.findall(text):
+    for path, added in FRAME.findall(text):
         if path in seen.data.get(SHOWN, ()):
             yield ReadText(f"The file {_name(path)}", added, _name(path), is_message=False)
             text = text.replace(added, "")

@@ -9,14 +9,25 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from aci.instructions.documented_commands import DocumentedCommand, bare_command, find_commands
+from aci.instructions.documented_commands import DocumentedCommand, bare_command, root_commands
 from aci.instructions.instruction_files import Instructions
 from aci.instructions.make_recipes import UNUSABLE, find_recipe
 from aci.testing.suite_command import COMMANDS, LARGEST, OWN_RUNNERS, first_command, is_python, project_command
 
+_MANIFESTS = {
+    "bun": re.compile(r"package\.json"),
+    "ctest": re.compile(r"CMakeLists\.txt"),
+    "dotnet": re.compile(r"[^/]+\.(?:slnx?|\w+proj)"),
+    "mix": re.compile(r"mix\.exs"),
+    "rake": re.compile(r"[Rr]akefile(?:\.rb)?"),
+    "swift": re.compile(r"Package\.swift"),
+}
+"""The file of the root that a runner needs, for runners that the detection does not find."""
+MOST_MANIFESTS = 100
+"""Maximum number of build manifests that are searched for tests, those nearest to the root first."""
 _RUNNERS = re.compile(
     r"\b(?:py\.?test|unittest|tox|nox|hatch test|phpunit|rspec|manage\.py test|jest|vitest|mocha"
-    r"|(?:npm|pnpm|yarn)(?: run)? t(?:est)?\b(?!:)|(?:go|cargo|mvn|gradle) (?:\S+ )*test|cargo nextest)"
+    r"|(?:npm|pnpm|yarn)(?: run)? t(?:est)?\b(?!:)|(?:go|cargo|mvn|gradle) (?:\S{1,80} ){0,9}test|cargo nextest)"
 )
 """Matches calls of test runners that the detection finds by the files of a repository."""
 _NODE = re.compile(r"(?:npm|pnpm|yarn) (?:run )?(tests?:[\w:-]+|tests)")
@@ -26,7 +37,7 @@ _SCRIPT = re.compile(r"(?:python[\d.]* )?((?:\./)?[\w./-]+\.(?:py|sh))\b.*")
 def documented_test(instructions: Instructions) -> DocumentedCommand | None:
     """Return the first test command that the files of the root document; None if there is none, or if the detection
     finds its tests anyway."""
-    for command in find_commands(instructions.read(instructions.by_folder.get("", ()))):
+    for command in root_commands(instructions):
         if command.kind == "test":
             text = bare_command(command.text)
             if _is_detected(text, instructions):
@@ -74,8 +85,9 @@ def _is_usable(command: str, instructions: Instructions) -> bool:
         recipe = find_recipe(command, look)
         return recipe is not None and not UNUSABLE.search(recipe)
     files = frozenset(instructions.files)
+    needed = _MANIFESTS.get(command.split()[0])
+    if needed is None or not any(map(needed.fullmatch, files)):
+        return False
     known = (*COMMANDS, "package.json", "Makefile")
-    manifests = frozenset(path for path in files if path.endswith(known))
-    return (
-        not command.startswith(("just ", "task ")) and not is_python("", files) and not first_command(manifests, look)
-    )
+    found = sorted((path for path in files if path.endswith(known)), key=lambda path: (path.count("/"), path))
+    return not is_python("", files) and not first_command(frozenset(found[:MOST_MANIFESTS]), look)

@@ -23,13 +23,12 @@ def open_base(
     """Yield the options of a workspace and of its environment at `rev`, or at the working tree, as `fix` uses them.
 
     The environment's `test` is the test command of the settings, or else the one that AGENTS.md or a similar file
-    documents; its `named` says which.
+    documents; its `named` says which. Without isolation, a documented command is not used.
     """
-    from aci.instructions.instruction_files import Instructions
     from aci.runtime.workspace import WorkspaceOptions
-    from aci.testing.documented_test import documented_test
     from agent.config.environment_options import environment_options
     from agent.config.named_environment import option_source
+    from agent.engine.base_instructions import BaseInstructions
     from trajectories.git_store.trees import Trees
 
     own = source.file(".swe-agent.toml", rev) or b""
@@ -37,10 +36,8 @@ def open_base(
         base = source.base(trees, rev)
         options = WorkspaceOptions(source, base, trees, settings.image, say=say, **settings.limits)
         found = environment_options(settings, option_source(settings, own))
-        documented = None
-        if settings.instructions and not settings.test:
-            documented = documented_test(Instructions(trees.files(base.tree), trees.read_blob))
-        if documented:
+        notes = BaseInstructions(trees, base.tree, lambda: settings)
+        if settings.workspace != "local" and (documented := notes.offered_test(settings)):
             found = replace(found, test=documented.text, named={**found.named, "test": documented.where})
         yield options, found
 

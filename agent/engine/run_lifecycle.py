@@ -220,12 +220,23 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
             engine.hooks.start(engine.resumed, lambda: engine.cancel.stopped)
             engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
             settle_recorded_replies(engine)
+            if not is_by_hand(engine.trajectory.turns[-1].strategy):
+                confirm_test_command(engine)
             yield from _solve_turn(engine, publish)
         except (SweAgentError, OSError) as error:
             engine.events.error(error)
             raise
     store_lessons(engine)
     return result(engine)
+
+
+def confirm_test_command(engine: Engine) -> None:
+    """Ask, once, whether a documented test command may run without isolation. Raises Cancelled."""
+
+    def say(text: str) -> None:
+        engine.report("say", MAIN, text)
+
+    engine.settings = engine.base_instructions.confirm(engine.settings, engine.approve, engine.cancel, say)
 
 
 def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None, None]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CURRENT = {"first_timeout", "model_timeout", "max_reply", "retry_wait", "permissions"}
 CURRENT_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
 """Settings that a resumed run takes from the current configuration. None of them affects the requests to a model."""
+UNRECORDED = {"experience": False, "instructions": False}
+"""Settings that a resumed run uses only if both the run and the current configuration switch them on, with their values
+in runs of earlier versions, which did not record them."""
 ISOLATION = "Choose --workspace docker; --workspace local runs its commands on this machine, as you."
 
 
@@ -27,8 +30,7 @@ def recorded_settings(trajectory: Trajectory) -> dict[str, Any]:
     """Return the recorded settings of the run and of its turns."""
     assert trajectory.run is not None
     changed = {name: value for turn in trajectory.turns for name, value in turn.settings.items()}
-    # The first versions did not record these settings.
-    said = {"experience": False, "instructions": False} | trajectory.run.settings | changed
+    said = UNRECORDED | trajectory.run.settings | changed
     return {name: value for name, value in said.items() if name in Settings.model_fields or not _is_setting(name)}
 
 
@@ -47,13 +49,14 @@ def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Se
     today = load_settings(**flags)
     current: dict[str, Any] = {name: getattr(today, name) for name in CURRENT & today.model_fields_set}
     current |= {name: getattr(today, name) for name, value in flags.items() if value is not None}
-    current |= {"experience": settings.experience and today.experience, "hooks": today.hooks}
+    current |= {name: getattr(settings, name) and getattr(today, name) for name in UNRECORDED}
+    current["hooks"] = today.hooks
     models = dict(settings.models)
     for name, table in today.models.items():
         own = table.model_dump(include=CURRENT_OF_MODEL, exclude_unset=True)
         models[name] = models[name].model_copy(update=own) if name in models else table
     ruled = under_policy(settings.model_copy(update=current | {"models": models}), today)
-    return ruled.model_copy(update={"experience": ruled.experience and settings.experience})
+    return ruled.model_copy(update={name: getattr(ruled, name) and getattr(settings, name) for name in UNRECORDED})
 
 
 def settings_of_untrusted_run(

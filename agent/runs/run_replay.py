@@ -27,7 +27,7 @@ from agent.engine.engine import Engine
 from agent.engine.proof_step import verdict_of
 from agent.run_state.run_origin import has_untrusted_origin
 from agent.run_state.run_ownership import UNTRUSTED, is_own, register
-from agent.run_state.run_settings import recorded_settings, settings_of_untrusted_run
+from agent.run_state.run_settings import UNRECORDED, recorded_settings, settings_of_untrusted_run
 from agent.run_state.strategy_traits import is_by_hand
 from agent.run_state.turn_state import FIRST, MAIN, tree_at
 from agent.runs.replay_branch import ReplayBranch, is_proof
@@ -96,10 +96,12 @@ def replay_settings(material: RunView, today: Settings, workspace: str | None, i
     assert run is not None
     flags: dict[str, Any] = {"workspace": workspace, "image": image}
     if _is_own(material, today):
-        source_settings = run.settings | material.trajectory.turns[0].settings
+        source_settings = UNRECORDED | run.settings | material.trajectory.turns[0].settings
         recorded = {name: value for name, value in source_settings.items() if name in REPLAYED_SETTINGS}
         given = {name: value for name, value in flags.items() if value is not None}
         settings = load_settings(**(recorded | NOWHERE | given))
+        unused = {name: False for name in UNRECORDED if not source_settings[name]}  # whatever the policy says
+        settings = settings.model_copy(update=unused)
     else:
         assert material.directory is not None
         source_settings = recorded_settings(material.trajectory)

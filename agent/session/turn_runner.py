@@ -182,7 +182,8 @@ class TurnRunner:
         self._use_engine(engine)
         given = {name: getattr(self._start.settings, name) for name in self._start.given}
         ours = {"update_tests": self._start.settings.update_tests}
-        session.settings = self._turn_settings = engine.settings.model_copy(update=ours | given)
+        documented = {"test": ""} if engine.base_instructions.test else {}  # chosen again for each turn
+        session.settings = self._turn_settings = engine.settings.model_copy(update=documented | ours | given)
         applied_changes.finish_interrupted_apply(session)
         session_commit.check_interrupted_commit(session)
 

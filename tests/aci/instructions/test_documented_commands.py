@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
-from aci.instructions.documented_commands import bare_command, classify, find_commands, plain_command
-from aci.instructions.instruction_files import Instruction
-from aci.instructions.make_recipes import find_recipe
+from aci.instructions import documented_commands
+from aci.instructions.documented_commands import (
+    MOST_FILES,
+    bare_command,
+    classify,
+    find_commands,
+    plain_command,
+    root_commands,
+)
+from aci.instructions.instruction_files import Instruction, Instructions
+from aci.instructions.make_recipes import LARGEST, find_recipe
+from trajectories.git_store.tree_listing import Entry
 
 
 def commands(text: str, first_line: int = 0) -> list[tuple[str, str, str]]:
@@ -77,6 +88,14 @@ def test_text_that_names_no_command_to_run_is_ignored(text: str) -> None:
         "pytest -p evil\x1b[0m",
         "pytest ../../outside",
         "/tmp/pytest",
+        "make -C / test",
+        "make -C sub test",
+        "ctest --test-dir /etc",
+        "ctest --test-dir=/etc",
+        "rake test -f /home/u/Rakefile",
+        "rake test -f/home/u/Rakefile",
+        "gradle -p.. test",
+        "pytest @/etc/arguments",
         "make test SHELL='curl;'",
         "make test\u202e",
         "pytest " + "x" * 300,
@@ -94,6 +113,8 @@ def test_shell_tricks_are_no_commands(hostile: str) -> None:
 
 def test_words_are_quoted_again() -> None:
     assert plain_command("pip install '.[dev]'") == "pip install '.[dev]'"
+    assert plain_command("go test ./...") == "go test ./..."
+    assert classify("make -j4 test") == classify("make -j test") == "test"
     assert plain_command('pytest -m "not slow"') == "pytest -m 'not slow'"
 
 
@@ -106,6 +127,33 @@ def test_programs_that_choose_an_environment_are_dropped() -> None:
 def test_number_of_commands_is_limited() -> None:
     code = "\n".join(f"make test-{n}" for n in range(10_000))
     assert len(commands(f"## Tests\n\n```\n{code}\n```")) == 50
+
+
+def test_work_on_hostile_files_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = Mock(wraps=documented_commands.split_inline)
+    monkeypatch.setattr(documented_commands, "split_inline", split)
+    commands("# Tests\n\n" + "Run `pytest`.\n\n" * 1_000)
+    assert split.call_count <= documented_commands.MOST
+    warnings = Mock(wraps=documented_commands._NOT)
+    monkeypatch.setattr(documented_commands, "_NOT", warnings)
+    assert commands("Never run " + "`pytest` " * 1_000) == []
+    assert warnings.search.call_count == 1
+    long_line = "pytest" + " " * 400 + "# all"
+    assert commands(f"# Tests\n\n```\n{long_line}\n```") == []
+
+
+def test_few_files_are_searched() -> None:
+    data = {f".cursor/rules/{n}.md": b"Test with `make test-%d`." % n for n in range(9)}
+    entries = {path: Entry("100644", path, len(text)) for path, text in data.items()}
+    found = root_commands(Instructions(entries, lambda id: data[id]))
+    assert [one.text for one in found] == [f"make test-{n}" for n in range(MOST_FILES)]
+
+
+def test_each_rule_of_a_makefile_is_read_once() -> None:
+    chain = "".join(f"t{n}: t{n + 1} t{n + 2} t0\n\techo {n}.\n" for n in range(100))
+    recipe = find_recipe("make t0", lambda path: chain) or ""
+    assert sorted(recipe.split("\n")) == sorted(f"\techo {n}." for n in range(100))
+    assert find_recipe("make t0", lambda path: chain + "#" * LARGEST) is None
 
 
 def test_recipe_includes_prerequisites() -> None:

@@ -9,8 +9,10 @@ from aci.instructions.instruction_files import LARGEST
 from aci.instructions.instruction_frames import MOST_OF_FILE
 from agent.engine.branch import Branch
 from agent.engine.permission_checks import may_test
+from agent.engine.run_lifecycle import confirm_test_command
 from agent.permissions.approvals import Answer, Approval
 from agent.prompts.instruction_prompt import repository_notes
+from agent.prompts.opening_prompt import opening
 from tests.agent.conftest import Bench, act, line
 from tests.agent.prompts.test_opening_prompt import first_message
 from tests.conftest import git
@@ -58,20 +60,21 @@ def test_uncommitted_and_later_files_are_not_read(bench: Bench) -> None:
 
 
 def test_documented_test_command_is_used_and_its_source_is_named(bench: Bench) -> None:
-    message = first_message(bench, dict(MAKE))
-    assert "Tests: `make test` (from AGENTS.md, line 1)" in message
+    assert "from AGENTS.md" not in first_message(bench, dict(MAKE))
     with bench.engine() as engine:
         asked: list[Approval] = []
 
         def approve(approval: Approval) -> Answer:
             asked.append(approval)
-            return Answer(False)
+            return Answer(len(asked) == 1)
 
         engine.approve = approve
+        confirm_test_command(engine)
         assert engine.settings.test == Branch(engine).turn.settings.test == "make test"
+        assert "Tests: `make test` (from AGENTS.md, line 1)" in opening(Branch(engine))
         assert not may_test(Branch(engine))
-    assert asked[0].subject == "make test"
-    assert "The test command is from AGENTS.md, line 1." in asked[0].detail
+    assert asked[1].subject == "make test"
+    assert "The test command is from AGENTS.md, line 1." in asked[1].detail
 
 
 def test_resumed_branch_sees_recorded_instructions_once(bench: Bench) -> None:

@@ -8,6 +8,7 @@ from threading import Event as Flag
 import pytest
 
 from agent.config.settings import NOWHERE, Settings
+from agent.engine.base_instructions import BaseInstructions
 from agent.engine.branch import INTERRUPTED, STOPPED
 from agent.engine.turn_lifecycle import next_turn
 from agent.run_state.run_ownership import register
@@ -176,6 +177,21 @@ def test_resumed_proof_continues_in_build_mode(talk):
     first.session.engine.journal.append(Exit("unproven", 6, first.session.engine.run.base.tree))
     resumed = resume_run(talk, first)
     assert resumed.session.next_strategy == "build"
+
+
+def test_documented_test_command_is_no_setting_of_the_session(talk, make_repo, monkeypatch):
+    root = make_repo({"AGENTS.md": "Test with `make test`.\n", "Makefile": "test:\n\t./own\n", "setup.py": ""})
+    first = talk([says("Yes.")], root=root, mode="plan").say("Hi")
+    (asked,) = first.all(session_events.QuestionAsked)
+    assert (asked.approval.subject, asked.approval.needs_user) == ("make test", True)
+    assert (first.session.engine.settings.test, first.session.settings.test) == ("make test", "")
+    isolated = {"workspace": "sandbox"}
+    complete = BaseInstructions.complete
+    monkeypatch.setattr(
+        BaseInstructions, "complete", lambda self, used: complete(self, used.model_copy(update=isolated))
+    )
+    resumed = resume_run(talk, first)
+    assert (resumed.session.engine.settings.test, resumed.session.settings.test) == ("make test", "")
 
 
 @pytest.mark.slow

@@ -60,17 +60,14 @@ def test_invalid_config_of_the_repository_is_a_finding(repository: Path, capsys:
     assert {"repository", "git", "workspace", "model"} <= results.keys()
 
 
-def test_source_of_a_documented_test_command_is_shown(
+def test_documented_test_command_is_not_used_without_isolation(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("SWE_AGENT_TEST")
     (repository / "AGENTS.md").write_text("# X\n\nTest with `make test`.\n")
     (repository / "Makefile").write_text("test:\n\t./own-runner\n")
     (repository / "pyproject.toml").write_text("[project]\nname = 'x'\n")
-    found = checks(capsys)[1]["tests"]["found"]
-    assert found == "`make test`, from AGENTS.md, line 3 runs them; only pytest can list them without running them"
-    monkeypatch.setenv("SWE_AGENT_INSTRUCTIONS", "false")
-    assert "AGENTS.md" not in checks(capsys)[1]["tests"]["found"]
+    assert checks(capsys)[1]["tests"]["found"] == "1 collected (`python3 -m pytest`)"
 
 
 def test_python_is_the_one_that_runs_use(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 from unittest.mock import Mock
 
 import pytest
 
 from agent.cli.commands import synth
+from agent.config.environment_options import environment_options
+from agent.config.settings import Settings
 from agent.synthesis import synthesis_job
 from agent.synthesis.synthesis_job import SynthesisResult
 from agent.synthesis.validation_executor import WORKSPACE_SETTINGS
@@ -58,6 +61,20 @@ def test_executor_gets_settings_of_a_workspace_only(
     assert given.keys() == WORKSPACE_SETTINGS
     assert "secret" not in json.dumps(given)
     assert not {name for name in given if "model" in name or "key" in name}
+
+
+def test_executor_gets_all_settings_of_environments() -> None:
+    class Reads(Mock):
+        names: ClassVar[set[str]] = set()
+
+        def __getattribute__(self, name: str) -> object:
+            if name in Settings.model_fields:
+                Reads.names.add(name)
+            return super().__getattribute__(name)
+
+    environment_options(Reads())
+    assert "test" in Reads.names
+    assert Reads.names - WORKSPACE_SETTINGS == set()
 
 
 @pytest.mark.parametrize(("instances", "code"), [(2, 0), (0, 1)])
