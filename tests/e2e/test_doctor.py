@@ -195,7 +195,7 @@ def test_local_workspace_collects_tests_on_request_only(user, calculator):
     assert "`swe-agent doctor --collect` collects them" in results["tests"]["found"]
     code, results = checks_in(calculator, user, "--collect")
     assert code == 0
-    assert results["tests"]["found"].startswith("1 collected (`python -m pytest` from ")
+    assert results["tests"]["found"].startswith("1 collected (`python -m pytest`, from ")
 
 
 def test_file_that_cannot_be_collected_is_a_warning(user, calculator):
