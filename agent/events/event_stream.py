@@ -6,9 +6,6 @@ open meanwhile publishes to it (`RunEvents`), whichever command started the run.
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +26,8 @@ from agent.events.event_lines import (
 )
 from agent.events.event_writer import EventWriter
 from agent.events.reply_lines import ReplyLines
-from trajectories.errors import SweAgentError, UsageError, WorkspaceError
+from agent.events.stream_target import STDOUT, open_target
+from trajectories.errors import SweAgentError, WorkspaceError
 from trajectories.journal import Lines
 from trajectories.records import Note, Record, Run, Turn
 from trajectories.trajectory import ANEW
@@ -37,8 +35,6 @@ from trajectories.trajectory import ANEW
 if TYPE_CHECKING:
     from agent.run_state.progress_event import ProgressEvent
     from trajectories.journal import Journal
-
-STDOUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +180,16 @@ def _parts(error: SweAgentError | OSError) -> tuple[int, str, str]:
 
 
 @contextmanager
-def open_events(target: str, deltas: bool = False) -> Iterator[None]:
+def open_events(target: str, deltas: bool = False, folder: str = "") -> Iterator[None]:
     """Write the events of all runs of this process to the file `target` in this context; lines are added to a file that
     exists. `-` is stdout, which then has nothing else: other output goes to stderr.
 
-    Errors that the context raises are part of the stream too. Raises UsageError if the file cannot be opened.
+    Errors that the context raises are part of the stream too. Raises UsageError if the file cannot be opened, or if it
+    would be one of the files that a run starts from: those of its git repository, or of `folder`, which the command
+    opens.
     """
     global _current
-    with _stdout_to_stderr() if target == STDOUT else _open_file(Path(target)) as descriptor:
+    with open_target(target, folder) as descriptor:
         _current = stream = EventStream(EventWriter(descriptor, "stdout" if target == STDOUT else target), deltas)
         try:
             yield
@@ -201,45 +199,3 @@ def open_events(target: str, deltas: bool = False) -> Iterator[None]:
         finally:
             _current = None
             stream.close()
-
-
-@contextmanager
-def _stdout_to_stderr() -> Iterator[int]:
-    """Send what this process writes to stdout to stderr in this context; the value is a descriptor of stdout."""
-    _flush_stdout()
-    try:
-        descriptor = os.dup(1)
-    except OSError as error:
-        raise UsageError(f"Events cannot be written to stdout: {error.strerror}.", "Give a file.") from None
-    os.dup2(2, 1)
-    try:
-        yield descriptor
-    finally:
-        _flush_stdout()
-        os.dup2(descriptor, 1)
-        os.close(descriptor)
-
-
-def _flush_stdout() -> None:
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-
-
-@contextmanager
-def _open_file(path: Path) -> Iterator[int]:
-    """Open a file to which lines are added; a line that an earlier process left incomplete is ended first."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        about = os.fstat(descriptor)
-        if stat.S_ISREG(about.st_mode) and about.st_size:
-            with path.open("rb") as file:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    os.write(descriptor, b"\n")
-    except OSError as error:
-        what = f"Events cannot be written to {path}: {error.strerror}."
-        raise UsageError(what, "Give a file in a folder that you can write, or `-` for stdout.") from None
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ import pytest
 from agent.events import event_writer
 from agent.events.event_stream import current_stream, open_events
 from agent.events.event_writer import EventWriter
+from tests.conftest import MakeRepo
 from trajectories.errors import UsageError
 
 LINE = b"x" * 999 + b"\n"
@@ -107,6 +108,41 @@ def test_new_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
 def test_file_that_cannot_be_opened_is_a_usage_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="Events cannot be written to"), open_events(str(tmp_path / name)):
         pytest.fail("not reached")
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "docs/../events.jsonl", "link.jsonl", "tracked.jsonl"])
+def test_file_of_repository_is_refused(make_repo: MakeRepo, tmp_path: Path, name: str) -> None:
+    root = make_repo({".gitignore": "tracked.jsonl\n", "docs/a.md": "", "tracked.jsonl": "x"})
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "link.jsonl").symlink_to(root / "events.jsonl")
+    target = (folder if name == "link.jsonl" else root) / name
+    with (
+        pytest.raises(UsageError, match="would be one of the files of the repository") as error,
+        open_events(str(target)),
+    ):
+        pytest.fail("not reached")
+    assert error.value.fix == "Give a file outside it, or one that git ignores."
+    assert not (root / "events.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["ignored/events.jsonl", ".git/events.jsonl", "link.jsonl"])
+def test_file_that_no_run_starts_from_may_be_in_repository(make_repo: MakeRepo, tmp_path: Path, name: str) -> None:
+    root = make_repo({".gitignore": "ignored/\n", "a.py": ""})
+    (root / "ignored").mkdir()
+    (root / "link.jsonl").symlink_to(tmp_path / "events.jsonl")
+    with open_events(str(root / name)):
+        current_stream().error("r", 1, "It failed.")
+    assert (root / name).read_bytes().count(b"\n") == 1
+
+
+def test_file_of_opened_folder_without_git_is_refused(tmp_path: Path) -> None:
+    target = str(tmp_path / "events.jsonl")
+    with pytest.raises(UsageError, match="would be one of the files of"), open_events(target, folder=str(tmp_path)):
+        pytest.fail("not reached")
+    (tmp_path / "sub").mkdir()
+    with open_events(target, folder=str(tmp_path / "sub")):
+        pass
 
 
 def test_stdout_has_only_events(capfd: pytest.CaptureFixture[str]) -> None:
