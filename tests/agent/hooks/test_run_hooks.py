@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.agent.scripted_turns import TurnSession
 from tests.conftest import cut_run
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
 from trajectories.journal import read
-from trajectories.records import Verdict
+from trajectories.records import Action, Verdict
 
 pytestmark = pytest.mark.slow
 
@@ -116,7 +117,8 @@ def test_hook_sees_patch_of_session_turn(talk, own_config: Path, make_hook: Make
     result = session.finish_turn()
     assert (result.exit.kind, result.exit.code) == ("unproven", 6)
     assert result.verdict.notes == ("A hook rejected the patch: calc.py is frozen",)
-    session.send("Hello?")
+    result = session.send("Hello?")
+    assert (result.exit.kind, result.exit.code) == ("answered", 0), "the rejected patch is not of this turn"
     assert asked(tmp_path) == 1, "the same files are not asked about again"
 
 
@@ -188,6 +190,26 @@ def test_resumed_run_does_not_ask_twice(bench: Bench, own_config: Path, make_hoo
         again = run_to_end(bench)
         assert (again.exit.kind, again.patch.diff) == (whole.exit.kind, whole.patch.diff)
         assert asked(tmp_path) == 4 - answers.index(number)
+
+
+@pytest.mark.parametrize("failure", ["exit 127", "kill -9 $$", "sleep 60"])
+def test_failure_is_not_recorded_and_asked_again(
+    bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path, failure: str
+) -> None:
+    hook = make_hook(f"test -e {tmp_path}/works || {{ {failure}; }}")
+    own_config.write_text(f'[[hooks.pre_tool_use]]\ncommand = ["{hook}"]\ntimeout = 0.5\n')
+    bench.begin(*SOLVE, strategy="react")
+    engine = bench.engine()
+    branch, tool = SimpleNamespace(name="main", cancel=engine.cancel), engine.toolbox.tools["shell"]
+    call = Action("shell", {"command": "ls"})
+    try:
+        assert engine.hooks.before_tool(branch, tool, call, step=1, number=0).startswith("Not run: a hook rejected")
+        assert not read(bench.directory).results
+        (tmp_path / "works").touch()
+        assert engine.hooks.before_tool(branch, tool, call, step=1, number=0) == ""
+    finally:
+        engine.close()
+    assert [once.value for once in read(bench.directory).results.values()] == [""]
 
 
 def test_replay_runs_no_hook_and_keeps_answers(
