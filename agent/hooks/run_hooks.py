@@ -1,7 +1,8 @@
 """The hooks of one run: what each is given, and what its answer decides.
 
 A hook accepts with exit code 0. It rejects with 2, and its stderr is the reason. A hook that fails or does not answer
-in time has checked nothing, so this counts as a rejection too, which is not recorded. A hook cannot change anything else.
+in time has checked nothing, so this counts as a rejection too, which is not recorded. A hook cannot change anything
+else.
 """
 
 from __future__ import annotations
@@ -104,9 +105,9 @@ class RunHooks:
         reason = self._decide("patch", MAIN, name, lambda: {"tree": tree, "patch": diff()}, interrupted)
         return REJECTED.format(reason) if reason else ""
 
-    def end(self, exit: Exit | None) -> None:
+    def end(self, exit: Exit | None, interrupted: Callable[[], bool]) -> None:
         """Run the hooks of the end, if those of the start were run. `exit` is the end of the last turn, or None if it
-        has not ended. A failure is only shown."""
+        has not ended. A failure or an interrupt is only shown."""
         if not self._has_started:
             return
         self._has_started = False
@@ -117,9 +118,13 @@ class RunHooks:
             "message": exit.message if exit else "",
         }
         try:
-            self._ask("session_end", given, lambda: False)
+            self._ask("session_end", given, interrupted)
+        except Cancelled:
+            self._say("The hooks of the end were interrupted.")
         except SweAgentError as error:
             self._say(f"{error.message} {error.fix}")
+        except OSError as error:
+            self._say(f"The hooks of the end failed: {error.strerror or error}.")
 
     def _decide(
         self,

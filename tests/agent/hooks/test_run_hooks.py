@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -149,6 +155,56 @@ def test_failing_hook_of_the_end_changes_nothing(bench: Bench, own_config: Path,
     bench.begin(*SOLVE, strategy="react")
     assert run_to_end(bench).exit.kind == "verified"
     assert "session_end" in bench.events[-1].text
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("fail", [full_disk, interrupt])
+def test_run_is_released_if_hook_of_the_end_cannot_run(
+    bench: Bench, own_config: Path, make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch, fail: Callable
+) -> None:
+    write_hooks(own_config, session_end=make_hook("exit 0"))
+    bench.begin(*SOLVE, strategy="react")
+    engine = bench.engine()
+    next(solve(engine))
+    monkeypatch.setattr("agent.hooks.hook_process.tempfile.TemporaryFile", fail)
+    with pytest.raises(KeyboardInterrupt) if fail is interrupt else nullcontext():
+        engine.close()
+    monkeypatch.undo()
+    bench.engine().close()
+    if fail is full_disk:
+        assert bench.events[-1].text == "The hooks of the end failed: No space left on device."
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_interrupt_stops_hook_of_the_end_unless_it_came_before(
+    bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path, before: bool
+) -> None:
+    rest = "" if before else "; sleep 60"
+    write_hooks(own_config, session_end=make_hook(f"touch {tmp_path}/started{rest}; touch {tmp_path}/ended"))
+    bench.begin(*SOLVE, strategy="react")
+    engine = bench.engine()
+    next(solve(engine))
+
+    def stop() -> None:
+        while not (before or (tmp_path / "started").exists()):
+            time.sleep(0.01)
+        engine.cancel.set()
+
+    stopper = Thread(target=stop)
+    stopper.start()
+    if before:
+        stopper.join()
+    engine.close()
+    stopper.join()
+    assert (tmp_path / "ended").exists() == before
+    assert (bench.events[-1].text == "The hooks of the end were interrupted.") != before
 
 
 def test_end_is_told_of_interrupted_run(bench: Bench, own_config: Path, told) -> None:
