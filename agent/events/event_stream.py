@@ -65,7 +65,7 @@ class EventStream:
     def publish(self, run: str, records: Sequence[Record], opened: int) -> None:
         """Write those of the run's `records` that are not in the stream yet; all of them are on disk. The first
         `opened` ones were there when this process opened the run."""
-        with self._lock:
+        with self._guard():
             count = len(records)
             known = self._published.get(run)
             first = _first_records(records[:opened]) if known is None else []
@@ -75,7 +75,7 @@ class EventStream:
 
     def progress(self, run: str, event: ProgressEvent, secrets: Sequence[str] = ()) -> None:
         """Write a progress event of a run, with secrets masked."""
-        with self._lock:
+        with self._guard():
             if self._deltas:
                 self._write_reply(run, event, secrets)
             line = progress_line(time.time(), run, event, secrets)
@@ -84,13 +84,22 @@ class EventStream:
 
     def error(self, run: str, code: int, message: str, fix: str = "", secrets: Sequence[str] = ()) -> None:
         """Write the error that stopped a run, or that prevented one (`run` is ""), with secrets masked."""
-        message, fix = mask_secrets(message, secrets), mask_secrets(fix, secrets)
-        with self._lock:
+        with self._guard():
+            message, fix = mask_secrets(message, secrets), mask_secrets(fix, secrets)
             self._write(ErrorLine(at=time.time(), run=run, code=code, message=message, fix=fix))
 
     def close(self) -> None:
         """Write what is queued."""
         self._writer.close()
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Hold the lock. A failure in this context ends the stream and not the run, whose record is on disk already."""
+        with self._lock:
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - any failure
+                self._writer.fail(f"internal error: {type(error).__name__}: {error}")
 
     def _write_reply(self, run: str, event: ProgressEvent, secrets: Sequence[str]) -> None:
         """Write the lines of a reply that are complete."""

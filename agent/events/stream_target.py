@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from errno import ENXIO
 from pathlib import Path
 
 from trajectories.errors import UsageError
@@ -76,7 +77,9 @@ def _flush_stdout() -> None:
 def _open_file(path: Path) -> Iterator[int]:
     """Open a file to which lines are added; a line that an earlier process left incomplete is ended first."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(path, flags | os.O_NONBLOCK, 0o600)  # a pipe without a reader would block for ever
+        os.set_blocking(descriptor, True)
         about = os.fstat(descriptor)
         if stat.S_ISREG(about.st_mode) and about.st_size:
             with path.open("rb") as file:
@@ -84,6 +87,9 @@ def _open_file(path: Path) -> Iterator[int]:
                 if file.read(1) != b"\n":
                     os.write(descriptor, b"\n")
     except OSError as error:
+        if error.errno == ENXIO:
+            what = f"Events cannot be written to {path}: nothing reads this pipe."
+            raise UsageError(what, "Start its reader first.") from None
         what = f"Events cannot be written to {path}: {error.strerror}."
         raise UsageError(what, "Give a file in a folder that you can write, or `-` for stdout.") from None
     try:

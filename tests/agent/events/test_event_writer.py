@@ -68,24 +68,43 @@ def test_close_gives_up_if_nothing_is_read(capfd: pytest.CaptureFixture[str], mo
     os.close(theirs)
 
 
+def test_blocked_stderr_delays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked, ours = threading.Event(), os.pipe()
+
+    class Stderr:
+        def write(self, text: str) -> None:
+            blocked.wait()
+
+        def flush(self) -> None:
+            pass
+
+    monkeypatch.setattr(event_writer, "MOST_PENDING", 1)
+    monkeypatch.setattr(event_writer.sys, "stderr", Stderr())
+    writer = EventWriter(ours[1], "stdout")
+    writing = threading.Thread(target=lambda: [writer.write(LINE) for _ in range(2)], daemon=True)
+    writing.start()
+    writing.join(20)
+    still = writing.is_alive()
+    blocked.set()
+    writer.close()
+    for each in ours:
+        os.close(each)
+    assert not still
+
+
 def test_slow_consumer_gets_every_line() -> None:
     ours, theirs = os.pipe()
     writer = EventWriter(theirs, "stdout")
     for number in range(2000):
         writer.write(b"%d %s" % (number, LINE))
-    got = bytearray()
-
-    def read_all() -> None:
-        while data := os.read(ours, 1000):
-            got.extend(data)
-
-    reader = threading.Thread(target=read_all)
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(read_all(ours)))
     reader.start()
     writer.close()
     os.close(theirs)
     reader.join()
     os.close(ours)
-    assert [int(line.split()[0]) for line in bytes(got).splitlines()] == list(range(2000))
+    assert [int(line.split()[0]) for line in got[0].splitlines()] == list(range(2000))
 
 
 def test_lines_are_added_to_file_after_an_incomplete_one(tmp_path: Path) -> None:
@@ -143,6 +162,34 @@ def test_file_of_opened_folder_without_git_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     with open_events(target, folder=str(tmp_path / "sub")):
         pass
+
+
+def test_pipe_without_a_reader_is_a_usage_error(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="nothing reads this pipe"), open_events(str(tmp_path / "pipe")):
+        pytest.fail("not reached")
+
+
+def test_pipe_with_a_reader_gets_every_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with open_events(str(tmp_path / "pipe")):
+        os.set_blocking(reader, True)
+        for _ in range(3000):
+            current_stream().error("r", 1, "It failed.")
+        reading = threading.Thread(target=lambda: got.append(read_all(reader)))
+        got: list[bytes] = []
+        reading.start()
+    reading.join()
+    os.close(reader)
+    assert got[0].count(b"\n") == 3000
+
+
+def read_all(descriptor: int) -> bytes:
+    got = bytearray()
+    while data := os.read(descriptor, 1 << 16):
+        got.extend(data)
+    return bytes(got)
 
 
 def test_stdout_has_only_events(capfd: pytest.CaptureFixture[str]) -> None:
