@@ -217,6 +217,7 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
         return result(engine)
     with engine.at_work():
         try:
+            engine.events.publish()
             engine.hooks.start(engine.resumed, lambda: engine.cancel.stopped)
             engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
             settle_recorded_replies(engine)

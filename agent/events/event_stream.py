@@ -145,17 +145,24 @@ class RunEvents:
     def __init__(self, run: str, journal: Journal, secrets: Callable[[], Sequence[str]]) -> None:
         """Publish what is appended to the journal from now on. `secrets` returns what is masked."""
         self._stream, self._run, self._secrets = current_stream(), run, secrets
-        if stream := self._stream:
-            records = journal.trajectory.records
-            opened = len(records)
-            journal.on_append = lambda: stream.publish(run, records, opened)
+        self._records = journal.trajectory.records
+        self._opened = len(self._records)
+        self.has_errors = True
+        """Whether the stream gets the errors that stop the run from here; a batch writes those of its runs itself."""
+        if self._stream:
+            journal.on_append = self.publish
+
+    def publish(self) -> None:
+        """Publish the records that are new, and first those with which the stream of the run begins."""
+        if self._stream:
+            self._stream.publish(self._run, self._records, self._opened)
 
     def progress(self, event: ProgressEvent) -> None:
         if self._stream:
             self._stream.progress(self._run, event, self._secrets())
 
     def error(self, error: SweAgentError | OSError) -> None:
-        if self._stream:
+        if self._stream and self.has_errors:
             self._stream.error(self._run, *_parts(error), self._secrets())
 
 

@@ -18,6 +18,7 @@ from agent.config.hook_table import HookTable
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import solve
 from agent.engine.run_result import Result
+from agent.events.event_stream import open_events
 from agent.runs.run_lookup import open_own_run
 from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
 from tests.agent.conftest import Bench, act, line
@@ -134,8 +135,11 @@ def test_hook_sees_patch_of_session_turn(talk, own_config: Path, make_hook: Make
 def test_rejected_start_can_be_resumed(bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path) -> None:
     write_hooks(own_config, session_start=make_hook(f"test -e {tmp_path}/allowed || {{ echo not now >&2; exit 2; }}"))
     bench.begin(*SOLVE, strategy="react")
-    with pytest.raises(UsageError, match="A hook rejected the run: not now") as error:
+    with open_events(str(tmp_path / "events")), pytest.raises(UsageError, match="A hook rejected the run") as error:
         run_to_end(bench)
+    events = [json.loads(each)["type"] for each in (tmp_path / "events").read_text().splitlines()]
+    assert [each for each in events if each != "progress"] == ["run", "turn", "error"]
+    assert error.value.message == "A hook rejected the run: not now"
     assert error.value.fix == f"`swe-agent resume {bench.directory.name}` asks it again."
     assert not read(bench.directory).holds, "nothing was paid"
     (tmp_path / "allowed").touch()
