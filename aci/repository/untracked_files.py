@@ -22,6 +22,11 @@ def ignored_files(root: Path) -> list[str]:
     return [decode(path) for path in listed.split(b"\0") if path]
 
 
+def is_ignored(root: Path, file: Path) -> bool:
+    """Return whether git ignores a file of a working tree, which need not exist."""
+    return bool(_git(root, "check-ignore", "--", str(file)))
+
+
 def lines_with(root: Path, words: Sequence[str]) -> str:
     """Return the lines of tracked Python files of a working tree that contain one of the words."""
     if not words:

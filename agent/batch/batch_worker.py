@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -14,6 +15,7 @@ from agent.batch.batch_spending import UnfinishedRun, dollars_spent, set_aside
 from agent.batch.index_process import GraphIndexer
 from agent.batch.job_run import failed_result
 from agent.config.settings import Settings
+from agent.engine.engine import known_secrets, secrets_of_services
 from agent.events.event_stream import current_stream
 from agent.instances.host_errors import is_machine_error
 from agent.instances.image_registry import ImageNotFound
@@ -136,8 +138,6 @@ class WorkerResources:
         """Record and show a result. Raises WorkspaceError if it cannot be written."""
         if self.store.add(done, self.model):
             self.front.done(done)
-            if not done.final and (stream := current_stream()):
-                stream.error(done.run, done.code, done.error)
         if self.images is not None:
             self.images.release(done.run)
 
@@ -179,7 +179,9 @@ def lost_attempt(job: Job, error: Exception) -> JobResult:
     """Return the result of a job that failed with an internal error, and save the traceback next to its record."""
     with suppress(OSError):
         (job.directory / "error.txt").write_text("".join(traceback.format_exception(error)), "utf-8", "replace")
-    return failed_result(job, SweAgentError(f"Internal error: {type(error).__name__}: {error}"))
+    failed = SweAgentError(f"Internal error: {type(error).__name__}: {error}")
+    _publish_error(job, failed)
+    return failed_result(job, failed)
 
 
 def _run_with_lease(job: Job, resources: WorkerResources, last: bool = False) -> JobResult:
@@ -221,7 +223,7 @@ def _solve_with_retries(job: Job, resources: WorkerResources, last: bool) -> Job
         reraise=True,
     )
     try:
-        done: JobResult = retrying(_solve_once, job, resources)
+        done: JobResult = retrying(_try, job, resources)
     except (UsageError, TryLater, WorkspaceError) as error:
         if isinstance(error, BatchHalt) or _is_rate_limited(error) or (isinstance(error, RunBroken) and not last):
             raise
@@ -241,6 +243,21 @@ def _is_retryable(error: BaseException) -> bool:
 def _is_rate_limited(error: BaseException) -> bool:
     """Whether the provider refuses all requests, so that all other instances would fail as well."""
     return isinstance(error.__cause__, ModelError) and error.__cause__.limited
+
+
+def _try(job: Job, resources: WorkerResources) -> JobResult:
+    """Solve the job once; the error of a try that fails is an event, wherever the try ran."""
+    try:
+        return _solve_once(job, resources)
+    except SweAgentError as error:
+        _publish_error(job, error)
+        raise
+
+
+def _publish_error(job: Job, error: SweAgentError) -> None:
+    if stream := current_stream():
+        secrets = (*known_secrets(os.environ), *secrets_of_services(job.settings))
+        stream.error(job.run, error.code, error.message, error.fix, secrets)
 
 
 def _solve_once(job: Job, resources: WorkerResources) -> JobResult:

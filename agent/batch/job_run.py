@@ -59,6 +59,7 @@ def solve_job(job: Job, watch: JobWatch, sent: bool = False) -> JobResult:
     )
     # An organisation's policy might enable it.
     engine.settings = engine.settings.model_copy(update={"experience": False})
+    engine.events.has_errors = False
     try:
         # The run was started on another machine, or the repository was moved.
         if str(job.repository.resolve()) != engine.run.repository:

@@ -77,7 +77,10 @@ Plain = Annotated[bool, typer.Option("--plain", help="No colours and no live sta
 
 Events = Annotated[
     str,
-    typer.Option(help="Write the events of the work as JSON lines to this file; `-` is stdout.", metavar="F"),
+    typer.Option(
+        help="Write the events of the work as JSON lines to this file outside the repository; `-` is stdout.",
+        metavar="F",
+    ),
 ]
 Deltas = Annotated[
     bool, typer.Option("--deltas", help="With --events: also the text of replies while it arrives, line by line.")
@@ -139,7 +142,7 @@ def with_events(command: Callable[..., int]) -> Callable[..., int]:
             values["plain"] = True
         from agent.events.event_stream import open_events
 
-        with open_events(events, deltas):
+        with open_events(events, deltas, values.get("repo") or ""):
             return command(*arguments, **values)
 
     parameters = list(inspect.signature(command, eval_str=True).parameters.values())

@@ -243,8 +243,17 @@ class Branch:
         if refusal := self._refusal(action, number):
             return Observation(refusal, ok=False)
         seen = self._run(action, action, tuple(zip(actions, done, strict=False)))
+        self._is_running = False
         tool = None if self.by_hand or action.error else self.engine.toolbox.get(action.tool)
-        return self.engine.hooks.after_tool(self, tool, action, seen) if tool else seen
+        if tool is None:
+            return seen
+        try:
+            return self.engine.hooks.after_tool(self, tool, action, seen)
+        except Cancelled:
+            if not self.cancel.stopped:
+                raise
+            self._is_interrupted = True
+            return seen
 
     def step(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -279,13 +279,16 @@ class Engine:
             self.workspaces.close()
 
     def close(self) -> None:
-        """Close the workspace, run the hooks of the end, and close the run's files."""
-        try:
-            self.leave_workspace()
-        finally:
-            self.hooks.end(self.trajectory.exit)
-            self.trees.close()
-            self.journal.close()
+        """Close the workspace, run the hooks of the end, and close the run's files.
+
+        An interrupt before the hooks start does not stop them.
+        """
+        with closing(self.journal), closing(self.trees):
+            try:
+                self.leave_workspace()
+            finally:
+                was_stopped = self.cancel.stopped
+                self.hooks.end(self.trajectory.exit, lambda: self.cancel.stopped and not was_stopped)
 
     def __enter__(self) -> Engine:
         return self

@@ -217,6 +217,7 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
         return result(engine)
     with engine.at_work():
         try:
+            engine.events.publish()
             engine.hooks.start(engine.resumed, lambda: engine.cancel.stopped)
             engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
             settle_recorded_replies(engine)
@@ -292,7 +293,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
     tree = without_edited_tests(engine, outcome.tree)
     began = turn_base_tree(engine.trajectory, engine.run.base.tree)
     patch = split_patch(engine.trees, engine.run.base.tree, tree)
-    rejected = _rejected_by_hook(engine, patch)
+    rejected = _rejected_by_hook(engine, patch) if outcome.tree != began else ""
     outcome = rejected_outcome(outcome, rejected)
     folder = engine.journal.directory
     try:
@@ -325,8 +326,8 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
 
 
 def _rejected_by_hook(engine: Engine, patch: Patch) -> str:
-    """Return why the user's hooks reject the final patch, as a sentence; "" if they do not. Changes that only the user
-    made are not shown to them."""
+    """Return why the user's hooks reject the final patch, as a sentence; "" if they do not, or if the user made the
+    turn's changes."""
     if not patch or is_by_hand(engine.trajectory.turns[-1].strategy):
         return ""
     return engine.hooks.reject_patch(patch.tree, lambda: patch.diff, lambda: engine.cancel.stopped)

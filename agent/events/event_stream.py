@@ -6,9 +6,6 @@ open meanwhile publishes to it (`RunEvents`), whichever command started the run.
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +26,8 @@ from agent.events.event_lines import (
 )
 from agent.events.event_writer import EventWriter
 from agent.events.reply_lines import ReplyLines
-from trajectories.errors import SweAgentError, UsageError, WorkspaceError
+from agent.events.stream_target import STDOUT, open_target
+from trajectories.errors import SweAgentError, WorkspaceError
 from trajectories.journal import Lines
 from trajectories.records import Note, Record, Run, Turn
 from trajectories.trajectory import ANEW
@@ -37,8 +35,6 @@ from trajectories.trajectory import ANEW
 if TYPE_CHECKING:
     from agent.run_state.progress_event import ProgressEvent
     from trajectories.journal import Journal
-
-STDOUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ class EventStream:
     def publish(self, run: str, records: Sequence[Record], opened: int) -> None:
         """Write those of the run's `records` that are not in the stream yet; all of them are on disk. The first
         `opened` ones were there when this process opened the run."""
-        with self._lock:
+        with self._guard():
             count = len(records)
             known = self._published.get(run)
             first = _first_records(records[:opened]) if known is None else []
@@ -79,7 +75,7 @@ class EventStream:
 
     def progress(self, run: str, event: ProgressEvent, secrets: Sequence[str] = ()) -> None:
         """Write a progress event of a run, with secrets masked."""
-        with self._lock:
+        with self._guard():
             if self._deltas:
                 self._write_reply(run, event, secrets)
             line = progress_line(time.time(), run, event, secrets)
@@ -88,13 +84,22 @@ class EventStream:
 
     def error(self, run: str, code: int, message: str, fix: str = "", secrets: Sequence[str] = ()) -> None:
         """Write the error that stopped a run, or that prevented one (`run` is ""), with secrets masked."""
-        message, fix = mask_secrets(message, secrets), mask_secrets(fix, secrets)
-        with self._lock:
+        with self._guard():
+            message, fix = mask_secrets(message, secrets), mask_secrets(fix, secrets)
             self._write(ErrorLine(at=time.time(), run=run, code=code, message=message, fix=fix))
 
     def close(self) -> None:
         """Write what is queued."""
         self._writer.close()
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Hold the lock. A failure in this context ends the stream and not the run, whose record is on disk already."""
+        with self._lock:
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - any failure
+                self._writer.fail(f"internal error: {type(error).__name__}: {error}")
 
     def _write_reply(self, run: str, event: ProgressEvent, secrets: Sequence[str]) -> None:
         """Write the lines of a reply that are complete."""
@@ -140,17 +145,24 @@ class RunEvents:
     def __init__(self, run: str, journal: Journal, secrets: Callable[[], Sequence[str]]) -> None:
         """Publish what is appended to the journal from now on. `secrets` returns what is masked."""
         self._stream, self._run, self._secrets = current_stream(), run, secrets
-        if stream := self._stream:
-            records = journal.trajectory.records
-            opened = len(records)
-            journal.on_append = lambda: stream.publish(run, records, opened)
+        self._records = journal.trajectory.records
+        self._opened = len(self._records)
+        self.has_errors = True
+        """Whether the stream gets the errors that stop the run from here; a batch writes those of its runs itself."""
+        if self._stream:
+            journal.on_append = self.publish
+
+    def publish(self) -> None:
+        """Publish the records that are new, and first those with which the stream of the run begins."""
+        if self._stream:
+            self._stream.publish(self._run, self._records, self._opened)
 
     def progress(self, event: ProgressEvent) -> None:
         if self._stream:
             self._stream.progress(self._run, event, self._secrets())
 
     def error(self, error: SweAgentError | OSError) -> None:
-        if self._stream:
+        if self._stream and self.has_errors:
             self._stream.error(self._run, *_parts(error), self._secrets())
 
 
@@ -184,14 +196,16 @@ def _parts(error: SweAgentError | OSError) -> tuple[int, str, str]:
 
 
 @contextmanager
-def open_events(target: str, deltas: bool = False) -> Iterator[None]:
+def open_events(target: str, deltas: bool = False, folder: str = "") -> Iterator[None]:
     """Write the events of all runs of this process to the file `target` in this context; lines are added to a file that
     exists. `-` is stdout, which then has nothing else: other output goes to stderr.
 
-    Errors that the context raises are part of the stream too. Raises UsageError if the file cannot be opened.
+    Errors that the context raises are part of the stream too. Raises UsageError if the file cannot be opened, or if it
+    would be one of the files that a run starts from: those of its git repository, or of `folder`, which the command
+    opens.
     """
     global _current
-    with _stdout_to_stderr() if target == STDOUT else _open_file(Path(target)) as descriptor:
+    with open_target(target, folder) as descriptor:
         _current = stream = EventStream(EventWriter(descriptor, "stdout" if target == STDOUT else target), deltas)
         try:
             yield
@@ -201,45 +215,3 @@ def open_events(target: str, deltas: bool = False) -> Iterator[None]:
         finally:
             _current = None
             stream.close()
-
-
-@contextmanager
-def _stdout_to_stderr() -> Iterator[int]:
-    """Send what this process writes to stdout to stderr in this context; the value is a descriptor of stdout."""
-    _flush_stdout()
-    try:
-        descriptor = os.dup(1)
-    except OSError as error:
-        raise UsageError(f"Events cannot be written to stdout: {error.strerror}.", "Give a file.") from None
-    os.dup2(2, 1)
-    try:
-        yield descriptor
-    finally:
-        _flush_stdout()
-        os.dup2(descriptor, 1)
-        os.close(descriptor)
-
-
-def _flush_stdout() -> None:
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-
-
-@contextmanager
-def _open_file(path: Path) -> Iterator[int]:
-    """Open a file to which lines are added; a line that an earlier process left incomplete is ended first."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        about = os.fstat(descriptor)
-        if stat.S_ISREG(about.st_mode) and about.st_size:
-            with path.open("rb") as file:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    os.write(descriptor, b"\n")
-    except OSError as error:
-        what = f"Events cannot be written to {path}: {error.strerror}."
-        raise UsageError(what, "Give a file in a folder that you can write, or `-` for stdout.") from None
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

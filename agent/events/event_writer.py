@@ -27,6 +27,8 @@ class EventWriter:
         self._pending = self._written = 0
         self._is_closing = self._has_failed = False
         self._changed = Condition()
+        self._report: Thread | None = None
+        """Says that events stopped. stderr may be a pipe that nothing reads, so it gets a thread of its own."""
         self._thread = Thread(target=self._work, name="events", daemon=True)
         self._thread.start()
 
@@ -36,11 +38,22 @@ class EventWriter:
             if self._has_failed or self._is_closing:
                 return
             if self._pending + len(line) > MOST_PENDING:
-                self._fail("they are read too slowly")
+                self.fail("they are read too slowly")
                 return
             self._lines.append(line)
             self._pending += len(line)
             self._changed.notify_all()
+
+    def fail(self, why: str) -> None:
+        """Drop all lines and say why, once."""
+        with self._changed:
+            if self._has_failed:
+                return
+            self._has_failed = True
+            self._lines.clear()
+            self._changed.notify_all()
+            self._report = Thread(target=self._say, args=(why,), name="events-report", daemon=True)
+            self._report.start()
 
     def close(self) -> None:
         """Write what is queued. Gives up if the consumer has stopped reading."""
@@ -51,9 +64,12 @@ class EventWriter:
                 before = self._written
                 self._changed.wait_for(lambda: not self._pending or self._has_failed, PATIENCE)
                 if self._written == before and self._pending and not self._has_failed:
-                    self._fail("nothing reads them")
-            if self._pending:
-                return  # the thread may still use the file
+                    self.fail("nothing reads them")
+            is_stuck = bool(self._pending)
+        if self._report:
+            self._report.join(PATIENCE)
+        if is_stuck:
+            return  # the thread may still use the file
         self._thread.join()
         with suppress(OSError):
             os.close(self._descriptor)
@@ -69,7 +85,7 @@ class EventWriter:
                 self._write(line)
             except OSError as error:
                 with self._changed:
-                    self._fail(error.strerror or str(error))
+                    self.fail(error.strerror or str(error))
                     self._pending = 0
                 return
             with self._changed:
@@ -83,13 +99,7 @@ class EventWriter:
             rest = rest[count:]
             self._written += count
 
-    def _fail(self, why: str) -> None:
-        """Drop all lines and say why, once."""
-        if self._has_failed:
-            return
-        self._has_failed = True
-        self._lines.clear()
-        self._changed.notify_all()
+    def _say(self, why: str) -> None:
         with suppress(OSError, ValueError):
             what = f"swe-agent: Events are no longer written to {self._name}: {why}."
             sys.stderr.write(f"{what} The work is not affected, and the journal has all records.\n")

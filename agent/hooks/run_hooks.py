@@ -1,7 +1,8 @@
 """The hooks of one run: what each is given, and what its answer decides.
 
 A hook accepts with exit code 0. It rejects with 2, and its stderr is the reason. A hook that fails or does not answer
-in time has checked nothing, so this counts as a rejection too. A hook cannot change anything else.
+in time has checked nothing, so this counts as a rejection too, which is not recorded. A hook cannot change anything
+else.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ class RunHooks:
             environment = hook_environment(self._secrets())
             for hook in self._table.all:
                 find_program(hook.command, environment)
-        if reason := self._ask("session_start", {"resumed": resumed}, interrupted):
+        reason, _ = self._ask("session_start", {"resumed": resumed}, interrupted)
+        if reason:
             name = self._journal.directory.name
             raise UsageError(f"A hook rejected the run: {reason}", f"`swe-agent resume {name}` asks it again.")
         self._has_started = True
@@ -93,7 +95,7 @@ class RunHooks:
         if call is None:
             return seen
         response = {"ok": seen.ok, "text": seen.text}
-        reason = self._ask("post_tool_use", call | {"tool_response": response}, branch.cancel.is_set)
+        reason, _ = self._ask("post_tool_use", call | {"tool_response": response}, branch.cancel.is_set)
         return replace(seen, text=f"{seen.text}\n{OBJECTION.format(reason)}") if reason else seen
 
     def reject_patch(self, tree: str, diff: Callable[[], str], interrupted: Callable[[], bool]) -> str:
@@ -103,9 +105,9 @@ class RunHooks:
         reason = self._decide("patch", MAIN, name, lambda: {"tree": tree, "patch": diff()}, interrupted)
         return REJECTED.format(reason) if reason else ""
 
-    def end(self, exit: Exit | None) -> None:
+    def end(self, exit: Exit | None, interrupted: Callable[[], bool]) -> None:
         """Run the hooks of the end, if those of the start were run. `exit` is the end of the last turn, or None if it
-        has not ended. A failure is only shown."""
+        has not ended. A failure or an interrupt is only shown."""
         if not self._has_started:
             return
         self._has_started = False
@@ -116,9 +118,13 @@ class RunHooks:
             "message": exit.message if exit else "",
         }
         try:
-            self._ask("session_end", given, lambda: False)
+            self._ask("session_end", given, interrupted)
+        except Cancelled:
+            self._say("The hooks of the end were interrupted.")
         except SweAgentError as error:
             self._say(f"{error.message} {error.fix}")
+        except OSError as error:
+            self._say(f"The hooks of the end failed: {error.strerror or error}.")
 
     def _decide(
         self,
@@ -128,21 +134,26 @@ class RunHooks:
         given: Callable[[], dict[str, Any]],
         interrupted: Callable[[], bool],
     ) -> str:
-        """Return the recorded reason of this name, or else ask the hooks and record their answer."""
+        """Return the recorded reason of this name, or else ask the hooks and record their answer.
+
+        The reason of a hook that failed is not recorded, so that a resumed run asks again.
+        """
         recorded = self._journal.trajectory.results.get((branch, name))
         if recorded is not None:
             return str(recorded.value)
         if not self._table.of(event):
             return ""
-        reason = self._ask(event, given(), interrupted)
-        self._journal.append(Once(branch, name, reason))
+        reason, is_answer = self._ask(event, given(), interrupted)
+        if is_answer:
+            self._journal.append(Once(branch, name, reason))
         return reason
 
-    def _ask(self, event: HookEvent, given: dict[str, Any], interrupted: Callable[[], bool]) -> str:
-        """Run the hooks of an event in order until one rejects; return its reason, or "". Raises Cancelled."""
+    def _ask(self, event: HookEvent, given: dict[str, Any], interrupted: Callable[[], bool]) -> tuple[str, bool]:
+        """Run the hooks of an event in order until one rejects; return its reason, or "", and whether that is an answer
+        and not a failure. Raises Cancelled."""
         hooks = self._table.of(event)
         if not hooks:
-            return ""
+            return "", True
         from aci.observation.output_text import mask_secrets
 
         first = {"v": VERSION, "type": event, "at": time.time(), "run": self._journal.directory.name}
@@ -150,16 +161,18 @@ class RunHooks:
         secrets = self._secrets()
         text = mask_secrets(json.dumps(told, ensure_ascii=False), secrets)
         for hook in hooks:
-            reason = self._answer(hook, text.encode("utf-8", "replace"), secrets, interrupted)
+            reason, is_answer = self._answer(hook, text.encode("utf-8", "replace"), secrets, interrupted)
             if interrupted():
                 raise Cancelled("Interrupted.", "Resume the run to continue.")
             if reason:
                 self._say(f"The hook {hook.name} ({event}): {reason}")
-                return reason
-        return ""
+                return reason, is_answer
+        return "", True
 
-    def _answer(self, hook: Hook, given: bytes, secrets: Sequence[str], interrupted: Callable[[], bool]) -> str:
-        """Run one hook and return why it rejects, or ""."""
+    def _answer(
+        self, hook: Hook, given: bytes, secrets: Sequence[str], interrupted: Callable[[], bool]
+    ) -> tuple[str, bool]:
+        """Run one hook; return why it rejects, or "", and whether it answered."""
         from aci.observation.output_text import mask_secrets
         from aci.observation.untrusted_text import clean_text
         from agent.hooks.hook_process import hook_environment, run_hook
@@ -168,13 +181,13 @@ class RunHooks:
         self._journal.check_unchanged()
         said = mask_secrets(clean_text(ended.stderr), secrets).strip()
         if ended.problem:
-            return f"{hook.name} gave no answer: {ended.problem}."
+            return f"{hook.name} gave no answer: {ended.problem}.", False
         if ended.code == 0:
-            return ""
+            return "", True
         if ended.code == 2:
-            return said or f"{hook.name} gave no reason."
+            return said or f"{hook.name} gave no reason.", True
         how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
-        return f"{hook.name} failed with {how}. {said}".strip()
+        return f"{hook.name} failed with {how}. {said}".strip(), False
 
 
 def _call(branch: HookedBranch, tool: Tool, action: Action) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """The line-based session as a process: stdout, stderr, exit codes and error messages."""
 
+import json
 import signal
 import subprocess
 
@@ -50,6 +51,20 @@ def test_patch_on_stdout_can_be_applied_with_git(machine, run_session):
         ["git", "apply", "--check"], cwd=run_session.root, input=patch + end, text=True, check=False
     )
     assert applied.returncode == 0
+
+
+@pytest.mark.slow
+def test_events_of_a_session_are_no_change_of_the_user(machine, run_session):
+    model = machine.script(answer("It subtracts.", n=1), answer("Because of the minus.", n=2))
+    arguments = ("--model", model, "--mode", "plan")
+    questions = "What does add do?\nWhy does it?\n"
+    refused = run_session(questions, *arguments, "--events", "events.jsonl")
+    assert refused.returncode == 2
+    assert "The events file events.jsonl would be one of the files of the repository" in refused.stderr
+    assert not (run_session.root / "events.jsonl").exists()
+    assert run_session(questions, *arguments, "--events", "../events.jsonl").returncode == 0
+    events = [json.loads(line) for line in (run_session.root.parent / "events.jsonl").read_text().splitlines()]
+    assert [event["record"]["author"] for event in events if event["type"] == "step"] == ["task", "coder"] * 2
 
 
 def test_session_ends_with_empty_stdin(run_session):

@@ -153,9 +153,10 @@ class Ray:
         return True
 
     def _follow(self, job: Job, watch: JobWatch, hub: Any, sent: RemoteJob) -> tuple[str, RemoteOutcome]:
+        journal = JournalFollower(job.directory)  # before the node adds records
         task = self._task.options(**self._nodes.options()).remote(sent, hub)
         watch.happening(job, ProgressEvent("action", "main", "waits for a node"))
-        end, look, journal = None, time.monotonic() + WAIT, JournalFollower(job.directory)
+        end, look = None, time.monotonic() + WAIT
         while True:
             news = _call(hub, "news")(sent.token, NEWS)
             self._ray.wait([task, news], num_returns=1, timeout=NEWS)

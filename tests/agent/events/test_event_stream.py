@@ -71,6 +71,9 @@ class Written(EventWriter):
         self.lines.append(json.loads(line))
         LINES.validate(self.lines[-1])
 
+    def fail(self, why: str) -> None:
+        pytest.fail(why)
+
     def close(self) -> None:
         pass
 
@@ -246,6 +249,22 @@ def test_records_of_another_process_are_followed(tmp_path: Path, events_file: Pa
     follower.publish()
     current_stream().close()
     assert [line["type"] for line in read_events(events_file)] == ["run", "turn", "note"]
+
+
+def test_failure_of_the_stream_does_not_reach_the_run(
+    bench: Bench, events_file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("agent.events.event_stream.encode_line", fail)
+    bench.begin(line("Look.", act("view", path="calc.py")))
+    bench.drive(one_reply)
+    current_stream().close()
+    assert len(read(bench.directory).steps["main"]) == 2
+    err = capfd.readouterr().err
+    assert err.count("Events are no longer written to") == 1
+    assert "internal error: RuntimeError: a bug." in err
 
 
 # Errors

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +18,7 @@ from agent.config.hook_table import HookTable
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import solve
 from agent.engine.run_result import Result
+from agent.events.event_stream import open_events
 from agent.runs.run_lookup import open_own_run
 from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
 from tests.agent.conftest import Bench, act, line
@@ -19,7 +27,7 @@ from tests.agent.scripted_turns import TurnSession
 from tests.conftest import cut_run
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
 from trajectories.journal import read
-from trajectories.records import Verdict
+from trajectories.records import Action, Verdict
 
 pytestmark = pytest.mark.slow
 
@@ -116,7 +124,8 @@ def test_hook_sees_patch_of_session_turn(talk, own_config: Path, make_hook: Make
     result = session.finish_turn()
     assert (result.exit.kind, result.exit.code) == ("unproven", 6)
     assert result.verdict.notes == ("A hook rejected the patch: calc.py is frozen",)
-    session.send("Hello?")
+    result = session.send("Hello?")
+    assert (result.exit.kind, result.exit.code) == ("answered", 0), "the rejected patch is not of this turn"
     assert asked(tmp_path) == 1, "the same files are not asked about again"
 
 
@@ -126,8 +135,11 @@ def test_hook_sees_patch_of_session_turn(talk, own_config: Path, make_hook: Make
 def test_rejected_start_can_be_resumed(bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path) -> None:
     write_hooks(own_config, session_start=make_hook(f"test -e {tmp_path}/allowed || {{ echo not now >&2; exit 2; }}"))
     bench.begin(*SOLVE, strategy="react")
-    with pytest.raises(UsageError, match="A hook rejected the run: not now") as error:
+    with open_events(str(tmp_path / "events")), pytest.raises(UsageError, match="A hook rejected the run") as error:
         run_to_end(bench)
+    events = [json.loads(each)["type"] for each in (tmp_path / "events").read_text().splitlines()]
+    assert [each for each in events if each != "progress"] == ["run", "turn", "error"]
+    assert error.value.message == "A hook rejected the run: not now"
     assert error.value.fix == f"`swe-agent resume {bench.directory.name}` asks it again."
     assert not read(bench.directory).holds, "nothing was paid"
     (tmp_path / "allowed").touch()
@@ -147,6 +159,56 @@ def test_failing_hook_of_the_end_changes_nothing(bench: Bench, own_config: Path,
     bench.begin(*SOLVE, strategy="react")
     assert run_to_end(bench).exit.kind == "verified"
     assert "session_end" in bench.events[-1].text
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("fail", [full_disk, interrupt])
+def test_run_is_released_if_hook_of_the_end_cannot_run(
+    bench: Bench, own_config: Path, make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch, fail: Callable
+) -> None:
+    write_hooks(own_config, session_end=make_hook("exit 0"))
+    bench.begin(*SOLVE, strategy="react")
+    engine = bench.engine()
+    next(solve(engine))
+    monkeypatch.setattr("agent.hooks.hook_process.tempfile.TemporaryFile", fail)
+    with pytest.raises(KeyboardInterrupt) if fail is interrupt else nullcontext():
+        engine.close()
+    monkeypatch.undo()
+    bench.engine().close()
+    if fail is full_disk:
+        assert bench.events[-1].text == "The hooks of the end failed: No space left on device."
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_interrupt_stops_hook_of_the_end_unless_it_came_before(
+    bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path, before: bool
+) -> None:
+    rest = "" if before else "; sleep 60"
+    write_hooks(own_config, session_end=make_hook(f"touch {tmp_path}/started{rest}; touch {tmp_path}/ended"))
+    bench.begin(*SOLVE, strategy="react")
+    engine = bench.engine()
+    next(solve(engine))
+
+    def stop() -> None:
+        while not (before or (tmp_path / "started").exists()):
+            time.sleep(0.01)
+        engine.cancel.set()
+
+    stopper = Thread(target=stop)
+    stopper.start()
+    if before:
+        stopper.join()
+    engine.close()
+    stopper.join()
+    assert (tmp_path / "ended").exists() == before
+    assert (bench.events[-1].text == "The hooks of the end were interrupted.") != before
 
 
 def test_end_is_told_of_interrupted_run(bench: Bench, own_config: Path, told) -> None:
@@ -188,6 +250,26 @@ def test_resumed_run_does_not_ask_twice(bench: Bench, own_config: Path, make_hoo
         again = run_to_end(bench)
         assert (again.exit.kind, again.patch.diff) == (whole.exit.kind, whole.patch.diff)
         assert asked(tmp_path) == 4 - answers.index(number)
+
+
+@pytest.mark.parametrize("failure", ["exit 127", "kill -9 $$", "sleep 60"])
+def test_failure_is_not_recorded_and_asked_again(
+    bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path, failure: str
+) -> None:
+    hook = make_hook(f"test -e {tmp_path}/works || {{ {failure}; }}")
+    own_config.write_text(f'[[hooks.pre_tool_use]]\ncommand = ["{hook}"]\ntimeout = 0.5\n')
+    bench.begin(*SOLVE, strategy="react")
+    engine = bench.engine()
+    branch, tool = SimpleNamespace(name="main", cancel=engine.cancel), engine.toolbox.tools["shell"]
+    call = Action("shell", {"command": "ls"})
+    try:
+        assert engine.hooks.before_tool(branch, tool, call, step=1, number=0).startswith("Not run: a hook rejected")
+        assert not read(bench.directory).results
+        (tmp_path / "works").touch()
+        assert engine.hooks.before_tool(branch, tool, call, step=1, number=0) == ""
+    finally:
+        engine.close()
+    assert [once.value for once in read(bench.directory).results.values()] == [""]
 
 
 def test_replay_runs_no_hook_and_keeps_answers(

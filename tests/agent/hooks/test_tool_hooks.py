@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
 
+from agent.engine.branch import Branch
 from agent.engine.task import Task
 from agent.run_state.attempt_outcome import Outcome
 from tests.agent.conftest import Bench, act, line
@@ -127,3 +130,31 @@ def test_answer_does_not_apply_to_another_call(
         engine.close()
     assert answers == ["", "Not run: a hook rejected this call: no", ""]
     assert asked(tmp_path) == 2
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_interrupt_of_hook_keeps_the_result(
+    bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path, first: bool
+) -> None:
+    write_hooks(own_config, post_tool_use=make_hook(f"if grep -q more.py; then touch {tmp_path}/started; sleep 60; fi"))
+    bench.begin(line("Fix.", *([ADD, FIX] if first else [FIX, ADD])))
+    engine = bench.engine()
+
+    def stop_when_started() -> None:
+        while not (tmp_path / "started").exists():
+            time.sleep(0.01)
+        engine.cancel.set()
+
+    stopper = Thread(target=stop_when_started)
+    stopper.start()
+    try:
+        branch = Branch(engine)
+        branch.say("Go.")
+        reply = branch.ask()
+        step = branch.step(reply, branch.act(reply.actions))
+    finally:
+        stopper.join()
+        engine.close()
+    seen = dict(zip((action.arguments["path"] for action in step.actions), step.observations, strict=True))
+    assert seen["more.py"].ok
+    assert (seen["calc.py"].text == "Not run: the user interrupted.") == first

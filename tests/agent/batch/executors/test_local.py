@@ -20,6 +20,7 @@ from agent.batch.reports.batch_results import ResultStore, load_results
 from agent.config.settings import load_settings
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin
+from agent.events.event_stream import open_events
 from agent.instances.jobs import ExecutorOptions, Instance, open_executor
 from agent.instances.repository_clones import Repositories
 from agent.limits.cancellation import CancellationToken
@@ -27,7 +28,7 @@ from agent.limits.rate_limiter import Limiter
 from agent.run_state.run_ownership import register, run_owner
 from tests.agent.batch.test_batch_driver import RecordingDisplay
 from tests.conftest import MakeRepo, git
-from trajectories.errors import UsageError
+from trajectories.errors import UsageError, WorkspaceError
 from trajectories.journal import encode, read
 from trajectories.records import Exit, Issue, Run, Turn, Verdict
 from trajectories.trajectory import Trajectory
@@ -71,6 +72,32 @@ def test_finished_runs_are_released_from_memory(make_repo: MakeRepo, tmp_path: P
         assert not {id(item) for item in runs_in_memory()} - before
         assert all(not done.patch for done in store.done.values()), "patches are on disk"
     assert all("a + b" in done.patch for done in load_results(out))
+
+
+@pytest.mark.slow
+def test_each_failed_try_is_one_event(
+    make_repo: MakeRepo, tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise WorkspaceError("The daemon with a-secret-of-this-test is gone.", "Start it.")
+
+    monkeypatch.setenv("DEPLOY_TOKEN", "a-secret-of-this-test")
+    monkeypatch.setattr("agent.engine.run_lifecycle.Branch", fail)
+    repo, out, cancel = make_repo({"core.py": ""}), tmp_path / "out", CancellationToken()
+    flags = {"model": script, "strategy": "react", "workspace": "local", "retry_wait": 0}
+    preparation = JobPreparation(Repositories(tmp_path / "clones"), flags, out)
+    rows = [Instance("i0", str(repo), "", Issue("add() subtracts")), Instance("gone", str(tmp_path), "", Issue("x"))]
+    with ResultStore(out) as store, open_events(str(tmp_path / "events.jsonl")):
+        resources = WorkerResources(
+            open_executor("local", ExecutorOptions(out, 1, cancel)),
+            store, BatchBudget(None), RecordingDisplay(), cancel, Limiter(), preparation, "m", tries=2,
+        )  # fmt: skip
+        Batch(out, preparation.jobs(rows, 1), resources, 1).run()
+    found = [json.loads(each) for each in (tmp_path / "events.jsonl").read_text().splitlines()]
+    errors = [each for each in found if each["type"] == "error"]
+    assert [each["instance"] for each in errors] == ["i0", "i0", "gone"]
+    assert {each["message"] for each in errors[:2]} == {"The daemon with [masked] is gone."}
+    assert {each["fix"] for each in errors[:2]} == {"Start it."}
 
 
 def test_unknown_engine_error_lists_engines(tmp_path: Path):

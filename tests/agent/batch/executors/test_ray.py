@@ -1,7 +1,9 @@
-"""The Ray executor while a job waits for a node; the end-to-end tests show the rest."""
+"""The Ray executor while a job waits for a node and starts; the end-to-end tests show the rest."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -9,6 +11,9 @@ import pytest
 
 from agent.batch.executors.ray import Ray
 from agent.batch.remote_hub import Hub
+from agent.events.event_stream import open_events
+from trajectories.journal import Journal
+from trajectories.records import Base, Issue, Note, Run, Turn
 
 
 @pytest.mark.parametrize("has_started", [True, False])
@@ -21,3 +26,23 @@ def test_job_that_waits_for_a_node_is_reported(has_started: bool) -> None:
     assert executor._wait(Mock(), watch, hub, Mock(token="t")) is not has_started
     assert executor._nodes.check.called is not has_started
     assert watch.happening.called is not has_started
+
+
+def test_records_of_a_fast_node_are_events(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "r1")
+    journal.append(Run("r1", Issue("t"), "/r", Base("c", "t")), Turn("fix", "react"), Note("main", "life", "begun"))
+    executor: Any = object.__new__(Ray)
+    executor._nodes, executor._task, executor._ray = Mock(**{"options.return_value": {}}), Mock(), Mock()
+    executor._ray.wait = lambda tasks, **_: (tasks[:1], [])
+    executor._get_result = lambda found: ("node", "outcome") if found == "task" else []
+
+    def start(*_: object) -> str:
+        journal.append(Note("main", "life", "resumed"))
+        return "task"
+
+    executor._task.options.return_value.remote = start
+    with open_events(str(tmp_path / "events.jsonl")):
+        assert executor._follow(Mock(directory=tmp_path / "r1"), Mock(), Mock(), Mock()) == ("node", "outcome")
+    journal.close()
+    lines = [json.loads(each) for each in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [each["record"]["text"] for each in lines if each["type"] == "note"] == ["resumed"]
