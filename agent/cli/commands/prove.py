@@ -63,6 +63,7 @@ def command(
         found.source.file(".swe-agent.toml", found.commit) or b"",
         reproduce=reproduction_from(reproduce, found.source.root),
         strategy="proposed-patch",
+        model="",
         experience=False,
         merge_review=True,
         **run_settings | ({"test": found.command} if found.command else {}),

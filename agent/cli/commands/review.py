@@ -77,7 +77,7 @@ def command(
         found.source.file(".swe-agent.toml", found.commit) or b"",
         reproduce=reproduction_from(reproduce, found.source.root),
         strategy="review-patch" if model else "proposed-patch",
-        model=model,
+        model=model or "",
         budget=budget,
         experience=False,
         merge_review=True,
