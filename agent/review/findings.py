@@ -113,8 +113,8 @@ class Finding:
 
 def patch_findings(engine: Engine, ended: Result, changed: Collection[str]) -> list[Finding]:
     """Return the findings on a proved patch that changes the paths `changed`, in the order of RULES, secrets masked."""
-    verdict = ended.verdict
-    found = [*_of_verdict(verdict, changed), *_of_merge_review(ended.review or {}, changed)]
+    stopped = bool(ended.exit.message)
+    found = [*_of_verdict(ended.verdict, changed, stopped), *_of_merge_review(ended.review or {}, changed)]
     return _finished(engine, found)
 
 
@@ -151,7 +151,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def _of_verdict(verdict: Verdict, changed: Collection[str]) -> Iterator[Finding]:
+def _of_verdict(verdict: Verdict, changed: Collection[str], stopped: bool = False) -> Iterator[Finding]:
     for test in verdict.lost[:MOST_TESTS]:
         path = test.partition("::")[0]
         known = path if path.endswith(".py") else ""
@@ -159,8 +159,8 @@ def _of_verdict(verdict: Verdict, changed: Collection[str]) -> Iterator[Finding]
     for test in verdict.contradicted[:MOST_TESTS]:
         yield Finding("behaviour-change", f"The issue asks for it: {test}")
     if not verdict.verified and not verdict.lost:
-        rule = "missing-test" if verdict.kind == "unproven" and not verdict.red else "not-verified"
-        yield Finding(rule, headline(verdict))
+        is_untested = verdict.kind == "none" or not _is_tested(verdict)
+        yield Finding("not-verified" if is_untested or verdict.red else "missing-test", headline(verdict, stopped))
     for note in verdict.notes:
         if not ROUTINE.match(note) and not _ELSEWHERE.match(note):
             rule = next((rule for rule, pattern in _NOTES if pattern.search(note)), "proof-limit")
@@ -176,14 +176,18 @@ _NOTES = (("affected-caller", _CALLERS), ("behaviour-change", _BEHAVIOUR))
 """Rules of a verdict's notes by the sentences that `aci/proof` writes; all other notes are limits of the proof."""
 
 
-def headline(verdict: Verdict) -> str:
-    """Return the verdict on a patch in a sentence."""
+def headline(verdict: Verdict, stopped: bool = False) -> str:
+    """Return the verdict on a patch in a sentence; `stopped` is whether the run was stopped before its end."""
     if verdict.headline:
         return verdict.headline
     if verdict.verified:
         return "Verified: a test fails without the change and passes with it, and no test that passed before fails."
+    if stopped and not _is_tested(verdict):
+        return "No verdict: the proof was stopped before its end."
     if verdict.kind == "none":
-        return "There is no verdict: the change has no source that tests can judge."
+        return "No verdict: the change has no source that tests can judge."
+    if not _is_tested(verdict):
+        return "No verdict: no test results without and with the change could be compared."
     if not verdict.red:
         return "Not verified: no test fails without the change and passes with it."
     if not verdict.green:
@@ -193,6 +197,11 @@ def headline(verdict: Verdict) -> str:
     if verdict.no_loss is None:
         return "Not verified: it is unknown whether the tests that passed before still pass."
     return "Not verified: a check of the proof doubts its results."
+
+
+def _is_tested(verdict: Verdict) -> bool:
+    """Whether the proof found anything out. Without a test for the issue, `red` is None although tests ran."""
+    return verdict.red is not None or verdict.no_loss is not None
 
 
 def _of_merge_review(review: Mapping[str, Any], changed: Collection[str]) -> Iterator[Finding]:

@@ -114,7 +114,7 @@ def _own_login(client: Github) -> str:
 def summary(review: Review) -> str:
     """Return the text of the comment: verdict, where to look first, findings by heading."""
     verdict = review.verdict
-    parts = [f"**{escape_markdown(review.headline)}**", escape_markdown(review.unread)]
+    parts = [f"**{escape_markdown(review.headline)}**", escape_markdown(review.incomplete)]
     if any(getattr(verdict, step) is not None for step in STEPS):
         values = {step: getattr(verdict, step) for step in STEPS} | {"compared": verdict.compared}
         rows = [f"| {words} | {answer(values, step)} |" for step, words in STEPS.items()]

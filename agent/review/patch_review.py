@@ -25,26 +25,25 @@ MOST_FIRST = 5
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review. `first` are the places to look at first, `lines` those that the diff shows, `place` is where findings
-    on the whole change are shown, and
-    `unread` says why the model that was asked to read the patch did not, or what ended the proof early."""
+    """A review. `headline` is the verdict in a sentence, `first` are the places to look at first, `lines` those that the
+    diff shows, and `place` is where findings on the whole change are shown.
+
+    `incomplete` says why the model that was asked to read the patch did not, or what ended the proof early; it is ""
+    for a complete review.
+    """
 
     verdict: Verdict
+    headline: str
     findings: tuple[Finding, ...]
     first: tuple[str, ...]
     lines: Lines
     place: tuple[str, int]
-    unread: str = ""
-
-    @property
-    def headline(self) -> str:
-        """The verdict in a sentence."""
-        return headline(self.verdict)
+    incomplete: str = ""
 
     @property
     def is_silent(self) -> bool:
         """Whether there is nothing to say: the patch is verified, and nothing else was found than what it does."""
-        return self.verdict.verified and not self.unread and all(one.rule == SHOWN for one in self.findings)
+        return self.verdict.verified and not self.incomplete and all(one.rule == SHOWN for one in self.findings)
 
     @property
     def groups(self) -> dict[str, list[Finding]]:
@@ -71,7 +70,12 @@ class Review:
             }
             for one in self.findings
         ]
-        return {"headline": self.headline, "first": list(self.first), "findings": findings, "unread": self.unread}
+        return {
+            "headline": self.headline,
+            "first": list(self.first),
+            "findings": findings,
+            "incomplete": self.incomplete,
+        }
 
 
 def review_of(engine: Engine, ended: Result) -> Review:
@@ -83,7 +87,9 @@ def review_of(engine: Engine, ended: Result) -> Review:
     places = _hunks(engine.trees.diff(base, tree))
     findings = (*found, *remarks)
     place = (places[0].path, places[0].line) if places else next(((path, 1) for path in lines), ("", 0))
-    return Review(ended.verdict, findings, tuple(_first(findings, places)), lines, place, unread or ended.exit.message)
+    said = headline(ended.verdict, stopped=bool(ended.exit.message))
+    first = tuple(_first(findings, places))
+    return Review(ended.verdict, said, findings, first, lines, place, unread or ended.exit.message)
 
 
 def _hunks(diff: str) -> list[Hunk]:

@@ -24,8 +24,8 @@ def show_review(review: Review, out: Rich) -> None:
     if any(getattr(review.verdict, part) is not None for part in PARTS):
         for part, meaning in PARTS.items():
             out.print(Text(f"  {meaning}: {ANSWER_TEXTS[getattr(review.verdict, part)]}", "dim"), soft_wrap=True)
-    if review.unread:
-        out.print(Text(one_line(review.unread), "yellow"), soft_wrap=True)
+    if review.incomplete:
+        out.print(Text(one_line(review.incomplete), "yellow"), soft_wrap=True)
     if review.is_silent:
         out.print("Nothing was found beside the proof.")
     if review.first:

@@ -94,6 +94,16 @@ def test_verified_branch_is_silent_and_prove_writes_sarif(docker: Machine, repos
     assert check(log) == []
 
 
+def test_stopped_proof_states_no_missing_test(machine: Machine, repository: Path, tmp_path: Path) -> None:
+    sarif = tmp_path / "prove.sarif"
+    write(repository, {"calc/core.py": FIXED})
+    git(repository, "add", "-A")
+    machine.run("prove", "--staged", "--repo", repository, "--max-time", "0.01", "--sarif", sarif)
+    log = json.loads(sarif.read_text())
+    assert log["runs"][0]["properties"]["headline"] == "No verdict: the proof was stopped before its end."
+    assert [one["ruleId"] for one in check(log)] == ["not-verified"]
+
+
 @pytest.mark.docker
 @pytest.mark.timeout(300)
 def test_pull_request_is_reviewed_and_posted_only_if_asked(docker: Machine, hub: Hub) -> None:
@@ -127,7 +137,7 @@ def test_model_reads_once_and_its_places_are_checked(docker: Machine, repository
     ]
     result = docker.json(*options, "--budget", "0.000001")
     assert (result["returncode"], result["usage"]["calls"]) == (0, 0), result
-    assert result["review"]["unread"].startswith("The model did not read the patch: ")
+    assert result["review"]["incomplete"].startswith("The model did not read the patch: ")
     assert "affected-caller" in [one["rule"] for one in result["review"]["findings"]]
 
 

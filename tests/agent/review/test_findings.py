@@ -62,6 +62,28 @@ def test_parts_of_verdict_become_findings(parts: dict[str, Any], found: list[tup
     assert of_verdict(**parts) == found
 
 
+@pytest.mark.parametrize(
+    ("verdict", "stopped", "words"),
+    [
+        (Verdict(), True, "the proof was stopped before its end"),
+        (Verdict("unproven"), True, "the proof was stopped before its end"),
+        (Verdict("unproven"), False, "no test results without and with the change"),
+        (Verdict(), False, "the change has no source"),
+    ],
+)
+def test_patch_that_was_not_tested_has_no_verdict(verdict: Verdict, stopped: bool, words: str) -> None:
+    (found,) = _of_verdict(verdict, CHANGED, stopped)
+    assert found.rule == "not-verified"
+    assert found.text == headline(verdict, stopped)
+    assert found.text.startswith(f"No verdict: {words}")
+
+
+def test_finished_proof_of_stopped_run_counts() -> None:
+    assert headline(VERIFIED, stopped=True).startswith("Verified: ")
+    verdict = Verdict("unproven", red=False, no_loss=True)
+    assert [one.rule for one in _of_verdict(verdict, CHANGED, stopped=True)] == ["missing-test"]
+
+
 def test_merge_review_becomes_findings_at_lines() -> None:
     review = {
         "findings": [

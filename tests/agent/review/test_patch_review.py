@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.console.rich_terminal import Rich
 from agent.github.pull_request.review_focus import Hunk
-from agent.review.findings import RULES, Finding, _finished
+from agent.review.findings import RULES, Finding, _finished, headline
 from agent.review.patch_review import Review, _first, sarif_of
 from agent.review.review_text import MOST, show_review
 from trajectories.records import Verdict
@@ -19,7 +19,9 @@ CALLER = Finding("affected-caller", "add (calc/core.py:1) has a new signature.",
 
 
 def review(*findings: Finding, verdict: Verdict = VERIFIED, **more: Any) -> Review:
-    return Review(verdict, findings, (), {"calc/core.py": frozenset({1})}, ("calc/core.py", 1), **more)
+    return Review(
+        verdict, headline(verdict), findings, (), {"calc/core.py": frozenset({1})}, ("calc/core.py", 1), **more
+    )
 
 
 def shown(one: Review) -> str:
@@ -33,7 +35,7 @@ def test_verified_patch_without_findings_is_silent() -> None:
     assert review().is_silent
     assert review(SHOWN).is_silent
     assert not review(CALLER).is_silent
-    assert not review(unread="The model did not read the patch.").is_silent
+    assert not review(incomplete="The model did not read the patch.").is_silent
     assert not review(verdict=Verdict("unproven")).is_silent
     assert "Nothing was found beside the proof." in shown(review())
 
@@ -63,7 +65,7 @@ def test_serious_findings_come_before_the_largest_change() -> None:
 
 def test_text_has_headings_places_and_limits() -> None:
     many = [Finding("debug-output", f"print {n}", "calc/core.py", n + 1) for n in range(MOST + 3)]
-    text = shown(review(CALLER, *many, Finding("model-remark", "Hm."), unread="Not read."))
+    text = shown(review(CALLER, *many, Finding("model-remark", "Hm."), incomplete="Not read."))
     assert text.startswith("Verified: ")
     assert text.index("Not read.") < text.index("Callers\n") < text.index("Not needed\n")
     assert "· calc/core.py:1: print 0\n" in text
