@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aci.observation.output_text import mask_secrets
 from aci.repository.patch import belongs_to_tests
 from agent.github.pull_request.review_focus import Hunk, hunks
 from agent.review.diff_lines import Lines, changed_lines
@@ -25,8 +27,8 @@ MOST_FIRST = 5
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review. `headline` is the verdict in a sentence, `first` are the places to look at first, `lines` those that the
-    diff shows, and `place` is where findings on the whole change are shown.
+    """A review. `headline` is the verdict in a sentence, `first` are the places to look at first, `lines` are those
+    that the diff shows, and `place` is where findings on the whole change are shown.
 
     `incomplete` says why the model that was asked to read the patch did not, or what ended the proof early; it is ""
     for a complete review.
@@ -79,7 +81,8 @@ class Review:
 
 
 def review_of(engine: Engine, ended: Result) -> Review:
-    """Return the review of a run that proved a patch."""
+    """Return the review of a run that proved a patch, with secrets masked."""
+    hide = partial(mask_secrets, secrets=engine.secrets)
     base, tree = engine.run.base.tree, str(find_proposal(engine.trajectory)["tree"])
     lines = changed_lines(engine.trees, base, tree)
     found = patch_findings(engine, ended, lines)
@@ -87,9 +90,9 @@ def review_of(engine: Engine, ended: Result) -> Review:
     places = _hunks(engine.trees.diff(base, tree))
     findings = (*found, *remarks)
     place = (places[0].path, places[0].line) if places else next(((path, 1) for path in lines), ("", 0))
-    said = headline(ended.verdict, stopped=bool(ended.exit.message))
-    first = tuple(_first(findings, places))
-    return Review(ended.verdict, said, findings, first, lines, place, unread or ended.exit.message)
+    said = hide(headline(ended.verdict, stopped=bool(ended.exit.message)))
+    first = tuple(map(hide, _first(findings, places)))
+    return Review(ended.verdict, said, findings, first, lines, place, hide(unread or ended.exit.message))
 
 
 def _hunks(diff: str) -> list[Hunk]:

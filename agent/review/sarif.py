@@ -81,7 +81,7 @@ def _result(one: Finding, path: str, line: int, rules: Sequence[str], seen: Coun
         "ruleId": one.rule,
         "ruleIndex": rules.index(one.rule),
         "level": one.level,
-        "message": {"text": one.text},
+        "message": {"text": _escape(one.text)},
         "locations": [{"physicalLocation": place}],
         "partialFingerprints": {"primaryLocationLineHash": f"{mark}:{seen[mark]}"},
     }
@@ -91,6 +91,11 @@ def fingerprint(one: Finding) -> str:
     """Return 16 hexadecimal digits that stay the same while only line numbers and counts in a finding change."""
     text = re.sub(r"\d+", "0", one.text)
     return sha256("\0".join((one.rule, one.path, text)).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _escape(text: str) -> str:
+    """Return text without the links (`[text](url)`) and placeholders (`{0}`) that SARIF finds in a message."""
+    return re.sub(r"[\\\[\]]", r"\\\g<0>", text).replace("{", "{{").replace("}", "}}")
 
 
 def _uri(path: str) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from agent.console.rich_terminal import Rich
 from agent.github.pull_request.review_focus import Hunk
 from agent.review.findings import RULES, Finding, _finished, headline
-from agent.review.patch_review import Review, _first, sarif_of
+from agent.review.model_remarks import UNREAD
+from agent.review.patch_review import Review, _first, review_of, sarif_of
 from agent.review.review_text import MOST, show_review
-from trajectories.records import Verdict
+from agent.run_state.proposed_tree import PROPOSAL
+from trajectories.git_store.trees import EMPTY_TREE, Trees
+from trajectories.records import Note, Verdict
 
 VERIFIED = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, generality="shown")
 SHOWN = Finding("shown-change", "The patch changes the behaviour for 3 of 9 variants of the tests' values.")
@@ -45,6 +49,22 @@ def test_what_a_verified_patch_was_shown_to_do_is_no_result_of_sarif() -> None:
     assert [one["ruleId"] for one in log["results"]] == ["affected-caller"]
     assert log["properties"]["verdict"] == "verified"
     assert log["properties"]["run"] == "r"
+
+
+def test_secrets_are_masked_in_all_texts(tmp_path: Path) -> None:
+    secret = "correct horse battery"
+    with Trees(tmp_path / "trees.git") as trees:
+        base = trees.write({"a.py": b"x = 1\n"}, EMPTY_TREE)
+        tree = trees.write({f"{secret}.py": b"x = 2\n"}, base)
+        notes = [Note("main", PROPOSAL, "", data={"tree": tree}), Note("main", UNREAD, f"The key {secret} is wrong.")]
+        trajectory = SimpleNamespace(notes=notes, all_steps=lambda: ())
+        run = SimpleNamespace(base=SimpleNamespace(tree=base))
+        engine: Any = SimpleNamespace(secrets=(secret,), trajectory=trajectory, trees=trees, run=run)
+        ended: Any = SimpleNamespace(verdict=VERIFIED, exit=SimpleNamespace(message=""), review=None)
+        found = review_of(engine, ended)
+    assert found.first
+    assert found.incomplete.startswith("The key ")
+    assert not any(secret in text for text in (found.headline, found.incomplete, *found.first))
 
 
 def test_findings_are_in_the_order_of_the_rules_with_secrets_masked() -> None:

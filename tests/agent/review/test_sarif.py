@@ -88,6 +88,12 @@ def test_hostile_paths_are_encoded(path: str, uri: str) -> None:
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
 
 
+def test_message_has_neither_links_nor_placeholders() -> None:
+    text = r"[log in](https://evil.example/) {0} a\b"
+    (result,) = check(as_sarif([Finding("rename", text, "a.py", 2)], "prove"))
+    assert result["message"]["text"] == r"\[log in\](https://evil.example/) {{0}} a\\b"
+
+
 def test_fingerprint_survives_moved_lines_and_separates_repetitions() -> None:
     one, moved = (Finding("rename", f"a.py:{line} is renamed.", "a.py", line) for line in (3, 12))
     assert fingerprint(one) == fingerprint(moved)
