@@ -88,8 +88,8 @@ _GAIN = re.compile(r"[\d,]+ -> [\d,]+ instructions")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A finding of the rule `rule`. `line` is a line of the new file, from 1; 0 is the whole file. Without a `path` it
-    is about the whole change."""
+    """A finding of the rule `rule`. `line` is a line of the new file, for `optimize` of the base, from 1; 0 is the
+    whole file. Without a `path` it is about the whole change."""
 
     rule: str
     text: str

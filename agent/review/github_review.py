@@ -18,7 +18,7 @@ from agent.github.pull_request.proof_comment import STEPS, answer
 from agent.github.pull_request.text_escaping import MOST_BULLETS, bullet_list, code, escape_markdown, format_name
 from agent.review.diff_lines import shown_lines
 from agent.review.findings import RULES, Finding
-from agent.review.sarif import fingerprint
+from agent.review.sarif import fingerprints
 from trajectories.errors import ConfigError, TryLater, UsageError
 
 if TYPE_CHECKING:
@@ -134,19 +134,16 @@ def _place(one: Finding) -> str:
 
 
 def _post_remarks(there: Repository, pull: PullRequest, head: str, author: str, review: Review) -> int:
-    """Post the remarks that do not stand on the pull request yet as one review, and return their number."""
-    placed = [one for one in review.findings if one.path and one.line]
+    """Post the remarks that the pull request does not have yet as one review, and return their number."""
+    marked = zip(map(REMARK.format, fingerprints(review.findings)), review.findings, strict=True)
+    placed = {mark: one for mark, one in marked if one.path and one.line}
     if not placed:
         return 0
     with translate_errors("read the changed files", "pull-requests: read"):
-        lines = _github_lines(pull, {one.path for one in placed})
+        lines = _github_lines(pull, {one.path for one in placed.values()})
         known = list(_known_marks(pull, author))
-    new: dict[str, Finding] = {}
-    for one in placed:
-        mark = REMARK.format(fingerprint(one))
-        if one.line in lines.get(one.path, ()) and mark not in known:
-            new.setdefault(mark, one)
-    chosen = dict(islice(new.items(), MOST_REMARKS))
+    new = (mark for mark, one in placed.items() if one.line in lines.get(one.path, ()) and mark not in known)
+    chosen = {mark: placed[mark] for mark in islice(new, MOST_REMARKS)}
     if chosen:
         _create_review(there, pull, head, chosen)
     return len(chosen)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,10 @@ def as_sarif(
     """
     placed = [(one, *((one.path, one.line) if one.path else default)) for one in findings]
     used = [rule for rule in RULES if any(one.rule == rule for one, path, _ in placed if path)]
-    seen: Counter[str] = Counter()
-    results = [_result(one, path, line, used, seen) for one, path, line in placed if path]
+    marks = fingerprints(findings)
+    results = [
+        _result(one, path, line, used, mark) for (one, path, line), mark in zip(placed, marks, strict=True) if path
+    ]
     driver = {"name": "swe-agent", "version": __version__, "rules": [_rule(name) for name in used]}
     run = {
         "tool": {"driver": driver},
@@ -72,9 +74,7 @@ def _rule(name: str) -> dict[str, Any]:
     }
 
 
-def _result(one: Finding, path: str, line: int, rules: Sequence[str], seen: Counter[str]) -> dict[str, Any]:
-    mark = fingerprint(one)
-    seen[mark] += 1
+def _result(one: Finding, path: str, line: int, rules: Sequence[str], mark: str) -> dict[str, Any]:
     place: dict[str, Any] = {"artifactLocation": {"uri": _uri(path), "uriBaseId": ROOT}}
     place["region"] = {"startLine": max(1, line)}
     return {
@@ -83,12 +83,24 @@ def _result(one: Finding, path: str, line: int, rules: Sequence[str], seen: Coun
         "level": one.level,
         "message": {"text": _escape(one.text)},
         "locations": [{"physicalLocation": place}],
-        "partialFingerprints": {"primaryLocationLineHash": f"{mark}:{seen[mark]}"},
+        "partialFingerprints": {"primaryLocationLineHash": mark},
     }
 
 
-def fingerprint(one: Finding) -> str:
-    """Return 16 hexadecimal digits that stay the same while only line numbers and counts in a finding change."""
+def fingerprints(findings: Iterable[Finding]) -> list[str]:
+    """Return a fingerprint for each finding, which stays the same while only line numbers and counts in it change.
+
+    It has 16 hexadecimal digits and an ordinal that distinguishes findings that differ in nothing else.
+    """
+    seen: Counter[str] = Counter()
+    marks = []
+    for mark in map(_hash, findings):
+        seen[mark] += 1
+        marks.append(f"{mark}:{seen[mark]}")
+    return marks
+
+
+def _hash(one: Finding) -> str:
     text = re.sub(r"\d+", "0", one.text)
     return sha256("\0".join((one.rule, one.path, text)).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 

@@ -14,7 +14,7 @@ from agent.github.api.github_urls import Address, address_of
 from agent.review.findings import Finding, headline
 from agent.review.github_review import MARK, NO_REMARKS, REMARK, Posted, check_postable, post_review, summary
 from agent.review.patch_review import Review
-from agent.review.sarif import fingerprint
+from agent.review.sarif import fingerprints
 from tests.conftest import git
 from tests.e2e.conftest import write
 from tests.github_server import Hub, Repo
@@ -85,7 +85,7 @@ def test_review_is_one_comment_and_remarks_on_lines_of_the_diff(project: Project
     assert text.startswith(f"{MARK}\n**Verified: ")
     assert "`calc.py` line 400: a is renamed to b." in text
     assert "| It passes with the change | yes |" in text
-    mark = REMARK.format(fingerprint(DEBUG))
+    mark = REMARK.format(*fingerprints([DEBUG]))
     assert project.remarks == [("calc.py", 2, f"{mark}\n**Debug output.** This looks like debug output: print(word)")]
     assert [one["body"] for one in project.pull.reviews] == ["1 remark on this change."]
 
@@ -99,6 +99,13 @@ def test_second_review_updates_the_comment_and_repeats_no_remark(project: Projec
     writes = len(project.hub.writes)
     assert project.post(review(DEBUG, other)).remarks == 0
     assert len(project.hub.writes) == writes, "nothing changed, so nothing is written"
+
+
+def test_equal_findings_on_two_lines_are_two_remarks(project: Project) -> None:
+    first = replace(DEBUG, line=1)
+    assert project.post(review(first, DEBUG)).remarks == 2
+    assert [line for _, line, _ in project.remarks] == [1, 2]
+    assert project.post(review(first, DEBUG)).remarks == 0
 
 
 def test_nothing_is_posted_where_there_is_nothing_to_say(project: Project) -> None:
@@ -116,7 +123,7 @@ def test_earlier_comment_is_updated_when_nothing_is_left_to_say(project: Project
 
 def test_comment_of_somebody_else_with_the_mark_is_left_alone(project: Project) -> None:
     forged = project.pull.comment("eve", f"{MARK}\nVerified.")
-    mark = REMARK.format(fingerprint(DEBUG))
+    mark = REMARK.format(*fingerprints([DEBUG]))
     project.pull.review_comment("eve", f"{mark}\nAll right.", "calc.py", 2)
     posted = project.post(review(DEBUG))
     assert forged.body == f"{MARK}\nVerified."

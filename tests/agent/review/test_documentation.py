@@ -30,4 +30,8 @@ def test_workflow_uses_options_that_exist_and_only_its_own_permissions() -> None
     (words,) = (shlex.split(step["run"]) for step in job["steps"] if "swe-agent review" in step.get("run", ""))
     known = {option for one in load_command("review").params for option in one.opts}
     assert {word for word in words if word.startswith("-")} <= known
+    head = "${{ github.event.pull_request.head.sha }}"
+    (source, upload) = (step["with"] for step in job["steps"] if "uses" in step)
+    assert source["ref"] == upload["sha"] == head, "the lines of the findings are those of the head"
+    assert upload["ref"] == "refs/pull/${{ github.event.pull_request.number }}/head"
     assert not any("${{" in step.get("run", "") for step in job["steps"]), "nothing of a stranger gets into a script"

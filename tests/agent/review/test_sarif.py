@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.review.findings import RULES, Finding
-from agent.review.sarif import as_sarif, fingerprint, write_sarif
+from agent.review.sarif import as_sarif, fingerprints, write_sarif
 from trajectories.errors import UsageError
 
 FINDINGS = [
@@ -96,8 +96,9 @@ def test_message_has_neither_links_nor_placeholders() -> None:
 
 def test_fingerprint_survives_moved_lines_and_separates_repetitions() -> None:
     one, moved = (Finding("rename", f"a.py:{line} is renamed.", "a.py", line) for line in (3, 12))
-    assert fingerprint(one) == fingerprint(moved)
-    assert fingerprint(one) != fingerprint(Finding("rename", "a.py:3 is renamed.", "b.py", 3))
+    assert fingerprints([one]) == fingerprints([moved])
+    assert fingerprints([one]) != fingerprints([Finding("rename", "a.py:3 is renamed.", "b.py", 3)])
+    assert len(set(fingerprints([one, moved]))) == 2
     check(as_sarif([one, moved], "prove"))
 
 
