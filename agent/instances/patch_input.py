@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 IssueOptions = tuple[str, Path | None, str | None]
 """The values of `--issue`, `--issue-file` and `--text`."""
 Say = Callable[[str], object]
+FORMS = {
+    "patch": "--patch F",
+    "branch": "--branch REV",
+    "staged": "--staged",
+    "pr": "--pr URL",
+    "check": "--check F",
+}
+"""The options that name a patch, as a user writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +44,12 @@ class PatchOptions:
     pr: str
     check: Path | None
 
-    def validate(self) -> None:
-        """Raise UsageError unless exactly one is given."""
-        given = [f"--{name}" for name in self.__slots__ if getattr(self, name)]
+    def validate(self, names: Collection[str] = tuple(FORMS)) -> None:
+        """Raise UsageError unless exactly one of the options `names` is given."""
+        given = [f"--{name}" for name in names if getattr(self, name)]
         if len(given) != 1:
             what = f"{' and '.join(given)} were given" if given else "No patch was given"
-            raise UsageError(f"{what}.", "Give one of --patch F, --branch REV, --staged, --pr URL, --check F.")
+            raise UsageError(f"{what}.", f"Give one of {', '.join(FORMS[name] for name in names)}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The lines of the new files that a diff shows: changed lines and the unchanged ones around them.
 
-Only on these can a remark stand beside the code on GitHub.
+GitHub shows a remark beside the code only on these lines.
 """
 
 from __future__ import annotations

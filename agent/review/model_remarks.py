@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from trajectories.records import Issue
 
-BRANCH = "reading"
+BRANCH = "remarks"
 """The name of the branch with the model's answer."""
 UNREAD = "unread"
 """The kind of the note that says why there is no answer."""

@@ -1,4 +1,4 @@
-"""The proof of a patch that somebody else made, and one reading of it by a model, run by `swe-agent review --model`."""
+"""The proof of a patch that somebody else made, and a model's remarks on it, run by `swe-agent review --model`."""
 
 from __future__ import annotations
 

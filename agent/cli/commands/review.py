@@ -58,10 +58,8 @@ def command(
     from agent.instances.patch_input import PatchOptions, check_isolation, find_patch
     from agent.review.patch_review import review_of
 
-    given = [name for name, value in (("--pr", pr), ("--branch", branch), ("--patch", patch)) if value]
-    if len(given) != 1:
-        what = f"{' and '.join(given)} were given" if given else "No patch was given"
-        raise UsageError(f"{what}.", "Give one of --pr URL, --branch REV, --patch F.")
+    given = PatchOptions(patch, branch, False, pr, None)
+    given.validate(("pr", "branch", "patch"))
     if post and not pr:
         raise UsageError("--post needs a pull request.", "Give --pr URL.")
     options.check_writable(sarif)
@@ -71,8 +69,7 @@ def command(
 
         check_postable(address_of(pr))
     say = clean_printer(console(plain, stderr=True))
-    options_of_patch = PatchOptions(patch, branch, False, pr, None)
-    found = find_patch(options_of_patch, base, (issue, issue_file, text), repo, repo_mismatch_ok, None, say)
+    found = find_patch(given, base, (issue, issue_file, text), repo, repo_mismatch_ok, None, say)
     settings = load_settings(
         found.source.file(".swe-agent.toml", found.commit) or b"",
         reproduce=reproduction_from(reproduce, found.source.root),

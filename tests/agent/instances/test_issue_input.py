@@ -134,6 +134,19 @@ def test_standard_input_is_read_once(tmp_path):
     assert caught.value.fix == "Give one of them a file."
 
 
+@pytest.mark.parametrize(
+    ("pr", "branch", "message", "fix"),
+    [
+        ("", None, "No patch was given.", "Give one of --pr URL, --branch REV."),
+        ("u", "b", "--pr and --branch were given.", "Give one of --pr URL, --branch REV."),
+    ],
+)
+def test_message_names_only_the_options_of_the_command(pr, branch, message, fix):
+    with pytest.raises(UsageError) as caught:
+        PatchOptions(None, branch, False, pr, None).validate(("pr", "branch"))
+    assert (caught.value.message, caught.value.fix) == (message, fix)
+
+
 def _write_forever(pipe: int) -> None:
     with contextlib.suppress(BrokenPipeError), os.fdopen(pipe, "wb", buffering=0) as file:
         while True:

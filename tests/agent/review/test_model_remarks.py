@@ -9,7 +9,7 @@ from trajectories.records import Issue
 LINES = {"calc/core.py": frozenset({2, 3}), "a b.py": frozenset({1})}
 
 
-def test_remarks_stand_on_lines_of_the_diff_only() -> None:
+def test_only_lines_of_the_diff_are_places_of_remarks() -> None:
     answer = (
         "calc/core.py:3: It fails for 0.\n- `a b.py:1`: Wrong.\ncalc/core.py:99: Far away.\n/etc/passwd:1: Hm.\nBad."
     )
