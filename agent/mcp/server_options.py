@@ -31,13 +31,14 @@ class ServerOptions:
     flags: Mapping[str, Any] = field(default_factory=dict)
     budget: ServerBudget = field(default_factory=lambda: ServerBudget(None))
 
-    def settings(self, source: Repository, **chosen: Any) -> Settings:
-        """Return the settings of a run on this repository; `chosen` are those that the tool itself decides.
+    def settings(self, source: Repository, rev: str | None = None, **chosen: Any) -> Settings:
+        """Return the settings of a run on this repository at `rev`, or else at its working tree; `chosen` are those
+        that the tool itself decides.
 
         Nothing is delivered, whatever the configuration says. As in batches, nothing is learnt from the runs, whose
         issues may come from strangers.
         """
-        own = source.file(".swe-agent.toml") or b""
+        own = source.file(".swe-agent.toml", rev) or b""
         settings = load_settings(own, **{**self.flags, "experience": False, **chosen})
         return settings.model_copy(update=NOWHERE)
 

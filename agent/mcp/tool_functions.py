@@ -127,9 +127,9 @@ def prove(call: ToolCall, given: arguments.Prove) -> dict[str, Any]:
     if not DIFF.search(given.patch):
         raise UsageError("The patch contains no diff.", "Give a diff as `git diff` writes it.")
     source = call.server.open_repository(given.repository)
-    settings = call.server.settings(source, strategy="proposed-patch", model="", merge_review=True)
-    check_isolation(settings, staged=False)
     issue, commit = _issue(given.issue) if given.issue.strip() else Issue(""), source.commit()
+    settings = call.server.settings(source, commit, strategy="proposed-patch", model="", merge_review=True)
+    check_isolation(settings, staged=False)
     proposal = proposal_from_diff(source, commit, given.patch, "a patch of an MCP client")
     return _run(call, issue, source, settings, commit, proposal)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
 from agent.mcp.server_options import ServerOptions, server_options
 from agent.mcp.tool_functions import ToolCall
 from agent.mcp.tool_table import TOOLS
@@ -132,3 +133,20 @@ def test_repository_cannot_choose_the_model(server: ServerOptions, repository: P
     (repository / ".swe-agent.toml").write_text('model = "evil"\n')
     with pytest.raises(ConfigError, match="it may set only image, setup and test"):
         server.settings(Repository.open(repository))
+
+
+def test_proof_takes_the_repositorys_settings_from_the_commit(
+    server: ServerOptions, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client could otherwise choose the test command of a proof by writing to the working tree."""
+    (repository / ".swe-agent.toml").write_text('test = "make check"\n')
+    git(repository, "add", ".swe-agent.toml")
+    git(repository, "commit", "-qm", "settings")
+    (repository / ".swe-agent.toml").write_text('test = "true"\nsetup = "x"\nimage = "python:3"\n')
+    found: list[Settings] = []
+    monkeypatch.setattr("agent.instances.patch_input.check_isolation", lambda settings, staged: None)
+    monkeypatch.setattr("agent.instances.patch_input.proposal_from_diff", lambda *given: None)
+    monkeypatch.setattr("agent.mcp.tool_functions._run", lambda *given: found.append(given[3]) or {})
+    TOOLS["prove"].call(ToolCall(server), {"patch": "diff --git a/x b/x\n"})
+    assert [(each.test, each.setup, each.image) for each in found] == [("make check", "", "")]
+    assert server.settings(Repository.open(repository)).test == "true", "other tools start at the working tree"

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from agent.config.settings import Settings
+from agent.engine.engine import Engine
 from agent.mcp import tool_answers
+from agent.mcp.server_budget import ServerBudget
 from agent.mcp.server_options import ServerOptions
 from agent.mcp.tool_answers import LONGEST_PATCH, LONGEST_TEXT, MOST_ITEMS, prepare_answer
 from agent.mcp.tool_arguments import LONGEST_ISSUE
 from agent.mcp.tool_functions import ToolCall
 from agent.mcp.tool_table import TOOLS
-from trajectories.errors import SweAgentError, UsageError
+from trajectories.errors import Cancelled, SweAgentError, UsageError
 
 SETTINGS = (
     "model",
@@ -124,6 +127,26 @@ def test_used_up_budget_refuses_paid_work(server: ServerOptions, monkeypatch: py
     with pytest.raises(SweAgentError, match="The server's budget of") as caught:
         call(server, "fix", issue="add() subtracts")
     assert caught.value.code == 4
+
+
+def test_policy_neither_renews_the_budget_nor_delivers(
+    server: ServerOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "script.jsonl").write_text("")
+    monkeypatch.setenv("SWE_AGENT_MODEL", f"scripted:{tmp_path / 'script.jsonl'}")
+    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
+    (tmp_path / "policy.toml").write_text('budget = 2.0\nmax_tokens = 9000\napply = true\nbranch = "policy"\n')
+    monkeypatch.setattr("agent.config.settings.POLICY", tmp_path / "policy.toml")
+    found: list[Settings] = []
+
+    def stop(engine: Engine) -> None:
+        found.append(engine.settings)
+        raise Cancelled("Enough.")
+
+    monkeypatch.setattr("agent.engine.run_lifecycle.solve", stop)
+    monkeypatch.setattr(ServerBudget, "left", lambda self: {"budget": 0.25, "max_tokens": 70})
+    call(server, "fix", issue="add() subtracts")
+    assert [(each.budget, each.max_tokens, each.apply, each.branch) for each in found] == [(0.25, 70, False, "")]
 
 
 # Answers
