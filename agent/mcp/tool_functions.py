@@ -81,25 +81,30 @@ def _definitions(graph: Graph, name: str) -> list[dict[str, Any]]:
 def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
     import shlex
     from dataclasses import replace
+    from functools import partial
 
     from aci.testing.failure_digest import format_failures
     from aci.testing.suite_command import detect_command
     from aci.testing.suite_run import run_tests
     from agent.config.workspace_choice import choose_workspace
     from agent.engine.base_workspace import open_base, open_in_environment
+    from agent.engine.permission_checks import may_set_up
     from agent.permissions.approvals import Approval
     from agent.permissions.decisions import allow_unless_denied
 
     source = call.server.open_repository(given.repository)
     settings = choose_workspace(call.server.settings(source), call.say)
     with open_base(source, None, settings, call.say) as (options, environment):
-        options = replace(options, cancel=call.cancel)
+        approve = partial(allow_unless_denied, permissions=settings.permissions)
+        options = replace(
+            options, cancel=call.cancel, may_set_up=lambda *asked: may_set_up(approve, call.cancel, *asked)
+        )
         with closing(open_in_environment(settings.workspace, options, environment)) as workspace:
             command = environment.test or detect_command(workspace, nodes=given.tests)
             if settings.workspace == "local":
                 line = " ".join(filter(None, (command, shlex.join(given.tests))))
                 question = Approval("command", "Run the tests on this machine?", line)
-                answer = allow_unless_denied(question, settings.permissions)
+                answer = approve(question)
                 if not answer.yes:
                     raise UsageError(f"The tests were not run. {answer.reason}", "The server's user sets the rules.")
             call.say(f"running {command}")

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from aci.runtime.workspace import Workspace, WorkspaceOptions
 from agent.config.settings import Settings
 from agent.engine.engine import Engine
 from agent.mcp import tool_answers
 from agent.mcp.server_budget import ServerBudget
-from agent.mcp.server_options import ServerOptions
+from agent.mcp.server_options import ServerOptions, server_options
 from agent.mcp.tool_answers import LONGEST_PATCH, LONGEST_TEXT, MOST_ITEMS, prepare_answer
 from agent.mcp.tool_arguments import LONGEST_ISSUE
 from agent.mcp.tool_functions import ToolCall
@@ -147,6 +148,22 @@ def test_policy_neither_renews_the_budget_nor_delivers(
     monkeypatch.setattr(ServerBudget, "left", lambda self: {"budget": 0.25, "max_tokens": 70})
     call(server, "fix", issue="add() subtracts")
     assert [(each.budget, each.max_tokens, each.apply, each.branch) for each in found] == [(0.25, 70, False, "")]
+
+
+def test_set_up_for_tests_obeys_the_rules(
+    repository: Path, own_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_config.write_text('[permissions]\ndeny = ["network evil.example"]\n')
+    answers: list[bool] = []
+
+    def open_workspace(kind: str, options: WorkspaceOptions, environment: object) -> Workspace:
+        answers.extend(options.may_set_up("image", ["pip install x"], [host]) for host in ("evil.example", "pypi.org"))
+        raise UsageError("Enough.")
+
+    monkeypatch.setattr("agent.engine.base_workspace.open_in_environment", open_workspace)
+    with pytest.raises(UsageError, match="Enough"):
+        call(server_options([repository], {"workspace": "local"}), "run_tests")
+    assert answers == [False, True]
 
 
 # Answers
