@@ -22,8 +22,9 @@ LONGEST_PATH = 4_000
 class ServerOptions:
     """What the user who starts the server decides.
 
-    `roots` are the resolved tops of the repositories that can be named; the user trusts their git configuration. `flags` are the settings that were given on
-    the command line, by name; all others come from the environment, the user's file and the repository's, as for `fix`.
+    `roots` are the resolved tops of the repositories that can be named; the user trusts their git configuration.
+    `flags` are the settings that were given on the command line, by name; all others come from the environment, the
+    user's file and the repository's, as for `fix`.
     `budget` is shared by all runs of the server.
     """
 

@@ -62,7 +62,9 @@ def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Se
     ruled = under_policy(own, today)
     kept = {name: getattr(own, name) and getattr(ruled, name) for name in (*UNRECORDED, *NOWHERE)}
     for name in LIMITS:
-        kept[name] = min((each for each in (getattr(own, name), getattr(ruled, name)) if each is not None), default=None)
+        kept[name] = min(
+            (each for each in (getattr(own, name), getattr(ruled, name)) if each is not None), default=None
+        )
     return ruled.model_copy(update=kept)
 
 

@@ -150,9 +150,7 @@ def test_policy_neither_renews_the_budget_nor_delivers(
     assert [(each.budget, each.max_tokens, each.apply, each.branch) for each in found] == [(0.25, 70, False, "")]
 
 
-def test_set_up_for_tests_obeys_the_rules(
-    repository: Path, own_config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_set_up_for_tests_obeys_the_rules(repository: Path, own_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own_config.write_text('[permissions]\ndeny = ["network evil.example"]\n')
     answers: list[bool] = []
 
@@ -191,7 +189,7 @@ def test_patch_is_whole_or_left_out() -> None:
     assert prepare_answer({"patch": patch}) == {"patch": patch}
     long = prepare_answer({"patch": "x" * (LONGEST_PATCH + 1)})
     assert "patch" not in long
-    assert long["patch_left_out"].startswith(f"The patch has {LONGEST_PATCH + 1:,} characters")
+    assert f"patch ({LONGEST_PATCH + 1:,} characters)" in long["left_out"]
     assert prepare_answer({"patch": "+key sk-proj-abcdefghijklmnopqrstuvwx\n"})["patch"] == "+key [masked]\n"
 
 
@@ -199,3 +197,41 @@ def test_answer_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(tool_answers, "LONGEST_ANSWER", 100)
     with pytest.raises(UsageError, match="more than 100 characters"):
         prepare_answer({"texts": ["x" * 60, "y" * 60]})
+
+
+RUN = {"run": "r1", "exit": 0, "verdict": {"kind": "verified", "notes": []}, "usage": {"dollars": 0.3}}
+
+
+@pytest.mark.parametrize(
+    ("more", "left_out"),
+    [
+        ({"patch": "x" * 80, "candidates": [1], "merge_review": {"a": 1}}, ["patch"]),
+        ({"patch": "x", "candidates": ["x" * 80], "merge_review": {"a": 1}}, ["patch", "candidates"]),
+        ({"patch": "x", "merge_review": {"a": "x" * 80}}, ["patch", "merge_review"]),
+    ],
+)
+def test_long_answer_of_a_run_leaves_out_parts(
+    monkeypatch: pytest.MonkeyPatch, more: dict[str, Any], left_out: list[str]
+) -> None:
+    """The run is paid already."""
+    monkeypatch.setattr(tool_answers, "LONGEST_ANSWER", 180)
+    answer = prepare_answer(RUN | more)
+    said = answer.pop("left_out")
+    assert answer == RUN | {name: each for name, each in more.items() if name not in left_out}
+    assert f": {', '.join(left_out)}. `swe-agent show r1`" in said
+
+
+def test_longest_answer_of_a_run_has_its_verdict_and_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool_answers, "LONGEST_ANSWER", 180)
+    answer = prepare_answer(RUN | {"verdict": {"kind": "verified", "notes": ["x" * 200]}, "word": "x"})
+    assert "swe-agent show r1" in answer.pop("left_out")
+    assert answer == RUN | {"verdict": {"kind": "verified"}}
+
+
+def test_length_is_that_of_the_sent_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool_answers, "LONGEST_ANSWER", 100)
+    assert prepare_answer({"text": "\u00e9" * 50}) == {"text": "\u00e9" * 50}
+
+
+def test_patch_can_be_encoded() -> None:
+    assert prepare_answer({"patch": "+\ud800"})["patch"] == "+?"
