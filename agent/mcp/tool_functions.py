@@ -186,6 +186,7 @@ def _run(
     limits = call.server.budget.left() if settings.model else {}
     settings = settings.model_copy(update=limits)
     with open_new_run(issue, source, settings, rev, call.notify, proposal, call.cancel) as engine:
+        call.secrets.extend(engine.secrets)
         try:
             for _ in solve(engine):
                 pass
@@ -195,7 +196,7 @@ def _run(
                 error.fix = f"Continue with `swe-agent resume {engine.run.id}`."
             document = as_json(result(engine), error)
         finally:
-            call.secrets.extend(engine.secrets)
+            call.secrets.extend(engine.secrets)  # with the keys of models that it has used since
             trajectory = engine.trajectory
             call.server.budget.book(engine.ledger.spent, trajectory.holds.values(), trajectory.settles)
     return {name: value for name, value in document.items() if name != "directory"}

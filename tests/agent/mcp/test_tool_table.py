@@ -14,7 +14,14 @@ from agent.engine.engine import Engine
 from agent.mcp import tool_answers
 from agent.mcp.server_budget import ServerBudget
 from agent.mcp.server_options import ServerOptions, server_options
-from agent.mcp.tool_answers import LONGEST_PATCH, LONGEST_TEXT, MOST_ITEMS, prepare_answer
+from agent.mcp.tool_answers import (
+    LONGEST_LINE,
+    LONGEST_PATCH,
+    LONGEST_TEXT,
+    MOST_ITEMS,
+    error_sentences,
+    prepare_answer,
+)
 from agent.mcp.tool_arguments import LONGEST_ISSUE
 from agent.mcp.tool_functions import ToolCall
 from agent.mcp.tool_table import TOOLS
@@ -235,3 +242,18 @@ def test_length_is_that_of_the_sent_text(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_patch_can_be_encoded() -> None:
     assert prepare_answer({"patch": "+\ud800"})["patch"] == "+?"
+
+
+def test_error_is_one_clean_line_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "correct-horse-battery")
+    text = error_sentences(UsageError("\x1b[31mNo\ud800 correct-horse-battery.", "Try\nagain. " + "x" * 9_000))
+    assert text.startswith("No\ufffd [masked]. Try again. xxx")
+    assert len(text) <= LONGEST_LINE
+    assert text.encode()
+
+
+@pytest.mark.parametrize(
+    ("error", "what"), [(OSError(28, "No space"), "No space"), (OSError("odd"), "odd"), (OSError(), "OSError")]
+)
+def test_error_of_the_machine_is_named(error: OSError, what: str) -> None:
+    assert error_sentences(error) == f"This machine failed: {what}."
