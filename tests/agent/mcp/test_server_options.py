@@ -13,6 +13,7 @@ from agent.mcp.tool_functions import ToolCall
 from agent.mcp.tool_table import TOOLS
 from tests.conftest import MakeRepo, git
 from trajectories.errors import ConfigError, UsageError
+from trajectories.records import Issue
 
 NOT_SERVED = "is not one repository of this server"
 
@@ -144,9 +145,14 @@ def test_proof_takes_the_repositorys_settings_from_the_commit(
     git(repository, "commit", "-qm", "settings")
     (repository / ".swe-agent.toml").write_text('test = "true"\nsetup = "x"\nimage = "python:3"\n')
     found: list[Settings] = []
+
+    def note(call: ToolCall, issue: Issue, source: Repository, settings: Settings, *more: object) -> dict[str, str]:
+        found.append(settings)
+        return {}
+
     monkeypatch.setattr("agent.instances.patch_input.check_isolation", lambda settings, staged: None)
     monkeypatch.setattr("agent.instances.patch_input.proposal_from_diff", lambda *given: None)
-    monkeypatch.setattr("agent.mcp.tool_functions._run", lambda *given: found.append(given[3]) or {})
+    monkeypatch.setattr("agent.mcp.tool_functions._run", note)
     TOOLS["prove"].call(ToolCall(server), {"patch": "diff --git a/x b/x\n"})
     assert [(each.test, each.setup, each.image) for each in found] == [("make check", "", "")]
     assert server.settings(Repository.open(repository)).test == "true", "other tools start at the working tree"
