@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.config.environment_variables import PREFIX
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
-from agent.mcp.server import build_server, quiet_logging
+from agent.mcp.server import LAST_SECONDS, build_server, quiet_logging
 from agent.mcp.server_options import ServerOptions
 from agent.mcp.tool_calls import ToolCalls
 from trajectories.errors import Cancelled, ConfigError, UsageError
@@ -27,8 +27,6 @@ MOST_BODY, MOST_SESSIONS, MOST_CONNECTIONS = 4 << 20, 32, 64
 """Maximum numbers of bytes of a request, of sessions, and of connections."""
 TICK = 0.1
 """Seconds between looks at whether a signal has come."""
-LAST_SECONDS = 20
-"""Maximum number of seconds for the open requests to end after a signal."""
 
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

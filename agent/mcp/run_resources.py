@@ -21,11 +21,11 @@ MOST_RUNS, LONGEST_REPORT = 100, 200_000
 
 
 def list_server_runs(server: ServerOptions) -> list[RunSummary]:
-    """Return the newest runs of repositories in the server's roots. A damaged run names no repository."""
+    """Return the newest runs of the server's repositories. A damaged run names no repository."""
     from agent.runs.run_listing import list_runs
 
     runs = list_runs(load_settings(**server.flags).runs)
-    return [line for line in runs if line.repository and server.contains(Path(line.repository))][:MOST_RUNS]
+    return [line for line in runs if line.repository and Path(line.repository) in server.roots][:MOST_RUNS]
 
 
 def read_resource(server: ServerOptions, uri: str) -> tuple[str, str]:

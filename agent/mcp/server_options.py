@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from agent.config.settings import NOWHERE, Settings, load_settings
 from agent.mcp.server_budget import ServerBudget
-from trajectories.errors import NoRepository, UsageError
+from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
 
 LONGEST_PATH = 4_000
 """Maximum number of characters of a path that a client names."""
-ONLY_FOLDERS = "Name a folder below one of the server's roots: {}."
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
     """What the user who starts the server decides.
 
-    `roots` are resolved folders: only repositories in them can be named. `flags` are the settings that were given on
-    the command line, by name; all others come from the environment, the user's file and the repository's, as for `fix`.
+    `roots` are the resolved tops of the repositories that can be named; the user trusts their git configuration.
+    `flags` are the settings that were given on the command line, by name; all others come from the environment, the
+    user's file and the repository's, as for `fix`.
     `budget` is shared by all runs of the server.
     """
 
@@ -32,96 +32,59 @@ class ServerOptions:
     flags: Mapping[str, Any] = field(default_factory=dict)
     budget: ServerBudget = field(default_factory=lambda: ServerBudget(None))
 
-    def settings(self, source: Repository, **chosen: Any) -> Settings:
-        """Return the settings of a run on this repository; `chosen` are those that the tool itself decides.
+    def settings(self, source: Repository, rev: str | None = None, **chosen: Any) -> Settings:
+        """Return the settings of a run on this repository at `rev`, or else at its working tree; `chosen` are those
+        that the tool itself decides.
 
         Nothing is delivered, whatever the configuration says. As in batches, nothing is learnt from the runs, whose
         issues may come from strangers.
         """
-        own = source.file(".swe-agent.toml") or b""
+        own = source.file(".swe-agent.toml", rev) or b""
         settings = load_settings(own, **{**self.flags, "experience": False, **chosen})
         return settings.model_copy(update=NOWHERE)
 
-    def has_model(self) -> bool:
-        return bool(load_settings(**self.flags).model)
-
     def open_repository(self, name: str = "") -> Repository:
-        """Return the repository that a client names by a path, absolute or relative to the first root; without a name,
-        the first root.
+        """Return the repository that a client names by a root's path, or by its folder name if no other root has the
+        same; without a name, the first root's.
 
-        Raises UsageError if the path, the working tree or the git directory is outside the roots after links are
-        resolved. The message does not say whether anything exists there.
+        Only the names are compared, so the answer does not say what exists elsewhere. A repository below a root has
+        its own git configuration, which can run commands, so it must be a root itself. Raises UsageError.
         """
-        from aci.repository.user_repository import Repository
-
-        folder = self._folder(name)
-        try:
-            source = Repository.open(folder)
-        except NoRepository as error:
-            raise UsageError(error.message, ONLY_FOLDERS.format(self._listed())) from None
-        # The folder may be in a repository that begins above the root; its `.git` may name another one; and git itself
-        # may take the files from elsewhere.
-        files = (source.git_dir / source.configured("core.worktree")).resolve() if not source.bare else source.root
-        if not all(map(self.contains, (source.root, source.git_dir, files))):
-            raise self._outside(name)
-        return source
-
-    def contains(self, path: Path) -> bool:
-        """Return whether a resolved path is in one of the roots."""
-        return any(path.is_relative_to(root) for root in self.roots)
-
-    def _folder(self, name: str) -> Path:
-        if "://" in name:
-            raise UsageError("A repository is named by its folder, not by a URL.", ONLY_FOLDERS.format(self._listed()))
-        try:
-            if len(name) > LONGEST_PATH:
-                raise ValueError
-            folder = (self.roots[0] / name).resolve()
-            is_there = self.contains(folder) and folder.is_dir()
-        except (OSError, ValueError, RuntimeError):  # too long, a null byte, or a loop of links
-            raise self._outside("") from None
-        if not is_there:
-            raise self._outside(name)
-        return folder
-
-    def _outside(self, name: str) -> UsageError:
         from aci.observation.untrusted_text import one_line
 
-        what = f"{one_line(name)[:200]!r} is not a folder" if name else "There is no such folder"
-        return UsageError(f"{what} in the server's roots.", ONLY_FOLDERS.format(self._listed()))
-
-    def _listed(self) -> str:
-        return ", ".join(map(str, self.roots))
+        path = Path(name)
+        found = [root for root in self.roots if root == path] or [root for root in self.roots if root.name == name]
+        if not name or len(found) == 1:
+            return _open_root(found[0] if name else self.roots[0])
+        what = f"{one_line(name)[:200]!r} is not one repository of this server."
+        listed = ", ".join(map(str, self.roots))
+        raise UsageError(what, f"Name one of these: {listed}. Others need a start of the server with --root for them.")
 
 
 def server_options(roots: Sequence[Path], flags: Mapping[str, Any]) -> ServerOptions:
     """Return the options of a server for these roots, by default the repository around the working directory.
 
-    Raises UsageError for a root that is not a folder, and what `load_settings` raises for a setting.
+    Raises UsageError for a root that is not the top of a repository, and what `load_settings` raises for a setting.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     settings = load_settings(**given)
-    return ServerOptions(
-        tuple(map(_resolve_root, roots)) or (_default_root(),),
-        given,
-        ServerBudget(settings.budget, settings.max_tokens),
-    )
+    named = [root.expanduser().resolve() for root in roots] or [_default_root()]
+    served = tuple(_open_root(root).root for root in dict.fromkeys(named))
+    return ServerOptions(served, given, ServerBudget(settings.budget, settings.max_tokens))
 
 
-def _resolve_root(root: Path) -> Path:
-    folder = root.expanduser()
-    if not folder.is_dir():
-        raise UsageError(f"{root} is not a folder.", "Give a folder with repositories: --root DIR.")
-    return folder.resolve()
+def _open_root(root: Path) -> Repository:
+    """Return the repository whose top is this resolved folder. Raises UsageError if there is none."""
+    from aci.repository.user_repository import Repository
+
+    source = Repository.open(root)
+    if source.root != root:
+        raise UsageError(f"{root} is not the top of a git repository.", f"Serve the whole: --root {source.root}.")
+    return source
 
 
 def _default_root() -> Path:
-    """Return the working tree of the repository around the working directory, or the directory if there is none."""
+    """Return the top of the repository around the working directory. Raises UsageError if there is none."""
     from aci.repository.user_repository import Repository
 
-    here = Path.cwd().resolve()
-    try:
-        root = Repository.open(here).root
-    except NoRepository:
-        return here
-    return root if here.is_relative_to(root) else here
+    return Repository.open(Path.cwd()).root

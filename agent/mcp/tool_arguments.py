@@ -31,7 +31,7 @@ class Arguments(BaseModel):
     repository: str = Field(
         default="",
         max_length=LONGEST_PATH,
-        description="Folder of the repository, inside one of the server's roots; default: the first root.",
+        description="Path or folder name of one of the server's repositories; default: the first.",
     )
 
 

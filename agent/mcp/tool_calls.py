@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agent.limits.cancellation import CancellationToken
@@ -27,7 +27,8 @@ Report = Callable[[int, str], Awaitable[object]]
 class Progress:
     """The last message of a call. A flood of messages becomes a report each TICK."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = secrets
         self._text = "waiting"
         self._began = time.monotonic()
 
@@ -39,7 +40,7 @@ class Progress:
         """Report the message whenever it changes, and at least each HEARTBEAT, until this task is cancelled."""
         import anyio
 
-        from aci.observation.untrusted_text import one_line
+        from agent.mcp.tool_answers import prepare_line
 
         count, sent, at = 0, "", 0.0
         while True:
@@ -47,7 +48,7 @@ class Progress:
             text, now = self._text, time.monotonic()
             if text != sent or now - at >= HEARTBEAT:
                 count, sent, at = count + 1, text, now
-                await report(count, f"{one_line(text)[:LONGEST_LINE]} ({now - self._began:.0f} s)")
+                await report(count, f"{prepare_line(text, self._secrets, LONGEST_LINE)} ({now - self._began:.0f} s)")
 
 
 class ToolCalls:
@@ -72,8 +73,9 @@ class ToolCalls:
 
         if self.open >= MOST_WAITING:
             raise TryLater(f"{self.open} calls are open already.", "Wait for one of them to end.")
-        progress, cancel = Progress(), CancellationToken(self._stop)
-        call = ToolCall(self._server, cancel, progress.say)
+        secrets: list[str] = []
+        progress, cancel = Progress(secrets), CancellationToken(self._stop)
+        call = ToolCall(self._server, cancel, progress.say, secrets)
         limiter = self._runs if tool.runs_code else self._queries
         self.open += 1
         try:
@@ -91,7 +93,7 @@ class ToolCalls:
 
 
 async def _set_when_cancelled(cancel: CancellationToken) -> None:
-    """Wait until the call's tasks are cancelled; then stop the thread, for which nobody else can wait."""
+    """Wait until the call's tasks are cancelled; then tell the thread to stop, which cannot be cancelled."""
     import anyio
 
     try:

@@ -81,25 +81,30 @@ def _definitions(graph: Graph, name: str) -> list[dict[str, Any]]:
 def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
     import shlex
     from dataclasses import replace
+    from functools import partial
 
     from aci.testing.failure_digest import format_failures
     from aci.testing.suite_command import detect_command
     from aci.testing.suite_run import run_tests
     from agent.config.workspace_choice import choose_workspace
     from agent.engine.base_workspace import open_base, open_in_environment
+    from agent.engine.permission_checks import may_set_up
     from agent.permissions.approvals import Approval
     from agent.permissions.decisions import allow_unless_denied
 
     source = call.server.open_repository(given.repository)
     settings = choose_workspace(call.server.settings(source), call.say)
     with open_base(source, None, settings, call.say) as (options, environment):
-        options = replace(options, cancel=call.cancel)
+        approve = partial(allow_unless_denied, permissions=settings.permissions)
+        options = replace(
+            options, cancel=call.cancel, may_set_up=lambda *asked: may_set_up(approve, call.cancel, *asked)
+        )
         with closing(open_in_environment(settings.workspace, options, environment)) as workspace:
             command = environment.test or detect_command(workspace, nodes=given.tests)
             if settings.workspace == "local":
                 line = " ".join(filter(None, (command, shlex.join(given.tests))))
                 question = Approval("command", "Run the tests on this machine?", line)
-                answer = allow_unless_denied(question, settings.permissions)
+                answer = approve(question)
                 if not answer.yes:
                     raise UsageError(f"The tests were not run. {answer.reason}", "The server's user sets the rules.")
             call.say(f"running {command}")
@@ -127,9 +132,9 @@ def prove(call: ToolCall, given: arguments.Prove) -> dict[str, Any]:
     if not DIFF.search(given.patch):
         raise UsageError("The patch contains no diff.", "Give a diff as `git diff` writes it.")
     source = call.server.open_repository(given.repository)
-    settings = call.server.settings(source, strategy="proposed-patch", model="", merge_review=True)
-    check_isolation(settings, staged=False)
     issue, commit = _issue(given.issue) if given.issue.strip() else Issue(""), source.commit()
+    settings = call.server.settings(source, commit, strategy="proposed-patch", model="", merge_review=True)
+    check_isolation(settings, staged=False)
     proposal = proposal_from_diff(source, commit, given.patch, "a patch of an MCP client")
     return _run(call, issue, source, settings, commit, proposal)
 
@@ -181,6 +186,7 @@ def _run(
     limits = call.server.budget.left() if settings.model else {}
     settings = settings.model_copy(update=limits)
     with open_new_run(issue, source, settings, rev, call.notify, proposal, call.cancel) as engine:
+        call.secrets.extend(engine.secrets)
         try:
             for _ in solve(engine):
                 pass
@@ -190,7 +196,7 @@ def _run(
                 error.fix = f"Continue with `swe-agent resume {engine.run.id}`."
             document = as_json(result(engine), error)
         finally:
-            call.secrets.extend(engine.secrets)
+            call.secrets.extend(engine.secrets)  # with the keys of models that it has used since
             trajectory = engine.trajectory
             call.server.budget.book(engine.ledger.spent, trajectory.holds.values(), trajectory.settles)
     return {name: value for name, value in document.items() if name != "directory"}

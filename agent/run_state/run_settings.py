@@ -23,6 +23,8 @@ CURRENT_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cache
 UNRECORDED = {"experience": False, "instructions": False}
 """Settings that a resumed run uses only if both the run and the current configuration switch them on, with their values
 in runs of earlier versions, which did not record them."""
+LIMITS = ("budget", "max_tokens")
+"""Settings of which the lower value holds: the run's own, or that of the policy."""
 ISOLATION = "Choose --workspace docker; --workspace local runs its commands on this machine, as you."
 
 
@@ -40,7 +42,8 @@ def _is_setting(name: str) -> bool:
 
 
 def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Settings:
-    """Return the settings with which the run was created, restricted by the current policy.
+    """Return the settings with which the run was created, restricted by the current policy. The policy neither raises
+    the run's budget nor delivers the patch of a run that was created without delivery.
 
     Addresses, keys, prices and time limits of models, permissions and hooks are taken from the current configuration.
     Raises ConfigError and UsageError.
@@ -53,10 +56,16 @@ def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Se
     current["hooks"] = today.hooks
     models = dict(settings.models)
     for name, table in today.models.items():
-        own = table.model_dump(include=CURRENT_OF_MODEL, exclude_unset=True)
-        models[name] = models[name].model_copy(update=own) if name in models else table
-    ruled = under_policy(settings.model_copy(update=current | {"models": models}), today)
-    return ruled.model_copy(update={name: getattr(ruled, name) and getattr(settings, name) for name in UNRECORDED})
+        values = table.model_dump(include=CURRENT_OF_MODEL, exclude_unset=True)
+        models[name] = models[name].model_copy(update=values) if name in models else table
+    own = settings.model_copy(update=current | {"models": models})
+    ruled = under_policy(own, today)
+    kept = {name: getattr(own, name) and getattr(ruled, name) for name in (*UNRECORDED, *NOWHERE)}
+    for name in LIMITS:
+        kept[name] = min(
+            (each for each in (getattr(own, name), getattr(ruled, name)) if each is not None), default=None
+        )
+    return ruled.model_copy(update=kept)
 
 
 def settings_of_untrusted_run(

@@ -119,8 +119,8 @@ def test_refusals_reach_the_clients_model_or_program(machine: Machine, calculato
         for tool, given, what in (
             ("fix", {"issue": ISSUE, "model": "gpt"}, "model, budget and workspace are the server's"),
             ("fix", {"issue": ISSUE, "budget": 100}, "model, budget and workspace are the server's"),
-            ("locate", {"issue": "x", "repository": "../.."}, "in the server's roots"),
-            ("locate", {"issue": "x", "repository": "file:///etc"}, "not by a URL"),
+            ("locate", {"issue": "x", "repository": "../.."}, "is not one repository of this server"),
+            ("locate", {"issue": "x", "repository": "file:///etc"}, "is not one repository of this server"),
             ("locate", {"issue": "x" * 200_000}, "must have at most 100000"),
             ("prove", {"patch": "diff --git a/x b/x\n"}, "local workspace, which has no isolation"),
         ):

@@ -14,7 +14,11 @@ from agent.cli import shared_options as options
 def command(
     root: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder whose repositories clients may use; default: the repository here.", metavar="DIR"),
+        typer.Option(
+            help="Top of a repository that clients may use, which you trust as your own; default: the repository here; "
+            "repeatable.",
+            metavar="DIR",
+        ),
     ] = None,
     http: Annotated[
         int | None,

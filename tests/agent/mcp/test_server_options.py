@@ -1,4 +1,4 @@
-"""Which folders a client can name, and that no configuration of a repository or a user delivers a patch."""
+"""Which repositories a client can name, and that no configuration of a repository or a user delivers a patch."""
 
 from __future__ import annotations
 
@@ -7,44 +7,51 @@ from pathlib import Path
 import pytest
 
 from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
 from agent.mcp.server_options import ServerOptions, server_options
+from agent.mcp.tool_functions import ToolCall
+from agent.mcp.tool_table import TOOLS
 from tests.conftest import MakeRepo, git
 from trajectories.errors import ConfigError, UsageError
+from trajectories.records import Issue
 
-OUTSIDE = "in the server's roots"
+NOT_SERVED = "is not one repository of this server"
 
 
-def test_repositories_in_the_roots_are_opened(server: ServerOptions, repository: Path, make_repo: MakeRepo) -> None:
+def test_repository_is_named_by_path_or_folder_name(
+    server: ServerOptions, repository: Path, make_repo: MakeRepo
+) -> None:
     second = make_repo({"a.py": ""})
-    both = server_options([repository, second], {})
-    (repository / "sub").mkdir()
-    assert server.open_repository().root == repository.resolve()
-    assert server.open_repository("calc").root == server.open_repository(str(repository)).root == repository.resolve()
-    assert both.open_repository(str(second)).root == second.resolve()
+    both = server_options([repository, second, repository], {})
+    assert both.roots == (repository.resolve(), second.resolve())
+    assert server.open_repository().root == server.open_repository(str(repository)).root == repository.resolve()
+    assert both.open_repository(str(second)).root == both.open_repository(second.name).root == second.resolve()
 
 
 @pytest.mark.parametrize(
-    "name", ["..", "calc/../..", "../repo2", "{second}", "link", "link/a", "~", "/", "/etc", "gone"]
+    "name",
+    [
+        *("..", ".", "calc", "calc/../..", "../repo2", "{second}", "link", "link/a", "~", "/", "/etc", "gone"),
+        *("calc\0", "x" * 5_000, "a/" * 1_999, "file:///etc", "https://github.com/a/b", "ext::sh -c id://x"),
+    ],
 )
-def test_path_out_of_the_roots_is_refused(
-    server: ServerOptions, repository: Path, make_repo: MakeRepo, name: str
-) -> None:
+def test_other_name_is_refused(server: ServerOptions, repository: Path, make_repo: MakeRepo, name: str) -> None:
     second = make_repo({"a/b.py": ""})
     (repository / "link").symlink_to(second)
-    with pytest.raises(UsageError, match=OUTSIDE):
+    with pytest.raises(UsageError, match=NOT_SERVED) as caught:
         server.open_repository(name.format(second=second))
+    assert str(repository) in caught.value.fix
+    assert len(caught.value.message) < 300
 
 
-@pytest.mark.parametrize("name", ["calc\0", "x" * 5_000, "x" * 300, "a/" * 1_999])
-def test_impossible_path_is_refused_in_a_sentence(server: ServerOptions, name: str) -> None:
-    with pytest.raises(UsageError, match=OUTSIDE):
-        server.open_repository(name)
-
-
-@pytest.mark.parametrize("name", ["file:///etc", "https://github.com/a/b", "ext::sh -c id://x"])
-def test_url_is_refused(server: ServerOptions, name: str) -> None:
-    with pytest.raises(UsageError, match="not by a URL"):
-        server.open_repository(name)
+def test_folder_name_of_two_roots_names_none(tmp_path: Path, repository: Path, make_repo: MakeRepo) -> None:
+    same = tmp_path / "elsewhere" / repository.name
+    same.parent.mkdir()
+    make_repo({"a.py": ""}).rename(same)
+    both = server_options([repository, same], {})
+    assert both.open_repository(str(same)).root == same.resolve()
+    with pytest.raises(UsageError, match=NOT_SERVED):
+        both.open_repository(repository.name)
 
 
 def test_message_does_not_say_what_exists_elsewhere(server: ServerOptions, tmp_path: Path) -> None:
@@ -57,47 +64,60 @@ def test_message_does_not_say_what_exists_elsewhere(server: ServerOptions, tmp_p
     assert messages[0] == messages[1]
 
 
-def test_repository_around_a_root_is_outside(repository: Path) -> None:
-    narrow = server_options([repository / "calc"], {})
-    with pytest.raises(UsageError, match=OUTSIDE):
-        narrow.open_repository()
-
-
-def test_git_file_cannot_lead_out_of_the_roots(server: ServerOptions, repository: Path, make_repo: MakeRepo) -> None:
-    """A stranger's folder could otherwise show the history of any repository of the user."""
+@pytest.mark.parametrize("kind", ["filter", "worktree", "gitdir"])
+def test_repository_below_a_root_must_be_a_root(
+    server: ServerOptions, repository: Path, make_repo: MakeRepo, kind: str
+) -> None:
+    """A stranger's repository in a folder of a served one could run commands, and read any files of the user."""
     secret = make_repo({"secret.py": "x = 1\n"})
     trap = repository / "trap"
-    trap.mkdir()
-    (trap / ".git").write_text(f"gitdir: {secret / '.git'}\n")
-    with pytest.raises(UsageError, match=OUTSIDE):
-        server.open_repository("trap")
+    make_repo({"a.py": "", ".gitattributes": "* filter=x\n"}).rename(trap)
+    if kind == "filter":
+        git(trap, "config", "filter.x.clean", "touch pwned")
+        (trap / "a.py").write_text("x = 1\n")
+    elif kind == "worktree":
+        git(trap, "config", "core.worktree", str(secret))
+    else:
+        (trap / ".git").rename(trap / "git")
+        (trap / ".git").write_text(f"gitdir: {secret / '.git'}\n")
+    for name in ("trap", str(trap), f"{repository}/trap"):
+        with pytest.raises(UsageError, match=NOT_SERVED) as caught:
+            TOOLS["symbols"].call(ToolCall(server), {"repository": name, "name": "a.py"})
+        assert "--root" in caught.value.fix
+    assert not (trap / "pwned").exists()
 
 
-def test_work_tree_cannot_lead_out_of_the_roots(server: ServerOptions, repository: Path, make_repo: MakeRepo) -> None:
-    secret = make_repo({"secret.py": "x = 1\n"})
-    git(repository, "config", "core.worktree", str(secret))
-    with pytest.raises(UsageError, match=OUTSIDE):
+def test_root_that_is_no_longer_a_repository_does_not_become_the_one_around_it(
+    repository: Path, make_repo: MakeRepo
+) -> None:
+    inner = repository / "inner"
+    make_repo({"a.py": ""}).rename(inner)
+    server = server_options([inner], {})
+    (inner / ".git").rename(inner / "gone")
+    with pytest.raises(UsageError, match="is not the top of a git repository"):
         server.open_repository()
 
 
-def test_default_root_is_the_repository_here(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_root_is_the_repository_here(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository / "calc")
     assert server_options([], {}).roots == (repository.resolve(),)
+
+
+def test_root_must_be_the_top_of_a_repository(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = tmp_path / "plain"
     plain.mkdir()
+    for root, what in (
+        (plain, "is not in a git repository"),
+        (repository / "calc", "is not the top of a git repository"),
+        (tmp_path / "gone", "There is no folder"),
+    ):
+        with pytest.raises(UsageError, match=what):
+            server_options([root], {})
     monkeypatch.chdir(plain)
-    assert server_options([], {}).roots == (plain.resolve(),)
-
-
-def test_folder_without_repository_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not in a git repository") as caught:
-        server_options([tmp_path], {}).open_repository()
-    assert str(tmp_path) in caught.value.fix
-
-
-def test_root_must_be_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not a folder"):
-        server_options([tmp_path / "gone"], {})
+    with pytest.raises(UsageError, match="is not in a git repository"):
+        server_options([], {})
 
 
 def test_user_decides_and_nothing_is_delivered(repository: Path, own_config: Path) -> None:
@@ -114,3 +134,25 @@ def test_repository_cannot_choose_the_model(server: ServerOptions, repository: P
     (repository / ".swe-agent.toml").write_text('model = "evil"\n')
     with pytest.raises(ConfigError, match="it may set only image, setup and test"):
         server.settings(Repository.open(repository))
+
+
+def test_proof_takes_the_repositorys_settings_from_the_commit(
+    server: ServerOptions, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client could otherwise choose the test command of a proof by writing to the working tree."""
+    (repository / ".swe-agent.toml").write_text('test = "make check"\n')
+    git(repository, "add", ".swe-agent.toml")
+    git(repository, "commit", "-qm", "settings")
+    (repository / ".swe-agent.toml").write_text('test = "true"\nsetup = "x"\nimage = "python:3"\n')
+    found: list[Settings] = []
+
+    def note(call: ToolCall, issue: Issue, source: Repository, settings: Settings, *more: object) -> dict[str, str]:
+        found.append(settings)
+        return {}
+
+    monkeypatch.setattr("agent.instances.patch_input.check_isolation", lambda settings, staged: None)
+    monkeypatch.setattr("agent.instances.patch_input.proposal_from_diff", lambda *given: None)
+    monkeypatch.setattr("agent.mcp.tool_functions._run", note)
+    TOOLS["prove"].call(ToolCall(server), {"patch": "diff --git a/x b/x\n"})
+    assert [(each.test, each.setup, each.image) for each in found] == [("make check", "", "")]
+    assert server.settings(Repository.open(repository)).test == "true", "other tools start at the working tree"

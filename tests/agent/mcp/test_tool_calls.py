@@ -186,3 +186,26 @@ def test_client_that_left_does_not_hide_the_end_of_the_work(server: ServerOption
         assert calls.open == 0
 
     anyio.run(main)
+
+
+def test_progress_shows_no_secrets(server: ServerOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "correct-horse-battery")
+    reports: list[str] = []
+    enough = Event()
+
+    def work(call: ToolCall) -> dict[str, Any]:
+        call.secrets.append("of-a-model-key")
+        call.say("a correct-horse-battery b of-a-model-key")
+        enough.wait(20)
+        return {}
+
+    async def report(count: int, text: str) -> None:
+        reports.append(text)
+        if text.startswith("a "):
+            enough.set()
+
+    async def main() -> None:
+        await ToolCalls(server, CancellationToken()).run(tool(work), {}, report)
+
+    anyio.run(main)
+    assert reports[-1].startswith("a [masked] b [masked] (")

@@ -8,13 +8,24 @@ from typing import Any
 
 import pytest
 
+from aci.runtime.workspace import Workspace, WorkspaceOptions
+from agent.config.settings import Settings
+from agent.engine.engine import Engine
 from agent.mcp import tool_answers
-from agent.mcp.server_options import ServerOptions
-from agent.mcp.tool_answers import LONGEST_PATCH, LONGEST_TEXT, MOST_ITEMS, prepare_answer
+from agent.mcp.server_budget import ServerBudget
+from agent.mcp.server_options import ServerOptions, server_options
+from agent.mcp.tool_answers import (
+    LONGEST_LINE,
+    LONGEST_PATCH,
+    LONGEST_TEXT,
+    MOST_ITEMS,
+    error_sentences,
+    prepare_answer,
+)
 from agent.mcp.tool_arguments import LONGEST_ISSUE
 from agent.mcp.tool_functions import ToolCall
 from agent.mcp.tool_table import TOOLS
-from trajectories.errors import SweAgentError, UsageError
+from trajectories.errors import Cancelled, SweAgentError, UsageError
 
 SETTINGS = (
     "model",
@@ -126,6 +137,40 @@ def test_used_up_budget_refuses_paid_work(server: ServerOptions, monkeypatch: py
     assert caught.value.code == 4
 
 
+def test_policy_neither_renews_the_budget_nor_delivers(
+    server: ServerOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "script.jsonl").write_text("")
+    monkeypatch.setenv("SWE_AGENT_MODEL", f"scripted:{tmp_path / 'script.jsonl'}")
+    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
+    (tmp_path / "policy.toml").write_text('budget = 2.0\nmax_tokens = 9000\napply = true\nbranch = "policy"\n')
+    monkeypatch.setattr("agent.config.settings.POLICY", tmp_path / "policy.toml")
+    found: list[Settings] = []
+
+    def stop(engine: Engine) -> None:
+        found.append(engine.settings)
+        raise Cancelled("Enough.")
+
+    monkeypatch.setattr("agent.engine.run_lifecycle.solve", stop)
+    monkeypatch.setattr(ServerBudget, "left", lambda self: {"budget": 0.25, "max_tokens": 70})
+    call(server, "fix", issue="add() subtracts")
+    assert [(each.budget, each.max_tokens, each.apply, each.branch) for each in found] == [(0.25, 70, False, "")]
+
+
+def test_set_up_for_tests_obeys_the_rules(repository: Path, own_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_config.write_text('[permissions]\ndeny = ["network evil.example"]\n')
+    answers: list[bool] = []
+
+    def open_workspace(kind: str, options: WorkspaceOptions, environment: object) -> Workspace:
+        answers.extend(options.may_set_up("image", ["pip install x"], [host]) for host in ("evil.example", "pypi.org"))
+        raise UsageError("Enough.")
+
+    monkeypatch.setattr("agent.engine.base_workspace.open_in_environment", open_workspace)
+    with pytest.raises(UsageError, match="Enough"):
+        call(server_options([repository], {"workspace": "local"}), "run_tests")
+    assert answers == [False, True]
+
+
 # Answers
 
 
@@ -151,7 +196,7 @@ def test_patch_is_whole_or_left_out() -> None:
     assert prepare_answer({"patch": patch}) == {"patch": patch}
     long = prepare_answer({"patch": "x" * (LONGEST_PATCH + 1)})
     assert "patch" not in long
-    assert long["patch_left_out"].startswith(f"The patch has {LONGEST_PATCH + 1:,} characters")
+    assert f"patch ({LONGEST_PATCH + 1:,} characters)" in long["left_out"]
     assert prepare_answer({"patch": "+key sk-proj-abcdefghijklmnopqrstuvwx\n"})["patch"] == "+key [masked]\n"
 
 
@@ -159,3 +204,56 @@ def test_answer_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(tool_answers, "LONGEST_ANSWER", 100)
     with pytest.raises(UsageError, match="more than 100 characters"):
         prepare_answer({"texts": ["x" * 60, "y" * 60]})
+
+
+RUN = {"run": "r1", "exit": 0, "verdict": {"kind": "verified", "notes": []}, "usage": {"dollars": 0.3}}
+
+
+@pytest.mark.parametrize(
+    ("more", "left_out"),
+    [
+        ({"patch": "x" * 80, "candidates": [1], "merge_review": {"a": 1}}, ["patch"]),
+        ({"patch": "x", "candidates": ["x" * 80], "merge_review": {"a": 1}}, ["patch", "candidates"]),
+        ({"patch": "x", "merge_review": {"a": "x" * 80}}, ["patch", "merge_review"]),
+    ],
+)
+def test_long_answer_of_a_run_leaves_out_parts(
+    monkeypatch: pytest.MonkeyPatch, more: dict[str, Any], left_out: list[str]
+) -> None:
+    """The run is paid already."""
+    monkeypatch.setattr(tool_answers, "LONGEST_ANSWER", 180)
+    answer = prepare_answer(RUN | more)
+    said = answer.pop("left_out")
+    assert answer == RUN | {name: each for name, each in more.items() if name not in left_out}
+    assert f": {', '.join(left_out)}. `swe-agent show r1`" in said
+
+
+def test_longest_answer_of_a_run_has_its_verdict_and_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool_answers, "LONGEST_ANSWER", 180)
+    answer = prepare_answer(RUN | {"verdict": {"kind": "verified", "notes": ["x" * 200]}, "word": "x"})
+    assert "swe-agent show r1" in answer.pop("left_out")
+    assert answer == RUN | {"verdict": {"kind": "verified"}}
+
+
+def test_length_is_that_of_the_sent_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool_answers, "LONGEST_ANSWER", 100)
+    assert prepare_answer({"text": "\u00e9" * 50}) == {"text": "\u00e9" * 50}
+
+
+def test_patch_can_be_encoded() -> None:
+    assert prepare_answer({"patch": "+\ud800"})["patch"] == "+?"
+
+
+def test_error_is_one_clean_line_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "correct-horse-battery")
+    text = error_sentences(UsageError("\x1b[31mNo\ud800 correct-horse-battery.", "Try\nagain. " + "x" * 9_000))
+    assert text.startswith("No\ufffd [masked]. Try again. xxx")
+    assert len(text) <= LONGEST_LINE
+    assert text.encode()
+
+
+@pytest.mark.parametrize(
+    ("error", "what"), [(OSError(28, "No space"), "No space"), (OSError("odd"), "odd"), (OSError(), "OSError")]
+)
+def test_error_of_the_machine_is_named(error: OSError, what: str) -> None:
+    assert error_sentences(error) == f"This machine failed: {what}."
