@@ -71,6 +71,10 @@ IssueRepo = Annotated[
 MismatchOk = Annotated[
     bool, typer.Option("--repo-mismatch-ok", help="Use --repo even if the issue belongs to another repository.")
 ]
+PatchBase = Annotated[
+    str | None, typer.Option(help="Commit that the patch applies to; its tests are used.", metavar="REV")
+]
+PatchReproduction = Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")]
 Sarif = Annotated[Path | None, typer.Option(help="Also write the findings as SARIF 2.1.0 to this file.", metavar="F")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="No colours and no live status line.")]

@@ -1,4 +1,4 @@
-"""The table of the server's tools: what a client is told about each, and the function behind it."""
+"""The table of the server's tools: name, description and function of each."""
 
 from __future__ import annotations
 

@@ -29,10 +29,8 @@ def command(
     text: options.IssueText = None,
     repo: options.IssueRepo = None,
     repo_mismatch_ok: options.MismatchOk = False,
-    base: Annotated[
-        str | None, typer.Option(help="Commit that the patch applies to; its tests are used.", metavar="REV")
-    ] = None,
-    reproduce: Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")] = None,
+    base: options.PatchBase = None,
+    reproduce: options.PatchReproduction = None,
     bundle: Annotated[Path | None, typer.Option(help="Write an evidence bundle to this file.", metavar="F")] = None,
     *,
     run_settings: dict[str, Any],
