@@ -101,7 +101,9 @@ def test_answer_is_not_repeated_when_next_turn_has_started(tmp_path: Path) -> No
     async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
         first, second = step(4, "All is done."), step(5, "And now the next.")
         replies = {("main", 4): first.reply}
-        app.session.engine = SimpleNamespace(trajectory=SimpleNamespace(replies=replies))  # type: ignore
+        trajectory = SimpleNamespace(replies=replies)
+        run = SimpleNamespace(id="20260101-000000-aaaaaa")  # a timer shows the status at any time
+        app.session.engine = SimpleNamespace(trajectory=trajectory, run=run)  # type: ignore[assignment, union-attr]
         posted: list[TurnEnded] = []
         app.event_queue.post = posted.append  # type: ignore[method-assign, assignment]
         app._post_event(turn_ended("unproven", "All is done.\n\nNo test failed."))
