@@ -103,7 +103,7 @@ def test_answer_is_not_repeated_when_next_turn_has_started(tmp_path: Path) -> No
         replies = {("main", 4): first.reply}
         trajectory = SimpleNamespace(replies=replies)
         run = SimpleNamespace(id="20260101-000000-aaaaaa")  # a timer shows the status at any time
-        app.session.engine = SimpleNamespace(trajectory=trajectory, run=run)  # type: ignore[assignment, union-attr]
+        app.session.engine = SimpleNamespace(trajectory=trajectory, run=run)  # type: ignore[union-attr]
         posted: list[TurnEnded] = []
         app.event_queue.post = posted.append  # type: ignore[method-assign, assignment]
         app._post_event(turn_ended("unproven", "All is done.\n\nNo test failed."))
