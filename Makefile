@@ -6,7 +6,7 @@ EXAMPLE ?= invoices
 PATHS ?=
 COVERAGE ?=
 
-.PHONY: help demo test test-rest test-all test-sandbox test-pythons check lock clean
+.PHONY: help demo test test-rest test-all test-failed test-sandbox test-pythons check lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -18,11 +18,14 @@ demo: $(READY)  ## fix an example without a key; EXAMPLE=planner takes another
 test: $(READY)  ## run the quick tests; PATHS="agent/models aci" takes those of some packages
 	$(PYTHON_OF_VENV) scripts/run_tests.py quick $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=0) $(PATHS)
 
-test-rest: $(READY)  ## run the slow tests; PATHS as above
+test-rest: $(READY)  ## run a sample of the slow tests; PATHS as above
 	$(PYTHON_OF_VENV) scripts/run_tests.py rest $(if $(COVERAGE),--cov --cov-append) $(PATHS)
 
-test-all: $(READY)  ## run all tests, with coverage
+test-all: $(READY)  ## run both, with coverage; SWE_AGENT_TEST_SEED=all runs every test
 	$(PYTHON_OF_VENV) scripts/run_tests.py all --cov $(if $(PATHS),--cov-fail-under=0) $(PATHS)
+
+test-failed: $(READY)  ## run the tests that failed in the previous run again, one at a time
+	$(PYTHON_OF_VENV) scripts/run_tests.py failed $(if $(COVERAGE),--cov --cov-append --cov-report= --cov-fail-under=0)
 
 test-sandbox: $(READY)  ## run the tests of the sandbox; root runs them as an ordinary user
 	scripts/as_user $(PYTHON_OF_VENV) scripts/run_tests.py sandbox $(PATHS)

@@ -1,11 +1,11 @@
 """Runner for the tiers of the test suite. It prints the duration of the tests and its limit.
 
-python scripts/run_tests.py quick|rest|all|sandbox [PATH ..] [PYTEST OPTION ..]
+python scripts/run_tests.py quick|rest|all|sandbox|failed [PATH ..] [PYTEST OPTION ..]
 
-`quick` runs the tests that are not marked `slow`, `rest` those that are, `all` both, and `sandbox` those of the
-sandbox. With paths of packages or modules, it runs the tests that import them directly or through one other module, and
-those whose folder or file has their name. Paths below `tests` are passed to pytest unchanged. Write options of pytest
-that take a value in one word: `-kNAME`.
+`quick` runs the tests that are not marked `slow`, `rest` a sample of those that are, `all` both, `sandbox` those of the
+sandbox, and `failed` those that failed in the previous run, one at a time. With paths of packages or modules, it runs
+the tests that import them directly or through one other module, and those whose folder or file has their name. Paths
+below `tests` are passed to pytest unchanged. Write options of pytest that take a value in one word: `-kNAME`.
 Exits with the exit status of pytest.
 """
 
@@ -29,8 +29,9 @@ MARKS = {
     "rest": ["-m", "slow", "--timeout=400"],
     "all": ["--timeout=400"],
     "sandbox": ["-m", "sandbox", "-pno:cacheprovider"],
+    "failed": ["--last-failed", "--last-failed-no-failures=none", "--timeout=400"],
 }
-LIMITS = {"quick": "6 min, without coverage", "rest": "22 min", "all": "28 min", "sandbox": "3 min"}
+LIMITS = {"quick": "6 min, without coverage", "rest": "22 min", "all": "28 min", "sandbox": "3 min", "failed": "1 min"}
 WORKERS = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2
 """Two more than the number of cores, since many tests wait for a container or another process."""
 MEMORY = Path("/dev/shm")
@@ -43,19 +44,21 @@ def main() -> int:
     epilog = "More arguments are paths of packages, modules or tests, and options of pytest."
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], epilog=epilog)
     parser.add_argument("tier", choices=MARKS)
-    parser.add_argument("--workers", default=str(WORKERS))
+    parser.add_argument("--workers", help=f"default: {WORKERS}; 1 for `failed`")
     options, others = parser.parse_known_args()
+    is_rerun = options.tier == "failed"
     paths = [each for each in others if not each.startswith("-")]
     pytest_options = [each for each in others if each.startswith("-")]
-    seed = os.environ.get("SWE_AGENT_TEST_SEED") or seed_from_commit()
+    seed = "all" if is_rerun else os.environ.get("SWE_AGENT_TEST_SEED") or seed_from_commit()
     os.environ["SWE_AGENT_TEST_SEED"] = seed
     if _has_space():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))  # on disk, fsync and rmdir take a third of the time
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without .pyc files every process compiles all modules again
     if sys.version_info >= (3, 12):
         os.environ.setdefault("COVERAGE_CORE", "sysmon")
-    print(f"Long matrices are sampled with SWE_AGENT_TEST_SEED={seed}.", flush=True)
-    command = [sys.executable, "-m", "pytest", *MARKS[options.tier], "--numprocesses", options.workers]
+    print(f"Slow tests and long matrices are sampled with SWE_AGENT_TEST_SEED={seed}.", flush=True)
+    workers = options.workers or str(1 if is_rerun else WORKERS)
+    command = [sys.executable, "-m", "pytest", *MARKS[options.tier], "--numprocesses", workers]
     try:
         tests = find_tests(paths)
     except ValueError as error:

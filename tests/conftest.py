@@ -19,7 +19,7 @@ from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from aci.workspaces import local
 from agent.run_state.run_ownership import register
-from tests.sampling import sample
+from tests.sampling import sampled_tests
 from trajectories.git_store.trees import Trees
 
 IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
@@ -43,21 +43,10 @@ _IDENTITY = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": COMMIT_T
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests of the sandbox if there is none here. Run a quarter of the cases of each parametrized slow test,
-    chosen by the seed if there is one."""
-    if unavailable_reason():
-        without = [item for item in items if item.get_closest_marker("sandbox")]
-        config.hook.pytest_deselected(items=without)
-        items[:] = [item for item in items if not item.get_closest_marker("sandbox")]
-    if not os.environ.get("SWE_AGENT_TEST_SEED"):
-        return
-    groups: dict[tuple[Path, str], list[pytest.Item]] = {}
-    for item in items:
-        if item.get_closest_marker("slow"):
-            groups.setdefault((item.path, item.name.partition("[")[0]), []).append(item)
-    matrices = [cases for cases in groups.values() if len(cases) > 1]
-    chosen = {item for cases in matrices for item in sample(cases, -(-len(cases) // 4))}
-    left_out = {item for cases in matrices for item in cases} - chosen
+    """Leave out tests of the sandbox if there is none here, and run a sample of the slow tests if there is a seed."""
+    left_out = {item for item in items if item.get_closest_marker("sandbox")} if unavailable_reason() else set()
+    if os.environ.get("SWE_AGENT_TEST_SEED"):
+        left_out |= set(items) - set(sampled_tests(items))
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
 

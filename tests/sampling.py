@@ -1,15 +1,25 @@
-"""Sampling of long test matrices, by a seed that `make` derives from the commit and prints."""
+"""Sampling of slow tests and long test matrices, by a seed that `make` derives from the commit and prints."""
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import pytest
 
 SEED = os.environ.get("SWE_AGENT_TEST_SEED") or "0"
-"""A number or text; with `all`, every case runs."""
+"""A number or text; with `all`, every case and test runs."""
+SLOW_CASES = 8
+"""One in so many cases of a slow parametrized test runs, and at least one."""
+SLOW_TESTS = 3
+"""One in so many of the other slow tests of a module runs, and at least two."""
+CONTAINER_CASES = 4
+"""One in so many cases runs if a quick parametrized test has at least twice as many in a container."""
 Case = TypeVar("Case")
+Group = TypeVar("Group", bound=Hashable)
 
 
 def sample(cases: Sequence[Case], count: int) -> list[Case]:
@@ -18,3 +28,32 @@ def sample(cases: Sequence[Case], count: int) -> list[Case]:
         return list(cases)
     chosen = sorted(random.Random(SEED).sample(range(len(cases)), min(count, len(cases))))
     return [cases[at] for at in chosen]
+
+
+def sampled_tests(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """Return all quick tests but long matrices in containers, and a sample of the slow tests of each module."""
+    kept: list[pytest.Item] = []
+    for (kind, *_), tests in _grouped((_sampling_group(item), item) for item in items).items():
+        count = {
+            "slow cases": -(-len(tests) // SLOW_CASES),
+            "slow tests": max(2, -(-len(tests) // SLOW_TESTS)),
+            "container cases": -(-len(tests) // CONTAINER_CASES) if len(tests) >= 2 * CONTAINER_CASES else len(tests),
+        }.get(kind, len(tests))
+        kept += sample(tests, count) if count < len(tests) else tests
+    return kept
+
+
+def _sampling_group(item: pytest.Item) -> tuple[str, ...]:
+    name, bracket, _ = item.name.partition("[")
+    if item.get_closest_marker("slow"):
+        return ("slow cases", str(item.path), name) if bracket else ("slow tests", str(item.path))
+    if bracket and item.get_closest_marker("docker"):
+        return "container cases", str(item.path), name
+    return ("quick",)
+
+
+def _grouped(pairs: Iterable[tuple[Group, Case]]) -> dict[Group, list[Case]]:
+    groups: dict[Group, list[Case]] = {}
+    for group, case in pairs:
+        groups.setdefault(group, []).append(case)
+    return groups
