@@ -13,6 +13,8 @@ from tests.conftest import IMAGE
 from tests.e2e.conftest import answer
 from tests.endpoint import Answer, Endpoint, Tokens
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def user(machine):
@@ -86,7 +88,6 @@ def test_suggested_fix_for_missing_price_works(user):
     assert checks(user)[0] == 0
 
 
-@pytest.mark.slow
 def test_ask_sends_one_small_request(user):
     with Endpoint([Answer(text="yes \x1b[31m", usage=Tokens(input=12, output=1))]) as endpoint:
         (user.home / "config.toml").write_text(
@@ -101,7 +102,6 @@ def test_ask_sends_one_small_request(user):
         assert endpoint.requests[0].body["max_tokens"] == 16
 
 
-@pytest.mark.slow
 def test_failing_model_is_reported(user):
     user.extra["OPENAI_API_KEY"] = "canary-4f1d9c27ab"
     with Endpoint([Answer(status=401)]) as endpoint:
@@ -116,7 +116,6 @@ def test_failing_model_is_reported(user):
         assert "canary" not in json.dumps(results)
 
 
-@pytest.mark.slow
 def test_hanging_model_has_shorter_timeout_than_in_run(user, monkeypatch):
     monkeypatch.setattr(health_checks, "PATIENCE", 0.5)
     monkeypatch.setenv("TEST_KEY", "canary-4f1d9c27ab")

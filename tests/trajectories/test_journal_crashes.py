@@ -18,6 +18,8 @@ from trajectories.errors import RunBroken, WorkspaceError
 from trajectories.journal import Journal, encode, read
 from trajectories.records import Note
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "power": (120, 16),
     "kill": (50, 8),

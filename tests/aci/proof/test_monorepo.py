@@ -4,6 +4,8 @@ import pytest
 
 from tests.aci.conftest import has_note
 
+pytestmark = pytest.mark.slow
+
 TOTAL = "def total(items):\n    return sum(items[1:])\n"
 FIXED = TOTAL.replace("items[1:]", "items")
 BASE = {
@@ -29,14 +31,12 @@ def test_honest_fix_in_one_project_is_verified(prove_patch):
     assert (verdict.generality, has_note(verdict, "exits with")) == ("shown", False)
 
 
-@pytest.mark.slow
 def test_test_added_to_existing_file_is_found(prove_patch):
     path = "packages/a/tests/test_x.py"
     verdict = prove_patch({SOURCE: FIXED, path: BASE[path] + REPRODUCTION.splitlines()[1] + "\n"}, BASE, command="")
     assert (verdict.kind, verdict.tests) == ("verified", (f"{path}::test_all",))
 
 
-@pytest.mark.slow
 def test_given_test_of_other_project_shows_issue(prove_patch):
     new = "packages/b/tests/test_new.py"
     test = "from b import mean\ndef test_mean(): assert mean([1, 2]) == 1.5\n"
@@ -50,14 +50,12 @@ def test_loss_in_other_project_is_found(prove_patch):
     assert (verdict.kind, verdict.green, verdict.lost) == ("unproven", True, (X_OF_B,))
 
 
-@pytest.mark.slow
 def test_project_that_cannot_start_leaves_others_provable(prove_patch):
     broken = {"packages/c/pytest.ini": "[pytest]\naddopts = --no-such-option\n", "packages/c/test_x.py": ""}
     verdict = prove_patch({SOURCE: FIXED, NEW: REPRODUCTION}, BASE | broken, command="")
     assert (verdict.kind, verdict.compared) == ("verified", "2 tests (the suite did not end)")
 
 
-@pytest.mark.slow
 def test_new_module_in_folder_of_project_does_not_replace_runner(prove_patch):
     verdict = prove_patch({SOURCE: FIXED, NEW: REPRODUCTION, "packages/b/pluggy.py": ""}, BASE, command="")
     assert verdict.kind == "unproven"

@@ -13,6 +13,8 @@ from trajectories.errors import UsageError
 from trajectories.git_store.pack_writer import object_id, write_pack
 from trajectories.git_store.trees import Trees
 
+pytestmark = pytest.mark.slow
+
 
 def bomb(root: Path, levels: int, name: bytes, width: int = 1) -> str:
     """Create a commit with an empty file below `levels` nested folders, each listed `width` times in its parent."""

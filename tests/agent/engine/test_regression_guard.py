@@ -19,6 +19,8 @@ from tests.sampling import sample
 from trajectories.journal import read
 from trajectories.records import Once, Step
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "calc/__init__.py": "from calc.core import add\n",
     "calc/core.py": "from calc.text import shout\n\n\ndef add(a, b):\n    return a - b\n",
@@ -164,7 +166,6 @@ def start_worsening_run(bench: Bench) -> None:
     )
 
 
-@pytest.mark.slow
 def test_three_worsening_steps_are_reverted(bench):
     start_worsening_run(bench)
     steps, outcome = bench.drive(plain_strategy)
@@ -183,7 +184,6 @@ def test_three_worsening_steps_are_reverted(bench):
     engine.close()
 
 
-@pytest.mark.slow
 def test_fixed_regression_does_not_count(bench):
     back = act("edit", path="calc/text.py", old="lower()", new="upper()")
     again = [line("Again.", LOWER, TESTS, n=n) for n in (2, 4, 6)]
@@ -194,7 +194,6 @@ def test_fixed_regression_does_not_count(bench):
     assert not any("back_to" in step.observations[0].data for step in steps if step.author == "safety")
 
 
-@pytest.mark.slow
 def test_run_killed_at_any_record_ends_the_same(bench):
     start_worsening_run(bench)
     steps, outcome = bench.drive(plain_strategy)

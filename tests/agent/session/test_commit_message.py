@@ -12,6 +12,8 @@ from agent.session import session_events
 from tests.agent.session.scripted_session import RecordedSession, calls, says
 from tests.conftest import git
 
+pytestmark = pytest.mark.slow
+
 CHANGE = says("I return two.", calls("edit", path="a.py", old="return 1", new="return 2"), n=1) | {"branch": "main"}
 SUBMIT = says("Done.", calls("submit", summary="Done."), n=2) | {"branch": "main"}
 BODY = "a: return two\n\nThe callers expect a pair."

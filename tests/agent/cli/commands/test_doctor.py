@@ -14,6 +14,8 @@ import pytest
 from agent.cli.commands.doctor import command
 from tests.conftest import MakeRepo, git
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def repository(make_repo: MakeRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
