@@ -18,12 +18,13 @@ from agent.github.action.status_comment import StatusComment
 from agent.github.api.action_inputs import Rules
 from agent.github.api.ci_log_download import LogUnavailable
 from agent.github.api.ci_runs import CiRun, failed_jobs, read_run, runs_at
-from agent.github.api.failed_checks import FailedChecks, job_names, read_logs
+from agent.github.api.failed_checks import job_names, read_logs
 from agent.github.api.github_client import translate_errors
 from agent.github.api.github_urls import Address
 from agent.github.pull_request.marked_comment import MOST
 from agent.github.task.task_subject import is_own, issue_of_branch, skip_if_missing
 from agent.github.task.trigger_event import Trigger, TriggerSkipped, read_ci_run, utc
+from trajectories.records import Comment
 
 if TYPE_CHECKING:
     from github.PullRequest import PullRequest
@@ -70,8 +71,8 @@ def check_attempts(sticky: StatusComment, rules: Rules) -> None:
         raise TriggerSkipped(f"The Action followed failed CI {times} already; the limit is ci-attempts.")
 
 
-def collect_failure(place: Repository, here: Address, run: CiRun, pull: PullRequest) -> FailedChecks:
-    """Return the jobs that failed because of the pull request, with their logs.
+def collect_logs(place: Repository, here: Address, run: CiRun, pull: PullRequest) -> tuple[Comment, ...]:
+    """Return the logs of the jobs that failed because of the pull request.
 
     Raises TriggerSkipped if the same jobs fail on the base, or if there is no log.
     """
@@ -85,7 +86,7 @@ def collect_failure(place: Repository, here: Address, run: CiRun, pull: PullRequ
             raise TriggerSkipped(f"The base {commit[:10]} fails in the same CI jobs: {job_names(jobs)}.")
         jobs = jobs_left
     try:
-        return read_logs(here, run.head_sha, jobs, known_secrets(os.environ))
+        return read_logs(here, jobs, known_secrets(os.environ))
     except LogUnavailable as error:
         raise TriggerSkipped(error.message) from error
 

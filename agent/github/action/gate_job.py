@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.github.action.discussion_snapshot import Discussion, issue_at_request, thread_at_request, thread_root
-from agent.github.action.failed_ci import check_attempts, collect_failure, find_failed_run
+from agent.github.action.failed_ci import check_attempts, collect_logs, find_failed_run
 from agent.github.action.job_outputs import summarise, write_outputs
 from agent.github.action.previous_runs import find_parent_run, request_time
 from agent.github.action.pull_request_limits import check_free
@@ -133,7 +133,7 @@ def _create_task(gate: Gate, trigger: Trigger, asked: bool, failed: CiRun | None
     policies = check_policies(place, gate.here, base, asked=asked)
     issue, thread, discussion = _texts(gate, trigger, subject)
     pull = subject.pull
-    checks = collect_failure(place, gate.here, failed, pull) if failed and pull else None
+    logs = collect_logs(place, gate.here, failed, pull) if failed and pull else ()
     task = TaskRequest(
         kind="follow-up" if pull else "fix",
         repository=name,
@@ -151,7 +151,7 @@ def _create_task(gate: Gate, trigger: Trigger, asked: bool, failed: CiRun | None
         reply_to=thread_root(trigger),
         policies=policies,
         attempt=workflow_attempt(),
-        logs=checks.logs if checks else (),
+        logs=logs,
         ci_run=f"{gate.here.url}/actions/runs/{failed.id}" if failed else "",
     )
     if not gate.rules.dry_run:
