@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aci.observation.untrusted_text import one_line
 from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
@@ -53,7 +54,7 @@ def command(
     """Solve an issue; the result is a verified patch, or a report that there is none.
 
     Without an issue, make the failing tests of the repository pass. With --ci, fix what failed there, at the commit of
-    that CI run.
+    that CI run; if a run of yours made its branch, a copy of that run is continued.
 
     Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ran out, 1 no fix,
     2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
@@ -70,6 +71,13 @@ def command(
     if ci:
         checks = checks_from(ci, plain_waiting)
         asked, source = issue_of_checks(checks), repository_of_checks(checks, repo, plain_waiting)
+        if not (base or strategy or reproduce or attempts or wanted.branch):
+            from agent.cli.ci_continuation import continue_run, find_run_of_branch
+
+            if own := find_run_of_branch(source, checks.branch, wanted):
+                say(f"The run {own.name} made the branch {one_line(checks.branch)}, so a copy of it is continued.")
+                flags = {"model": model, "prompts": prompts, "budget": budget, **run_settings}
+                return continue_run(own, checks, wanted, flags, Console(json=json, plain=plain), wanted.apply)
         base = base or checks.commit
     else:
         asked = issue_from(issue, issue_file, text, say, plain_waiting) if is_given else FAILING_TESTS

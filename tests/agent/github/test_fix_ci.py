@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
+from aci.repository.user_repository import Repository
 from agent.cli import command_line
+from agent.cli.ci_continuation import find_run_of_branch
+from agent.config.settings import load_settings
+from agent.engine.run_lifecycle import begin, reopen
+from agent.github.task.task_text import CI_REQUEST
 from agent.instances.ci_input import checks_from, issue_of_checks
-from tests.agent.conftest import line
+from tests.agent.conftest import act, line
 from tests.agent.github.solve_runner import ADD_TEST, FIX, SUBMIT, UNITTEST, Job
 from tests.conftest import git
 from tests.github_server import Hub, Repo
 from trajectories.journal import read
+from trajectories.records import Issue, Note
 
 RUN, JOB = 900, 901
 TIMES = {"started_at": "2026-01-02T05:00:00Z", "completed_at": "2026-01-02T05:00:20Z"}
@@ -66,6 +72,47 @@ def test_failed_ci_is_fixed_at_its_commit(
     found = read(tmp_path / "state" / "runs" / json.loads(capsys.readouterr().out)["run"]).run
     assert found is not None
     assert (found.base.commit, found.issue.title, found.issue.trust) == (failed, "CI fails: test", "stranger")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
+def test_run_that_made_branch_is_continued(
+    hub: Hub, repo: Repo, job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str], later: bool
+) -> None:
+    options = "--repo", job.repository, "--workspace", "local", "--test", UNITTEST, "--json"
+    model = job.script(line("Done.", ADD_TEST, FIX, SUBMIT))
+    assert run("fix", "--text", "add() subtracts", "--branch", "topic", "--model", model, *options) == 0
+    first = json.loads(capsys.readouterr().out)["run"]
+    git(job.repository, "checkout", "-q", "topic")
+    (job.repository / "later.py").write_text("")
+    git(job.repository, "add", "-A")
+    git(job.repository, "commit", "-qm", "Later")
+    url = fail_ci(hub, repo, job.head)
+    model = job.script(line("Add.", act("edit", path="sub.py", old="", new="ZERO = 0\n"), n=2), line("Added it.", n=3))
+
+    assert run("fix", "--ci", url, *([] if later else ["--apply"]), "--model", model, *options) == 0
+
+    output = capsys.readouterr()
+    if later:
+        assert git(job.repository, "status", "--porcelain") == ""
+        assert run("resume", json.loads(output.out)["run"], "--apply") == 0
+    assert f"The run {first} made the branch topic" in " ".join(output.err.split())
+    trajectory = read(tmp_path / "state" / "runs" / json.loads(output.out)["run"])
+    assert [turn.strategy for turn in trajectory.turns][1:] == ["build", "prove"]
+    assert trajectory.turns[1].request.startswith(CI_REQUEST)
+    assert "FAILED tests/test_calc.py::test_add" in trajectory.turns[1].request
+    assert git(job.repository, "status", "--porcelain") == "?? sub.py"
+
+
+def test_run_of_another_branch_is_not_continued(hub: Hub, repo: Repo, job: Job) -> None:
+    source, settings = Repository.open(job.repository), load_settings()
+    directory = begin(Issue("add() subtracts"), source, settings)
+    engine = reopen(directory, settings.state, lambda _: None)
+    engine.journal.append(Note("main", "done", "Branch topic is at 1234.", {"effect": "branch topic"}))
+    engine.close()
+
+    assert find_run_of_branch(source, "topic", settings) is None, "it has not ended"
+    assert find_run_of_branch(source, "", settings) is None
 
 
 def test_issue_names_failing_tests_and_quotes_log(hub: Hub, repo: Repo, job: Job) -> None:
