@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
-from agent.run_state.merge_base import find_merge_base
 from trajectories.errors import UsageError
 from trajectories.records import Note, Patch
 
@@ -59,6 +58,8 @@ def deliver_on_request(engine: Engine, result: Result, apply: bool, branch: str)
     """
     if not result.patch:
         raise UsageError("The run has no patch.", f"`swe-agent show {engine.run.id}` shows what it did.")
+    from agent.run_state.merge_base import find_merge_base
+
     common = find_merge_base(engine.trees, engine.trajectory, engine.run.base.tree).tree
     patch = result.patch
     if common != engine.run.base.tree:
