@@ -51,7 +51,7 @@ class FailedStepLog:
         self._keep(self._open)
         self._open = b""
         kept = self._of_steps if self._of_steps.size else self._of_job
-        plain = _MARK.sub(lambda mark: _SHOWN.get(mark[1], ""), "\n".join(kept.last(secrets)))
+        plain = _MARK.sub(lambda mark: _SHOWN.get(mark[1], ""), "\n".join(kept.last()))
         return prepare_output(plain, "tests", secrets=secrets)[0].strip()
 
     def _keep(self, line: bytes) -> None:
@@ -80,10 +80,10 @@ class _Tail:
             self.size -= len(self._lines.popleft()) + 1
             self._is_cut = True
 
-    def last(self, secrets: Sequence[str]) -> list[str]:
+    def last(self) -> list[str]:
         whole = b"\n".join(self._lines)
         # `last_lines` leaves out the first line, and the rest of a private key that began earlier.
-        return last_lines(whole if self._is_cut else b"\n" + whole, len(self._lines) + 1, secrets)
+        return last_lines(whole if self._is_cut else b"\n" + whole, len(self._lines) + 1)
 
 
 def _seconds(at: str | None) -> str:

@@ -28,6 +28,7 @@ def test_lines_of_failed_step_are_shown_in_any_pieces(size: int) -> None:
     text = f"\ufeff{BEFORE}set up\n{DURING}##[group]Run pytest\n{DURING}1 failed\nno time\n{AFTER}clean up"
 
     assert shown(text, size=size) == "Run pytest\n1 failed\nno time"
+    assert shown(f"\ufeff{DURING}1 failed", size=size) == "1 failed"
 
 
 def test_times_with_offset_are_compared_in_utc() -> None:
@@ -55,7 +56,7 @@ def test_secret_and_private_key_are_masked_if_log_is_cut() -> None:
 
 
 def test_part_of_secret_at_end_of_cut_line_is_dropped() -> None:
-    text = DURING + "x " * 9_990 + "s3cret-value-123 and more\n"
+    text = DURING + "x " * 9_995 + "s3cret-value-123 and more\n"
 
     assert "s3cret" not in shown(text, secrets=("s3cret-value-123",), size=1 << 16)
 
