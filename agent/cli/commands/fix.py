@@ -53,8 +53,9 @@ def command(
 ) -> int:
     """Solve an issue; the result is a verified patch, or a report that there is none.
 
-    Without an issue, make the failing tests of the repository pass. With --ci, fix what failed there, at the commit of
-    that CI run; if a run of yours made its branch, a copy of that run is continued.
+    Without an issue, make the failing tests of the repository pass.
+
+    With --ci, fix what failed in CI, at its commit. If a run of yours made the branch, a copy of it is continued.
 
     Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ran out, 1 no fix,
     2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
