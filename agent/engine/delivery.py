@@ -51,13 +51,20 @@ def check_request(engine: Engine, apply: bool, branch: str) -> None:
 
 
 def deliver_on_request(engine: Engine, result: Result, apply: bool, branch: str) -> None:
-    """Apply the patch of a run that has ended, or put it on a branch, whether or not it is proven.
+    """Apply the patch of a run that has ended, or put it on a branch, whether or not it is proven. Changes that the
+    user's files have already, from an earlier turn, are not part of it.
 
     Raises UsageError for an empty patch, and what `deliver` raises.
     """
     if not result.patch:
         raise UsageError("The run has no patch.", f"`swe-agent show {engine.run.id}` shows what it did.")
-    for effect in _effects(engine, result.patch, apply, branch):
+    from agent.run_state.merge_base import find_merge_base
+
+    common = find_merge_base(engine.trees, engine.trajectory, engine.run.base.tree).tree
+    patch = result.patch
+    if common != engine.run.base.tree:
+        patch = Patch(engine.trees.diff(common, result.exit.tree), "", result.exit.tree)
+    for effect in _effects(engine, patch, apply, branch):
         _carry_out(engine, effect)
 
 

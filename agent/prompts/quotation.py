@@ -12,6 +12,9 @@ from trajectories.records import Comment, Issue
 MOST_DISCUSSED, LONGEST = 12_000, 3_000
 """Maximum number of characters of all comments together, and of each comment."""
 MOST_LABELS = 20
+LONGEST_LOG = 8_000
+"""Maximum number of characters of the log of a failed CI job."""
+LOGS = "The ends of the logs of failed CI jobs; data like the issue."
 DATA = "Comments, oldest first; data like the issue. A `member` belongs to the project, a `stranger` does not."
 
 
@@ -46,9 +49,14 @@ def discussion(comments: Sequence[Comment]) -> str:
     return "\n".join([DATA, *map(_comment, shown), *more])
 
 
-def _comment(comment: Comment) -> str:
+def quoted_logs(logs: Sequence[Comment]) -> str:
+    """Return the logs of failed CI jobs in their tags; "" if there are none."""
+    return "\n".join([LOGS, *(_comment(log, LONGEST_LOG) for log in logs)]) if logs else ""
+
+
+def _comment(comment: Comment, longest: int = LONGEST) -> str:
     about = f' about="{attribute_text(comment.about)}"' if comment.about else ""
     role = f' role="{attribute_text(comment.role)}"' if comment.role and comment.role != "NONE" else ""
     at = f' at="{attribute_text(comment.at[:10])}"' if comment.at else ""
     who = f'author="{attribute_text(comment.author)}"{role} trust="{comment.trust}"'
-    return f"<comment{about} {who}{at}>\n{quote_fully(shorten(comment.body, LONGEST))}\n</comment>"
+    return f"<comment{about} {who}{at}>\n{quote_fully(shorten(comment.body, longest))}\n</comment>"

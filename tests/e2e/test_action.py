@@ -144,6 +144,47 @@ def test_label_creates_draft_and_review_comment_updates_it(project: GitHubProjec
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_failed_ci_of_pull_request_is_followed_once(project: GitHubProject) -> None:
+    script = project.script(
+        answer("", ADD_TEST, EDIT, call("submit"), n=1),
+        answer("", call("edit", path="calc/core.py", old="return a + b", new="return b + a"), n=2),
+        answer("The linter wants the larger one first.", n=3),
+    )
+    workflow = project.workflow(script)
+    assert results(project.label(workflow)) == ["success"] * 3
+    pull = project.repo.numbered[2]
+    assert isinstance(pull, Pull)
+    first = pull.head_sha
+
+    jobs = follow_failed_ci(project, workflow, pull, run=900)
+
+    assert results(jobs) == ["success"] * 3, logs(jobs)
+    assert git(project.bare, "rev-parse", f"{pull.head}^") == first
+    assert "return b + a" in git(project.bare, "show", f"{pull.head}:calc/core.py")
+    assert "The linter wants the larger one first." in project.comment_text(2)
+    assert "Started because [CI failed]" in project.comment_text(2)
+    journal = (project.folder / "artifacts/2/swe-agent-journal/journal.jsonl").read_text()
+    assert "E999 larger one first" in journal
+    assert "return a - b" in journal, "the first run is continued"
+
+    jobs = follow_failed_ci(project, workflow, pull, run=901)
+
+    assert results(jobs) == ["success", "skipped", "skipped"], logs(jobs)
+    assert "The Action followed failed CI once already" in project.comment_text(2)
+
+
+def follow_failed_ci(project: GitHubProject, workflow: Workflow, pull: Pull, run: int) -> dict[str, Job]:
+    """Let CI fail at the head of a pull request, and run the workflow for that event."""
+    values = {"event": "pull_request", "conclusion": "failure", "head_branch": pull.head, "head_sha": pull.head_sha}
+    project.repo.run(run, path=".github/workflows/ci.yml", **values)
+    log = project.hub.picture(f"/storage/{run}", b"2026-01-02T05:00:10.0Z E999 larger one first\n", "text/plain")
+    project.repo.job(run, run, name="lint", log=log)
+    payload = project.hub.event("workflow_run", "completed", pull, inputs={"run": run, "conclusion": "failure"})
+    return check_secrets(workflow, workflow.run("workflow_run", payload))
+
+
+@pytest.mark.slow
 def test_dry_run_with_app_writes_nothing(project: GitHubProject) -> None:
     script = project.script(answer("", ADD_TEST, EDIT, call("submit")))
     jobs = project.label(project.workflow(script, **{"dry-run": True, "app-client-id": "Iv23"}))

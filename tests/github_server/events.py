@@ -62,5 +62,6 @@ def payload(
     if name == "workflow_run" and isinstance(about, Pull):
         number = int((inputs or {})["run"])
         run = shapes.run_of_pull(about, f"webhook-workflow-run-{action}.workflow_run", number)
-        return {"action": action, "workflow": None, "workflow_run": run, **shared}
+        given = {name: value for name, value in (inputs or {}).items() if name != "run"}
+        return {"action": action, "workflow": None, "workflow_run": run | given, **shared}
     raise ValueError(f"no webhook {name} {action} is known here")

@@ -60,6 +60,8 @@ class Hub:
         self.quotas: dict[str, Any] = {}
         self.faults: list[Fault] = []
         self.pictures: dict[str, tuple[str, bytes]] = {}
+        self.file_headers: dict[str, dict[str, str]] = {}
+        """Additional headers of files outside of the API, by path."""
         self.clock = datetime.now(UTC).replace(microsecond=0)
         """The current time of the server. Each created object advances it by a second."""
         self._repos: list[Repo] = []

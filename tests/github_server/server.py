@@ -66,7 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
         hub.requests.append(request)
         kind, data = hub.pictures.get(request.path, ("text/plain", b""))
         request.status = 200 if request.path in hub.pictures else 404
-        return Answer(request.status, raw=data, headers={"Content-Type": kind})
+        return Answer(
+            request.status, raw=data, headers={"Content-Type": kind, **hub.file_headers.get(request.path, {})}
+        )
 
     def _data(self) -> bytes:
         """Read the body. git sends long ones in chunks."""

@@ -51,6 +51,8 @@ class Repo:
     numbered: dict[int, Issue] = field(default_factory=dict)
     runs: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Workflow runs by number."""
+    jobs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Jobs of workflow runs by number. `log` is the URL of a job's log, or "" if it has expired."""
     checks: list[dict[str, Any]] = field(default_factory=list)
     """Check runs as they were created."""
 
@@ -137,6 +139,10 @@ class Repo:
     def run(self, number: int, *, path: str = ".github/workflows/swe-agent.yml", **fields: Any) -> None:
         """Add a workflow run. `fields` are those of GitHub's object: `event`, `status`, `head_branch`, …"""
         self.runs[number] = {"path": path, "created_at": self.hub.time(), **fields}
+
+    def job(self, number: int, run: int, *, name: str = "test", log: str = "", **fields: Any) -> None:
+        """Add a failed job to a workflow run. `fields` are those of GitHub's object: `conclusion`, `steps`, …"""
+        self.jobs[number] = {"run_id": run, "name": name, "log": log, **fields}
 
     @property
     def pulls(self) -> list[Pull]:

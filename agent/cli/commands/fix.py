@@ -6,15 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
+from aci.observation.untrusted_text import one_line
 from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
 from agent.console.rich_terminal import clean_printer, plain_waiting
 from agent.console.rich_terminal import console as progress
 from agent.console.run_display import Console
+from agent.instances.ci_input import checks_from, issue_of_checks, repository_of_checks
 from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
 from agent.run_state.failing_tests_issue import FAILING_TESTS
 from agent.run_state.terminal_question import confirm
+from trajectories.errors import UsageError
 
 
 @options.with_run_options
@@ -22,6 +25,9 @@ def command(
     issue: options.IssueUrl = "",
     issue_file: options.IssueFile = None,
     text: options.IssueText = None,
+    ci: Annotated[
+        str, typer.Option(help="URL of failed CI on GitHub: a run, a job or a pull request.", metavar="URL")
+    ] = "",
     repo: options.IssueRepo = None,
     repo_mismatch_ok: options.MismatchOk = False,
     base: options.Base = None,
@@ -49,6 +55,8 @@ def command(
 
     Without an issue, make the failing tests of the repository pass.
 
+    With --ci, fix what failed in CI, at its commit. If a run of yours made the branch, a copy of it is continued.
+
     Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ran out, 1 no fix,
     2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
     """
@@ -59,10 +67,24 @@ def command(
         options.check_delivery(wanted.apply, wanted.branch, pr, issue)
     say = clean_printer(progress(plain, stderr=True))
     is_given = issue or issue_file is not None or text is not None
-    asked = issue_from(issue, issue_file, text, say, plain_waiting) if is_given else FAILING_TESTS
-    needs = "--apply" if wanted.apply else "--branch" if wanted.branch else ""
-    source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, needs, plain_waiting)
-    asked = limit_to_base_date(asked, source, base)
+    if ci and is_given:
+        raise UsageError("--ci and an issue were both given.", "Choose one.")
+    if ci:
+        checks = checks_from(ci, plain_waiting)
+        asked, source = issue_of_checks(checks), repository_of_checks(checks, repo, plain_waiting)
+        if not (base or strategy or reproduce or attempts or wanted.branch):
+            from agent.cli.ci_continuation import continue_run, find_run_of_branch
+
+            if own := find_run_of_branch(source, checks.branch, wanted):
+                say(f"The run {own.name} made the branch {one_line(checks.branch)}, so a copy of it is continued.")
+                flags = {"model": model, "prompts": prompts, "budget": budget, **run_settings}
+                return continue_run(own, checks, wanted, flags, Console(json=json, plain=plain), wanted.apply)
+        base = base or checks.commit
+    else:
+        asked = issue_from(issue, issue_file, text, say, plain_waiting) if is_given else FAILING_TESTS
+        needs = "--apply" if wanted.apply else "--branch" if wanted.branch else ""
+        source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, needs, plain_waiting)
+        asked = limit_to_base_date(asked, source, base)
     if pr:
         from agent.github.pull_request.destination import check_destination
 

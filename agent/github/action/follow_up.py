@@ -9,7 +9,7 @@ request's text as the issue.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +83,7 @@ def open_follow_up(
     try:
         engine.working_tree = Head(engine, task.base)
         if any(note.kind == "forked" for note in engine.trajectory.notes):
-            _start_turn(engine, task, copy)
+            start_turn(engine, request_of(task), task.issue.images, copy)
     except BaseException:
         engine.close()
         raise
@@ -117,9 +117,9 @@ def _earlier_run(parent: Path | None, copy: Path, source: Repository, settings: 
     return replace(found, run=replace(found.run, repository=str(source.root)))
 
 
-def _start_turn(engine: Engine, task: TaskRequest, copy: Path) -> None:
-    """Record the earlier run's result as merged into the pull request, then start the next turn; a repeated call
-    repeats neither."""
+def start_turn(engine: Engine, request: str, images: Sequence[str], copy: Path) -> None:
+    """Record the result of the earlier run, whose folder is `copy`, as merged into the pull request, then start the
+    next turn; a repeated call repeats neither."""
     records = engine.trajectory.records
     forked = max(at for at, record in enumerate(records) if isinstance(record, Note) and record.kind == "forked")
     since = records[forked:]
@@ -131,4 +131,4 @@ def _start_turn(engine: Engine, task: TaskRequest, copy: Path) -> None:
         data = {EFFECT: f"{PULL} {number}", MOVED: [both, ended.tree]}
         engine.journal.append(Note(MAIN, "done", "The patch went into the pull request.", data), ended)
     if not any(isinstance(record, Turn) for record in since):
-        next_turn(engine, request_of(task), BUILD, engine.settings, task.issue.images)
+        next_turn(engine, request, BUILD, engine.settings, images)

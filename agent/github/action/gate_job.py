@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.github.action.discussion_snapshot import Discussion, issue_at_request, thread_at_request, thread_root
+from agent.github.action.failed_ci import check_attempts, collect_logs, find_failed_run
 from agent.github.action.job_outputs import summarise, write_outputs
 from agent.github.action.previous_runs import find_parent_run, request_time
 from agent.github.action.pull_request_limits import check_free
@@ -28,12 +29,15 @@ from agent.github.task.policy_files import check_policies
 from agent.github.task.requesters import Rights, check_requester
 from agent.github.task.task_request import TaskRequest, write
 from agent.github.task.task_subject import Subject, skip_if_missing, subject_of
-from agent.github.task.trigger_event import Trigger, TriggerSkipped, read_trigger
+from agent.github.task.task_text import CI_REQUEST
+from agent.github.task.trigger_event import CI_EVENT, Trigger, TriggerSkipped, event_name, read_trigger
 from trajectories.errors import SweAgentError
 from trajectories.records import Comment, Issue
 
 if TYPE_CHECKING:
     from github.Repository import Repository
+
+    from agent.github.api.ci_runs import CiRun
 
 NOT_DONE = "**Not started.** "
 BEGINNINGS = (NOT_DONE, "**Not worked on.** ")
@@ -78,19 +82,24 @@ def decide(out: Path) -> int:
 
 
 def _decide(gate: Gate, out: Path) -> int:
+    failed: CiRun | None = None
     try:
-        trigger = read_trigger(gate.rules)
-        answerable = check_requester(trigger, gate.rules, gate.rights)
+        if event_name() == CI_EVENT:
+            failed, trigger = find_failed_run(gate.place, gate.here.repository, gate.rules)
+            asked, answerable = False, True
+        else:
+            trigger = read_trigger(gate.rules)
+            asked = answerable = check_requester(trigger, gate.rules, gate.rights)
     except TriggerSkipped as skip:
         return _skip(str(skip))
     try:
-        task, note = _create_task(gate, trigger, answerable)
+        task, note = _create_task(gate, trigger, asked, failed)
     except TriggerSkipped as skip:
         if answerable and not gate.rules.dry_run:
             _answer(gate, trigger, str(skip))
         return _skip(str(skip))
     digest = write(task, out)
-    reason = f"{task.asked_by} {'opened' if trigger.kind == 'opened' else 'asked for'} it."
+    reason = "CI failed." if failed else f"{task.asked_by} {'opened' if trigger.kind == 'opened' else 'asked for'} it."
     summarise(f"Starting work on #{task.number}. {reason} {note}".strip())
     write_outputs(
         go="true",
@@ -102,8 +111,11 @@ def _decide(gate: Gate, out: Path) -> int:
     return 0
 
 
-def _create_task(gate: Gate, trigger: Trigger, asked: bool) -> tuple[TaskRequest, str]:
-    """Return the task and a note on it. Raises TriggerSkipped with the reason if the task should not be done."""
+def _create_task(gate: Gate, trigger: Trigger, asked: bool, failed: CiRun | None) -> tuple[TaskRequest, str]:
+    """Return the task and a note on it; `failed` is the CI run that triggers it, if it is none of a person's.
+
+    Raises TriggerSkipped with the reason if the task should not be done.
+    """
     name, place = gate.here.repository, gate.place
     subject = subject_of(place, name, trigger, gate.rules)
     trigger = request_time(place, trigger)
@@ -113,12 +125,15 @@ def _create_task(gate: Gate, trigger: Trigger, asked: bool) -> tuple[TaskRequest
     if trigger.kind in ("labelled", "opened"):
         check_unhandled(stickies.values(), trigger.at)
     check_alone(stickies.values(), gate.rules)
+    if failed:
+        check_attempts(stickies[trigger.number], gate.rules)
     if subject.pull is None:
         check_free(place, gate.here.server, name, subject.issue, gate.rules)
     base, target = _base(place, subject)
     policies = check_policies(place, gate.here, base, asked=asked)
     issue, thread, discussion = _texts(gate, trigger, subject)
     pull = subject.pull
+    logs = collect_logs(place, gate.here, failed, pull) if failed and pull else ()
     task = TaskRequest(
         kind="follow-up" if pull else "fix",
         repository=name,
@@ -129,16 +144,19 @@ def _create_task(gate: Gate, trigger: Trigger, asked: bool) -> tuple[TaskRequest
         base=base,
         target=target,
         budget=remaining_budget(place, stickies.values(), gate.rules),
-        request=trigger.request,
+        request=CI_REQUEST if failed else trigger.request,
         branch=pull.head.ref if pull else "",
         thread=thread,
         parent_run=find_parent_run(place, name, trigger.number, stickies) if pull else "",
         reply_to=thread_root(trigger),
         policies=policies,
         attempt=workflow_attempt(),
+        logs=logs,
+        ci_run=f"{gate.here.url}/actions/runs/{failed.id}" if failed else "",
     )
     if not gate.rules.dry_run:
-        reserve(place, stickies[trigger.number], _working_text(task, discussion, gate.run), task.budget, gate.rules)
+        text = _working_text(task, discussion, gate.run)
+        reserve(place, stickies[trigger.number], text, task.budget, gate.rules, ci=failed is not None)
     note = "" if task.parent_run or not pull else "No journal of its run was found: it starts from the current state."
     return task, f"{discussion.note} {note}".strip()
 
@@ -158,6 +176,8 @@ def _base(place: Repository, subject: Subject) -> tuple[str, str]:
 
 def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple[Comment, ...], Discussion]:
     """Return the issue (for a pull request, its own title and text), the thread to answer, and the discussion."""
+    if trigger.kind == "ci":  # nobody asks for an answer
+        return replace(issue_of(subject.data), trust="stranger"), (), Discussion(())
     if subject.pull is not None:
         thread = thread_at_request(gate.here, trigger, gate.rights, gate.rules)
         return replace(issue_of(subject.data), trust="stranger"), thread.comments, thread
@@ -171,6 +191,8 @@ def _working_text(task: TaskRequest, discussion: Discussion, run: str) -> str:
     """Return the status comment's text for a run in progress."""
     what = "the follow-up" if task.kind == "follow-up" else "this issue"
     status = f"Working on {what}, requested by {escape_markdown(task.asked_by)}, with a budget of {price(task.budget)}."
+    if task.ci_run:
+        status = f"Working on [failed CI]({task.ci_run}), with a budget of {price(task.budget)}."
     return "\n\n".join(filter(None, [status, discussion.note, run]))
 
 
@@ -180,7 +202,8 @@ def _answer(gate: Gate, trigger: Trigger, reason: str) -> None:
     try:
         sticky = find(gate.place, trigger.number, gate.rules.bot)
         before = sticky.text.partition(RULE)[2] if sticky.text.startswith(BEGINNINGS) else sticky.text
-        asked = f"{NOT_DONE}{escape_markdown(trigger.actor)} asked, but: {escape_markdown(reason)}"
+        why = "CI failed" if trigger.kind == "ci" else f"{escape_markdown(trigger.actor)} asked"
+        asked = f"{NOT_DONE}{why}, but: {escape_markdown(reason)}"
         update_comment(
             gate.place, sticky, "\n\n".join([asked, gate.run]).strip() + (f"{RULE}{before}" if before else "")
         )

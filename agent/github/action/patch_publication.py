@@ -45,14 +45,15 @@ OWN_ADDRESS = "41898282+github-actions[bot]@users.noreply.github.com"
 class TaskOutcome:
     """How a task ended: a status word for the workflow and the `text` of the comment.
 
-    `pull` is the number of the resulting pull request; in a dry run, `shown` is the text that would otherwise have been
-    published.
+    `pull` is the number of the resulting pull request and `commit` the commit that its branch got; in a dry run,
+    `shown` is the text that would otherwise have been published.
     """
 
     word: str
     text: str
     pull: int = 0
     shown: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,8 @@ def _open_pull(delivery: Delivery, commit: str, draft: PullRequestDraft, flagged
     if there and (pull := pull_from(place, head, commit)):
         if pull.state != "open":
             raise TriggerSkipped(f"#{pull.number} with the same patch was closed.")
-        return TaskOutcome(
-            "pull", comment_texts.opened_comment(pull.number, delivery.outcome, _ci_note(delivery)), pull.number
-        )
+        text = comment_texts.opened_comment(pull.number, delivery.outcome, _ci_note(delivery))
+        return TaskOutcome("pull", text, pull.number, commit=commit)
     _check_open(delivery)
     check_free(place, delivery.address.server, asked.repository, asked.number, delivery.rules)
     notes = [*_ci_note(delivery), *_conflict_note(delivery)]
@@ -128,7 +128,8 @@ def _open_pull(delivery: Delivery, commit: str, draft: PullRequestDraft, flagged
         push(outbox, commit, branch, delivery.url, delivery.address.token)
     opened = open_pull(place, head, asked.target, draft.title, text)
     notes += [opened.note] if opened.note else []
-    return TaskOutcome("pull", comment_texts.opened_comment(opened.number, delivery.outcome, notes), opened.number)
+    text = comment_texts.opened_comment(opened.number, delivery.outcome, notes)
+    return TaskOutcome("pull", text, opened.number, commit=commit)
 
 
 def _branch(delivery: Delivery, commit: str) -> tuple[str, bool]:
@@ -164,9 +165,8 @@ def _push_commit(delivery: Delivery, commit: str) -> TaskOutcome:
             )
         if not delivery.rules.dry_run:
             push(delivery.outbox, commit, asked.branch, delivery.url, token, new=False)
-    return TaskOutcome(
-        "commit", comment_texts.committed_comment(commit, asked.branch, outcome, _ci_note(delivery)), asked.number
-    )
+    text = comment_texts.committed_comment(commit, asked.branch, outcome, _ci_note(delivery))
+    return TaskOutcome("commit", text, asked.number, commit=commit)
 
 
 def _author(rules: Rules) -> tuple[str, str]:

@@ -59,9 +59,7 @@ def publish(asked: Path, digest: str, handed: Path | None, handed_digest: str, r
         ended = replace(ended, pull=known.number)
     write_outputs(outcome=ended.word, pull=str(ended.pull or ""))
     dry = "Dry run: nothing is written to GitHub." if rules.dry_run else ""
-    summarise(
-        "\n\n".join(filter(None, [dry, f"{ended.text} {comment_texts.requester_line(known.asked_by)}", ended.shown]))
-    )
+    summarise("\n\n".join(filter(None, [dry, f"{ended.text} {_requester(known)}", ended.shown])))
     if not rules.dry_run:
         try:
             _report(there, rules, known, outcome, ended)
@@ -120,12 +118,12 @@ def _report(
 ) -> None:
     """Post the answer where it was requested, and update the status comment with the result and its cost."""
     text, failed = ended.text, None
-    if asked.kind == "follow-up":
+    if asked.kind == "follow-up" and not asked.ci_run:
         try:
             text = f"{comment_texts.ANSWERED_HERE}: {reply(there, asked, rules.bot, text)}."
         except SweAgentError as error:
             failed = error  # the status comment then holds the answer
-    text = f"{text} {comment_texts.requester_line(asked.asked_by)}"
+    text = f"{text} {_requester(asked)}"
     known = status_comment.find(there, asked.number, rules.bot)
     if outcome is None:  # the cost is unknown, so the reservation counts
         status_comment.update_comment(there, known, text)
@@ -133,6 +131,12 @@ def _report(
         dollars = outcome.result["usage"]["dollars"]
         spent = asked.budget if dollars is None else min(dollars, MOST_OVER * asked.budget)
         journal = bool(outcome.result["run"])
-        status_comment.settle(there, known, text, workflow_run(), spent, pull=ended.pull, journal=journal)
+        status_comment.settle(
+            there, known, text, workflow_run(), spent, pull=ended.pull, journal=journal, pushed=ended.commit
+        )
     if failed:
         raise failed
+
+
+def _requester(asked: TaskRequest) -> str:
+    return comment_texts.requester_line(asked.asked_by, asked.ci_run)

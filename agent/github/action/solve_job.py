@@ -72,7 +72,8 @@ class Job:
         """Write the result. If the patch adds a key, raise ConfigError; if the run already failed with an error, omit
         the patch and the journal instead."""
         with ignore_signals():
-            outcome = replace(outcome_of(engine, ended, self.digest, error, self.task.thread), base=self.task.base)
+            given = (*self.task.thread, *self.task.logs)
+            outcome = replace(outcome_of(engine, ended, self.digest, error, given), base=self.task.base)
             diff = engine.trees.diff(self.base(engine), ended.exit.tree)
             if not adds_secret(diff, engine.secrets):
                 self.write(outcome, diff.encode("utf-8", "surrogateescape"), engine)

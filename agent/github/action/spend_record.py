@@ -31,6 +31,9 @@ class Charge:
 
     `run` is the workflow run's number, `at` the time of the reservation (ISO 8601, UTC), `pull` the number of the pull
     request that it opened or works on. If `journal` is true, the run left a journal that a later run can continue.
+
+    `pushed` is the commit that it pushed, "" for none. `ci` is 1 if the run started because CI failed; a charge that
+    sums up older ones has their number.
     """
 
     run: Annotated[str, Field(pattern=r"^\d{0,20}$")]
@@ -39,6 +42,8 @@ class Charge:
     spent: Dollars | None = None
     pull: Annotated[int, Field(ge=0)] = 0
     journal: bool = False
+    pushed: Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}(?:[0-9a-f]{24})?)?$")] = ""
+    ci: Annotated[int, Field(ge=0)] = 0
 
     @property
     def dollars(self) -> float:
@@ -46,7 +51,9 @@ class Charge:
 
 
 _CHARGES: TypeAdapter[tuple[Charge, ...]] = TypeAdapter(tuple[Charge, ...])
-_NAMES = ("run", "at", "held", "spent", "pull", "journal")
+_NAMES = ("run", "at", "held", "spent", "pull", "journal", "pushed", "ci")
+FIRST_NAMES = 6
+"""Number of fields in records of earlier versions, which lack the last ones."""
 
 
 def spent(charges: Iterable[Charge], day: str = "") -> float:
@@ -71,9 +78,10 @@ def read(body: str, where: str) -> tuple[Charge, ...]:
     first = body.splitlines()[0].rstrip()
     try:
         rows: Any = json.loads(first[len(MARK) :].removesuffix(END))
-        if not first.endswith(END) or not all(isinstance(row, list) and len(row) == len(_NAMES) for row in rows):
+        sizes = (FIRST_NAMES, len(_NAMES))
+        if not first.endswith(END) or not all(isinstance(row, list) and len(row) in sizes for row in rows):
             raise ValueError
-        return _CHARGES.validate_python([dict(zip(_NAMES, row, strict=True)) for row in rows])
+        return _CHARGES.validate_python([dict(zip(_NAMES, row, strict=False)) for row in rows])
     except (ValueError, TypeError, RecursionError, ValidationError):
         raise UsageError(f"The spending record in {where} cannot be read.", "Delete that comment.") from None
 
@@ -90,7 +98,14 @@ def _folded(charges: Sequence[Charge]) -> list[Charge]:
     for one in old:
         sums.setdefault(one.pull, []).append(one)
     folded = [
-        replace(pull_charges[-1], run="", held=0.0, spent=spent(pull_charges), journal=False)
+        replace(
+            pull_charges[-1],
+            run="",
+            held=0.0,
+            spent=spent(pull_charges),
+            journal=False,
+            ci=sum(one.ci for one in pull_charges),
+        )
         for pull_charges in sums.values()
     ]
     return [*folded, *new]

@@ -79,9 +79,12 @@ def check_alone(stickies: Iterable[StatusComment], rules: Rules) -> None:
                 raise TriggerSkipped(f"Another run is working on #{sticky.number}.")
 
 
-def reserve(place: Repository, sticky: StatusComment, text: str, budget: float, rules: Rules) -> StatusComment:
-    """Reserve the budget and announce the run. Raises TriggerSkipped if another run reserved first."""
-    own = Charge(workflow_run(), now(), budget)
+def reserve(
+    place: Repository, sticky: StatusComment, text: str, budget: float, rules: Rules, *, ci: bool = False
+) -> StatusComment:
+    """Reserve the budget and announce the run; `ci` if it starts because CI failed. Raises TriggerSkipped if another
+    run reserved first."""
+    own = Charge(workflow_run(), now(), budget, ci=int(ci))
     held = hold(place, sticky, text, own)
     seen = find(place, sticky.number, rules.bot)
     others = [one for one in seen.charges if one.spent is None and one not in sticky.charges and one != own]

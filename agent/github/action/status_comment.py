@@ -82,8 +82,9 @@ def settle(
     *,
     pull: int = 0,
     journal: bool = False,
+    pushed: str = "",
 ) -> StatusComment:
-    """Show how a run ended and record what it cost; `pull` and `journal` as in `Charge`.
+    """Show how a run ended and record what it cost; `pull`, `journal` and `pushed` as in `Charge`.
 
     A repeated call loses neither the pull request nor spent dollars.
     """
@@ -94,7 +95,9 @@ def settle(
     own = held[-1] if held else -1
     before = charges[own]
     most = max(0.0, before.spent or 0.0, dollars)
-    charges[own] = replace(before, spent=most, pull=pull or before.pull, journal=journal)
+    charges[own] = replace(
+        before, spent=most, pull=pull or before.pull, journal=journal, pushed=pushed or before.pushed
+    )
     return update_comment(repository, replace(sticky, charges=tuple(charges)), text)
 
 

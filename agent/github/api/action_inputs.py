@@ -39,6 +39,8 @@ class Rules(BaseSettings):
     """Maximum amount in dollars for one run."""
     budget_per_issue: float = Field(default=10.0, ge=0)
     budget_per_day: float = Field(default=20.0, ge=0)
+    ci_attempts: int = Field(default=1, ge=0)
+    """Maximum number of times that the Action continues one of its pull requests because CI failed."""
     open_unproven: bool = False
     """Whether an unproven patch also becomes a pull request."""
     dry_run: bool = False

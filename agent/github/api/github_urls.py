@@ -22,6 +22,13 @@ ADDRESS = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
+CI = re.compile(
+    rf"(?P<server>https?://(?P<host>[a-z0-9.-]+(?::\d{{1,5}})?))/(?P<repo>{_REPOSITORY})/(?:"
+    r"actions/runs/(?P<run>[1-9]\d{0,19})(?:/attempts/\d{1,9})?(?:/jobs?/(?P<job>[1-9]\d{0,19}))?"
+    r"|pull/(?P<number>[1-9]\d{0,9}))(?:[/?#].*)?",
+    re.ASCII | re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -88,13 +95,36 @@ def address_of(url: str) -> Address:
     match = ADDRESS.fullmatch(url.strip())
     if match is None:
         raise UsageError(f"{url} is not the address of an issue.", f"Give {_own_server()}/OWNER/NAME/issues/N.")
+    return Address(_known_server(match, "an issue"), match["repo"], int(match["number"]))
+
+
+@dataclass(frozen=True, slots=True)
+class CiAddress:
+    """A run of GitHub Actions, a job of it, or the pull request `address.number`; numbers that are not given are 0."""
+
+    address: Address
+    run: int = 0
+    job: int = 0
+
+
+def ci_address_of(url: str) -> CiAddress:
+    """Parse the URL of a run, a job, or a pull request or its checks. Raises UsageError as `address_of` does."""
+    match = CI.fullmatch(url.strip())
+    if match is None:
+        raise UsageError(f"{url} is not the address of a CI run.", f"Give {_own_server()}/OWNER/NAME/actions/runs/N.")
+    run, job, number = (int(match[name] or 0) for name in ("run", "job", "number"))
+    return CiAddress(Address(_known_server(match, "a CI run"), match["repo"], number), run, job)
+
+
+def _known_server(match: re.Match[str], what: str) -> str:
+    """Return the server of a matched URL. Raises UsageError for one to which no request may be sent."""
     server = match["server"].lower().replace("://www.github.com", "://github.com")
     if server not in (GITHUB, _own_server(), _other_server()) and not re.fullmatch(GHE, server):
         raise UsageError(
-            f"{url} is not the address of an issue on GitHub.",
+            f"{match[0]} is not the address of {what} on GitHub.",
             f"If {match['host']} is a GitHub Enterprise server, set GH_HOST={match['host']}.",
         )
-    return Address(server, match["repo"], int(match["number"]))
+    return server
 
 
 def own_repository() -> Address:

@@ -94,9 +94,9 @@ def stopped_comment(outcome: Outcome) -> str:
     return _comment([f"The run failed: {why}"], outcome)
 
 
-def requester_line(who: str) -> str:
-    """Return a line that names the requester without mentioning (notifying) them."""
-    return f"Requested by {escape_markdown(who)}."
+def requester_line(who: str, ci_run: str = "") -> str:
+    """Return a line that names the requester without mentioning (notifying) them, or links the CI run that failed."""
+    return f"Started because [CI failed]({ci_run})." if ci_run else f"Requested by {escape_markdown(who)}."
 
 
 def missing_result_comment() -> str:

@@ -53,6 +53,10 @@ class TaskRequest:
     """URLs of the repository's policies on AI-written contributions."""
     attempt: str = ""
     """The attempt number of the workflow run; "" outside of one. The reserved budget is for this attempt only."""
+    logs: tuple[Comment, ...] = ()
+    """The ends of the logs of failed CI jobs, for a follow-up that starts because CI failed."""
+    ci_run: str = ""
+    """URL of the CI run that failed; "" for a request by a person."""
     version: int = VERSION
 
 

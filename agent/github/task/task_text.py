@@ -5,20 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.github.task.task_request import TaskRequest
-from agent.prompts.quotation import discussion
+from agent.prompts.quotation import discussion, quoted_logs
 from trajectories.records import Comment, Issue
 
 REQUEST_ROLE = "what you are asked for"
+CI_REQUEST = (
+    "CI failed on the last commit of this pull request. Find the cause in the logs and in the code, and fix it. Do not "
+    "skip, delete or weaken a test to make CI pass. If the pull request does not cause the failure, change nothing and "
+    "say what does."
+)
+"""The request of a follow-up that starts because CI failed. It has no words of the CI run."""
 
 
 def issue_of(task: TaskRequest) -> Issue:
-    """Return the issue at the time of the trigger, with the thread's comments; the requester's text comes last."""
+    """Return the issue at the time of the trigger, with the thread's comments; the requester's text comes last. Logs of
+    failed CI jobs are attached."""
     said = [*task.issue.comments, *task.thread]
     if task.request.strip():
         said.append(Comment(task.asked_by, task.request, task.at, trust="member", about=REQUEST_ROLE))
-    return replace(task.issue, comments=tuple(said))
+    return replace(
+        task.issue, comments=tuple(said), attachments="\n\n".join(f"{log.about}\n{log.body}" for log in task.logs)
+    )
 
 
 def request_of(task: TaskRequest) -> str:
-    """Return the requester's message, then the earlier comments as quoted data."""
-    return "\n\n".join(filter(None, [task.request.strip(), discussion(task.thread)]))
+    """Return the requester's message, then the earlier comments and the logs of failed CI jobs as quoted data."""
+    return "\n\n".join(filter(None, [task.request.strip(), discussion(task.thread), quoted_logs(task.logs)]))

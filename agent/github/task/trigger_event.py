@@ -14,8 +14,9 @@ from typing import Any, Literal
 from agent.github.api.action_inputs import COMMAND, Rules
 from trajectories.errors import UsageError
 
-Kind = Literal["labelled", "opened", "comment", "review", "dispatch"]
-EVENTS = frozenset({"issues", "issue_comment", "pull_request_review_comment", "workflow_dispatch"})
+Kind = Literal["labelled", "opened", "comment", "review", "dispatch", "ci"]
+CI_EVENT = "workflow_run"
+EVENTS = frozenset({"issues", "issue_comment", "pull_request_review_comment", "workflow_dispatch", CI_EVENT})
 MOST_BYTES = 30_000_000
 _COMMAND = re.compile(rf"{re.escape(COMMAND)}(?=\s|$)")
 
@@ -141,6 +142,21 @@ def read_event() -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise UsageError(f"GITHUB_EVENT_PATH={path} contains no event.", "This command is for GitHub Actions.")
     return found
+
+
+def read_ci_run() -> int:
+    """Return the number of the failed workflow run that the current event reports; nothing else in it is used.
+
+    Raises TriggerSkipped if the run did not fail, UsageError for an event of an unknown structure.
+    """
+    event = read_event()
+    try:
+        run = event["workflow_run"]
+        if event["action"] != "completed" or run["conclusion"] != "failure":
+            raise TriggerSkipped("The workflow run did not fail.")
+        return int(run["id"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"The event {CI_EVENT} has an unknown structure: {error!r}.", "Update swe-agent.") from None
 
 
 def utc(at: str) -> str:

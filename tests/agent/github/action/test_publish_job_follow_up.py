@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from agent.github.action.status_comment import find
+from agent.github.api.github_client import repository
+from agent.github.api.github_urls import own_repository
 from agent.github.task.task_request import TaskRequest
 from tests.agent.github.publish_runner import BOT, NONE, PublishRunner
 from tests.conftest import git
@@ -106,3 +109,31 @@ def test_long_answer_is_shortened_between_lines(publisher: PublishRunner) -> Non
     assert answer.endswith("\n\n(The rest was too long.)")
     assert all(line.count("`") % 2 == 0 for line in answer.split("\n"))
     assert "`@victim-org/everybody`" in answer
+
+
+@pytest.mark.slow
+def test_commit_after_failed_ci_is_reported_in_status_comment(publisher: PublishRunner) -> None:
+    publisher.run()
+    (pull,) = publisher.repo.pulls
+    [opened] = find(repository(own_repository()), 1, BOT).charges
+    assert opened.pushed == pull.head_sha
+    task = follow_up(publisher, ci_run=f"{publisher.repo.url}/actions/runs/900")
+
+    assert publisher.run(README, task=task) == 0
+
+    (status,) = bot_comments(pull)
+    assert "is on `swe-agent/issue-1`: Add instead of subtracting." in status
+    assert f"Started because [CI failed]({task.ci_run})." in status
+    [charge] = find(repository(own_repository()), 2, BOT).charges
+    assert (charge.pushed, charge.journal) == (git(publisher.repo.git, "rev-parse", "swe-agent/issue-1"), True)
+
+
+def test_answer_on_failed_ci_leaves_record_of_pushed_commit_empty(publisher: PublishRunner) -> None:
+    publisher.run()
+    task = follow_up(publisher, ci_run=f"{publisher.repo.url}/actions/runs/900")
+
+    publisher.run(b"", task=task, verdict=NONE, answer="The mirror of the packages is down.")
+
+    (status,) = bot_comments(publisher.repo.pulls[0])
+    assert "The mirror of the packages is down." in status
+    assert find(repository(own_repository()), 2, BOT).charges[0].pushed == ""
