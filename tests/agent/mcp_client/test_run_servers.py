@@ -260,9 +260,7 @@ def test_what_a_server_starts_ends_with_it(rig: OpenRig, tmp_path: Path) -> None
     assert wait_for_end(int((tmp_path / "server" / "child").read_text()))
 
 
-def test_environment_has_only_what_is_named(
-    rig: OpenRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_has_only_what_is_named(rig: OpenRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-a-model")
     monkeypatch.setenv("PLAIN", "1")
     monkeypatch.setenv("ISSUES_TOKEN", "of the server")
