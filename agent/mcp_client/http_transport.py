@@ -139,7 +139,7 @@ class _Reader:
 
         try:
             with session.post(
-                url, body, timeout=(min(CONNECT_TIME, seconds), seconds), stream=True, allow_redirects=False
+                url, body, timeout=(CONNECT_TIME, seconds + SEND_TIME), stream=True, allow_redirects=False
             ) as response:
                 self._response = response
                 _check_status(response)
