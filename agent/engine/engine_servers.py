@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from agent.engine.engine import Engine
+    from agent.config.settings import Settings
+    from agent.limits.cancellation import CancellationToken
     from agent.mcp_client.run_servers import RunServers
+    from tools.base import Toolbox
+    from trajectories.journal import Journal
 
 NOT_OFFERED = (
     "The MCP servers of your config are not used: their tools need your consent, and there is no one to ask here."
@@ -16,10 +19,21 @@ SEPARATOR = "__"
 """Separates the server's name from that of its tool."""
 
 
+class ServedRun(Protocol):
+    """The parts of an engine that its servers depend on."""
+
+    settings: Settings
+    toolbox: Toolbox
+    journal: Journal
+    cancel: CancellationToken
+
+    def report(self, kind: str, branch: str, text: str) -> None: ...
+
+
 class EngineServers:
     """The servers of the settings, or none if no user can be asked. Thread-safe."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: ServedRun) -> None:
         self.can_ask = False
         """Whether the front end asks its user."""
         self._engine = engine
