@@ -162,6 +162,15 @@ def ask_in(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "engine", engine)
 
 
+def test_run_outside_a_session_does_not_offer_them(bench: Bench, set_server: SetServer, received: Received) -> None:
+    set_server("good", allow=["echo"])
+    bench.begin(line("Look.", ECHO))
+    steps, _ = bench.drive(one_reply)
+    assert steps[-1].observations[0].text.startswith("There is no tool 's__echo'")
+    assert received() == []
+    assert [event.text for event in bench.events].count(NOT_OFFERED) == 1
+
+
 def test_resumed_run_takes_the_recorded_result(
     bench: Bench, set_server: SetServer, received: Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:
