@@ -23,7 +23,7 @@ from aci.runtime.background_task import BackgroundTask
 from aci.runtime.workspace import HARNESS_SESSION, Workspace, WorkspaceOptions, open_workspace
 from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source
-from agent.config.settings import SECRET, Settings
+from agent.config.settings import SECRET, Settings, secret_reason
 from agent.conversation.run_models import RunModels
 from agent.engine.base_instructions import BaseInstructions
 from agent.engine.engine_servers import EngineServers
@@ -334,6 +334,8 @@ def secrets_of_services(settings: Settings) -> tuple[str, ...]:
 
 
 def secrets_of_servers(settings: Settings, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values of the environment variables that are given to MCP servers, most of which are keys."""
-    values = (environment.get(name, "") for server in settings.mcp.values() for name in server.variables)
-    return tuple(value for value in values if len(value) >= SHORTEST)
+    """Return the tokens of MCP servers, and those of the variables given to them that look secret: others, such as a
+    folder, would be masked everywhere."""
+    given = ((server, name, environment.get(name, "")) for server in settings.mcp.values() for name in server.variables)
+    found = (value for server, name, value in given if name == server.token_env or secret_reason(name, value))
+    return tuple(value for value in found if len(value) >= SHORTEST)

@@ -35,8 +35,10 @@ PASSED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", 
 CHUNK = 1 << 16
 SHOWN = 200
 """Maximum number of characters of the program's own output in a message."""
-PATIENCE = 1.0
+CLOSE_TIME = 1.0
 """Seconds that a program has to end after its stdin is closed."""
+PATIENCE = 1.0
+"""Seconds to wait for the exit code of a program that has closed its stdout."""
 SEND_TIME = 2.0
 """Seconds in which a program must read a message that has no answer."""
 
@@ -120,7 +122,7 @@ class StdioTransport:
                 with suppress(OSError):
                     pipe.close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(PATIENCE)
+            self._process.wait(CLOSE_TIME)
         with suppress(ProcessLookupError, PermissionError):  # also what it started and left running
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -123,7 +123,7 @@ class Server:
                 child = subprocess.Popen(["sleep", "600"])
                 (self.folder / "child").write_text(str(child.pid))
             case "flood":
-                result = {"content": [{"type": "text", "text": "x" * (20 << 20)}]}
+                result = {"content": [{"type": "text", "text": "x" * (3 << 20)}]}
             case "long":
                 result = {"content": [{"type": "text", "text": "line\n" * 100_000}]}
             case "images":

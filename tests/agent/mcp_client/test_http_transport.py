@@ -164,10 +164,13 @@ def test_call_over_http(address: AddressServer, connect: Open, behaviour: str) -
         ("redirects", "answered 307 Temporary Redirect; it redirects, so correct the url"),
         ("html", "answered what is no JSON object: <html>Welcome"),
         ("cut", "ended its answer before the result"),
-        ("floods", "sent more than 8 MB for one request"),
+        ("floods", "sent more than 1 MB for one request"),
     ],
 )
-def test_server_that_cannot_be_used(address: AddressServer, connect: Open, behaviour: str, why: str) -> None:
+def test_server_that_cannot_be_used(
+    address: AddressServer, connect: Open, monkeypatch: pytest.MonkeyPatch, behaviour: str, why: str
+) -> None:
+    monkeypatch.setattr("agent.mcp_client.http_transport.MOST_BYTES", 1 << 20)
     client = connect(behaviour)
 
     def use() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.config import settings as settings_module
-from agent.config.settings import load_settings
+from agent.config.settings import Settings, load_settings
+from agent.engine.engine import secrets_of_servers
 from trajectories.errors import ConfigError
 
 MINE = '[mcp.mine]\ncommand = ["/bin/mine"]\n'
@@ -61,6 +62,22 @@ def test_bad_table_is_a_configuration_error(own_config: Path, table: str, reason
 def test_servers_are_not_recorded(own_config: Path) -> None:
     own_config.write_text(MINE)
     assert "mcp" not in load_settings().recorded()
+
+
+def test_tokens_are_masked_and_plain_values_are_not() -> None:
+    servers = {
+        "a": {"url": "https://x.test/mcp", "token_env": "PAT"},
+        "b": {"command": ["x"], "env": ["NODE_ENV", "DATABASE_URI", "B_TOKEN"]},
+    }
+    environment = {
+        "PAT": "token-of-a-server",
+        "NODE_ENV": "production",
+        "DATABASE_URI": "postgres://me:word@host/db",
+        "B_TOKEN": "token-of-another",
+        "OTHER": "not given to any",
+    }
+    found = secrets_of_servers(Settings(mcp=servers), environment)
+    assert found == ("token-of-a-server", "postgres://me:word@host/db", "token-of-another")
 
 
 def test_named_variables_are_known(

@@ -43,8 +43,9 @@ OpenRig = Callable[..., Rig]
 
 
 @pytest.fixture
-def rig(tmp_path: Path, make_server: MakeServer) -> Iterator[OpenRig]:
-    """`rig("hang", timeout=1)` returns the rig of a server `s` with this behaviour."""
+def rig(tmp_path: Path, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenRig]:
+    """`rig("hang", timeout=1)` returns the rig of a server `s` with this behaviour, which is killed soon."""
+    monkeypatch.setattr("agent.mcp_client.stdio_transport.CLOSE_TIME", 0.1)
     opened: list[Rig] = []
 
     def make(behaviour: str, **table: Any) -> Rig:
@@ -220,9 +221,12 @@ def test_requests_of_the_server_are_refused(rig: OpenRig, received: Callable[...
 
 @pytest.mark.parametrize(
     ("behaviour", "why"),
-    [("dies", "ended with exit code 4"), ("flood", "sent more than 8 MB for one request")],
+    [("dies", "ended with exit code 4"), ("flood", "sent more than 1 MB for one request")],
 )
-def test_server_that_fails_during_a_call_is_dropped(rig: OpenRig, behaviour: str, why: str) -> None:
+def test_server_that_fails_during_a_call_is_dropped(
+    rig: OpenRig, monkeypatch: pytest.MonkeyPatch, behaviour: str, why: str
+) -> None:
+    monkeypatch.setattr("agent.mcp_client.stdio_transport.MOST_BYTES", 1 << 20)
     opened = rig(behaviour)
     opened.names()
     seen = opened.call()
