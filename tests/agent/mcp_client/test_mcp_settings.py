@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,12 @@ def test_rule_cannot_allow_a_tool_without_its_pin(own_config: Path) -> None:
     own_config.write_text('[permissions]\nallow = ["mcp a__b"]\n')
     with pytest.raises(ConfigError, match=r"name the tool in `allow` of \[mcp.NAME\]"):
         load_settings()
+
+
+def test_documented_recipe_is_a_valid_config(own_config: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text()
+    (recipe,) = [block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[mcp.github]" in block]
+    own_config.write_text(recipe)
+    servers = load_settings().mcp
+    assert list(servers) == ["github", "shop-db"]
+    assert servers["github"].allow == ("get_issue", "list_issues")
