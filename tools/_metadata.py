@@ -32,11 +32,14 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ConsentQuestion:
-    """A question to the user before a call runs in a local workspace, which is not isolated.
+    """A question to the user before a call runs in a local workspace, which is not isolated, or outside any workspace.
 
     `subject` is the command line that permission rules apply to, and `folder` its working directory ("" for the
     repository's root). `detail` is shown below it. `why` is the reason why no rule may allow the call, so that the user
     can only allow it once.
+
+    For a tool outside the workspace, `subject` is its name, `pin` a hash of its description and arguments, with which a
+    rule that allows it is stored, and `is_allowed` says that the user's config allows it as it is.
     """
 
     title: str
@@ -44,6 +47,8 @@ class ConsentQuestion:
     detail: str = ""
     why: str = ""
     folder: str = ""
+    pin: str = ""
+    is_allowed: bool = False
 
 
 Consent = Callable[[ToolCall], "ConsentQuestion | None"]

@@ -52,6 +52,7 @@ __all__ = [
     "Tool",
     "ToolMetadata",
     "Toolbox",
+    "check_text",
     "metadata_of",
     "not_needed",
     "plain_name",
@@ -169,7 +170,7 @@ class Tool:
             raise UsageError(f"{self.name}: {wrong}.", f"Expected: {self.usage}") from None
         values = {name: getattr(form, name) for name in type(form).model_fields}
         for name, value in values.items():
-            _check_text(self.name, name, value)
+            check_text(self.name, name, value)
         return values
 
     @cached_property
@@ -241,6 +242,8 @@ class Toolbox:
                 )
             self.tools[stem] = made
         self._built_in = plugins.built_in_plugins("tools").keys()
+        self.outside: dict[str, Tool] = {}
+        """Tools of other programs, such as MCP servers, which a run adds. The user is asked about each call."""
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
         """Return the schema of every tool that is offered to models, in OpenAI's function-calling format."""
@@ -257,14 +260,20 @@ class Toolbox:
 
     def get(self, name: str) -> Tool | None:
         """Return the tool that a model means; for example, `run-tests` and `functions.run_tests` mean `run_tests`."""
-        return self.tools.get(plain_name(name))
+        plain = plain_name(name)
+        return self.tools.get(plain) or self.outside.get(plain)
+
+    def is_outside(self, tool: Tool) -> bool:
+        """Return whether the tool belongs to another program, outside the workspace and this process."""
+        return self.outside.get(tool.name) is tool
 
     def run(self, action: Action, ctx: Context) -> Observation:
         """Run one action. WorkspaceError and Stop propagate; every mistake of a model becomes an observation."""
         made = self.get(action.tool)
         if made is None:
-            known = ", ".join(name for name, each in self.tools.items() if not each.metadata.asked_for)
-            hint = _nearest(action.tool, self.tools)
+            tools = self.tools | self.outside
+            known = ", ".join(name for name, each in tools.items() if not each.metadata.asked_for)
+            hint = _nearest(action.tool, tools)
             return Observation(f"There is no tool {_brief(action.tool)}{hint}. Tools: {known}.", ok=False)
         if action.error:
             return Observation(
@@ -411,7 +420,7 @@ def _plain(schema: Any) -> Any:
     return schema
 
 
-def _check_text(tool_name: str, name: str, value: Any) -> None:
+def check_text(tool_name: str, name: str, value: Any) -> None:
     """Raise UsageError for text that no file name, command or journal can contain."""
     for text in value if isinstance(value, list) else [value]:
         if isinstance(text, str) and ("\0" in text or any("\ud800" <= character <= "\udfff" for character in text)):

@@ -9,9 +9,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 HookEvent = Literal["session_start", "pre_tool_use", "post_tool_use", "patch", "session_end"]
 HOOK_EVENTS: tuple[HookEvent, ...] = get_args(HookEvent)
+WORKING_DIRECTORY = "/"
+"""The working directory of the user's programs: no repository, so that none takes code or configuration from one."""
 
 
-def _check_program(command: tuple[str, ...]) -> tuple[str, ...]:
+def check_program(command: tuple[str, ...]) -> tuple[str, ...]:
     """Reject a program whose place depends on the current folder, which may be a stranger's repository."""
     if not command or not command[0]:
         raise ValueError("it has no program")
@@ -36,7 +38,7 @@ class Hook(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Annotated[tuple[str, ...], AfterValidator(_check_program)]
+    command: Annotated[tuple[str, ...], AfterValidator(check_program)]
     timeout: float = Field(default=60.0, gt=0, le=3600)
 
     @property

@@ -15,7 +15,7 @@ from agent.config.user_file import write_user_file
 from trajectories.errors import UsageError
 from trajectories.file_limits import read_config
 
-Question = Literal["offered-models", "model-price"]
+Question = Literal["offered-models", "model-price", "mcp-tool"]
 """Ids in files: never change or reuse one."""
 _EARLIER = ((re.compile("no model"), "offered-models"), (re.compile(r"price unknown: (\S+ \S+)"), r"model-price \1"))
 """Lines of earlier versions, and what is written today."""
@@ -24,6 +24,11 @@ _EARLIER = ((re.compile("no model"), "offered-models"), (re.compile(r"price unkn
 def is_remembered(state: Path, question: Question, *about: str) -> bool:
     """Return whether the user has answered this question."""
     return _line(question, about) in _answers(state)
+
+
+def has_answer(state: Path, question: Question, *about: str) -> bool:
+    """Return whether the user has answered a question that begins with these parts."""
+    return any(line.startswith(f"{_line(question, about)} ") for line in _answers(state))
 
 
 def remember(state: Path, question: Question, *about: str) -> None:

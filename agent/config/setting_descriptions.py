@@ -72,6 +72,7 @@ SECTIONS = {
         "state": "Folder of runs and reports.",
         "permissions": "What is allowed or denied without asking.",
         "hooks": "Your programs that run at points of a run.",
+        "mcp": "MCP servers whose tools a session offers.",
     },
     "Session": {
         "session.screen": "full, inline or auto.",

@@ -24,6 +24,7 @@ from pydantic_settings.exceptions import SettingsError
 from aci.environments.network.registry_hosts import REGISTRIES
 from agent.config.environment_variables import PREFIX, check_environment
 from agent.config.hook_table import HookTable
+from agent.config.mcp_table import McpTable
 from agent.config.session_preferences import TABLE as PREFERENCES
 from agent.config.user_file import user_file
 from agent.config.validation_reason import validation_reason
@@ -175,6 +176,7 @@ class Settings(BaseSettings):
     models: dict[str, ModelTable] = Field(default_factory=dict)
     permissions: PermissionTable = Field(default_factory=PermissionTable)
     hooks: HookTable = Field(default_factory=HookTable)
+    mcp: McpTable = Field(default_factory=dict)
     state: Path = Field(default_factory=lambda: user_state_path("swe-agent"))
 
     @classmethod
@@ -239,11 +241,11 @@ class Settings(BaseSettings):
         return (exact or known)[0]
 
     def recorded(self) -> dict[str, Any]:
-        """Return the settings as a run records them: without the state folder, permissions, hooks and passwords in
-        URLs."""
+        """Return the settings as a run records them: without the state folder, permissions, hooks, MCP servers and
+        passwords in URLs."""
         from aci.observation.secret_forms import without_userinfo
 
-        values = self.model_dump(mode="json", exclude={"state", "permissions", "hooks"})
+        values = self.model_dump(mode="json", exclude={"state", "permissions", "hooks", "mcp"})
         for table in values["models"].values():
             table["api_base"] = without_userinfo(table["api_base"])
         return values
@@ -280,7 +282,7 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
         if "coder" in settings.roles:  # from the environment
             found = apply_coder_role({"roles": settings.roles, "model": settings.model}, named or "model" in policy)
             settings = settings.model_copy(update=found)
-        check_environment(Settings.model_fields, [table.key_env for table in settings.models.values()])
+        check_environment(Settings.model_fields, _named_variables(settings))
         return settings
     except SettingsError as error:
         raise ConfigError(f"The environment cannot be used: {error}.", "Unset the variable, or correct it.") from None
@@ -291,6 +293,12 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
             raise UsageError(f"Invalid value for --{name.replace('_', '-')}: {reason}.", HELP) from None
         where = origins(of_repository).get(names[0], "the environment")
         raise ConfigError(f"Invalid value for {name} in {where}: {reason}.", HELP) from None
+
+
+def _named_variables(settings: Settings) -> list[str]:
+    """Return the names of the environment variables that the settings mention."""
+    keys = [table.key_env for table in settings.models.values()]
+    return [*keys, *(name for server in settings.mcp.values() for name in server.variables)]
 
 
 def _check_names(files: Mapping[Path, Mapping[str, Any]]) -> None:

@@ -26,6 +26,7 @@ from agent.conversation.request_builder import (
     unread_messages,
 )
 from agent.engine.branch_workspace import BranchWorkspace
+from agent.engine.outside_calls import RecordedCall
 from agent.engine.permission_checks import refusal
 from agent.engine.regression_guard import RegressionGuard
 from agent.engine.write_scope import Scope, revert_out_of_scope, snapshot_within_scope
@@ -35,6 +36,7 @@ from agent.run_state.turn_state import MAIN, current_turn_input, turn_start_tree
 from agent.run_state.turn_undo import abandoned_turn_start
 from tools.base import Context
 from trajectories.errors import Cancelled, RunBroken
+from trajectories.outside_calls import MCP_NOTE
 from trajectories.records import Action, Note, Observation, Once, Record, Reply, Step
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ EFFECTS = {
     "replay",
     "parted",
     "proposal",
+    MCP_NOTE,
 }
 """Kinds of notes that strategies do not write."""
 MOST_ACTIONS = 32
@@ -197,7 +200,7 @@ class Branch:
         model = model_for_role(self.engine.models, role, self.name, last, notes)
         system = system_prompt(self.turn.prompts, role)
         build = partial(build_request, self._conversation, trajectory, self.name, self._asks, system, self.steps)
-        offered = self.scope.offered(self.engine.run.tools) if tools else ()
+        offered = self.scope.offered((*self.engine.run.tools, *self.engine.servers.schemas())) if tools else ()
         ask = RequestSpec(self.name, self._asks, build, offered, self.cancel, self.temperature)
         reply = send(self.engine, model, ask)
         self.engine.report("replied", self.name, "")
@@ -240,9 +243,11 @@ class Branch:
         if any(observation.data.get("submitted") for observation in done):
             return Observation("Not run: the work was submitted before it.", ok=False)
         action = actions[number]
-        if refusal := self._refusal(action, number):
+        call = RecordedCall(self.engine, self.name, self._at + 1, number, action)
+        known = call.known()
+        if known is None and (refusal := self._refusal(action, number)):
             return Observation(refusal, ok=False)
-        seen = self._run(action, action, tuple(zip(actions, done, strict=False)))
+        seen = known or call.run(lambda: self._run(action, action, tuple(zip(actions, done, strict=False))))
         self._is_running = False
         tool = None if self.by_hand or action.error else self.engine.toolbox.get(action.tool)
         if tool is None:

@@ -23,9 +23,10 @@ from aci.runtime.background_task import BackgroundTask
 from aci.runtime.workspace import HARNESS_SESSION, Workspace, WorkspaceOptions, open_workspace
 from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source
-from agent.config.settings import SECRET, Settings
+from agent.config.settings import SECRET, Settings, secret_reason
 from agent.conversation.run_models import RunModels
 from agent.engine.base_instructions import BaseInstructions
+from agent.engine.engine_servers import EngineServers
 from agent.engine.permission_checks import may_set_up
 from agent.events.event_stream import RunEvents
 from agent.hooks.run_hooks import RunHooks
@@ -162,7 +163,12 @@ class Engine:
             raise
         self.resumed = bool(self.trajectory.holds or self.trajectory.steps or self.trajectory.results)
         self.toolbox = Toolbox()
-        self._known_secrets = (*known_secrets(os.environ), *secrets_of_services(settings))
+        self.servers = EngineServers(self)
+        self._known_secrets = (
+            *known_secrets(os.environ),
+            *secrets_of_services(settings),
+            *secrets_of_servers(settings, os.environ),
+        )
         self.cancel = CancellationToken(parent)
         self.approve: Approve = self._allow_unless_denied
         """Called to ask for permission before anything leaves the workspace."""
@@ -218,7 +224,7 @@ class Engine:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The secrets that must not be shown, recorded or sent: those in the host's environment and in the services'
-        settings, and the models' API keys."""
+        settings, and the keys of models and MCP servers."""
         return (*self._known_secrets, *self.models.secrets)
 
     @cached_property
@@ -283,7 +289,7 @@ class Engine:
 
         An interrupt before the hooks start does not stop them.
         """
-        with closing(self.journal), closing(self.trees):
+        with closing(self.journal), closing(self.trees), closing(self.servers):
             try:
                 self.leave_workspace()
             finally:
@@ -325,3 +331,11 @@ def secrets_of_services(settings: Settings) -> tuple[str, ...]:
     """Return the values of the services' environment variables, most of which are passwords."""
     tables = settings.services.values()
     return tuple(value for table in tables for value in table.env.values() if len(value) >= SHORTEST)
+
+
+def secrets_of_servers(settings: Settings, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the tokens of MCP servers, and those of the variables given to them that look secret: others, such as a
+    folder, would be masked everywhere."""
+    given = ((server, name, environment.get(name, "")) for server in settings.mcp.values() for name in server.variables)
+    found = (value for server, name, value in given if name == server.token_env or secret_reason(name, value))
+    return tuple(value for value in found if len(value) >= SHORTEST)

@@ -3,7 +3,7 @@
 Actions in a container need no permission, since it has no network and no access to this machine's files. A local
 workspace is not isolated, so the user is asked about each command of the model, and once per turn whether strategies
 may run tests and import the changed code. A tool of another package runs in this process, outside any workspace, so the
-user is always asked about it.
+user is always asked about it. So do the tools of MCP servers, which may do anything that the user can.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ def refusal(branch: ActingBranch, tool: Tool, action: Action) -> str:
 
 def _question(branch: ActingBranch, tool: Tool, action: Action) -> Approval | None:
     """Return the question to the user; None if no permission is needed or the tool will reject the arguments itself."""
+    if branch.engine.toolbox.is_outside(tool):
+        return _outside_question(branch, tool, action)
     built_in = branch.engine.toolbox.is_built_in(tool)
     if built_in and branch.turn.settings.workspace != "local":
         return None
@@ -95,6 +97,26 @@ def _question(branch: ActingBranch, tool: Tool, action: Action) -> Approval | No
         folder=asked.folder or root,
         why=asked.why,
         cancel=branch.cancel,
+    )
+
+
+def _outside_question(branch: ActingBranch, tool: Tool, action: Action) -> Approval | None:
+    """Return the question about a call of a tool outside the workspace, whichever workspace the run has."""
+    try:
+        given = tool.arguments(action.arguments)
+    except UsageError:
+        return None
+    asked = _question_of(branch, tool, given)
+    assert asked is not None
+    return Approval(
+        "mcp",
+        asked.title,
+        asked.subject,
+        asked.detail,
+        cancel=branch.cancel,
+        needs_user=True,
+        pin=asked.pin,
+        is_allowed=asked.is_allowed,
     )
 
 

@@ -58,6 +58,7 @@ from trajectories.errors import (
 from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, encode, first_record, read, write_durably
+from trajectories.outside_calls import describe_calls
 from trajectories.plugins import find
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verdict
 from trajectories.run_comparison import replay_of
@@ -66,6 +67,7 @@ from trajectories.trajectory import Trajectory
 DONE = {"answered", "done", "undone", "written"}
 """Exits of turns that need no proof: a question was answered, a command was run, something was undone, or tests were
 written."""
+WITHOUT_SERVERS = "The proof ran without them."
 MAKE_ROOM = "Free space there and check that you have write access, or set SWE_AGENT_STATE to another folder."
 
 
@@ -349,13 +351,14 @@ def without_edited_tests(engine: Engine, tree: str) -> str:
 
 
 def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
-    """Return the verdict with notes on places outside the repository where the model may have read the fix, and on
-    possible prompt injections."""
+    """Return the verdict with notes on places outside the repository where the model may have read the fix, on possible
+    prompt injections, and on tools outside the workspace."""
     names = package_names(engine.trees, engine.run.base.tree)
     steps = engine.trajectory.all_steps()
     read = find_contamination(steps, names, lambda tool: metadata_of(tool).searched)
     injected = find_injections(steps, engine.run.issue, lambda tool: metadata_of(tool).text)
-    return replace(verdict, notes=(*verdict.notes, *engine.workspaces.copies, *read, *injected))
+    outside = filter(None, [describe_calls(steps) and f"{describe_calls(steps)} {WITHOUT_SERVERS}"])
+    return replace(verdict, notes=(*verdict.notes, *engine.workspaces.copies, *read, *injected, *outside))
 
 
 def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:

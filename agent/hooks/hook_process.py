@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from agent.config.hook_table import WORKING_DIRECTORY
 from agent.config.settings import secret_reason
 from trajectories.errors import ConfigError
 
@@ -21,8 +22,6 @@ MOST_OUTPUT = 16 << 20
 """Maximum number of bytes that a hook may print on stderr."""
 MOST_SAID = 4_000
 """Maximum number of bytes of a hook's stderr that are used, from its start."""
-FOLDER = "/"
-"""The hook's working directory: no repository, so that no program takes code or configuration from one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def run_hook(
                 stdin=stdin,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                cwd=FOLDER,
+                cwd=WORKING_DIRECTORY,
                 env=dict(environment),
                 start_new_session=True,
             )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Literal, get_args
 
-Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue"]
+Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue", "mcp"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Scope = Literal["once", "session", "project"]
 FORBIDDEN = "A configured rule denies it: {}."
@@ -23,14 +23,16 @@ class Approval:
 
     `detail` is the text that the user should see before answering (a diff, the reasons). `parts` are the parts that can
     be approved separately (the hunks of a diff); empty if only the whole can be approved. `subject` is the text that
-    rules apply to: a command line, or hosts, paths or a branch, one per line. `root` is the repository's folder, and
-    `folder` is the working directory of a command; setting `cancel` ends the wait with the answer no. `message` is the
-    commit message, shown above the commit's diff. `other_names` returns other paths of the same files, to which only
-    denying rules apply; None if they are unknown.
+    rules apply to: a command line, the name of an MCP server's tool, or hosts, paths or a branch, one per line. `root`
+    is the repository's folder, and `folder` is the working directory of a command; setting `cancel` ends the wait with
+    the answer no. `message` is the commit message, shown above the commit's diff. `other_names` returns other paths of
+    the same files, to which only denying rules apply; None if they are unknown.
 
     `why` is the reason why no rule may allow the action, so that the user can only allow it once; the rules may find
     further reasons. The session sets `why`, the `id` that the answer repeats, and `always`, the rules to store if the
-    user always allows the action. `needs_user` means that the answer is no if no user can be asked.
+    user always allows the action. `needs_user` means that the answer is no if no user can be asked. `pin`
+    is a hash of what the subject is now: a stored rule that allows the subject applies only with the same pin.
+    `is_allowed` means that the user's config allows it, unless a rule denies it.
     """
 
     kind: Kind
@@ -47,6 +49,8 @@ class Approval:
     why: str = ""
     message: str = ""
     needs_user: bool = False
+    pin: str = ""
+    is_allowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HARMLESS = frozenset(("true", "false", ":", "pwd"))
 NOWHERE = "/dev/null"
+CHANGED = "This tool has changed since you allowed it: the server describes it differently, or is another one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Decision:
 
     `yes` is None if the user must be asked; then `always` holds the rules that would allow the action in future, or
     `why` the reason why no rule can allow it. `rules` are the rules that decided it, and `by` says where they are
-    stored.
+    stored. `notice` is what the user should know before answering.
     """
 
     yes: bool | None
@@ -36,6 +37,7 @@ class Decision:
     by: str = ""
     always: tuple[Rule, ...] = ()
     why: str = ""
+    notice: str = ""
 
 
 def judge(approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) -> Decision:
@@ -44,6 +46,8 @@ def judge(approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) 
     kept = [each for each in kept if each.rule.kind == approval.kind]
     if approval.kind == "command":
         return _decide_command(parse_line(approval.subject), approval, deny, kept)
+    if approval.kind == "mcp":
+        return _decide_tool(approval, deny, kept)
     return _decide_names(approval, deny, kept)
 
 
@@ -77,6 +81,19 @@ def _decide_names(approval: Approval, deny: Sequence[Rule], kept: Sequence[Store
     if None not in covering:
         return _allow([each for each in covering if each])
     return Decision(None, always=(Rule(approval.kind, "**"),))
+
+
+def _decide_tool(approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) -> Decision:
+    """Return the decision on a call of an MCP server's tool, whose stored rules hold its name and pin."""
+    if denied := [rule for rule in deny if rule.is_denied_at(approval.subject)]:
+        return Decision(False, tuple(denied), "config")
+    if approval.is_allowed:
+        return Decision(True, by="config")
+    rule = Rule("mcp", f"{approval.subject} {approval.pin}")
+    if found := [each for each in kept if each.rule == rule]:
+        return _allow(found[:1])
+    was_allowed = any(each.rule.pattern.split(" ")[0] == approval.subject for each in kept)
+    return Decision(None, always=(rule,), notice=CHANGED if was_allowed else "")
 
 
 def _allow(by: Sequence[StoredRule]) -> Decision:

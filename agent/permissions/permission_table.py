@@ -15,6 +15,12 @@ def _check_rule(text: str) -> str:
     return text
 
 
+def _check_allowing_rule(text: str) -> str:
+    if _check_rule(text).split()[0].rstrip(":") == "mcp":
+        raise ValueError(f"{text!r} cannot allow anything; name the tool in `allow` of [mcp.NAME]")
+    return text
+
+
 class PermissionTable(BaseModel):
     """`[permissions]` of the user's config and of the administrator's policy; `agent/permissions/rules.py` reads them.
 
@@ -23,5 +29,5 @@ class PermissionTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    allow: tuple[Annotated[str, AfterValidator(_check_rule)], ...] = ()
+    allow: tuple[Annotated[str, AfterValidator(_check_allowing_rule)], ...] = ()
     deny: tuple[Annotated[str, AfterValidator(_check_rule)], ...] = ()

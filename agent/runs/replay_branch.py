@@ -74,17 +74,17 @@ class ReplayBranch(Branch):
     def act_again(self, step: Step) -> tuple[Observation, ...]:
         """Run the recorded actions, except those that were not run originally and those that a rule denies.
 
-        Tools from other packages are not run either: they act outside the workspace, with arguments that the record
-        chooses.
+        Tools of other packages and of MCP servers are not run either: they act outside the workspace, with arguments
+        that the record chooses. Nor is a tool that is unknown now.
         """
         done: list[Observation] = []
         for action, seen in zip(step.actions, step.observations, strict=False):
             self.cancel.check()
             tool = self.engine.toolbox.get(action.tool)
-            if not self.is_run(seen) or (tool is not None and not self.engine.toolbox.is_built_in(tool)):
+            if not self.is_run(seen) or tool is None or not self.engine.toolbox.is_built_in(tool):
                 done.append(replace(seen, text=RESTORED.split(seen.text, maxsplit=1)[0]))
                 continue
-            if tool is not None and (refused := refusal(self, tool, action)):
+            if refused := refusal(self, tool, action):
                 done.append(Observation(refused, ok=False))
                 continue
             before = tuple(zip(step.actions, done, strict=False))

@@ -54,7 +54,7 @@ UNUSED_SETTINGS = frozenset(
     {"model", "models", "roles", "effort", "budget", "max_steps", "max_tokens", "max_time", *NOWHERE, "prompts"}
 )
 """Settings that have no effect without a model and without delivery."""
-REPLAYED_SETTINGS = frozenset(Settings.model_fields) - UNUSED_SETTINGS - {"hooks"}
+REPLAYED_SETTINGS = frozenset(Settings.model_fields) - UNUSED_SETTINGS - {"hooks", "mcp"}
 
 
 def begin_replay(material: RunView, settings: Settings) -> Path:
@@ -87,7 +87,8 @@ def _check_files(material: RunView, base: str) -> None:
 
 
 def replay_settings(material: RunView, today: Settings, workspace: str | None, image: str | None = None) -> Settings:
-    """Return the run's settings for a replay: no model, no time limit, no delivery, no hooks.
+    """Return the run's settings for a replay: no model, no time limit, no delivery, no hooks, no MCP
+    servers.
 
     Raises UsageError if commands of an untrusted run would run without isolation, or in an image that a repository's
     own config may not name.
@@ -107,7 +108,7 @@ def replay_settings(material: RunView, today: Settings, workspace: str | None, i
         source_settings = recorded_settings(material.trajectory)
         settings = settings_of_untrusted_run(source_settings, material.directory, load_settings(**flags), flags)
     disabled: dict[str, Any] = {"model": f"replay:{material.name}", "models": {}, "roles": {}}
-    disabled |= {"max_time": None, "max_tokens": None, "hooks": HookTable()}
+    disabled |= {"max_time": None, "max_tokens": None, "hooks": HookTable(), "mcp": {}}
     return settings.model_copy(update=disabled | {"state": today.state})
 
 

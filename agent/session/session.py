@@ -47,8 +47,12 @@ class Session:
     thread, because `close` waits for the session's thread.
     """
 
-    def __init__(self, start: Start, hear: Callable[[Event], object], has_prompt: bool = True) -> None:
-        """Without `has_prompt`, the start's request is the only one."""
+    def __init__(
+        self, start: Start, hear: Callable[[Event], object], has_prompt: bool = True, can_ask: bool = False
+    ) -> None:
+        """Without `has_prompt`, the start's request is the only one. `can_ask` says that the front end shows
+        questions to a user; without it, what needs the user's own consent is not offered to the model."""
+        self.can_ask = can_ask
         self.start = start
         self._front_end = hear
         self._has_prompt = has_prompt

@@ -91,6 +91,7 @@ class TurnSession(Protocol):
     settings: Settings
     mode: str
     strategy: str
+    can_ask: bool
 
     @property
     def next_strategy(self) -> str: ...

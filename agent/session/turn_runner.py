@@ -295,6 +295,7 @@ class TurnRunner:
 
     def _use_engine(self, engine: Engine) -> None:
         engine.approve = self._session.ask
+        engine.servers.can_ask = self._session.can_ask
         engine.clock.stop()
         self._session.engine = engine
         self._snapshot.refresh()

@@ -70,7 +70,10 @@ class UserQuestions:
                     if decision.yes is None:
                         why = f"This can only be allowed once: {decision.why}." if decision.why else ""
                         approval = replace(
-                            approval, always=tuple(rule.description for rule in decision.always), why=why
+                            approval,
+                            always=tuple(rule.description for rule in decision.always),
+                            why=why,
+                            detail="\n\n".join(filter(None, (decision.notice, approval.detail))),
                         )
                         shown = True
                         self._show(approval)

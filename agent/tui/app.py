@@ -178,7 +178,7 @@ class SessionApp(App[int]):
         from agent.session.session import Session
 
         try:
-            session = Session(self._prepare(), self._post_event)
+            session = Session(self._prepare(), self._post_event, can_ask=True)
         except SweAgentError as error:
             self.call_later(self._cannot_begin, f"{error.message} {error.fix}".strip())
             return

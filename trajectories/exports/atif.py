@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trajectories.exports._record_text import STRUCTURE, records_of
+from trajectories.outside_calls import offered_tools
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.reply_costs import Costs, costs
 from trajectories.report.report_text import format_time
@@ -83,7 +84,7 @@ def _agent(run: RunView) -> Json:
 
 
 def _tools(trajectory: Trajectory) -> Json:
-    tools = [dict(tool) for tool in trajectory.run.tools] if trajectory.run else []
+    tools = [dict(tool) for tool in offered_tools(trajectory)]
     return {"tool_definitions": tools} if tools else {}
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from trajectories.errors import UsageError
+from trajectories.outside_calls import offered_tools
 from trajectories.training.conversations import RequestReply, conversations
 from trajectories.trajectory import Message, RunView
 
@@ -22,7 +23,7 @@ def export(runs: Sequence[RunView]) -> Iterator[str]:
     """Yield one line per conversation. Raises UsageError if no model was called, or if the requests are unknown."""
     has_rows = False
     for run in runs:
-        tools = list(run.trajectory.run.tools) if run.trajectory.run else []
+        tools = offered_tools(run.trajectory)
         for asked, known in conversations(run):
             has_rows = True
             yield json.dumps({"messages": _weighed(asked, known)} | ({"tools": tools} if tools else {})) + "\n"

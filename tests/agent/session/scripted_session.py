@@ -43,7 +43,8 @@ class RecordedSession:
         """The user's answer to every question; None: the user does not answer."""
         self._changed = Condition()
         self.hooks: list[Callable[[session_events.Event], object]] = []
-        self.session = Session(Start(Repository.open(root), self.settings, **start), self._receive)
+        can_ask = start.pop("can_ask", False)
+        self.session = Session(Start(Repository.open(root), self.settings, **start), self._receive, can_ask=can_ask)
 
     def _receive(self, event: session_events.Event) -> None:
         with self._changed:

@@ -1,0 +1,1 @@
+"""The MCP client: tools of the user's MCP servers, which a session offers to the model."""
