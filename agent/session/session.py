@@ -48,7 +48,7 @@ class Session:
     """
 
     def __init__(self, start: Start, hear: Callable[[Event], object], has_prompt: bool = True) -> None:
-        """Without `has_prompt`, the start's request is the only one."""
+        """Without `has_prompt`, the text of a custom command is sent at once."""
         self.start = start
         self._front_end = hear
         self._has_prompt = has_prompt
@@ -101,14 +101,15 @@ class Session:
         if self._checks is not None:
             self._checks.join(seconds)
 
-    def say(self, words: str) -> None:
-        """Run a request, `!command` or `/command`, now or after the current job."""
+    def say(self, words: str, more: str = "", images: tuple[str, ...] = ()) -> None:
+        """Run a request, `!command` or `/command`, now or after the current job. `more` is text and `images` are data:
+        URLs that the user attached to a request."""
         words = words.strip()
         if words.startswith("/") and commands.is_command(words):
             command, _, rest = words[1:].partition(" ")
             self._run_command(command, rest.strip())
         elif words:
-            self.later(words, lambda: self.turns.request(words))
+            self.later(words, lambda: self.turns.request(words, more, images))
 
     def _run_command(self, name: str, words: str) -> None:
         """Run `/name words`, now or after the current job."""
