@@ -1,0 +1,66 @@
+"""The questions of a session as permission requests, and the client's answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aci.observation.untrusted_text import escape_invisible
+from agent.acp.tool_calls import fenced
+from agent.permissions.approvals import Answer
+
+if TYPE_CHECKING:
+    from agent.permissions.approvals import Approval, Kind
+
+KINDS: dict[Kind, str] = {"command": "execute", "network": "fetch", "hooks": "execute", "issue": "fetch"}
+"""The protocol's kinds for questions; all others change files."""
+MOST_DETAIL = 100_000
+CANCELLED = Answer(False, reason="Cancelled.")
+REFUSED = Answer(False)
+
+
+class PermissionRequest:
+    """A question. `answer` accepts only what was offered: anything else is a no.
+
+    A client cannot store a rule for later sessions; `swe-agent` in a terminal offers that.
+    """
+
+    def __init__(self, approval: Approval) -> None:
+        self.approval = approval
+        self._answers = {"allow": Answer(True), "reject": REFUSED}
+        if approval.always:
+            self._answers["allow_session"] = Answer(True, scope="session")
+
+    def options(self) -> list[Any]:
+        from acp.schema import PermissionOption
+
+        offered = [PermissionOption(option_id="allow", name="Allow once", kind="allow_once")]
+        if "allow_session" in self._answers:
+            rules = escape_invisible(", ".join(self.approval.always))[:200]
+            name = f"Allow in this session: {rules}"
+            offered.append(PermissionOption(option_id="allow_session", name=name, kind="allow_always"))
+        return [*offered, PermissionOption(option_id="reject", name="Reject", kind="reject_once")]
+
+    def tool_call(self) -> Any:
+        from acp.helpers import text_block, tool_content
+        from acp.schema import ToolCallUpdate
+
+        asked = self.approval
+        kind: Any = KINDS.get(asked.kind, "edit")
+        parts = [asked.message, "" if asked.kind == "apply" else asked.subject, asked.detail, asked.why]
+        texts = [escape_invisible(part) for part in parts if part]
+        shown = "\n\n".join(text if text == asked.why else fenced(text) for text in texts)
+        if len(shown) > MOST_DETAIL:
+            shown = f"{shown[:MOST_DETAIL]}\n…\n```\nThis is not all: `/diff` shows the changes by file."
+        return ToolCallUpdate(
+            tool_call_id=f"question-{asked.id}",
+            title=escape_invisible(asked.title),
+            kind=kind,
+            status="pending",
+            content=[tool_content(text_block(shown))] if shown else None,
+        )
+
+    def answer(self, outcome: Any) -> Answer:
+        """Return the answer for the outcome of the request."""
+        if outcome.outcome != "selected":
+            return CANCELLED
+        return self._answers.get(outcome.option_id, REFUSED)
