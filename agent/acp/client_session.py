@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agent.session.session_start import Start
 
 TICK = 0.1
+NO_RUN = "There is no run of this session, so it starts anew."
 MOST_WAITING = 2_000
 """Number of events that wait for a client which reads slowly, above which live details are left out."""
 STOP_REASONS = {"budget": "max_tokens", "limit": "max_turn_requests", "interrupted": "cancelled"}
@@ -69,6 +70,9 @@ class ClientSession:
         while not opened.is_set() and self.session.alive:
             await asyncio.sleep(TICK / 10)
         engine = self.session.engine
+        if engine is None and self.session.start.run is None:
+            self.session.show(NO_RUN, "notice")
+            return
         if engine is None:
             raise UsageError(self._first_error() or "The session cannot be opened.", "Start a new one.")
         updates = await asyncio.to_thread(lambda: list(self._updates.of_history(engine.trajectory)))

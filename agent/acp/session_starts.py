@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings
 
 LONGEST_PATH = 4_000
+RUN_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+"""The form of `new_run_name`."""
 MOST_LISTED = 100
 
 
@@ -35,9 +38,12 @@ class SessionStarts:
         return name, replace(self._start(folder), run_name=name, inside_only=True)
 
     def earlier(self, folder: str, id: str) -> Start:
-        """Return the start that resumes a session of the repository. Raises UsageError if it is not the user's own."""
+        """Return the start that resumes a session of the repository, or opens it if it has not had a prompt, so that
+        there is no run. Raises UsageError if it is not the user's own."""
         found = self._start(folder)
         settings = found.settings
+        if RUN_NAME.fullmatch(id) and not (settings.runs / id).exists():
+            return replace(found, run_name=id, inside_only=True)
         if not any(run.name == id for run in runs_of(settings.runs, found.source.root)):
             raise UsageError("This repository has no such session.", "Start a new one.")
         directory = settings.runs / id

@@ -13,6 +13,7 @@ from aci.observation.untrusted_text import clean_text
 from agent.acp.tool_calls import PROOF, ToolCalls, fenced
 from agent.console.run_display import ENDINGS
 from agent.engine.engine import known_secrets
+from agent.engine.proof_step import NO_LOSS_TEXT
 from agent.events.reply_lines import ReplyLines
 from agent.session import session_events
 from agent.session.session_state import is_proof
@@ -72,7 +73,7 @@ class SessionUpdates:
                 yield from self._plan_done()
                 yield from self._ending(result.exit, result.word)
             case session_events.TurnStopped(error):
-                yield from self._flush()
+                yield from self._last_words()
                 yield from self._abandoned()
                 if not isinstance(error, Cancelled):
                     yield from self.say(f"{error.message} {error.fix}")
@@ -158,6 +159,15 @@ class SessionUpdates:
             self._streamed += text
             yield _helpers().update_agent_message_text(text)
 
+    def _last_words(self) -> Iterator[Any]:
+        """Send the reply whose step a stop prevented from being recorded."""
+        yield from self._flush()
+        engine = self._session.engine
+        turn = engine.trajectory.of_turn if engine is not None else ()
+        replies = [record for record in turn if isinstance(record, Reply) and record.branch == MAIN]
+        if replies:
+            yield from self._reply(replies[-1])
+
     def _flush(self) -> Iterator[Any]:
         """Send the rest of the reply that has arrived."""
         yield from self._stream(self._lines.finish(self._secrets))
@@ -219,7 +229,7 @@ class SessionUpdates:
         """Send how a turn ended, and what it changed."""
         yield from self.say(_without(self._masked(word), self._answer or self._streamed))
         lines = []
-        if exit.kind not in QUIET:
+        if exit.kind not in QUIET and NO_LOSS_TEXT not in word:
             headline = exit.verdict.headline if exit.kind == exit.verdict.kind else ""
             lines.append(headline or Text.from_markup(ENDINGS.get(exit.kind, "")).plain)
         lines.append(f"{exit.message} {exit.fix}".strip())

@@ -105,7 +105,7 @@ def test_only_offered_answers_allow(edit: Edit, root: Path, tmp_path: Path, choi
 def test_unknown_sessions_are_refused(edit: Edit, root: Path) -> None:
     async def act(editor: Editor) -> None:
         agent = editor.agent
-        for session in ("", "unknown", "../../../etc", "20260101-000000-abcdef", "a" * 100_000):
+        for session in ("", "unknown", "../../../etc", "20260101-000000-abcde/", "a" * 100_000):
             await editor.refusal(editor.say(session, "Hello"))
             await editor.refusal(agent.set_session_mode(session_id=session, mode_id="plan"))
             await editor.refusal(agent.load_session(cwd=str(root), session_id=session, mcp_servers=[]))

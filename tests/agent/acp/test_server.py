@@ -76,6 +76,7 @@ def test_cancel_stops_the_turn_and_the_session_goes_on(edit: Edit, root: Path) -
         assert await editor.say(session, "What now?") == "end_turn"
 
     editor = edit(act, SLEEP)
+    assert "Wait." in editor.text()
     assert "Nothing else." in editor.text()
     assert [each.status for each in editor.all("tool_call_update")][-1] == "failed"
 
@@ -134,6 +135,21 @@ def test_answer_modes_and_commands(edit: Edit, root: Path) -> None:
     names = [command.name for command in offered.available_commands]
     assert {"apply", "commit", "diff", "undo"} <= set(names)
     assert not {"quit", "theme", "copy", "export", "model", "new", "fork", "report"} & set(names)
+
+
+def test_session_without_a_prompt_can_be_loaded_by_another_process(edit: Edit, root: Path) -> None:
+    sessions: list[str] = []
+
+    async def first(editor: Editor) -> None:
+        sessions.append(await editor.open(root))
+
+    async def second(editor: Editor) -> None:
+        await editor.agent.load_session(cwd=str(root), session_id=sessions[0], mcp_servers=[])
+        assert await editor.say(sessions[0], "What does f return?") == "end_turn"
+        assert [each.session_id for each in (await editor.agent.list_sessions()).sessions] == sessions
+
+    edit(first, ANSWER)
+    assert "it starts anew" in edit(second, ANSWER).text()
 
 
 def test_attachments_reach_the_model_as_text_of_the_user(edit: Edit, root: Path, tmp_path: Path) -> None:
