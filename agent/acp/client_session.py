@@ -181,6 +181,8 @@ class ClientSession:
                 logging.getLogger(__name__).exception("An event could not be shown")
                 continue
             await self._send(updates)
+            if isinstance(event, session_events.QuestionAsked):
+                self._questions[event.approval.id] = self._loop.create_task(self._ask(event.approval))
 
     def _updates_of(self, event: Event) -> list[Any]:
         return list(self._updates.of_event(event))
@@ -191,8 +193,6 @@ class ClientSession:
                 self._reason = STOP_REASONS.get(result.exit.kind, "end_turn")
             case session_events.TurnStopped(error):
                 self._reason = "cancelled" if isinstance(error, Cancelled) else "end_turn"
-            case session_events.QuestionAsked(approval):
-                self._questions[approval.id] = self._loop.create_task(self._ask(approval))
             case session_events.QuestionAnswered(approval):
                 if task := self._questions.pop(approval.id, None):
                     task.cancel()
@@ -206,7 +206,9 @@ class ClientSession:
                 options=question.options(), session_id=self.id, tool_call=question.tool_call()
             )
             answer = question.answer(response.outcome)
-        except Exception as error:  # noqa: BLE001 - a client that is gone or answers wrongly has not allowed anything
+        except OSError:  # the client is gone; the server closes the session, which interrupts the question
+            return
+        except Exception as error:  # noqa: BLE001 - a client that answers wrongly has not allowed anything
             logging.getLogger(__name__).warning("The client did not answer a question: %s", type(error).__name__)
         self.session.answer(approval.id, answer)
 

@@ -41,23 +41,43 @@ class PermissionRequest:
         return [*offered, PermissionOption(option_id="reject", name="Reject", kind="reject_once")]
 
     def tool_call(self) -> Any:
-        from acp.helpers import text_block, tool_content
+        """Return the tool call that the request is about."""
         from acp.schema import ToolCallUpdate
 
+        return ToolCallUpdate(**self._fields())
+
+    def started(self) -> Any:
+        """Return the update that shows this tool call before the request refers to it."""
+        from acp.schema import ToolCallStart
+
+        return ToolCallStart(session_update="tool_call", **self._fields())
+
+    def ended(self, answer: Answer) -> Any:
+        """Return the update that ends this tool call."""
+        from acp.helpers import update_tool_call
+
+        return update_tool_call(self._id, status="completed" if answer.yes else "failed")
+
+    @property
+    def _id(self) -> str:
+        return f"question-{self.approval.id}"
+
+    def _fields(self) -> dict[str, Any]:
+        from acp.helpers import text_block, tool_content
+
         asked = self.approval
-        kind: Any = KINDS.get(asked.kind, "edit")
         parts = [asked.message, "" if asked.kind == "apply" else asked.subject, asked.detail, asked.why]
         texts = [escape_invisible(part) for part in parts if part]
-        shown = "\n\n".join(text if text == asked.why else fenced(text) for text in texts)
+        shown = "\n\n".join(text if text == escape_invisible(asked.why) else fenced(text) for text in texts)
         if len(shown) > MOST_DETAIL:
             shown = f"{shown[:MOST_DETAIL]}\n…\n```\nThis is not all: `/diff` shows the changes by file."
-        return ToolCallUpdate(
-            tool_call_id=f"question-{asked.id}",
-            title=escape_invisible(asked.title),
-            kind=kind,
-            status="pending",
-            content=[tool_content(text_block(shown))] if shown else None,
-        )
+        return {
+            "tool_call_id": self._id,
+            "title": escape_invisible(asked.title),
+            "kind": KINDS.get(asked.kind, "edit"),
+            "status": "pending",
+            "content": [tool_content(text_block(shown))] if shown else None,
+        }
 
     def answer(self, outcome: Any) -> Answer:
         """Return the answer for the outcome of the request."""

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import clean_text
+from agent.acp.permission_requests import PermissionRequest
 from agent.acp.tool_calls import PROOF, ToolCalls, fenced
 from agent.console.run_display import ENDINGS
 from agent.engine.engine import known_secrets
@@ -77,8 +78,12 @@ class SessionUpdates:
                 yield from self._abandoned()
                 if not isinstance(error, Cancelled):
                     yield from self.say(f"{error.message} {error.fix}")
+            case session_events.QuestionAsked(approval):
+                yield PermissionRequest(approval).started()
+            case session_events.QuestionAnswered(approval, answer):
+                yield PermissionRequest(approval).ended(answer)
             case session_events.MessageEvent(text, kind):
-                yield from self.say(fenced(clean_text(text)) if kind == "diff" else text)
+                yield from self.say(fenced(clean_text(text), "diff") if kind == "diff" else text)
             case session_events.FrontEndRequested(what, words):
                 yield from self.say(LATER if what == "runs" else words)
             case _:

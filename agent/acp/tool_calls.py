@@ -184,12 +184,12 @@ class ToolCalls:
         return clean_text(mask_secrets(text, self.engine.secrets))
 
 
-def fenced(text: str) -> str:
+def fenced(text: str, language: str = "") -> str:
     """Return a result as a block of code, because editors render Markdown."""
     fence = "```"
     while fence in text:
         fence += "`"
-    return f"{fence}\n{text}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _by_action(changes: Sequence[tuple[str, Any]], actions: Sequence[Action]) -> dict[int, list[Any]]:

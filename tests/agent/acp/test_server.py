@@ -32,7 +32,7 @@ def test_prompt_edits_a_copy_and_apply_asks(edit: Edit, root: Path) -> None:
     editor = edit(act, FIX)
     assert "I make it 2." in editor.text()
     assert editor.text().count("It is 2 now.") == 1
-    (call,) = [each for each in editor.all("tool_call") if each.kind == "edit"]
+    call, applied = [each for each in editor.all("tool_call") if each.kind == "edit"]
     last = [each for each in editor.all("tool_call_update") if each.tool_call_id == call.tool_call_id][-1]
     assert last.status == "completed"
     (diff,) = last.content
@@ -41,7 +41,7 @@ def test_prompt_edits_a_copy_and_apply_asks(edit: Edit, root: Path) -> None:
     assert [each.path for each in last.locations] == [str(root / "a.py")]
     assert "Not in your files yet: `a.py` +1 -1" in editor.text()
     asked, options = editor.questions[-1]
-    assert asked.kind == "edit"
+    assert asked.tool_call_id == applied.tool_call_id
     assert "+    return 2" in asked.content[0].content.text
     assert [option.kind for option in options] == ["allow_once", "allow_always", "reject_once"]
     assert git(root, "diff", "--stat").strip().startswith("a.py")
@@ -60,7 +60,9 @@ def test_rejected_command_does_not_run(edit: Edit, root: Path, tmp_path: Path) -
     assert asked.kind == "execute"
     assert f"touch {tmp_path}/made" in asked.content[0].content.text
     assert not (tmp_path / "made").exists()
-    (call,) = editor.all("tool_call")
+    question, call = editor.all("tool_call")
+    assert question.tool_call_id == asked.tool_call_id
+    assert [each.status for each in editor.all("tool_call_update")] == ["failed"]
     assert (call.kind, call.status) == ("execute", "failed")
 
 
@@ -69,7 +71,7 @@ def test_cancel_stops_the_turn_and_the_session_goes_on(edit: Edit, root: Path) -
     async def act(editor: Editor) -> None:
         session = await editor.open(root)
         prompt = asyncio.create_task(editor.say(session, "Wait a minute."))
-        await editor.until(lambda: any(each.kind == "execute" for each in editor.all("tool_call")))
+        await editor.until(lambda: any(each.status == "in_progress" for each in editor.all("tool_call")))
         assert "working on a prompt" in await editor.refusal(editor.say(session, "Meanwhile?"))
         await editor.agent.cancel(session_id=session)
         assert await prompt == "cancelled"
@@ -113,6 +115,9 @@ def test_earlier_session_is_loaded_with_its_history_and_continues(edit: Edit, ro
         (call,) = [each for each in editor.all("tool_call") if each.kind == "edit"]
         assert (call.kind, call.status, call.content[0].type) == ("edit", "completed", "diff")
         assert editor.text().count("It is 2 now.") == 1
+        editor.updates.clear()
+        await editor.agent.load_session(cwd=str(root), session_id=sessions[0], mcp_servers=[])
+        assert editor.text("user_message_chunk") == "Return 2."
         editor.updates.clear()
         assert await editor.say(sessions[0], "/diff") == "end_turn"
         assert "+    return 2" in editor.text()
