@@ -20,6 +20,7 @@ from agent.acp.stdio_transport import open_stdio
 
 async def main():
     transport = await open_stdio()
+    assert os.path.samestat(os.fstat(0), os.stat(os.devnull))
     print("printed")
     os.write(1, b"written\\n")
     subprocess.run(["sh", "-c", "echo started; cat"], check=True)
