@@ -7,14 +7,16 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from agent.acp.client_session import ClientSession
-from agent.acp.prompt_content import read_prompt
-from agent.acp.session_starts import SessionStarts
 from agent.version import __version__
 from trajectories.errors import Cancelled, SweAgentError, UsageError
+
+if TYPE_CHECKING:
+    from agent.acp.client_session import ClientSession
+    from agent.acp.session_starts import SessionStarts
+    from agent.session.session_start import Start
 
 MOST_SESSIONS = 20
 """Maximum number of open sessions; each has a thread and may have a container."""
@@ -51,13 +53,23 @@ def _answered(
 
 
 class AcpServer:
-    """The agent's side of the protocol for one client; the SDK calls the methods by name with checked arguments."""
+    """The agent's side of the protocol for one client; the SDK calls the methods by name with checked arguments.
+
+    What sessions need is imported with the first one, so that `initialize`, for which clients wait a few seconds, is
+    answered without it.
+    """
 
     def __init__(self, flags: Mapping[str, Any]) -> None:
-        self._starts = SessionStarts(flags)
+        self._flags = flags
         self._sessions: dict[str, ClientSession] = {}
         self._opening = 0
         self._client: Any = None
+
+    @cached_property
+    def _starts(self) -> SessionStarts:
+        from agent.acp.session_starts import SessionStarts
+
+        return SessionStarts(self._flags)
 
     def on_connect(self, client: Any) -> None:
         self._client = client
@@ -82,7 +94,7 @@ class AcpServer:
 
         async with _Place(self):
             id, start = await asyncio.to_thread(self._starts.new, cwd)
-            session = ClientSession(id, start, self._client, _ignored(mcp_servers))
+            session = self._prepare_session(id, start, mcp_servers)
             await session.open()
             self._sessions[id] = session
         session.begin_updates()
@@ -99,7 +111,7 @@ class AcpServer:
             await open_already.close()
         async with _Place(self):
             start = await asyncio.to_thread(self._starts.earlier, cwd, session_id)
-            session = ClientSession(session_id, start, self._client, _ignored(mcp_servers))
+            session = self._prepare_session(session_id, start, mcp_servers)
             await session.open()
             try:
                 await session.show_history()
@@ -125,6 +137,8 @@ class AcpServer:
     async def prompt(self, session_id: str, prompt: list[Any], **_: Any) -> Any:
         from acp.schema import PromptResponse
 
+        from agent.acp.prompt_content import read_prompt
+
         session = self._session(session_id)
         root = session.session.start.source.root
         content = await asyncio.to_thread(read_prompt, prompt, root)
@@ -138,6 +152,11 @@ class AcpServer:
     async def cancel(self, session_id: str, **_: Any) -> None:
         if session := self._sessions.get(session_id):
             session.cancel()
+
+    def _prepare_session(self, id: str, start: Start, mcp_servers: Any) -> ClientSession:
+        from agent.acp.client_session import ClientSession
+
+        return ClientSession(id, start, self._client, _ignored(mcp_servers))
 
     def _session(self, id: str) -> ClientSession:
         session = self._sessions.get(id)
