@@ -63,6 +63,7 @@ class SessionStarts:
         return found.settings, found.source.root
 
     def _start(self, folder: str) -> Start:
+        from aci.docker.leftover_cleanup import LOCAL_PREFIX
         from aci.repository.user_repository import Repository
 
         path = Path(folder)
@@ -70,5 +71,8 @@ class SessionStarts:
             raise UsageError("The folder of the session is not an absolute path.", "Open a folder in the editor.")
         if not path.is_dir():
             raise UsageError(f"There is no folder {one_line(folder)[:200]}.", "Open a git repository in the editor.")
+        if any(part.startswith(LOCAL_PREFIX) for part in path.resolve().parts):
+            # An agent can write the git configuration there, which would run commands on this machine.
+            raise UsageError("The folder is the workspace of an agent.", "Open your own repository in the editor.")
         Repository.open(path)  # a folder without git is refused here, which `start` would open for reading
         return start(folder, None, "", "build", self.flags, None, False)

@@ -73,6 +73,7 @@ class SessionUpdates:
                 yield from self._abandoned()
                 yield from self._plan_done()
                 yield from self._ending(result.exit, result.word)
+                yield from self.say(self._changes())
             case session_events.TurnStopped(error):
                 yield from self._last_words()
                 yield from self._abandoned()
@@ -95,6 +96,7 @@ class SessionUpdates:
         for record in tuple(trajectory.records):
             turns += isinstance(record, Turn)
             yield from self._record(record, trajectory, turns)
+        yield from self.say(self._changes())
 
     def _record(self, record: Record, trajectory: Trajectory, turns: int) -> Iterator[Any]:
         match record:
@@ -231,14 +233,14 @@ class SessionUpdates:
         self._streamed = ""
 
     def _ending(self, exit: Exit, word: str) -> Iterator[Any]:
-        """Send how a turn ended, and what it changed."""
+        """Send how a turn ended."""
         yield from self.say(_without(self._masked(word), self._answer or self._streamed))
         lines = []
         if exit.kind not in QUIET and NO_LOSS_TEXT not in word:
             headline = exit.verdict.headline if exit.kind == exit.verdict.kind else ""
             lines.append(headline or Text.from_markup(ENDINGS.get(exit.kind, "")).plain)
         lines.append(f"{exit.message} {exit.fix}".strip())
-        yield from self.say("\n\n".join(filter(None, [*lines, self._changes()])))
+        yield from self.say("\n\n".join(filter(None, lines)))
 
     def _changes(self) -> str:
         """Return what the session changed in its own copy, and how the user gets it."""

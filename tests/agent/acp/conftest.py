@@ -23,7 +23,7 @@ from agent.acp.server import AcpServer
 from agent.acp.stdio_transport import MOST_BYTES, StdioTransport
 from tests.conftest import MakeRepo
 
-PATIENCE = 120
+PATIENCE = 100
 FILES = {"a.py": "def f():\n    return 1\n", "tests/test_a.py": "from a import f\n\n\ndef test_f():\n    f()\n"}
 RESULTS = {
     "initialize": schema.InitializeResponse,

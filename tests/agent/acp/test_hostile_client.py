@@ -11,10 +11,12 @@ import pytest
 from acp.helpers import embedded_text_resource, image_block, resource_block, resource_link_block
 from acp.schema import AudioContentBlock
 
+from aci.docker.leftover_cleanup import LOCAL_PREFIX
 from agent.acp.prompt_content import MOST_ATTACHED, MOST_BLOCKS, MOST_WORDS
 from agent.acp.server import MOST_SESSIONS
 from tests.agent.acp.conftest import Edit, Editor
 from tests.agent.session.scripted_session import calls, says
+from tests.conftest import git
 
 ANSWER = [says("It returns 1.")]
 SECRET = "TOP-SECRET-TEXT"
@@ -39,6 +41,20 @@ def test_only_a_git_repository_is_opened(edit: Edit, root: Path, tmp_path: Path)
 
     edit(act)
     assert not list(tmp_path.glob("state/swe/runs/*"))
+
+
+def test_workspace_of_an_agent_is_not_opened(edit: Edit, tmp_path: Path) -> None:
+    clone = tmp_path / f"{LOCAL_PREFIX}x" / "a" / "repo"
+    clone.mkdir(parents=True)
+    git(clone, "init", "-q")
+    (tmp_path / "link").symlink_to(clone)
+
+    async def act(editor: Editor) -> None:
+        for folder in (clone, tmp_path / "link"):
+            new = editor.agent.new_session(cwd=str(folder), mcp_servers=[])
+            assert "workspace of an agent" in await editor.refusal(new)
+
+    edit(act)
 
 
 @pytest.mark.slow
