@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 KINDS: dict[Kind, str] = {"command": "execute", "network": "fetch", "hooks": "execute", "issue": "fetch"}
 """The protocol's kinds for questions; all others change files."""
 MOST_DETAIL = 100_000
+MOST_SUBJECT = 200
 CANCELLED = Answer(False, reason="Cancelled.")
 REFUSED = Answer(False)
 
@@ -73,7 +74,7 @@ class PermissionRequest:
             shown = f"{shown[:MOST_DETAIL]}\n…\n```\nThis is not all: `/diff` shows the changes by file."
         return {
             "tool_call_id": self._id,
-            "title": escape_invisible(asked.title),
+            "title": f"{escape_invisible(asked.title)} {_shortened(asked.subject)}".strip(),
             "kind": KINDS.get(asked.kind, "edit"),
             "status": "pending",
             "content": [tool_content(text_block(shown))] if shown else None,
@@ -84,3 +85,9 @@ class PermissionRequest:
         if outcome.outcome != "selected":
             return CANCELLED
         return self._answers.get(outcome.option_id, REFUSED)
+
+
+def _shortened(subject: str) -> str:
+    """Return what is asked about as one line, because some clients show only the title of a question."""
+    line = escape_invisible(" ".join(subject.split()))
+    return line if len(line) <= MOST_SUBJECT else f"{line[:MOST_SUBJECT]}…"

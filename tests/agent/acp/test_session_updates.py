@@ -121,7 +121,7 @@ def test_turn_that_stops_ends_its_calls_and_says_why(show: Show) -> None:
 def test_question_is_a_call_that_ends(show: Show) -> None:
     asked = Approval("command", "Run it?", "ls", id=3)
     started, ended = show(session_events.QuestionAsked(asked), session_events.QuestionAnswered(asked, Answer(False)))
-    assert (started["toolCallId"], started["status"]) == ("question-3", "pending")
+    assert (started["toolCallId"], started["title"], started["status"]) == ("question-3", "Run it? ls", "pending")
     assert (ended["toolCallId"], ended["status"]) == ("question-3", "failed")
 
 
