@@ -142,6 +142,7 @@ def test_answer_modes_and_commands(edit: Edit, root: Path) -> None:
     assert not {"quit", "theme", "copy", "export", "model", "new", "fork", "report"} & set(names)
 
 
+@pytest.mark.slow
 def test_session_without_a_prompt_can_be_loaded_by_another_process(edit: Edit, root: Path) -> None:
     sessions: list[str] = []
 
