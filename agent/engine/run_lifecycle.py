@@ -121,13 +121,18 @@ def begin(
     return directory
 
 
+def new_run_name() -> str:
+    """Return a name for a run, based on the current time."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
 @contextmanager
 def new_folder(settings: Settings, name: str = "", registry: Path | None = None) -> Iterator[Path]:
     """Create the folder of a new run, which is registered before its first record is written.
 
     The folder is removed if the context raises.
     """
-    directory = settings.runs / (name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
+    directory = settings.runs / (name or new_run_name())
     make_folder(settings.runs)
     open_registry(registry or settings.state)
     directory.mkdir(mode=0o700)  # an existing folder belongs to another run

@@ -50,7 +50,7 @@ class Session:
     def __init__(
         self, start: Start, hear: Callable[[Event], object], has_prompt: bool = True, can_ask: bool = False
     ) -> None:
-        """Without `has_prompt`, the start's request is the only one. `can_ask` says that the front end shows
+        """Without `has_prompt`, the text of a custom command is sent at once. `can_ask` says that the front end shows
         questions to a user; without it, what needs the user's own consent is not offered to the model."""
         self.can_ask = can_ask
         self.start = start
@@ -105,14 +105,15 @@ class Session:
         if self._checks is not None:
             self._checks.join(seconds)
 
-    def say(self, words: str) -> None:
-        """Run a request, `!command` or `/command`, now or after the current job."""
+    def say(self, words: str, more: str = "", images: tuple[str, ...] = ()) -> None:
+        """Run a request, `!command` or `/command`, now or after the current job. `more` is text and `images` are data:
+        URLs that the user attached to a request."""
         words = words.strip()
         if words.startswith("/") and commands.is_command(words):
             command, _, rest = words[1:].partition(" ")
             self._run_command(command, rest.strip())
         elif words:
-            self.later(words, lambda: self.turns.request(words))
+            self.later(words, lambda: self.turns.request(words, more, images))
 
     def _run_command(self, name: str, words: str) -> None:
         """Run `/name words`, now or after the current job."""

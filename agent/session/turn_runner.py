@@ -59,17 +59,23 @@ class TurnRunner:
 
     # Requests
 
-    def request(self, words: str) -> None:
-        """Run what a user typed: a request to the model, or a command for the workspace."""
+    def request(self, words: str, more: str = "", images: tuple[str, ...] = ()) -> None:
+        """Run what a user typed: a request to the model with attached text and images, or a command for the
+        workspace."""
         if words.startswith("!"):
             self.act(words, BY_HAND)
-        else:
-            self._send(words, resolve_attachments(words, self._start.source.root))
+            return
+        request = self._resolve(words)
+        more = "\n\n".join(filter(None, [request.more, more]))
+        self._send(words, replace(request, more=more, images=request.images + images))
 
     def custom_command(self, typed: str, text: str) -> None:
         """Send the text of a custom command, with only those files that the user mentioned in the `typed` line: the
         text may be the repository's."""
-        self._send(typed, replace(resolve_attachments(typed, self._start.source.root), words=text))
+        self._send(typed, replace(self._resolve(typed), words=text))
+
+    def _resolve(self, words: str) -> Request:
+        return resolve_attachments(words, self._start.source.root, self._start.inside_only)
 
     def _send(self, words: str, request: Request) -> None:
         for line in request.read:
@@ -238,7 +244,7 @@ class TurnRunner:
             session.settings = self._start.reload()
         settings = self._settings(strategy)
         if session.engine is None:
-            directory = begin(request.issue, self._start.source, settings, self._start.base)
+            directory = begin(request.issue, self._start.source, settings, self._start.base, self._start.run_name)
             self._use_engine(reopen(directory, settings.state, self._report_progress))
             if self._start.base:
                 pinned = Note("main", "life", f"begun at {self._start.base}", {PINNED: self._start.base})

@@ -4,7 +4,9 @@
 shows its arguments. A command with `NOW` only reads, or only changes settings of the next turn, so it runs at once in
 the caller's thread, even during a turn. If its group is "changes", it waits for earlier commands of that group.
 `ONLY_FOR_LATER` of a command that only affects later requests or the screen is "always", or "with words" if it does
-something else without arguments.
+something else without arguments. `IN_EDITORS` of a command that an editor may send (docs/acp.md) is "always", or
+"alone" if it may only be sent without arguments. Commands that raise limits, choose a model, switch to another run,
+write files outside the repository or need our screen have none.
 """
 
 from __future__ import annotations
@@ -53,6 +55,27 @@ def check_single(words: str) -> None:
     only = getattr(find(name), "ONLY_FOR_LATER", "")
     if only == "always" or (only == "with words" and rest.strip()):
         raise UsageError(f"/{name} only affects later requests, and --print has none.", "Use it in a session.")
+
+
+def check_in_editor(words: str) -> None:
+    """Raise UsageError if a prompt from an editor is a command that only a user of our own interface may run."""
+    name, _, rest = words.strip()[1:].partition(" ")
+    if not words.strip().startswith("/") or name not in names(PACKAGE):
+        return
+    allowed = getattr(find(name), "IN_EDITORS", "")
+    if not allowed or (allowed == "alone" and rest.strip()):
+        what = f"/{name} with arguments" if allowed else f"/{name}"
+        raise UsageError(f"{what} is not available in an editor.", "Run `swe-agent` in a terminal for it.")
+
+
+def summaries_in_editors() -> list[tuple[str, str, str]]:
+    """Return the name, arguments and help of each command that an editor may send."""
+    found = [(name, find(name)) for name in sorted(names(PACKAGE))]
+    return [
+        (name, "" if allowed == "alone" else getattr(command, "USAGE", ""), (command.__doc__ or "").partition("\n")[0])
+        for name, command in found
+        if (allowed := getattr(command, "IN_EDITORS", ""))
+    ]
 
 
 def find(name: str, custom: Iterable[str] = ()) -> Any:

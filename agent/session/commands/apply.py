@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
 
 USAGE = "[PATH… | --undo]"
+IN_EDITORS = "always"
 
 
 def run(session: Session, words: str) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 USAGE = "[A|B|C]"
 GROUP = "what"
+IN_EDITORS = "always"
 NOTHING = "There is nothing to choose from: no template search has found edits that pass the tests."
 
 

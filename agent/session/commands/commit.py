@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
 
 USAGE = "[--branch NAME] [MESSAGE]"
+IN_EDITORS = "always"
 
 
 def run(session: Session, words: str) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 USAGE = "[WORDS]"
 GROUP = "what"
+IN_EDITORS = "always"
 
 
 def run(session: Session, words: str) -> None:

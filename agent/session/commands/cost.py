@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NOW = True
 USAGE = "[USD | N tokens]"
 GROUP = "how"
+IN_EDITORS = "alone"
 LONGEST = 40
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NOW = True
 USAGE = "[turn N | PATH…]"
+IN_EDITORS = "always"
 
 
 def run(session: Session, words: str) -> None:

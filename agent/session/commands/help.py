@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NOW = True
 USAGE = "[COMMAND]"
 GROUP = "session"
+IN_EDITORS = "always"
 
 
 def run(session: Session, words: str) -> None:

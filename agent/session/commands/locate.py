@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 USAGE = "WORDS"
 GROUP = "what"
+IN_EDITORS = "always"
 TOP = 10
 REASONS = 2
 

@@ -15,6 +15,7 @@ NOW = True
 USAGE = "build|plan"
 ONLY_FOR_LATER = "always"
 GROUP = "how"
+IN_EDITORS = "always"
 
 
 def completions(session: Session, words: str) -> list[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NOW = True
 USAGE = "[remove N]"
 GROUP = "how"
+IN_EDITORS = "alone"
 POLICY = "the administrator's policy"
 WHOSE = {"config": "your config", "project": "always in this project", "session": "this session"}
 

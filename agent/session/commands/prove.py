@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
 
 GROUP = "what"
+IN_EDITORS = "always"
 
 
 def run(session: Session, words: str) -> None:

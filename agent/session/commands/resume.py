@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 USAGE = "[RUN]"
 ONLY_FOR_LATER = "with words"
 GROUP = "session"
+IN_EDITORS = "alone"
 
 
 def run(session: Session, words: str) -> None:

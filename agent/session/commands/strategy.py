@@ -16,6 +16,7 @@ NOW = True
 USAGE = "[NAME]"
 ONLY_FOR_LATER = "with words"
 GROUP = "how"
+IN_EDITORS = "always"
 OF_MODES = ("build", "plan")
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 USAGE = "[TESTS]"
 GROUP = "what"
+IN_EDITORS = "always"
 
 
 def run(session: Session, words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -89,20 +89,21 @@ class Request:
     def issue(self) -> Issue:
         """The request as an issue, for the first turn of a run."""
         if self.whole is not None:
-            return self.whole
+            return replace(self.whole, attachments=self.more) if self.more else self.whole
         issue = from_text(self.text)
         return Issue(issue.title, issue.body, images=self.images, attachments=self.more)
 
 
-def resolve_attachments(words: str, root: Path) -> Request:
+def resolve_attachments(words: str, root: Path, inside_only: bool = False) -> Request:
     """Return the user's request with its attachments. Files are looked up in the current folder, then in the repository
     at `root`.
 
     Only files in the repository are read, and none that belong to git itself. A file elsewhere is read only if its full
     path (from / or ~) is the whole prompt, because pasted text and links may refer to files that the user does not want
     to send. A full path of an image may also appear within other text if the prompt is a single line. `read` lists
-    files that were read although they are outside the repository or git ignores them. Raises UsageError for a file that
-    does not exist or may not be read.
+    files that were read although they are outside the repository or git ignores them. With `inside_only`, files are
+    looked up in the repository alone, and none elsewhere is read. Raises UsageError for a file that does not exist or
+    may not be read.
     """
     words = words.strip()
     if ADDRESS.fullmatch(words):
@@ -111,20 +112,22 @@ def resolve_attachments(words: str, root: Path) -> Request:
         return Request(words, images=issue.images, whole=issue, read=tuple(notices))
     alone = MENTION.fullmatch(words)
     name = (alone[1] or alone[2]) if alone else ""
-    file = _find_file(name, root) if alone else None
+    file = _find_file(name, root, inside_only) if alone else None
     if file is not None and file.is_file() and not _picture(file) and not _is_source(file, root):
         _check_allowed(file, name, root, alone=True)
         issue = issue_from(file=file)
         return Request(words, images=issue.images, whole=issue, read=_read_notice(file, root))
     names = [quoted or bare for quoted, bare in MENTION.findall(words)]
     pictures = [word for word in words.split() if PICTURE.search(word[-6:]) and not word.startswith("@")]
-    return _with_attachments(words, names, pictures, root, alone is not None)
+    return _with_attachments(words, names, pictures, root, alone is not None, inside_only)
 
 
-def _with_attachments(words: str, names: list[str], pictures: list[str], root: Path, alone: bool) -> Request:
+def _with_attachments(
+    words: str, names: list[str], pictures: list[str], root: Path, alone: bool, inside_only: bool
+) -> Request:
     texts, images, read, room = [], [], [], MOST_PICTURES
     for name in dict.fromkeys([*names, *pictures]):
-        path = _find_file(name, root)
+        path = _find_file(name, root, inside_only)
         if path is None:
             if name in names and "\n" not in words and _is_path(name):
                 raise UsageError(f"There is no file {name}.", "Check the path, which is relative to this folder.")
@@ -155,12 +158,12 @@ def _with_attachments(words: str, names: list[str], pictures: list[str], root: P
     return Request(words, "\n\n".join(texts), tuple(images), read=tuple(read))
 
 
-def _find_file(name: str, root: Path) -> Path | None:
+def _find_file(name: str, root: Path, inside_only: bool) -> Path | None:
     """Return the path of the file or folder with this name, which may be followed by punctuation."""
     for each in dict.fromkeys((name, name.rstrip(TRAILING))):
-        for path in (Path(each).expanduser(), root / each):
+        for path in (root / each,) if inside_only else (Path(each).expanduser(), root / each):
             try:
-                if each and path.exists():
+                if each and path.exists() and (not inside_only or _is_within(path.resolve(), root)):
                     return path.resolve()
             except (OSError, ValueError, RuntimeError):  # such as `~user` for an unknown user
                 continue

@@ -69,6 +69,33 @@ asyncio.run(work())
 """
 """The full-screen interface, driven by key presses."""
 
+EDITOR = """
+import asyncio, os, sys
+from acp import spawn_agent_process
+from acp.helpers import text_block
+from acp.schema import AllowedOutcome, RequestPermissionResponse
+
+class Client:
+    async def session_update(self, session_id, update, **_):
+        pass
+
+    async def request_permission(self, session_id, tool_call, options, **_):
+        return RequestPermissionResponse(outcome=AllowedOutcome(outcome="selected", option_id="allow"))
+
+async def work():
+    agent = "from swe_agent import main; main()"
+    async with spawn_agent_process(Client(), sys.executable, "-c", agent, "acp", env=os.environ) as (agent, process):
+        await agent.initialize(protocol_version=1)
+        session = (await agent.new_session(cwd=os.getcwd(), mcp_servers=[])).session_id
+        for words in sys.stdin.read().splitlines():
+            await agent.prompt(session_id=session, prompt=[text_block(words)])
+        process.stdin.close()
+        await process.wait()
+
+asyncio.run(work())
+"""
+"""An editor over ACP, with the SDK's client."""
+
 
 @pytest.fixture
 def solve_issue(make_repo, tmp_path):
@@ -142,10 +169,12 @@ def test_journal_is_the_same_in_every_front_end(solve_issue, strategy):
             pool.submit(solve_issue, "library", LIBRARY, ISSUE, strategy=strategy),
             pool.submit(solve_issue, "lines", COMMAND_LINE, stdin, "--plain", strategy=strategy),
             pool.submit(solve_issue, "interface", INTERFACE, stdin, strategy=strategy),
+            pool.submit(solve_issue, "editor", EDITOR, stdin, strategy=strategy),
         ]
-    command, library, lines, interface = (result.result() for result in solving)
+    command, library, lines, interface, editor = (result.result() for result in solving)
     assert [record["type"] for record in command].count("step") >= 3
     assert command[-1]["type"] == "exit"
     assert library == command
     assert lines == command
     assert interface == command
+    assert editor == command

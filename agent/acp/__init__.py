@@ -1,0 +1,1 @@
+"""The ACP server: sessions for an editor."""

@@ -1,0 +1,93 @@
+"""The questions of a session as permission requests, and the client's answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aci.observation.untrusted_text import escape_invisible
+from agent.acp.tool_calls import fenced
+from agent.permissions.approvals import Answer
+
+if TYPE_CHECKING:
+    from agent.permissions.approvals import Approval, Kind
+
+KINDS: dict[Kind, str] = {"command": "execute", "network": "fetch", "hooks": "execute", "issue": "fetch"}
+"""The protocol's kinds for questions; all others change files."""
+MOST_DETAIL = 100_000
+MOST_SUBJECT = 200
+CANCELLED = Answer(False, reason="Cancelled.")
+REFUSED = Answer(False)
+
+
+class PermissionRequest:
+    """A question. `answer` accepts only what was offered: anything else is a no.
+
+    A client cannot store a rule for later sessions; `swe-agent` in a terminal offers that.
+    """
+
+    def __init__(self, approval: Approval) -> None:
+        self.approval = approval
+        self._answers = {"allow": Answer(True), "reject": REFUSED}
+        if approval.always:
+            self._answers["allow_session"] = Answer(True, scope="session")
+
+    def options(self) -> list[Any]:
+        from acp.schema import PermissionOption
+
+        offered = [PermissionOption(option_id="allow", name="Allow once", kind="allow_once")]
+        if "allow_session" in self._answers:
+            rules = escape_invisible(", ".join(self.approval.always))[:200]
+            name = f"Allow in this session: {rules}"
+            offered.append(PermissionOption(option_id="allow_session", name=name, kind="allow_always"))
+        return [*offered, PermissionOption(option_id="reject", name="Reject", kind="reject_once")]
+
+    def tool_call(self) -> Any:
+        """Return the tool call that the request is about."""
+        from acp.schema import ToolCallUpdate
+
+        return ToolCallUpdate(**self._fields())
+
+    def started(self) -> Any:
+        """Return the update that shows this tool call before the request refers to it."""
+        from acp.schema import ToolCallStart
+
+        return ToolCallStart(session_update="tool_call", **self._fields())
+
+    def ended(self, answer: Answer) -> Any:
+        """Return the update that ends this tool call."""
+        from acp.helpers import update_tool_call
+
+        return update_tool_call(self._id, status="completed" if answer.yes else "failed")
+
+    @property
+    def _id(self) -> str:
+        return f"question-{self.approval.id}"
+
+    def _fields(self) -> dict[str, Any]:
+        from acp.helpers import text_block, tool_content
+
+        asked = self.approval
+        parts = [asked.message, "" if asked.kind == "apply" else asked.subject, asked.detail, asked.why]
+        texts = [escape_invisible(part) for part in parts if part]
+        shown = "\n\n".join(text if text == escape_invisible(asked.why) else fenced(text) for text in texts)
+        if len(shown) > MOST_DETAIL:
+            shown = f"{shown[:MOST_DETAIL]}\n…\n```\nThis is not all: `/diff` shows the changes by file."
+        return {
+            "tool_call_id": self._id,
+            "title": f"{escape_invisible(asked.title)} {_shortened(asked.subject)}".strip(),
+            "kind": KINDS.get(asked.kind, "edit"),
+            "status": "pending",
+            "content": [tool_content(text_block(shown))] if shown else None,
+        }
+
+    def answer(self, outcome: Any) -> Answer:
+        """Return the answer for the outcome of the request."""
+        if outcome.outcome != "selected":
+            return CANCELLED
+        return self._answers.get(outcome.option_id, REFUSED)
+
+
+def _shortened(subject: str) -> str:
+    """Return what is asked about as one line, because some clients show only the title of a question."""
+    line = escape_invisible(" ".join(subject.split()))
+    return line if len(line) <= MOST_SUBJECT else f"{line[:MOST_SUBJECT]}…"

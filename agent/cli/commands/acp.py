@@ -1,0 +1,27 @@
+"""Serve sessions to an editor over ACP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.cli import shared_options as options
+
+
+@options.with_run_settings
+def command(
+    model: options.Model = None,
+    strategy: options.Strategy = None,
+    budget: options.Budget = None,
+    *,
+    run_settings: dict[str, Any],
+) -> int:
+    """Serve sessions to an editor that speaks the Agent Client Protocol (Zed, Neovim, toad), on stdin and stdout.
+
+    The editor chooses the repository and sends prompts; it chooses neither model, workspace nor budget, which apply to
+    each session. Files change only by /apply and /commit, after a question. Exit codes: 0 the editor has left, 2 usage,
+    3 configuration, 130 interrupted.
+    """
+    from agent.acp.server import serve_stdio
+
+    chosen = {"model": model, "strategy": strategy, "budget": budget} | run_settings
+    return serve_stdio({name: value for name, value in chosen.items() if value is not None})
