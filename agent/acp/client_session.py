@@ -44,7 +44,7 @@ class ClientSession:
         self._client = client
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event | asyncio.Future[None]] = asyncio.Queue()
-        self.session = Session(start, self._hear, has_prompt=False)
+        self.session = Session(start, self._hear, has_prompt=False, can_ask=True)
         self._updates = SessionUpdates(self.session)
         self._notices = tuple(notices)
         self._is_busy = self._is_cancelled = False

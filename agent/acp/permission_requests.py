@@ -11,7 +11,13 @@ from agent.permissions.approvals import Answer
 if TYPE_CHECKING:
     from agent.permissions.approvals import Approval, Kind
 
-KINDS: dict[Kind, str] = {"command": "execute", "network": "fetch", "hooks": "execute", "issue": "fetch"}
+KINDS: dict[Kind, str] = {
+    "command": "execute",
+    "network": "fetch",
+    "hooks": "execute",
+    "issue": "fetch",
+    "mcp": "other",
+}
 """The protocol's kinds for questions; all others change files."""
 MOST_DETAIL = 100_000
 MOST_SUBJECT = 200

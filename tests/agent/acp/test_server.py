@@ -9,9 +9,12 @@ import pytest
 from acp.helpers import embedded_text_resource, resource_block, resource_link_block
 
 from tests.agent.acp.conftest import Edit, Editor
+from tests.agent.mcp_client.conftest import SetServer, make_server, set_server
 from tests.agent.session.scripted_session import calls, says
 from tests.conftest import git
 from trajectories.journal import read
+
+__all__ = ["make_server", "set_server"]
 
 FIX = [
     says("I make it 2.", calls("edit", path="a.py", old="return 1", new="return 2"), n=1),
@@ -230,3 +233,23 @@ def test_phases_are_the_plan(edit: Edit, root: Path) -> None:
         ]
 
     edit(act, ANSWER)
+
+
+@pytest.mark.slow
+def test_call_of_users_own_mcp_server_is_asked_about(edit: Edit, root: Path, set_server: SetServer) -> None:
+    set_server("good")
+    script = [says("I look.", calls("s__echo", text="hello"), n=1), says("Again.", calls("s__echo", text="x"), n=2)]
+
+    async def act(editor: Editor) -> None:
+        session = await editor.open(root)
+        assert await editor.say(session, "Echo it.") == "end_turn"
+        editor.choice = "reject"
+        await editor.say(session, "Echo it again.")
+
+    editor = edit(act, [*script, says("Refused.", n=3)])
+    (asked, _), *_ = editor.questions
+    assert asked.kind == "other"
+    assert "Call echo of the MCP server s" in asked.title
+    assert '"text": "hello"' in asked.content[0].content.text
+    shown = [part.content.text for call in editor.all("tool_call_update") for part in call.content or ()]
+    assert any("echo: hello" in text for text in shown)
