@@ -108,9 +108,6 @@ class ClientSession:
             raise UsageError("The session is closed.", "Load it again.")
         if words.startswith("/") and is_command(words):
             check_in_editor(words)
-        if words.startswith("!") and self.session.settings.workspace == "local":
-            what = "The workspace is this machine, on which a client's own commands are not run."
-            raise UsageError(what, "Run it in a terminal, or start the agent with another --workspace.")
 
     async def _settle(self) -> None:
         """Wait until the prompt is done and all its updates are sent; pass a cancellation on until it takes effect."""

@@ -35,7 +35,7 @@ class SessionStarts:
         """Return the id of a new session, which is the name of its run, and its start. Raises UsageError,
         ConfigError."""
         name = new_run_name()
-        return name, replace(self._start(folder), run_name=name, inside_only=True)
+        return name, replace(self._start(folder), run_name=name, in_editor=True)
 
     def earlier(self, folder: str, id: str) -> Start:
         """Return the start that resumes a session of the repository, or opens it if it has not had a prompt, so that
@@ -43,14 +43,14 @@ class SessionStarts:
         found = self._start(folder)
         settings = found.settings
         if RUN_NAME.fullmatch(id) and not (settings.runs / id).exists():
-            return replace(found, run_name=id, inside_only=True)
+            return replace(found, run_name=id, in_editor=True)
         if not any(run.name == id for run in runs_of(settings.runs, found.source.root)):
             raise UsageError("This repository has no such session.", "Start a new one.")
         directory = settings.runs / id
         if run_owner(directory, settings.state) != "user":
             what = f"The session {id} was not created by you on this computer."
             raise UsageError(what, f"See what `swe-agent show {id}` says; `swe-agent --resume {id}` resumes a copy.")
-        return replace(found, run=directory, inside_only=True)
+        return replace(found, run=directory, in_editor=True)
 
     def listed(self, folder: str) -> list[tuple[ResumableRun, str]]:
         """Return the latest sessions of the repository, each with the time of its last record as ISO 8601."""

@@ -31,8 +31,9 @@ class Start:
     """The data with which a session starts. `run` is the folder of a run to resume; with `choose`, the user chooses the
     run. `request` is what the user asks first.
 
-    `run_name` is the name of the run that the first request starts; "" for one from the time. With `inside_only`, no
-    file outside the repository is attached to a request.
+    `run_name` is the name of the run that the first request starts; "" for one from the time. With `in_editor`, no
+    file outside the repository is attached to a request, and the user's own commands do not run in the workspace
+    `local`: an editor is not trusted to send what only the user typed.
 
     `given` are settings from flags, which also apply to a resumed run. `trouble` contains problems that are reported
     first. `reload` reads the settings again. If the config is invalid (`broken`), nothing runs until that succeeds.
@@ -51,7 +52,7 @@ class Start:
     broken: bool = False
     request: str = ""
     run_name: str = ""
-    inside_only: bool = False
+    in_editor: bool = False
 
 
 def start(

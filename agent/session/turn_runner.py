@@ -75,7 +75,7 @@ class TurnRunner:
         self._send(typed, replace(self._resolve(typed), words=text))
 
     def _resolve(self, words: str) -> Request:
-        return resolve_attachments(words, self._start.source.root, self._start.inside_only)
+        return resolve_attachments(words, self._start.source.root, self._start.in_editor)
 
     def _send(self, words: str, request: Request) -> None:
         for line in request.read:
@@ -243,6 +243,12 @@ class TurnRunner:
         if self._start.broken and self._start.reload is not None:
             session.settings = self._start.reload()
         settings = self._settings(strategy)
+        if self._start.in_editor and strategy == BY_HAND and settings.workspace == "local":
+            what = "`!command`" if request.words.startswith("!") else "`/test`"
+            raise UsageError(
+                f"{what} is not available in an editor with the workspace `local`.",
+                "Run it in a terminal, or start the agent with another --workspace.",
+            )
         if session.engine is None:
             directory = begin(request.issue, self._start.source, settings, self._start.base, self._start.run_name)
             self._use_engine(reopen(directory, settings.state, self._report_progress))

@@ -94,12 +94,35 @@ def test_commands_for_more_money_other_runs_and_files_are_refused(edit: Edit, ro
     edit(act, ANSWER)
 
 
-def test_own_commands_do_not_run_on_this_machine(edit: Edit, root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [" !touch {}", "/test tests/test_a.py"])
+def test_own_commands_do_not_run_on_this_machine(edit: Edit, root: Path, tmp_path: Path, command: str) -> None:
+    made = tmp_path / "made"
+    (root / "tests/test_a.py").write_text(f"open({str(made)!r}, 'w')\n")
+    git(root, "commit", "-qam", "A test that makes a file")
+
+    async def act(editor: Editor) -> None:
+        await editor.say(await editor.open(root), command.format(made))
+
+    editor = edit(act, ANSWER)
+    assert "is not available in an editor with the workspace `local`" in editor.text()
+    assert not made.exists()
+    assert not list(tmp_path.glob("state/swe/runs/*"))
+
+
+def test_own_commands_do_not_run_on_this_machine_after_the_config_is_fixed(
+    edit: Edit, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.toml"
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(config))
+    config.write_text("workspace = \n")
+
     async def act(editor: Editor) -> None:
         session = await editor.open(root)
-        assert "this machine" in await editor.refusal(editor.say(session, f" !touch {tmp_path}/made"))
+        config.write_text('workspace = "local"\n')
+        await editor.say(session, f"!touch {tmp_path}/made")
 
-    edit(act, ANSWER)
+    editor = edit(act, ANSWER, workspace=None)
+    assert "is not available in an editor with the workspace `local`" in editor.text()
     assert not (tmp_path / "made").exists()
 
 
