@@ -1,4 +1,4 @@
-"""Untrusted text for models and terminals: without invisible characters, in tags that it cannot close or open."""
+"""Untrusted text for models and terminals: without invisible characters, in tags or code that it cannot end."""
 
 from __future__ import annotations
 
@@ -90,6 +90,12 @@ def wrap_output(tool: str, text: str) -> str:
     """Wrap a tool's output in tags that the output cannot close, to separate it from the user's text."""
     safe = OUTPUT.sub(r"<\\", text)
     return f'<output of="{tool}">\n{safe}\n</output>'
+
+
+def wrap_code(text: str, language: str = "") -> str:
+    """Return text as a Markdown code block that the text cannot close."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def strip_tags(text: str) -> str:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from agent.acp.permission_requests import PermissionRequest
+from agent.acp.permission_requests import TOO_LONG, PermissionRequest
 from agent.acp.session_updates import SessionUpdates
 from agent.permissions.approvals import Approval
 from agent.run_state.progress_event import LIVE_DETAILS
@@ -198,6 +198,9 @@ class ClientSession:
 
     async def _ask(self, approval: Approval) -> None:
         question, answer = PermissionRequest(approval), NO_USER
+        if question.is_too_long:
+            self.session.answer(approval.id, TOO_LONG)
+            return
         try:
             response = await self._client.request_permission(
                 options=question.options(), session_id=self.id, tool_call=question.tool_call()

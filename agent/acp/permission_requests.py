@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.untrusted_text import escape_invisible
-from agent.acp.tool_calls import fenced
+from aci.observation.untrusted_text import escape_invisible, wrap_code
 from agent.permissions.approvals import Answer
 
 if TYPE_CHECKING:
@@ -20,7 +19,12 @@ KINDS: dict[Kind, str] = {
 }
 """The protocol's kinds for questions; all others change files."""
 MOST_DETAIL = 100_000
-MOST_SUBJECT = 200
+"""Maximum number of characters of each text of a question."""
+MOST_SUBJECT = MOST_RULES = 200
+SHORTENED = frozenset({"apply", "commit", "branch"})
+"""Kinds of questions whose text may be cut, because `/diff` shows all of it."""
+NOT_ALL = "This is not all: `/diff` shows the changes by file."
+TOO_LONG = Answer(False, reason="It is too long to be shown to the user.")
 CANCELLED = Answer(False, reason="Cancelled.")
 REFUSED = Answer(False)
 
@@ -34,16 +38,21 @@ class PermissionRequest:
     def __init__(self, approval: Approval) -> None:
         self.approval = approval
         self._answers = {"allow": Answer(True), "reject": REFUSED}
-        if approval.always:
+        self._rules = escape_invisible(", ".join(approval.always))
+        if 0 < len(self._rules) <= MOST_RULES:  # a rule of which the user sees only a part is not offered
             self._answers["allow_session"] = Answer(True, scope="session")
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the user cannot see all of what is asked about, so that the answer must be TOO_LONG."""
+        return self.approval.kind not in SHORTENED and any(len(text) > MOST_DETAIL for text in self._texts())
 
     def options(self) -> list[Any]:
         from acp.schema import PermissionOption
 
         offered = [PermissionOption(option_id="allow", name="Allow once", kind="allow_once")]
         if "allow_session" in self._answers:
-            rules = escape_invisible(", ".join(self.approval.always))[:200]
-            name = f"Allow in this session: {rules}"
+            name = f"Allow in this session: {self._rules}"
             offered.append(PermissionOption(option_id="allow_session", name=name, kind="allow_always"))
         return [*offered, PermissionOption(option_id="reject", name="Reject", kind="reject_once")]
 
@@ -73,11 +82,11 @@ class PermissionRequest:
         from acp.helpers import text_block, tool_content
 
         asked = self.approval
-        parts = [asked.message, "" if asked.kind == "apply" else asked.subject, asked.detail, asked.why]
-        texts = [escape_invisible(part) for part in parts if part]
-        shown = "\n\n".join(text if text == escape_invisible(asked.why) else fenced(text) for text in texts)
-        if len(shown) > MOST_DETAIL:
-            shown = f"{shown[:MOST_DETAIL]}\n…\n```\nThis is not all: `/diff` shows the changes by file."
+        texts = self._texts()
+        parts = [wrap_code(text if len(text) <= MOST_DETAIL else f"{text[:MOST_DETAIL]}\n…") for text in texts]
+        if any(len(text) > MOST_DETAIL for text in texts):
+            parts.append(NOT_ALL if asked.kind in SHORTENED else TOO_LONG.reason)
+        shown = "\n\n".join(filter(None, [*parts, escape_invisible(asked.why)]))
         return {
             "tool_call_id": self._id,
             "title": f"{escape_invisible(asked.title)} {_shortened(asked.subject)}".strip(),
@@ -85,6 +94,12 @@ class PermissionRequest:
             "status": "pending",
             "content": [tool_content(text_block(shown))] if shown else None,
         }
+
+    def _texts(self) -> list[str]:
+        """Return the message, the subject and the detail, as far as there are any."""
+        asked = self.approval
+        texts = [asked.message, "" if asked.kind == "apply" else asked.subject, asked.detail]
+        return [escape_invisible(text) for text in texts if text]
 
     def answer(self, outcome: Any) -> Answer:
         """Return the answer for the outcome of the request."""

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from aci.issue_text.image_links import MOST_PICTURES, image_format
-from aci.observation.untrusted_text import clean_text, one_line
+from aci.observation.untrusted_text import clean_text, one_line, wrap_code
 from agent.session.prompt_input.attachments import MOST_TEXT, TRAILING
 from trajectories.errors import UsageError
 
@@ -120,9 +120,8 @@ def _attach(name: str, text: str | None, texts: list[str], notices: list[str]) -
         notices.append(f"Not attached: {name} is not text.")
         return
     clean = clean_text(text[:MOST_TEXT]).rstrip()
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", clean)), default=0))
     note = f"\n{name} is longer; the rest is not attached." if len(text) > MOST_TEXT else ""
-    texts.append(f"{name}:\n{fence}\n{clean}\n{fence}{note}")
+    texts.append(f"{name}:\n{wrap_code(clean)}{note}")
 
 
 def _image(data: str) -> str:

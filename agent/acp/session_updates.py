@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from aci.observation.output_text import mask_secrets
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_text, wrap_code
 from agent.acp.permission_requests import PermissionRequest
-from agent.acp.tool_calls import PROOF, ToolCalls, fenced
+from agent.acp.tool_calls import PROOF, ToolCalls
 from agent.console.run_display import ENDINGS
 from agent.engine.engine import known_secrets
 from agent.engine.proof_step import NO_LOSS_TEXT
@@ -84,7 +84,7 @@ class SessionUpdates:
             case session_events.QuestionAnswered(approval, answer):
                 yield PermissionRequest(approval).ended(answer)
             case session_events.MessageEvent(text, kind):
-                yield from self.say(fenced(clean_text(text), "diff") if kind == "diff" else text)
+                yield from self.say(wrap_code(clean_text(text), "diff") if kind == "diff" else text)
             case session_events.FrontEndRequested(what, words):
                 yield from self.say(LATER if what == "runs" else words)
             case _:
@@ -213,7 +213,7 @@ class SessionUpdates:
         if step.actions or step.author in INSERTED or reply is not None:
             return
         text = "\n".join(seen.text for seen in step.observations)
-        yield from self.say(fenced(clean_text(text))) if step.author == HAND else self._thought(text[:MOST_SHOWN])
+        yield from self.say(wrap_code(clean_text(text))) if step.author == HAND else self._thought(text[:MOST_SHOWN])
 
     def _reply(self, reply: Reply) -> Iterator[Any]:
         """Send what was not streamed of a reply."""

@@ -16,11 +16,13 @@ MOST_ERROR = 500
 """Maximum number of characters of the details of an error."""
 NOTIFICATIONS = frozenset({"session/cancel"})
 """The notifications that are read; all others are dropped."""
+META = frozenset({"_meta", "field_meta"})
+"""The names of a parameter whose content the SDK passes as arguments, in place of the checked ones of the same name."""
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 
 
 class StdioTransport:
-    """The SDK's `Transport` for one client. What cannot be a message is answered with an error and dropped, because an
+    """The SDK's `Transport` for one client. Invalid messages are answered with an error and dropped, because an
     exception in the SDK's loop would end all sessions."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,8 +88,7 @@ def _parse(line: bytes | None) -> tuple[int, dict[str, Any]]:
     if "id" not in message and message["method"] not in NOTIFICATIONS:
         return 0, {}
     if isinstance(params := message.get("params"), dict):
-        # The SDK passes what is in _meta as arguments, in place of the checked ones of the same name.
-        message["params"] = {name: value for name, value in params.items() if name != "_meta"}
+        message["params"] = {name: value for name, value in params.items() if name not in META}
     return 0, message
 
 

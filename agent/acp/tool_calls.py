@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
-from aci.observation.untrusted_text import clean_text, one_line
+from aci.observation.untrusted_text import clean_text, one_line, wrap_code
 from agent.conversation.action_summary import describe
 from tools.base import metadata_of
 from trajectories.errors import SweAgentError
@@ -178,18 +178,10 @@ class ToolCalls:
 
         clean = self._clean(text)
         shown = clean if len(clean) <= MOST_RESULT else f"{clean[:MOST_RESULT]}\n…"
-        return tool_content(text_block(fenced(shown)))
+        return tool_content(text_block(wrap_code(shown)))
 
     def _clean(self, text: str) -> str:
         return clean_text(mask_secrets(text, self.engine.secrets))
-
-
-def fenced(text: str, language: str = "") -> str:
-    """Return a result as a block of code, because editors render Markdown."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _by_action(changes: Sequence[tuple[str, Any]], actions: Sequence[Action]) -> dict[int, list[Any]]:

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_text, wrap_code
 
 LONGEST = 4_000
 LONGEST_NAME = 200
@@ -79,9 +79,7 @@ def format_name(name: str) -> str:
 
 def code_block(text: str, language: str = "") -> str:
     """Return text as a code block; the text cannot end the block."""
-    shown = strip_invisible(text)
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
-    return f"{fence}{language}\n{shown}\n{fence}"
+    return wrap_code(strip_invisible(text), language)
 
 
 def bullet_list(lines: Iterable[str]) -> str:

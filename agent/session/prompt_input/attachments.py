@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aci.graph.file_outline import find_definitions, fits, names_in, outline
 from aci.issue_text.image_links import MAGIC, MOST_PICTURES
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_text, wrap_code
 from agent.instances.issue_input import from_text, issue_from
 from agent.prompts.quotation import discussion
 from trajectories.errors import UsageError
@@ -89,7 +89,7 @@ class Request:
     def issue(self) -> Issue:
         """The request as an issue, for the first turn of a run."""
         if self.whole is not None:
-            return replace(self.whole, attachments=self.more) if self.more else self.whole
+            return replace(self.whole, images=self.images, attachments=self.more or self.whole.attachments)
         issue = from_text(self.text)
         return Issue(issue.title, issue.body, images=self.images, attachments=self.more)
 
@@ -235,8 +235,7 @@ def _text(path: Path, name: str, root: Path, words: str) -> str:
     elif not fits(lines):
         text = outline(shown, lines, find_definitions(shown, text), names_in(words.replace(name, "")))
         note = f"{shown} is long ({size:,} bytes): `view` shows the rest."
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{shown}:\n{fence}\n{text.rstrip()}\n{fence}" + (f"\n{note}" if note else "")
+    return f"{shown}:\n{wrap_code(text.rstrip())}" + (f"\n{note}" if note else "")
 
 
 def _listing(path: Path, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.observation.untrusted_text import tag_pattern
+from aci.observation.untrusted_text import tag_pattern, wrap_code
 from agent.github.api.hidden_text import visible_text
 from agent.github.pull_request.text_escaping import escape_markdown, plain
 from agent.models._text_tool_calls import render_tool_calls
@@ -53,3 +53,8 @@ def test_tags_are_found_in_any_spelling(text: str) -> None:
     assert tag_pattern("a", "b").search(text)
     assert bool(tag_pattern("a", ends=True).search(text)) == ("/" in text)
     assert not tag_pattern("ab").search(text)
+
+
+@pytest.mark.parametrize(("text", "fence"), [("a", "```"), ("```` `", "`````"), ("`" * 500_000, "`" * 500_001)])
+def test_code_cannot_end_its_block(text: str, fence: str) -> None:
+    assert wrap_code(text, "py") == f"{fence}py\n{text}\n{fence}"

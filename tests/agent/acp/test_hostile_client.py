@@ -1,4 +1,4 @@
-"""What a hostile client tries: other folders and files, money, commands, sessions of others, messages of no use."""
+"""What a hostile client tries: other folders and files, money, commands, sessions of others, invalid messages."""
 
 from __future__ import annotations
 
@@ -141,6 +141,18 @@ def test_only_offered_answers_allow(edit: Edit, root: Path, tmp_path: Path, choi
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.slow
+def test_command_that_is_too_long_to_be_shown_is_not_run(edit: Edit, root: Path, tmp_path: Path) -> None:
+    command = f"true {'x' * 100_000}; touch {tmp_path}/made"
+
+    async def act(editor: Editor) -> None:
+        assert await editor.say(await editor.open(root), "Make a file.") == "end_turn"
+
+    editor = edit(act, [says("", calls("shell", command=command), n=1), says("Done.", n=2)])
+    assert editor.questions == []
+    assert not (tmp_path / "made").exists()
+
+
 def test_unknown_sessions_are_refused(edit: Edit, root: Path) -> None:
     async def act(editor: Editor) -> None:
         agent = editor.agent
@@ -224,7 +236,7 @@ LINES: list[bytes] = [
 ]
 
 
-def test_messages_of_no_use_do_not_end_the_connection(edit: Edit, root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_messages_do_not_end_the_connection(edit: Edit, root: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def act(editor: Editor) -> None:
         for line in LINES:
             editor.writer.write(line + b"\n")
@@ -235,10 +247,11 @@ def test_messages_of_no_use_do_not_end_the_connection(edit: Edit, root: Path, ca
     assert "Traceback" not in caplog.text
 
 
-def test_meta_does_not_replace_checked_arguments(edit: Edit, root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["_meta", "field_meta"])
+def test_meta_does_not_replace_checked_arguments(edit: Edit, root: Path, name: str) -> None:
     async def act(editor: Editor) -> None:
         session = await editor.open(root)
-        params = {"sessionId": session, "prompt": [], "_meta": {"prompt": 5, "session_id": {"a": 1}}}
+        params = {"sessionId": session, "prompt": [], name: {"prompt": 5, "session_id": {"a": 1}}}
         message = {"jsonrpc": "2.0", "id": 99, "method": "session/prompt", "params": params}
         editor._asked[99] = "session/prompt"
         answers: list[Any] = []

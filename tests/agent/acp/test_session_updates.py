@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent.acp.permission_requests import MOST_DETAIL, MOST_RULES, PermissionRequest
 from agent.acp.session_updates import SessionUpdates
 from agent.permissions.approvals import Answer, Approval
 from agent.run_state.progress_event import ProgressEvent
@@ -128,3 +129,21 @@ def test_question_is_a_call_that_ends(show: Show) -> None:
 def test_hidden_characters_of_a_command_are_shown(show: Show) -> None:
     (started,) = show(session_events.QuestionAsked(Approval("command", "Run it?", "ls \u202e\x1b[8m; rm -rf .", id=1)))
     assert "ls U+202E^[[8m; rm -rf ." in started["content"][0]["content"]["text"]
+
+
+@pytest.mark.parametrize(("length", "is_offered"), [(MOST_RULES // 2 - 1, True), (MOST_RULES // 2, False)])
+def test_rules_that_the_user_cannot_see_whole_are_not_offered(length: int, is_offered: bool) -> None:
+    request = PermissionRequest(Approval("command", "Run it?", "ls", always=("a" * length, "b" * length)))
+    options = [option.option_id for option in request.options()]
+    assert options == (["allow", "allow_session", "reject"] if is_offered else ["allow", "reject"])
+    assert all("b" * length in option.name for option in request.options() if option.option_id == "allow_session")
+
+
+@pytest.mark.parametrize(("kind", "note"), [("commit", "`/diff` shows"), ("command", "too long")])
+def test_long_question_ends_its_code_and_says_so(show: Show, kind: Any, note: str) -> None:
+    (started,) = show(session_events.QuestionAsked(Approval(kind, "Do it?", "```` " + "x" * MOST_DETAIL, id=1)))
+    text = started["content"][0]["content"]["text"]
+    assert text.startswith("`````\n```` x")
+    code, _, after = text.rpartition("\n`````\n\n")
+    assert code.endswith("x\n…")
+    assert note in after

@@ -99,5 +99,5 @@ def test_lone_surrogate_and_long_details_are_not_sent() -> None:
         (b'{"method":"no/such"}', 0),
     ],
 )
-def test_what_is_no_message_is_refused_or_dropped(line: bytes, code: int) -> None:
+def test_invalid_messages_are_refused_or_dropped(line: bytes, code: int) -> None:
     assert _parse(line) == (code, {})

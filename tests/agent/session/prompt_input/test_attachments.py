@@ -54,6 +54,12 @@ def test_prompt_of_one_file_is_issue_with_its_pictures(root):
     assert resolve_attachments('@"with blank.md"', root).issue.title == "Blank"
 
 
+def test_issue_keeps_pictures_and_text_that_are_attached_to_it(root):
+    request = Request("@a.md", "notes", ("one", "two"), whole=Issue("t", images=("one",), attachments="comments"))
+    assert request.issue == Issue("t", images=("one", "two"), attachments="notes")
+    assert replace(request, more="").issue.attachments == "comments"
+
+
 def test_picture_is_recognised_by_its_content(root):
     (root / "fake.png").write_text("no picture")
     request = resolve_attachments("Look at shot.png and @shot.png and fake.png", root)
