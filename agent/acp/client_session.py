@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.acp.permission_requests import TOO_LONG, PermissionRequest
+from agent.acp.prompt_content import PromptContent, read_prompt
 from agent.acp.session_updates import SessionUpdates
 from agent.permissions.approvals import Approval
 from agent.run_state.progress_event import LIVE_DETAILS
@@ -20,7 +21,6 @@ from agent.session.user_questions import NO_USER
 from trajectories.errors import Cancelled, SweAgentError, UsageError
 
 if TYPE_CHECKING:
-    from agent.acp.prompt_content import PromptContent
     from agent.session.session_events import Event
     from agent.session.session_start import Start
 
@@ -36,7 +36,8 @@ MODE_NAMES = {"build": ("Build", "Changes files, in a copy of the repository."),
 class ClientSession:
     """A session, for use in the event loop. Methods that may block run in threads.
 
-    `client` is the SDK's connection. A client that is gone gets nothing more, and its questions are answered with no.
+    `client` is the SDK's connection. If the client is gone, its questions are answered with
+    no and its prompt is cancelled.
     """
 
     def __init__(self, id: str, start: Start, client: Any, notices: Iterable[str] = ()) -> None:
@@ -44,7 +45,7 @@ class ClientSession:
         self._client = client
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event | asyncio.Future[None]] = asyncio.Queue()
-        self.session = Session(start, self._hear, has_prompt=False, can_ask=True)
+        self.session = Session(start, self._receive_event, has_prompt=False, can_ask=True)
         self._updates = SessionUpdates(self.session)
         self._notices = tuple(notices)
         self._is_busy = self._is_cancelled = False
@@ -88,31 +89,38 @@ class ClientSession:
 
     # What the client asks for
 
-    async def prompt(self, content: PromptContent) -> str:
+    async def prompt(self, blocks: Sequence[Any]) -> str:
         """Run a prompt, and return the protocol's reason for its end. Raises UsageError for one that is not allowed."""
-        self._check(content.words)
+        self.check_free()
+        if not self.session.alive:
+            raise UsageError("The session is closed.", "Load it again.")
+        # Nothing is awaited before this, so that the next message can cancel the prompt.
         self._is_busy, self._is_cancelled, self._reason = True, False, "end_turn"
         try:
-            for notice in content.notices:
-                self.session.show(notice, "notice")
-            await asyncio.to_thread(self.session.say, content.words, content.more, content.images)
-            await self._settle()
+            content = await asyncio.to_thread(read_prompt, blocks, self.session.start.source.root)
+            if content.words.startswith("/") and is_command(content.words):
+                check_in_editor(content.words)
+            if not self._is_cancelled:
+                await self._run(content)
         finally:
             self._is_busy = False
         return "cancelled" if self._is_cancelled else self._reason
 
-    def _check(self, words: str) -> None:
+    def check_free(self) -> None:
+        """Raise UsageError if a prompt runs."""
         if self._is_busy:
             raise UsageError("The session is working on a prompt.", "Cancel it, or wait until it is done.")
-        if not self.session.alive:
-            raise UsageError("The session is closed.", "Load it again.")
-        if words.startswith("/") and is_command(words):
-            check_in_editor(words)
+
+    async def _run(self, content: PromptContent) -> None:
+        for notice in content.notices:
+            self.session.show(notice, "notice")
+        await asyncio.to_thread(self.session.say, content.words, content.more, content.images)
+        await self._settle()
 
     async def _settle(self) -> None:
         """Wait until the prompt is done and all its updates are sent; pass a cancellation on until it takes effect."""
         done = self._loop.create_future()
-        self.session.later("", lambda: self._hear(done))
+        self.session.later("", lambda: self._receive_event(done))
         while not done.done() and self.session.alive:
             if self._is_cancelled and not self.session.stopped.is_set():
                 self.session.interrupt()
@@ -130,10 +138,6 @@ class ClientSession:
             raise UsageError("There is no such mode.", f"Choose one of {', '.join(MODES)}.")
         await asyncio.to_thread(find("mode").run, self.session, mode)
 
-    @property
-    def is_busy(self) -> bool:
-        return self._is_busy
-
     def modes(self) -> Any:
         from acp.schema import SessionMode, SessionModeState
 
@@ -149,12 +153,12 @@ class ClientSession:
 
     # What the client gets
 
-    def _hear(self, event: Event | asyncio.Future[None]) -> None:
+    def _receive_event(self, event: Event | asyncio.Future[None]) -> None:
         """Receive an event, in any thread."""
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._put, event)
+            self._loop.call_soon_threadsafe(self._enqueue_event, event)
 
-    def _put(self, event: Event | asyncio.Future[None]) -> None:
+    def _enqueue_event(self, event: Event | asyncio.Future[None]) -> None:
         is_detail = isinstance(event, session_events.ProgressReported) and (
             event.happening.kind in LIVE_DETAILS or event.happening.kind in ("delta", "progress")
         )
@@ -171,7 +175,7 @@ class ClientSession:
                 if not event.done():
                     event.set_result(None)
                 continue
-            self._note(event)
+            self._record_stop_reason(event)
             try:
                 updates = await asyncio.to_thread(self._updates_of, event)
             except Exception:  # an update that cannot be made does not end the session
@@ -184,7 +188,7 @@ class ClientSession:
     def _updates_of(self, event: Event) -> list[Any]:
         return list(self._updates.of_event(event))
 
-    def _note(self, event: Event) -> None:
+    def _record_stop_reason(self, event: Event) -> None:
         match event:
             case session_events.TurnEnded(result):
                 self._reason = STOP_REASONS.get(result.exit.kind, "end_turn")
@@ -206,9 +210,7 @@ class ClientSession:
                 options=question.options(), session_id=self.id, tool_call=question.tool_call()
             )
             answer = question.answer(response.outcome)
-        except OSError:  # the client is gone; the server closes the session, which interrupts the question
-            return
-        except Exception as error:  # noqa: BLE001 - a client that answers wrongly has not allowed anything
+        except Exception as error:  # noqa: BLE001 - a client that is gone or answers wrongly has not allowed anything
             logging.getLogger(__name__).warning("The client did not answer a question: %s", type(error).__name__)
         self.session.answer(approval.id, answer)
 
@@ -216,7 +218,8 @@ class ClientSession:
         for update in updates:
             try:
                 await self._client.session_update(session_id=self.id, update=update)
-            except OSError:  # the client is gone; the server closes the session
+            except OSError:  # the client is gone, even if it keeps our stdin open
+                self.cancel()
                 return
 
     def _commands(self) -> Any:

@@ -26,17 +26,17 @@ INVALID_PARAMS, INTERNAL_ERROR = -32602, -32603
 MCP_IGNORED = (
     "The editor's MCP servers ({}) are not used: tools outside the workspace come from your own configuration alone."
 )
-Given = ParamSpec("Given")
+Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
 
 
 def _answered(
-    method: Callable[Given, Coroutine[Any, Any, Answer]],
-) -> Callable[Given, Coroutine[Any, Any, Answer]]:
+    method: Callable[Params, Coroutine[Any, Any, Answer]],
+) -> Callable[Params, Coroutine[Any, Any, Answer]]:
     """Turn an error of a method into one of the protocol, without a traceback for the client."""
 
     @wraps(method)
-    async def wrapper(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+    async def wrapper(*args: Params.args, **kwargs: Params.kwargs) -> Answer:
         from acp import RequestError
 
         try:
@@ -62,7 +62,7 @@ class AcpServer:
     def __init__(self, flags: Mapping[str, Any]) -> None:
         self._flags = flags
         self._sessions: dict[str, ClientSession] = {}
-        self._opening = 0
+        self._opening: set[str] = set()
         self._client: Any = None
 
     @cached_property
@@ -92,8 +92,9 @@ class AcpServer:
     async def new_session(self, cwd: str, mcp_servers: Any = None, **_: Any) -> Any:
         from acp.schema import NewSessionResponse
 
-        async with _Place(self):
-            id, start = await asyncio.to_thread(self._starts.new, cwd)
+        id = self._starts.new_id()
+        async with SessionSlot(self, id):
+            start = await asyncio.to_thread(self._starts.new, cwd, id)
             session = self._prepare_session(id, start, mcp_servers)
             await session.open()
             self._sessions[id] = session
@@ -104,13 +105,12 @@ class AcpServer:
     async def load_session(self, cwd: str, session_id: str, mcp_servers: Any = None, **_: Any) -> Any:
         from acp.schema import LoadSessionResponse
 
-        if (open_already := self._sessions.get(session_id)) is not None:
-            if open_already.is_busy:
-                raise UsageError("The session is working on a prompt.", "Cancel it, or wait until it is done.")
-            del self._sessions[session_id]
-            await open_already.close()
-        async with _Place(self):
+        async with SessionSlot(self, session_id):
             start = await asyncio.to_thread(self._starts.earlier, cwd, session_id)
+            if (open_already := self._sessions.get(session_id)) is not None:
+                open_already.check_free()
+                del self._sessions[session_id]
+                await open_already.close()
             session = self._prepare_session(session_id, start, mcp_servers)
             await session.open()
             try:
@@ -137,12 +137,7 @@ class AcpServer:
     async def prompt(self, session_id: str, prompt: list[Any], **_: Any) -> Any:
         from acp.schema import PromptResponse
 
-        from agent.acp.prompt_content import read_prompt
-
-        session = self._session(session_id)
-        root = session.session.start.source.root
-        content = await asyncio.to_thread(read_prompt, prompt, root)
-        reason: Any = await session.prompt(content)
+        reason: Any = await self._session(session_id).prompt(prompt)
         return PromptResponse(stop_reason=reason)
 
     @_answered
@@ -170,19 +165,24 @@ class AcpServer:
         await asyncio.gather(*(session.close() for session in sessions), return_exceptions=True)
 
 
-class _Place:
-    """A place among the open sessions while one is opened. Raises UsageError if there is none."""
+class SessionSlot:
+    """A place among the open sessions for the one with this id, while it is opened. Raises UsageError if there is none,
+    or if the session is being opened already."""
 
-    def __init__(self, server: AcpServer) -> None:
+    def __init__(self, server: AcpServer, id: str) -> None:
         self._server = server
+        self._id = id
 
     async def __aenter__(self) -> None:
-        if len(self._server._sessions) + self._server._opening >= MOST_SESSIONS:
+        server = self._server
+        if self._id in server._opening:
+            raise UsageError("The session is being loaded.", "Wait until it is open.")
+        if len(server._sessions.keys() | server._opening | {self._id}) > MOST_SESSIONS:
             raise UsageError(f"{MOST_SESSIONS} sessions are open.", "Restart the agent; sessions can be loaded again.")
-        self._server._opening += 1
+        server._opening.add(self._id)
 
     async def __aexit__(self, *_: object) -> None:
-        self._server._opening -= 1
+        self._server._opening.remove(self._id)
 
 
 def _ignored(servers: Any) -> list[str]:

@@ -31,11 +31,13 @@ class SessionStarts:
 
     flags: Mapping[str, Any]
 
-    def new(self, folder: str) -> tuple[str, Start]:
-        """Return the id of a new session, which is the name of its run, and its start. Raises UsageError,
-        ConfigError."""
-        name = new_run_name()
-        return name, replace(self._start(folder), run_name=name, in_editor=True)
+    def new_id(self) -> str:
+        """Return the id of a new session, which is the name of its run."""
+        return new_run_name()
+
+    def new(self, folder: str, id: str) -> Start:
+        """Return the start of a new session. Raises UsageError, ConfigError."""
+        return replace(self._start(folder), run_name=id, in_editor=True)
 
     def earlier(self, folder: str, id: str) -> Start:
         """Return the start that resumes a session of the repository, or opens it if it has not had a prompt, so that

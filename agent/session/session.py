@@ -17,6 +17,7 @@ from agent.permissions.rule_store import Permissions
 from agent.session import commands
 from agent.session.custom_commands import CustomCommand, find_custom_commands
 from agent.session.error_messages import error_event
+from agent.session.prompt_input.attachments import NOT_ATTACHED
 from agent.session.prompt_input.file_completion import FileIndex
 from agent.session.session_events import (
     Event,
@@ -107,25 +108,27 @@ class Session:
 
     def say(self, words: str, more: str = "", images: tuple[str, ...] = ()) -> None:
         """Run a request, `!command` or `/command`, now or after the current job. `more` is text and `images` are data:
-        URLs that the user attached to a request."""
+        URLs that the user attached to a request or a custom command; other commands take none."""
         words = words.strip()
         if words.startswith("/") and commands.is_command(words):
             command, _, rest = words[1:].partition(" ")
-            self._run_command(command, rest.strip())
+            self._run_command(command, rest.strip(), more, images)
         elif words:
             self.later(words, lambda: self.turns.request(words, more, images))
 
-    def _run_command(self, name: str, words: str) -> None:
+    def _run_command(self, name: str, words: str, more: str, images: tuple[str, ...]) -> None:
         """Run `/name words`, now or after the current job."""
         own_commands = self.custom_commands
         try:
             command = commands.find(name, own_commands)
         except UsageError as error:
             if own := own_commands.get(name):
-                self._run_custom_command(own, words)
+                self._run_custom_command(own, words, more, images)
             else:
                 self.hear(error_event(error))
             return
+        if more or images:
+            self.show(NOT_ATTACHED, "notice")
         if not commands.runs_at_once(name, self.changing):
             self.later(f"/{name} {words}".strip(), lambda: command.run(self, words))
             return
@@ -134,7 +137,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - an error does not end the session
             self.hear(error_event(error))
 
-    def _run_custom_command(self, command: CustomCommand, words: str) -> None:
+    def _run_custom_command(self, command: CustomCommand, words: str, more: str, images: tuple[str, ...]) -> None:
         """Put the text of a command into the prompt, or send it if there is no prompt for the user to check it in."""
         what, text = f"/{command.name} is a command of {command.source}.", command.prompt(words)
         if self._has_prompt:
@@ -143,7 +146,7 @@ class Session:
         else:
             typed = f"/{command.name} {words}".strip()
             self.show(what, "notice")
-            self.later(typed, lambda: self.turns.custom_command(typed, text))
+            self.later(typed, lambda: self.turns.custom_command(typed, text, more, images))
 
     def steer(self, words: str) -> bool:
         """Send words to the model at its next step and return True.

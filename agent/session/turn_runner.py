@@ -23,7 +23,7 @@ from agent.run_state.strategy_traits import is_by_hand, offered_strategies, read
 from agent.runs.run_fork import copy_untrusted_run, find_origin, fork
 from agent.session import applied_changes, session_commit
 from agent.session.error_messages import to_swe_agent_error
-from agent.session.prompt_input.attachments import Request, resolve_attachments
+from agent.session.prompt_input.attachments import NOT_ATTACHED, Request, resolve_attachments
 from agent.session.session_events import ProgressReported, RunOpened, StepRecorded, TurnEnded, TurnStarted, TurnStopped
 from agent.session.session_start import MODES
 from agent.session.session_state import last_proof
@@ -63,19 +63,22 @@ class TurnRunner:
         """Run what a user typed: a request to the model with attached text and images, or a command for the
         workspace."""
         if words.startswith("!"):
+            if more or images:
+                self._session.show(NOT_ATTACHED, "notice")
             self.act(words, BY_HAND)
             return
-        request = self._resolve(words)
+        self._send(words, self._resolve(words, more, images))
+
+    def custom_command(self, typed: str, text: str, more: str = "", images: tuple[str, ...] = ()) -> None:
+        """Send the text of a custom command, with only those files that the user attached or mentioned in the `typed`
+        line: the text may be the repository's."""
+        self._send(typed, replace(self._resolve(typed, more, images), words=text))
+
+    def _resolve(self, words: str, more: str, images: tuple[str, ...]) -> Request:
+        """Return the request with what it mentions and what the user attached to it."""
+        request = resolve_attachments(words, self._start.source.root, self._start.in_editor)
         more = "\n\n".join(filter(None, [request.more, more]))
-        self._send(words, replace(request, more=more, images=request.images + images))
-
-    def custom_command(self, typed: str, text: str) -> None:
-        """Send the text of a custom command, with only those files that the user mentioned in the `typed` line: the
-        text may be the repository's."""
-        self._send(typed, replace(self._resolve(typed), words=text))
-
-    def _resolve(self, words: str) -> Request:
-        return resolve_attachments(words, self._start.source.root, self._start.in_editor)
+        return replace(request, more=more, images=request.images + images)
 
     def _send(self, words: str, request: Request) -> None:
         for line in request.read:

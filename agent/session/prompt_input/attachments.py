@@ -52,6 +52,7 @@ SUFFIXES = frozenset(
         "css",
     ]
 )
+NOT_ATTACHED = "What is attached was not used: only requests and custom commands take attachments."
 TRAILING = ".,;:!?)]}'"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -209,12 +211,44 @@ def test_prompts_of_no_use_or_absurd_size_are_refused(edit: Edit, root: Path) ->
 
 def test_number_of_sessions_is_limited(edit: Edit, root: Path) -> None:
     async def act(editor: Editor) -> None:
-        editor.server._opening = MOST_SESSIONS - 1
+        editor.server._opening = set(map(str, range(MOST_SESSIONS - 1)))
         await editor.open(root)
         new = editor.agent.new_session(cwd=str(root), mcp_servers=[])
         assert "sessions are open" in await editor.refusal(new)
 
     edit(act)
+
+
+def test_session_that_is_loaded_many_times_at_once_is_opened_once(edit: Edit, root: Path) -> None:
+    def threads() -> int:
+        return sum(thread.name == "session" for thread in threading.enumerate())
+
+    async def act(editor: Editor) -> None:
+        before = threads()
+        id = "20260101-000000-abcdef"
+        loads = [editor.agent.load_session(cwd=str(root), mcp_servers=[], session_id=id) for _ in range(5)]
+        done = await asyncio.gather(*loads, return_exceptions=True)
+        assert any(not isinstance(each, Exception) for each in done)
+        assert threads() - before == 1
+
+    edit(act)
+
+
+@pytest.mark.slow
+def test_client_that_stops_reading_is_not_waited_for(edit: Edit, root: Path, tmp_path: Path) -> None:
+    async def act(editor: Editor) -> None:
+        name = await editor.open(root)
+        session = editor.server._sessions[name]
+        editor.writer.get_extra_info("socket").shutdown(socket.SHUT_RD)
+        params = {"sessionId": name, "prompt": [{"type": "text", "text": "Make a file."}]}
+        message = {"jsonrpc": "2.0", "id": 99, "method": "session/prompt", "params": params}
+        editor.writer.write(json.dumps(message).encode() + b"\n")
+        await editor.until(lambda: session.session.engine is not None and session.session.state == "paused")
+        assert session._is_cancelled
+        assert not session.session.questions.waiting
+
+    edit(act, [says("", calls("shell", command=f"touch {tmp_path}/made"), n=1), says("Done.", n=2)])
+    assert not (tmp_path / "made").exists()
 
 
 LINES: list[bytes] = [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from acp.helpers import embedded_text_resource, resource_block, resource_link_block
+from acp.helpers import embedded_text_resource, image_block, resource_block, resource_link_block
 
+from agent.session.custom_commands import REPOSITORY_FOLDER
 from tests.agent.acp.conftest import Edit, Editor
 from tests.agent.mcp_client.conftest import SetServer, make_server, set_server
 from tests.agent.session.scripted_session import calls, says
@@ -86,6 +88,19 @@ def test_cancel_stops_the_turn_and_the_session_goes_on(edit: Edit, root: Path) -
     assert [each.status for each in editor.all("tool_call_update")][-1] == "failed"
 
 
+def test_cancel_that_follows_a_prompt_at_once_stops_it(edit: Edit, root: Path, tmp_path: Path) -> None:
+    async def act(editor: Editor) -> None:
+        session = await editor.open(root)
+        link = resource_link_block("a.py", (root / "a.py").as_uri())
+        prompt = asyncio.create_task(editor.say(session, "Say hi.", *[link] * 150))
+        await asyncio.sleep(0)
+        await editor.agent.cancel(session_id=session)
+        assert await prompt == "cancelled"
+
+    edit(act, ANSWER)
+    assert not list(tmp_path.glob("state/swe/runs/*"))
+
+
 @pytest.mark.slow
 def test_cancel_while_a_question_is_open(edit: Edit, root: Path) -> None:
     async def act(editor: Editor) -> None:
@@ -159,6 +174,34 @@ def test_session_without_a_prompt_can_be_loaded_by_another_process(edit: Edit, r
 
     edit(first, ANSWER)
     assert "it starts anew" in edit(second, ANSWER).text()
+
+
+def test_refused_load_leaves_the_session_open(edit: Edit, root: Path, tmp_path: Path) -> None:
+    async def act(editor: Editor) -> None:
+        session = await editor.open(root)
+        load = editor.agent.load_session(cwd=str(tmp_path), mcp_servers=[], session_id=session)
+        await editor.refusal(load)
+        assert await editor.say(session, "What does f return?") == "end_turn"
+
+    edit(act, ANSWER)
+
+
+def test_pictures_are_attached_to_custom_commands_alone(edit: Edit, root: Path, tmp_path: Path) -> None:
+    commands = root / REPOSITORY_FOLDER
+    commands.mkdir(parents=True)
+    (commands / "explain.md").write_text("Explain the picture.\n")
+    picture = image_block(b64encode(b"\x89PNG\r\n\x1a\n" + bytes(30)).decode(), "image/png")
+    found: list[str] = []
+
+    async def act(editor: Editor) -> None:
+        found.append(await editor.open(root))
+        for command, is_reported in (("/explain", False), ("/help", True), ("!ls", True)):
+            await editor.say(found[0], command, picture)
+            assert ("only requests and custom commands take attachments" in editor.text()) is is_reported
+            editor.updates.clear()
+
+    edit(act, ANSWER)
+    assert len(read(tmp_path / "state" / "swe" / "runs" / found[0]).records[0].issue.images) == 1
 
 
 def test_attachments_reach_the_model_as_text_of_the_user(edit: Edit, root: Path, tmp_path: Path) -> None:
