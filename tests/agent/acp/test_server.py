@@ -186,6 +186,7 @@ def test_refused_load_leaves_the_session_open(edit: Edit, root: Path, tmp_path: 
     edit(act, ANSWER)
 
 
+@pytest.mark.slow
 def test_pictures_are_attached_to_custom_commands_alone(edit: Edit, root: Path, tmp_path: Path) -> None:
     commands = root / REPOSITORY_FOLDER
     commands.mkdir(parents=True)
