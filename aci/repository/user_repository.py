@@ -147,11 +147,6 @@ class Repository:
             raise UsageError(f"There is no commit {rev!r} in {self.root}.", "Give a branch, tag or commit id.")
         return commit
 
-    def is_ancestor(self, commit: str, later: str) -> bool:
-        """Whether `commit` is `later` or one of its ancestors; False for commits that the repository does not have."""
-        ids = [self._commit(commit), self._commit(later)]
-        return all(ids) and not self._git("rev-list", "--max-count=1", ids[0], f"^{ids[1]}")
-
     def release(self, commit: str) -> str:
         """Return the version number in the name of the nearest tag at or before a commit, or "" if there is none."""
         tag = decode(self._git("describe", "--tags", "--abbrev=0", commit, ok=(0, 128)))

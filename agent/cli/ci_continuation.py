@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aci.repository.commit_ancestry import is_ancestor
 from agent.config.settings import load_settings
 from agent.console.foreground_run import run_to_end
 from agent.engine.delivery import deliver_on_request, is_delivered
@@ -51,7 +52,7 @@ def find_run_of_branch(source: Repository, checks: FailedChecks, settings: Setti
         with suppress(RunBroken, UsageError, OSError):
             trajectory = read(directory)
             commits = _commits(trajectory, checks.branch)
-            is_maker = any(source.is_ancestor(commit, checks.commit) for commit in commits)
+            is_maker = any(is_ancestor(source, commit, checks.commit) for commit in commits)
             if is_maker and trajectory.steps[MAIN] and trajectory.exit is not None:
                 return directory if is_own(directory, trajectory, settings.state) else None
     return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from aci.repository.commit_ancestry import is_ancestor
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
 from agent.run_state.follow_up_head import follow_up_head
@@ -75,7 +76,7 @@ def _start_tree(engine: Engine, tree: str) -> str:
     """Return the tree to which the changes up to `tree` are applied: the run's base, or the files that a follow-up
     started from."""
     head, base = follow_up_head(engine.trajectory), engine.run.base.tree
-    if not head or not engine.repository.is_ancestor(head, engine.repository.commit()):
+    if not head or not is_ancestor(engine.repository, head, engine.repository.commit()):
         return base
     from agent.run_state.merge_base import find_merge_base
 
