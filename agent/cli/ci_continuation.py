@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aci.repository.commit_ancestry import is_ancestor
+from agent.config.settings import load_settings
 from agent.console.foreground_run import run_to_end
-from agent.engine.delivery import deliver_on_request
+from agent.engine.delivery import deliver_on_request, is_delivered
 from agent.engine.run_lifecycle import reopen, result
-from agent.github.action.follow_up import BUILD, FOLLOW_UP_SETTINGS, Head, run_follow_up, start_turn
+from agent.github.action.follow_up import FOLLOW_UP_SETTINGS, run_follow_up, start_turn
 from agent.github.task.task_text import CI_REQUEST
 from agent.prompts.quotation import quoted_logs
+from agent.run_state.follow_up_head import BUILD, PROVE
 from agent.run_state.run_ownership import is_own
 from agent.run_state.turn_state import MAIN
-from agent.runs.run_fork import find_origin, fork, fork_settings
+from agent.runs.run_fork import find_origin, fork
 from agent.runs.run_listing import RunFilter, list_runs
 from trajectories.errors import RunBroken, UsageError
 from trajectories.journal import read
@@ -35,61 +39,71 @@ MOST_RUNS = 200
 """Maximum number of runs, newest first, that are searched for the branch."""
 
 
-def find_run_of_branch(source: Repository, branch: str, settings: Settings) -> Path | None:
-    """Return the user's latest run that put its patch on a branch of the repository, here or on GitHub; None if there
-    is none."""
-    if not branch:
+def find_run_of_branch(source: Repository, checks: FailedChecks, settings: Settings) -> Path | None:
+    """Return the user's latest run that put its patch on the branch on which CI failed, here or on GitHub; None if
+    there is none.
+
+    Anyone may name a branch so, for example in a fork: the commit at which CI failed must contain the run's commit.
+    """
+    if not checks.branch:
         return None
     for line in list_runs(settings.runs, RunFilter(repository=str(source.root)))[:MOST_RUNS]:
         directory = settings.runs / line.run
         with suppress(RunBroken, UsageError, OSError):
             trajectory = read(directory)
-            if branch in _branches(trajectory) and trajectory.steps[MAIN] and trajectory.exit is not None:
+            commits = _commits(trajectory, checks.branch)
+            is_maker = any(is_ancestor(source, commit, checks.commit) for commit in commits)
+            if is_maker and trajectory.steps[MAIN] and trajectory.exit is not None:
                 return directory if is_own(directory, trajectory, settings.state) else None
     return None
 
 
 def continue_run(
-    directory: Path, checks: FailedChecks, settings: Settings, flags: Mapping[str, Any], console: Console, apply: bool
+    directory: Path, checks: FailedChecks, source: Repository, flags: Mapping[str, Any], console: Console
 ) -> int:
-    """Continue a fork of a run at the commit at which CI failed, and return the exit code. With `apply`, a proven
-    change is applied to the working tree. `flags` are settings (None: not given)."""
-    start = partial(_open, directory, checks, settings, flags, console.happening)
+    """Continue a fork of a run at the commit at which CI failed, and return the exit code. `flags` are settings (None:
+    not given); the earlier run's settings are not reused."""
+    start = partial(_open, directory, checks, source, flags, console.happening)
+    return run_to_end(start, console, solve_continued)
 
-    def work(engine: Engine, console: Console) -> Result:
-        ended = run_follow_up(engine, console)
-        if apply and ended.exit.code == 0 and ended.exit.tree != engine.working_tree.tree():
-            deliver_on_request(engine, ended, apply=True, branch="")
-            return result(engine)
+
+def solve_continued(engine: Engine, console: Console) -> Result:
+    """Run the rest of a run that was continued because CI failed. If the settings say so, apply a proven change.
+
+    The result is not a success if the model changed nothing.
+    """
+    ended = run_follow_up(engine, console)
+    if ended.exit.code != 0:
         return ended
-
-    return run_to_end(start, console, work)
+    if engine.trajectory.turns[-1].strategy != PROVE:
+        return replace(ended, exit=replace(ended.exit, kind="not_found", code=1))
+    if engine.settings.apply and not is_delivered(engine, "apply"):
+        deliver_on_request(engine, ended, apply=True, branch="")
+    return result(engine)
 
 
 def _open(
     directory: Path,
     checks: FailedChecks,
-    settings: Settings,
+    source: Repository,
     flags: Mapping[str, Any],
     notify: Callable[[ProgressEvent], object],
 ) -> Engine:
-    last = read(directory).steps[MAIN][-1]
-    origin = find_origin(f"{directory}@{last.id}", settings)
-    wanted = fork_settings(origin, **{**flags, **FOLLOW_UP_SETTINGS, "strategy": BUILD})
-    engine = reopen(fork(origin, wanted), wanted.state, notify)
+    last, given = read(directory).steps[MAIN][-1], {**flags, **FOLLOW_UP_SETTINGS, "strategy": BUILD}
+    origin = find_origin(f"{directory}@{last.id}", load_settings(**given))
+    settings = load_settings(source.file(".swe-agent.toml", origin.run.base.commit) or b"", **given)
+    engine = reopen(fork(origin, settings), settings.state, notify)
     try:
-        engine.working_tree = Head(engine, checks.commit)
-        start_turn(engine, f"{CI_REQUEST}\n\n{quoted_logs(checks.logs)}", (), directory)
+        start_turn(engine, f"{CI_REQUEST}\n\n{quoted_logs(checks.logs)}", (), directory, checks.commit)
     except BaseException:
         engine.close()
         raise
     return engine
 
 
-def _branches(trajectory: Trajectory) -> Iterator[str]:
-    """Yield the names of the branches that a run created or pushed."""
+def _commits(trajectory: Trajectory, branch: str) -> Iterator[str]:
+    """Yield the commits that a run put on a branch; of a pull request, the intent names it."""
     for note in trajectory.notes:
-        if note.kind == "intent" and isinstance(name := note.data.get("branch"), str):
-            yield name
-        if note.kind == "done" and str(effect := note.data.get("effect", "")).startswith("branch "):
-            yield str(effect).removeprefix("branch ")
+        commit = note.data.get("commit")
+        if note.kind in ("intent", "done") and note.data.get("branch") == branch and isinstance(commit, str):
+            yield commit

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from aci.repository.commit_ancestry import is_ancestor
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
+from agent.run_state.follow_up_head import follow_up_head
 from trajectories.errors import UsageError
 from trajectories.records import Note, Patch
 
@@ -32,8 +34,8 @@ def deliver(engine: Engine, result: Result, publish: Publish | None) -> None:
     if not result.patch:
         return
     settings = engine.settings
-    for effect in _effects(engine, result.patch, settings.apply, settings.branch):
-        if not any(note.kind == "done" and note.data.get("effect") == effect.name for note in engine.trajectory.notes):
+    for effect in _effects(engine, engine.run.base.tree, result.patch, settings.apply, settings.branch):
+        if not is_delivered(engine, effect.name):
             _carry_out(engine, effect)
     if settings.pr and engine.run.issue.url and publish:
         publish(engine, result)
@@ -51,21 +53,35 @@ def check_request(engine: Engine, apply: bool, branch: str) -> None:
 
 
 def deliver_on_request(engine: Engine, result: Result, apply: bool, branch: str) -> None:
-    """Apply the patch of a run that has ended, or put it on a branch, whether or not it is proven. Changes that the
-    user's files have already, from an earlier turn, are not part of it.
+    """Apply the patch of a run that has ended, or put it on a branch, whether or not it is proven. Of a follow-up, only
+    its own changes are applied if the user's HEAD contains the commit that it follows up.
 
     Raises UsageError for an empty patch, and what `deliver` raises.
     """
     if not result.patch:
         raise UsageError("The run has no patch.", f"`swe-agent show {engine.run.id}` shows what it did.")
+    start, patch = _start_tree(engine, result.patch.tree), result.patch
+    if start != engine.run.base.tree:
+        patch = Patch(engine.trees.diff(start, patch.tree), "", patch.tree)
+    for effect in _effects(engine, start, patch, apply, branch):
+        _carry_out(engine, effect)
+
+
+def is_delivered(engine: Engine, effect: str) -> bool:
+    """Return whether the run has carried out an effect, such as `apply`."""
+    return any(note.kind == "done" and note.data.get("effect") == effect for note in engine.trajectory.notes)
+
+
+def _start_tree(engine: Engine, tree: str) -> str:
+    """Return the tree to which the changes up to `tree` are applied: the run's base, or the files that a follow-up
+    started from."""
+    head, base = follow_up_head(engine.trajectory), engine.run.base.tree
+    if not head or not is_ancestor(engine.repository, head, engine.repository.commit()):
+        return base
     from agent.run_state.merge_base import find_merge_base
 
-    common = find_merge_base(engine.trees, engine.trajectory, engine.run.base.tree).tree
-    patch = result.patch
-    if common != engine.run.base.tree:
-        patch = Patch(engine.trees.diff(common, result.exit.tree), "", result.exit.tree)
-    for effect in _effects(engine, patch, apply, branch):
-        _carry_out(engine, effect)
+    common = find_merge_base(engine.trees, engine.trajectory, base).tree
+    return base if common == tree else common
 
 
 def is_in_clone(engine: Engine) -> bool:
@@ -76,18 +92,19 @@ def is_in_clone(engine: Engine) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Effect:
-    """A change of the user's repository: `carry_out` does it once `approval` is given, and returns a message."""
+    """A change of the user's repository: `carry_out` does it once `approval` is given, and returns a message and data
+    for the record."""
 
     name: str
     approval: Approval
-    carry_out: Callable[[], str]
+    carry_out: Callable[[], tuple[str, dict[str, str]]]
 
 
-def _effects(engine: Engine, patch: Patch, apply: bool, branch: str) -> Iterator[_Effect]:
-    """Yield the requested effects."""
+def _effects(engine: Engine, start: str, patch: Patch, apply: bool, branch: str) -> Iterator[_Effect]:
+    """Yield the requested effects; the diff of `patch` starts at the tree `start`."""
     if apply:
-        changed = engine.trees.changed(engine.run.base.tree, patch.tree)
-        others = partial(names_through_links, engine.trees, engine.run.base.tree, patch.tree)
+        changed = engine.trees.changed(start, patch.tree)
+        others = partial(names_through_links, engine.trees, start, patch.tree)
         paths = "\n".join(change.path for change in changed)
         approval = Approval("apply", "Apply the patch?", paths, other_names=others)
         yield _Effect("apply", approval, lambda: _apply(engine, patch))
@@ -101,17 +118,18 @@ def _carry_out(engine: Engine, effect: _Effect) -> None:
     if not answer.yes:
         raise UsageError(answer.reason, f"`swe-agent diff {engine.run.id}` shows the patch, which is kept.")
     engine.journal.append(Note("main", "intent", effect.name, {"effect": effect.name}))
-    engine.journal.append(Note("main", "done", effect.carry_out(), {"effect": effect.name}))
+    text, data = effect.carry_out()
+    engine.journal.append(Note("main", "done", text, {"effect": effect.name, **data}))
 
 
-def _apply(engine: Engine, patch: Patch) -> str:
+def _apply(engine: Engine, patch: Patch) -> tuple[str, dict[str, str]]:
     if engine.repository.applied(patch.diff):
-        return f"{engine.repository.root} already contains the patch."
+        return f"{engine.repository.root} already contains the patch.", {}
     engine.repository.apply(patch.diff, engine.run.base, engine.journal.directory / "patch.diff")
-    return f"The patch is applied to {engine.repository.root}."
+    return f"The patch is applied to {engine.repository.root}.", {}
 
 
-def _branch(engine: Engine, patch: Patch, name: str) -> str:
+def _branch(engine: Engine, patch: Patch, name: str) -> tuple[str, dict[str, str]]:
     title = engine.run.issue.title[:72] or "Fix the issue"
     commit = engine.repository.branch(name, engine.run.base, patch.tree, engine.trees, title)
-    return f"Branch {name} is at {commit[:10]}."
+    return f"Branch {name} is at {commit[:10]}.", {"branch": name, "commit": commit}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aci.observation import output_text
 from aci.observation.untrusted_text import clean_text
 from aci.repository.tree_merge import MergeResult, merge_trees
+from agent.run_state.follow_up_head import follow_up_head
 from agent.run_state.merge_base import find_merge_base, merge_data, present_tree
 from agent.run_state.turn_state import HOST
 from trajectories.git_store.trees import Change
@@ -76,11 +77,14 @@ def find_user_changes(engine: Engine) -> Edits | None:
 
 
 def compare_user_tree(engine: Engine) -> tuple[str, str, tuple[Change, ...]]:
-    """Return the last common tree, the user's tree without conflicts that were already reported, and their diff."""
+    """Return the last common tree, the user's tree without conflicts that were already reported, and their diff. In a
+    follow-up, the user's tree is that of its commit."""
     trees, trajectory = engine.trees, engine.trajectory
-    if any(PINNED in note.data for note in trajectory.notes):
+    head = follow_up_head(trajectory) if trajectory.exit is None else ""
+    if not head and any(PINNED in note.data for note in trajectory.notes):
         return "", "", ()
-    both, seen = find_merge_base(trees, trajectory, engine.run.base.tree), engine.working_tree.tree()
+    both = find_merge_base(trees, trajectory, engine.run.base.tree)
+    seen = engine.repository.base(trees, head).tree if head else engine.working_tree.tree()
     for known in both.open:
         same = [path for path in known.paths if trees.entry(seen, path) == trees.entry(known.seen, path)]
         seen = trees.overlay(seen, both.tree, same) if same else seen

@@ -93,8 +93,10 @@ class Origin:
 
 
 def _is_of_session(note: Note) -> bool:
-    """Return whether a note is about a session's effect; the names of such effects are numbered (`apply 2`)."""
-    return re.fullmatch(r"\w+ [0-9]+", str(note.data.get(EFFECT, ""))) is not None and len(note.data) > 1
+    """Return whether a note is about a session's effect; the names of such effects are numbered (`apply 2`), and the
+    notes on them have more data than those on the delivery to a branch `2`."""
+    has_more = not note.data.keys() <= {EFFECT, "branch", "commit"}
+    return has_more and re.fullmatch(r"\w+ [0-9]+", str(note.data.get(EFFECT, ""))) is not None
 
 
 def find_origin(name: str, settings: Settings, at: Path | None = None, trusted: bool = False) -> Origin:

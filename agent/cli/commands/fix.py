@@ -72,13 +72,14 @@ def command(
     if ci:
         checks = checks_from(ci, plain_waiting)
         asked, source = issue_of_checks(checks), repository_of_checks(checks, repo, plain_waiting)
-        if not (base or strategy or reproduce or attempts or wanted.branch):
+        if not (base or strategy or reproduce or attempts or merge_review or wanted.branch):
             from agent.cli.ci_continuation import continue_run, find_run_of_branch
 
-            if own := find_run_of_branch(source, checks.branch, wanted):
+            if own := find_run_of_branch(source, checks, wanted):
                 say(f"The run {own.name} made the branch {one_line(checks.branch)}, so a copy of it is continued.")
-                flags = {"model": model, "prompts": prompts, "budget": budget, **run_settings}
-                return continue_run(own, checks, wanted, flags, Console(json=json, plain=plain), wanted.apply)
+                folder = prompts.absolute() if prompts else None
+                flags = {"model": model, "prompts": folder, "budget": budget, "apply": wanted.apply, **run_settings}
+                return continue_run(own, checks, source, flags, Console(json=json, plain=plain))
         base = base or checks.commit
     else:
         asked = issue_from(issue, issue_file, text, say, plain_waiting) if is_given else FAILING_TESTS

@@ -17,6 +17,7 @@ from agent.console.run_display import Console
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import reopen, result
 from agent.engine.run_result import Result
+from agent.run_state.follow_up_head import follow_up_head
 from agent.run_state.run_ownership import ask_for_owner, run_owner
 from trajectories.errors import UsageError
 from trajectories.journal import read
@@ -57,7 +58,7 @@ def command(
     settings = load_settings()
     directory = settings.run_directory(run)
     console = Console(json=json, plain=plain)
-    work = partial(_solve_chosen, words=choose) if choose else _solve_with_pr if pr else solve_and_show
+    work = partial(_solve_chosen, words=choose) if choose else _solve_with_pr if pr else _solve
     if apply or branch:
         work = partial(_solve_and_deliver, apply=apply, branch=branch or "")
     ask_for_owner(settings.state, directory)
@@ -92,6 +93,14 @@ def _copy_untrusted(directory: Path, workspace: str | None, say: Callable[[str],
     return copy
 
 
+def _solve(engine: Engine, console: Console) -> Result:
+    if follow_up_head(engine.trajectory):
+        from agent.cli.ci_continuation import solve_continued
+
+        return solve_continued(engine, console)
+    return solve_and_show(engine, console)
+
+
 def _solve_chosen(engine: Engine, console: Console, words: str) -> Result:
     from agent.engine.turn_lifecycle import next_turn
     from agent.phases.offered_edits import offered_edits, parse_choice
@@ -110,7 +119,7 @@ def _solve_and_deliver(engine: Engine, console: Console, apply: bool, branch: st
     from agent.engine.delivery import check_request, deliver_on_request
 
     check_request(engine, apply, branch)
-    deliver_on_request(engine, solve_and_show(engine, console), apply, branch)
+    deliver_on_request(engine, _solve(engine, console), apply, branch)
     return result(engine)
 
 
@@ -118,5 +127,5 @@ def _solve_with_pr(engine: Engine, console: Console) -> Result:
     from agent.github.pull_request.pull_request_delivery import check, deliver_on_request
 
     check(engine)
-    deliver_on_request(engine, solve_and_show(engine, console))
+    deliver_on_request(engine, _solve(engine, console))
     return result(engine)

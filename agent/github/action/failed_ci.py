@@ -60,7 +60,16 @@ def find_failed_run(place: Repository, name: str, rules: Rules) -> tuple[CiRun, 
     if not any(one.pushed == run.head_sha for sticky in stickies for one in sticky.charges):
         raise TriggerSkipped(f"The Action did not push {run.head_sha[:10]}.")
     check_alone(stickies, rules)
-    return run, Trigger("ci", pull.number, True, rules.bot, 0, True, utc(run.updated_at), head=run.head_sha)
+    return run, Trigger(
+        kind="ci",
+        number=pull.number,
+        on_pull=True,
+        actor=rules.bot,
+        actor_id=0,
+        is_bot=True,
+        at=utc(run.updated_at),
+        head=run.head_sha,
+    )
 
 
 def check_attempts(sticky: StatusComment, rules: Rules) -> None:
@@ -109,8 +118,9 @@ def _pull_of(place: Repository, name: str, run: CiRun, rules: Rules) -> PullRequ
 def _bases(place: Repository, pull: PullRequest) -> Iterable[str]:
     """Return the commits without the pull request's changes: the last common one, and the target branch's."""
     with translate_errors("compare the pull request with its target", "contents: read"):
-        common = place.compare(pull.base.sha, pull.head.sha).merge_base_commit.sha
-    return dict.fromkeys([common, pull.base.sha])
+        target = place.get_branch(pull.base.ref).commit.sha  # pull.base.sha is older: it is not updated by itself
+        common = place.compare(target, pull.head.sha).merge_base_commit.sha
+    return dict.fromkeys([common, target])
 
 
 def _failed_names(place: Repository, commit: str, run: CiRun) -> set[str]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci.repository.plain_folder import reopen_repository
-from aci.repository.working_tree import WorkingTree
 from agent.config.settings import Settings, load_settings
 from agent.console.foreground_run import solve_and_show
 from agent.engine.engine import Engine
@@ -23,6 +22,7 @@ from agent.engine.run_lifecycle import begin, reopen, result
 from agent.engine.turn_lifecycle import next_turn
 from agent.github.action.run_archive import restore_run
 from agent.github.task.task_text import issue_of, request_of
+from agent.run_state.follow_up_head import BUILD, HEAD, PROVE
 from agent.run_state.merge_base import EFFECT, MOVED, effects, find_merge_base
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.turn_state import MAIN
@@ -37,21 +37,9 @@ if TYPE_CHECKING:
     from agent.engine.run_result import Result
     from agent.github.task.task_request import TaskRequest
 
-BUILD, PROVE = "build", "prove"
 PULL = "pull"
 FOLLOW_UP_SETTINGS = {"update_tests": True}
 """A follow-up may change the pull request's tests; the proof uses the base's tests."""
-
-
-class Head(WorkingTree):
-    """The working tree that a later turn starts from: the files of the pull request's head."""
-
-    def __init__(self, engine: Engine, commit: str) -> None:
-        super().__init__(engine.repository, engine.trees)
-        self._commit = commit
-
-    def tree(self) -> str:
-        return self.repository.base(self.trees, self._commit).tree
 
 
 def open_follow_up(
@@ -81,9 +69,10 @@ def open_follow_up(
             begin(issue_of(task), source, settings, task.base, name)
     engine = reopen(directory, known.state, notify)
     try:
-        engine.working_tree = Head(engine, task.base)
         if any(note.kind == "forked" for note in engine.trajectory.notes):
-            start_turn(engine, request_of(task), task.issue.images, copy)
+            start_turn(engine, request_of(task), task.issue.images, copy, task.base)
+        elif not any(HEAD in note.data for note in engine.trajectory.notes):
+            engine.journal.append(Note(MAIN, "life", f"begun at {task.base}", {HEAD: task.base}))
     except BaseException:
         engine.close()
         raise
@@ -117,9 +106,9 @@ def _earlier_run(parent: Path | None, copy: Path, source: Repository, settings: 
     return replace(found, run=replace(found.run, repository=str(source.root)))
 
 
-def start_turn(engine: Engine, request: str, images: Sequence[str], copy: Path) -> None:
+def start_turn(engine: Engine, request: str, images: Sequence[str], copy: Path, head: str) -> None:
     """Record the result of the earlier run, whose folder is `copy`, as merged into the pull request, then start the
-    next turn; a repeated call repeats neither."""
+    next turn at the commit `head`; a repeated call repeats neither."""
     records = engine.trajectory.records
     forked = max(at for at, record in enumerate(records) if isinstance(record, Note) and record.kind == "forked")
     since = records[forked:]
@@ -128,7 +117,7 @@ def start_turn(engine: Engine, request: str, images: Sequence[str], copy: Path) 
         ended = read(copy).exit or Exit("interrupted", 130, last.tree)
         both = find_merge_base(engine.trees, engine.trajectory, engine.run.base.tree).tree
         number = 1 + sum(1 for _ in effects(engine.trajectory, PULL))
-        data = {EFFECT: f"{PULL} {number}", MOVED: [both, ended.tree]}
+        data = {EFFECT: f"{PULL} {number}", MOVED: [both, ended.tree], HEAD: head}
         engine.journal.append(Note(MAIN, "done", "The patch went into the pull request.", data), ended)
     if not any(isinstance(record, Turn) for record in since):
         next_turn(engine, request, BUILD, engine.settings, images)

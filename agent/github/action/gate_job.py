@@ -83,19 +83,19 @@ def decide(out: Path) -> int:
 
 def _decide(gate: Gate, out: Path) -> int:
     failed: CiRun | None = None
+    asked = False
     try:
         if event_name() == CI_EVENT:
             failed, trigger = find_failed_run(gate.place, gate.here.repository, gate.rules)
-            asked, answerable = False, True
         else:
             trigger = read_trigger(gate.rules)
-            asked = answerable = check_requester(trigger, gate.rules, gate.rights)
+            asked = check_requester(trigger, gate.rules, gate.rights)
     except TriggerSkipped as skip:
         return _skip(str(skip))
     try:
         task, note = _create_task(gate, trigger, asked, failed)
     except TriggerSkipped as skip:
-        if answerable and not gate.rules.dry_run:
+        if (asked or failed) and not gate.rules.dry_run:
             _answer(gate, trigger, str(skip))
         return _skip(str(skip))
     digest = write(task, out)
@@ -112,7 +112,7 @@ def _decide(gate: Gate, out: Path) -> int:
 
 
 def _create_task(gate: Gate, trigger: Trigger, asked: bool, failed: CiRun | None) -> tuple[TaskRequest, str]:
-    """Return the task and a note on it; `failed` is the CI run that triggers it, if it is none of a person's.
+    """Return the task and a note on it; `failed` is the CI run that triggers it, if no person requested it.
 
     Raises TriggerSkipped with the reason if the task should not be done.
     """
@@ -176,7 +176,7 @@ def _base(place: Repository, subject: Subject) -> tuple[str, str]:
 
 def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple[Comment, ...], Discussion]:
     """Return the issue (for a pull request, its own title and text), the thread to answer, and the discussion."""
-    if trigger.kind == "ci":  # nobody asks for an answer
+    if trigger.kind == "ci":  # no one asked a question
         return replace(issue_of(subject.data), trust="stranger"), (), Discussion(())
     if subject.pull is not None:
         thread = thread_at_request(gate.here, trigger, gate.rights, gate.rules)

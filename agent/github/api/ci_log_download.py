@@ -22,6 +22,11 @@ MOST_BYTES = 256 << 20
 SECONDS = 120.0
 """Maximum number of bytes of a log that are read, and of seconds that it takes. What was read until then is used."""
 PIECE = 1 << 16
+MOST_REQUESTS = 2
+"""Maximum number of requests to the API: it redirects once if the repository was renamed."""
+MOVED = (301, 307, 308)
+"""Redirects of the API to another address of it; that to the storage is a 302."""
+DEFAULT_PORTS = {"http": 80, "https": 443}
 GONE = (404, 410)
 ARCHIVE = b"PK\x03\x04"
 """The beginning of a zip file, which is not a log. No archive is ever unpacked."""
@@ -55,18 +60,33 @@ def _storage_link(session: Session, address: Address, job: CiJob, what: str) -> 
     """Return the URL of the log. Raises GithubException for a refusal."""
     from github import GithubException
 
-    url = f"{address.api}/repos/{address.repository}/actions/jobs/{job.id}/logs"
+    link = f"{address.api}/repos/{address.repository}/actions/jobs/{job.id}/logs"
     headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
-    with session.get(url, headers=headers, timeout=TIMEOUT, stream=True, allow_redirects=False) as answer:
-        if answer.status_code == 410:
-            raise _expired(job)
-        if not answer.is_redirect:
-            raise GithubException(answer.status_code, _message(answer), dict(answer.headers))
-        link = answer.headers["Location"]
+    for _ in range(MOST_REQUESTS):
+        with session.get(link, headers=headers, timeout=TIMEOUT, stream=True, allow_redirects=False) as answer:
+            if answer.status_code == 410:
+                raise _expired(job)
+            if not answer.is_redirect:
+                raise GithubException(answer.status_code, _message(answer), dict(answer.headers))
+            link = answer.headers["Location"]
+            is_moved = answer.status_code in MOVED and _is_of_api(link, address)
+        if not is_moved:
+            break
     parts = urlsplit(link)
     if parts.scheme not in ("https", urlsplit(address.api).scheme) or not parts.hostname or "@" in parts.netloc:
         raise TryLater(f"GitHub redirects to an invalid address when asked to {what}.", "Try again.")
     return link
+
+
+def _is_of_api(link: str, address: Address) -> bool:
+    """Return whether a link is one to GitHub's API itself, which may get the token."""
+    parts, api = urlsplit(link), urlsplit(address.api)
+    try:
+        ports = [one.port or DEFAULT_PORTS.get(one.scheme) for one in (parts, api)]
+    except ValueError:
+        return False
+    is_same = (parts.scheme, parts.hostname, ports[0]) == (api.scheme, api.hostname, ports[1])
+    return is_same and "@" not in parts.netloc
 
 
 def _check_stored(answer: Response, job: CiJob, what: str) -> None:

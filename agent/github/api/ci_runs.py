@@ -10,13 +10,12 @@ from agent.github.api.github_client import translate_errors
 from trajectories.errors import TryLater
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from github.Repository import Repository
 
 NEEDS = "actions: read"
 FAILED = frozenset({"failure", "timed_out"})
-"""Conclusions of a failed job. A job that was cancelled, often because another one failed, is none."""
+"""Conclusions of a failed job. A cancelled job does not count as failed: it often is cancelled because another one
+failed."""
 MOST_PAGES, PAGE = 3, 100
 """Maximum number of pages of a run's jobs that are read, and the size of a page."""
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")]
@@ -100,7 +99,7 @@ def failed_jobs(place: Repository, run: int) -> list[CiJob]:
     """Return the failed jobs of the last attempt of a run."""
     found: list[CiJob] = []
     for page in range(1, MOST_PAGES + 1):
-        query = {"per_page": str(PAGE), "page": str(page)}
+        query: dict[str, Any] = {"per_page": str(PAGE), "page": str(page)}
         jobs = _read(place, f"runs/{run}/jobs", _Jobs, f"read the jobs of the run {run}", query).jobs
         found += [job for job in jobs if job.conclusion in FAILED]
         if len(jobs) < PAGE:
@@ -110,18 +109,14 @@ def failed_jobs(place: Repository, run: int) -> list[CiJob]:
 
 def runs_at(place: Repository, commit: str) -> tuple[CiRun, ...]:
     """Return the latest runs at a commit, latest first."""
-    query = {"head_sha": commit, "per_page": str(PAGE)}
+    query: dict[str, Any] = {"head_sha": commit, "per_page": str(PAGE)}
     return _read(place, "runs", _Runs, f"read the runs at {commit[:10]}", query).workflow_runs
 
 
-def _read(place: Repository, path: str, kind: type[Read], what: str, query: Mapping[str, str] | None = None) -> Read:
+def _read(place: Repository, path: str, kind: type[Read], what: str, query: dict[str, Any] | None = None) -> Read:
     with translate_errors(what, NEEDS):
-        _, data = place.requester.requestJsonAndCheck("GET", f"{place.url}/actions/{path}", parameters=_any(query))
+        _, data = place.requester.requestJsonAndCheck("GET", f"{place.url}/actions/{path}", parameters=query)
     try:
         return kind.model_validate(data)
     except ValidationError:
         raise TryLater(f"GitHub gave an invalid answer when asked to {what}.", "Try again.") from None
-
-
-def _any(query: Mapping[str, str] | None) -> dict[str, Any] | None:
-    return dict(query) if query else None

@@ -26,7 +26,7 @@ _SHOWN = {"error": "Error: ", "warning": "Warning: "}
 
 
 class FailedStepLog:
-    """A log that arrives in pieces. It keeps the last lines of the failed steps, and of the whole job in case that no
+    """A log that arrives in pieces. It keeps the last lines of the failed steps, and of the whole job for use if no
     line can be assigned to a failed step."""
 
     def __init__(self, steps: Iterable[CiStep]) -> None:

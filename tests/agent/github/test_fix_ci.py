@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from tests.agent.github.solve_runner import ADD_TEST, FIX, SUBMIT, UNITTEST, Job
 from tests.conftest import git
 from tests.github_server import Hub, Repo
 from trajectories.journal import read
-from trajectories.records import Issue, Note
+from trajectories.records import Exit, Issue, Note, Step
+from trajectories.trajectory import Trajectory
 
 RUN, JOB = 900, 901
 TIMES = {"started_at": "2026-01-02T05:00:00Z", "completed_at": "2026-01-02T05:00:20Z"}
@@ -74,45 +77,149 @@ def test_failed_ci_is_fixed_at_its_commit(
     assert (found.base.commit, found.issue.title, found.issue.trust) == (failed, "CI fails: test", "stranger")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
-def test_run_that_made_branch_is_continued(
-    hub: Hub, repo: Repo, job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str], later: bool
-) -> None:
-    options = "--repo", job.repository, "--workspace", "local", "--test", UNITTEST, "--json"
+@dataclass
+class OwnBranch:
+    """The branch `topic`, which a run made and to which the user added `later.py`; CI failed there."""
+
+    job: Job
+    state: Path
+    first: str
+    url: str
+    capsys: pytest.CaptureFixture[str]
+    output: Any = field(init=False)
+
+    def fix(self, *lines: dict[str, Any], options: Sequence[object] = ("--apply",)) -> tuple[int, str]:
+        """Run `fix --ci` with the replies of a model; return the exit code and the run's name."""
+        model = self.job.script(*lines)
+        given = "--repo", self.job.repository, "--workspace", "local", "--test", UNITTEST, "--json"
+        code = run("fix", "--ci", self.url, "--model", model, *given, *options)
+        self.output = self.capsys.readouterr()
+        return code, json.loads(self.output.out)["run"]
+
+    def read(self, name: str) -> Trajectory:
+        return read(self.state / "runs" / name)
+
+    @property
+    def changes(self) -> str:
+        return git(self.job.repository, "status", "--porcelain")
+
+
+@pytest.fixture
+def own_branch(hub: Hub, repo: Repo, job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> OwnBranch:
     model = job.script(line("Done.", ADD_TEST, FIX, SUBMIT))
-    assert run("fix", "--text", "add() subtracts", "--branch", "topic", "--model", model, *options) == 0
+    options = "--repo", job.repository, "--workspace", "local", "--test", UNITTEST, "--json", "--model", model
+    assert run("fix", "--text", "add() subtracts", "--branch", "topic", *options) == 0
     first = json.loads(capsys.readouterr().out)["run"]
     git(job.repository, "checkout", "-q", "topic")
     (job.repository / "later.py").write_text("")
     git(job.repository, "add", "-A")
     git(job.repository, "commit", "-qm", "Later")
-    url = fail_ci(hub, repo, job.head)
-    model = job.script(line("Add.", act("edit", path="sub.py", old="", new="ZERO = 0\n"), n=2), line("Added it.", n=3))
+    return OwnBranch(job, tmp_path / "state", first, fail_ci(hub, repo, job.head), capsys)
 
-    assert run("fix", "--ci", url, *([] if later else ["--apply"]), "--model", model, *options) == 0
 
-    output = capsys.readouterr()
+ADD_FILE = line("Add.", act("edit", path="sub.py", old="", new="ZERO = 0\n"), n=2), line("Added it.", n=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
+def test_run_that_made_branch_is_continued(own_branch: OwnBranch, later: bool) -> None:
+    code, name = own_branch.fix(*ADD_FILE, options=() if later else ("--apply",))
+
+    assert code == 0
     if later:
-        assert git(job.repository, "status", "--porcelain") == ""
-        assert run("resume", json.loads(output.out)["run"], "--apply") == 0
-    assert f"The run {first} made the branch topic" in " ".join(output.err.split())
-    trajectory = read(tmp_path / "state" / "runs" / json.loads(output.out)["run"])
+        assert own_branch.changes == ""
+        assert run("resume", name, "--apply") == 0
+    assert f"The run {own_branch.first} made the branch topic" in " ".join(own_branch.output.err.split())
+    trajectory = own_branch.read(name)
     assert [turn.strategy for turn in trajectory.turns][1:] == ["build", "prove"]
     assert trajectory.turns[1].request.startswith(CI_REQUEST)
     assert "FAILED tests/test_calc.py::test_add" in trajectory.turns[1].request
-    assert git(job.repository, "status", "--porcelain") == "?? sub.py"
+    assert own_branch.changes == "?? sub.py"
 
 
-def test_run_of_another_branch_is_not_continued(hub: Hub, repo: Repo, job: Job) -> None:
+@pytest.mark.slow
+def test_interrupted_continuation_is_resumed_at_its_commit(
+    own_branch: OwnBranch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("agent.cli.ci_continuation.run_follow_up", interrupt)
+        code, name = own_branch.fix(*ADD_FILE)
+    assert code == 130
+    git(own_branch.job.repository, "checkout", "-q", "-")
+
+    assert run("resume", name, "--json") == 0
+
+    trajectory = own_branch.read(name)
+    assert [turn.strategy for turn in trajectory.turns][1:] == ["build", "prove"]
+    texts = [seen.text for step in trajectory.steps["main"] if step.author == "host" for seen in step.observations]
+    assert len(texts) == 1
+    assert "the user changed A later.py:" in texts[0]
+    changes = [line.split()[-1] for line in own_branch.changes.splitlines()]
+    assert sorted(changes) == ["calc.py", "later.py", "sub.py", "tests/test_calc.py"], "the base lacks all of it"
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_denied_path_that_is_put_back_to_base_is_not_applied(
+    own_branch: OwnBranch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWE_AGENT_PERMISSIONS", json.dumps({"deny": ["apply later.py"]}))
+    remove = line("Remove.", act("shell", command="rm later.py"), n=2)
+
+    code, _ = own_branch.fix(remove, line("Removed it.", n=3))
+
+    assert code == 2
+    assert (own_branch.job.repository / "later.py").exists()
+
+
+@pytest.mark.slow
+def test_continuation_without_change_is_no_success(own_branch: OwnBranch) -> None:
+    code, name = own_branch.fix(line("Nothing is wrong.", n=2))
+
+    assert code == 1
+    assert run("resume", name) == 1
+
+
+@pytest.mark.slow
+def test_settings_of_continued_run_are_not_reused(own_branch: OwnBranch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWE_AGENT_BUDGET", "0.5")
+
+    _, name = own_branch.fix(line("Nothing is wrong.", n=2))
+
+    settings = own_branch.read(name).turns[-1].settings
+    found = own_branch.read(name).run
+    assert found is not None
+    assert (found.settings | settings)["budget"] == 0.5
+
+
+@pytest.mark.slow
+def test_merge_review_starts_new_run(own_branch: OwnBranch) -> None:
+    _, name = own_branch.fix(line("Done.", SUBMIT, n=1), options=("--merge-review",))
+
+    assert own_branch.read(name).turns[0].strategy != "build"
+    assert "made the branch" not in own_branch.output.err
+
+
+def test_only_ended_run_whose_commit_failed_is_continued(hub: Hub, repo: Repo, job: Job, tmp_path: Path) -> None:
     source, settings = Repository.open(job.repository), load_settings()
     directory = begin(Issue("add() subtracts"), source, settings)
-    engine = reopen(directory, settings.state, lambda _: None)
-    engine.journal.append(Note("main", "done", "Branch topic is at 1234.", {"effect": "branch topic"}))
-    engine.close()
+    checks = checks_from(fail_ci(hub, repo, job.head))
+    git(job.repository, "commit", "-q", "--allow-empty", "-m", "Another")
+    with reopen(directory, settings.state, lambda _: None) as engine:
+        data = {"effect": "branch topic", "branch": "topic", "commit": checks.commit}
+        tree = engine.run.base.tree
+        engine.journal.append(Note("main", "done", "Branch topic is at 1234.", data))
+        assert find_run_of_branch(source, checks, settings) is None, "it has not ended"
+        engine.journal.append(Step("main", 1, "", "coder", tree), Exit("unproven", 6, tree))
 
-    assert find_run_of_branch(source, "topic", settings) is None, "it has not ended"
-    assert find_run_of_branch(source, "", settings) is None
+    assert find_run_of_branch(source, checks, settings) == directory
+    assert find_run_of_branch(source, replace(checks, commit=job.head), settings) == directory, "a later commit"
+    assert find_run_of_branch(source, replace(checks, branch=""), settings) is None
+    stranger = git(job.repository, "commit-tree", "HEAD^{tree}", "-m", "A stranger's branch of the same name")
+    assert find_run_of_branch(source, replace(checks, commit=stranger), settings) is None
 
 
 def test_issue_names_failing_tests_and_quotes_log(hub: Hub, repo: Repo, job: Job) -> None:

@@ -12,12 +12,12 @@ from aci.repository.user_repository import Repository
 from agent.cli.commands.fix import command as fix
 from agent.cli.commands.resume import command as resume
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import begin
+from agent.engine.run_lifecycle import begin, reopen, result
 from tests.agent.conftest import act, line
 from tests.conftest import git
 from trajectories.errors import UsageError
 from trajectories.journal import read
-from trajectories.records import Issue
+from trajectories.records import Issue, Note
 
 FIXED = "def add(a, b):\n    return a + b\n"
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
@@ -61,6 +61,16 @@ def test_nothing_is_said_about_delivered_or_empty_patch(run_fix, capsys, actions
 
 def test_patch_is_applied_again_after_user_reverted_it(run_fix, bench) -> None:
     name = run_fix(EDIT, apply=True)
+    git(bench.repository, "checkout", "calc.py")
+    resume(name, apply=True, plain=True)
+    assert (bench.repository / "calc.py").read_text() == FIXED
+
+
+def test_patch_that_session_applied_is_applied_again_after_user_reverted_it(run_fix, bench, tmp_path: Path) -> None:
+    name = run_fix(EDIT, apply=True)
+    with reopen(tmp_path / "state" / "runs" / name, tmp_path / "state", lambda _: None) as engine:
+        moved = [engine.run.base.tree, result(engine).exit.tree]
+        engine.journal.append(Note("main", "done", "Applied.", {"effect": "apply 1", "moved": moved}))
     git(bench.repository, "checkout", "calc.py")
     resume(name, apply=True, plain=True)
     assert (bench.repository / "calc.py").read_text() == FIXED

@@ -191,6 +191,20 @@ def test_redirect_of_log_gets_no_token(target: AttackTarget) -> None:
     assert request.token == ""
 
 
+@pytest.mark.parametrize("status", [301, 302])
+def test_only_permanent_redirect_to_api_itself_gets_token(target: AttackTarget, status: int) -> None:
+    pull = fail_ci(target)
+    link = target.repo.jobs[JOB]["log"]
+    moved = f"{target.repo.api.replace('/octo/', '/OCTO/')}/actions/jobs/{JOB}/logs"
+    target.hub.fault("GET", "/logs$", status=status, headers={"Location": moved})
+
+    assert gate(target, pull).accepted == (status == 301)
+
+    asked = [one for one in target.hub.requests if one.path.endswith("/logs")]
+    assert [bool(one.token) for one in asked] == [True, status == 301]
+    assert not any(one.token for one in target.hub.requests if link.endswith(one.path))
+
+
 @pytest.mark.parametrize("link", ["file:///etc/passwd", "http://ada:key@127.0.0.1/x", "ftp://127.0.0.1/x", "//"])
 def test_redirect_of_log_to_other_schemes_is_refused(target: AttackTarget, link: str) -> None:
     pull = fail_ci(target)
