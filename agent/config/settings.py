@@ -189,8 +189,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[Any, ...]:
         # Otherwise pydantic-settings would merge entries of the environment into a table that a policy or flag sets.
-        outranked = init_settings().keys() - {"permissions"}
-        return init_settings, lambda: {name: value for name, value in env_settings().items() if name not in outranked}
+        # A tool such as direnv may take the environment from a repository, so it names no programs.
+        ignored = init_settings().keys() - {"permissions"} | {"hooks", "mcp"}
+        return init_settings, lambda: {name: value for name, value in env_settings().items() if name not in ignored}
 
     @field_validator("setup_env")
     @classmethod

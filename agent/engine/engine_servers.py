@@ -27,6 +27,9 @@ class ServedRun(Protocol):
     journal: Journal
     cancel: CancellationToken
 
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
+
     def report(self, kind: str, branch: str, text: str) -> None: ...
 
 
@@ -62,6 +65,7 @@ class EngineServers:
                     engine.settings.state,
                     engine.cancel,
                     lambda text: engine.report("say", "main", text),
+                    lambda: engine.secrets,
                 )
         return self._servers.schemas()
 

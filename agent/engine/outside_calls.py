@@ -1,7 +1,7 @@
 """Calls of tools outside the workspace (MCP servers): recorded so that no call is made twice.
 
 Before such a call leaves, and again when its result is here, a `once` record is written. A resumed run takes the
-recorded result. If there is only the first record, nobody knows what the server did, so the call is not repeated.
+recorded result. If there is only the first record, the outcome is unknown, and the call is not repeated.
 """
 
 from __future__ import annotations

@@ -58,9 +58,9 @@ class McpClient:
         given = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": about}
         answer = self._request("initialize", given, interrupted)
         version = answer.get("protocolVersion")
-        if version not in VERSIONS:
+        if not isinstance(version, str) or version not in VERSIONS:
             raise ServerFailed(f"speaks version {str(version)[:40]!r} of the protocol, which is not supported")
-        self._transport.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        self._transport.send({"jsonrpc": "2.0", "method": "notifications/initialized"}, interrupted)
 
     def list_tools(self, interrupted: Interrupted) -> list[Message]:
         """Return what the server says of its tools; entries that are no objects are left out. Raises as `start`."""
@@ -92,24 +92,25 @@ class McpClient:
         try:
             for message in self._transport.exchange(request, self._timeout, interrupted):
                 if "method" in message:
-                    self._hear(message)
+                    self._handle_server_message(message, interrupted)
                 elif message.get("id") == id:
                     return _result(message)
         except (Cancelled, ServerTimeout):
             given = {"requestId": id, "reason": "The client does not wait any longer."}
-            with suppress(ServerFailed):
-                self._transport.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": given})
+            with suppress(ServerFailed, Cancelled):
+                cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": given}
+                self._transport.send(cancelled, lambda: True)
             raise
         raise ServerFailed("ended its answer before the result")
 
-    def _hear(self, message: Message) -> None:
+    def _handle_server_message(self, message: Message, interrupted: Interrupted) -> None:
         """Answer a request of the server, or note what it announces."""
         if "id" not in message:
             self.tools_changed |= message["method"] == "notifications/tools/list_changed"
             return
         error = {"code": NOT_FOUND, "message": "This client does not offer that."}
         answer: Message = {"result": {}} if message["method"] == "ping" else {"error": error}
-        self._transport.send({"jsonrpc": "2.0", "id": message["id"]} | answer)
+        self._transport.send({"jsonrpc": "2.0", "id": message["id"]} | answer, interrupted)
 
 
 def _result(message: Message) -> Message:

@@ -35,6 +35,7 @@ CONNECT_TIME = 10.0
 """Seconds to connect."""
 SEND_TIME = 10.0
 """Seconds for a message that has no answer."""
+INTERRUPTED = ("Interrupted.", "Resume the run to continue.")
 CLOSE_TIME = 2.0
 """Seconds for the end of the session; after that it is left to the server."""
 SESSION = "Mcp-Session-Id"
@@ -69,7 +70,7 @@ class HttpTransport:
         try:
             while True:
                 if interrupted():
-                    raise Cancelled("Interrupted.", "Resume the run to continue.")
+                    raise Cancelled(*INTERRUPTED)
                 if time.monotonic() > end:
                     raise ServerTimeout(f"did not answer within {seconds:g} s")
                 with suppress(Empty):
@@ -85,25 +86,22 @@ class HttpTransport:
         finally:
             reader.stop()
 
-    def send(self, message: Message) -> None:
-        """Send a message that has no answer. Raises ServerFailed."""
-        from requests import RequestException
-
-        try:
-            with self._session.post(
-                self._url, encode(message), timeout=SEND_TIME, stream=True, allow_redirects=False
-            ) as response:
-                _check_status(response)
-        except RequestException as error:
-            raise ServerFailed(f"cannot be reached ({type(error).__name__})") from None
+    def send(self, message: Message, interrupted: Interrupted) -> None:
+        """Send a message that has no answer; see `Transport`."""
+        request = _Request(self._session, "POST", self._url, encode(message), SEND_TIME)
+        end = time.monotonic() + SEND_TIME
+        while not request.wait(TICK):
+            if interrupted():
+                raise Cancelled(*INTERRUPTED)
+            if time.monotonic() > end:
+                raise ServerFailed(f"did not take a message within {SEND_TIME:g} s")
+        if request.error is not None:
+            raise request.error
 
     def close(self) -> None:
         """End the server's session, and the connections."""
-        from requests import RequestException
-
         if SESSION in self._session.headers:
-            with suppress(RequestException):
-                self._session.delete(self._url, timeout=CLOSE_TIME, stream=True, allow_redirects=False).close()
+            _Request(self._session, "DELETE", self._url, b"", CLOSE_TIME).wait(CLOSE_TIME)
         self._session.close()
 
     def _start_session(self, answer: Message, session: str) -> None:
@@ -114,6 +112,32 @@ class HttpTransport:
             self._session.headers[VERSION] = version[:40]
         if session.isascii() and session.isprintable() and 0 < len(session) <= MOST_SESSION:
             self._session.headers[SESSION] = session
+
+
+class _Request:
+    """A thread that sends one request and reads only the status, because a server can delay an answer without end."""
+
+    def __init__(self, session: Session, method: str, url: str, body: bytes, seconds: float) -> None:
+        self.error: ServerFailed | None = None
+        self._done = Event()
+        Thread(target=self._run, args=(session, method, url, body, seconds), name="mcp", daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """Return whether the server has answered, after at most `seconds`."""
+        return self._done.wait(seconds)
+
+    def _run(self, session: Session, method: str, url: str, body: bytes, seconds: float) -> None:
+        try:
+            with session.request(
+                method, url, data=body, timeout=seconds, stream=True, allow_redirects=False
+            ) as response:
+                _check_status(response)
+        except ServerFailed as error:
+            self.error = error
+        except Exception as error:  # noqa: BLE001 - the session may be closed meanwhile
+            self.error = ServerFailed(f"cannot be reached ({type(error).__name__})")
+        finally:
+            self._done.set()
 
 
 class _Reader:

@@ -38,8 +38,11 @@ class Transport(Protocol):
         Raises ServerFailed, ServerTimeout after `seconds`, and Cancelled if `interrupted` returns true.
         """
 
-    def send(self, message: Message) -> None:
-        """Send a message that has no answer. Raises ServerFailed."""
+    def send(self, message: Message, interrupted: Interrupted) -> None:
+        """Send a message that has no answer, and wait until the server has taken it.
+
+        Raises ServerFailed, and Cancelled if `interrupted` returns true; the message may still be sent.
+        """
 
     def close(self) -> None:
         """End the connection; for a program, end it with its process group."""

@@ -10,13 +10,14 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import one_line
 from agent.config.remembered_answers import has_answer, is_remembered, remember
 from agent.mcp_client.client import McpClient, open_transport
 from agent.mcp_client.messages import ServerFailed, ServerRefused, ServerTimeout
 from agent.mcp_client.server_tool import make_tool
 from agent.mcp_client.tool_schema import UnusableSchema
-from trajectories.errors import UsageError
+from trajectories.errors import Cancelled, UsageError
 from trajectories.outside_calls import MCP_NOTE
 from trajectories.records import Note
 
@@ -37,7 +38,7 @@ class RunServers:
     """The servers in `table`, whose tools are added to `toolbox`. Thread-safe.
 
     A server that fails is reported in one line and not used again in this process; the run continues. `say` shows a
-    line to the user.
+    line to the user. Descriptions of tools are masked by `secrets`, because they are recorded and sent to a model.
     """
 
     def __init__(
@@ -48,9 +49,12 @@ class RunServers:
         state: Path,
         cancel: CancellationToken,
         say: Callable[[str], object],
+        secrets: Callable[[], tuple[str, ...]],
     ) -> None:
         self._table, self._toolbox, self._journal = table, toolbox, journal
-        self._state, self._cancel, self._say = state, cancel, say
+        self._state, self._cancel = state, cancel
+        self._say: Callable[[str], object] = lambda text: say(mask_secrets(text, secrets()))
+        self._secrets = secrets
         self._clients: dict[str, McpClient] = {}
         self._tools: dict[str, list[Tool]] = {}
         self._failed: set[str] = set()
@@ -90,11 +94,11 @@ class RunServers:
             client.start(self._cancel.is_set)
         except FAILURES as error:
             self._give_up(name, error, client)
-        except BaseException:
+        except Cancelled:
             if client is not None:
                 client.close()
-            if not self._cancel.is_set():
-                raise
+        except Exception as error:  # noqa: BLE001 - a server must not end the turn
+            self._give_up(name, _unusable(error), client)
         else:
             self._clients[name] = client
 
@@ -103,9 +107,14 @@ class RunServers:
         for tool in self._tools.pop(name, []):
             del self._toolbox.outside[tool.name]
         try:
-            said = client.list_tools(self._cancel.is_set)
+            said = [_masked(each, self._secrets()) for each in client.list_tools(self._cancel.is_set)]
         except FAILURES as error:
             self._give_up(name, error, client)
+            return
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            self._give_up(name, _unusable(error), client)
             return
         left_out = [f"{len(said) - MOST_TOOLS} after the first {MOST_TOOLS}"] if len(said) > MOST_TOOLS else []
         self._tools[name] = []
@@ -172,3 +181,18 @@ class RunServers:
         if list(schemas) != known:
             names = ", ".join(schema["function"]["name"] for schema in schemas) or "none"
             self._journal.append(Note("main", MCP_NOTE, f"Tools of MCP servers: {names}", {"tools": list(schemas)}))
+
+
+def _unusable(error: Exception) -> ServerFailed:
+    return ServerFailed(f"sent what cannot be used ({type(error).__name__})")
+
+
+def _masked(value: Any, secrets: tuple[str, ...]) -> Any:
+    """Return a JSON value whose texts are masked."""
+    if isinstance(value, str):
+        return mask_secrets(value, secrets)
+    if isinstance(value, list):
+        return [_masked(each, secrets) for each in value]
+    if isinstance(value, dict):
+        return {mask_secrets(name, secrets): _masked(each, secrets) for name, each in value.items()}
+    return value

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
@@ -77,9 +78,10 @@ class StdioTransport:
         self._in, self._out, self._err = (pipe.fileno() for pipe in pipes if pipe is not None)
         for pipe in (self._in, self._out, self._err):
             os.set_blocking(pipe, False)
-        self._unsent = self._line = self._said = b""
+        self._unsent = self._line = self._stderr_tail = self._invalid_line = b""
+        self._unread: deque[bytes] = deque()
+        """Lines that were received and not yielded yet."""
         self._open = {self._out, self._err}
-        self._strange = b""
 
     def exchange(self, sent: Message, seconds: float, interrupted: Interrupted) -> Iterator[Message]:
         """Send a request and yield what the program answers; see `Transport`."""
@@ -89,28 +91,33 @@ class StdioTransport:
             if interrupted():
                 raise Cancelled("Interrupted.", "Resume the run to continue.")
             if time.monotonic() > end:
-                raise ServerTimeout(f"did not answer within {seconds:g} s{self._excuse()}")
-            data = self._pump()
+                raise ServerTimeout(f"did not answer within {seconds:g} s{self._last_output()}")
+            data = b"" if self._unread else self._pump()
             received += len(data)
             *lines, self._line = (self._line + data).split(b"\n") if data else (self._line,)
+            self._unread += lines
             if received > MOST_BYTES or len(self._line) > MOST_BYTES:
                 raise ServerFailed(f"sent more than {MOST_BYTES >> 20} MB for one request")
-            for line in lines:
+            while self._unread:
+                line = self._unread.popleft()
                 count += 1
                 if count > MOST_MESSAGES:
                     raise ServerFailed(f"sent more than {MOST_MESSAGES} lines for one request")
                 if (message := decode(line)) is not None:
                     yield message
                 elif line.strip():
-                    self._strange = line[:SHOWN]
+                    self._invalid_line = line[:SHOWN]
             if not data and self._out not in self._open:
-                raise ServerFailed(f"ended{self._how()}{self._excuse()}")
+                raise ServerFailed(f"ended{self._exit_description()}{self._last_output()}")
 
-    def send(self, message: Message) -> None:
-        """Send a message that has no answer. Raises ServerFailed."""
+    def send(self, message: Message, interrupted: Interrupted) -> None:
+        """Send a message that has no answer; see `Transport`."""
         self._unsent += encode(message)
         end = time.monotonic() + SEND_TIME
+        self._write_some()
         while self._unsent:
+            if interrupted():
+                raise Cancelled("Interrupted.", "Resume the run to continue.")
             if time.monotonic() > end:
                 raise ServerFailed("does not read what it is sent")
             self._write_some()
@@ -134,7 +141,7 @@ class StdioTransport:
         if writable:
             self._write_some()
         if self._err in readable and (data := self._read(self._err)):
-            self._said = (self._said + data)[-CHUNK:]
+            self._stderr_tail = (self._stderr_tail + data)[-CHUNK:]
         return self._read(self._out) if self._out in readable else b""
 
     def _read(self, pipe: int) -> bytes:
@@ -156,17 +163,17 @@ class StdioTransport:
         except OSError:
             self._unsent = b""  # the end of its output says more than a broken pipe
 
-    def _how(self) -> str:
+    def _exit_description(self) -> str:
         with suppress(subprocess.TimeoutExpired):
             code = self._process.wait(PATIENCE)
             return f" with signal {-code}" if code < 0 else f" with exit code {code}"
         return ""
 
-    def _excuse(self) -> str:
+    def _last_output(self) -> str:
         """Return what may explain a failure: the last line on stderr, or a line on stdout that is no message."""
-        lines = [one_line(line.decode("utf-8", "replace")) for line in self._said.split(b"\n")]
-        if told := next((line for line in reversed(lines) if line), ""):
-            return f"; it printed: {told[:SHOWN]}"
-        if self._strange:
-            return f"; it printed what is no message: {one_line(self._strange.decode('utf-8', 'replace'))}"
+        lines = [one_line(line.decode("utf-8", "replace")) for line in self._stderr_tail.split(b"\n")]
+        if last := next((line for line in reversed(lines) if line), ""):
+            return f"; it printed: {last[:SHOWN]}"
+        if self._invalid_line:
+            return f"; it printed what is no message: {one_line(self._invalid_line.decode('utf-8', 'replace'))}"
         return ""

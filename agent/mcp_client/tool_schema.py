@@ -73,7 +73,8 @@ class _Reduction:
         if isinstance(parts := schema.get("properties"), dict):
             found["properties"] = {self._property(name): self.reduce(part, depth + 1) for name, part in parts.items()}
             required = schema.get("required")
-            known = [name for name in required if name in parts] if isinstance(required, list) else []
+            names = required if isinstance(required, list) else ()
+            known = [name for name in names if isinstance(name, str) and name in parts]
             found |= {"required": list(dict.fromkeys(known))} if known else {}
         return found
 

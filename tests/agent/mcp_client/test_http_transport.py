@@ -28,7 +28,9 @@ class Handler(BaseHTTPRequestHandler):
         message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.received.append((dict(self.headers), message))
         behaviour, method = self.server.behaviour, message.get("method")
-        if "id" not in message or not method:
+        if behaviour == "drips" and "id" not in message:
+            self._drip()
+        elif "id" not in message or not method:
             self.send_response(202)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -67,6 +69,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self.server.received.append((dict(self.headers), {"method": "DELETE"}))
         self._send(b"")
+
+    def _drip(self) -> None:
+        """Send a header without end, a byte at a time."""
+        try:
+            self.wfile.write(b"HTTP/1.1 202 Accepted\r\nX: ")
+            while not self.server.released.wait(0.05):
+                self.wfile.write(b"x")
+        except OSError:
+            self.close_connection = True
 
     def _flood(self) -> None:
         self.send_response(200)
@@ -196,9 +207,19 @@ def test_user_interrupts_a_call_over_http(address: AddressServer, connect: Open)
     end = time.monotonic() + 0.2
     with pytest.raises(Cancelled):
         client.call("look", {}, lambda: time.monotonic() > end)
+    end = time.monotonic() + 20
+    while address.received[-1][1].get("method") != "notifications/cancelled" and time.monotonic() < end:
+        time.sleep(0.02)
     sent = [message for _, message in address.received]
     assert sent[-1]["method"] == "notifications/cancelled"
     assert sent[-1]["params"]["requestId"] == sent[-2]["id"]
+
+
+def test_user_interrupts_a_message_that_is_answered_without_end(address: AddressServer, connect: Open) -> None:
+    client = connect("drips")
+    end = time.monotonic() + 0.5
+    with pytest.raises(Cancelled):
+        client.start(lambda: time.monotonic() > end)
 
 
 def test_no_one_listens() -> None:

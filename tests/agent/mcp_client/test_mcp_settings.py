@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -103,3 +104,10 @@ def test_documented_recipe_is_a_valid_config(own_config: Path) -> None:
     servers = load_settings().mcp
     assert list(servers) == ["github", "shop-db"]
     assert servers["github"].allow == ("get_issue", "list_issues")
+
+
+@pytest.mark.parametrize("name", ["mcp", "hooks"])
+def test_environment_names_no_programs(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    tables = {"mcp": {"s": {"command": ["sh"]}}, "hooks": {"end": [{"command": ["sh"]}]}}
+    monkeypatch.setenv(f"SWE_AGENT_{name.upper()}", json.dumps(tables[name]))
+    assert getattr(load_settings(), name) == getattr(Settings.model_construct(), name)

@@ -30,7 +30,9 @@ class Rig:
         self.toolbox, self.cancel = Toolbox(), CancellationToken()
         journal: Any = SimpleNamespace(trajectory=SimpleNamespace(notes=self.notes), append=self.notes.append)
         servers = {name: server_table(table) for name, table in tables.items()}
-        self.servers = RunServers(servers, self.toolbox, journal, state, self.cancel, self.said.append)
+        self.servers = RunServers(
+            servers, self.toolbox, journal, state, self.cancel, self.said.append, lambda: CONTEXT.secrets
+        )
 
     def names(self) -> list[str]:
         return [schema["function"]["name"] for schema in self.servers.schemas()]
@@ -144,8 +146,9 @@ def test_names_are_made_valid_and_do_not_hide_our_tools(rig: OpenRig) -> None:
 
 def test_schemas_are_reduced_or_the_tool_is_left_out(rig: OpenRig) -> None:
     opened = rig("schemas")
-    assert opened.names() == ["s__good", "s__strange", "s__deep"]
+    assert opened.names() == ["s__good", "s__required", "s__strange", "s__deep"]
     parameters = {each["function"]["name"]: each["function"]["parameters"] for each in opened.servers.schemas()}
+    assert parameters["s__required"]["required"] == ["a"]
     assert parameters["s__strange"] == {"type": "object", "properties": {"a": {}}}
     assert json.dumps(parameters["s__deep"]).count("properties") <= 11
     (line,) = opened.said
@@ -289,3 +292,30 @@ def test_changed_list_of_tools_is_read_again(rig: OpenRig) -> None:
     assert "to everyone" in second.description
     assert opened.said == ["The MCP server s announced other tools. Those that changed need your consent again."]
     assert [len(note.data["tools"]) for note in opened.notes] == [1, 1], "both are recorded"
+
+
+def test_secrets_in_descriptions_are_masked(rig: OpenRig) -> None:
+    revealing = rig("secrets")
+    assert revealing.names() == ["s__echo"]
+    assert "secret-of-the-user" not in json.dumps(revealing.servers.schemas())
+    assert "secret-of-the-user" not in repr(revealing.notes)
+
+
+def test_version_that_is_no_text_is_not_supported(rig: OpenRig) -> None:
+    odd = rig("version-object")
+    assert odd.names() == []
+    assert odd.said == [
+        "The MCP server s speaks version \"{'a': 1}\" of the protocol, which is not supported. "
+        "The session continues without its tools."
+    ]
+
+
+def test_change_announced_together_with_a_result_is_noticed(rig: OpenRig) -> None:
+    changing = rig("announces with its result")
+    changing.names()
+    assert changing.call().ok
+    assert changing.call().ok
+    changing.names()
+    assert changing.said == [
+        "The MCP server s announced other tools. Those that changed need your consent again.",
+    ]
