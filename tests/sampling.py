@@ -14,8 +14,8 @@ SEED = os.environ.get("SWE_AGENT_TEST_SEED") or "0"
 """A number or text; with `all`, every case and test runs."""
 SLOW_CASES = 8
 """One in so many cases of a slow parametrized test runs, and at least one."""
-SLOW_TESTS = 3
-"""One in so many of the other slow tests of a module runs, and at least two."""
+SLOW_TESTS = 4
+"""One in so many of the other slow tests of a module runs, and at least one."""
 CONTAINER_CASES = 4
 """One in so many cases runs if a quick parametrized test has at least twice as many in a container."""
 Case = TypeVar("Case")
@@ -36,7 +36,7 @@ def sampled_tests(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     for (kind, *_), tests in _grouped((_sampling_group(item), item) for item in items).items():
         count = {
             "slow cases": -(-len(tests) // SLOW_CASES),
-            "slow tests": max(2, -(-len(tests) // SLOW_TESTS)),
+            "slow tests": -(-len(tests) // SLOW_TESTS),
             "container cases": -(-len(tests) // CONTAINER_CASES) if len(tests) >= 2 * CONTAINER_CASES else len(tests),
         }.get(kind, len(tests))
         kept += sample(tests, count) if count < len(tests) else tests
