@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SERVER = "server"
 """Key in the data of an observation: the server whose tool was called."""
+SEPARATOR = "__"
+"""Separates the server's name from that of its tool."""
 MCP_NOTE = "mcp"
 """The kind of notes that list the schemas of the servers' tools, in `tools`, from the next request on."""
 

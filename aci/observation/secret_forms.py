@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 8
@@ -51,3 +52,12 @@ def _base64(data: bytes, shift: int) -> tuple[str, str]:
 def without_userinfo(text: str) -> str:
     """Return the text with user names and passwords removed from its URLs."""
     return re.sub(r"//[^/\s]*@", "//", text)
+
+
+def change_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with `change` applied to each text in it, also to the names in objects."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change_texts(name, change): change_texts(part, change) for name, part in value.items()}
+    return [change_texts(part, change) for part in value] if isinstance(value, list) else value

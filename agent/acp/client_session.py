@@ -36,8 +36,8 @@ MODE_NAMES = {"build": ("Build", "Changes files, in a copy of the repository."),
 class ClientSession:
     """A session, for use in the event loop. Methods that may block run in threads.
 
-    `client` is the SDK's connection. If the client is gone, its questions are answered with
-    no and its prompt is cancelled.
+    `client` is the SDK's connection. If the client is gone, its questions are answered with no and its prompt is
+    cancelled.
     """
 
     def __init__(self, id: str, start: Start, client: Any, notices: Iterable[str] = ()) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aci.observation.untrusted_text import one_line
 from agent.engine.run_lifecycle import new_run_name
@@ -15,9 +15,6 @@ from agent.run_state.run_ownership import run_owner
 from agent.session.resumable_runs import ResumableRun, runs_of
 from agent.session.session_start import Start, start
 from trajectories.errors import UsageError
-
-if TYPE_CHECKING:
-    from agent.config.settings import Settings
 
 LONGEST_PATH = 4_000
 RUN_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
@@ -37,7 +34,7 @@ class SessionStarts:
 
     def new(self, folder: str, id: str) -> Start:
         """Return the start of a new session. Raises UsageError, ConfigError."""
-        return replace(self._start(folder), run_name=id, in_editor=True)
+        return replace(self._start(folder), run_name=id)
 
     def earlier(self, folder: str, id: str) -> Start:
         """Return the start that resumes a session of the repository, or opens it if it has not had a prompt, so that
@@ -45,24 +42,20 @@ class SessionStarts:
         found = self._start(folder)
         settings = found.settings
         if RUN_NAME.fullmatch(id) and not (settings.runs / id).exists():
-            return replace(found, run_name=id, in_editor=True)
+            return replace(found, run_name=id)
         if not any(run.name == id for run in runs_of(settings.runs, found.source.root)):
             raise UsageError("This repository has no such session.", "Start a new one.")
         directory = settings.runs / id
         if run_owner(directory, settings.state) != "user":
             what = f"The session {id} was not created by you on this computer."
             raise UsageError(what, f"See what `swe-agent show {id}` says; `swe-agent --resume {id}` resumes a copy.")
-        return replace(found, run=directory, in_editor=True)
+        return replace(found, run=directory)
 
     def listed(self, folder: str) -> list[tuple[ResumableRun, str]]:
         """Return the latest sessions of the repository, each with the time of its last record as ISO 8601."""
-        settings, root = self._settings(folder)
-        runs = [run for run in runs_of(settings.runs, root) if not run.is_proof]
-        return [(run, datetime.fromtimestamp(run.at, UTC).isoformat()) for run in runs[:MOST_LISTED]]
-
-    def _settings(self, folder: str) -> tuple[Settings, Path]:
         found = self._start(folder)
-        return found.settings, found.source.root
+        runs = [run for run in runs_of(found.settings.runs, found.source.root) if not run.is_proof]
+        return [(run, datetime.fromtimestamp(run.at, UTC).isoformat()) for run in runs[:MOST_LISTED]]
 
     def _start(self, folder: str) -> Start:
         from aci.docker.leftover_cleanup import LOCAL_PREFIX
@@ -77,4 +70,4 @@ class SessionStarts:
             # An agent can write the git configuration there, which would run commands on this machine.
             raise UsageError("The folder is the workspace of an agent.", "Open your own repository in the editor.")
         Repository.open(path)  # a folder without git is refused here, which `start` would open for reading
-        return start(folder, None, "", "build", self.flags, None, False)
+        return replace(start(folder, None, "", "build", self.flags, None, False), in_editor=True)

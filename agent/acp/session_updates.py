@@ -36,7 +36,7 @@ QUIET = frozenset({"answered", "done", "undone"})
 """Kinds of ends that need no words."""
 MOST_FILES = 20
 MOST_SHOWN = 60_000
-"""Maximum number of characters of one message of ours, such as a diff."""
+"""Maximum number of characters of one message that is not the model's, such as a diff."""
 LATER = "The session cannot show a list here: the editor lists earlier sessions."
 
 
@@ -118,7 +118,7 @@ class SessionUpdates:
                 pass
 
     def say(self, text: str) -> Iterator[Any]:
-        """Yield a message of ours."""
+        """Yield a message that is not the model's."""
         clean = clean_text(self._masked(text)).strip()
         if clean:
             shown = clean if len(clean) <= MOST_SHOWN else f"{clean[:MOST_SHOWN]}\n…"

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aci.observation.output_text import MASKED
-from aci.observation.secret_forms import replace_secrets
+from aci.observation.secret_forms import change_texts, replace_secrets
 from agent.conversation.messages import ModelRequest
 from agent.models.base import Model, PermissionDenied, RequestOptions
 from trajectories.errors import Cancelled, ModelError
@@ -286,13 +286,7 @@ def _mask_reply(reply: Reply, secrets: Sequence[str]) -> Reply:
     """
 
     def masked(value: Any) -> Any:
-        if isinstance(value, str):
-            value = replace_secrets(value, secrets, MASKED)
-        elif isinstance(value, dict):
-            value = {masked(name): masked(part) for name, part in value.items()}
-        elif isinstance(value, list):
-            value = [masked(part) for part in value]
-        return value
+        return change_texts(value, lambda text: replace_secrets(text, secrets, MASKED))
 
     actions = tuple(
         Action(masked(action.tool), masked(action.arguments), masked(action.id), masked(action.error))

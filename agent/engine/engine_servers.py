@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
+from trajectories.outside_calls import SEPARATOR
+
 if TYPE_CHECKING:
     from agent.config.settings import Settings
     from agent.limits.cancellation import CancellationToken
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 NOT_OFFERED = (
     "The MCP servers of your config are not used: their tools need your consent, and there is no one to ask here."
 )
-SEPARATOR = "__"
-"""Separates the server's name from that of its tool."""
 
 
 class ServedRun(Protocol):

@@ -362,7 +362,8 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     steps = engine.trajectory.all_steps()
     read = find_contamination(steps, names, lambda tool: metadata_of(tool).searched)
     injected = find_injections(steps, engine.run.issue, lambda tool: metadata_of(tool).text)
-    outside = filter(None, [describe_calls(steps) and f"{describe_calls(steps)} {WITHOUT_SERVERS}"])
+    calls = describe_calls(steps)
+    outside = (f"{calls} {WITHOUT_SERVERS}",) if calls else ()
     return replace(verdict, notes=(*verdict.notes, *engine.workspaces.copies, *read, *injected, *outside))
 
 

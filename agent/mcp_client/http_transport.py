@@ -22,10 +22,10 @@ from agent.mcp_client.messages import (
     Message,
     ServerFailed,
     ServerTimeout,
+    check_interrupt,
     decode,
     encode,
 )
-from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -35,7 +35,6 @@ CONNECT_TIME = 10.0
 """Seconds to connect."""
 SEND_TIME = 10.0
 """Seconds for a message that has no answer."""
-INTERRUPTED = ("Interrupted.", "Resume the run to continue.")
 CLOSE_TIME = 2.0
 """Seconds for the end of the session; after that it is left to the server."""
 SESSION = "Mcp-Session-Id"
@@ -69,8 +68,7 @@ class HttpTransport:
         end, count = time.monotonic() + seconds, 0
         try:
             while True:
-                if interrupted():
-                    raise Cancelled(*INTERRUPTED)
+                check_interrupt(interrupted)
                 if time.monotonic() > end:
                     raise ServerTimeout(f"did not answer within {seconds:g} s")
                 with suppress(Empty):
@@ -91,8 +89,7 @@ class HttpTransport:
         request = _Request(self._session, "POST", self._url, encode(message), SEND_TIME)
         end = time.monotonic() + SEND_TIME
         while not request.wait(TICK):
-            if interrupted():
-                raise Cancelled(*INTERRUPTED)
+            check_interrupt(interrupted)
             if time.monotonic() > end:
                 raise ServerFailed(f"did not take a message within {SEND_TIME:g} s")
         if request.error is not None:

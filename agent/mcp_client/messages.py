@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from trajectories.errors import Cancelled
+
 Message = dict[str, Any]
 Interrupted = Callable[[], bool]
 
@@ -46,6 +48,12 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """End the connection; for a program, end it with its process group."""
+
+
+def check_interrupt(interrupted: Interrupted) -> None:
+    """Raise Cancelled if the user has interrupted the run."""
+    if interrupted():
+        raise Cancelled("Interrupted.", "Resume the run to continue.")
 
 
 def encode(message: Message) -> bytes:

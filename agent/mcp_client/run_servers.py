@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
+from aci.observation.secret_forms import change_texts
 from aci.observation.untrusted_text import one_line
 from agent.config.remembered_answers import has_answer, is_remembered, remember
 from agent.mcp_client.client import McpClient, open_transport
@@ -53,8 +54,8 @@ class RunServers:
     ) -> None:
         self._table, self._toolbox, self._journal = table, toolbox, journal
         self._state, self._cancel = state, cancel
-        self._say: Callable[[str], object] = lambda text: say(mask_secrets(text, secrets()))
-        self._secrets = secrets
+        self._say: Callable[[str], object] = lambda text: say(self._mask(text))
+        self._mask: Callable[[str], str] = lambda text: mask_secrets(text, secrets())
         self._clients: dict[str, McpClient] = {}
         self._tools: dict[str, list[Tool]] = {}
         self._failed: set[str] = set()
@@ -107,7 +108,7 @@ class RunServers:
         for tool in self._tools.pop(name, []):
             del self._toolbox.outside[tool.name]
         try:
-            said = [_masked(each, self._secrets()) for each in client.list_tools(self._cancel.is_set)]
+            said = change_texts(client.list_tools(self._cancel.is_set), self._mask)
         except FAILURES as error:
             self._give_up(name, error, client)
             return
@@ -185,14 +186,3 @@ class RunServers:
 
 def _unusable(error: Exception) -> ServerFailed:
     return ServerFailed(f"sent what cannot be used ({type(error).__name__})")
-
-
-def _masked(value: Any, secrets: tuple[str, ...]) -> Any:
-    """Return a JSON value whose texts are masked."""
-    if isinstance(value, str):
-        return mask_secrets(value, secrets)
-    if isinstance(value, list):
-        return [_masked(each, secrets) for each in value]
-    if isinstance(value, dict):
-        return {mask_secrets(name, secrets): _masked(each, secrets) for name, each in value.items()}
-    return value

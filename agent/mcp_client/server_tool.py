@@ -15,7 +15,7 @@ from agent.mcp_client.tool_schema import plain_schema
 from agent.permissions.decisions import CHANGED
 from tools.base import ConsentQuestion, Context, Tool, ToolCall, ToolMetadata, check_text
 from trajectories.errors import UsageError
-from trajectories.outside_calls import SERVER
+from trajectories.outside_calls import SEPARATOR, SERVER
 from trajectories.records import Observation
 
 LONGEST_NAME = 64
@@ -76,7 +76,7 @@ def make_tool(
     pin: False if it allowed it with another one, None if it does not mention it.
     """
     title = str(said.get("name", ""))
-    name = re.sub(r"[^A-Za-z0-9_]", "_", f"{server.replace('-', '_')}__{title}")[:LONGEST_NAME]
+    name = re.sub(r"[^A-Za-z0-9_]", "_", f"{server.replace('-', '_')}{SEPARATOR}{title}")[:LONGEST_NAME]
     description = str(said.get("description") or "")
     parameters = plain_schema(said.get("inputSchema"))
     pinned = json.dumps([identity, title, description, said.get("inputSchema")], sort_keys=True)

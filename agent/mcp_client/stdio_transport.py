@@ -26,10 +26,10 @@ from agent.mcp_client.messages import (
     Message,
     ServerFailed,
     ServerTimeout,
+    check_interrupt,
     decode,
     encode,
 )
-from trajectories.errors import Cancelled
 
 PASSED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 """Variables that each program gets: none holds a key. They are those of the SDKs, with locale and time zone."""
@@ -88,8 +88,7 @@ class StdioTransport:
         self._unsent += encode(sent)
         end, received, count = time.monotonic() + seconds, 0, 0
         while True:
-            if interrupted():
-                raise Cancelled("Interrupted.", "Resume the run to continue.")
+            check_interrupt(interrupted)
             if time.monotonic() > end:
                 raise ServerTimeout(f"did not answer within {seconds:g} s{self._last_output()}")
             data = b"" if self._unread else self._pump()
@@ -116,8 +115,7 @@ class StdioTransport:
         end = time.monotonic() + SEND_TIME
         self._write_some()
         while self._unsent:
-            if interrupted():
-                raise Cancelled("Interrupted.", "Resume the run to continue.")
+            check_interrupt(interrupted)
             if time.monotonic() > end:
                 raise ServerFailed("does not read what it is sent")
             self._write_some()

@@ -87,8 +87,7 @@ def _check_files(material: RunView, base: str) -> None:
 
 
 def replay_settings(material: RunView, today: Settings, workspace: str | None, image: str | None = None) -> Settings:
-    """Return the run's settings for a replay: no model, no time limit, no delivery, no hooks, no MCP
-    servers.
+    """Return the run's settings for a replay: no model, no time limit, no delivery, no hooks, no MCP servers.
 
     Raises UsageError if commands of an untrusted run would run without isolation, or in an image that a repository's
     own config may not name.
