@@ -14,10 +14,10 @@ SEED = os.environ.get("SWE_AGENT_TEST_SEED") or "0"
 """A number or text; with `all`, every case and test runs."""
 SLOW_CASES = 8
 """One in so many cases of a slow parametrized test runs, and at least one."""
-SLOW_TESTS = 4
+SLOW_TESTS = 3
 """One in so many of the other slow tests of a module runs, and at least one."""
-CONTAINER_CASES = 4
-"""One in so many cases runs if a quick parametrized test has at least twice as many in a container."""
+QUICK_CASES = 4
+"""One in so many cases of a quick parametrized test runs if it has at least twice as many."""
 Case = TypeVar("Case")
 Group = TypeVar("Group", bound=Hashable)
 
@@ -31,13 +31,13 @@ def sample(cases: Sequence[Case], count: int) -> list[Case]:
 
 
 def sampled_tests(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """Return all quick tests but long matrices in containers, and a sample of the slow tests of each module."""
+    """Return all quick tests but a sample of long matrices, and a sample of the slow tests of each module."""
     kept: list[pytest.Item] = []
     for (kind, *_), tests in _grouped((_sampling_group(item), item) for item in items).items():
         count = {
             "slow cases": -(-len(tests) // SLOW_CASES),
             "slow tests": -(-len(tests) // SLOW_TESTS),
-            "container cases": -(-len(tests) // CONTAINER_CASES) if len(tests) >= 2 * CONTAINER_CASES else len(tests),
+            "quick cases": -(-len(tests) // QUICK_CASES) if len(tests) >= 2 * QUICK_CASES else len(tests),
         }.get(kind, len(tests))
         kept += sample(tests, count) if count < len(tests) else tests
     return kept
@@ -47,9 +47,7 @@ def _sampling_group(item: pytest.Item) -> tuple[str, ...]:
     name, bracket, _ = item.name.partition("[")
     if item.get_closest_marker("slow"):
         return ("slow cases", str(item.path), name) if bracket else ("slow tests", str(item.path))
-    if bracket and item.get_closest_marker("docker"):
-        return "container cases", str(item.path), name
-    return ("quick",)
+    return ("quick cases", str(item.path), name) if bracket else ("quick tests",)
 
 
 def _grouped(pairs: Iterable[tuple[Group, Case]]) -> dict[Group, list[Case]]:

@@ -60,6 +60,7 @@ def test_git_tracks_no_ignored_file() -> None:
     assert run("git", "ls-files", "--cached", "--ignored", "--exclude-standard").stdout == ""
 
 
+@pytest.mark.slow
 def test_import_contracts_hold() -> None:
     result = run(Path(sys.executable).with_name("lint-imports"), "--no-cache")
     assert result.returncode == 0, result.stdout
@@ -174,6 +175,7 @@ def test_both_locks_agree() -> None:
 # The wheel
 
 
+@pytest.mark.slow
 def test_wheel_holds_all_packages_with_their_types(tmp_path: Path) -> None:
     built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path)
     assert built.returncode == 0, built.stderr

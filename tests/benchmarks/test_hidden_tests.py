@@ -62,6 +62,7 @@ def write_checkout(folder: Path, test: str, cases: str) -> Path:
 CASES = "[[[1, 5, 3]], 5]\n[[[7, 2]], 7]\n[[[4]], 4]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "cases", "kept"),
     [

@@ -207,6 +207,7 @@ def test_functions_are_distributed_over_both_halves() -> None:
 LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\n"])).map(b"".join)
 
 
+@pytest.mark.slow
 @given(LINES, LINES)
 def test_line_edits_turn_one_text_into_another(before: bytes, after: bytes) -> None:
     edits = line_edits(before, after)
@@ -221,6 +222,7 @@ def test_fix_in_history_is_reverted(tmp_path: Path, tiny_package: Package) -> No
     assert "Fix the count" in revert.what
 
 
+@pytest.mark.slow
 def test_selected_bugs_come_from_one_half_and_are_reproducible(tmp_path: Path, tiny_package: Package) -> None:
     files = sources(tmp_path, tiny_package)
     for half in HALVES:

@@ -24,6 +24,7 @@ assert cpu_seconds() >= found
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux only")
 def test_orphans_count_before_and_after_they_are_reaped() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=60)

@@ -44,6 +44,7 @@ def test_share_is_chosen_on_one_part_and_reported_for_other() -> None:
     assert result["share"] == 0.1
 
 
+@pytest.mark.slow
 def test_small_repository_is_scored(make_repo: MakeRepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     repo = make_repo(FILES)
     base = commit(repo, "Round pennies", {"shop/till.py": "def close(day):\n    return round(sum(day), 2)\n"})

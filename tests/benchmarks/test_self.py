@@ -160,6 +160,7 @@ def test_ranks_are_those_of_the_first_changed_places(make_tasks: MakeTasks, tmp_
     assert row["outcome"] == "failed"
 
 
+@pytest.mark.slow
 def test_command_that_takes_too_long_is_ended(make_tasks: MakeTasks, tmp_path: Path) -> None:
     task = only(make_tasks())
     assert measure_task(LOCATE, task, fake(tmp_path, sleep=100), 0.5)["outcome"] == "out of time"

@@ -228,6 +228,7 @@ def test_error_of_solve_job_is_reported_on_issue(project: GitHubProject) -> None
     assert "ANOTHER" in project.comment_text()
 
 
+@pytest.mark.slow
 def test_request_without_permission_is_ignored(project: GitHubProject) -> None:
     request = project.issue.comment("eve", "/swe-agent fix $(touch /tmp/pwned) `id`")
     workflow = project.workflow("openai/x")

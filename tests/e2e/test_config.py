@@ -63,6 +63,7 @@ def test_show_reports_origin_of_each_value(user, calculator):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_get_prints_one_value(user):
     for name, value in (
         ("budget", "3"), ("workspace", "local"), ("session.mouse", "true"), ("prompts", ""),
@@ -233,6 +234,7 @@ def test_invalid_key_is_refused(user, text):
     assert not (user.home / "ring.json").exists()
 
 
+@pytest.mark.slow
 def test_key_is_stored_in_plain_text_only_on_request(user):
     user.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     refused = feed(user, "k-1234\n", "config", "key", "openai/gpt-4.1")

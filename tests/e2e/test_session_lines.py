@@ -67,10 +67,12 @@ def test_events_of_a_session_are_no_change_of_the_user(machine, run_session):
     assert [event["record"]["author"] for event in events if event["type"] == "step"] == ["task", "coder"] * 2
 
 
+@pytest.mark.slow
 def test_session_ends_with_empty_stdin(run_session):
     assert run_session("").returncode == 0
 
 
+@pytest.mark.slow
 def test_quit_ends_session(machine, run_session):
     completed = run_session("/quit\nWhat?\n", "--model", machine.script(answer("Never.")))
     assert (completed.returncode, completed.stdout) == (0, "")
@@ -114,6 +116,7 @@ def test_session_without_model_explains_how_to_set_one(run_session):
     assert "calc/core.py" in completed.stdout
 
 
+@pytest.mark.slow
 def test_broken_config_opens_with_defaults_and_runs_nothing(machine, run_session):
     (machine.home / "config.toml").write_text("budget = [")
     completed = run_session("/help locate\nDo something\n")
@@ -123,6 +126,7 @@ def test_broken_config_opens_with_defaults_and_runs_nothing(machine, run_session
     assert not (machine.home / "state" / "runs").exists()
 
 
+@pytest.mark.slow
 def test_bad_value_in_config_is_reported_and_default_used(machine, run_session):
     (machine.home / "config.toml").write_text('budget = "much"\n[session]\nmouse = "maybe"\n')
     completed = run_session("/help\n")
@@ -131,6 +135,7 @@ def test_bad_value_in_config_is_reported_and_default_used(machine, run_session):
     assert completed.returncode == 0
 
 
+@pytest.mark.slow
 def test_session_without_docker_suggests_local_workspace(machine, run_session):
     completed = run_session("/help\n", "--workspace", "docker", DOCKER_HOST="unix:///nowhere/docker.sock")
     assert "--workspace local" in completed.stderr
@@ -204,6 +209,7 @@ def test_first_request_comes_before_those_of_stdin(machine, run_session):
     assert (completed.returncode, completed.stdout) == (0, "One.\nTwo.\n")
 
 
+@pytest.mark.slow
 def test_resume_without_runs_is_reported(run_session):
     assert "There is no other run of this repository yet" in run_session("", "--resume").stderr
 

@@ -38,6 +38,7 @@ pytestmark = IGNORED
 # Answers
 
 
+@pytest.mark.slow
 @each_protocol
 @streamed_or_not
 def test_text_calls_and_usage_are_received(make_client: Any, protocol: str, stream: bool) -> None:
@@ -73,6 +74,7 @@ def fields(answer: Answer) -> dict[str, Any]:
     return {name: getattr(answer, name) for name in Answer.__slots__}
 
 
+@pytest.mark.slow
 @each_protocol
 @streamed_or_not
 def test_two_hundred_calls_are_received(make_client: Any, protocol: str, stream: bool) -> None:

@@ -43,6 +43,7 @@ def test_error_is_shown_with_its_lines(bench: Bench) -> None:
     assert bench("python", code="f(1)").text == "1.0"
 
 
+@pytest.mark.slow
 def test_edited_module_is_reloaded(bench: Bench) -> None:
     assert bench("python", code="import user\nuser.add(2, 3)").text == "-1"
     bench("edit", path="calc.py", old="a - b", new="a + b")

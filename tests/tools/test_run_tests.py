@@ -32,6 +32,7 @@ def bench(make_bench: MakeBench) -> Bench:
     return bench
 
 
+@pytest.mark.slow
 def test_failures_are_summarised(bench: Bench) -> None:
     observation = bench("run_tests")
     assert not observation.ok
@@ -93,6 +94,7 @@ def test_hanging_suite_is_ended(bench: Bench) -> None:
     )
 
 
+@pytest.mark.slow
 def test_command_that_cannot_be_narrowed_is_reported(bench: Bench) -> None:
     observation = bench("run_tests", nodes=["test_calc.py::test_good"], command="echo checking; exit 3")
     assert "cannot be narrowed" in observation.text
@@ -100,6 +102,7 @@ def test_command_that_cannot_be_narrowed_is_reported(bench: Bench) -> None:
     assert "cannot be narrowed" not in bench("run_tests", nodes=["nowhere.py"]).text
 
 
+@pytest.mark.slow
 def test_complete_report_has_no_output_address(bench: Bench) -> None:
     bench("edit", path="test_one.py", old="", new="def test_it():\n    assert 1 == 2\n")
     observation = bench("run_tests", nodes=["test_one.py"])
@@ -115,6 +118,7 @@ def test_complete_report_has_no_output_address(bench: Bench) -> None:
     assert b"see here" in bench.outputs[observation.out - 1]
 
 
+@pytest.mark.slow
 def test_data_has_all_failures(bench: Bench) -> None:
     many = "import pytest\n\n@pytest.mark.parametrize('n', range(40))\ndef test_it(n):\n    assert n < 0, 'x' * 5000\n"
     bench("edit", path="test_one.py", old="", new=many)

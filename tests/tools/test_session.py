@@ -31,6 +31,7 @@ def test_missing_enter_is_reported(make_bench: MakeBench) -> None:
     assert "1" in bench("session", name="s", input="\n").text.splitlines()
 
 
+@pytest.mark.slow
 def test_output_is_masked_and_shortened(make_bench: MakeBench) -> None:
     bench = make_bench({"a": ""})
     observation = bench(

@@ -58,6 +58,7 @@ def test_escapes_and_secrets_do_not_reach_model(make_bench: MakeBench) -> None:
     assert text == "green [masked] \ufffd"
 
 
+@pytest.mark.slow
 def test_long_listing_and_search_show_every_folder_within_cap(make_bench: MakeBench) -> None:
     files = {f"pkg_{n % 8}/sub_{n % 5}/module_{n}.py": "value = compute_something(1)\n" * 3 for n in range(160)}
     bench = make_bench(files)
@@ -78,6 +79,7 @@ def test_file_shown_by_shell_is_never_folded(make_bench: MakeBench) -> None:
     assert observation.out is None
 
 
+@pytest.mark.slow
 def test_test_run_in_shell_is_summarised_with_output_address(make_bench: MakeBench) -> None:
     passing = "".join(f"def test_ok_{n}():\n    pass\n\n\n" for n in range(40))
     lines = "".join(f"    step_{n} = {n}\n" for n in range(20))

@@ -67,6 +67,7 @@ def without_strings(node: ast.AST) -> str:
     return re.sub(r"'[^']*'|\"[^\"]*\"", "", ast.unparse(node))
 
 
+@pytest.mark.slow
 def test_no_other_package_compares_with_name_of_tool() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {name}"

@@ -66,6 +66,7 @@ def test_submit_lists_changed_files(bench: Bench) -> None:
     assert observation.data["tree"] == bench.tree
 
 
+@pytest.mark.slow
 def test_submit_lists_binary_files_and_shortens_long_list(bench: Bench) -> None:
     bench("shell", command="for i in $(seq 40); do echo $i > n$i.txt; done; printf '\\0\\1' > a0.bin; chmod +x b.txt")
     rows = bench("submit", summary="x").text.splitlines()

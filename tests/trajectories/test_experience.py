@@ -66,6 +66,7 @@ ENTRIES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(ENTRIES)
 @settings(max_examples=60, deadline=None)
 def test_added_entry_is_read_unchanged(entry: Entry) -> None:

@@ -81,6 +81,7 @@ records = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(records)
 def test_record_is_decoded_unchanged(record):
     line = encode(record)
@@ -148,6 +149,7 @@ def test_second_process_on_same_run_is_refused(tmp_path):
     Journal(tmp_path).close()
 
 
+@pytest.mark.slow
 def test_killed_writer_leaves_whole_records_and_no_lock(tmp_path):
     code = textwrap.dedent(f"""
         from pathlib import Path

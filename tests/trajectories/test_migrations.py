@@ -44,6 +44,7 @@ def test_current_version_is_first_in_documentation():
     assert versions == [str(number) for number in range(VERSION, 0, -1)]
 
 
+@pytest.mark.slow
 @given(records)
 def test_every_record_matches_schema(record):
     for joined in (False, True):

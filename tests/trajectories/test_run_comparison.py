@@ -145,6 +145,7 @@ LINES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(LINES, LINES) | LINES.map(lambda line: (line, line)), max_size=12), st.booleans())
 def test_long_text_differs_in_lines_if_it_differs_as_whole(lines, long) -> None:
     filled = [("same line", "same line")] * (400 * long) + lines

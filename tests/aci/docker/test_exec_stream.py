@@ -57,6 +57,7 @@ def split_at(data: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
         yield data[position:]
 
 
+@pytest.mark.slow
 @given(PARTS, CUTS)
 @settings(deadline=None)
 def test_frames_in_any_pieces_give_same_bytes(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:

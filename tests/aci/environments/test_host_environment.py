@@ -301,6 +301,7 @@ def test_environments_that_were_used_last_are_kept(tmp_path: Path) -> None:
     assert left == {*map(str, range(MOST_ENVIRONMENTS - 1)), "unfinished"}, "there is room for one more"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["local", pytest.param("sandbox", marks=pytest.mark.sandbox)])
 def test_set_up_runs_once_and_its_files_are_in_each_workspace(
     make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch, kind: str

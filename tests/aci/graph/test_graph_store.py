@@ -64,6 +64,7 @@ def test_packed_edges_are_restored_unchanged(resolved: dict[str, ResolvedReferen
     assert bundle.reaching(changed) == {path for path, references in resolved.items() if references.reached & changed}
 
 
+@pytest.mark.slow
 @given(st.dictionaries(PATHS, st.tuples(st.text(max_size=5), NUMBERS, NUMBERS, NUMBERS)), st.dictionaries(PATHS, PATHS))
 def test_packed_manifest_is_restored_unchanged(
     files: dict[str, tuple[str, int, int, int]], left_out: dict[str, str]
@@ -112,6 +113,7 @@ def test_flipped_bytes_never_give_wrong_graph(tmp_path: Path, expected_summaries
         assert query_graph(TextBlobs(OTHER), tmp_path, graph_summary) == expected_summaries["other"]
 
 
+@pytest.mark.slow
 def test_swapped_pages_never_give_wrong_graph(tmp_path: Path, expected_summaries: dict[str, Summary]) -> None:
     data = filled_cache(tmp_path)
     pages = [data[position : position + 4096] for position in range(0, len(data), 4096)]

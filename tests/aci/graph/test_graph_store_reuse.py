@@ -24,6 +24,7 @@ def edge_rows(texts: dict[str, str], store: Store) -> Rows:
     )
 
 
+@pytest.mark.slow
 def test_changed_tree_has_same_edges_with_warm_and_empty_store() -> None:
     for seed in sample(range(1000), 50):
         rng = Random(seed)

@@ -68,6 +68,7 @@ def test_nearest_name_is_suggested(name: str, nearest: str) -> None:
     assert (places, near[0]) == ([], nearest)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30) | st.from_regex(r"[a-z./:#]{0,20}", fullmatch=True))
 def test_any_text_gives_places_or_suggestions(name: str) -> None:
     places, near = lookup(name)

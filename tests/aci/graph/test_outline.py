@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ OUTLINES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(OUTLINES)
 def test_decoded_outline_equals_encoded(outline: Outline) -> None:
     assert decode_outline(encode_outline(outline)) == outline

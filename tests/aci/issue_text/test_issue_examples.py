@@ -75,6 +75,7 @@ def test_broken_examples_have_no_steps(body: str) -> None:
     assert all(text.strip() in ("a", "b") for text, _ in steps(body))
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.sampled_from(["```", "```py\n", ">>> ", "In [1]: ", "Out[1]: ", "f(1)", "\n", "    ", "# x", "é", ";"]))
 )

@@ -136,6 +136,7 @@ def test_generated_binary_and_oversized_files_are_skipped() -> None:
     assert {hit.path for hit in find("total of cart", files=odd).files} <= {"broken.py", "deep.py"}
 
 
+@pytest.mark.slow
 @given(st.text(max_size=300), st.text(max_size=2_000))
 def test_any_issue_text_is_accepted(title: str, body: str) -> None:
     find(title, body)

@@ -153,6 +153,7 @@ def test_other_hash_seed_exposes_dependence_on_set_order(run_calls: RunCalls) ->
     assert run_calls(body, recorded_call([1, 2])) == run_calls(body, recorded_call([1, 2]), hash_seed=1)
 
 
+@pytest.mark.slow
 def test_class_and_static_methods_are_called_as_functions(run_calls: RunCalls) -> None:
     body = """
     class A:
@@ -170,6 +171,7 @@ def test_module_with_import_error_is_refused(run_calls: RunCalls) -> None:
         run_calls("1 / 0\ndef f(x): return x", recorded_call(1))
 
 
+@pytest.mark.slow
 def test_unreadable_call_does_not_stop_others(run_calls: RunCalls) -> None:
     answers = run_calls("def f(x): return x", InputCall(b"cno.such.module\nf\n.", "recorded"), recorded_call(1))
     assert [one.kind for one in answers] == ["unreadable", "returned"]
@@ -259,6 +261,7 @@ def f(x):
 """
 
 
+@pytest.mark.slow
 def test_text_of_exceptions_is_compared_only_if_the_code_raises_them(run_calls: RunCalls) -> None:
     calls = [recorded_call(number) for number in (1, 2, 3)]
     usual = {"explicit": "ValueError('no 1')", "interpreter": "[][0]", "cause": "a"}
@@ -276,6 +279,7 @@ def test_text_of_exceptions_is_compared_only_if_the_code_raises_them(run_calls: 
         assert [number for number, b, a in pairs if describe_differences([b], [a])] == expected, what
 
 
+@pytest.mark.slow
 def test_strange_calls_are_held_to_explicit_errors_only(run_calls: RunCalls) -> None:
     calls = [replace(recorded_call(number), strange=True) for number in (1, 2, 0)]
     before = run_calls("def f(x):\n    if x == 1: raise ValueError('one')\n    return 1 / (x - 2)", *calls)

@@ -157,6 +157,7 @@ def test_process_that_exits_abruptly_is_profiled(workspace: PosixWorkspace) -> N
     assert by_name(profile)["in_c"].share > 0.5
 
 
+@pytest.mark.slow
 def test_profiler_hides_its_thread_and_keeps_sitecustomize(make_repo: MakeRepo, open_ws: Any) -> None:
     code = (
         "import builtins, shop, threading; assert builtins.mine and threading.active_count() == 1; shop.in_c(1_000_000)"

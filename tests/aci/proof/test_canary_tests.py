@@ -157,6 +157,7 @@ def create(tmp_path):
         yield create
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ["tests/test_a.py::test_x", "tests.test_a.T.test_x"])
 def test_canary_tests_fail_and_have_random_names(create, tmp_path, id):
     one, other = create(id, "tests/test_a.py"), create(id, "tests/test_a.py")

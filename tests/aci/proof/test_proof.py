@@ -48,6 +48,7 @@ def test_correct_patch_is_verified_by_pytest(prove_patch):
     assert "python3 -m pytest tests/test_issue.py::test_total" in verdict.commands
 
 
+@pytest.mark.slow
 def test_patch_that_solves_nothing_is_unproven(prove_patch):
     verdict = prove_patch({**SOLVED, "shop/price.py": WRONG + "\n# done\n"})
     assert verdict.kind == "unproven"
@@ -62,6 +63,7 @@ def test_patch_without_source_changes_is_not_verified(prove_patch):
     assert has_note(verdict, "changes no source file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replacement", [None, CASE + "    def test_total(self): pass\n"])
 def test_deleting_or_editing_test_proves_nothing(prove_patch, replacement):
     verdict = prove_patch(
@@ -100,6 +102,7 @@ def test_test_that_passes_for_another_reason_proves_nothing(prove_patch):
     assert has_note(verdict, "for another reason", REPRODUCED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parity", [0, 1])
 @pytest.mark.parametrize("shared", [True, False])
 def test_test_that_passes_every_other_time_proves_nothing(prove_patch, tmp_path, parity, shared):
@@ -132,6 +135,7 @@ def test_reproduction_that_fails_in_complete_suite_is_not_green(prove_patch):
     assert has_note(verdict, "not every time")
 
 
+@pytest.mark.slow
 def test_test_that_never_failed_is_not_red(prove_patch):
     test = CASE + "    def test_total(self): self.assertEqual(price.total([0, 2]), 2)\n"
     verdict = prove_patch({"shop/price.py": RIGHT, "tests/test_issue.py": test})
@@ -434,6 +438,7 @@ def test_command_without_python_is_proved_by_exit_code(prove_patch):
     assert prove_patch({**patch, "price.sh": "echo 4\n"}, base, command="sh run.sh").green is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "script"), [("sh ci.sh", "ci.sh"), ("make -f Makefile check", "Makefile")])
 def test_script_that_runs_tests_is_taken_from_base(prove_patch, command, script):
     line = "for t in tests/*.sh; do sh $$t || exit 1; done"
@@ -497,6 +502,7 @@ def test_repository_checks_are_reported_without_changing_verdict(prove_patch):
     assert has_note(verdict, "A check of the repository reports something new", "F401")
 
 
+@pytest.mark.slow
 def test_unproven_patch_is_not_checked(prove_patch):
     assert prove_patch({**SOLVED, "shop/price.py": "import os\n\n" + WRONG}, base=RUFF).checks == ()
 

@@ -78,6 +78,7 @@ def test_module_with_endless_import_does_not_stop_search(get_verdicts: Callable[
     assert verdicts[1] != "plausible"
 
 
+@pytest.mark.slow
 def test_modules_imported_by_tests_stay_in_their_package(get_verdicts: Callable[..., list[str]]) -> None:
     files = {
         "pkg/__init__.py": "",
@@ -90,6 +91,7 @@ def test_modules_imported_by_tests_stay_in_their_package(get_verdicts: Callable[
     assert get_verdicts(files, *edits) == ["fail", "fail", "plausible"]
 
 
+@pytest.mark.slow
 def test_fix_is_plausible_in_module_that_cannot_be_reloaded(get_verdicts: Callable[..., list[str]]) -> None:
     files = {
         "reg.py": "HANDLERS = {}\n\ndef register(f):\n    HANDLERS[f.__name__] = f\n    return f\n\n"
@@ -100,6 +102,7 @@ def test_fix_is_plausible_in_module_that_cannot_be_reloaded(get_verdicts: Callab
     assert get_verdicts(files, ("reg.py", "(x) + 1", "(x) + 2"), ("reg.py", "(x) + 1", "(x)")) == ["fail", "plausible"]
 
 
+@pytest.mark.slow
 def test_class_with_unrestorable_attributes_is_ignored(get_verdicts: Callable[..., list[str]]) -> None:
     files = {
         "lib.py": "import ctypes\n\nclass S(ctypes.Structure):\n    pass\n\n"

@@ -324,6 +324,7 @@ def test_memory_limit_of_container_is_divided_by_cores(tmp_path: Path) -> None:
     assert LEAST_MEMORY <= memory_limit([str(limit), str(tmp_path / "none")]) <= MEMORY_BYTES
 
 
+@pytest.mark.slow
 def test_child_is_killed_first_when_memory_is_low(evaluator: Evaluator) -> None:
     score = "x + int(open('/proc/self/oom_score_adj').read()) // 500"
     assert verdicts(evaluator, [edit("x + 2", score)], "indented") == ["plausible"]

@@ -60,11 +60,13 @@ def test_conditions_have_values_in_failing_and_passing_tests(prober: ConditionPr
     assert truths["not self.items"].digest == truths["len(self.items) == 0"].digest != truths["limit > 5"].digest
 
 
+@pytest.mark.slow
 def test_every_visit_of_line_is_recorded(prober: ConditionProber) -> None:
     assert prober.truths("lib.py", 8, ["item > 1"]) == {}, "the failing test does not reach this line"
     assert prober.truths("lib.py", 7, ["best is None", "best == 1"])["best == 1"] == ConditionTruth("0", "010")
 
 
+@pytest.mark.slow
 def test_known_conditions_are_not_probed_again(prober: ConditionProber) -> None:
     first = prober.truths("lib.py", 10, ["best is None"])
     cpu_before = prober.evaluator.cpu
@@ -72,6 +74,7 @@ def test_known_conditions_are_not_probed_again(prober: ConditionProber) -> None:
     assert prober.evaluator.cpu == cpu_before
 
 
+@pytest.mark.slow
 def test_unreached_line_has_no_values(prober: ConditionProber) -> None:
     assert prober.truths("lib.py", 14, ["n"]) == {}
     assert prober.truths("gone.py", 1, ["n"]) == {}

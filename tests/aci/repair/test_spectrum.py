@@ -122,6 +122,7 @@ def trace(workspace, failing: list[str], passing: list[str], command: str = "pyt
         return trace_tests(evaluator, failing, passing, 60)
 
 
+@pytest.mark.slow
 def test_spectrum_of_real_suite_points_at_faulty_line(make_repo, open_ws) -> None:
     workspace = open_ws("local", make_repo({"lib.py": LIBRARY, "test_lib.py": TESTS}))
     tests = [f"test_lib.py::test_{name}" for name in ("positive", "zero", "skipped")]
@@ -139,6 +140,7 @@ def test_spectrum_of_real_suite_points_at_faulty_line(make_repo, open_ws) -> Non
     assert set(negative.stepped()) == {("lib.py", step) for step in ((-1, 2), (2, 4), (4, 5), (5, 8), (8, 0))}
 
 
+@pytest.mark.slow
 def test_project_of_failing_test_is_traced_in_repository_of_several_projects(make_repo, open_ws) -> None:
     project = {"setup.cfg": "[tool:pytest]\n", "lib.py": LIBRARY, "test_lib.py": TESTS}
     files = {f"{folder}/{name}": text for folder in ("a", "b") for name, text in project.items()}
@@ -152,6 +154,7 @@ def test_project_of_failing_test_is_traced_in_repository_of_several_projects(mak
     assert next(iter(spectrum.suspicion)) == ("b/lib.py", 5)
 
 
+@pytest.mark.slow
 def test_types_and_order_of_steps_are_recorded(make_repo, open_ws) -> None:
     workspace = open_ws("local", make_repo({"counter.py": COUNTER, "test_counter.py": COUNTED}))
     spectrum = trace(workspace, ["test_counter.py::test_red"], ["test_counter.py::test_green"])

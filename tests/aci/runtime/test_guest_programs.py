@@ -41,6 +41,7 @@ def folder(tmp_path):
     return Folder(tmp_path)
 
 
+@pytest.mark.slow
 def test_entry_module_is_copied_with_everything_it_imports(folder):
     standalone = [name for name in ENTRY_MODULES if name != "project_probe"]
     for name in standalone:

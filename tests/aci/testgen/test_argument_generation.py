@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import sys, tempfile
 from pathlib import Path
@@ -17,6 +19,7 @@ assert [path.parent.stat().st_mode & 0o777 for path in folders] == [0o700], fold
 """
 
 
+@pytest.mark.slow
 def test_hypothesis_has_private_folder_that_is_removed(tmp_path: Path) -> None:
     """A folder or link of another user with a predictable name is neither read nor written."""
     temporary, other_user, current = (tmp_path / name for name in ("temporary", "theirs", "here"))

@@ -96,6 +96,7 @@ def test_tests_outside_of_projects_run_at_root(open_local):
         assert run_tests(workspace, nodes=[node]).passed == passed
 
 
+@pytest.mark.slow
 def test_each_project_uses_its_settings_and_ids_are_relative_to_root(open_local):
     report = run_tests(open_local(BASE))
     assert report.passed == (OF_A, OF_B, *PATHS_OF_B)
@@ -159,6 +160,7 @@ def test_nodes_are_grouped_by_project():
     assert nodes_by_folder("(cd packages/a && python3 -m pytest)", [OF_A]) == {}
 
 
+@pytest.mark.slow
 def test_command_for_nodes_of_projects_can_be_repeated_in_shell(open_local):
     shown = command_for_nodes(COMMAND, [PATHS_OF_B[0], OF_A])
     assert shown == (

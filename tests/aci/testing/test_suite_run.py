@@ -98,6 +98,7 @@ def test_pytest_started_by_any_command_is_recognised(open_local, command, nodes,
     assert len(report.results) == count
 
 
+@pytest.mark.slow
 def test_unittest_results_are_read_in_each_workspace(kind, make_repo, open_ws):
     workspace = open_ws(kind, make_repo(CASES))
     command = "python3 -m unittest discover"
@@ -229,6 +230,7 @@ def test_hanging_test_does_not_hide_other_results(open_local):
     assert report.notes == ("Stopped because they ran too long: test_a.py::test_a.",)
 
 
+@pytest.mark.slow
 def test_run_that_ends_before_first_test_reports_its_last_output(open_local):
     report = run_tests(open_local({"conftest.py": "import no_such_module", "test_a.py": "def test_a(): pass"}))
     assert not report.complete
@@ -273,6 +275,7 @@ def test_broken_conftest_is_no_success(open_local):
     assert b"nothing_here" in report.output
 
 
+@pytest.mark.slow
 def test_malformed_result_lines_are_ignored(open_local):
     forge = r"""
 import gc, io

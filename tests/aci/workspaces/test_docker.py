@@ -349,6 +349,7 @@ def test_missing_image_is_reported(repo: Path, open_ws: OpenWorkspace) -> None:
         open_ws("docker", repo, image="Not An Image")
 
 
+@pytest.mark.slow
 def test_image_without_git_is_refused(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "rm -f /usr/bin/git")
     with pytest.raises(WorkspaceError, match="has no git"):

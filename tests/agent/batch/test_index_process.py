@@ -34,6 +34,7 @@ def repo(make_repo: MakeRepo) -> Path:
     return make_repo(FILES)
 
 
+@pytest.mark.slow
 def test_run_uses_prebuilt_graph_and_history(indexer, repo, monkeypatch):
     indexer.ready(repo, "HEAD", Event())
     builds: list[object] = []
@@ -53,6 +54,7 @@ def test_same_commit_is_requested_once(indexer, repo):
     assert indexer.ahead(repo, "HEAD") is first
 
 
+@pytest.mark.slow
 def test_failed_indexing_does_not_end_helper(indexer, repo, tmp_path):
     indexer.ready(tmp_path / "nowhere", "HEAD", Event())
     indexer.ready(repo, "0" * 40, Event())
@@ -72,6 +74,7 @@ def test_helper_that_dies_is_restarted_few_times(indexer, repo):
     assert indexer._helper is None, "the helper was started again"
 
 
+@pytest.mark.slow
 def test_cancellation_stops_wait_for_hanging_helper(indexer, repo):
     indexer.ready(repo, "HEAD", Event())
     os.kill(indexer._helper.pid, signal.SIGSTOP)
@@ -96,6 +99,7 @@ def test_hanging_helper_is_killed_after_timeout(indexer, repo, monkeypatch):
     assert not hanging.is_alive()
 
 
+@pytest.mark.slow
 def test_interrupt_at_terminal_does_not_stop_helper(indexer, repo):
     indexer.ready(repo, "HEAD", Event())
     os.kill(indexer._helper.pid, signal.SIGINT)

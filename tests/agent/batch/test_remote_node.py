@@ -225,6 +225,7 @@ def test_stopped_run_ends_cleanly_and_can_be_resumed(driver: Driver) -> None:
     assert solve_remote_job(driver.open_attempt(), driver.hub).result().kind == "verified"
 
 
+@pytest.mark.slow
 def test_attempts_share_one_rate_limiter(driver: Driver) -> None:
     attempt = driver.open_attempt()
     hub = Hub(30.0, 0.0)

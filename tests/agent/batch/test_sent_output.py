@@ -205,6 +205,7 @@ store.add(*decode(second.encode()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [0, 40, -1, 100_000])
 def test_batch_killed_while_writing_result_continues(length: int, foreign: Path) -> None:
     """The process ends as if killed, with this much of its last line on disk."""

@@ -37,6 +37,7 @@ def repository(bench: Bench) -> Path:
     return bench.repository
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("repository")
 def test_documented_command_is_not_used_locally_if_no_user_can_be_asked(bench: Bench) -> None:
     bench.begin(line("Nothing to do."), strategy="react", max_steps=1)

@@ -46,6 +46,7 @@ def test_replayed_run_requests_and_changes_nothing(bench):
     assert (bench.directory / "journal.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_actions_of_unfinished_step_run_again_from_its_tree(bench):
     bench.begin(
         line("One.", act("shell", command="echo 1 >> log"), n=1),
@@ -67,6 +68,7 @@ def test_actions_of_unfinished_step_run_again_from_its_tree(bench):
     assert again[:2] == steps[:2]
 
 
+@pytest.mark.slow
 def test_model_is_informed_once_of_resume_after_step(bench):
     bench.begin(line("One.", act("shell", command="true"), n=1), line("Done.", RIGHT, act("submit"), n=2))
     bench.drive(plain_strategy)
@@ -235,6 +237,7 @@ def test_another_strategy_on_recorded_run_is_refused(bench):
         bench.drive(other)
 
 
+@pytest.mark.slow
 def test_surplus_actions_and_actions_after_submit_are_not_run(bench):
     touch = [act("shell", command=f"touch made-{n}") for n in range(MOST_ACTIONS + 2)]
     bench.begin(
@@ -273,6 +276,7 @@ def test_cancellation_stops_running_command(bench):
     assert len(read(bench.directory).replies) == 1
 
 
+@pytest.mark.slow
 def test_undo_restores_earlier_tree(bench):
     bench.begin(
         line("Wrong.", act("edit", path="calc.py", old="a - b", new="a * b"), n=1),
@@ -283,6 +287,7 @@ def test_undo_restores_earlier_tree(bench):
     assert steps[2].tree == steps[0].tree
 
 
+@pytest.mark.slow
 def test_best_prefers_tree_that_parses(bench):
     bench.begin(
         line("Right.", RIGHT, n=1),

@@ -88,6 +88,7 @@ def test_stopped_turn_ends_with_its_own_tree(talk):
     assert (nothing.exit.kind, nothing.exit.code, nothing.exit.tree) == ("error", 1, stopped.exit.tree)
 
 
+@pytest.mark.slow
 def test_model_is_informed_if_files_differ_at_turn_start(talk):
     change = act("edit", path="tests/test_words.py", old='"a"', new='"b"')
     session = talk(
@@ -327,6 +328,7 @@ def test_undo_skips_turn_without_changes(talk):
 # Commands of the user
 
 
+@pytest.mark.slow
 def test_model_reads_output_of_user_commands(talk, monkeypatch):
     sent = Sent(monkeypatch)
     session = talk(line("Hm.", n=1), line("I see it.", n=2))
@@ -412,6 +414,7 @@ def test_plan_mode_changes_no_files(talk, monkeypatch):
     assert left == "y\n", "an ignored file was removed"
 
 
+@pytest.mark.slow
 def test_only_chosen_folder_may_be_changed(talk):
     session = talk(
         line(

@@ -180,6 +180,7 @@ def grade_printed_results(monkeypatch: pytest.MonkeyPatch, command: str) -> None
     )
 
 
+@pytest.mark.slow
 def test_both_ends_of_long_log_are_read(case: GradingCase, monkeypatch: pytest.MonkeyPatch) -> None:
     case.gold = Gold("calc-1", "", "", ("a",), ("b",), {})
     grade_printed_results(monkeypatch, "echo ok a; head -c 51000000 /dev/zero | tr '\\0' x; echo; echo ok b")

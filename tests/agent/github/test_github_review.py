@@ -90,6 +90,7 @@ def test_review_is_one_comment_and_remarks_on_lines_of_the_diff(project: Project
     assert [one["body"] for one in project.pull.reviews] == ["1 remark on this change."]
 
 
+@pytest.mark.slow
 def test_second_review_updates_the_comment_and_repeats_no_remark(project: Project) -> None:
     project.post(review(DEBUG))
     other = replace(DEBUG, text="This looks like debug output: print(other)")
@@ -201,6 +202,7 @@ def test_line_that_github_does_not_know_ends_in_a_sentence(project: Project) -> 
     assert "\n" not in raised.value.message
 
 
+@pytest.mark.slow
 def test_ten_thousand_findings_fit_into_one_comment(project: Project) -> None:
     many = [replace(DEBUG, text=f"{'x' * 900} {letter}{n}") for letter in "ab" for n in range(5000)]
     project.post(review(*many))

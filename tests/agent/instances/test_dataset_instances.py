@@ -373,6 +373,7 @@ def test_any_json_gives_instances_or_one_sentence(rows: list[Any], lines: bool) 
         assert len({instance.id for instance in instances}) == len(instances)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200))
 def test_any_bytes_are_rejected(data: bytes) -> None:
     with TemporaryDirectory() as folder:

@@ -168,6 +168,7 @@ def test_preexisting_needed_and_used_images_stay(batch, registry):
         container.remove(force=True)
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_replaced_image_stays_until_all_instances_are_done(batch, registry):
     rows, own = publish(registry, 2)
@@ -183,6 +184,7 @@ def test_replaced_image_stays_until_all_instances_are_done(batch, registry):
     assert not batch.has(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_derived_images_are_removed_with_image(batch, registry):
     (name,) = publish(registry, 1)

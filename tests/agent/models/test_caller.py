@@ -29,6 +29,7 @@ def call(arguments: Any, name: str = "view", **more: Any) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "arguments": arguments}, **more}
 
 
+@pytest.mark.slow
 def test_text_may_contain_written_calls() -> None:
     assert decode("Just words.") == ("Just words.", ())
     text, (action,) = decode("Look.\n```call view\npath: a.py\n```")

@@ -240,6 +240,7 @@ def test_slow_error_body_is_cut(load: Load, serve: Serve, monkeypatch: pytest.Mo
     assert "400: no such thing" in raised.message
 
 
+@pytest.mark.slow
 @ALL_PROTOCOLS
 @pytest.mark.parametrize("status", [200, 500])
 def test_compressed_reply_is_rejected_undecoded(load: Load, serve: Serve, name: str, status: int) -> None:

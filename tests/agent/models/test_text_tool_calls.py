@@ -165,6 +165,7 @@ def test_long_lines_are_read_in_linear_time(line: str) -> None:
     assert parse_one(f"```call view\n{line}\n```").tool == "view"
 
 
+@pytest.mark.slow
 def test_text_calls_work_through_endpoint(load: Load) -> None:
     answer = Answer(text=f"I look.\n\n{render('view', {'path': 'a.py'})}\n\n{render('edit', {'new': LONG})}")
     with Endpoint([answer, Answer(text="Done.")]) as endpoint:

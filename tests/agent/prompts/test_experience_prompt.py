@@ -60,6 +60,7 @@ def first_message(bench: Bench, **settings: object) -> tuple[str, list[Once]]:
     return message, [record for record in read(bench.directory).records if isinstance(record, Once)]
 
 
+@pytest.mark.slow
 def test_similar_entry_is_quoted_with_its_run(bench: Bench) -> None:
     plain, _ = first_message(bench)
     open_repository_bank(bench).add(ENTRY)
@@ -84,6 +85,7 @@ def without_folders(message: str) -> str:
     return "\n".join(line for line in message.split("\n") if not line.startswith("The repository is "))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["off", "pending", "unlike", "elsewhere"])
 def test_message_is_unchanged_without_relevant_entry(bench: Bench, case: str) -> None:
     plain, records = first_message(bench)

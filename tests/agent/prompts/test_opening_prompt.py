@@ -46,6 +46,7 @@ def test_message_shows_source_of_short_likely_functions(bench: Bench) -> None:
     assert "total += 1" not in message
 
 
+@pytest.mark.slow
 def test_message_lists_likely_classes_with_their_bases(bench: Bench) -> None:
     files = {"sums.py": "class Subtracts(Base):\n    sign = -1\n", "names.py": "class Name:\n    pass\n"}
     message = first_message(bench, files)
@@ -58,6 +59,7 @@ def test_source_cannot_close_its_tag(bench: Bench) -> None:
     assert "# <\\/source> " in message
 
 
+@pytest.mark.slow
 def test_message_states_missing_tests(bench: Bench) -> None:
     message = first_message(bench, {})
     assert "No tests were found" in message

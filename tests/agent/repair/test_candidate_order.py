@@ -161,6 +161,7 @@ def test_candidates_of_large_function_are_lazy(monkeypatch: pytest.MonkeyPatch) 
     assert draws[0] < 500
 
 
+@pytest.mark.slow
 def test_source_is_freed_after_search() -> None:
     source = Source("a.py", CODE.encode())
     assert len(list(islice(order_candidates([source], [Suspect("a.py", 12, 1.0)], NOTHING), 3000))) == 3000
@@ -247,6 +248,7 @@ def test_most_frequent_kind_of_failure_counts() -> None:
 DATA = st.text("ab\n ", max_size=12)
 
 
+@pytest.mark.slow
 @given(DATA, st.data())
 def test_minimal_edits_are_equal_if_texts_are_equal(data: str, draw: st.DataObject) -> None:
     def edit() -> tuple[int, int, bytes]:

@@ -180,6 +180,7 @@ def test_few_inputs_without_rival_search_are_doubt() -> None:
     assert judge_hits([hit("a")], answers, 4, {}, sought=False).doubt == ""
 
 
+@pytest.mark.slow
 def test_likeliest_edits_answer_first_within_time(make_repo, open_ws) -> None:
     files = {
         "a.py": "def f(x):\n    return x\n",

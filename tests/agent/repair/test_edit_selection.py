@@ -66,6 +66,7 @@ def test_missing_answer_is_neutral() -> None:
     assert agreements(CandidateAnswers(), []) == []
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(*[st.sampled_from(["a", "b", "!late", ""])] * 3), min_size=1, max_size=6), st.data())
 def test_shares_of_behaviours_sum_to_one(rows: list[tuple[str, ...]], data: st.DataObject) -> None:
     scores = data.draw(st.lists(st.floats(1e-6, 1), min_size=len(rows), max_size=len(rows)))
@@ -321,6 +322,7 @@ def compare(make_repo, open_ws):
         yield compare
 
 
+@pytest.mark.slow
 def test_methods_answer_calls_derived_from_tests(compare) -> None:
     right, same, wrong = edits(
         "shop.py",
@@ -343,6 +345,7 @@ def test_methods_answer_calls_derived_from_tests(compare) -> None:
     assert len(set(choice.telling[0].answers)) == 2
 
 
+@pytest.mark.slow
 def test_generators_are_consumed_and_caches_cleared(compare) -> None:
     for function, failing, old, new in (
         ("evens", "evens", "number % 2:", "not number % 2:"),
@@ -355,6 +358,7 @@ def test_generators_are_consumed_and_caches_cleared(compare) -> None:
         assert choice.doubt == ""
 
 
+@pytest.mark.slow
 def test_edits_of_different_functions_are_compared_at_entry(compare) -> None:
     inner = edits("shop.py", "_sum", [("price * count", "price * count / 1")])
     outer = edits("shop.py", "Cart.total", [("discount=0", "discount=0.0")])
@@ -364,6 +368,7 @@ def test_edits_of_different_functions_are_compared_at_entry(compare) -> None:
     assert all(call.entry for call, a, b in zip(answers.inputs, *answers.given, strict=True) if a and b)
 
 
+@pytest.mark.slow
 def test_lost_lines_are_counted(compare) -> None:
     right, never = edits(
         "shop.py", "evens", [("if number % 2", "if not number % 2"), ("in numbers", "in numbers and [2, 4]")]

@@ -195,6 +195,7 @@ def test_plausible_edits_survive_resume(make_task) -> None:
     }
 
 
+@pytest.mark.slow
 def test_search_ends_at_its_deadline(make_task) -> None:
     result = search(make_task(), 1000, Event(), end=0.0)
     assert (result.choice.behaviours, result.why) == ((), TOO_LATE)
@@ -268,6 +269,7 @@ def test_cancelled_search_raises(make_task) -> None:
         search(make_task(), 20, cancel)
 
 
+@pytest.mark.slow
 def test_search_is_given_up_if_tests_run_no_repository_code(make_task) -> None:
     test = "import unittest\n\n\nclass CartTest(unittest.TestCase):\n    def test_all(self):\n        self.fail()\n"
     result = search(make_task({**BUGGY, "tests/test_cart.py": test}, ["test_all"], []), 20, Event())
@@ -293,6 +295,7 @@ RESULTS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(RESULTS, max_size=8), st.lists(RESULTS, max_size=8))
 def test_stored_progress_is_restored(first: list[CandidateResult], second: list[CandidateResult]) -> None:
     memory = ListMemory()

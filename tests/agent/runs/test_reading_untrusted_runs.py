@@ -129,6 +129,7 @@ def test_configuration_of_untrusted_store_is_not_used(untrusted_folder: Path, tm
     assert "GIT_NO_LAZY_FETCH" in OWN
 
 
+@pytest.mark.slow
 def test_linked_outputs_are_not_shown(untrusted_folder: Path, private: Path, capsys) -> None:
     observation = Observation("short", data={}, out=1)
     append_records(
@@ -145,6 +146,7 @@ def test_linked_outputs_are_not_shown(untrusted_folder: Path, private: Path, cap
     assert "PRIVATE" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["link", "pipe"])
 def test_journal_that_is_link_or_pipe_is_not_read(untrusted_folder: Path, tmp_path: Path, kind: str) -> None:
     (untrusted_folder / "journal.jsonl").rename(tmp_path / "journal.jsonl")
@@ -183,6 +185,7 @@ def test_untrusted_folder_is_unchanged(untrusted_folder: Path, capsys) -> None:
     assert contents(untrusted_folder) == before
 
 
+@pytest.mark.slow
 def test_gc_does_not_change_linked_repository(untrusted_folder: Path, bench) -> None:
     append_records(untrusted_folder, Exit("answered", 0, last_step(untrusted_folder).tree))
     own_copy = bench.settings.runs / "20260101-000000-abcdef"

@@ -243,6 +243,7 @@ def test_run_without_its_trees_is_reported(on_disk: Path, tmp_path: Path) -> Non
     assert "".join(export_runs([open_own_run(tmp_path)], "chat", ()))
 
 
+@pytest.mark.slow
 def test_unfinished_run_is_reported(on_disk: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture) -> None:
     unfinished = shutil.copytree(on_disk, tmp_path / "unfinished")
     lines = (on_disk / "journal.jsonl").read_bytes().splitlines(keepends=True)

@@ -73,6 +73,7 @@ def run_script(bench, *lines: dict, **settings):
     bench.drive(strategy)
 
 
+@pytest.mark.slow
 def test_replay_of_deterministic_run_is_equal_and_free(bench) -> None:
     print_changing = act("shell", command="date; pwd; mktemp; echo $$; python3 -c 'print(object())'; sleep 0.01")
     run_script(bench, line("", print_changing, EDIT, act("view", path="calc.py"), n=1), line("", act("submit"), n=2))
@@ -100,6 +101,7 @@ def test_external_tool_is_not_replayed(bench, tmp_path, monkeypatch) -> None:
     assert replayed.differences == []
 
 
+@pytest.mark.slow
 def test_steps_after_difference_start_from_recorded_tree(bench) -> None:
     marker = bench.folder / "been-here"
     write_once = f"test -e {marker} && echo two > new.txt || echo one > new.txt; touch {marker}"
@@ -118,6 +120,7 @@ def test_steps_after_difference_start_from_recorded_tree(bench) -> None:
     assert (replayed.right.exit.kind, replayed.right.exit.code) == ("parted", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "difference_kinds"),
     [
@@ -136,6 +139,7 @@ def test_different_exit_code_is_difference_but_text_is_not(bench, command: str, 
     assert replayed.right.exit.code == len(difference_kinds)
 
 
+@pytest.mark.slow
 def test_replay_stops_at_first_difference_on_request(bench) -> None:
     differs = act("shell", command=f"mkdir {bench.folder}/made")
     run_script(bench, line("", differs, n=1), line("", EDIT, n=2))
@@ -260,6 +264,7 @@ def test_refused_command_is_not_replayed(bench) -> None:
     assert "refused" in replayed.right.steps["main"][0].observations[0].text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("needs_test", [True, False])
 def test_submission_without_test_is_replayed_as_it_was_decided(bench, needs_test) -> None:
     """Also in a run of an earlier version, which sent no submission back."""
@@ -294,6 +299,7 @@ def test_interrupted_replay_has_ended(bench) -> None:
     assert (exit_record.kind, exit_record.fix) == ("interrupted", "Replay the run again.")
 
 
+@pytest.mark.slow
 def test_failed_replay_has_ended(bench) -> None:
     run_script(bench, line("", EDIT, act("submit")))
     shutil.rmtree(bench.repository)
@@ -331,6 +337,7 @@ def test_replay_of_untrusted_run_needs_boundary(bench, tmp_path, monkeypatch) ->
     assert not (replayed.directory / "out" / "9").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recorded", "expected"),
     [
@@ -352,6 +359,7 @@ def test_untrusted_settings_do_not_bypass_boundary(bench, monkeypatch, recorded,
         replay_settings(open_own_run(untrusted), bench.settings, None)
 
 
+@pytest.mark.slow
 def test_run_without_its_files_is_not_replayed(bench) -> None:
     run_script(bench, line("", EDIT, act("submit")))
     moved = bench.folder / "moved"

@@ -83,6 +83,7 @@ def show(capsys, *command_line: str, **flags: Any) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_transcript_shows_steps_in_order(run, capsys):
     output = show(capsys, run.name)
     parts = ("add() subtracts", "── fix ──", "I look.", "$ view calc.py", "I fix it.")

@@ -93,6 +93,7 @@ def append_records(folder: Path, *records) -> None:
         file.writelines(map(encode, records))
 
 
+@pytest.mark.slow
 def test_settings_of_untrusted_record_are_not_used(untrusted_folder: Path) -> None:
     change_settings(untrusted_folder, **EVIL)
     current = load_settings()
@@ -103,6 +104,7 @@ def test_settings_of_untrusted_record_are_not_used(untrusted_folder: Path) -> No
     assert engine.run.settings == engine.settings.recorded()
 
 
+@pytest.mark.slow
 def test_settings_of_untrusted_turn_are_not_used(untrusted_folder: Path, bench) -> None:
     append_records(
         untrusted_folder, Exit("answered", 0, last_step(untrusted_folder).tree), Turn("more", "react", settings=EVIL)
@@ -113,6 +115,7 @@ def test_settings_of_untrusted_turn_are_not_used(untrusted_folder: Path, bench) 
     assert engine.settings.recorded() == current.recorded() | {"test": EVIL["test"], "experience": False}
 
 
+@pytest.mark.slow
 def test_fork_of_untrusted_run_uses_users_settings(untrusted_folder: Path) -> None:
     change_settings(untrusted_folder, **EVIL)
     current = load_settings()
@@ -123,6 +126,7 @@ def test_fork_of_untrusted_run_uses_users_settings(untrusted_folder: Path) -> No
     assert engine.settings.workspace == "docker"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["resume", "fork"])
 def test_configured_local_workspace_is_refused_for_untrusted_run(
     untrusted_folder: Path, monkeypatch, action: str
@@ -136,6 +140,7 @@ def test_configured_local_workspace_is_refused_for_untrusted_run(
     assert copy_untrusted_run(untrusted_folder, current, LOCAL).parent == current.runs
 
 
+@pytest.mark.slow
 def test_untrusted_folder_is_not_reopened(untrusted_folder: Path, bench) -> None:
     with pytest.raises(UsageError, match="was not created by you on this computer"):
         reopen(untrusted_folder, bench.settings.state)
@@ -146,6 +151,7 @@ def test_untrusted_folder_is_not_reopened(untrusted_folder: Path, bench) -> None
     reopen(own_copy, bench.settings.state, trusted=bench.settings.runs).close()
 
 
+@pytest.mark.slow
 def test_copy_uses_repository_in_current_folder(untrusted_folder: Path, bench, tmp_path: Path) -> None:
     first, *rest = read(untrusted_folder).records
     records = [replace(first, repository=str(tmp_path / "private")), *rest]
@@ -154,6 +160,7 @@ def test_copy_uses_repository_in_current_folder(untrusted_folder: Path, bench, t
     assert read(copy).run.repository == str(bench.repository)
 
 
+@pytest.mark.slow
 def test_repository_without_base_commit_is_refused(untrusted_folder: Path, make_repo, monkeypatch) -> None:
     monkeypatch.chdir(make_repo({"other.py": "x = 1\n"}))
     with pytest.raises(UsageError, match=r"started at commit \w+, which is not in"):
@@ -210,6 +217,7 @@ def test_base_that_differs_from_its_commit_is_refused(untrusted_folder: Path) ->
     assert not list(load_settings().runs.iterdir())
 
 
+@pytest.mark.slow
 def test_base_named_by_other_revision_is_recorded_as_commit(untrusted_folder: Path, bench) -> None:
     first, *rest = read(untrusted_folder).records
     records = [replace(first, base=replace(first.base, commit="HEAD")), *rest]
@@ -325,6 +333,7 @@ def test_resume_continues_and_reports_copy(untrusted_folder: Path, bench, capsys
     assert not (untrusted_folder / "lock").exists() or not (untrusted_folder / "patch.diff").exists()
 
 
+@pytest.mark.slow
 def test_copy_resumes_with_files_of_last_step(untrusted_folder: Path, bench) -> None:
     """The workspace is opened before the recorded steps are replayed."""
     bench.directory = copy_untrusted_run(untrusted_folder, load_settings(workspace="local"), LOCAL)
@@ -402,6 +411,7 @@ RESULT_DATA = {"failed": [], "passed": 1, "failures": [], "complete": True, "tre
 FAILURE = {"id": "t.py::t", "path": "t.py", "error": "E", "at": "", "missing": "", "message": "m"}
 
 
+@pytest.mark.slow
 def test_copied_observation_data_has_expected_types(untrusted_folder: Path) -> None:
     result_data = {**RESULT_DATA, "failures": [FAILURE], "counts": {"passed": 1}, "code": 1, "granularity": "test"}
     assert copied_data(untrusted_folder, **result_data) == result_data
@@ -417,6 +427,7 @@ def test_copied_observation_data_has_expected_types(untrusted_folder: Path) -> N
     }
 
 
+@pytest.mark.slow
 def test_only_embedded_pictures_are_copied(untrusted_folder: Path) -> None:
     urls = ("http://169.254.169.254/latest", "data:image/png;base64,AA==", "file:///etc/passwd", "data:text/html,x")
     first, turn, *rest = read(untrusted_folder).records
@@ -426,6 +437,7 @@ def test_only_embedded_pictures_are_copied(untrusted_folder: Path) -> None:
     assert recorded.run.issue.images == recorded.turns[0].images == urls[1:2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["..", ".git"])
 def test_tree_entry_that_leaves_tree_is_refused(untrusted_folder: Path, name: str) -> None:
     """git's commands write no such tree, but other programs can."""
@@ -481,6 +493,7 @@ def test_model_of_policy_overrides_recorded_role(bench, policy: Path) -> None:
     assert assign_roles(engine.settings, "debate") == {"coder": "openai/other"}
 
 
+@pytest.mark.slow
 def test_policy_overrides_untrusted_record(untrusted_folder: Path, policy: Path) -> None:
     policy.write_text('workspace = "docker"\nbudget = 0.01\ntest = "make check"\n')
     change_settings(untrusted_folder, test="untrusted")
@@ -491,6 +504,7 @@ def test_policy_overrides_untrusted_record(untrusted_folder: Path, policy: Path)
     assert (engine.settings.workspace, engine.settings.budget, engine.settings.test) == ("docker", 0.01, "make check")
 
 
+@pytest.mark.slow
 def test_policy_does_not_enable_experience_from_untrusted_run(untrusted_folder: Path, policy: Path) -> None:
     policy.write_text("experience = true\n")
     engine = reopen(copy_untrusted_run(untrusted_folder, load_settings(), {}), load_settings().state)

@@ -71,6 +71,7 @@ def test_prompts_during_turn_are_queued_and_can_be_removed(talk):
     assert talk.wait_for_event(session_events.TurnStopped).error.code == 130
 
 
+@pytest.mark.slow
 def test_queued_diff_shows_changes_of_commands_before_it(talk):
     talk = talk([says("Done.", calls("shell", command="echo new > new.txt"))])
     talk.say("Begin")
@@ -159,12 +160,14 @@ def resume_run(talk, first):
     return talk([says("Done.")], root=root, run=run, settings={"state": run.parents[1]}).wait_until_idle()
 
 
+@pytest.mark.slow
 def test_resumed_run_has_its_mode_despite_manual_commands(talk):
     resumed = resume_run(talk, talk([says("Yes.")], mode="plan").say("Hi").say("!echo hi").say("/undo"))
     assert resumed.session.mode == "plan"
     assert resumed.session.next_strategy == "plan"
 
 
+@pytest.mark.slow
 def test_resumed_run_has_chosen_strategy(talk):
     done = says("Done.", calls("submit", summary="Done."))
     resumed = resume_run(talk, talk([done]).say("/strategy react").say("Hi").say("!echo hi"))
@@ -219,6 +222,7 @@ def test_interrupted_manual_command_is_not_repeated(talk):
     assert not second.all(session_events.TurnStarted)
 
 
+@pytest.mark.slow
 def test_interrupted_manual_command_keeps_its_output(talk):
     talk = talk([says("Yes.")])
     shown = Flag()
@@ -295,6 +299,7 @@ def test_interrupted_turn_is_resumed(talk):
     assert len(talk.session.engine.trajectory.turns) == 1
 
 
+@pytest.mark.slow
 def test_actions_finished_before_interrupt_are_kept(talk):
     command = calls("shell", command="echo part > part.txt; sleep 300", timeout=600)
     late = calls("edit", path="c.py", old="", new="late")
@@ -332,6 +337,7 @@ def test_resumed_turn_reports_each_step_once(talk):
     assert talk.replies == ["Done."]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["/mode plan", "/strategy react"])
 def test_change_of_mode_or_strategy_abandons_interrupted_turn(talk, change):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.", calls("submit", summary="Done."))])

@@ -115,6 +115,7 @@ def write_hook(session, name: str, script: str, folder: str = ".git/hooks") -> N
     file.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_hooks_run_only_with_users_consent(session) -> None:
     write_hook(session, "pre-commit", "echo ran >> hooked.txt; echo more >> b.txt; git add b.txt")
     session.begin()
@@ -177,6 +178,7 @@ def test_changed_script_of_known_hook_layout_is_named(session, folder: str, path
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["tools/hooks/lib.sh", "bin/lib.sh"])
 def test_changes_beside_linked_hook_or_its_target_are_named(session, path: str) -> None:
     session.git("config", "core.hooksPath", "tools/hooks")
@@ -202,6 +204,7 @@ def test_other_changes_are_not_named_as_hooks(session, folder: str) -> None:
     assert session.questions[-1].title == "Run the repository's hooks too (pre-commit)?"
 
 
+@pytest.mark.slow
 def test_failed_hook_changes_nothing(session) -> None:
     write_hook(session, "commit-msg", "echo 'no ticket' >&2; exit 1")
     session.begin()
@@ -215,6 +218,7 @@ def test_failed_hook_changes_nothing(session) -> None:
     assert session.say("/commit").startswith("Commit ")
 
 
+@pytest.mark.slow
 def test_reverted_changes_are_not_committed(session) -> None:
     session.begin()
     session.change_files({"b.txt": b"B\n"})
@@ -291,6 +295,7 @@ def test_commit_of_killed_process_is_recovered(session, is_committed: bool, comm
         assert "nothing to commit" in session.say("/commit")
 
 
+@pytest.mark.slow
 def test_running_commit_of_killed_process_is_reported(session) -> None:
     write_hook(session, "pre-commit", "while [ ! -e go ]; do sleep 0.05; done")
     session.begin()
@@ -323,6 +328,7 @@ def test_running_commit_of_killed_process_is_reported(session) -> None:
     assert session.git("status", "--short") == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pre-commit", "post-commit"])
 def test_another_session_completes_commit_of_killed_session(session, name: str) -> None:
     write_hook(session, name, "touch started; while [ ! -e go ]; do sleep 0.05; done")
@@ -393,6 +399,7 @@ def test_interrupt_ends_hooks_and_prevents_commit(session) -> None:
     assert not session.file(".git/index.lock").exists()
 
 
+@pytest.mark.slow
 def test_interrupt_kills_hook_that_ignores_sigterm(session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_module, "GRACE", 0.3)
     write_hook(session, "pre-commit", "trap '' TERM; echo $$ > id; mv id started; sleep 60; echo late >> b.txt")
@@ -425,6 +432,7 @@ def test_long_subject_is_shortened() -> None:
     assert shorten_subject(long).endswith("more…") or shorten_subject(long).endswith("…")
 
 
+@pytest.mark.slow
 def test_commit_message_lists_requests_since_last_commit(session) -> None:
     for n in range(3):
         session.git("commit", "--allow-empty", "-qm", f"add thing {n}.")

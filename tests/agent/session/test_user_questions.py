@@ -75,6 +75,7 @@ def approval_notes(talk: RecordedSession) -> list[dict]:
     return [note.data for note in engine.trajectory.notes if note.kind == "approval"]
 
 
+@pytest.mark.slow
 def test_each_command_in_local_workspace_needs_approval(talk) -> None:
     conversation = talk(command_script("seq 1", "seq 2")).say("Go")
     assert subjects(conversation) == ["seq 1", "seq 2"]
@@ -87,6 +88,7 @@ def test_each_command_in_local_workspace_needs_approval(talk) -> None:
     assert approval.root == approval.folder != ""
 
 
+@pytest.mark.slow
 def test_refusal_is_observed_with_reason(talk) -> None:
     conversation = talk(
         command_script("echo one > f", "basename a.txt"),
@@ -112,6 +114,7 @@ def test_approval_for_session_covers_later_commands(talk) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_approval_for_project_outlives_session(talk) -> None:
     talk(command_script("which sh"), lambda _: Answer(True, "project")).say("Go").session.close()
     second = talk(command_script("which -a sh")).say("Go")
@@ -315,6 +318,7 @@ def test_failing_front_end_leaves_no_open_question(talk) -> None:
         conversation.session.close()
 
 
+@pytest.mark.slow
 def test_failing_front_end_ends_session_but_not_run(talk) -> None:
     conversation = talk(command_script("seq 1", "seq 2"))
 
@@ -351,6 +355,7 @@ def test_deadline_is_suspended_while_question_is_open(talk) -> None:
     assert [deadline is None for deadline in deadlines] == [True, False]
 
 
+@pytest.mark.slow
 def test_configured_rules_apply_to_resumed_run(talk, own_config: Path) -> None:
     own_config.write_text('[permissions]\ndeny = ["command ls"]\n')
     first = talk(command_script("pwd")).say("Go")

@@ -99,6 +99,7 @@ def test_denied_tests_are_not_run(talk, tmp_path, rule: str) -> None:
     assert proof(conversation) == "Not tested: permission was denied."
 
 
+@pytest.mark.slow
 def test_allowed_tests_need_no_approval(talk, tmp_path) -> None:
     table = PermissionTable(allow=("command python3 -m unittest",))
     conversation = talk(edit_script(tmp_path), lambda _: False, permissions=table).say("Go")
@@ -106,6 +107,7 @@ def test_allowed_tests_need_no_approval(talk, tmp_path) -> None:
     assert code_ran(tmp_path)
 
 
+@pytest.mark.slow
 def test_users_own_tests_need_no_approval(talk) -> None:
     conversation = talk([], lambda _: False).say("!echo 'x = 5' > calc.py").say("/test").say("/prove")
     assert subjects(conversation) == []

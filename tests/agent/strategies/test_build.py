@@ -53,6 +53,7 @@ def test_intended_loss_is_accepted_and_reported(talk):
     assert result.word.startswith("That is what was asked for.\n\nNo longer passing: ")
 
 
+@pytest.mark.slow
 def test_message_during_tests_reaches_model(talk):
     session = talk(line("Fix.", FIX, n=1), line("Done.", n=2), line("As you say.", contains="use tabs", n=3))
     events = []
@@ -69,6 +70,7 @@ def test_message_during_tests_reaches_model(talk):
     assert len(proofs(session)) == 1
 
 
+@pytest.mark.slow
 def test_test_changed_with_code_is_no_loss(talk):
     session = talk(line("Louder.", LOUDER, UPDATE_TEST, n=1), line("Done.", n=2))
     result = session.finish_turn()
@@ -76,6 +78,7 @@ def test_test_changed_with_code_is_no_loss(talk):
     assert result.patch.tests
 
 
+@pytest.mark.slow
 def test_removed_test_is_named(talk):
     session = talk(line("Rename.", RENAME_TEST, FIX, n=1), line("Done.", n=2))
     session.finish_turn()

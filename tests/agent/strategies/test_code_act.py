@@ -52,6 +52,7 @@ def test_code_blocks_run_as_actions(run_strategy: RunStrategy) -> None:
     assert run_strategy("react", *lines, max_steps=8).kind != "verified"
 
 
+@pytest.mark.slow
 def test_only_first_block_is_run(run_strategy: RunStrategy) -> None:
     two = f"{block('bash', 'echo one')}\n{block('bash', 'echo two')}"
     lines = line(two, n=1), line("I am done.", n=2), line("Hm.", contains="contained no code block")

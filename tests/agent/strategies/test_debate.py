@@ -68,6 +68,7 @@ def test_next_plan_is_used_after_failed_proof(run_strategy: RunStrategy) -> None
     assert run.notes("phase")[-2:] == ["patch 1", "patch 2"]
 
 
+@pytest.mark.slow
 def test_run_with_useless_model_ends(run_strategy: RunStrategy) -> None:
     run = run_strategy("debate", line(""), files=FILES, issue=ISSUE, attempts=2, max_steps=20)
     assert run.result.exit.code == 1

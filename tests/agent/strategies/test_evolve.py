@@ -45,6 +45,7 @@ def test_worst_attempt_is_revised_with_its_trajectory(run_strategy: RunStrategy)
     assert (run.kind, run.evaluate("add(1, 2)")) == ("verified", 3)
 
 
+@pytest.mark.slow
 def test_run_with_useless_model_ends(run_strategy: RunStrategy) -> None:
     run = run_strategy("evolve", line("Well."), attempts=2, max_steps=30)
     assert (run.kind, run.result.exit.code) == ("not_found", 1)

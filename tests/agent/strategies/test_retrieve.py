@@ -132,6 +132,7 @@ def test_link_to_similar_commit_is_explained(shop_repository: Path, run_on: RunO
     assert any(explanation in note for note in run.notes("score"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("position", ["after", "beside"])
 def test_commits_outside_history_of_base_are_not_used(
     shop_repository: Path, run_on: RunOnRepository, position: str
@@ -196,6 +197,7 @@ def test_run_without_past_commits_continues(run_strategy: RunStrategy) -> None:
     assert run.notes("summary") == ["librarian: Nothing is alike."]
 
 
+@pytest.mark.slow
 def test_past_is_searched_only_for_prompts_that_use_it(
     shop_repository: Path, run_on: RunOnRepository, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_node_where_tests_of_the_base_fail_is_refused(given: NodeInput, worker: 
     assert reply.message == "1 tests that pass on the driver do not pass there, such as test_shop.Test.test_gone."
 
 
+@pytest.mark.slow
 def test_test_that_fails_once_does_not_refuse_the_node(
     given: NodeInput, worker: NodeWorker, missing: list[list[str]]
 ) -> None:
@@ -70,6 +71,7 @@ def test_test_that_fails_once_does_not_refuse_the_node(
     assert "such as other." in NodeWorker().start(given).message
 
 
+@pytest.mark.slow
 def test_repository_elsewhere_comes_from_a_bundle(given: NodeInput, worker: NodeWorker, missing: object) -> None:
     elsewhere = replace(given, repository=Path("/nowhere") / given.repository.name)
     assert worker.start(elsewhere) == StartReply(needs_bundle=True)
@@ -92,6 +94,7 @@ def test_policy_of_the_node_holds(
     assert "Docker is not running" in worker.start(given).message
 
 
+@pytest.mark.slow
 def test_stopped_worker_ends_its_start(given: NodeInput, worker: NodeWorker) -> None:
     worker.stop()
     with pytest.raises(Cancelled):

@@ -46,6 +46,7 @@ def test_results_of_runs_replace_those_of_the_assertion(
     assert (found and (found[0].error, found[1].expected, found[1].actual)) == seen
 
 
+@pytest.mark.slow
 def test_examples_run_apart_with_the_package_of_the_repository(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     workspace = open_ws(
         "local",

@@ -123,6 +123,7 @@ def lines_of(app: RecordedApp) -> list[str]:
     return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
 
 
+@pytest.mark.slow
 def test_mark_shows_that_end_is_not_visible(tmp_path: Path) -> None:
     async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
         def marked() -> list[str]:
@@ -150,6 +151,7 @@ def test_mark_shows_that_end_is_not_visible(tmp_path: Path) -> None:
     run_recorded_app(tmp_path, interact, recorded=recorded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["enter", "ctrl+s"])
 def test_sending_prompt_jumps_to_end(tmp_path: Path, key: str) -> None:
     async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
@@ -169,6 +171,7 @@ PRICE = FrontEndRequested("price", "No price is known.", "openai/mine", at_start
 LATER = "No price is known for openai/mine; `/model openai/mine` asks whether it costs anything."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["keys", "enter", "paste"])
 @pytest.mark.parametrize("request_", [PRICE, FrontEndRequested("models", at_start=True)], ids=["price", "models"])
 def test_early_input_closes_choice_and_goes_to_prompt(
@@ -229,6 +232,7 @@ def test_choice_that_user_requests_opens_during_command(tmp_path: Path) -> None:
     run_recorded_app(tmp_path, interact, recorded=RECORDED_SESSIONS["empty"])
 
 
+@pytest.mark.slow
 def test_panel_hides_on_narrow_screen_and_returns(tmp_path: Path) -> None:
     async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
         assert app.panel.display

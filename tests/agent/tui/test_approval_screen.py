@@ -306,6 +306,7 @@ def test_single_hunk_cannot_be_deselected() -> None:
     )
 
 
+@pytest.mark.slow
 def test_hunks_are_grouped_by_file_and_highlighted_one_is_shown() -> None:
     app = ApprovalApp(APPLY)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -40,6 +41,7 @@ class DialogApp(App[None]):
         self.dialogs.ask(cast(Session, self.session), APPLY)
 
 
+@pytest.mark.slow
 def test_question_closes_choice_first(monkeypatch: Any) -> None:
     monkeypatch.setattr(approval_screen, "GRACE", 0.0)
     app = DialogApp()
@@ -58,6 +60,7 @@ def test_question_closes_choice_first(monkeypatch: Any) -> None:
     assert app.session.received == [(APPLY.id, Answer(False))]
 
 
+@pytest.mark.slow
 def test_answer_goes_to_session(monkeypatch: Any) -> None:
     monkeypatch.setattr(approval_screen, "GRACE", 0.0)
     app = DialogApp()

@@ -99,6 +99,7 @@ def test_diff_is_side_by_side_on_wide_screen() -> None:
     assert narrow[3] == '2   - def old(): return "[red]"'
 
 
+@pytest.mark.slow
 def test_n_and_p_move_between_files() -> None:
     async def interact(pilot: Pilot[Any]) -> list[str]:
         titles = [title(pilot)]
@@ -235,6 +236,7 @@ def test_long_line_is_wrapped(width: int, sign: str) -> None:
     assert words in copied, "a wrapped line is copied as one"
 
 
+@pytest.mark.slow
 def test_very_long_line_is_truncated() -> None:
     async def interact(pilot: Pilot[Any]) -> tuple[int, str]:
         view = pilot.app.screen.query_one(DiffView)

@@ -67,6 +67,7 @@ def test_snapshot_event_copies_records_of_resumed_run() -> None:
     assert snapshot_event(STEP) is STEP
 
 
+@pytest.mark.slow
 def test_resumed_run_replaces_shown_items(tmp_path: Path) -> None:
     def interact(app: RecordedApp, show_events: Callable[..., None]) -> None:
         show_events(turn_started("Something else."), STEP)

@@ -138,6 +138,7 @@ def test_keys_choose_run(runs: Path, keys: list[str], chosen: list[str]) -> None
     assert app_after_keys(RunsApp(runs), *keys).chosen == [runs / name for name in chosen]
 
 
+@pytest.mark.slow
 def test_escape_chooses_no_run(runs: Path) -> None:
     assert app_after_keys(RunsApp(runs), "escape").chosen == [None]
 

@@ -65,6 +65,7 @@ def replies(run: RunView) -> list[Reply]:
     return [record for record in run.trajectory.records if isinstance(record, Reply)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(runs())
 def test_chat_trains_each_reply_once_after_its_request(run: RunView) -> None:
@@ -107,6 +108,7 @@ def message_contents(messages: Any) -> list[list[Any]]:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(runs())
 def test_atif_has_every_step_and_valid_references(run: RunView) -> None:
@@ -154,6 +156,7 @@ def check_atif(document: dict[str, Any], root: bool) -> list[dict[str, Any]]:
     return steps
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(runs())
 def test_swe_agent_trajectory_has_all_replies_in_order(run: RunView) -> None:
@@ -170,6 +173,7 @@ def test_swe_agent_trajectory_has_all_replies_in_order(run: RunView) -> None:
     assert isinstance(document["info"]["model_stats"], dict)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(runs())
 def test_markdown_and_predictions_cover_every_step(run: RunView) -> None:

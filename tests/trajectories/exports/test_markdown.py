@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -40,6 +41,7 @@ def tokens(text: str) -> list[Token]:
     return [*parsed, *(child for token in parsed for child in token.children or ())]
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(st.data())
 def test_hostile_text_is_not_active(data: st.DataObject) -> None:

@@ -37,6 +37,7 @@ def test_dangerous_names_are_refused(trees: Trees, name: bytes) -> None:
     assert_refused(trees, _pack(("blob", blob), ("tree", tree)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "name", "message"), [(1, b"d" * 4096, "a path of 4,"), (300_000, b"d" * 900, "too large")]
 )
@@ -124,6 +125,7 @@ def test_pack_with_delta_bomb_is_refused(trees: Trees, monkeypatch: pytest.Monke
     assert_refused(trees, delta_bomb(8192))
 
 
+@pytest.mark.slow
 def test_store_with_delta_bomb_is_not_imported(trees: Trees, tmp_path: Path, monkeypatch) -> None:
     store = untrusted_store(tmp_path, delta_bomb(3200))
     monkeypatch.setattr("trajectories.git_store.pack_reader.PACK_MEMORY", 128 << 20)

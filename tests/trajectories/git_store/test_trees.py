@@ -61,6 +61,7 @@ def file_contents(trees: Trees, tree: str) -> dict[str, bytes]:
     return {path: trees.read(tree, path) for path in trees.files(tree)}
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(FILES)
 def test_written_files_are_read_unchanged(shared: Trees, files: dict[str, bytes]) -> None:

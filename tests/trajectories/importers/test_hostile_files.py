@@ -125,6 +125,7 @@ def test_file_with_too_many_values_is_refused(tmp_path: Path, name: str) -> None
         importers.load(write_file(tmp_path, empty))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [SWE, MINI], ids=["swe", "mini"])
 def test_file_with_too_many_steps_is_refused(tmp_path: Path, data: dict[str, Any]) -> None:
     many = {name: value * 60_000 if isinstance(value, list) else value for name, value in data.items()}
@@ -139,6 +140,7 @@ def test_too_many_steps_in_all_attempts_are_refused(tmp_path: Path) -> None:
         importers.load(write_file(tmp_path, {"attempts": attempts, "info": {}}))
 
 
+@pytest.mark.slow
 def test_long_realistic_trajectory_is_imported(tmp_path: Path) -> None:
     """Each of 100 steps has everything sent before it, and its text has as many commas and braces as code."""
     code = 'print({"a": [1, 2, 3]}, "b", "\\\\\\"", [], {})\n' * 40

@@ -67,6 +67,7 @@ def test_fewer_instructions_are_never_rewarded_less(counts: list[int]) -> None:
     assert ordered == sorted(ordered, reverse=True)
 
 
+@pytest.mark.slow
 @given(groups, st.randoms(use_true_random=False))
 def test_order_of_candidates_does_not_matter(counts: list[int], rng: random.Random) -> None:
     order = list(range(len(counts)))
@@ -84,6 +85,7 @@ def test_cheaper_candidate_is_not_rewarded_less(counts: list[int], data: st.Data
         assert rewards(cheaper)[position] >= rewards(counts)[position]
 
 
+@pytest.mark.slow
 @given(groups, st.integers(2, 1000))
 def test_constant_factor_in_counts_changes_no_reward(counts: list[int], times: int) -> None:
     assert rewards([count * times for count in counts]) == pytest.approx(rewards(counts), abs=1e-6)

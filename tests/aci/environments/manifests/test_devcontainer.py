@@ -179,6 +179,7 @@ def test_plain_json_is_parsed_unchanged(value: Any) -> None:
     assert parse_json_comments(json.dumps(value, indent=1)) == value
 
 
+@pytest.mark.slow
 @given(st.dictionaries(NAMES, VALUES | st.fixed_dictionaries({"dockerfile": st.text(max_size=20)}), max_size=8))
 def test_no_configuration_crashes_reader_or_evades_refusal(properties: dict[str, Any]) -> None:
     config = read_config(properties)

@@ -112,6 +112,7 @@ def test_curl_reaches_only_host_of_its_tunnel(pem: Path) -> None:
     assert server_names == ["localhost"]
 
 
+@pytest.mark.slow
 def test_pip_installs_through_proxy(pem: Path) -> None:
     page = b'<!DOCTYPE html><a href="thing-1.0-py3-none-any.whl">thing-1.0-py3-none-any.whl</a>'
     with tls_registry(pem, body=page) as (port, server_names), proxy(f"localhost:{port}") as (proxy_port, messages):

@@ -67,6 +67,7 @@ MAKES = st.recursive(ATOMS, containers, max_leaves=4)
 RECORDED = MAKES.flatmap(lambda make: st.lists(st.tuples(make), min_size=1, max_size=4))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(RECORDED, st.integers(0, 99))
 def test_ordinary_calls_have_only_types_recorded_at_the_same_position(recorded: list[Args], seed: int) -> None:
@@ -124,6 +125,7 @@ def test_arguments_of_equal_lengths_keep_them() -> None:
     assert any(len(a) != len(b) for a, b in (args for args in ordinary(([1], ["a"]), ([2], ["b"])) if len(args) == 2))
 
 
+@pytest.mark.slow
 def test_edge_values_are_tried() -> None:
     lists = [args[0] for args in ordinary(([4, 1, 7, 3],), want=300) if args]
     assert [] in lists
@@ -227,6 +229,7 @@ def twins(values: list[Any]) -> bool:
     return len({(type(one), one) for one in found}) > len(set(found))
 
 
+@pytest.mark.slow
 def test_equal_numbers_have_different_types_where_several_were_recorded() -> None:
     for recorded in ([1, 2.5, 3], [True, 5, 7]):
         found = [args[0] for args in ordinary((recorded,), (recorded[:2],), want=200) if args]
@@ -244,6 +247,7 @@ def test_equal_numbers_have_different_types_where_the_annotation_allows_it() -> 
     assert {type(args[1]) for args in found} == {int}
 
 
+@pytest.mark.slow
 def test_any_number_may_be_where_numbers_and_texts_were_recorded_without_annotation() -> None:
     contacts = [{"phone": "555", "floor": 1}, {"phone": 555, "floor": 2}, {"phone": "556", "floor": 3}]
     for numbers, is_free in (((("0", ["any"]),), True), ((), False)):
@@ -252,6 +256,7 @@ def test_any_number_may_be_where_numbers_and_texts_were_recorded_without_annotat
         assert not any(twins([one["floor"] for one in rows]) for rows in found)
 
 
+@pytest.mark.slow
 def test_numbers_of_one_type_keep_it() -> None:
     found = ordinary(([1, 2, 3], ["a"]), ([4], []), want=200, hints=Hints(numbers=(("0", ["any"]), ("1", ["any"]))))
     assert not any(twins(part) for args in found for part in args)

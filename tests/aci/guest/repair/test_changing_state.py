@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ def edit(new: str) -> Candidate:
     return Candidate("lib.py", ((start, start + 1, new),), "", 1, function)
 
 
+@pytest.mark.slow
 def test_one_process_evaluates_many_candidates_that_register_state(
     make_repo: Callable[..., Path], open_ws: Callable[..., Any], tmp_path: Path
 ) -> None:

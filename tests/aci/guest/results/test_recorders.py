@@ -164,6 +164,7 @@ def test_pytest_recorder_reports_every_outcome(project):
     assert results["test_ok"] == ["passed"]
 
 
+@pytest.mark.slow
 def test_failure_has_message_type_location_and_frames(project):
     project.add("tests/test_a.py", MIXED)
     boom = by_id(project.pytest()[0])["tests/test_a.py::test_boom"]
@@ -184,6 +185,7 @@ def test_unusual_ids_can_be_selected(project):
     assert len(by_id(project.pytest(nodes=["tests"])[0])) == 15
 
 
+@pytest.mark.slow
 def test_missing_nodes_do_not_stop_run(project):
     project.add("tests/test_a.py", "def test_a(): pass")
     lines, _ = project.pytest(nodes=["tests/test_a.py::test_a", "tests/test_a.py::test_gone", "tests/test_gone.py"])
@@ -227,6 +229,7 @@ def test_xdist_workers_select_and_report_tests(project):
     assert lines[-1]["finish"] == 1
 
 
+@pytest.mark.slow
 def test_nested_pytest_run_is_not_recorded(project):
     project.add("inner/test_inner.py", "def test_inner(): pass")
     project.add(
@@ -259,6 +262,7 @@ def test_recorder_works_with_strict_options(project, options):
     assert len(by_id(lines)) == 1
 
 
+@pytest.mark.slow
 def test_paths_are_relative_to_repository_if_rootdir_is_subfolder(project):
     project.add("sub/pytest.ini", "[pytest]")
     project.add("sub/tests/test_a.py", "def test_a(): pass")
@@ -277,6 +281,7 @@ def test_killed_interpreter_writes_no_finish_line(project, ending):
     assert lines == [{"start": "unittest"}, {"running": "test_u.T.test_a"}]
 
 
+@pytest.mark.slow
 def test_early_exit_is_visible_in_counts(project):
     project.add("test_a.py", "import pytest\ndef test_a(): pytest.exit('enough', returncode=0)\ndef test_b(): assert 0")
     lines, code = project.pytest()
@@ -549,6 +554,7 @@ def test_guest_files_parse_with_python_36(name):
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
 
 
+@pytest.mark.slow
 def test_process_that_runs_single_tests_is_described(project):
     text = """
         import pytest, unittest

@@ -47,11 +47,13 @@ def test_patch_for_values_of_test_is_seen(judge, form):
     assert found == "examples only", reason
 
 
+@pytest.mark.slow
 def test_right_patch_is_general(judge):
     found, reason = judge(BASE, "def add(a, b):\n    return a + b\n", TEST)
     assert found == "shown", reason
 
 
+@pytest.mark.slow
 def test_special_value_is_undecided(judge):
     base = "def add(a):\n    return a[0]\n"
     patch = "def add(a):\n    return a[0] if a else None\n"
@@ -205,6 +207,7 @@ def test_patch_that_selects_values_by_a_feature_of_the_test_is_undecided(judge):
     assert judge(base, "def add(items):\n    return sum(items)\n", test)[0] == "shown"
 
 
+@pytest.mark.slow
 def test_general_patch_has_examples(judge):
     _, reason = judge(BASE, "def add(a, b):\n    return a + b\n", TEST)
     made = re.findall(r"add\((-?\d+), (-?\d+)\) \((-?\d+) before, (-?\d+) with it\)", reason)

@@ -11,6 +11,7 @@ def changed_paths(ws, tree: str) -> list[str]:
     return [change.path for change in ws.options.trees.changed(ws.options.base.tree, tree)]
 
 
+@pytest.mark.slow
 def test_config_hooks_filters_and_fsmonitor_are_not_run(ws, marker):
     bad = f"touch {marker} /tmp/ran; cat"
     ws.run("mkdir -p hooks; for h in post-checkout post-index-change pre-commit reference-transaction; do "

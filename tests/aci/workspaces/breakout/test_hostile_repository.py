@@ -46,6 +46,7 @@ def test_git_configuration_runs_no_programs(calculator, tmp_path, marker, settin
     assert not marker.exists()
 
 
+@pytest.mark.slow
 def test_modules_of_repository_do_not_shadow_installed_ones(machine, calculator, issue_file, marker):
     """A user may start the command from within such a repository."""
     evil = f"open({str(marker)!r}, 'w')\n"

@@ -26,6 +26,7 @@ def test_fork_holds_only_its_tree(ws: PosixWorkspace) -> None:
         assert check_output(fork, f"ls -A {fork.scratch}") == ""
 
 
+@pytest.mark.slow
 def test_fork_and_origin_are_independent(ws: PosixWorkspace) -> None:
     with ws.fork(ws.options.base.tree) as fork:
         fork.write("README", b"fork\n")
@@ -62,6 +63,7 @@ def test_fork_at_missing_tree_fails(ws: PosixWorkspace) -> None:
         ws.fork("1" * 40)
 
 
+@pytest.mark.slow
 def test_fork_is_cancelled_separately(ws: PosixWorkspace) -> None:
     cancel = threading.Event()
     with ws.fork(ws.options.base.tree, cancel=cancel) as fork:

@@ -311,6 +311,7 @@ def test_preds_json_is_not_rewritten_for_every_result(tmp_path: Path, monkeypatc
     assert len(read_predictions(tmp_path)) == 200
 
 
+@pytest.mark.slow
 def test_full_disk_is_reported_and_earlier_results_remain(tmp_path: Path) -> None:
     """The process may write only 6 kB to a file, as on a full disk."""
     code = f"""

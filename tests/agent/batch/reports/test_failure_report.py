@@ -103,6 +103,7 @@ def build_page(out: Path, golds: dict[str, str] | None = None) -> PageText:
 # Diagnosis
 
 
+@pytest.mark.slow
 def test_diagnosis_of_real_run_names_phase_and_last_actions(bench):
     bench.begin(line("Look.", act("view", path="nothing.py")))
 

@@ -95,6 +95,7 @@ def solved(shared_batch: SolvedBatch, tmp_path: Path) -> SolvedBatch:
     return copied
 
 
+@pytest.mark.slow
 def test_submission_contains_predictions_and_metadata(solved: SolvedBatch) -> None:
     assert "+    return a + b" in solved.done.patch
     folder = solved.submission()

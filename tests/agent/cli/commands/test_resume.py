@@ -38,6 +38,7 @@ def run_fix(bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
+@pytest.mark.slow
 def test_fix_says_how_to_apply_its_patch(run_fix, bench, capsys) -> None:
     name = run_fix(EDIT)
     assert capsys.readouterr().out.splitlines()[-1] == f"To apply the patch: swe-agent resume {name} --apply"
@@ -49,6 +50,7 @@ def test_fix_says_how_to_apply_its_patch(run_fix, bench, capsys) -> None:
     assert (bench.repository / "calc.py").read_text() == FIXED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("actions", "options"),
     [((EDIT,), {"apply": True}), ((EDIT,), {"branch": "fix"}), ((EDIT,), {"json": True}), ((), {})],
@@ -59,6 +61,7 @@ def test_nothing_is_said_about_delivered_or_empty_patch(run_fix, capsys, actions
     assert "To apply" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_patch_is_applied_again_after_user_reverted_it(run_fix, bench) -> None:
     name = run_fix(EDIT, apply=True)
     git(bench.repository, "checkout", "calc.py")
@@ -76,12 +79,14 @@ def test_patch_that_session_applied_is_applied_again_after_user_reverted_it(run_
     assert (bench.repository / "calc.py").read_text() == FIXED
 
 
+@pytest.mark.slow
 def test_applied_patch_is_not_applied_twice(run_fix, bench, capsys) -> None:
     resume(run_fix(EDIT, apply=True), apply=True, plain=True)
     assert f"{bench.repository} already contains the patch." in capsys.readouterr().out
     assert (bench.repository / "calc.py").read_text() == FIXED
 
 
+@pytest.mark.slow
 def test_patch_is_committed_to_branch(run_fix, bench, capsys) -> None:
     name = run_fix(EDIT)
     resume(name, branch="fix", plain=True)
@@ -91,6 +96,7 @@ def test_patch_is_committed_to_branch(run_fix, bench, capsys) -> None:
     assert "The branch fix exists already." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_conflicting_changes_of_user_are_kept(run_fix, bench, tmp_path: Path, capsys) -> None:
     name = run_fix(EDIT)
     (bench.repository / "calc.py").write_text("mine\n")

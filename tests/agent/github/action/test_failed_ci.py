@@ -143,6 +143,7 @@ def test_jobs_that_fail_on_base_are_not_followed(gate: GateRunner, where: str, m
     assert "CI failed, but: The base" in gate.status_comment(pull)
 
 
+@pytest.mark.slow
 def test_job_that_fails_only_in_pull_request_is_followed(gate: GateRunner) -> None:
     pull = own_pull(gate)
     base = gate.repo.sha("refs/heads/main")
@@ -156,6 +157,7 @@ def test_job_that_fails_only_in_pull_request_is_followed(gate: GateRunner) -> No
     assert [(log.about, log.body) for log in gate.task.logs] == [("CI job docs, step Run tests", "no such file")]
 
 
+@pytest.mark.slow
 def test_other_workflow_that_fails_on_base_does_not_matter(gate: GateRunner) -> None:
     pull = own_pull(gate)
     base = gate.repo.sha("refs/heads/main")
@@ -174,6 +176,7 @@ def test_expired_log_is_reported(gate: GateRunner) -> None:
     assert gate.reason == f"The log of the job {JOB} has expired."
 
 
+@pytest.mark.slow
 def test_missing_permission_is_named(gate: GateRunner) -> None:
     from trajectories.errors import ConfigError
 
@@ -193,6 +196,7 @@ def test_run_that_is_being_repeated_is_not_followed(gate: GateRunner) -> None:
     assert (gate.reason, gate.writes) == ("The workflow run did not fail, or runs again.", [])
 
 
+@pytest.mark.slow
 def test_budget_limits_followed_ci(gate: GateRunner) -> None:
     pull = own_pull(gate, spent=9.99)
     fail_ci(gate, pull)
@@ -201,6 +205,7 @@ def test_budget_limits_followed_ci(gate: GateRunner) -> None:
     assert gate.reason == "The budget of $10.00 for one issue is used up."
 
 
+@pytest.mark.slow
 def test_follow_up_of_followed_ci_continues_its_run(gate: GateRunner) -> None:
     """The run that followed CI was started by `workflow_run`; its journal is continued by the next request."""
     pull = own_pull(gate)

@@ -150,6 +150,7 @@ def test_without_earlier_run_new_one_starts_at_head(follow_up_job):
     assert opening.index("Now it adds it") < opening.index("Why?") < opening.index("Also add double().")
 
 
+@pytest.mark.slow
 def test_earlier_run_of_another_history_is_not_resumed(follow_up_job):
     git(follow_up_job.repository, "checkout", "-q", "--orphan", "other")
     commit(follow_up_job)

@@ -269,6 +269,7 @@ def test_own_pull_request_is_recognised_by_its_branch(gate: GateRunner) -> None:
     assert gate.reason == "A pull request for #1 is open: #2."
 
 
+@pytest.mark.slow
 def test_limit_on_open_pull_requests_is_enforced(gate: GateRunner) -> None:
     gate.set_rules(most_open=1)
     issue = gate.issue()
@@ -375,6 +376,7 @@ def test_invalid_input_is_named(gate: GateRunner) -> None:
         gate.decide("issues", {})
 
 
+@pytest.mark.slow
 def test_claimed_roles_are_checked_up_to_limit(gate: GateRunner) -> None:
     issue = gate.issue()
     for number in range(40):

@@ -199,6 +199,7 @@ def test_journal_is_taken_only_from_run_of_this_workflow(
     assert ("No journal of its run was found" in gate.summary) is not found
 
 
+@pytest.mark.slow
 def test_rerun_does_not_resume_from_itself(gate: GateRunner) -> None:
     issue = gate.issue()
     pull = gate.pull(issue.number)

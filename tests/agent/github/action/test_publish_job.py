@@ -47,6 +47,7 @@ def test_verified_fix_becomes_draft(publisher: PublishRunner) -> None:
     assert comment.endswith(publisher.summary.read_text().strip())
 
 
+@pytest.mark.slow
 def test_pull_request_of_app_needs_no_approval_of_workflows(
     publisher: PublishRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +92,7 @@ def test_unproven_patch_becomes_comment(publisher: PublishRunner) -> None:
     assert f"tar -xf handover.tar patch.diff\ngit checkout {publisher.base[:12]}\npython -m pytest" in comment
 
 
+@pytest.mark.slow
 def test_unproven_patch_becomes_draft_if_configured(publisher: PublishRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWE_AGENT_GITHUB_OPEN_UNPROVEN", "true")
     publisher.run(exit=6)
@@ -203,6 +205,7 @@ def test_texts_of_model_mention_no_one_and_link_nothing(publisher: PublishRunner
     assert not re.search(r"@octocat|#99|<!--|!\[|https://evil", prose)
 
 
+@pytest.mark.slow
 def test_keys_in_texts_of_model_are_not_published(publisher: PublishRunner) -> None:
     key = "ghp_" + "a1B2" * 9
     publisher.run(title=f"Add {key}", cause=f"It was {key}.", change=f"It is {key}.")
@@ -211,11 +214,13 @@ def test_keys_in_texts_of_model_are_not_published(publisher: PublishRunner) -> N
     assert key not in f"{message}{pull.title}{pull.body}{publisher.bot_comments}{publisher.summary.read_text()}"
 
 
+@pytest.mark.slow
 def test_policy_of_project_is_linked(publisher: PublishRunner) -> None:
     publisher.run(task=publisher.task(policies=("https://example.org/AI_POLICY.md",)))
     assert "The project's policy on AI: https://example.org/AI_POLICY.md" in str(publisher.repo.pulls[0].body)
 
 
+@pytest.mark.slow
 def test_changelog_entry_follows_existing_format(publisher: PublishRunner) -> None:
     text = "# Changelog\n\n## Unreleased\n\n### Fixed\n\n- One thing.\n\n## 1.0\n\n### Fixed\n\n- Another.\n"
     publisher.base = publisher.push("main", {"CHANGELOG.md": text})
@@ -224,6 +229,7 @@ def test_changelog_entry_follows_existing_format(publisher: PublishRunner) -> No
     assert "The entry in `CHANGELOG.md` was not part of the proof." in str(publisher.repo.pulls[0].body)
 
 
+@pytest.mark.slow
 def test_missing_changelog_entry_is_listed_for_review(publisher: PublishRunner) -> None:
     publisher.base = publisher.push("main", {"CHANGES.rst": "Changes\n=======\n\n1.0\n---\n\n- First.\n"})
     publisher.run()
@@ -232,6 +238,7 @@ def test_missing_changelog_entry_is_listed_for_review(publisher: PublishRunner) 
     )
 
 
+@pytest.mark.slow
 def test_pull_request_is_opened_by_second_run_after_crash(publisher: PublishRunner) -> None:
     publisher.hub.fault("POST", r"/pulls$", status=502, times=1)
     with pytest.raises(TryLater):
@@ -247,6 +254,7 @@ def test_pull_request_is_opened_by_second_run_after_crash(publisher: PublishRunn
     assert "#2 is a draft" in publisher.bot_comments[0]
 
 
+@pytest.mark.slow
 def test_comment_is_written_by_second_run_after_crash(publisher: PublishRunner) -> None:
     publisher.hub.fault("POST", r"/comments$", status=502, times=1)
     with pytest.raises(TryLater):
@@ -256,6 +264,7 @@ def test_comment_is_written_by_second_run_after_crash(publisher: PublishRunner) 
     assert publisher.outputs == {"outcome": "pull", "pull": "2"}
 
 
+@pytest.mark.slow
 def test_rerun_of_workflow_opens_no_second_pull_request(publisher: PublishRunner) -> None:
     publisher.run()
     publisher.run(DIFF.replace(b"a + b", b"b + a"))
@@ -289,6 +298,7 @@ def test_closed_pull_request_with_same_patch_is_not_reopened(publisher: PublishR
     assert len(publisher.repo.pulls) == 1
 
 
+@pytest.mark.slow
 def test_new_request_opens_new_pull_request_after_closed_one(publisher: PublishRunner) -> None:
     publisher.run()
     publisher.repo.pulls[0].close(None)
@@ -337,6 +347,7 @@ def test_dry_run_writes_nothing(publisher: PublishRunner, monkeypatch: pytest.Mo
     assert publisher.write_requests() == []
 
 
+@pytest.mark.slow
 def test_reservation_is_settled(publisher: PublishRunner) -> None:
     client = repository(own_repository())
     reserved = status_comment.hold(

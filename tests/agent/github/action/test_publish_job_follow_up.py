@@ -50,6 +50,7 @@ def test_follow_up_adds_one_commit_to_branch(publisher: PublishRunner) -> None:
     assert git(publisher.repo.git, "rev-parse", "swe-agent/issue-1^") == task.base
 
 
+@pytest.mark.slow
 def test_follow_up_may_be_answer_only(publisher: PublishRunner) -> None:
     publisher.run()
     pull = publisher.repo.pulls[0]
@@ -73,6 +74,7 @@ def test_answer_is_posted_in_review_thread(publisher: PublishRunner) -> None:
     assert answer.reply_to is question
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["pushed", "closed", "gone"])
 def test_changed_branch_is_not_pushed_to(publisher: PublishRunner, change: str) -> None:
     publisher.run()
@@ -96,6 +98,7 @@ def test_changed_branch_is_not_pushed_to(publisher: PublishRunner, change: str) 
     assert publisher.outputs["outcome"] == "skipped"
 
 
+@pytest.mark.slow
 def test_long_answer_is_shortened_between_lines(publisher: PublishRunner) -> None:
     """Within a line, a name could end up outside its code span."""
     publisher.run()
@@ -128,6 +131,7 @@ def test_commit_after_failed_ci_is_reported_in_status_comment(publisher: Publish
     assert (charge.pushed, charge.journal) == (git(publisher.repo.git, "rev-parse", "swe-agent/issue-1"), True)
 
 
+@pytest.mark.slow
 def test_answer_on_failed_ci_leaves_record_of_pushed_commit_empty(publisher: PublishRunner) -> None:
     publisher.run()
     task = follow_up(publisher, ci_run=f"{publisher.repo.url}/actions/runs/900")

@@ -87,6 +87,7 @@ def test_run_without_changes_is_reported(job):
     assert outcome.result["error"]["message"] == "The run reached its limit of 2 steps."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("handed_in", [(), (SUBMIT,)], ids=["talk", "handed in"])
 def test_red_test_alone_is_no_fix_and_keeps_models_reason(job, handed_in):
     reason = "The documentation of add() does not say that it adds."

@@ -47,6 +47,7 @@ def test_record_is_one_hidden_comment(charges: list[Charge]) -> None:
     assert len(record) < 16_000
 
 
+@pytest.mark.slow
 @given(HOSTILE, st.lists(CHARGES, max_size=3))
 def test_record_counts_only_as_first_line(text: str, charges: list[Charge]) -> None:
     for body in (f"{text}\n{line(charges)}", f" {line(charges)}", f"> {line(charges)}"):

@@ -77,6 +77,7 @@ def test_edits_are_read(repo: Repo) -> None:
     assert (result.body, result.comments[0].body) == ("It works.", "No.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [99, 100, 200])
 def test_comment_on_new_page_is_read(repo: Repo, before: int) -> None:
     """The first page and its ETag stay the same."""

@@ -41,6 +41,7 @@ def test_missing_comment_permission_is_named(publisher: PublishRunner) -> None:
     assert error.value.fix == "Add `issues: write` to `permissions:` of the workflow that calls swe-agent."
 
 
+@pytest.mark.slow
 def test_setting_against_pull_requests_by_actions_is_named(publisher: PublishRunner) -> None:
     publisher.repo.actions_may_open_pulls = False
     with pytest.raises(ConfigError) as error:

@@ -35,6 +35,7 @@ def test_many_issues_stay_within_budget_of_day(target: AttackTarget) -> None:
     assert "budget" in results[-1].reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["mallory", "bob", "tri", "ada", "evil[bot]"])
 def test_forged_spending_record_has_no_effect(target: AttackTarget, by: str) -> None:
     """Only comments of the bot are read."""
@@ -51,6 +52,7 @@ def test_forged_spending_record_has_no_effect(target: AttackTarget, by: str) -> 
     assert request_fix(target, issue).reserved <= 1
 
 
+@pytest.mark.slow
 def test_spending_record_quoted_by_bot_has_no_effect(target: AttackTarget) -> None:
     """A comment of the bot counts only if it begins with the record."""
     target.set_rules(budget=2, budget_per_issue=5)
@@ -65,6 +67,7 @@ def test_spending_record_quoted_by_bot_has_no_effect(target: AttackTarget) -> No
     assert second.reserved + request_fix(target, issue).reserved <= 3
 
 
+@pytest.mark.slow
 def test_forged_status_comment_is_not_edited(target: AttackTarget) -> None:
     """The author decides: the forged comment stays unchanged, and the bot writes its own."""
     issue = target.issue()

@@ -124,6 +124,7 @@ def test_log_has_no_secrets(target: AttackTarget) -> None:
     assert "ci-token-of-the-gate" not in json.dumps(target.read_task())
 
 
+@pytest.mark.slow
 def test_log_cannot_imitate_times_of_steps(target: AttackTarget) -> None:
     """The runner's own time begins the line; what a step writes comes after it."""
     earlier = "2026-01-02T04:00:00.0000000Z "
@@ -156,6 +157,7 @@ def test_job_name_cannot_command_runner(target: AttackTarget) -> None:
     assert "@ada" not in target.bot_comments(pull).replace("`@ada`", "")
 
 
+@pytest.mark.slow
 def test_archive_instead_of_log_is_not_unpacked(target: AttackTarget) -> None:
     """Neither names in it nor its size matter."""
     data = io.BytesIO()
@@ -168,6 +170,7 @@ def test_archive_instead_of_log_is_not_unpacked(target: AttackTarget) -> None:
     assert (result.accepted, result.reason) == (False, f"the log of the job {JOB} is not text.")
 
 
+@pytest.mark.slow
 def test_compressed_log_is_refused(target: AttackTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that expands when it is decoded."""
     pull = fail_ci(target)
@@ -178,6 +181,7 @@ def test_compressed_log_is_refused(target: AttackTarget, monkeypatch: pytest.Mon
     assert (result.accepted, result.reason) == (False, f"the log of the job {JOB} is not text.")
 
 
+@pytest.mark.slow
 def test_redirect_of_log_gets_no_token(target: AttackTarget) -> None:
     pull = fail_ci(target)
     elsewhere = target.repo.jobs[JOB]["log"].replace("127.0.0.1", "localhost")
@@ -205,6 +209,7 @@ def test_only_permanent_redirect_to_api_itself_gets_token(target: AttackTarget, 
     assert not any(one.token for one in target.hub.requests if link.endswith(one.path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("link", ["file:///etc/passwd", "http://ada:key@127.0.0.1/x", "ftp://127.0.0.1/x", "//"])
 def test_redirect_of_log_to_other_schemes_is_refused(target: AttackTarget, link: str) -> None:
     pull = fail_ci(target)

@@ -90,6 +90,7 @@ def test_gate_token_is_masked_in_task(target: AttackTarget) -> None:
     assert not any(form in texts for form in encodings(TOKEN))
 
 
+@pytest.mark.slow
 def test_publish_job_ignores_model_key_in_environment(target: AttackTarget) -> None:
     """The job does not read the key, even if its environment contains one by mistake."""
     target.monkeypatch.setenv("OPENAI_API_KEY", KEY)

@@ -81,6 +81,7 @@ def check_harmless(text: str, number: int, message: bool = False) -> None:
     assert len(text) < 60_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 def test_pull_request_text_is_neutralised(target: AttackTarget, attack: str) -> None:
     """Each text of the model is neutralised before it becomes part of a title, body or commit."""

@@ -142,6 +142,7 @@ def test_files_that_run_on_install_are_listed_first(target: AttackTarget, path: 
     assert body.index(path) < body.index("core.py") if "core.py" in body else True
 
 
+@pytest.mark.slow
 def test_existing_branch_is_not_overwritten(target: AttackTarget) -> None:
     """The push is not forced and uses a free name."""
     from tests.conftest import git

@@ -102,6 +102,7 @@ def attempts(state: dict) -> str:
     return " ".join(outcome["attempts"]).lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     ["the issue by mallory", "comment by mallory", "alt text", "file calc/notes.py", "agents.md", "1 more text"],

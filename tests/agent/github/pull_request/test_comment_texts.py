@@ -20,6 +20,7 @@ BEGINNINGS = st.sampled_from(
 ANSWERS = st.lists(st.tuples(BEGINNINGS, HOSTILES).map("".join), max_size=6).map("\n".join)
 
 
+@pytest.mark.slow
 @given(ANSWERS)
 def test_hostile_answer_is_rendered_as_plain_text(text: str) -> None:
     check_harmless(comment_texts.prose(text))

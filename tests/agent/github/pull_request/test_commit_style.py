@@ -87,6 +87,7 @@ def test_names_stay_and_long_titles_are_cut_between_words(words):
     assert not result.endswith((" ", ",", "."))
 
 
+@pytest.mark.slow
 @given(HOSTILES, HOSTILES, HOSTILES, HOSTILES)
 def test_hostile_text_has_no_effect_in_commit_message(words, cause, near, model):
     subject = title(words, subjects([f"{near}: {text}" for text in PLAIN]), 0, subjects([f"{near}: x", f"{near}: y"]))

@@ -220,6 +220,7 @@ def forbidden(draw: st.DrawFn) -> tuple[str, File]:
     return draw(st.sampled_from(kinds))
 
 
+@pytest.mark.slow
 @given(FILES, forbidden())
 def test_patch_with_forbidden_file_never_passes(files: dict[str, bytes], forbidden_file: tuple[str, File]) -> None:
     path, file = forbidden_file

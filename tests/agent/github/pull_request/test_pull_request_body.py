@@ -410,6 +410,7 @@ def test_hostile_texts_have_no_effect(data):
     check_harmless(text.replace("Fixes #12.", "", 1), DETAILS)
 
 
+@pytest.mark.slow
 @given(HOSTILES, HOSTILES)
 def test_hostile_template_has_no_effect(one, two):
     form = FORM.replace("Say **what** changes.", one).replace("Bug fix", two)

@@ -277,6 +277,7 @@ def test_suspects_are_ranked_with_reasons(evaluator_and_files) -> None:
     assert suspects == find_suspects(traced, files.get), "the order is deterministic"
 
 
+@pytest.mark.slow
 def test_raising_line_and_slice_raise_score(evaluator_and_files) -> None:
     evaluator, files = evaluator_and_files
     first, *rest = find_suspects(spectrum(evaluator, "table"), files.get)
@@ -286,6 +287,7 @@ def test_raising_line_and_slice_raise_score(evaluator_and_files) -> None:
     assert lines.index(line_of("key = name")) < lines.index(line_of("log = len")), "`log` is not in the slice"
 
 
+@pytest.mark.slow
 def test_place_named_by_issue_raises_score(evaluator_and_files) -> None:
     evaluator, files = evaluator_and_files
     traced = spectrum(evaluator, "low")
@@ -334,6 +336,7 @@ def test_empty():
 """
 
 
+@pytest.mark.slow
 def test_all_called_code_is_suspected_without_exception(make_repo, open_ws) -> None:
     files = {"lib.py": UNRAISED, "test_lib.py": CATCHING}
     name = "test_lib.py::test_empty"
@@ -353,6 +356,7 @@ def number(text):
 """
 
 
+@pytest.mark.slow
 def test_handlers_that_miss_exception_are_suspected(make_repo, open_ws) -> None:
     files = {"lib.py": UNHANDLED, "test_lib.py": "import lib\n\n\ndef test_x():\n    assert lib.number('x') == 0\n"}
     name = "test_lib.py::test_x"

@@ -271,6 +271,7 @@ def test_expected_change_is_drafted(name: str, before: str, after: str) -> None:
     assert after in results(name, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hole",
     [

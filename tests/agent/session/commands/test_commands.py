@@ -23,6 +23,7 @@ def test_help_lists_commands_and_keys(talk):
     assert talk.say("/help /locate").messages[-1].startswith("`/locate WORDS`: ")
 
 
+@pytest.mark.slow
 def test_cost_is_shown_by_turn_and_sets_budget(talk):
     talk = talk([says("One.", n=1), says("Two.")], mode="plan")
     assert talk.say("/cost").messages[-1] == "Nothing has been spent yet. The budget is $2."
@@ -34,6 +35,7 @@ def test_cost_is_shown_by_turn_and_sets_budget(talk):
     assert talk.session.engine.settings.budget == 7
 
 
+@pytest.mark.slow
 def test_number_of_tokens_applies_to_session(talk):
     talk = talk([says("One."), says("Two.")])
     assert talk.say("/cost 2,000,000 tokens").messages[-1] == "The session may now use 2,000,000 tokens in total."
@@ -75,6 +77,7 @@ def test_invalid_budget_is_refused(talk, amount):
     assert "is not an amount of dollars" in talk([]).say(f"/cost {amount}").messages[-1]
 
 
+@pytest.mark.slow
 def test_unavailable_model_is_not_selected(talk, tmp_path):
     talk = talk([says("One.")], mode="plan")
     before = talk.session.settings.model
@@ -89,6 +92,7 @@ def test_unavailable_model_is_not_selected(talk, tmp_path):
     assert before in talk.say("/model").messages[-1]
 
 
+@pytest.mark.slow
 def test_strategies_are_listed_and_selected(talk):
     talk = talk([says("One.")])
     talk.say("/strategy")
@@ -119,6 +123,7 @@ def test_manual_commands_run_in_workspace(talk):
     assert [(file.letter, file.path) for file in talk.session.status.files] == [("A", "c.txt")]
 
 
+@pytest.mark.slow
 def test_manual_command_can_be_interrupted(talk):
     talk = talk([])
     interrupted = []
@@ -135,6 +140,7 @@ def test_manual_command_can_be_interrupted(talk):
     assert talk.all(session_events.StepRecorded)[-1].step.observations[0].text == "on"
 
 
+@pytest.mark.slow
 def test_fork_continues_and_original_run_is_unchanged(talk):
     talk = talk([says("One.", n=1), says("Two.", n=2)], mode="plan").say("First")
     old = talk.session.engine.run.id
@@ -150,6 +156,7 @@ def test_fork_continues_and_original_run_is_unchanged(talk):
     assert len(talk.session.engine.trajectory.turns) == 1
 
 
+@pytest.mark.slow
 def test_new_starts_new_run(talk):
     talk = talk([says("One.", n=1)], mode="plan").say("First")
     old = talk.session.engine.run.id
@@ -160,6 +167,7 @@ def test_new_starts_new_run(talk):
     assert talk.session.engine.run.id != old
 
 
+@pytest.mark.slow
 def test_untrusted_run_is_continued_as_copy_with_own_settings(talk, tmp_path) -> None:
     given: dict[str, str] = {}
     talk = talk([says("First.", n=1), says("Second.", n=2)], given=given).say("One?")
@@ -189,6 +197,7 @@ def test_commands_without_run_say_that_nothing_exists_yet(talk):
     ]
 
 
+@pytest.mark.slow
 def test_front_end_commands_are_requested_of_front_end(talk):
     talk = talk([says("Look.", LOOK, n=1), says("One.", n=2), says("Two.")], mode="plan")
     talk.say("/copy").say("First").say("Second")
@@ -226,6 +235,7 @@ def test_locate_lists_classes_last(talk, make_repo):
     assert talk.messages[-1].split("\n")[-1].startswith("  - class shapes.py:1 Shape - ")
 
 
+@pytest.mark.slow
 def test_failed_prove_leaves_conversation_complete(talk):
     talk = talk([says("Hello.", n=1), says("In short: hello.", n=2), says("Yes.")], mode="plan")
     talk.say("Hi").say("/prove").say("/compact")
@@ -244,6 +254,7 @@ def test_turn_of_command_has_its_arguments(talk):
     assert talk.all(session_events.StepRecorded)[1].step.actions[0].arguments["nodes"] == ["nowhere.py"]
 
 
+@pytest.mark.slow
 def test_choose_without_search_is_refused(talk):
     assert "nothing to choose from yet" in talk([]).say("/choose B").messages[-1]
     talk = talk([says("One.")], mode="plan").say("Hi").say("/choose B")
@@ -268,6 +279,7 @@ def with_search_result(talk, *edits):
 TWO, THREE = found_edit("return 2", "replace `1` by `2`"), found_edit("return 3", "replace `1` by `3`")
 
 
+@pytest.mark.slow
 def test_choose_without_argument_lists_edits_and_current_one(talk):
     talk = with_search_result(talk([]), TWO, THREE)
     lines = talk.say("/choose").messages[-1].splitlines()
@@ -283,6 +295,7 @@ def test_choose_without_argument_lists_edits_and_current_one(talk):
     assert not [message for message in talk.all(session_events.MessageEvent) if message.kind == "error"]
 
 
+@pytest.mark.slow
 def test_unknown_choice_is_reported_with_existing_choices(talk):
     one = with_search_result(talk([]), TWO)
     assert one.say("/choose B").messages[-1].startswith("There is no choice 'B': the only one is A. ")

@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from agent.runs.run_export import formats
 from tests.agent.session.scripted_session import says
 
 
+@pytest.mark.slow
 def test_session_is_reported_and_exported_to_files(talk, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     talk = talk([says("One.", n=1), says("Two.")], mode="plan")

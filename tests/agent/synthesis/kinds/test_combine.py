@@ -87,6 +87,7 @@ def test_changes_of_the_same_place_are_not_combined(
     assert next(generate(source, Random(0))) is None
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_pairs(source: SourceRepository, instance: Instance) -> None:
     rows = [instance("shop.py", "* 2", f"* {number}", f"shop.py:price{number}") for number in range(3, 6)]
     rows += [instance("shop.py", "/ 5", f"/ {number}", f"shop.py:tax{number}") for number in range(6, 9)]

@@ -70,6 +70,7 @@ def test_commit_that_changes_tests_counts_as_a_fix_and_others_do_not(draw: Draw)
     assert operators == ["changed_tests"]
 
 
+@pytest.mark.slow
 def test_hunks_that_conflict_with_later_changes_stay(draw: Draw) -> None:
     middle = "\n\nx = 1\n" * 5
     fixed = GUARDED + middle + OTHER.replace("+ 1", "+ 3")
@@ -109,6 +110,7 @@ def test_other_languages_have_fixes_too(draw: Draw) -> None:
     assert (found.symbols, found.lines) == (("shop.js:price",), None)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_order(draw: Draw) -> None:
     versions = [(f"Fix {number}", {f"m{number}.py": GUARDED}) for number in range(6)]
     first = {f"m{number}.py": PRICE for number in range(6)}
