@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,8 +70,9 @@ def find_reasons(graph: Graph, edits: Sequence[Edit], past: PastChanges, read: R
     """Yield the reasons for all places, also for changed ones."""
     changed = changed_definitions(graph, edits)
     source = [place for place in changed if not is_test_file(graph, place.path)][:MOST_CHANGED]
-    yield from _broken(graph, edits)
-    yield from _neighbours(graph, source)
+    broken = list(_broken(graph, edits))
+    yield from broken
+    yield from _neighbours(graph, source, {one.place for one in broken})
     yield from _overrides(graph, edits, source)
     yield from _siblings(graph, source)
     for path, reached in find_reaching_tests(graph, dict.fromkeys(source, 1.0)).items():
@@ -113,12 +114,14 @@ def _new_signatures(graph: Graph, edits: Iterable[Edit]) -> list[Location]:
     return found
 
 
-def _neighbours(graph: Graph, changed: Sequence[Location]) -> Iterator[Reason]:
-    """Yield what refers to a changed definition, and what it refers to."""
+def _neighbours(graph: Graph, changed: Sequence[Location], broken: Collection[Location]) -> Iterator[Reason]:
+    """Yield what refers to a changed definition, without `broken` callers, and what it refers to."""
     for place in changed:
         symbol = graph.symbol(place)
         name = symbol.name if symbol else place.path
         for link in graph.callers(place):
+            if link.place in broken:
+                continue
             verb = "calls" if link.kind == "call" else "uses"
             yield Reason(link.place, CALLER, link.weight, f"{verb} {name} in line {link.line}", link.line)
         for link in graph.callees(place) if symbol else ():
