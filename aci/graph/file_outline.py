@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aci.observation.output_text import CAPS, cut_lines, number_lines
 from aci.repository.python_source import Definition, definitions
+
+if TYPE_CHECKING:
+    from aci.graph.outline import Symbol
 
 PYTHON = (".py", ".pyi", ".pyx")
 ROOM = CAPS["view"] - 200
@@ -26,14 +30,18 @@ def find_definitions(path: str, text: str) -> list[Definition]:
     """Return the definitions of a file; empty if its language has no grammar here."""
     if path.endswith(PYTHON):
         return definitions(text)
+    return [Definition(one.name, one.kind, one.line, one.end, one.header) for one in parse_symbols(path, text)]
+
+
+def parse_symbols(path: str, text: str) -> tuple[Symbol, ...]:
+    """Return the definitions of a file as the code graph has them; empty if its language has no grammar here."""
     from aci.graph.file_selection import language_of, unreadable_reason
     from aci.graph.parser import load_language
 
-    language, data = language_of(path), text.encode()
+    language, data = language_of(path), text.encode("utf-8", "replace")
     if not language or unreadable_reason(data):
-        return []
-    symbols = load_language(language).parse(data).outline.symbols
-    return [Definition(one.name, one.kind, one.line, one.end, one.header) for one in symbols]
+        return ()
+    return load_language(language).parse(data).outline.symbols
 
 
 def fits(lines: Sequence[str]) -> bool:

@@ -48,6 +48,13 @@ class Edit:
         spans = [(a + 1, b) if b > a else (a, a + 1) for tag, a, b, _, _ in self._pieces if tag != "equal"]
         return [(max(first, 1), last) for first, last in spans]
 
+    def changed_text(self, removed_only: bool = False) -> list[str]:
+        """Return the lines that are removed and, unless `removed_only`, those that are added."""
+        old, new = self.before.splitlines(), self.after.splitlines()
+        pieces = [(a, b, c, d) for tag, a, b, c, d in self._pieces if tag != "equal"]
+        removed = [line for a, b, _, _ in pieces for line in old[a:b]]
+        return removed if removed_only else removed + [line for _, _, c, d in pieces for line in new[c:d]]
+
     def moved(self, line: int) -> int:
         """Return a line's number after the patch; 0 if the line was changed or removed."""
         for tag, first, last, now, _ in self._pieces:

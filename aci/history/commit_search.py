@@ -310,6 +310,17 @@ class History:
         here = set(present)
         return changed_together(([path for path in one if path in here] for one in changes.values()), paths, most)
 
+    def newest_of(self, paths: Iterable[str], most: int) -> list[str]:
+        """Return the newest of the last 4,000 commits that changed any of these paths, newest first; at most `most`."""
+        from aci.history.commit_index import newest_commits
+
+        def find(base: Base) -> list[str]:
+            newest, wanted = newest_commits(base, RECENT), set(paths)
+            changes = self._cached_changes("touched", newest, self._commits.touched)
+            return [id for id in newest if not wanted.isdisjoint(changes.get(id, ()))][:most]
+
+        return self._ask(find)
+
     def _touched(self, commits: Sequence[str], present: Collection[str] | None) -> dict[str, tuple[str, ...]]:
         from aci.history.commit_files import find_present_paths
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
     from aci.history.commit_search import History
     from aci.issue_text.issue_snippets import SnippetTrace
+    from aci.localization.edit_signals import PastChanges
     from aci.localization.issue_links import Routes
     from aci.localization.place_ranking import RankedPlace, RankedPlaces
     from aci.localization.similar_fixes import SimilarFix
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from trajectories.records import Issue
 
 Answer = TypeVar("Answer")
+MOST_PAST_COMMITS = 60
+"""Maximum number of earlier commits whose changed functions are read for a patch."""
 TEMPORARY_CACHE = "A temporary cache is used until this process ends."
 
 
@@ -43,22 +46,26 @@ class LocalizationResult(NamedTuple):
     left_out: Mapping[str, str]
     """Paths that were not read, with the reason."""
     seconds: float
+    has_lines: bool = False
+    """Whether the reasons name lines, as those for a patch do."""
 
     def as_json(self, verbose: bool = False) -> dict[str, Any]:
         """Return the object that `locate --json` prints; with `verbose`, it includes the path of each skipped file."""
         places = self.places
         document: dict[str, Any] = {
-            "files": [{"path": hit.path, "score": hit.score, "why": list(hit.why)} for hit in places.files],
-            "functions": [_definition_json(hit) for hit in places.functions],
-            "classes": [_definition_json(hit) for hit in places.classes],
+            "files": [self._hit_json(hit) for hit in places.files],
+            "functions": [self._hit_json(hit) for hit in places.functions],
+            "classes": [self._hit_json(hit) for hit in places.classes],
             "seconds": self.seconds,
             "left_out": dict(Counter(self.left_out.values()).most_common()),
         }
         return document | {"left_out_paths": dict(sorted(self.left_out.items()))} if verbose else document
 
-
-def _definition_json(hit: RankedPlace) -> dict[str, Any]:
-    return {"path": hit.path, "name": hit.name, "line": hit.line, "score": hit.score, "why": list(hit.why)}
+    def _hit_json(self, hit: RankedPlace) -> dict[str, Any]:
+        name = {"name": hit.name, "line": hit.line} if hit.name else {}
+        document = {"path": hit.path, **name, "score": hit.score, "why": list(hit.why)}
+        lines = [{"line": line, "why": why} for line, why in hit.lines]
+        return document | {"lines": lines} if self.has_lines else document
 
 
 def localize_issue(
@@ -114,26 +121,31 @@ def find_related_places(
     began = time.monotonic()
     from aci.graph.patch_impact import edits_between
     from aci.localization.change_impact import find_impact
+    from aci.localization.place_ranking import file_reader
 
     edits = edits_between(without, patched)
 
     def question(graph: Graph, history: History) -> tuple[RankedPlaces, Mapping[str, str]]:
-        together = _changing_together(history, [edit.path for edit in edits], graph.paths)
-        return find_impact(graph, edits, together, top), graph.left_out
+        past = past_changes(history, [edit.path for edit in edits], graph.paths)
+        return find_impact(graph, edits, past, file_reader(graph, without), top), graph.left_out
 
-    return LocalizationResult(
-        *_ask_graph_and_history(without, before, question, say), round(time.monotonic() - began, 3)
-    )
+    found = _ask_graph_and_history(without, before, question, say)
+    return LocalizationResult(*found, round(time.monotonic() - began, 3), has_lines=True)
 
 
-def _changing_together(history: History, paths: Sequence[str], present: Sequence[str]) -> dict[str, float]:
-    """Return, for each other file, the share of the paths' changes in which it changed too: the maximum over the
-    paths."""
+def past_changes(history: History, paths: Sequence[str], present: Sequence[str]) -> PastChanges:
+    """Return what the commits before the base changed together with these paths.
+
+    A file's share is the maximum over the paths of the share of the path's changes in which it changed too.
+    """
+    from aci.localization.edit_signals import PastChanges
+
     shares: dict[str, float] = {}
     for others in history.together(paths, frozenset(present)).values():
         for path, share in others.items():
             shares[path] = max(share, shares.get(path, 0.0))
-    return {path: share for path, share in shares.items() if path not in paths}
+    functions = history.functions(history.newest_of(paths, MOST_PAST_COMMITS))
+    return PastChanges({path: share for path, share in shares.items() if path not in paths}, [*functions.values()])
 
 
 def query_tree_graph(

@@ -38,6 +38,8 @@ class RankedPlace:
     line: int = 0
     end: int = 0
     signature: str = ""
+    lines: tuple[tuple[int, str], ...] = ()
+    """Lines that need a look, each with its reason; only in answers about a patch."""
 
 
 @dataclass(frozen=True, slots=True)

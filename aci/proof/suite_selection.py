@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from aci.graph.file_selection import language_of
 from aci.observation.activity_message import ActivityMessage
 from aci.proof.evidence import imported_names
 from aci.repository.file_blobs import TreeBlobs
@@ -34,6 +35,8 @@ READ_FILES, READ_BYTES = 500, 8_000_000
 CHANGED = 100
 """Maximum number of changed files of a patch that are considered."""
 NAMED = re.compile(r"(?:^|/)(?:(?:unit)?test_[^/]*|[^/]*_(?:unit)?test_[^/]*|[^/]*_tests?|tests?)\.py$")
+TEST_MARK = re.compile(r"^test_|_(?:test|spec)$|[.-](?:test|spec)$|(?<=[a-z0-9])(?:Tests?|TestCase)$")
+"""What the name of a test file has in addition to that of the file it tests: `test_a`, `a_test`, `a.spec`, `ATest`."""
 REACHES = 4.0
 """Score if a test certainly reaches a changed definition by calls, in addition to the score for names."""
 LEAST = 0.5
@@ -79,13 +82,18 @@ def has_large_suite(trees: Trees, tree: str) -> bool:
     return len(_test_files(trees, tree)) >= LARGE
 
 
-def nearest_tests(trees: Trees, tree: str, places: Sequence[tuple[str, str]], most: int = 4) -> tuple[str, ...]:
+def nearest_tests(
+    trees: Trees, tree: str, places: Sequence[tuple[str, str]], most: int = 4, any_language: bool = False
+) -> tuple[str, ...]:
     """Return the test files most closely related to `places`: pairs of a path and a dotted name (or ""), the most
     likely place first.
 
-    Related test files reach a place by calls, or are named like its file.
+    Related test files reach a place by calls, or are named like its file. Test files in other languages than Python
+    are included with `any_language`.
     """
     tests = _test_files(trees, tree)
+    if any_language:
+        tests |= {path: entry for path, entry in trees.files(tree).items() if is_test(path) and _is_other_code(path)}
     scores: dict[str, float] = dict.fromkeys(tests, 0.0)
     for rank, path in enumerate(dict.fromkeys(path for path, _ in places)):
         for test, score in _by_path(tests, [path]).items():
@@ -111,6 +119,11 @@ def nearest_by_path(trees: Trees, tree: str, changed: Sequence[str], subtree: st
 
 def _test_files(trees: Trees, tree: str) -> dict[str, Entry]:
     return {path: entry for path, entry in trees.files(tree).items() if NAMED.search(path) and is_test(path)}
+
+
+def _is_other_code(path: str) -> bool:
+    """Whether a file is source code in a language of the code graph other than Python."""
+    return language_of(path) not in ("", "python")
 
 
 def _reaching(blobs: TreeBlobs, starts: Callable[[Graph], Mapping[Location, float]]) -> dict[str, float]:
@@ -166,7 +179,7 @@ def _by_path(tests: Mapping[str, Entry], changed: Sequence[str]) -> dict[str, in
     scores = {}
     for test in tests:
         cuts = [match.start() for match in re.finditer("/", test)] if folders else []
-        stem = re.sub(r"^test_|_test$", "", test.rpartition("/")[2].removesuffix(".py"))
+        stem = TEST_MARK.sub("", test.rpartition("/")[2].rpartition(".")[0])
         scores[test] = 4 * stems[stem] + sum(folders[test[:cut]] for cut in cuts)
     return scores
 
@@ -215,7 +228,8 @@ def _data_folders(files: Iterable[str], changed: Sequence[str]) -> re.Pattern[st
 
 
 def _parts(path: str) -> tuple[str, ...]:
-    return PurePosixPath(path.removesuffix(".py").removesuffix("/__init__")).parts
+    bare = path.rpartition(".")[0] if _is_other_code(path) else path.removesuffix(".py")
+    return PurePosixPath(bare.removesuffix("/__init__")).parts
 
 
 def _module_names(path: str) -> set[str]:

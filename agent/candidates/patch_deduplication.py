@@ -4,20 +4,27 @@ tests are dropped."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aci.graph.file_selection import language_of, unreadable_reason
+from aci.graph.parser import parse_syntax
 from aci.repository.patch import belongs_to_tests
 from aci.repository.python_source import parse
 from agent.repair.analysis.code_blocks import is_docstring
 
 if TYPE_CHECKING:
+    from tree_sitter import Node
+
     from agent.candidates.diverse_attempts import Candidate
     from agent.engine.task import Task
 
 HOLDERS = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 """AST nodes that may have a docstring."""
+LITERAL = re.compile(r"string|regex|heredoc|rune|char_|character_|jsx_text|^text$")
+"""Types of syntax nodes in which spaces count."""
 
 
 def deduplicate(task: Task, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -61,12 +68,37 @@ def normal_form(task: Task, tree: str) -> object:
 
 
 def normalize_file(path: str, data: bytes) -> str:
-    """Return a Python file's content without comments, docstrings and formatting, or another file's without blank lines
-    and trailing spaces."""
-    text = data.decode("utf-8", "surrogateescape")
+    """Return the syntax of a file's content: without comments and formatting, in Python also without docstrings.
+
+    A file that does not parse, or whose language has no grammar here, is returned without blank lines and trailing
+    spaces.
+    """
     if path.endswith(".py") and (tree := parse(data)) is not None:
         return ast.dump(_without_docstrings(tree))
+    language = language_of(path)
+    if language and not unreadable_reason(data):
+        root = parse_syntax(language, data)
+        if not root.has_error:
+            return "\n".join(_syntax(root, data))
+    text = data.decode("utf-8", "surrogateescape")
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
+
+
+def _syntax(root: Node, data: bytes) -> Iterator[str]:
+    """Yield the types of the syntax nodes with their depth, and the text of those without children.
+
+    A literal is one text, since a grammar may have no nodes for the spaces in it.
+    """
+    open_ = [(0, root)]
+    while open_:
+        depth, node = open_.pop()
+        if node.type.endswith("comment"):
+            continue
+        if node.child_count and not LITERAL.search(node.type):
+            yield f"{depth} {node.type}"
+            open_ += [(depth + 1, child) for child in reversed(node.children)]
+        elif text := data[node.start_byte : node.end_byte].strip():
+            yield f"{depth} {node.type} {text!r}"
 
 
 def _without_docstrings(tree: ast.AST) -> ast.AST:

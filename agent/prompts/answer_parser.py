@@ -11,7 +11,7 @@ from collections.abc import Collection
 from trajectories.records import Action
 
 SEARCH, MIDDLE, REPLACE = (re.compile(mark) for mark in (r"<{7} ?SEARCH\s*", r"={7}\s*", r">{7} ?REPLACE\s*"))
-FENCE = re.compile(r"`{3,}\w*\s*")
+FENCE = re.compile(r"`{3,}[\w+#.-]*\s*")
 NAMED = re.compile(r"\s*(?:[-*]|\d+[.)])?\s*`?(?:\./)?([^`\s]+)")
 BLOCKS = dict.fromkeys(("python", "python3", "py"), "python") | dict.fromkeys(("bash", "sh", "shell"), "shell")
 BLOCKS |= {"submit": "submit", "view": "view"}
@@ -97,4 +97,6 @@ def parse_names(said: str, known: Collection[str], most: int) -> list[str]:
 def _path(line: str) -> str:
     """Return the path that a line consists of; "" for other lines."""
     words = re.sub(r"(?i)^\W*(?:file|path):", "", line.strip()).strip("#*`: ").split()
-    return words[0].strip("`") if len(words) == 1 and re.fullmatch(r"[\w./+-]+\.\w+", words[0].strip("`")) else ""
+    return (
+        words[0].strip("`") if len(words) == 1 and re.fullmatch(r"[\w./+@()\[\]$~-]+\.\w+", words[0].strip("`")) else ""
+    )

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from aci.graph.file_outline import numbered
+from aci.graph.file_selection import language_of
 from aci.issue_text.issue_discussion import append_discussion
 from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
 from aci.localization.issue_localization import HistoryBase, localize_issue
@@ -222,7 +223,7 @@ def describe_tests(branch: Branch, found: dict[str, Any]) -> str:
     tests = [
         path
         for path in branch.engine.trees.files(search_tree(branch.turn, branch.engine.trees))
-        if path.endswith(".py") and is_test(path) and path.isprintable()
+        if language_of(path) and is_test(path) and path.isprintable()
     ]
     near = [path for path in nearest_test_files(branch.turn, branch.engine.trees, found) if path.isprintable()]
     folders = Counter(path.rpartition("/")[0] for path in tests).most_common(1)
@@ -235,4 +236,4 @@ def nearest_test_files(turn: TurnInput, trees: Trees, found: dict[str, Any]) -> 
     functions = [(hit["path"], hit["name"]) for hit in found["functions"][:NEAR_PLACES]]
     files = [(hit["path"], "") for hit in found["files"][:3]]
     places = [place for place in (*functions, *files) if not is_test(place[0])]
-    return nearest_tests(trees, search_tree(turn, trees), places)
+    return nearest_tests(trees, search_tree(turn, trees), places, any_language=True)

@@ -4,11 +4,13 @@ plain text; a vote chooses among the patches that pass the filters."""
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from aci.graph.file_outline import parse_symbols
+from aci.graph.file_selection import exclusion_reason
+from aci.graph.outline import FUNCTION
 from aci.observation.prompt_tags import quote_text
 from aci.repository.patch import is_test
-from aci.repository.python_source import definitions
 from agent.candidates.candidate_selection import adopt_candidate, rank_candidates
 from agent.candidates.cross_test_matrix import Matrix, run_cross_tests
 from agent.candidates.diverse_attempts import Candidate, attempts
@@ -35,11 +37,21 @@ MOST_FILES, MOST_ELEMENTS, MOST_LISTED = 5, 12, 400
 MOST_CODE = 40_000
 """Maximum number of characters of code shown to the model."""
 MODULE = "(module)"
+LONGEST_SIGNATURE = 120
 MOST_HEAD, MOST_EXAMPLE = 60, 60
 """Maximum number of lines of a file's head (the lines before its first definition), which is left out if longer, and of
 the example from a test file."""
 OFFERED = 10
 """Number of `locate`'s best files that are put first in the list for the model."""
+
+
+class Element(NamedTuple):
+    """A range of lines of a file that has a name: a function, class or method, or the file's head."""
+
+    path: str
+    first: int
+    last: int
+    signature: str = ""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
@@ -67,11 +79,8 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 def _files(task: Task) -> Generator[Step, None, list[str]]:
     """Return the files to inspect: the model's choice, then the best files of `locate`."""
     likely = likely_sources(task.branch)[:OFFERED]
-    every = [
-        path
-        for path in task.trees.files(search_tree(task.turn, task.trees))
-        if path.endswith(".py") and not is_test(path)
-    ]
+    files = task.trees.files(search_tree(task.turn, task.trees))
+    every = [path for path, entry in files.items() if not exclusion_reason(path, entry.mode) and not is_test(path)]
     listed = "\n".join(dict.fromkeys([*likely, *every[:MOST_LISTED]]))
     words = f"{framed_issue(task.turn.issue)}\n\n{task.prompt('files', files=quote_text(listed))}"
     [said] = yield from ask_roles(task, [Question("files", "localizer", words)])
@@ -83,47 +92,68 @@ def _files(task: Task) -> Generator[Step, None, list[str]]:
 def _elements(task: Task, files: Sequence[str]) -> Generator[Step, None, str]:
     """Return the code of the elements that the model names, or of the likeliest places if it names none."""
     texts = {path: task.trees.read(task.turn.base.tree, path).decode("utf-8", "replace") for path in files}
-    spans = {f"{path}:{name}": (path, span) for path, text in texts.items() for name, span in _spans(text).items()}
-    listed = quote_text("\n".join(spans))
+    elements = {name: found for path, text in texts.items() for name, found in find_elements(path, text).items()}
+    listed = quote_text("\n".join(f"{name}  {found[0].signature}".rstrip() for name, found in elements.items()))
     words = f"{framed_issue(task.turn.issue)}\n\n{task.prompt('elements', elements=listed)}"
     [said] = yield from ask_roles(task, [Question("elements", "localizer", words)])
-    chosen = parse_names(said, spans, MOST_ELEMENTS)
+    chosen = parse_names(said, elements, MOST_ELEMENTS)
     task.note("summary", f"Elements: {', '.join(chosen) or 'none named'}")
-    likely = [f"{one['path']}:{one['name']}" for one in places(task.branch)["functions"]]
-    chosen = chosen or [name for name in likely if name in spans][:MOST_ELEMENTS]
-    shown = [_excerpt(texts[path], path, span) for path, span in _sort_spans([spans[name] for name in chosen], texts)]
-    text = "\n\n".join(shown) or "\n\n".join(_excerpt(text, path, (1, 400)) for path, text in texts.items())
+    likely = [_element_name(one["path"], one["name"]) for one in places(task.branch)["functions"]]
+    chosen = chosen or [name for name in likely if name in elements][:MOST_ELEMENTS]
+    shown = [_excerpt(texts[one.path], one) for one in _sort_elements(chosen, elements, list(texts))]
+    text = "\n\n".join(shown) or "\n\n".join(_excerpt(text, Element(path, 1, 400)) for path, text in texts.items())
     return quote_text(text[:MOST_CODE])
 
 
-def _sort_spans(
-    chosen: Sequence[tuple[str, tuple[int, int]]], texts: Mapping[str, str]
-) -> list[tuple[str, tuple[int, int]]]:
-    """Return the spans without duplicates, sorted by their position in the files, together with the heads of these
-    files (the imports)."""
-    heads = {path: _spans(texts[path]).get(MODULE, (1, 0)) for path, _ in chosen}
-    known = {*chosen, *((path, head) for path, head in heads.items() if 0 < head[1] <= MOST_HEAD)}
+def _sort_elements(
+    chosen: Sequence[str], elements: Mapping[str, Sequence[Element]], files: Sequence[str]
+) -> list[Element]:
+    """Return the chosen elements without those inside another one, sorted by their position in the files, together
+    with the heads of these files (the imports)."""
+    named = [one for name in chosen for one in elements[name]]
+    heads = [head for one in named for head in elements.get(_element_name(one.path, MODULE), ())]
+    known = {*named, *(head for head in heads if head.last - head.first < MOST_HEAD)}
     whole = [
-        (path, (first, last))
-        for path, (first, last) in known
-        if not any(path == other and a <= first and last <= b and (a, b) != (first, last) for other, (a, b) in known)
+        one
+        for one in known
+        if not any(
+            one.path == other.path
+            and other.first <= one.first
+            and one.last <= other.last
+            and (other.first, other.last) != (one.first, one.last)
+            for other in known
+        )
     ]
-    return sorted(whole, key=lambda one: (list(texts).index(one[0]), one[1]))
+    return sorted(whole, key=lambda one: (files.index(one.path), one.first))
 
 
-def _spans(text: str) -> dict[str, tuple[int, int]]:
-    """Return the line ranges of a module's functions, classes and methods by dotted name, including the range of the
-    module's head."""
-    found = definitions(text)
-    inside = tuple(f"{one.name}." for one in found if one.kind == "def")
-    spans = {one.name: (one.line, one.end) for one in found if not one.name.startswith(inside)}
-    first = min((one.line for one in found), default=len(lines_of(text)) + 1)
-    return spans | ({MODULE: (1, first - 1)} if first > 1 else {})
+def find_elements(path: str, text: str) -> dict[str, list[Element]]:
+    """Return a file's functions, classes and methods and its head, as `path:name`, in any language of the code graph.
+
+    Definitions inside functions are left out. A name has several elements if it is overloaded.
+    """
+    symbols = parse_symbols(path, text)
+    inner = set()
+    for number, one in enumerate(symbols):
+        if one.parent in inner or (one.parent >= 0 and symbols[one.parent].kind == FUNCTION):
+            inner.add(number)
+    found: dict[str, list[Element]] = {}
+    for number, one in enumerate(symbols):
+        if number not in inner:
+            element = Element(path, one.line, one.end, one.signature[:LONGEST_SIGNATURE])
+            found.setdefault(_element_name(path, one.name), []).append(element)
+    first = min((one.line for one in symbols), default=len(lines_of(text)) + 1)
+    return found | ({_element_name(path, MODULE): [Element(path, 1, first - 1)]} if first > 1 else {})
 
 
-def _excerpt(text: str, path: str, span: tuple[int, int]) -> str:
-    lines = lines_of(text)[span[0] - 1 : span[1]]
-    return f"{path}, from line {span[0]}:\n" + "\n".join(lines)
+def _element_name(path: str, name: str) -> str:
+    """Return the name of an element without spaces (`operator ==` of C++), as the answer's parser reads it."""
+    return f"{path}:{''.join(name.split())}"
+
+
+def _excerpt(text: str, one: Element) -> str:
+    lines = lines_of(text)[one.first - 1 : one.last]
+    return f"{one.path}, from line {one.first}:\n" + "\n".join(lines)
 
 
 def _tests(task: Task, shown: str) -> Generator[Step, None, list[tuple[str, str]]]:

@@ -263,7 +263,8 @@ def test_patch_option_lists_affected_callers(machine: Machine, calculator: Path,
     before = state(calculator)
     result = locate(machine, calculator, "--patch", str(tmp_path / "p.diff"))
     (hit,) = [hit for hit in result["functions"] if hit["name"] == "double"]
-    assert hit["why"] == ["calls add in line 7: c is required"]
+    assert hit["why"][0] == "calls add in line 7: c is required"
+    assert hit["lines"][0] == {"line": 7, "why": "calls add in line 7: c is required"}
     assert state(calculator) == before
 
 

@@ -7,11 +7,8 @@ from typing import TypeVar
 
 from aci.graph.code_graph import Graph, query_graph
 from aci.graph.name_lookup import dotted_name, look_up_name
-from aci.graph.patch_impact import Edit
 from aci.graph.reachability import find_callers, find_reaching_tests
 from aci.graph.symbol_context import find_context
-from aci.localization.change_impact import find_impact
-from aci.localization.place_ranking import RankedPlace
 from aci.repository.file_blobs import TextBlobs
 
 Answer = TypeVar("Answer")
@@ -82,36 +79,3 @@ def test_context_has_callers_of_callers() -> None:
         return [other.name for other in weigh.related["callers"]]
 
     assert query(question) == ["Crate.weigh"]
-
-
-def impact_of(path: str, old: str, new: str, together: dict[str, float] | None = None) -> dict[str, tuple[str, ...]]:
-    edit = Edit(path, FILES[path], FILES[path].replace(old, new))
-    places = query(lambda graph: find_impact(graph, [edit], together or {}, 20))
-
-    def name(hit: RankedPlace) -> str:
-        return f"{hit.path}:{hit.name}" if hit.name else hit.path
-
-    assert [hit.score for hit in places.functions] == sorted((hit.score for hit in places.functions), reverse=True)
-    return {name(hit): hit.why for hit in (*places.files, *places.functions)}
-
-
-def test_impact_includes_callers_of_changed_signature() -> None:
-    places = impact_of("shop/basket.py", "measure(thing, unit):", "measure(thing, unit, scale):")
-    assert places["shop/till.py:ring"][0] == "calls measure in line 5: scale is required"
-    assert places["shop/basket.py:Basket.weigh"][0] == "calls measure in line 3: scale is required"
-    assert "shop/till.py" in places
-    assert "tests it" in places["tests/test_basket.py"]
-    assert "shop/other.py" not in places
-
-
-def test_impact_includes_overridden_and_overriding_methods() -> None:
-    places = impact_of("shop/basket.py", "measure(self, unit)", "measure(self, unit) or 0")
-    assert places["shop/basket.py:Crate.weigh"] == ("overrides Basket.weigh", "has the same name as Basket.weigh")
-    places = impact_of("shop/basket.py", "+ 1", "+ 2")
-    assert "is overridden by Crate.weigh" in places["shop/basket.py:Basket.weigh"]
-
-
-def test_impact_includes_namesakes_and_files_changed_together() -> None:
-    places = impact_of("shop/till.py", "'kg'", "'g'", {"docs/till.txt": 0.5})
-    assert places["lab/till.py:ring"] == ("has the same name as ring",)
-    assert places["docs/till.txt"] == ("often changes in the same commits",)

@@ -1,0 +1,78 @@
+"""The places that a patch is likely to affect, with their reasons and lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aci.graph.code_graph import query_graph
+from aci.graph.patch_impact import Edit
+from aci.localization.change_impact import find_impact
+from aci.localization.edit_signals import PastChanges
+from aci.localization.place_ranking import RankedPlace, file_reader
+from aci.repository.file_blobs import TextBlobs
+from tests.aci.graph.test_reachability import FILES
+
+
+def find_hits(
+    path: str, old: str, new: str, past: PastChanges | None = None, files: Mapping[str, str] = FILES
+) -> dict[str, RankedPlace]:
+    assert old in files[path]
+    edit, blobs = Edit(path, files[path], files[path].replace(old, new)), TextBlobs(files)
+    places = query_graph(
+        blobs, None, lambda graph: find_impact(graph, [edit], past or PastChanges({}), file_reader(graph, blobs), 20)
+    )
+    for hits in (places.files, places.functions):
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    return {f"{hit.path}:{hit.name}" if hit.name else hit.path: hit for hit in (*places.files, *places.functions)}
+
+
+def reasons(*arguments: object, **options: object) -> dict[str, Sequence[str]]:
+    return {name: hit.why for name, hit in find_hits(*arguments, **options).items()}  # type: ignore[arg-type]
+
+
+def test_callers_of_changed_signature() -> None:
+    hits = find_hits("shop/basket.py", "measure(thing, unit):", "measure(thing, unit, scale):")
+    assert hits["shop/till.py:ring"].why[0] == "calls measure in line 5: scale is required"
+    assert hits["shop/till.py:ring"].lines[0] == (5, "calls measure in line 5: scale is required")
+    assert hits["shop/basket.py:Basket.weigh"].why[0] == "calls measure in line 3: scale is required"
+    assert "shop/till.py" in hits
+    assert "tests it" in hits["tests/test_basket.py"].why
+    assert "shop/other.py" not in hits
+
+
+def test_callers_and_callees_of_unchanged_signature() -> None:
+    assert "calls measure in line 5" in reasons("shop/basket.py", "return 1\n", "return 2\n")["shop/till.py:ring"]
+    assert "is called by ring" in reasons("shop/till.py", "'kg'", "'g'")["shop/basket.py:measure"]
+
+
+def test_overridden_and_overriding_methods() -> None:
+    found = reasons("shop/basket.py", "measure(self, unit)", "measure(self, unit) or 0")
+    assert "overrides Basket.weigh" in found["shop/basket.py:Crate.weigh"]
+    assert "has the same name as Basket.weigh" in found["shop/basket.py:Crate.weigh"]
+    assert "is overridden by Crate.weigh" in reasons("shop/basket.py", "+ 1", "+ 2")["shop/basket.py:Basket.weigh"]
+
+
+def test_namesakes_and_places_that_changed_together() -> None:
+    commits = [{"shop/till.py": ("ring",), "shop/other.py": ("unrelated",)}] * 3
+    found = reasons("shop/till.py", "'kg'", "'g'", PastChanges({"docs/till.txt": 0.5}, commits))
+    assert "has the same name as ring" in found["lab/till.py:ring"]
+    assert found["docs/till.txt"] == ("often changes in the same commits",)
+    assert "changed in the same commits as ring" in found["shop/other.py:unrelated"]
+
+
+def test_literals_and_words_in_other_languages() -> None:
+    text = "package calc\n\nfunc Part{0}() int {{ return {0} }}\n"
+    files = {
+        "src/limits.go": 'package calc\n\nfunc Limit(n int) string {\n\treturn "maximum width"\n}\n',
+        "src/check.go": 'package calc\n\nfunc Check(s string) bool {\n\treturn s == "maximum width"\n}\n',
+        "src/use.go": "package calc\n\nfunc Use() string {\n\treturn Limit(3)\n}\n",
+        "src/spacing.go": "package calc\n\nfunc Spacing(widthOfTable int) int {\n\treturn widthOfTable\n}\n",
+        **{f"src/part{number}.go": text.format(number) for number in range(30)},
+    }
+    new = "n int, widthOfTable bool"
+    hits = find_hits("src/limits.go", "n int", new, files=files)
+    assert hits["src/use.go:Use"].why[0] == "uses Limit in line 4, whose signature changes"
+    assert hits["src/use.go:Use"].lines[0][0] == 4
+    assert hits["src/spacing.go:Spacing"].why[0].startswith("has words of the changed lines: widthoftable")
+    hits = find_hits("src/limits.go", '"maximum width"', '"largest width"', files=files)
+    assert hits["src/check.go:Check"].lines == ((4, "has the text 'maximum width' in line 4, which the patch changes"),)
