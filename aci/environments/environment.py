@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -205,8 +205,9 @@ def _build_if_missing(daemon: Daemon, plan: Plan, options: WorkspaceOptions, set
             options.say(ActivityMessage(f"Setting up the environment, once: {' '.join(plan.reasons)}"))
             for each in propose_services(options):
                 options.say(str(each))
-            _build(daemon, plan, options, settings, name)
-            _used(key).write_text(record_of(_setup_key(plan, str(start.id), options, settings), options), "utf-8")
+            proposed = _build(daemon, plan, options, settings, name)
+            record = record_of(_setup_key(plan, str(start.id), options, settings), options, proposed=proposed)
+            _used(key).write_text(record, "utf-8")
     _used(key).touch()
     return f"{name}:latest"
 
@@ -230,8 +231,9 @@ def _build(
     settings: EnvironmentOptions,
     name: str,
     began: float | None = None,
-) -> None:
-    """Build the plan, if necessary from its alternative images; if all fail, build `plan.instead`.
+) -> Sequence[str]:
+    """Build the plan, if necessary from its alternative images; if all fail, build `plan.instead`. Return the commands
+    that a model proposed for it.
 
     The time limit of set-up, counted from `began`, applies to all of these builds together.
     """
@@ -246,10 +248,8 @@ def _build(
             here = replace(plan, alternatives=plan.alternatives[place:])
             start = source_image(daemon, replace(options, image=image))
             try:
-                Build(here, options, settings, began=began, image=str(start.id), daemon=daemon).run(
-                    name, _labels(here, options, name)
-                )
-                return
+                build = Build(here, options, settings, began=began, image=str(start.id), daemon=daemon)
+                return build.run(name, _labels(here, options, name)).proposed
             except OtherImage as error:
                 options.say(f"{str(error).capitalize()}.")
             except HoldsRepository:
@@ -257,14 +257,15 @@ def _build(
                 _save_unchanged(
                     daemon, str(start.id), name, _about(here, options, "not run: the image is used as it is")
                 )
-                return
+                return ()
     except NetworkFailed:
         raise
     except WorkspaceError as error:
         if plan.instead is None or time.monotonic() - began > settings.seconds:
             raise
         options.say(f"{plan.source} cannot be used: {error.message} Continuing with what the files imply.")
-        _build(daemon, plan.instead, options, settings, name, began)
+        return _build(daemon, plan.instead, options, settings, name, began)
+    return ()
 
 
 def _save_unchanged(daemon: Daemon, start: str, name: str, about: Mapping[str, object]) -> None:

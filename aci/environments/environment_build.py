@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,10 @@ from aci.environments.setup_run import QUIET_ENVIRONMENT, NetworkFailed, OtherIm
 from aci.environments.smoke_check import SmokeResult, run_smoke_check
 from aci.observation.activity_message import ActivityMessage
 from trajectories.errors import WorkspaceError
+
+_SAVED = "/tmp/swe-agent-steps"
+_GIT = f"git --git-dir={_SAVED} --work-tree=. -c core.bare=false -c core.hooksPath=/dev/null"
+"""Saves the repository's files before a model's steps, and removes what these add to them."""
 
 
 class HoldsRepository(Exception):
@@ -37,6 +41,9 @@ class BuildResult:
 
     packages: str = ""
     """The date to which packages were limited; empty if they were not limited."""
+
+    proposed: tuple[str, ...] = ()
+    """The commands of a model that are part of the set-up."""
 
 
 @dataclass(kw_only=True)
@@ -58,9 +65,8 @@ class Build(SetupRun[SetupContainer]):
             day = f"{build.when:%Y-%m-%d}" if build.when else ""
             seconds = time.monotonic() - self.began
             own = build._session_variables(container)
-            built = BuildResult(
-                tuple(build.repairs), found, seconds, language_version(container, self.plan.language, own), day
-            )
+            version = language_version(container, self.plan.language, own)
+            built = BuildResult(tuple(build.repairs), found, seconds, version, day, tuple(build.proposed))
             container.commit(name, commit_instructions(own, labels(built)))
             return built
 
@@ -99,7 +105,7 @@ class Build(SetupRun[SetupContainer]):
         if late or not chooses_versions(self.plan.language, self.ran):
             return None
         when = code_date(self.options, self.plan.language)
-        return replace(self, when=when, repairs=[], ran=[]) if when else None
+        return replace(self, when=when, repairs=[], ran=[], succeeded=[], proposed=[]) if when else None
 
     def _set_up_and_test(self, stack: ExitStack) -> tuple[SetupContainer, SmokeResult]:
         """Set up a container; return it and the result of the base's tests in it."""
@@ -134,6 +140,19 @@ class Build(SetupRun[SetupContainer]):
         if f"{VENV}/bin" in self.plan.paths:
             own["VIRTUAL_ENV"] = VENV
         return own
+
+    def _propose(self, failed: SetupResult) -> Sequence[str]:
+        """Return the model's steps. It is asked in the last try only, since another plan and older packages cost no
+        request."""
+        is_last = self.plan.instead is None and (self.when is not None or self._older_build() is None)
+        return super()._propose(failed) if is_last else ()
+
+    def _save_files(self, container: SetupContainer) -> None:
+        container.run(f"rm -rf {_SAVED}; git init -q --bare {_SAVED} && {_GIT} add -A", {}, 600)
+
+    def _restore_files(self, container: SetupContainer) -> None:
+        container.run(f"{_GIT} checkout -q -f -- .; {_GIT} clean -ffdq; rm -rf {_SAVED}", {}, 600)
+        container.put(self.options.trees, self.options.base.tree)
 
     def _run_tests(self, container: SetupContainer, env: Mapping[str, str]) -> SmokeResult:
         """Run the tests in a separate container, so that nothing they write is saved in the image."""

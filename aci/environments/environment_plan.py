@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from aci.environments.setup_proposals import ProposeSteps
+
 HOME = "/opt/swe-agent"
 """The folder for what set-up installs: outside the repository, and the same in each image."""
 
@@ -40,6 +42,9 @@ class EnvironmentOptions:
     version: str = ""
     instructions: bool = True
     """Whether set-up commands that AGENTS.md and similar files document are used."""
+
+    propose: ProposeSteps | None = None
+    """Function that asks a model for set-up steps when no rule repairs a failure; None if no model may be asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aci.repository.disk_cache import cache_folder
+
 if TYPE_CHECKING:
     from aci.runtime.workspace import WorkspaceOptions
+
+READY = "ready"
+"""The file that marks a complete environment on this machine and says what it was made from."""
+
+
+def proposed_steps(options: WorkspaceOptions) -> tuple[str, ...]:
+    """Return the commands of a model in the set-up of a workspace's environment."""
+    key = options.image.rpartition("/")[2].removesuffix(":latest")
+    if options.environment:
+        record = options.environment.parent.parent / READY
+    elif re.fullmatch(r"[0-9a-f]{24}", key):
+        record = cache_folder() / "environments" / key
+    else:
+        return ()
+    found = read_object(record).get("proposed", [])
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def is_made_from(record: Path, setup: str, options: WorkspaceOptions) -> bool:
@@ -21,13 +41,18 @@ def is_made_from(record: Path, setup: str, options: WorkspaceOptions) -> bool:
     return made.get("setup") == setup and history.is_first_parent(commit, options.base.commit)
 
 
-def record_of(setup: str, options: WorkspaceOptions, serves_later_commits: bool = False) -> str:
-    """Return the record of an environment; without a commit if it was made from uncommitted files.
+def record_of(
+    setup: str, options: WorkspaceOptions, serves_later_commits: bool = False, proposed: Sequence[str] = ()
+) -> str:
+    """Return the record of an environment; without a commit if it was made from uncommitted files, or with the
+    commands `proposed` by a model, which may have copied code of the commit.
 
     `serves_later_commits` says whether the set-up ran without copying or building the repository's code. It overrides
     the plan.
     """
-    made: dict[str, Any] = {"setup": setup, "commit": "" if options.base.changes else options.base.commit}
+    is_shared = not (options.base.changes or proposed)
+    made: dict[str, Any] = {"setup": setup, "commit": options.base.commit if is_shared else ""}
+    made |= {"proposed": list(proposed)} if proposed else {}
     made |= {"serves_later_commits": True} if serves_later_commits else {}
     return json.dumps(made | {"repository": options.repository.name})
 

@@ -27,7 +27,7 @@ from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
 from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs
 from aci.environments.environment_plan import HOME, OWN_FILES, Command, EnvironmentOptions, Files, Plan
-from aci.environments.environment_records import digest_of, is_made_from, read_object, record_of
+from aci.environments.environment_records import READY, digest_of, is_made_from, read_object, record_of
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
 from aci.environments.setup_container import SetupResult
@@ -44,9 +44,8 @@ from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_limits import open_regular
 
-READY, FILES = "ready", "files"
-"""The file that marks a complete environment and says what it was made from, and the folder to which set-up can
-write."""
+FILES = "files"
+"""The folder to which set-up can write."""
 
 MOST_ENVIRONMENTS = 10
 """Number of environments that are kept."""
@@ -219,7 +218,8 @@ def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: Envir
         and all(_copies_nothing(command, files, plan.inputs) for command in setup.ran)
         and not (setup.has_build_folder or _has_generated_code(folder / GENERATED))
     )
-    (folder / READY).write_text(record_of(_setup_key(plan, options, settings, kind), options, is_free), "utf-8")
+    record = record_of(_setup_key(plan, options, settings, kind), options, is_free, setup.proposed)
+    (folder / READY).write_text(record, "utf-8")
 
 
 def _copies_nothing(command: str, files: Files, inputs: Sequence[str]) -> bool:
@@ -332,6 +332,15 @@ class HostSetup(SetupRun[HostPlace]):
         """Return a repair without packages of the system."""
         found = super()._find_repair(done, repairs)
         return None if found and any(APT_INSTALL in each or HOME in each for each in found.first) else found
+
+    def _propose(self, failed: SetupResult) -> Sequence[str]:
+        """Return the model's steps. Without isolation, they need a yes of their own."""
+        steps = super()._propose(failed)
+        is_isolated = self.place.workspace.kind == "sandbox"
+        return steps if is_isolated or (steps and self.options.may_set_up("", steps, ())) else ()
+
+    def _restore_files(self, place: HostPlace) -> None:
+        place.workspace.restore(self.options.base.tree)
 
     def _session_variables(self, place: HostPlace) -> dict[str, str]:
         path = place.workspace.run("echo $PATH", session=_SESSION).text.strip()

@@ -13,6 +13,7 @@ from aci.environments.environment_plan import Command, EnvironmentOptions, Plan
 from aci.environments.network_outage import find_outage
 from aci.environments.package_dates import add_date_option
 from aci.environments.setup_container import SetupResult
+from aci.environments.setup_proposals import MAX_PROPOSALS, FailedSetup
 from aci.environments.setup_repairs import APT_INSTALL, MAX_REPAIRS, Failure, Repair, find_repair
 from aci.environments.smoke_check import SmokeResult, collect_test_imports
 from aci.observation.activity_message import ActivityMessage
@@ -82,6 +83,13 @@ class SetupRun(ABC, Generic[Place]):
     ran: list[str] = field(default_factory=list)
     """The commands of the set-up, as they ran."""
 
+    succeeded: list[str] = field(default_factory=list)
+    proposed: list[str] = field(default_factory=list)
+    """The commands of a model that ran and succeeded."""
+
+    asked: int = 0
+    """How many times a model was asked for steps."""
+
     @abstractmethod
     def _session_variables(self, place: Place) -> dict[str, str]:
         """Return the variables of both set-up and sessions."""
@@ -89,6 +97,13 @@ class SetupRun(ABC, Generic[Place]):
     @abstractmethod
     def _run_tests(self, place: Place, env: Mapping[str, str]) -> SmokeResult:
         """Run the tests so that nothing they write is kept."""
+
+    def _save_files(self, place: Place) -> None:
+        """Prepare for `_restore_files`."""
+
+    @abstractmethod
+    def _restore_files(self, place: Place) -> None:
+        """Put the repository's files back, and remove new ones that git does not ignore."""
 
     def _set_up(self, place: Place, env: Mapping[str, str]) -> None:
         commands = list(self.plan.setup)
@@ -112,12 +127,17 @@ class SetupRun(ABC, Generic[Place]):
         first = done = self._run_command(place, command.text, env, end)
         while done.code:
             found = self._find_repair(done, repairs)
-            if found is None:
+            if found is not None:
+                repairs.append(found.what)
+                failed = self._apply_repair(place, found, env, end)
+                if failed is None:
+                    done = self._run_command(place, found.again or done.command, env, end)
+                    continue
+                first = done = failed
+            if command.optional or not self._run_proposals(place, done, env, end, repairs):
                 raise _failed(first, repairs)
-            repairs.append(found.what)
-            self._apply_repair(place, found, env, end)
-            done = self._run_command(place, found.again or done.command, env, end)
-        if repairs:
+            break
+        if repairs and not done.code:
             _check_network(done)  # a command that installs line by line succeeds if some lines can be installed
         self.repairs += repairs
 
@@ -132,12 +152,43 @@ class SetupRun(ABC, Generic[Place]):
             raise OtherImage(found.what)
         return found
 
-    def _apply_repair(self, place: Place, found: Repair, env: Mapping[str, str], end: float) -> None:
+    def _apply_repair(self, place: Place, found: Repair, env: Mapping[str, str], end: float) -> SetupResult | None:
+        """Run the commands that come first in a repair, and return the result of one that fails."""
         self._say(ActivityMessage(f"Repairing: {found.what}."))
-        for command in found.first:
-            done = self._run_command(place, command, env, end)
-            if done.code:
-                raise _failed(done, [found.what])
+        return self._run_all(place, found.first, env, end)
+
+    def _run_all(
+        self, place: Place, commands: Sequence[str], env: Mapping[str, str], end: float, proposed: bool = False
+    ) -> SetupResult | None:
+        """Run commands in order until one fails, and return the result of that one."""
+        results = (self._run_command(place, command, env, end, proposed) for command in commands)
+        return next((done for done in results if done.code), None)
+
+    def _run_proposals(
+        self, place: Place, failed: SetupResult, env: Mapping[str, str], end: float, repairs: list[str]
+    ) -> bool:
+        """Ask the model for steps instead of the failed command until all steps of an answer succeed; return whether
+        they did. No step keeps a change of the repository's files, which could be the patch or a test."""
+        wrong: SetupResult | None = failed
+        while wrong and (steps := self._propose(wrong)):
+            if wrong is failed:
+                self._save_files(place)
+            self._say(ActivityMessage(f"Trying steps of the model: {'; '.join(steps)}"))
+            wrong = self._run_all(place, steps, env, end, proposed=True)
+            repairs.append(f"steps of the model: {'; '.join(steps)}")
+        if wrong is not failed:
+            self._restore_files(place)
+        return wrong is None
+
+    def _propose(self, failed: SetupResult) -> Sequence[str]:
+        """Return the model's steps instead of a failed command; none if it may not be asked (again) or has none."""
+        propose = self.settings.propose
+        if propose is None or failed.timed_out or self.asked >= MAX_PROPOSALS:
+            return ()
+        self.asked += 1
+        failures = [command for command in dict.fromkeys(self.ran) if command not in self.succeeded]
+        recipe = tuple(self.succeeded), tuple(failures)
+        return propose(FailedSetup(self.plan.image, self.plan.language, *recipe, failed.command, failed.output))
 
     def _test_and_repair(self, place: Place, env: Mapping[str, str]) -> SmokeResult:
         """Run the tests and install missing packages that they need. Failures that cannot be repaired are only
@@ -146,17 +197,15 @@ class SetupRun(ABC, Generic[Place]):
         repairs: list[str] = []
         end = time.monotonic() + self._seconds_left()
         found = self._run_tests(place, own)
-        while found.lacking and len(repairs) < MAX_REPAIRS:
-            wanted = self._find_repair(SetupResult(found.command, 1, found.lacking, 0.0), repairs)
-            if wanted is None:
-                break
-            repairs.append(wanted.what)
-            try:
-                self._apply_repair(place, wanted, env, end)
-            except NetworkFailed:
-                raise
-            except WorkspaceError as error:
-                self._say(error.message)
+        while found.lacking:
+            failed = SetupResult(found.command, 1, found.lacking, 0.0)
+            wanted = self._find_repair(failed, repairs)
+            if wanted:
+                repairs.append(wanted.what)
+                if wrong := self._apply_repair(place, wanted, env, end):
+                    self._say(_failed(wrong, [wanted.what]).message)
+                    break
+            elif found.passed > 0 or not self._run_proposals(place, failed, env, end, repairs):
                 break
             found = self._run_tests(place, own)
         self.repairs += repairs
@@ -167,9 +216,14 @@ class SetupRun(ABC, Generic[Place]):
         """Return the number of seconds left for the whole set-up, including other images and attempts; at least one."""
         return max(1.0, self.began + self.settings.seconds - time.monotonic())
 
-    def _run_command(self, place: Place, command: str, env: Mapping[str, str], end: float) -> SetupResult:
-        """Run a command with a time limit: it must finish by `end`. Raises NetworkFailed if it fails because of the
-        network."""
+    def _run_command(
+        self, place: Place, command: str, env: Mapping[str, str], end: float, proposed: bool = False
+    ) -> SetupResult:
+        """Run a command with a time limit: it must finish by `end`.
+
+        Raises NetworkFailed if it fails because of the network, unless a model `proposed` it: such a command may ask
+        for a host that set-up cannot reach, which another run would not change.
+        """
         began = last = time.monotonic()
         self.ran.append(command)
 
@@ -181,8 +235,11 @@ class SetupRun(ABC, Generic[Place]):
 
         dated_command = add_date_option(command, self.when) if self.when else command
         done = replace(place.run(dated_command, env, max(1.0, end - began), on_line), command=command)
-        if done.code:
+        if done.code and not proposed:
             _check_network(done)
+        elif not done.code:
+            self.succeeded.append(command)
+            self.proposed += [command] if proposed else []
         return done
 
     def _say(self, line: str) -> None:

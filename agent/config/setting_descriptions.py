@@ -50,6 +50,7 @@ SECTIONS = {
         "setup": "Set-up command; if not set, it is detected.",
         "setup_time": "Seconds for the whole set-up.",
         "setup_env": "Variables that the set-up gets; no secrets.",
+        "setup_repair": "Ask the model about a failed set-up.",
         "registries": "Hosts that the set-up can reach.",
         "certificates": "PEM file that the set-up trusts.",
         "services": "Containers beside it, such as a database.",

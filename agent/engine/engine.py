@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from aci.environments.environment import environment_for, plan_for
+from aci.environments.environment_records import proposed_steps
 from aci.instructions.documented_commands import describe_command
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.contamination import find_installed_copies
@@ -46,6 +47,7 @@ from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from aci.environments.environment_plan import EnvironmentOptions
+    from aci.environments.setup_proposals import ProposeSteps
 
 
 class RunWorkspaces:
@@ -58,6 +60,12 @@ class RunWorkspaces:
         self._lock = Lock()
         self.environment: dict[str, str | list[str]] = {}
         """What the workspace is: its kind, and the image with the commands that set it up."""
+
+        self.propose_steps: ProposeSteps | None = None
+        """Function that asks a model for set-up steps; None if none may be asked."""
+
+        self.setup_notes: tuple[str, ...] = ()
+        """Message about commands of a model in the environment's set-up."""
 
     @property
     def opened(self) -> bool:
@@ -99,7 +107,7 @@ class RunWorkspaces:
         options, settings = self._options()
         self.environment = {"workspace": settings.workspace}
         if settings.workspace == "docker":
-            environment = _environment_options(options, settings)
+            environment = self._environment_options(options, settings)
             options = replace(options, image=environment_for(options, environment))
             setup = [command.text for command in plan_for(options, environment).setup]
             self.environment |= {"image": options.image, "setup": setup}
@@ -108,11 +116,22 @@ class RunWorkspaces:
         if settings.workspace != "docker":
             from aci.environments.host_environment import add_environment
 
-            options = add_environment(options, _environment_options(options, settings), settings.workspace)
+            options = add_environment(options, self._environment_options(options, settings), settings.workspace)
+        if steps := proposed_steps(options):
+            self.setup_notes = (f"The environment was set up with commands of a model: {'; '.join(steps)}.",)
         workspace = open_workspace(settings.workspace, options)
         workspace.expect(HARNESS_SESSION)
         self._copies = BackgroundTask(lambda: _find_copies(workspace, options), "copies")
         return workspace
+
+    def _environment_options(self, options: WorkspaceOptions, settings: Settings) -> EnvironmentOptions:
+        """Return the environment options from the settings and from the base's `.swe-agent.toml`, if it has one."""
+        try:
+            repository_config = options.trees.read(options.base.tree, ".swe-agent.toml")
+        except FileNotFoundError:
+            repository_config = b""
+        found = environment_options(settings, option_source(settings, repository_config))
+        return replace(found, propose=self.propose_steps)
 
 
 def _find_copies(workspace: Workspace, options: WorkspaceOptions) -> tuple[str, ...]:
@@ -120,15 +139,6 @@ def _find_copies(workspace: Workspace, options: WorkspaceOptions) -> tuple[str, 
     for copy in found:
         options.say(copy)
     return found
-
-
-def _environment_options(options: WorkspaceOptions, settings: Settings) -> EnvironmentOptions:
-    """Return the environment options from the settings and from the base's `.swe-agent.toml`, if it has one."""
-    try:
-        repository_config = options.trees.read(options.base.tree, ".swe-agent.toml")
-    except FileNotFoundError:
-        repository_config = b""
-    return environment_options(settings, option_source(settings, repository_config))
 
 
 class Engine:

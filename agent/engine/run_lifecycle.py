@@ -28,6 +28,7 @@ from agent.engine.engine import Engine, known_secrets
 from agent.engine.merge_review import record_review, recorded_review
 from agent.engine.proof_step import best_outcome, rejected_outcome
 from agent.engine.run_result import Result
+from agent.engine.setup_question import step_proposals
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
 from agent.engine.user_change_detection import take_over_changes
@@ -254,6 +255,7 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
     name = engine.trajectory.turns[-1].strategy
     try:
         strategy = find("agent.strategies", name, "solve", "strategy")
+        engine.workspaces.propose_steps = step_proposals(branch)
         yield from branch.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
         if not is_apart(name):
             yield from take_over_changes(branch)
@@ -364,7 +366,8 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     injected = find_injections(steps, engine.run.issue, lambda tool: metadata_of(tool).text)
     calls = describe_calls(steps)
     outside = (f"{calls} {WITHOUT_SERVERS}",) if calls else ()
-    return replace(verdict, notes=(*verdict.notes, *engine.workspaces.copies, *read, *injected, *outside))
+    place = (*engine.workspaces.setup_notes, *engine.workspaces.copies)
+    return replace(verdict, notes=(*verdict.notes, *place, *read, *injected, *outside))
 
 
 def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:

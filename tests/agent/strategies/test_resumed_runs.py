@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from aci.environments import host_environment
+from aci.environments.environment_plan import EnvironmentOptions
+from aci.environments.setup_proposals import FailedSetup
+from aci.runtime.workspace import WorkspaceOptions
 from agent.config.settings import ModelTable, load_settings
 from agent.engine.run_lifecycle import reopen
 from tests.agent.conftest import act, line
@@ -22,6 +26,7 @@ from tests.agent.strategies.test_tree import BACKTRACK_TEXT, DEAD_END
 from tests.conftest import copy_run
 from tests.e2e.kill_runner import account
 from tests.sampling import sample
+from trajectories.errors import WorkspaceError
 from trajectories.journal import read
 from trajectories.records import Run, Turn
 
@@ -139,7 +144,26 @@ CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team, s
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("strategy", CASES)
 def test_interrupted_run_has_same_result_when_resumed(strategy, run_strategy: RunStrategy) -> None:
-    complete = strategy(run_strategy)
+    check_resumed_runs(strategy(run_strategy))
+
+
+def test_interrupted_set_up_asks_no_model_again(run_strategy: RunStrategy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The set-up begins anew in each process, and comes to the same failure."""
+
+    def set_up(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> WorkspaceOptions:
+        failed = FailedSetup("img", "python", (), ("make",), "make", "no rule")
+        if settings.propose is None or list(settings.propose(failed)) != ["make all"]:
+            raise WorkspaceError("The set-up failed.", "")
+        return options
+
+    monkeypatch.setattr(host_environment, "add_environment", set_up)
+    with pytest.raises(WorkspaceError, match="The set-up failed"):
+        run_strategy("react", GOOD, setup_repair=False)
+    check_resumed_runs(run_strategy("react", {**line("```\nmake all\n```"), "contains": "no known repair"}, GOOD))
+
+
+def check_resumed_runs(complete: FinishedRun) -> None:
+    """Check that a run which is interrupted at some of its records and resumed comes to the same."""
     assert complete.kind == "verified"
     directory = complete.result.directory
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
