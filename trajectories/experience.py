@@ -1,8 +1,9 @@
 """The experience bank: outcomes of runs, kept for later runs of the same repository as small files that people can
 read, edit and delete.
 
-Successes and failures are kept apart (SWE-Exp, arXiv 2507.23361; ExpeRepair, arXiv 2506.10484). An entry records facts,
-not conclusions: no model writes it. Its texts come from other people, so they are treated as data, not as instructions.
+Successes and failures are kept apart (SWE-Exp, arXiv 2507.23361; ExpeRepair, arXiv 2506.10484). An entry records facts
+that are read off a run's records; a model writes only the `LESSON` fields, if the user names one for that. Texts come
+from other people, so they are treated as data, not as instructions.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ LATEST = 1 << 36
 """Latest valid time, in seconds since the epoch; calendars cannot represent much later ones."""
 LEAST = 0.36
 """Minimum score of an entry that is used; unrelated entries cost tokens and mislead the model."""
+LESSON = ("cause", "approach", "misled")
+"""The fields of an entry that a model writes: the lesson in words (see `trajectories/lessons.py`)."""
 FILE = 0.6
 """Similarity of two places in the same file; it is 1 for the same definition."""
 
@@ -52,7 +55,8 @@ class Entry:
 
     `places` have the form `path` or `path:Class.method`, `kinds` are defined in `aci/history/fix_kinds.py`, and
     `change` is the truncated source diff. `dead_ends` are earlier patches that were submitted but not proven, each with
-    its failures.
+    its failures. `cause` is what was wrong in general terms, `approach` what to do about it, and `misled` what looked
+    right and was not; they are "" if no model wrote a lesson.
     """
 
     id: str
@@ -76,6 +80,13 @@ class Entry:
     tests: tuple[str, ...] = ()
     summary: str = ""
     dead_ends: tuple[str, ...] = ()
+    cause: str = ""
+    approach: str = ""
+    misled: str = ""
+
+    @property
+    def has_lesson(self) -> bool:
+        return bool(self.cause or self.approach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,7 @@ class Bank:
         try:
             if not known:
                 file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                write_durably(file, _written(asdict(entry)).encode("utf-8", "replace"))
+                write_durably(file, _written(_table(entry)).encode("utf-8", "replace"))
                 if about:
                     write_durably(self.folder / "repository.toml", _written(about).encode("utf-8", "replace"))
             gone = [other for other in self._files(entry.id) if known or other != file]
@@ -255,6 +266,11 @@ def _facts(entry: Entry) -> tuple[object, ...]:
 # An entry as a file
 
 _KINDS = {each.name: str(each.type) for each in fields(Entry)}
+
+
+def _table(entry: Entry) -> dict[str, Any]:
+    """Return an entry's fields, without a lesson that it does not have: earlier versions refuse unknown fields."""
+    return {name: value for name, value in asdict(entry).items() if value or name not in LESSON}
 
 
 def _written(table: Mapping[str, Any]) -> str:

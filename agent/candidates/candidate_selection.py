@@ -19,6 +19,7 @@ from agent.candidates.cross_test_matrix import Matrix, new_tests
 from agent.candidates.diverse_attempts import summarise_candidate
 from agent.candidates.role_questions import LETTERS, Question, ask_roles, parse_letter
 from agent.engine.proof_step import with_doubt
+from agent.prompts.lesson_prompt import lessons_prompt
 from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
 
@@ -86,7 +87,9 @@ def select_candidate(
     if task.turn.settings.model:
         likely = [one.candidate for one in scores if one.candidate.verdict.no_loss is not False or one is scores[0]]
         likely = likely[:SHOWN]
-        [said] = yield from ask_roles(task, [Question(name, ROLE, _selection_question(task, likely, matrix))])
+        changes = "\n".join(one.patch.source for one in likely)
+        advice = lessons_prompt(task.branch, name, changes)
+        [said] = yield from ask_roles(task, [Question(name, ROLE, _selection_question(task, likely, matrix, advice))])
         place = parse_letter(said, len(likely))
         if place is not None:
             task.note("vote", f"The selector chooses {likely[place].name}.", tree=likely[place].tree, against="")
@@ -114,8 +117,8 @@ def _failed_tests_note(matrix: Matrix, one: Candidate) -> str:
     return f"It fails tests of another attempt that the other passes: {format_names(failed)}." if failed else ""
 
 
-def _selection_question(task: Task, candidates: Sequence[Candidate], matrix: Matrix) -> str:
-    """Return the selector's prompt: the issue, each patch with its tests, and which patches pass each test."""
+def _selection_question(task: Task, candidates: Sequence[Candidate], matrix: Matrix, advice: str) -> str:
+    """Return the selector's prompt: the issue, each patch with its tests, which patches pass each test, and advice."""
     letters = dict(zip([one.name for one in candidates], LETTERS, strict=False))
     parts = [framed_issue(task.turn.issue)]
     for one in candidates:
@@ -139,7 +142,7 @@ def _selection_question(task: Task, candidates: Sequence[Candidate], matrix: Mat
         )
     if len(matrix.distinguishing_tests) > MOST_DECISIVE:
         parts.append(f"… and {len(matrix.distinguishing_tests) - MOST_DECISIVE} more tests.")
-    parts.append("Which patch solves the issue?")
+    parts += [advice, "Which patch solves the issue?"]
     return "\n\n".join(filter(None, parts))
 
 

@@ -32,16 +32,17 @@ def proof_score(verdict: Verdict) -> float:
     return GREEN if verdict.red and verdict.green else KEPT
 
 
-def critic_score(task: Task, name: str, done: str) -> Generator[Step, None, tuple[float | None, str]]:
+def critic_score(task: Task, name: str, done: str, advice: str = "") -> Generator[Step, None, tuple[float | None, str]]:
     """Return a critic's score of the last actions, between 0 and 1, and its reason; the score is None if the reply
-    contains none."""
+    contains none. `advice` is added to the question."""
     diff = task.trees.diff(task.turn.base.tree, task.tree)
     parts = (
         framed_issue(task.turn.issue),
         f"The last actions:\n{quote_text(done[:MOST_DONE])}",
         f"The change so far:\n{quote_text(diff[:MOST_DIFF]) or 'none'}",
+        advice,
         "How likely is it that this leads to a correct patch? End with a line that contains only a number from 0 to 1.",
     )
-    [said] = yield from ask_roles(task, [Question(name, ROLE, "\n\n".join(parts))])
+    [said] = yield from ask_roles(task, [Question(name, ROLE, "\n\n".join(filter(None, parts)))])
     reason = " ".join(" ".join(said.strip().splitlines()[:-1]).split())
     return parse_score(said), reason[:500]

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent.models.base import Model, load_model
-from agent.run_state.strategy_traits import find_strategy
+from agent.run_state.strategy_traits import find_strategy, is_conversational
 from trajectories.errors import ConfigError
 from trajectories.plugins import find
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings
 
 CODER = "coder"
+LESSON_WRITER = "lesson_writer"
+"""The role that writes a lesson after a run, if it has a model of its own and the experience bank is on."""
 
 
 def needs_model(strategy: str) -> bool:
@@ -35,7 +37,9 @@ def roles_of(strategy: str) -> tuple[str, ...]:
 def assign_roles(settings: Settings, strategy: str) -> dict[str, str]:
     """Return the model name of each role that has its own model, and of the coder, which uses the model in the
     settings."""
-    own = {role: settings.roles[role] for role in roles_of(strategy) if role in settings.roles and role != CODER}
+    writes = settings.experience and needs_model(strategy) and not is_conversational(strategy)
+    roles = (*roles_of(strategy), *((LESSON_WRITER,) if writes else ()))
+    own = {role: settings.roles[role] for role in roles if role in settings.roles and role != CODER}
     return ({CODER: settings.model} if settings.model else {}) | own
 
 

@@ -1,7 +1,8 @@
-"""Lessons of a finished run for later runs in its repository, derived from its records without a model.
+"""Lessons of a finished run for later runs in its repository, derived from its records.
 
 An entry says what was requested, where and how it was fixed, what was proven, and which attempts failed. Only proofs
-decide on success and failure: a run that stops because its budget or time is used up yields no lesson.
+decide on success and failure: a run that stops because its budget or time is used up yields no lesson. The lesson in
+words is that of `lesson_writer.py`, if a model wrote one.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from aci.observation.output_text import cut, cut_lines, mask_secrets, shorten
 from aci.observation.secret_forms import without_userinfo
 from aci.observation.untrusted_text import clean_text
 from aci.repository.patch import diff_sections, is_test, split_patch
+from agent.conversation.model_roles import LESSON_WRITER
 from agent.engine.proof_step import verdict_of
 from agent.run_state.rewind import rewinds
 from agent.run_state.strategy_traits import is_conversational
 from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree, turn_issue
 from agent.run_state.turn_undo import AUTHOR as UNDO
 from trajectories.errors import SweAgentError
-from trajectories.experience import Bank, Entry, ExperienceQuery, combine_word_counts
-from trajectories.records import Issue, Record, Step, Trust, Verdict
+from trajectories.experience import LESSON, Bank, Entry, ExperienceQuery, combine_word_counts
+from trajectories.lessons import record_use
+from trajectories.records import Exit, Issue, Once, Record, Reply, Step, Trust, Verdict
 
 if TYPE_CHECKING:
     from aci.history.repository_identity import Identity
@@ -52,15 +55,24 @@ COUNTER_EVIDENCE = {"green": "its test still fails with the patch", "no_loss": "
 without the patch is not evidence against the patch."""
 
 
+LESSON_LINE = re.compile(rf"(?im)^[^\w\n]*({'|'.join(LESSON)})[^\w\n]*:[^\w\n]*(.+)$")
+NO_LESSON = re.compile(r"(?i)\W*(?:none|nothing|n/?a|unknown)\W*")
+JUDGED = ("verified", "unproven", "not_found")
+"""Ends of a run that say whether the lessons that it was shown helped."""
+
+
 def open_bank(state: Path, identity: Identity) -> Bank:
     """Return the experience bank of a repository in the user's state folder."""
     return Bank(state / "experience" / identity.key)
 
 
-def store_lessons(engine: Engine) -> None:
-    """Store the lesson of the run's last turn, if there is one, in the user's state folder.
+def store_lessons(engine: Engine, coming: Exit | None = None) -> None:
+    """Store the lesson of the run's last turn, if there is one, in the user's state folder, and whether the lessons
+    that it was shown helped.
 
-    Entries of undone turns are removed. Errors are reported but not raised, because the run itself has already ended.
+    `coming` is the exit of the turn, which is recorded afterwards: if the program is killed in between, the resumed run
+    stores the same again, which changes nothing. Entries of undone turns are removed. Errors are reported but not
+    raised, because the work itself has already ended.
     """
     from aci.history.git_log import GitLog
     from aci.history.repository_identity import find_identity
@@ -68,9 +80,10 @@ def store_lessons(engine: Engine) -> None:
     if not engine.settings.experience:
         return
     try:
+        _store_uses(engine, coming)
         committed = GitLog(engine.repository.git_dir).time(engine.run.base.commit)
         entry = (
-            lesson_of_turn(engine.trajectory, engine.trees, committed, engine.secrets)
+            lesson_of_turn(engine.trajectory, engine.trees, committed, engine.secrets, coming)
             if committed is not None
             else None
         )
@@ -92,6 +105,22 @@ def store_lessons(engine: Engine) -> None:
         engine.report(
             "say", "main", f"Later runs use the lesson of this run after `swe-agent experience accept {entry.id}`."
         )
+
+
+def _store_uses(engine: Engine, coming: Exit | None) -> None:
+    """Record whether the lessons that the turn was shown helped, if its end says so."""
+    exit = engine.trajectory.exit or coming
+    shown = shown_lessons(engine.trajectory)
+    if exit is not None and shown and (exit.verdict.verified or exit.kind in JUDGED):
+        name = _id(engine.run.id, len(engine.trajectory.turns))
+        record_use(engine.settings.state / "experience", name, shown, exit.verdict.verified, exit.at)
+
+
+def shown_lessons(trajectory: Trajectory) -> set[str]:
+    """Return the keys of the lessons that prompts of the current turn contained."""
+    values = (record.value for record in trajectory.of_turn if isinstance(record, Once))
+    listed = (value for value in values if isinstance(value, list))
+    return {each["lesson"] for value in listed for each in value if isinstance(each, dict) and each.get("lesson")}
 
 
 def undone_entries(trajectory: Trajectory) -> set[str]:
@@ -117,12 +146,15 @@ def _id(run: str, turn: int) -> str:
     return run if turn == 1 else f"{run}.{turn}"
 
 
-def lesson_of_turn(trajectory: Trajectory, trees: Trees, committed: int, secrets: Sequence[str] = ()) -> Entry | None:
+def lesson_of_turn(
+    trajectory: Trajectory, trees: Trees, committed: int, secrets: Sequence[str] = (), coming: Exit | None = None
+) -> Entry | None:
     """Return the entry of the last turn; None if the turn neither proved nor disproved anything.
 
-    `committed` is the time of the base commit, in seconds since the epoch.
+    `committed` is the time of the base commit, in seconds since the epoch; `coming` is the turn's exit if it is not
+    recorded yet.
     """
-    run, exit = trajectory.run, trajectory.exit
+    run, exit = trajectory.run, trajectory.exit or coming
     if run is None or exit is None or not trajectory.turns:
         return None
     turn = trajectory.turns[-1]
@@ -161,7 +193,20 @@ def lesson_of_turn(trajectory: Trajectory, trees: Trees, committed: int, secrets
         tests=tuple(_line(test, secrets) for test in exit.verdict.tests[:MOST_TESTS]),
         summary=_line(submission_field(trajectory.of_turn, "summary"), secrets) if succeeded else "",
         dead_ends=tuple(_line(end, secrets) for end in ends),
+        **_lesson(trajectory, secrets),
     )
+
+
+def _lesson(trajectory: Trajectory, secrets: Sequence[str]) -> dict[str, str]:
+    """Return the lesson in words from the reply of the lesson writer in this turn; empty without one."""
+    replies = [each for each in trajectory.of_turn if isinstance(each, Reply) and is_lesson_branch(each.branch)]
+    found = LESSON_LINE.findall(clean_text(replies[-1].text)) if replies else []
+    lines = {name.lower(): _line(text, secrets) for name, text in reversed(found)}
+    return {name: line for name, line in lines.items() if not NO_LESSON.fullmatch(line)}
+
+
+def is_lesson_branch(branch: str) -> bool:
+    return re.fullmatch(rf"{MAIN}/(?:\d+\.)?{LESSON_WRITER}", branch) is not None
 
 
 def experience_query(issue: Issue, likely: Sequence[str], committed: int | None) -> ExperienceQuery:

@@ -21,7 +21,7 @@ from aci.repository.patch import is_test, split_patch
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.conversation.model_requests import settle_recorded_replies
-from agent.conversation.model_roles import assign_roles, validate_models
+from agent.conversation.model_roles import LESSON_WRITER, assign_roles, validate_models
 from agent.engine.branch import Branch
 from agent.engine.delivery import Publish, deliver
 from agent.engine.engine import Engine, known_secrets
@@ -219,8 +219,6 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
     If the run stops for a reason that a resume cannot fix, that reason is recorded as its exit. Interrupts and
     infrastructure errors are raised, and the run stays resumable.
     """
-    from agent.engine.lessons import store_lessons
-
     if engine.trajectory.exit is not None:
         return result(engine)
     with engine.at_work():
@@ -235,7 +233,6 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
         except (SweAgentError, OSError) as error:
             engine.events.error(error)
             raise
-    store_lessons(engine)
     return result(engine)
 
 
@@ -262,6 +259,10 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         outcome: Outcome = yield from strategy(Task(branch))
         if engine.settings.merge_review:
             record_review(branch, outcome)
+        if LESSON_WRITER in engine.trajectory.turns[-1].models:
+            from agent.engine.lesson_writer import write_lesson
+
+            yield from write_lesson(branch, outcome)
     except Cancelled:
         if is_by_hand(name):
             stop = Cancelled("The command was stopped before its end.", "Enter it again to repeat it.")
@@ -298,7 +299,9 @@ def _best(engine: Engine) -> Outcome:
 
 
 def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publish: Publish | None) -> None:
-    """Write and deliver the patch, then write the exit record."""
+    """Write and deliver the patch, store its lessons, then write the exit record."""
+    from agent.engine.lessons import store_lessons
+
     tree = without_edited_tests(engine, outcome.tree)
     began = turn_base_tree(engine.trajectory, engine.run.base.tree)
     patch = split_patch(engine.trees, engine.run.base.tree, tree)
@@ -331,7 +334,9 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
         engine.report("say", MAIN, "The patch is not delivered, since a hook rejected it.")
     elif len(engine.trajectory.turns) == 1:
         deliver(engine, result(engine, exit), publish)
-    engine.journal.append(replace(exit, at=time.time()))
+    exit = replace(exit, at=time.time())
+    store_lessons(engine, exit)
+    engine.journal.append(exit)
 
 
 def _rejected_by_hook(engine: Engine, patch: Patch) -> str:

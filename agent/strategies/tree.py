@@ -12,6 +12,7 @@ from agent.candidates.step_critique import GREEN, KEPT, critic_score, proof_scor
 from agent.engine.loop import is_submission, loop
 from agent.phases.step_rewind import rewind_to
 from agent.phases.user_reproduction import given_tests
+from agent.prompts.lesson_prompt import lessons_prompt
 from agent.prompts.opening_prompt import likely_sources, opening
 from agent.run_state.rewind import summarise_attempts
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 ROLES = ("coder",)
 MAY_ASK = ("critic",)
 PROMPTS = ("test_then_patch", "tree")
-SOURCE = "SWE-Search (arXiv 2410.20285), LingmaAgent (arXiv 2406.01422)"
+SOURCE = "SWE-Search (arXiv 2410.20285), LingmaAgent (arXiv 2406.01422); lessons: SWE-Exp (arXiv 2507.23361)"
 WHEN = "the patch needs many steps, and one early mistake spoils the rest"
 EXPLORE = 0.7
 """UCT's exploration weight."""
@@ -89,9 +90,9 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         if best is None:
             break
         if number and best is not node:
-            yield rewind_to(task, best.n, best.tree, _feedback(best) if best.children else "", "search")
+            yield rewind_to(task, best.n, best.tree, _feedback(task, best, number) if best.children else "", "search")
         elif best.children:
-            yield task.say(_feedback(best), author="search")
+            yield task.say(_feedback(task, best, number), author="search")
         node = yield from _expand(task, best, given, number)
         task.note(
             "score", f"step {node.n} from {best.n}: {node.value:.2f} {node.done}"[:400], value=round(node.value, 3)
@@ -136,20 +137,23 @@ def _expand(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Ge
         value, node.verdict = proof_score(verdict), verdict
         node.done = f"{done}; proof: {verdict.kind}"
     else:
-        said, why = yield from critic_score(task, f"critic-{number + 1}", done)
+        advice = lessons_prompt(task.branch, f"critic-{number + 1}", task.trees.diff(task.turn.base.tree, task.tree))
+        said, why = yield from critic_score(task, f"critic-{number + 1}", done, advice)
         value = KEPT if said is None else said * GREEN
         node.done = f"{done}; {why}" if why else done
     node.take(value)
     return node
 
 
-def _feedback(node: Node) -> str:
-    """Return feedback for the model: the earlier attempts from a node, with their scores."""
+def _feedback(task: Task, node: Node, number: int) -> str:
+    """Return feedback for the model: the earlier attempts from a node, with their scores, and lessons of earlier runs
+    that made such changes."""
+    change = task.trees.diff(task.turn.base.tree, node.children[-1].tree)
     tried = [f"- {quote_text(child.done[:400])} (score {child.value:.1f})" for child in node.children]
-    return "\n".join(
-        [
-            "Earlier attempts from this step, all reverted:",
-            *tried,
-            "Take a different approach, and say why it is better.",
-        ]
-    )
+    parts = [
+        "Earlier attempts from this step, all reverted:",
+        *tried,
+        lessons_prompt(task.branch, f"expand-{number}", change),
+        "Take a different approach, and say why it is better.",
+    ]
+    return "\n".join(filter(None, parts))

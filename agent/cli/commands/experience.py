@@ -25,7 +25,7 @@ def command(
     repo: options.Repo = ".",
     search: Annotated[
         str | None,
-        typer.Option(help="list: only entries with all these words in issue, places or kind.", metavar="WORDS"),
+        typer.Option(help="list: only entries with all these words in issue, places, kind or lesson.", metavar="WORDS"),
     ] = None,
     json: options.Json = False,
     plain: options.Plain = False,
@@ -49,7 +49,7 @@ def command(
         return 0
     entries = list(dict.fromkeys(bank.named(id) for id in ids or ()))
     if verb == "show":
-        _show(entries, json, plain)
+        _show(bank, entries, json, plain)
     else:
         for entry in entries:
             bank.forget(entry) if verb == "forget" else bank.accept(entry)
@@ -101,14 +101,14 @@ def _list(bank: Bank, search: str, json: bool, plain: bool) -> None:
 
 def _text(entry: Entry) -> str:
     parts = (entry.issue, entry.symptom, *entry.errors, *entry.places, *entry.kinds, entry.outcome, entry.ended)
-    return " ".join(parts).lower()
+    return " ".join((*parts, entry.cause, entry.approach, entry.misled)).lower()
 
 
 def _waits(entry: Entry) -> str:
     return "" if entry.accepted else "not accepted"
 
 
-def _show(entries: list[Entry], json: bool, plain: bool) -> None:
+def _show(bank: Bank, entries: list[Entry], json: bool, plain: bool) -> None:
     if json:
         _print_json({"entries": [_as_json(entry) for entry in entries]})
         return
@@ -131,8 +131,19 @@ def _show(entries: list[Entry], json: bool, plain: bool) -> None:
             *_part("Proven by", entry.tests),
             *_part("The model said", [entry.summary] if entry.summary else []),
             *_part("Failed before", entry.dead_ends),
+            *_lesson(bank, entry),
         ]
         out.print(clean_text("\n".join(lines)), markup=False, highlight=False)
+
+
+def _lesson(bank: Bank, entry: Entry) -> list[str]:
+    """Return the lines of an entry's lesson, with its score."""
+    from agent.prompts.experience_prompt import lesson_lines
+    from trajectories.lessons import LEAST_SCORE, lesson_score
+
+    score, uses = lesson_score(bank, entry)
+    hidden = "" if score >= LEAST_SCORE else "; later runs no longer see it"
+    return _part(f"Lesson (score {score:.2f}, shown to {uses} runs{hidden})", lesson_lines(entry))
 
 
 def _part(name: str, lines: Any) -> list[str]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from agent.engine.lessons import LARGEST, MOST_PLACES, _definitions, experience_query, lesson_of_turn
+from agent.engine.lessons import LARGEST, LONGEST_LINE, MOST_PLACES, _definitions, experience_query, lesson_of_turn
 from trajectories.experience import Bank, Entry
 from trajectories.git_store.trees import EMPTY_TREE, Trees
-from trajectories.records import Base, Comment, Exit, Issue, Observation, Record, Run, Step, Turn, Verdict
+from trajectories.records import Base, Comment, Exit, Issue, Observation, Record, Reply, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
@@ -197,6 +197,31 @@ def test_entry_contains_no_secrets_or_control_characters(runs: Runs, tmp_path: P
     assert "https://h.org/1?token=" in stored
     for part in (KEY, secret, "\x1b", "\\u001b", "hunter2", "passphrase"):
         assert part not in stored
+
+
+def test_entry_has_lesson_of_last_reply(runs: Runs) -> None:
+    secret, long = "hunter2-hunter2", "word " * 200
+    texts = [
+        "Cause: early",
+        f"- **Cause:** \x1b[31m{long}\nApproach:\n\nMISLED: n/a",
+        f"approach: use {KEY} {secret}\n",
+    ]
+    *records, end = runs.trajectory(PROVEN).records
+    found = []
+    for count, text in enumerate(texts):
+        reply = Reply(text, branch=f"main/{'2.' if count else ''}lesson_writer", ask=1)
+        entry = lesson_of_turn(Trajectory([*records, reply]), runs.trees, 0, (secret,), end)
+        assert entry is not None
+        found.append((entry.cause, entry.approach, entry.misled))
+    assert found[0] == ("early", "", "")
+    assert found[1][0].startswith("word word")
+    assert len(found[1][0]) <= LONGEST_LINE + 1
+    assert found[1][1:] == ("", "")
+    assert found[2][1].startswith("use ")
+    assert not {KEY, secret} & set(found[2][1].split())
+    other = lesson_of_turn(Trajectory([*records, Reply(texts[0], branch="main/lesson", ask=1), end]), runs.trees, 0)
+    assert other is not None
+    assert not other.has_lesson
 
 
 def test_similar_issue_finds_entry(runs: Runs, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from aci.repository.user_repository import Repository
 from agent.cli.command_line import run
 from agent.engine.lessons import open_bank
 from trajectories.experience import Bank, Entry
+from trajectories.lessons import record_use
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[bold]title[/bold]\r\n\u202e"
 UNTRUSTED = Entry(
@@ -84,9 +85,23 @@ def test_entry_is_shown_accepted_and_forgotten(bank: Bank, capsys: pytest.Captur
     assert not bank
 
 
+def test_lesson_is_shown_with_its_score(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+    bank.add(replace(TRUSTED, cause="It subtracts.", misled="The names."))
+    assert (
+        "Lesson (score 0.50, shown to 0 runs):\n  Cause: It subtracts.\n  Misled: The names.\n"
+        in (run_experience(capsys, "show", "run-1", "--plain")[0])
+    )
+    for number in range(3):
+        record_use(bank.folder.parent, f"use-{number}", [f"{bank.folder.name}/run-1"], helped=False, at=float(number))
+    assert (
+        "(score 0.17, shown to 3 runs; later runs no longer see it)"
+        in (run_experience(capsys, "show", "run-1", "--plain")[0])
+    )
+
+
 @pytest.mark.parametrize("verb", [["list"], ["show", "run-1"]], ids=["list", "show"])
 def test_output_contains_no_control_characters(verb: list[str], bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
-    texts = {"issue", "author", "url", "ended", "symptom", "change", "summary", "run"}
+    texts = {"issue", "author", "url", "ended", "symptom", "change", "summary", "run", "cause"}
     lists = {"errors", "words", "places", "kinds", "tests", "dead_ends"}
     bank.add(replace(TRUSTED, **dict.fromkeys(texts, HOSTILE), **dict.fromkeys(lists, (HOSTILE,))))
     output = run_experience(capsys, *verb, "--plain")[0]
