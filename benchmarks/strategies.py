@@ -171,7 +171,7 @@ def _role_answer(case: Case, kind: str, asking: RequestOptions) -> str:
         return "It is much alike.\n0.9"
     if kind == "review":
         return "It fixes the cause.\nyes"
-    if kind in ("judge", "select"):
+    if kind in ("judge", "select", "choose"):
         return "It fixes the cause.\nA"
     return f"The cause is in {case.function} of {case.path}: `{case.old}` should be `{case.right}`."
 

@@ -19,6 +19,9 @@ PROVEN = frozenset({"verified", "faster"})
 ANSWERED = "answered"
 """How a branch ends that only answers a question in text."""
 
+PART = "part"
+"""How a branch ends that has finished a part of a patch, which only counts together with the other parts."""
+
 Trust = Literal["user", "member", "stranger"]
 """The author of a text: the user of this program, someone with write access to the repository, or anyone on the
 internet."""

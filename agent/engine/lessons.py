@@ -170,7 +170,7 @@ def lesson_of_turn(
     if not (change if succeeded else ends):
         return None
     words = _words(issue)
-    trust = _trust(run.issue, (each.request for each in trajectory.turns))
+    trust = lowest_trust(run.issue, (each.request for each in trajectory.turns))
     return Entry(
         id=_id(run.id, len(trajectory.turns)),
         outcome="worked" if succeeded else "failed",
@@ -231,7 +231,7 @@ def _words(issue: Issue) -> dict[str, float]:
     return combine_word_counts((found.title, found.prose, found.code), (TITLE, PROSE, CODE))
 
 
-def _trust(issue: Issue, requests: Iterable[str]) -> Trust:
+def lowest_trust(issue: Issue, requests: Iterable[str]) -> Trust:
     """Return the lowest trust level of all authors, including those whose text a user's request quotes."""
     levels = {issue.trust, *(comment.trust for comment in issue.comments)}
     if any(mark in request for request in (issue.text, *requests) for mark in FROM_ELSEWHERE):

@@ -28,16 +28,21 @@ def load_prompts(strategy: str, own: Path | None = None) -> dict[str, str]:
     stems = [stems] if isinstance(stems, str) else stems
     folders = dict.fromkeys([STRATEGIES, file.parent])
     found = [each for stem in stems for folder in folders for each in folder.glob(f"{stem}.*.txt")]
-    files = {each.name: each for each in {each.name.split(".")[1]: each for each in found}.values()}
+    files = {each.name: each for each in {_prompt_name(each.name): each for each in found}.values()}
     if own is not None:
         files |= _own_prompts(own, set(files))
     try:
-        prompts = {name.split(".")[1]: file.read_text("utf-8").strip() for name, file in files.items()}
+        prompts = {_prompt_name(name): file.read_text("utf-8").strip() for name, file in files.items()}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"A prompt cannot be read: {error}.", "Fix the file.") from None
     if check := getattr(module, "check_prompts", None):
         check(prompts, roles_of(strategy))
     return prompts
+
+
+def _prompt_name(file: str) -> str:
+    """Return the name of the prompt in a file `<strategy>.<name>.txt`."""
+    return file.partition(".")[2].removesuffix(".txt")
 
 
 def _own_prompts(folder: Path, known: set[str]) -> dict[str, Path]:

@@ -6,48 +6,40 @@ Task graphs with edges for failures follow CodeR (arXiv 2406.01304); roles with 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from string import Template
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import TYPE_CHECKING
 
 from aci.observation.prompt_tags import quote_text
 from aci.runtime.workspace import HARNESS_SESSION
 from agent.candidates.attempt_summary import cut
 from agent.candidates.cross_test_matrix import new_tests, run_reported_tests
-from agent.candidates.role_questions import Question, ask_roles, is_yes, parse_score
-from agent.conversation.model_roles import CODER, roles_of
+from agent.candidates.role_questions import LETTERS, Question, ask_roles, is_yes, parse_letter, parse_score
+from agent.conversation.model_roles import roles_of
 from agent.engine.loop import NUDGED, is_answer, is_submission, loop
 from agent.engine.proof_step import verdict_text
 from agent.engine.task import Task
 from agent.engine.write_scope import Scope
 from agent.phases.edit_diagnostics import EditDiagnostics
-from agent.phases.fault_suspects import suspicious_lines
+from agent.phases.file_summaries import keep_summaries
+from agent.phases.graph_file import COMPUTED_NAMES, END, GRAPH, PROMPT_NAMES, Phase, read_graph, read_graphs
 from agent.phases.graph_queries import run_queries
 from agent.phases.user_reproduction import given_tests
-from agent.prompts.history_prompt import RETRIEVED, history_prompt
+from agent.phases.work_parts import MOST_PARTS, parse_parts, work_on_parts
+from agent.prompts.history_prompt import history_prompt
 from agent.prompts.opening_prompt import describe_workspace, facts, likely_sources, name_places, places
 from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
-from tools.base import Toolbox
-from trajectories.errors import ConfigError, Stuck
+from trajectories.errors import Stuck
 from trajectories.records import Observation
 
 if TYPE_CHECKING:
     from trajectories.records import Step
 
-END = "end"
 MOST_SAID, MOST_WEIGHED, MOST_PATCH = 6_000, 600, 12_000
 """Maximum number of characters shown of an answer, of a comment on a rated answer, and of a patch."""
-NAME = r"^[a-z][a-z0-9_]{0,40}$"
-PROMPT_NAMES = "issue", "places", "proof", "failed", "since"
-"""Placeholders that prompts may use in addition to the names of phases and `patch`."""
-COMPUTED_NAMES: Mapping[str, Callable[[Task, Sequence[str]], str]] = {"suspects": suspicious_lines}
-"""Placeholders whose texts take time to compute and are computed only if a prompt uses them."""
 NO_ROUND = Observation("Not run: no rounds are left.", ok=False)
 AGAIN = {
     "work": "$failed\n\nFix it and submit again; if the patch is correct as it is, submit it unchanged and say why.",
@@ -57,6 +49,7 @@ AGAIN = {
     ),
 }
 """The default of `Phase.again`, by the `asks` value of the phase."""
+WHICH = "Which plan fits this issue? Answer in one line that contains only its letter."
 LEFT = "Others have changed the files."
 OTHERS = "\n\nThis question is asked {count} times; this is number {at}. Answer with something that the others miss."
 ANSWER = "That was the last round. Answer now, in words, without a tool call."
@@ -64,103 +57,6 @@ BROKEN = (
     "These tests that you wrote passed before and fail now:\n{tests}\n"
     "The files are restored to the state in which they passed. Continue so that all of them pass."
 )
-
-
-class Phase(BaseModel):
-    """A phase of a graph: its role, its prompt, and the phase that follows.
-
-    `asks` is the kind of result: `words` is an answer in text, `judgement` an answer whose last line is yes or no,
-    `query` an answer in text after queries of the code graph, `work` changes made in one conversation that continues
-    whenever the phase is entered again, and `proof` a proof without a model. `tools` are the tools for the work; an
-    empty list means all. For text answers and judgements, tools may read files and run commands but not change files,
-    and an empty list means no tools. `rounds` is the maximum number of replies with queries or tools; after that, an
-    answer in text is required. If the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a
-    role that rates each answer from 0 to 1; only answers rated at least `sure` are kept.
-
-    `until` says what ends the work: only a submission, or also a reply in text. If the work is `anchored`, a change is
-    reverted if it breaks a test that was written during the work and passed before. If the work is `checked`,
-    diagnostics are shown after each edit.
-
-    If a phase is entered again, its conversation gets the text `again` instead of the prompt; the default shows the
-    objections to the work, or the changes since the last judgement.
-
-    `failed`, if set, is the phase that follows instead of `next` if a judgement is no or a patch is not proven. A phase
-    is entered at most `visits` times; after that, the graph ends.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    asks: Literal["words", "judgement", "query", "work", "proof"]
-    role: str = Field(default=CODER, pattern=NAME)
-    prompt: str = ""
-    again: str = ""
-    tools: tuple[str, ...] = ()
-    samples: int = Field(default=1, ge=1, le=26)
-    weigher: str = ""
-    weigh: str = ""
-    sure: float = Field(default=0.7, ge=0, le=1)
-    rounds: int = Field(default=15, ge=1, le=50)
-    until: Literal["submit", "words"] = "submit"
-    anchored: bool = False
-    checked: bool = False
-    next: str = END
-    failed: str = ""
-    visits: int = Field(default=3, ge=1, le=20)
-
-
-class Graph(BaseModel):
-    """Phases by name. Execution starts with the first phase."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    phase: dict[Annotated[str, Field(pattern=NAME)], Phase] = Field(min_length=1)
-
-
-def check_graph(prompts: Mapping[str, str], roles: Sequence[str]) -> None:
-    """Raise ConfigError if the graph of these prompts is not valid, or has a phase that is never entered or never leads
-    to the end. This is called before a run starts."""
-    _check_routes(read_graph(prompts["graph"], roles))
-
-
-def read_graph(text: str, roles: Sequence[str]) -> Graph:
-    """Parse a graph. Raises ConfigError if it is not valid, or names an unknown phase, role or tool."""
-    fix = "docs/strategies.md describes the format of a graph."
-    try:
-        graph = Graph.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"The graph is not valid TOML: {error}.", fix) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"The graph's {where or 'text'} is not valid: {first['msg']}.", fix) from None
-    tools = tuple(Toolbox().tools)
-    for name, phase in graph.phase.items():
-        if name in (*PROMPT_NAMES, *COMPUTED_NAMES, *RETRIEVED, "patch", END):
-            raise ConfigError(f"A phase of a graph cannot be named {name}: the name is reserved.", fix)
-        for what, said, known in (
-            ("leads to the unknown phase", (phase.next, *filter(None, [phase.failed])), (*graph.phase, END)),
-            ("has the unknown tool", phase.tools, tools),
-            ("has the unknown role", (phase.role, *filter(None, [phase.weigher])), roles),
-        ):
-            if unknown := [one for one in said if one not in known]:
-                raise ConfigError(f"The graph's phase {name} {what} {unknown[0]!r}.", f"Known: {', '.join(known)}.")
-        if phase.tools and phase.samples > 1:
-            raise ConfigError(f"The graph's phase {name} has samples and tools.", "Remove one of the two.")
-    return graph
-
-
-def _check_routes(graph: Graph) -> None:
-    """Raise ConfigError for a phase that is never entered, and for one from which no route leads to the end."""
-    from networkx import DiGraph, ancestors, descendants
-
-    routes: DiGraph[str] = DiGraph()
-    routes.add_nodes_from([*graph.phase, END])
-    routes.add_edges_from((name, to) for name, one in graph.phase.items() for to in (one.next, one.failed) if to)
-    first = next(iter(graph.phase))
-    if unused := [name for name in graph.phase if name not in {first, *descendants(routes, first)}]:
-        raise ConfigError(f"No phase of the graph leads to {unused[0]}.", "Remove it, or name it in next or failed.")
-    if endless := [name for name in graph.phase if name not in ancestors(routes, END)]:
-        raise ConfigError(f"The graph's phase {endless[0]} does not lead to the end.", f'Set next = "{END}".')
 
 
 @dataclass
@@ -175,25 +71,44 @@ class _GraphProgress:
     anchors: tuple[str, Sequence[str]] = "", ()
     """The tree to revert to, and the tests written during the work that pass with it."""
 
-    def words(self, prompt: str) -> str:
-        """Return a prompt with its placeholders replaced by earlier answers, retrieved history, and the current
-        patch."""
+    def words(self, prompt: str, part: str = "") -> str:
+        """Return a prompt with its placeholders replaced by earlier answers, retrieved history, the current patch, and
+        the description of a part of the work."""
         task = self.task
         self.said |= history_prompt(task.branch, prompt, self.said)
         patch = self.changed(task.turn.base.tree)
         wanted = COMPUTED_NAMES.keys() & Template(prompt).get_identifiers()
         sought = {name: COMPUTED_NAMES[name](task, self.given) for name in sorted(wanted)}
-        return Template(prompt).safe_substitute(self.said, **sought, patch=patch or "(none yet)").strip()
+        return Template(prompt).safe_substitute(self.said, **sought, patch=patch or "(none yet)", part=part).strip()
 
     def changed(self, tree: str) -> str:
         """Return the diff from a tree to the current one."""
         return quote_text(cut(self.task.trees.diff(tree, self.task.tree), MOST_PATCH))
 
 
-def run_graph(task: Task) -> Generator[Step, None, Outcome]:
-    """Run the phases of the strategy's graph, which is read from the prompt `graph`, to the end. A patch that was
-    rejected in its last judgement does not count as verified. Raises ConfigError for an invalid graph."""
-    graph = read_graph(task.turn.prompts["graph"], roles_of(task.turn.strategy))
+def choose_graph(task: Task, role: str) -> Generator[Step, None, str]:
+    """Return the name of the graph that a role chooses for the issue; the strategy's own if there is no choice, as for
+    a user's graph without `when`, or if the answer names none.
+
+    A manager who chooses one of several prepared plans follows CodeR (arXiv 2406.01304).
+    """
+    graphs = read_graphs(task.turn.prompts, roles_of(task.turn.strategy))
+    offered = [name for name, graph in graphs.items() if graph.when]
+    if GRAPH not in offered or len(offered) == 1:
+        return GRAPH
+    choices = [f"{letter}. {graphs[name].when}" for letter, name in zip(LETTERS, offered, strict=False)]
+    words = "\n\n".join([framed_issue(task.turn.issue), WHICH, "\n".join(choices)])
+    [said] = yield from ask_roles(task, [Question("choose-graph", role, words)])
+    place = parse_letter(said, len(offered))
+    name = GRAPH if place is None else offered[place]
+    task.note("vote", f"The {role} chooses the plan for this: {graphs[name].when}")
+    return name
+
+
+def run_graph(task: Task, graph_name: str = GRAPH) -> Generator[Step, None, Outcome]:
+    """Run the phases of a graph, which is read from the prompt of this name, to the end. A patch that was rejected in
+    its last judgement does not count as verified. Raises ConfigError for an invalid graph."""
+    graph = read_graph(task.turn.prompts[graph_name], roles_of(task.turn.strategy))
     given = yield from given_tests(task)
     task.branch.needs_test &= any(phase.asks == "proof" for phase in graph.phase.values())
     values = framed_issue(task.turn.issue), quote_text(name_places(places(task.branch))), "", "", ""
@@ -225,6 +140,9 @@ def _words(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
     marks = [f"{at}. " for at in range(1, len(answers) + 1)] if phase.samples > 1 else [""]
     text = "\n\n".join(f"{mark}{cut(said, MOST_SAID)}" for mark, said in zip(marks, answers, strict=False))
     progress.said[name] = quote_text(text) or "(nothing)"
+    if phase.remembers and (worker := progress.workers.get(name)):
+        named = f"{name} {progress.visit_counts[name]}"
+        keep_summaries(progress.task.branch, named, "\n".join(answers), worker.branch.steps)
     return bool(answers)
 
 
@@ -351,6 +269,19 @@ def _work(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, 
     return True
 
 
+def _parts(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
+    """Let several developers work on the parts that an earlier answer names. Returns false if there are fewer than two,
+    or if a part is not finished or not merged."""
+    task, found = progress.task, parse_parts(progress.said[phase.of])
+    if not 2 <= len(found) <= MOST_PARTS:
+        return False
+    prompts = [progress.words(phase.prompt, part=str(part)) for part in found]
+    scope = replace(task.branch.scope, tools=(*phase.tools, "submit") if phase.tools else ())
+    branches = f"{name}-{progress.visit_counts[name]}"
+    progress.said[name], good = yield from work_on_parts(task, branches, phase.role, found, prompts, scope)
+    return good
+
+
 def _is_end(step: Step) -> bool:
     return is_submission(step) or is_answer(step)
 
@@ -401,5 +332,6 @@ def _one_line(said: str) -> str:
 
 
 _RUNNERS: Mapping[str, Callable[[_GraphProgress, str, Phase], Generator[Step, None, bool]]] = {
-    "words": _words, "judgement": _judgement, "query": _query, "work": _work, "proof": _proof,
+    "words": _words, "judgement": _judgement, "query": _query, "work": _work, "parts": _parts,
+    "proof": _proof,
 }  # fmt: skip

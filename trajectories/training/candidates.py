@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from trajectories.records import ANSWERED, PROVEN, Exit, Run
+from trajectories.records import ANSWERED, PART, PROVEN, Exit, Run
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import RunView, Trajectory
 
@@ -114,7 +114,7 @@ def candidates(run: RunView) -> list[Candidate]:
     asked = list(dict.fromkeys(branch for branch, _ in trajectory.replies))
     outcomes = {branch: once.value for (branch, name), once in trajectory.results.items() if name == "outcome"}
     questions = _questions(trajectory, outcomes)
-    attempts = [branch for branch in outcomes if branch not in questions]
+    attempts = [branch for branch in outcomes if branch not in questions and outcomes[branch]["exit"] != PART]
     own = [branch for branch in asked if not any(_is_under(branch, attempt) for attempt in attempts)]
     found = []
     if end.kind in TRIED:

@@ -77,7 +77,8 @@ RunStrategy = Callable[..., FinishedRun]
 
 @pytest.fixture
 def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
-    """`run_strategy("best-of", line(…), …, files=…, issue=…, roles={…}, setting=…)` runs to the end."""
+    """`run_strategy("best-of", line(…), …, files=…, issue=…, roles={…}, setting=…)` runs to the end, on a new
+    repository with these files, or on `repository`."""
     runs: list[Path] = []
 
     def write_script(lines: tuple[dict, ...] | list[dict], name: str) -> str:
@@ -91,6 +92,7 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
         files: dict[str, str] = FILES,
         issue: str = ISSUE,
         roles: dict[str, list[dict]] | None = None,
+        repository: Path | None = None,
         **settings: Any,
     ) -> FinishedRun:
         chosen_settings = Settings(
@@ -101,7 +103,8 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
             **{"workspace": "local", "model": write_script(lines, f"coder-{len(runs)}"), "test": UNITTEST, **settings},
         )
         title, _, body = issue.partition("\n\n")
-        directory = begin(Issue(title, body), Repository.open(make_repo(files)), chosen_settings)
+        source = Repository.open(repository or make_repo(files))
+        directory = begin(Issue(title, body), source, chosen_settings)
         runs.append(directory)
         return finish_run(reopen(directory, chosen_settings.state))
 

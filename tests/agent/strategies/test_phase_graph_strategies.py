@@ -8,12 +8,12 @@ import pytest
 
 from agent.conversation.model_roles import roles_of
 from agent.engine.strategy_prompts import STRATEGIES, load_prompts
-from agent.phases.phase_graph import check_graph, read_graph
+from agent.phases.graph_file import check_graph, read_graphs
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, RunStrategy, edit_calc, equal, new_test
 from trajectories.errors import ConfigError
 
-GRAPHS = sorted(file.name.partition(".")[0].replace("_", "-") for file in STRATEGIES.glob("*.graph.txt"))
+GRAPHS = sorted({file.name.partition(".")[0].replace("_", "-") for file in STRATEGIES.glob("*.graph.txt")})
 WEAK = new_test("weak", equal("add(2, 3)", 5), equal("add(4, 4)", 8))
 STRONG = new_test("telling", equal("add(-2, 3)", 1), equal("add(2, -5)", -3))
 WRONG, RIGHT = edit_calc("abs(a) + abs(b)"), edit_calc("a + b")
@@ -97,7 +97,7 @@ def test_tester_sends_work_back(run_strategy: RunStrategy) -> None:
     )
     run = run_strategy("team", *lines)
     assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
-    assert run.notes("phase") == ["explore", "plan", "develop", "prove", "test", "develop 2", "prove 2", "test 2"]
+    assert run.notes("phase")[2:] == ["parts", "develop", "prove", "test", "develop 2", "prove 2", "test 2"]
     first_test = next(step for step in run.steps if step.branch == "main/test" and step.reply == 1)
     assert first_test.observations[0].text.startswith("3")
     second_test = next(step for step in run.steps if step.branch == "main/test" and step.reply == 3)
@@ -250,6 +250,7 @@ def test_users_own_graph_is_used(run_strategy: RunStrategy, tmp_path: Path) -> N
     )
     run = run_strategy("team", *lines, prompts=tmp_path / "own")
     assert (run.kind, run.notes("phase")) == ("verified", ["guess", "work", "prove"])
+    assert not run.trajectory.steps["main/choose-graph"], "a graph without `when` is used for every issue"
 
 
 def test_invalid_graph_is_refused_before_run_starts(run_strategy: RunStrategy, tmp_path: Path) -> None:
@@ -274,6 +275,8 @@ def test_invalid_graph_is_refused_before_run_starts(run_strategy: RunStrategy, t
         ('[phase.patch]\nasks = "words"', "A phase of a graph cannot be named patch"),
         ('[phase.a]\nasks = "words"\nrole = "user"', "The graph's phase a has the unknown role 'user'."),
         ('[phase.a]\nasks = "work"\ntools = ["veiw"]', "The graph's phase a has the unknown tool 'veiw'."),
+        ('[phase.a]\nasks = "parts"', "The graph's phase a needs both"),
+        ('[phase.a]\nasks = "parts"\nof = "b"', "The graph's phase a takes its parts from the unknown phase 'b'."),
         ('[phase.a]\nasks = "words"\nnext = ""', "The graph's phase a leads to the unknown phase ''."),
         ('[phase.a]\nasks = "words"\ntools = ["view"]\nsamples = 2', "has samples and tools"),
         ('[phase.a]\nasks = "words"\nnext = "b"', "The graph's phase a leads to the unknown phase 'b'."),
@@ -290,9 +293,10 @@ def test_invalid_graph_is_refused(text: str, expected: str) -> None:
 @pytest.mark.parametrize("strategy", GRAPHS)
 def test_roles_without_work_have_own_prompts(strategy: str) -> None:
     prompts = load_prompts(strategy)
-    for name, phase in read_graph(prompts["graph"], roles_of(strategy)).phase.items():
+    graphs = read_graphs(prompts, roles_of(strategy)).values()
+    for name, phase in (item for graph in graphs for item in graph.phase.items()):
         for role in filter(None, [phase.role, phase.weigher]):
-            assert phase.asks in ("work", "proof") or role in prompts, (name, role)
+            assert phase.asks in ("work", "parts", "proof") or role in prompts, (name, role)
 
 
 @pytest.mark.parametrize("strategy", GRAPHS)

@@ -22,6 +22,7 @@ from tests.agent.strategies.test_debate import ISSUE as SIGNS_ISSUE
 from tests.agent.strategies.test_debate import PLANS, RIGHT, WRONG, proposals
 from tests.agent.strategies.test_evolve import FIRST_FIX, OPTIONS, SECOND_FIX
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
+from tests.agent.strategies.test_team import BOTH, TWO_FILES, TWO_PARTS_ISSUE
 from tests.agent.strategies.test_tree import BACKTRACK_TEXT, DEAD_END
 from tests.conftest import copy_run
 from tests.e2e.kill_runner import account
@@ -108,6 +109,10 @@ def team(run_strategy: RunStrategy) -> FinishedRun:
     )
 
 
+def team_of_two(run_strategy: RunStrategy) -> FinishedRun:
+    return run_strategy("team", *BOTH, files=TWO_FILES, issue=TWO_PARTS_ISSUE)
+
+
 def search_api(run_strategy: RunStrategy) -> FinishedRun:
     """An edit that does not fit is reported and fixed."""
     wrong = "twice(a, b) + b - a"
@@ -138,7 +143,21 @@ def retrieve(run_strategy: RunStrategy) -> FinishedRun:
     )
 
 
-CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team, search_api, code_act, retrieve
+CASES = (
+    best_of,
+    tree,
+    evolve,
+    debate,
+    converse,
+    pipeline,
+    recall,
+    spec,
+    team,
+    team_of_two,
+    search_api,
+    code_act,
+    retrieve,
+)
 
 
 @pytest.mark.timeout(900)
