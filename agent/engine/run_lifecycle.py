@@ -31,6 +31,7 @@ from agent.engine.run_result import Result
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
 from agent.engine.user_change_detection import take_over_changes
+from agent.engine.user_choices import assumptions
 from agent.evidence.proof_script import local_script
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
@@ -364,7 +365,8 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     injected = find_injections(steps, engine.run.issue, lambda tool: metadata_of(tool).text)
     calls = describe_calls(steps)
     outside = (f"{calls} {WITHOUT_SERVERS}",) if calls else ()
-    return replace(verdict, notes=(*verdict.notes, *engine.workspaces.copies, *read, *injected, *outside))
+    notes = (*engine.workspaces.copies, *read, *injected, *outside, *assumptions(engine.trajectory.of_turn))
+    return replace(verdict, notes=(*verdict.notes, *notes))
 
 
 def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
