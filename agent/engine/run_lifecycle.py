@@ -54,6 +54,7 @@ from trajectories.errors import (
     SweAgentError,
     TryLater,
     UsageError,
+    WaitsForUser,
     WorkspaceError,
 )
 from trajectories.git_store.git_commands import make_folder, sync_folder
@@ -383,7 +384,7 @@ def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
     """Return the exit code of a finished run or turn."""
     if outcome.verdict.verified or (stop is None and outcome.exit in DONE):
         return 0
-    if changed and not isinstance(stop, Cancelled):
+    if changed and not isinstance(stop, (Cancelled, WaitsForUser)):
         return 6
     return stop.code if stop else 1
 
