@@ -33,6 +33,7 @@ from aci.observation.text_source import TextSource
 from aci.observation.untrusted_text import clean_text
 from tools._metadata import Consent, ConsentQuestion, ResultKind, ToolCall, ToolMetadata, WhenLimited, not_needed
 from tools._nearby_instructions import add_instructions
+from tools._user_answer import AskUser, UserAnswer
 from trajectories import plugins
 from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Action, Base, Observation, Step
@@ -52,6 +53,7 @@ __all__ = [
     "Tool",
     "ToolMetadata",
     "Toolbox",
+    "UserAnswer",
     "check_text",
     "metadata_of",
     "not_needed",
@@ -78,7 +80,7 @@ class Context:
     `before` holds the earlier actions of the same reply, `phase` is the number of steps before the current phase.
     `subtree` is the folder to view and test, the whole repository if empty. `needs_test` tells whether the work is
     proved by a test that reproduces the issue and that the user has not given. `instructions` are the instruction files
-    of the run's base.
+    of the run's base. `ask_user` asks the user a multiple-choice question; None where no user can be asked.
     """
 
     workspace: Workspace
@@ -98,6 +100,7 @@ class Context:
     subtree: str = ""
     needs_test: bool = False
     instructions: Instructions = field(default_factory=Instructions)
+    ask_user: AskUser | None = None
 
     def place(self, path: str) -> str:
         """Return a model's path in the form that trees use: `src` for `./src/`, and `.` for the root, or the subtree if
@@ -210,6 +213,7 @@ def tool(
     writes: bool = True,
     kind: output_text.Kind = "other",
     asked_for: bool = False,
+    needs_user: bool = False,
     runs: str = "",
     reads: tuple[str, ...] = (),
     result: ResultKind = "other",
@@ -247,7 +251,11 @@ class Toolbox:
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
         """Return the schema of every tool that is offered to models, in OpenAI's function-calling format."""
-        return tuple(made.schema for made in self.tools.values() if not made.metadata.asked_for)
+        return tuple(made.schema for made in self.tools.values() if not made.metadata.is_special)
+
+    def schemas_with_user(self) -> tuple[dict[str, Any], ...]:
+        """Return the schemas of the tools that are offered in addition where the user can be asked."""
+        return tuple(made.schema for made in self.tools.values() if made.metadata.needs_user)
 
     def writes(self, action: Action) -> bool:
         """Return whether an action may change files; false for an action that cannot run."""
@@ -272,7 +280,7 @@ class Toolbox:
         made = self.get(action.tool)
         if made is None:
             tools = self.tools | self.outside
-            known = ", ".join(name for name, each in tools.items() if not each.metadata.asked_for)
+            known = ", ".join(name for name, each in tools.items() if not each.metadata.is_special)
             hint = _nearest(action.tool, tools)
             return Observation(f"There is no tool {_brief(action.tool)}{hint}. Tools: {known}.", ok=False)
         if action.error:

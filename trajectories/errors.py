@@ -142,6 +142,11 @@ class GivenUp(Stop):
     kind = "not_found"
 
 
+class WaitsForUser(Stop):
+    code = 1
+    kind = "asked"
+
+
 class Cancelled(Stop):
     code = 130
     kind = "interrupted"

@@ -16,6 +16,7 @@ KINDS: dict[Kind, str] = {
     "hooks": "execute",
     "issue": "fetch",
     "mcp": "other",
+    "question": "think",
 }
 """The protocol's kinds for questions; all others change files."""
 MOST_DETAIL = 100_000
@@ -27,6 +28,7 @@ NOT_ALL = "This is not all: `/diff` shows the changes by file."
 TOO_LONG = Answer(False, reason="It is too long to be shown to the user.")
 CANCELLED = Answer(False, reason="Cancelled.")
 REFUSED = Answer(False)
+UNDECIDED = "Leave it to the model"
 
 
 class PermissionRequest:
@@ -38,6 +40,8 @@ class PermissionRequest:
     def __init__(self, approval: Approval) -> None:
         self.approval = approval
         self._answers = {"allow": Answer(True), "reject": REFUSED}
+        if approval.kind == "question":
+            self._answers = {f"choice-{at}": Answer(True, chosen=(at,)) for at in range(len(approval.choices))}
         self._rules = escape_invisible(", ".join(approval.always))
         if 0 < len(self._rules) <= MOST_RULES:  # a rule of which the user sees only a part is not offered
             self._answers["allow_session"] = Answer(True, scope="session")
@@ -50,6 +54,13 @@ class PermissionRequest:
     def options(self) -> list[Any]:
         from acp.schema import PermissionOption
 
+        if self.approval.kind == "question":
+            names = map(escape_invisible, self.approval.choices)
+            chosen = [
+                PermissionOption(option_id=id, name=name, kind="allow_once")
+                for id, name in zip(self._answers, names, strict=True)
+            ]
+            return [*chosen, PermissionOption(option_id="reject", name=UNDECIDED, kind="reject_once")]
         offered = [PermissionOption(option_id="allow", name="Allow once", kind="allow_once")]
         if "allow_session" in self._answers:
             name = f"Allow in this session: {self._rules}"

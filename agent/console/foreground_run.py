@@ -14,7 +14,9 @@ from agent.engine.run_lifecycle import result
 from agent.engine.run_result import Result
 from agent.github.pull_request.publish import solve
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
+from agent.permissions.approvals import Answer, Approval
 from agent.run_state.proposed_tree import Proposal
+from agent.run_state.terminal_question import can_choose
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 from trajectories.records import Issue, Step
 
@@ -84,8 +86,16 @@ def drive_new(
 def solve_and_show(engine: Engine, console: Console) -> Result:
     """Solve the current turn and show it."""
     console.heading(engine.trajectory)
+    if not console.json and can_choose():
+        engine.choose = lambda asked: _choose(engine, console, asked)
     with console.watching(engine):
         return _show(solve(engine), console)
+
+
+def _choose(engine: Engine, console: Console, asked: Approval) -> Answer:
+    """Ask the user while the run's clock is paused."""
+    with engine.clock.pause():
+        return console.choose(asked, engine.cancel.is_set)
 
 
 def _show(steps: Generator[Step, None, Result], console: Console) -> Result:

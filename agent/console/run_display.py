@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.segment import Segment, Segments
@@ -29,12 +29,18 @@ from agent.engine.engine import Engine
 from agent.engine.proof_step import ANSWER_TEXTS, PARTS, verdict_of
 from agent.engine.result_json import as_json
 from agent.engine.run_result import Result
+from agent.permissions.approvals import Answer
 from agent.run_state.failing_tests_issue import NoFailingTest
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import find_proposal
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Exit, Reply, Spent, Step, Verdict
 from trajectories.trajectory import NOT_CHECKED, Trajectory
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from agent.permissions.approvals import Approval
 
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
 FLAG = re.compile(r"--[a-z][a-z-]+")
@@ -49,6 +55,7 @@ ENDINGS = {
     "error": "[bold red]The model failed.[/]",
     "open": "[bold yellow]Not finished.[/]",
     "stuck": "[bold yellow]The model repeated itself.[/]",
+    "asked": "[bold yellow]The run waits for answers to its questions.[/]",
     "interrupted": "[bold yellow]Interrupted.[/]",
     "answered": "[bold]Answered.[/]",
     "done": "[bold]Done.[/]",
@@ -79,6 +86,8 @@ class Console:
         self._is_live = can_redraw(self.progress, plain or out)
         self._engine: Engine | None = None
         self._activities = Activities()
+        self._live: Live | None = None
+        self._is_asking = False
 
     def heartbeat(self) -> AbstractContextManager[None]:
         """Return a context in which a line says what is being done whenever nothing else is shown for a while."""
@@ -86,6 +95,8 @@ class Console:
 
     def _show_activity(self) -> None:
         """Show the activity that started last; an earlier one may be what it is a part of."""
+        if self._is_asking:
+            return
         branch, doing = max(self._activities.current(), key=lambda each: each[1].since)
         self._line(branch, "", doing.what, f"({self._activities.seconds(doing):.0f}s)")
 
@@ -99,8 +110,28 @@ class Console:
         from rich.live import Live
 
         status, rate = LiveStatus(engine, self._activities), FRAMES_PER_SECOND / 2
-        with Live(status, console=self.progress, transient=True, refresh_per_second=rate, redirect_stdout=False):
-            yield
+        live = Live(status, console=self.progress, transient=True, refresh_per_second=rate, redirect_stdout=False)
+        with live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None
+
+    def choose(self, asked: Approval, is_stopped: Callable[[], bool]) -> Answer:
+        """Ask a multiple-choice question at the terminal, without the live lines, and return the answer."""
+        from agent.run_state.terminal_question import choose
+
+        self._is_asking = True
+        if self._live:
+            self._live.stop()
+        try:
+            index, words = choose(f"Question: {asked.title}", asked.choices, is_stopped)
+        finally:
+            self._is_asking = False
+            if self._live:
+                self._live.start(refresh=True)
+        return Answer(index is not None or bool(words), chosen=None if index is None else (index,), reason=words)
 
     def heading(self, trajectory: Trajectory) -> None:
         run = trajectory.run

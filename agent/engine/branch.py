@@ -29,6 +29,7 @@ from agent.engine.branch_workspace import BranchWorkspace
 from agent.engine.outside_calls import RecordedCall
 from agent.engine.permission_checks import refusal
 from agent.engine.regression_guard import RegressionGuard
+from agent.engine.user_choices import ask_user, may_ask, stop_for_answer
 from agent.engine.write_scope import Scope, revert_out_of_scope, snapshot_within_scope
 from agent.limits.cancellation import CancellationToken
 from agent.run_state.rewind import REWIND, TOLD, visible_steps
@@ -193,6 +194,7 @@ class Branch:
                 self.engine.ledger.check()
                 self._is_superseded_reply = is_superseded(trajectory, recorded)
             return recorded
+        stop_for_answer(self.steps)
         self.cancel.check()
         self.engine.take_step()
         self.engine.report("ask", self.name, role)
@@ -200,7 +202,7 @@ class Branch:
         model = model_for_role(self.engine.models, role, self.name, last, notes)
         system = system_prompt(self.turn.prompts, role)
         build = partial(build_request, self._conversation, trajectory, self.name, self._asks, system, self.steps)
-        offered = self.scope.offered((*self.engine.run.tools, *self.engine.servers.schemas())) if tools else ()
+        offered = self.scope.offered(self.engine.offered_tools(may_ask(self))) if tools else ()
         ask = RequestSpec(self.name, self._asks, build, offered, self.cancel, self.temperature)
         reply = send(self.engine, model, ask)
         self.engine.report("replied", self.name, "")
@@ -443,4 +445,5 @@ class Branch:
             subtree="" if self.by_hand else self.turn.settings.subtree,
             needs_test=self.needs_test and self.engine.has_steps_left,
             instructions=self.engine.base_instructions.files,
+            ask_user=partial(ask_user, self, len(before)) if may_ask(self) else None,
         )

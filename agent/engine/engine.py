@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aci.environments.environment import environment_for, plan_for
 from aci.environments.environment_records import proposed_steps
@@ -182,6 +182,10 @@ class Engine:
         self.cancel = CancellationToken(parent)
         self.approve: Approve = self._allow_unless_denied
         """Called to ask for permission before anything leaves the workspace."""
+        self.choose: Approve | None = None
+        """Asks the user a multiple-choice question; None if the front end has no one to ask."""
+        self.asks_later = False
+        """Whether the model's questions end the run, which continues with the answers."""
         self.may_test: bool | None = None
         """Whether this turn may run tests in a local workspace; None until the user has been asked."""
         self.testing = Lock()
@@ -206,6 +210,11 @@ class Engine:
         from agent.permissions.decisions import allow_unless_denied
 
         return allow_unless_denied(approval, self.settings.permissions)
+
+    def offered_tools(self, asks: bool) -> tuple[dict[str, Any], ...]:
+        """Return the schemas of the tools that a model is offered; `asks` includes questions to the user."""
+        questions = self.toolbox.schemas_with_user() if asks else ()
+        return (*self.run.tools, *questions, *self.servers.schemas())
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

@@ -32,6 +32,7 @@ from agent.engine.setup_question import step_proposals
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
 from agent.engine.user_change_detection import take_over_changes
+from agent.engine.user_choices import assumptions
 from agent.evidence.proof_script import local_script
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
@@ -54,6 +55,7 @@ from trajectories.errors import (
     SweAgentError,
     TryLater,
     UsageError,
+    WaitsForUser,
     WorkspaceError,
 )
 from trajectories.git_store.git_commands import make_folder, sync_folder
@@ -372,7 +374,8 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     calls = describe_calls(steps)
     outside = (f"{calls} {WITHOUT_SERVERS}",) if calls else ()
     place = (*engine.workspaces.setup_notes, *engine.workspaces.copies)
-    return replace(verdict, notes=(*verdict.notes, *place, *read, *injected, *outside))
+    notes = (*place, *read, *injected, *outside, *assumptions(engine.trajectory.of_turn))
+    return replace(verdict, notes=(*verdict.notes, *notes))
 
 
 def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
@@ -389,7 +392,7 @@ def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
     """Return the exit code of a finished run or turn."""
     if outcome.verdict.verified or (stop is None and outcome.exit in DONE):
         return 0
-    if changed and not isinstance(stop, Cancelled):
+    if changed and not isinstance(stop, (Cancelled, WaitsForUser)):
         return 6
     return stop.code if stop else 1
 

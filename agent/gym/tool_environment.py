@@ -59,7 +59,7 @@ def tool_environment(environment: Environment) -> ToolEnvironment:
 @cache
 def _class_with_tools() -> type[ToolEnvironment]:
     """Return the class of all these environments: TRL pairs an environment with its reward by its class."""
-    offered = [tool for tool in Toolbox().tools.values() if not tool.metadata.asked_for]
+    offered = [tool for tool in Toolbox().tools.values() if not tool.metadata.is_special]
     return type("SweAgentEnvironment", (ToolEnvironment,), {tool.name: _method(tool) for tool in offered})
 
 

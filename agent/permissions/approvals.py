@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Literal, get_args
 
-Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue", "mcp"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue", "mcp", "question"]
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "question")
+"""The kinds that permission rules can name."""
 Scope = Literal["once", "session", "project"]
 FORBIDDEN = "A configured rule denies it: {}."
 
@@ -33,6 +34,8 @@ class Approval:
     user always allows the action. `needs_user` means that the answer is no if no user can be asked. `pin`
     is a hash of what the subject is now: a stored rule that allows the subject applies only with the same pin.
     `is_allowed` means that the user's config allows it, unless a rule denies it.
+
+    `choices` are the options of a multiple-choice question of the model, of kind `question`, which allows nothing.
     """
 
     kind: Kind
@@ -51,6 +54,7 @@ class Approval:
     needs_user: bool = False
     pin: str = ""
     is_allowed: bool = False
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Answer:
     for the repository in the user's state.
 
     `chosen` holds the indices of the approved parts; None means all. If the answer is no, `reason` is reported to the
-    model. `message` is the commit message if the user edited it, or "".
+    model. `message` is the commit message if the user edited it, or "". The answer to a multiple-choice question is yes
+    with one index, or with the user's own words as `reason`.
     """
 
     yes: bool

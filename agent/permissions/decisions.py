@@ -42,6 +42,8 @@ class Decision:
 
 def judge(approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) -> Decision:
     """Return the decision of the rules."""
+    if approval.kind == "question":
+        return Decision(None)
     deny = [rule for rule in deny if rule.kind == approval.kind]
     kept = [each for each in kept if each.rule.kind == approval.kind]
     if approval.kind == "command":

@@ -12,7 +12,7 @@ from trajectories.records import Exit, Step, Turn
 from trajectories.trajectory import Trajectory
 
 AUTHOR = "undo"
-UNFINISHED = {"interrupted", "budget", "limit", "stuck", "error", "not_found"}
+UNFINISHED = {"interrupted", "budget", "limit", "stuck", "error", "not_found", "asked"}
 WORDS = "Write /undo, or /undo 2 for the last two turns; /redo likewise."
 
 

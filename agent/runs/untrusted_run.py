@@ -28,7 +28,7 @@ OF_PROCESS = EFFECTS - {"message", "overflow"}
 """Kinds of notes about approvals, effects on the user's files, and the process."""
 DATA: Mapping[str, object] = {
     **dict.fromkeys(("back_to", "files", "matches", "passed", "rewind", "turns"), int),
-    **dict.fromkeys(("granularity", "path", "summary", "title", "tree", "unchanged"), str),
+    **dict.fromkeys(("assumed", "granularity", "path", "summary", "title", "tree", "unchanged"), str),
     **dict.fromkeys(("complete", "submitted", "told"), bool),
     **dict.fromkeys(("code", "passing"), int | None),
     "counts": dict[str, int],
@@ -41,7 +41,8 @@ FAILURE = frozenset({"id", "path", "error", "at", "missing", "message"})
 OF_TESTS = frozenset({"complete", "failed", "failures", "passed", "passing", "tree"})
 """Keys in the data of a test run; `passing` is removed unless all of them are present."""
 ENDS_WITHOUT_PROOF = frozenset(
-    {"answered", "budget", "done", "error", "interrupted", "limit", "not_found", "open", "stuck", "undone", "unproven"}
+    {"answered", "asked", "budget", "done", "error", "interrupted", "limit", "not_found", "open", "stuck", "undone"}
+    | {"unproven"}
 )
 """Exit kinds that do not claim that anything was tested."""
 UNCHANGED_ENDS = frozenset({"answered", "done", "undone"})

@@ -17,6 +17,7 @@ from rich.text import Text
 from aci.observation.untrusted_text import clean_text, escape_invisible
 from agent.console.run_display import Console
 from agent.engine.run_result import Result
+from agent.run_state.terminal_question import can_choose
 from agent.session import session_events
 from agent.session.session import Session
 from agent.session.session_start import Start
@@ -25,6 +26,7 @@ from trajectories.errors import Cancelled, UsageError
 from trajectories.trajectory import HAND
 
 if TYPE_CHECKING:
+    from agent.permissions.approvals import Approval
     from agent.session.session_events import Event
     from trajectories.records import Step
 
@@ -45,12 +47,15 @@ def run_lines(prepare: Callable[[], Start], reads_stdin: bool = True) -> int:
 
 class Lines:
     """The front end, which prints progress to stderr and answers to stdout. Questions are answered with no, because no
-    user can answer them, except the one about the set-up of the environment in isolation."""
+    user can answer them, except the one about the set-up of the environment in isolation, and multiple-choice questions
+    of the model at a terminal."""
 
     def __init__(self, start: Start, is_single: bool) -> None:
         self._is_single = is_single
         self.console = Console(plain=True)
-        self.session = Session(start, self.hear, has_prompt=not is_single)
+        self.session = Session(start, self.hear, has_prompt=not is_single, can_choose=can_choose())
+        self._asked: Approval | None = None
+        """The open multiple-choice question."""
         self.code = 0
         self._done = Flag()
         self._shown = ""
@@ -81,7 +86,13 @@ class Lines:
         self.session.later("", done.set)
         with self.console.heartbeat():
             while not done.wait(TICK) and self.session.alive:
-                pass
+                self._choose()
+
+    def _choose(self) -> None:
+        """Let the user answer an open multiple-choice question."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            self.session.answer(asked.id, self.console.choose(asked, self.session.stopped.is_set))
 
     def hear(self, event: Event) -> None:
         console = self.console
@@ -98,6 +109,8 @@ class Lines:
                 self._result(result)
             case session_events.TurnStopped(error):
                 self._show_error(error.code, f"{error.message} {error.fix}")
+            case session_events.QuestionAsked(approval) if approval.kind == "question":
+                self._asked = approval
             case session_events.QuestionAsked(approval):
                 answer = SET_UP_ALLOWED if approval.kind == "network" else NO_USER
                 word = "yes, as for `fix`" if answer.yes else "no"

@@ -49,11 +49,18 @@ class Session:
     """
 
     def __init__(
-        self, start: Start, hear: Callable[[Event], object], has_prompt: bool = True, can_ask: bool = False
+        self,
+        start: Start,
+        hear: Callable[[Event], object],
+        has_prompt: bool = True,
+        can_ask: bool = False,
+        can_choose: bool = False,
     ) -> None:
         """Without `has_prompt`, the text of a custom command is sent at once. `can_ask` says that the front end shows
-        questions to a user; without it, what needs the user's own consent is not offered to the model."""
+        questions to a user; without it, what needs the user's own consent is not offered to the model. `can_choose`
+        says that it shows at least the model's multiple-choice questions."""
         self.can_ask = can_ask
+        self.can_choose = can_choose or can_ask
         self.start = start
         self._front_end = hear
         self._has_prompt = has_prompt

@@ -92,6 +92,7 @@ class TurnSession(Protocol):
     mode: str
     strategy: str
     can_ask: bool
+    can_choose: bool
 
     @property
     def next_strategy(self) -> str: ...

@@ -152,6 +152,8 @@ class UserQuestions:
         return answer
 
     def _by_user(self, approval: Approval, answer: Answer, decision: Decision) -> Answer:
+        if approval.kind == "question":
+            return answer  # the branch that asks records it
         rules = decision.always if answer.yes and answer.scope != "once" else ()
         if rules:
             try:

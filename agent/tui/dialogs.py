@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
     from agent.tui.approval_screen import ApprovalScreen
     from agent.tui.choice_screen import ChoiceScreen, Option
+    from agent.tui.question_screen import QuestionScreen
 
 MODELS = (
     "The choice is written to your config; keys are not. Any other model: `swe-agent config set model NAME`, "
@@ -36,12 +37,13 @@ class Dialogs:
 
     def __init__(self, app: App[Any], leave_room: Callable[[int], None]) -> None:
         self._app, self._leave_room = app, leave_room
-        self._asked: tuple[int, ApprovalScreen] | None = None
+        self._asked: tuple[int, ApprovalScreen | QuestionScreen] | None = None
         self._choice: tuple[ChoiceScreen, str] | None = None
         """The open choice, and what is shown if it is put off."""
 
     def ask(self, session: Session, approval: Approval) -> None:
         from agent.tui.approval_screen import ApprovalScreen
+        from agent.tui.question_screen import QuestionScreen
 
         def answered(answer: Answer | None) -> None:
             self._asked = None
@@ -50,7 +52,8 @@ class Dialogs:
                 session.answer(approval.id, answer)
 
         self._close_choice()
-        screen = ApprovalScreen(approval)
+        is_question = approval.kind == "question"
+        screen = QuestionScreen(approval) if is_question else ApprovalScreen(approval)
         self._asked = (approval.id, screen)
         self._app.push_screen(screen, answered)
 
@@ -93,7 +96,7 @@ class Dialogs:
         if self._choice is not None:
             self._close(self._choice[0])
 
-    def _close(self, screen: ApprovalScreen | ChoiceScreen) -> None:
+    def _close(self, screen: ApprovalScreen | QuestionScreen | ChoiceScreen) -> None:
         if screen in self._app.screen_stack:
             screen.pop_until_active()  # close screens above it
             screen.dismiss(None)

@@ -18,6 +18,7 @@ ENDS = {
     "verified": "Verified.",
     "faster": "Faster, with the same results.",
     "unproven": "A patch, not verified.",
+    "asked": "The run waits for answers to its questions.",
     "not_found": "No fix was found.",
     "budget": "The budget was used up.",
     "limit": "A limit was reached.",

@@ -182,7 +182,7 @@ def test_every_offered_tool_has_schema_and_short_prompt() -> None:
 
     toolbox = Toolbox()
     schemas = toolbox.schemas()
-    offered = [name for name, made in toolbox.tools.items() if not made.metadata.asked_for]
+    offered = [name for name, made in toolbox.tools.items() if not made.metadata.is_special]
     assert [schema["function"]["name"] for schema in schemas] == offered
     assert all(len(json.dumps(schema)) < 800 for schema in schemas)
 

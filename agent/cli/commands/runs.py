@@ -21,9 +21,10 @@ WORDS = {
     NEWER: "of a newer version",
     "unproven": "not verified",
     "not_found": "no fix",
+    "asked": "waits for an answer",
 }
 STATES = (
-    "verified", "faster", "unproven", "not_found", "budget", "limit", "error", "stuck", "interrupted",
+    "verified", "faster", "unproven", "not_found", "budget", "limit", "error", "stuck", "asked", "interrupted",
     "answered", "done", "undone", "written", "replayed", "parted", OPEN, RUNNING, DAMAGED, NEWER,
 )  # fmt: skip
 """Values that `--ended` accepts, in addition to the texts shown in the `ended` column."""

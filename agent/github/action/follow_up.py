@@ -59,7 +59,7 @@ def open_follow_up(
     directory, copy = known.runs / name, known.state / "parents" / name
     if not is_started(directory):
         shutil.rmtree(directory, ignore_errors=True)
-        earlier = _earlier_run(parent, copy, source, known)
+        earlier = earlier_run(parent, copy, source, known)
         base = earlier.run.base.commit if earlier else task.base
         # The earlier run's settings are not reused.
         settings = load_settings(source.file(".swe-agent.toml", base) or b"", **given)
@@ -88,7 +88,7 @@ def run_follow_up(engine: Engine, console: Console) -> Result:
     return solve_and_show(engine, console)
 
 
-def _earlier_run(parent: Path | None, copy: Path, source: Repository, settings: Settings) -> Origin | None:
+def earlier_run(parent: Path | None, copy: Path, source: Repository, settings: Settings) -> Origin | None:
     """Return the last step of the pull request's run, moved to this checkout; None if it cannot be continued."""
     if parent is None:
         return None

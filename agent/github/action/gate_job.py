@@ -16,10 +16,10 @@ from agent.github.action.job_outputs import summarise, write_outputs
 from agent.github.action.previous_runs import find_parent_run, request_time
 from agent.github.action.pull_request_limits import check_free
 from agent.github.action.spend_reservations import charges_of, check_alone, check_unhandled, remaining_budget, reserve
-from agent.github.action.status_comment import find, update_comment
+from agent.github.action.status_comment import StatusComment, find, update_comment
 from agent.github.api.action_inputs import Rules, load_rules, workflow_attempt, workflow_run
 from agent.github.api.github_client import repository, translate_errors
-from agent.github.api.github_issue import issue_of
+from agent.github.api.github_issue import comment_of, issue_of
 from agent.github.api.github_urls import Address, own_repository
 from agent.github.api.hidden_text import visible_text
 from agent.github.api.missing_permissions import explain_permission
@@ -29,15 +29,18 @@ from agent.github.task.policy_files import check_policies
 from agent.github.task.requesters import Rights, check_requester
 from agent.github.task.task_request import TaskRequest, write
 from agent.github.task.task_subject import Subject, skip_if_missing, subject_of
-from agent.github.task.task_text import CI_REQUEST
+from agent.github.task.task_text import ANSWER_ROLE, CI_REQUEST
 from agent.github.task.trigger_event import CI_EVENT, Trigger, TriggerSkipped, event_name, read_trigger
 from trajectories.errors import SweAgentError
 from trajectories.records import Comment, Issue
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from github.Repository import Repository
 
     from agent.github.api.ci_runs import CiRun
+    from trajectories.records import Trust
 
 NOT_DONE = "**Not started.** "
 BEGINNINGS = (NOT_DONE, "**Not worked on.** ")
@@ -133,6 +136,10 @@ def _create_task(gate: Gate, trigger: Trigger, asked: bool, failed: CiRun | None
     policies = check_policies(place, gate.here, base, asked=asked)
     issue, thread, discussion = _texts(gate, trigger, subject)
     pull = subject.pull
+    asked_before = any(one.asked for one in stickies[trigger.number].charges)
+    if trigger.is_answer:
+        _check_open_question(stickies[trigger.number])
+        thread = (_answer_comment(trigger, rights=gate.rights),)
     logs = collect_logs(place, gate.here, failed, pull) if failed and pull else ()
     task = TaskRequest(
         kind="follow-up" if pull else "fix",
@@ -144,15 +151,17 @@ def _create_task(gate: Gate, trigger: Trigger, asked: bool, failed: CiRun | None
         base=base,
         target=target,
         budget=remaining_budget(place, stickies.values(), gate.rules),
-        request=CI_REQUEST if failed else trigger.request,
+        request=CI_REQUEST if failed else "" if trigger.is_answer else trigger.request,
         branch=pull.head.ref if pull else "",
         thread=thread,
-        parent_run=find_parent_run(place, name, trigger.number, stickies) if pull else "",
+        parent_run=_parent_run(gate, trigger, pull is not None, stickies),
         reply_to=thread_root(trigger),
         policies=policies,
         attempt=workflow_attempt(),
         logs=logs,
         ci_run=f"{gate.here.url}/actions/runs/{failed.id}" if failed else "",
+        may_ask=gate.rules.ask != "nobody" and pull is None and not (asked_before or gate.rules.dry_run),
+        is_answer=trigger.is_answer,
     )
     if not gate.rules.dry_run:
         text = _working_text(task, discussion, gate.run)
@@ -185,6 +194,27 @@ def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple
     if not issue.title and not visible_text(str(subject.data.get("body") or "")).text.strip():
         raise TriggerSkipped(f"#{trigger.number} is empty.")
     return issue, (), discussion
+
+
+def _parent_run(gate: Gate, trigger: Trigger, on_pull: bool, stickies: Mapping[int, StatusComment]) -> str:
+    """Return the number of the workflow run whose journal the task continues; "" if there is none."""
+    if not (on_pull or trigger.is_answer):
+        return ""
+    return find_parent_run(gate.place, gate.here.repository, trigger.number if on_pull else 0, stickies)
+
+
+def _check_open_question(sticky: StatusComment) -> None:
+    """Raise TriggerSkipped if the last run on the issue did not end with a question."""
+    last = max(sticky.charges, key=lambda one: one.at, default=None)
+    if last is None or not last.asked:
+        raise TriggerSkipped(f"No question is open on #{sticky.number}.")
+
+
+def _answer_comment(trigger: Trigger, rights: Rights) -> Comment:
+    """Return the comment that answers the model's questions, without the command."""
+    assert trigger.comment is not None
+    trust: Trust = "member" if rights.may_write(trigger.actor, trigger.actor_id) else "stranger"
+    return replace(comment_of(trigger.comment), body=trigger.request, trust=trust, about=ANSWER_ROLE)
 
 
 def _working_text(task: TaskRequest, discussion: Discussion, run: str) -> str:

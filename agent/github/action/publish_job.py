@@ -101,6 +101,8 @@ def _publish_outcome(
     """Publish the outcome and return how the task ended."""
     if outcome is None:
         return TaskOutcome("died", comment_texts.missing_result_comment())
+    if outcome.questions and asked.may_ask:
+        return TaskOutcome("asked", comment_texts.questions_comment(outcome, rules.ask == "author"))
     if outcome.exit in (0, 6) and diff:
         with open_publish_store(Repository.open(repo)) as box:
             return publish_patch(Delivery(box, there, address, rules, asked, outcome, diff))
@@ -132,7 +134,15 @@ def _report(
         spent = asked.budget if dollars is None else min(dollars, MOST_OVER * asked.budget)
         journal = bool(outcome.result["run"])
         status_comment.settle(
-            there, known, text, workflow_run(), spent, pull=ended.pull, journal=journal, pushed=ended.commit
+            there,
+            known,
+            text,
+            workflow_run(),
+            spent,
+            pull=ended.pull,
+            journal=journal,
+            pushed=ended.commit,
+            asked=ended.word == "asked",
         )
     if failed:
         raise failed

@@ -114,11 +114,18 @@ def _open_run(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any
 
         return open_follow_up(task, name, source, parent, given, console.happening)
     settings = load_settings(source.file(".swe-agent.toml", task.base) or b"", **given)
+    if task.is_answer and parent is not None:
+        from agent.github.action.answered_questions import open_answered_run
+
+        if engine := open_answered_run(task, name, source, parent, settings, console.happening):
+            return engine
     directory = settings.runs / name
     if not is_started(directory):
         shutil.rmtree(directory, ignore_errors=True)
         begin(issue_of(task), source, settings, task.base, name)
-    return reopen(directory, settings.state, console.happening)
+    engine = reopen(directory, settings.state, console.happening)
+    engine.asks_later = task.may_ask
+    return engine
 
 
 def _solver(task: TaskRequest) -> Callable[[Engine, Console], Result]:

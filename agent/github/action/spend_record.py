@@ -33,7 +33,7 @@ class Charge:
     request that it opened or works on. If `journal` is true, the run left a journal that a later run can continue.
 
     `pushed` is the commit that it pushed, "" for none. `ci` is 1 if the run started because CI failed; a charge that
-    sums up older ones has their number.
+    sums up older ones has their number. `asked` says that the run ended with questions about the issue.
     """
 
     run: Annotated[str, Field(pattern=r"^\d{0,20}$")]
@@ -44,6 +44,7 @@ class Charge:
     journal: bool = False
     pushed: Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}(?:[0-9a-f]{24})?)?$")] = ""
     ci: Annotated[int, Field(ge=0)] = 0
+    asked: bool = False
 
     @property
     def dollars(self) -> float:
@@ -51,9 +52,9 @@ class Charge:
 
 
 _CHARGES: TypeAdapter[tuple[Charge, ...]] = TypeAdapter(tuple[Charge, ...])
-_NAMES = ("run", "at", "held", "spent", "pull", "journal", "pushed", "ci")
-FIRST_NAMES = 6
-"""Number of fields in records of earlier versions, which lack the last ones."""
+_NAMES = ("run", "at", "held", "spent", "pull", "journal", "pushed", "ci", "asked")
+EARLIER_SIZES = (6, 8)
+"""Numbers of fields in records of earlier versions, which lack the last ones."""
 
 
 def spent(charges: Iterable[Charge], day: str = "") -> float:
@@ -78,7 +79,7 @@ def read(body: str, where: str) -> tuple[Charge, ...]:
     first = body.splitlines()[0].rstrip()
     try:
         rows: Any = json.loads(first[len(MARK) :].removesuffix(END))
-        sizes = (FIRST_NAMES, len(_NAMES))
+        sizes = (*EARLIER_SIZES, len(_NAMES))
         if not first.endswith(END) or not all(isinstance(row, list) and len(row) in sizes for row in rows):
             raise ValueError
         return _CHARGES.validate_python([dict(zip(_NAMES, row, strict=False)) for row in rows])
@@ -105,6 +106,7 @@ def _folded(charges: Sequence[Charge]) -> list[Charge]:
             spent=spent(pull_charges),
             journal=False,
             ci=sum(one.ci for one in pull_charges),
+            asked=any(one.asked for one in pull_charges),
         )
         for pull_charges in sums.values()
     ]

@@ -83,8 +83,9 @@ def settle(
     pull: int = 0,
     journal: bool = False,
     pushed: str = "",
+    asked: bool = False,
 ) -> StatusComment:
-    """Show how a run ended and record what it cost; `pull`, `journal` and `pushed` as in `Charge`.
+    """Show how a run ended and record what it cost; `pull`, `journal`, `pushed` and `asked` as in `Charge`.
 
     A repeated call loses neither the pull request nor spent dollars.
     """
@@ -96,7 +97,12 @@ def settle(
     before = charges[own]
     most = max(0.0, before.spent or 0.0, dollars)
     charges[own] = replace(
-        before, spent=most, pull=pull or before.pull, journal=journal, pushed=pushed or before.pushed
+        before,
+        spent=most,
+        pull=pull or before.pull,
+        journal=journal,
+        pushed=pushed or before.pushed,
+        asked=asked,
     )
     return update_comment(repository, replace(sticky, charges=tuple(charges)), text)
 

@@ -41,6 +41,9 @@ class Rules(BaseSettings):
     budget_per_day: float = Field(default=20.0, ge=0)
     ci_attempts: int = Field(default=1, ge=0)
     """Maximum number of times that the Action continues one of its pull requests because CI failed."""
+    ask: Literal["nobody", "members", "author"] = "nobody"
+    """Who may answer the model's questions about an issue; `author` means its author and members. With `nobody` it may
+    ask none."""
     open_unproven: bool = False
     """Whether an unproven patch also becomes a pull request."""
     dry_run: bool = False

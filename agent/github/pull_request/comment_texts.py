@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent.github.api.action_inputs import workflow_run
+from agent.github.api.action_inputs import COMMAND, workflow_run
 from agent.github.pull_request.pull_request_body import LONGEST_COMMAND, price, proof
 from agent.github.pull_request.review_focus import ROUTINE
 from agent.github.pull_request.text_escaping import bullet_list, code, code_block, escape_markdown
+from agent.github.task.trigger_event import ANSWER
 
 if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
@@ -78,6 +79,17 @@ def not_fixed_comment(outcome: Outcome, has_patch: bool) -> str:
     if has_patch:
         said.append(f"The unfinished changes are not a fix. {_download_hint(outcome)}")
     return _comment(said, outcome)
+
+
+def questions_comment(outcome: Outcome, author_may_answer: bool) -> str:
+    """Return the comment that asks the model's questions before work starts."""
+    who = "Whoever has write access, and the issue's author," if author_may_answer else "Whoever has write access"
+    asked = []
+    for number, (question, *options) in enumerate(outcome.questions, 1):
+        listed = [f"   - {letter}: {escape_markdown(option)}" for letter, option in zip("abcd", options, strict=False)]
+        asked.append("\n".join([f"{number}. {escape_markdown(question)}", *listed]))
+    how = f"{who} can answer in a comment such as `{COMMAND} {ANSWER} 1a`, or in words after `{COMMAND} {ANSWER}`."
+    return _comment(["The issue can be read in more than one way.", "\n".join(asked), how], outcome)
 
 
 def failed_comment(message: str, fix: str, outcome: Outcome | None = None) -> str:

@@ -27,8 +27,8 @@ from agent.github.task.secret_masking import each_text
 from agent.run_state.strategy_traits import is_by_hand, is_conversational
 from agent.run_state.turn_state import MAIN, submission_field
 from tools.base import metadata_of
-from trajectories.errors import SweAgentError
-from trajectories.records import Comment, Once
+from trajectories.errors import SweAgentError, WaitsForUser
+from trajectories.records import Comment, Once, Step
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
@@ -90,6 +90,7 @@ def outcome_of(
         tried=tuple(_line(each, secrets) for each in _attempts(work, issue.text)[-MOST_TRIED:]) if unproven else (),
         red_test=_diff(red_test(work, issue.text), secrets) if unproven else "",
         attempts=tuple(_line(each, secrets) for each in injected),
+        questions=tuple(_questions(work.steps, secrets)) if result.exit.kind == WaitsForUser.kind else (),
     )
 
 
@@ -151,6 +152,14 @@ def _places(engine: Engine, secrets: Iterable[str]) -> Iterable[Mapping[str, Any
             "name": _line(hit.get("name", ""), secrets),
             "why": _line("; ".join(hit["why"][:MOST_REASONS]), secrets),
         }
+
+
+def _questions(steps: Sequence[Step], secrets: Iterable[str]) -> Iterable[tuple[str, ...]]:
+    """Yield each question of the model's last step, followed by its options."""
+    last = next((step for step in reversed(steps) if step.branch == MAIN and step.reply is not None), None)
+    for seen in last.observations if last else ():
+        if "question" in seen.data:
+            yield tuple(_line(text, secrets) for text in (seen.data["question"], *seen.data["options"]))
 
 
 def _bounded(result: dict[str, Any], secrets: Iterable[str]) -> dict[str, Any]:

@@ -12,6 +12,10 @@ Line = Annotated[str, Field(max_length=LONGEST_LINE)]
 Lines = Annotated[tuple[Line, ...], Field(max_length=MOST_LINES)]
 
 
+Question = Annotated[tuple[Line, ...], Field(min_length=3, max_length=5)]
+"""A question and its options."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -98,6 +102,7 @@ class OutcomeSchema(_Strict):
     red_test: Annotated[str, Field(max_length=LONGEST_DIFF)]
     attempts: Lines
     changelog: Line
+    questions: Annotated[tuple[Question, ...], Field(max_length=4)]
 
     @model_validator(mode="after")
     def _agrees(self) -> OutcomeSchema:

@@ -74,6 +74,11 @@ def check_requester(trigger: Trigger, rules: Rules, rights: Rights) -> bool:
             raise TriggerSkipped("New issues are not worked on without a request.")
         if rules.on_opened == "everyone":
             return rights.may_write(login, trigger.actor_id)
+    if trigger.is_answer:
+        if rules.ask == "nobody":
+            raise TriggerSkipped("The model asks no questions here.")
+        if rules.ask == "author" and trigger.by_author:
+            return rights.may_write(login, trigger.actor_id)
     if not rights.may_write(login, trigger.actor_id):
         raise TriggerSkipped(f"{login} has no write access to this repository.")
     return True

@@ -60,6 +60,8 @@ class Outcome:
     attempts: tuple[str, ...] = ()
     changelog: str = ""
     """The path of the changelog entry, which is part of the patch but was not part of the proof; "" without one."""
+    questions: tuple[tuple[str, ...], ...] = ()
+    """The model's questions, each followed by its options, if the run waits for an answer."""
     version: int = VERSION
 
 

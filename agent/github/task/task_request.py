@@ -57,6 +57,10 @@ class TaskRequest:
     """The ends of the logs of failed CI jobs, for a follow-up that starts because CI failed."""
     ci_run: str = ""
     """URL of the CI run that failed; "" for a request by a person."""
+    may_ask: bool = False
+    """Whether the model may ask questions, which end the run until somebody answers them."""
+    is_answer: bool = False
+    """Whether `thread` is the answer to the questions of the run `parent_run`, which is continued."""
     version: int = VERSION
 
 

@@ -9,6 +9,7 @@ from agent.prompts.quotation import discussion, quoted_logs
 from trajectories.records import Comment, Issue
 
 REQUEST_ROLE = "what you are asked for"
+ANSWER_ROLE = "the answer to your questions"
 CI_REQUEST = (
     "CI failed on the last commit of this pull request. Find the cause in the logs and in the code, and fix it. Do not "
     "skip, delete or weaken a test to make CI pass. If the pull request does not cause the failure, change nothing and "

@@ -15,6 +15,7 @@ from agent.github.api.action_inputs import COMMAND, Rules
 from trajectories.errors import UsageError
 
 Kind = Literal["labelled", "opened", "comment", "review", "dispatch", "ci"]
+ANSWER = "answer"
 CI_EVENT = "workflow_run"
 EVENTS = frozenset({"issues", "issue_comment", "pull_request_review_comment", "workflow_dispatch", CI_EVENT})
 MOST_BYTES = 30_000_000
@@ -46,6 +47,9 @@ class Trigger:
     comment: Mapping[str, Any] | None = None
     request: str = ""
     head: str = ""
+    is_answer: bool = False
+    """Whether the comment answers the model's questions; `by_author` says that the issue's author wrote it."""
+    by_author: bool = False
 
 
 def read_trigger(rules: Rules) -> Trigger:
@@ -77,7 +81,7 @@ def _trigger(name: str, event: Mapping[str, Any], rules: Rules) -> Trigger:
     comment, review = event["comment"], name != "issue_comment"
     place = event["pull_request"] if review else event["issue"]
     on_pull = review or "pull_request" in place
-    request = _request(comment["body"] or "", on_pull)
+    verb, request = _request(comment["body"] or "", on_pull)
     if comment["user"] is None or comment["user"]["id"] != event["sender"]["id"]:
         raise TriggerSkipped("The event's sender is not the comment's author.")
     return Trigger(
@@ -90,21 +94,24 @@ def _trigger(name: str, event: Mapping[str, Any], rules: Rules) -> Trigger:
         comment=comment,
         request=request,
         head=place["head"]["sha"] if review else "",
+        is_answer=verb == ANSWER,
+        by_author=(place.get("user") or {}).get("id") == comment["user"]["id"],
     )
 
 
-def _request(body: str, on_pull: bool) -> str:
-    """Return the text after the command. Raises TriggerSkipped for a comment without the command."""
+def _request(body: str, on_pull: bool) -> tuple[str, str]:
+    """Return the verb ("" in a pull request) and the text after it. Raises TriggerSkipped for a comment without the
+    command."""
     found = _COMMAND.match(body)
     if found is None:
         raise TriggerSkipped(f"The comment does not begin with {COMMAND}.")
     words = body[found.end() :].strip()
     if on_pull:
-        return words
+        return "", words
     verb, *rest = words.split(maxsplit=1) or [""]
-    if verb != "fix":
+    if verb not in ("fix", ANSWER):
         raise TriggerSkipped(f"The comment does not begin with {COMMAND} fix.")
-    return rest[0] if rest else ""
+    return verb, rest[0] if rest else ""
 
 
 def _sender(event: Mapping[str, Any]) -> tuple[str, int, bool]:

@@ -31,6 +31,7 @@ ENDINGS = {
     "not_found": ("No fix was found.", "warning"),
     "budget": ("The budget is used up.", "bold warning"),
     "limit": ("A limit ended the turn.", "bold warning"),
+    "asked": ("The run waits for answers to its questions.", "warning"),
     "stuck": ("The model was stuck in a loop and was stopped.", "warning"),
     "error": ("The model could not continue.", "bold error"),
     "interrupted": ("Interrupted; the changes so far are kept.", "muted"),

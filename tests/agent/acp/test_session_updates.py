@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,6 +118,17 @@ def test_turn_that_stops_ends_its_calls_and_says_why(show: Show) -> None:
     assert shown[0]["status"] == "failed"
     assert texts(shown) == ["The model failed. Try again."]
     assert show(session_events.TurnStopped(Cancelled("Interrupted."))) == []
+
+
+def test_options_of_a_question_of_the_model_are_offered() -> None:
+    request = PermissionRequest(Approval("question", "Which?", choices=("one\x1b", "two"), id=3))
+    assert [(each.option_id, each.name) for each in request.options()] == [
+        ("choice-0", "one^["),
+        ("choice-1", "two"),
+        ("reject", "Leave it to the model"),
+    ]
+    answers = [request.answer(SimpleNamespace(outcome="selected", option_id=id)) for id in ("choice-1", "allow")]
+    assert answers == [Answer(True, chosen=(1,)), Answer(False)]
 
 
 def test_question_is_a_call_that_ends(show: Show) -> None:

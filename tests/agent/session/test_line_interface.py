@@ -29,3 +29,16 @@ def test_only_set_up_in_isolation_is_allowed_without_a_user(
     lines.hear(QuestionAsked(approval))
     assert [answer.yes for answer in answers] == [yes]
     assert f"Answered {'yes, as for `fix`' if yes else 'no'}: there is no one to ask." in capsys.readouterr().err
+
+
+def test_question_of_the_model_is_asked_at_a_terminal(talk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Approval("question", "Which?", choices=("one", "two"), id=7)
+    lines = Lines(talk([]).session.start, is_single=True)
+    answers: list[Any] = []
+    lines.session.answer = lambda *given: answers.append(given) or True  # type: ignore[method-assign,func-returns-value]
+    monkeypatch.setattr(lines.console, "choose", lambda approval, is_stopped: Answer(True, chosen=(1,)))
+    lines.hear(QuestionAsked(asked))
+    assert answers == []  # the thread that reads stdin answers
+    lines._choose()
+    lines._choose()
+    assert answers == [(7, Answer(True, chosen=(1,)))]

@@ -16,6 +16,7 @@ from agent.config.settings import ModelTable, Settings
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin, reopen, solve
 from agent.engine.run_result import Result
+from agent.permissions.approvals import Approve
 from tests.agent.conftest import act
 from trajectories.git_store.trees import Trees
 from trajectories.journal import read
@@ -93,6 +94,7 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
         issue: str = ISSUE,
         roles: dict[str, list[dict]] | None = None,
         repository: Path | None = None,
+        choose: Approve | None = None,
         **settings: Any,
     ) -> FinishedRun:
         chosen_settings = Settings(
@@ -106,12 +108,14 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
         source = Repository.open(repository or make_repo(files))
         directory = begin(Issue(title, body), source, chosen_settings)
         runs.append(directory)
-        return finish_run(reopen(directory, chosen_settings.state))
+        return finish_run(reopen(directory, chosen_settings.state), choose)
 
     return run_to_end
 
 
-def finish_run(engine: Engine) -> FinishedRun:
+def finish_run(engine: Engine, choose: Approve | None = None) -> FinishedRun:
+    """Finish a run whose user, if there is one, answers the model's questions with `choose`."""
+    engine.choose = choose
     steps: list[Step] = []
     try:
         running = solve(engine)

@@ -13,6 +13,7 @@ from aci.environments.setup_proposals import FailedSetup
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.settings import ModelTable, load_settings
 from agent.engine.run_lifecycle import reopen
+from agent.permissions.approvals import Answer, Approval
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy, edit_calc, equal, finish_run, new_test
 from tests.agent.strategies.test_code_act import FIX, LOOK, TRY
@@ -143,7 +144,19 @@ def retrieve(run_strategy: RunStrategy) -> FinishedRun:
     )
 
 
+def choose(asked: Approval) -> Answer:
+    return Answer(True, chosen=(1,))
+
+
+def asks(run_strategy: RunStrategy) -> FinishedRun:
+    """The user decides between two readings."""
+    question = act("ask_user", question="Which sign?", options=["lost", "kept"])
+    fix = line("So.", TEST, edit_calc("a + b"), SUBMIT, contains="The user answers: kept")
+    return run_strategy("test-then-patch", line("Which?", question, n=1), fix, INCOMPLETE, choose=choose)
+
+
 CASES = (
+    asks,
     best_of,
     tree,
     evolve,
@@ -191,7 +204,7 @@ def check_resumed_runs(complete: FinishedRun) -> None:
         copy = directory.parent / f"{directory.name}-{count}"
         copy_run(directory, copy, b"".join(lines[:count]) + lines[count][:9])
         interrupted = account(copy)
-        resumed = finish_run(reopen(copy, load_settings(state=directory.parents[1]).state))
+        resumed = finish_run(reopen(copy, load_settings(state=directory.parents[1]).state), choose)
         assert (resumed.kind, resumed.result.patch.diff) == (complete.kind, complete.result.patch.diff), count
         request_ids = [sorted(run.trajectory.replies) for run in (complete, resumed)]
         assert request_ids[0] == request_ids[1], count
