@@ -1,1 +1,1 @@
-"""Benchmarks: a command in this package measures each figure in the README. Not part of the wheel."""
+"""Benchmarks: a command in this package measures each figure in docs/. Not part of the wheel."""
