@@ -23,7 +23,7 @@ MOST_REASONS = 4
 
 
 class Clues(NamedTuple):
-    """What a log leads to: named files and functions (`path`, dotted name) and likely files, each with a value from 0 to
+    """What a log leads to: named files and functions (`path`, dotted name) and likely files, with values from 0 to
     1, error messages, and names."""
 
     files: Mapping[str, float]

@@ -35,18 +35,25 @@ class Bisection(NamedTuple):
         return self.candidates[0] if len(self.candidates) == 1 else ""
 
 
+class Range(NamedTuple):
+    """What is left to search: the commits after `good` up to `bad`, `count` of them."""
+
+    good: str
+    bad: str
+    count: int
+
+
 def bisect(
-    commits: GitLog, good: str, bad: str, test: Callable[[str], Outcome], step: Callable[[int], object]
+    commits: GitLog, good: str, bad: str, test: Callable[[str], Outcome], step: Callable[[Range], object]
 ) -> Bisection:
-    """Search between `good` and `bad`, whose outcomes are known; `step` is called with the number of candidates before
-    each test."""
+    """Search between `good` and `bad`, whose outcomes are known; `step` is called with the rest before each test."""
     goods, tested = [good], dict[str, Outcome]()
     while True:
         order = commits.bisection_order(bad, goods)
         left = [commit for commit in order if commit != bad and tested.get(commit) != "skip"]
         if not left:
             return Bisection((bad, *(commit for commit in order if commit != bad)), tuple(tested.items()))
-        step(len(order))
+        step(Range(goods[-1], bad, len(order)))
         skipped = len(order) - 1 - len(left)
         # After a skip, the next commit is taken from elsewhere, since the neighbours are often broken too.
         commit = left[len(left) * (skipped % 3) // 3]
