@@ -144,6 +144,12 @@ class GitLog:
         lines = self._git("rev-list", "--left-right", f"{commit}...{other}").decode().split()
         return [line[1:] for line in lines if line[0] == "<"], [line[1:] for line in lines if line[0] == ">"]
 
+    def bisection_order(self, bad: str, good: Sequence[str]) -> list[str]:
+        """Return the commits reachable from `bad` but from none of `good`, including `bad`, in the order in which
+        `git bisect` prefers to test them: the one that halves the rest first."""
+        lines = self._git("rev-list", "--bisect-all", bad, "--not", *good).decode().splitlines()
+        return [line.split(" ", 1)[0] for line in lines]
+
     def read(self, commits: Sequence[str]) -> Iterator[Commit]:
         """Yield these commits with their messages, read in batches; the message of a commit over 1 MiB is left
         empty."""

@@ -54,16 +54,18 @@ def run_issue_code(
     return found
 
 
-def check_may_run(examples: Sequence[str], settings: Settings, workspace: str | None) -> None:
-    """Raise UsageError if the examples would run without isolation although the `workspace` that the user asked for is
+def check_may_run(
+    commands: Sequence[str], settings: Settings, workspace: str | None, what: str = "issue's example"
+) -> None:
+    """Raise UsageError if the commands would run without isolation although the `workspace` that the user asked for is
     not `local`, or if a rule denies it."""
-    from agent.engine.permission_checks import EXAMPLE_QUESTION
     from agent.run_state.run_settings import ISOLATION
 
     if settings.workspace != "local":
         return
     if workspace != "local":
-        raise UsageError("The issue's example would run without isolation.", ISOLATION)
-    answer = allow_unless_denied(Approval("command", EXAMPLE_QUESTION, "\n".join(examples)), settings.permissions)
+        raise UsageError(f"The {what} would run without isolation.", ISOLATION)
+    question = f"Run the {what} on this machine?"
+    answer = allow_unless_denied(Approval("command", question, "\n".join(commands)), settings.permissions)
     if not answer.yes:
-        raise UsageError(f"The issue's example was not run. {answer.reason}", "Use --workspace docker.")
+        raise UsageError(f"The {what} was not run. {answer.reason}", "Use --workspace docker.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from aci.issue_text.image_links import MOST_PICTURES, PICTURE, image_format
+from aci.observation.untrusted_text import clean_text
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, open_stream
 from trajectories.records import Issue
@@ -23,6 +24,9 @@ STDIN = Path("-")
 """The name that means standard input."""
 MOST_BYTES = 1_000_000
 MOST_PATCH = 20_000_000
+MOST_LOG = 50_000_000
+BINARY_BYTES = 8_000
+"""Number of bytes at the start of a file in which a null byte marks it as binary, as for git."""
 Waiting = Callable[[str], AbstractContextManager[object]]
 """Shows what the user waits for while a context is open. `nullcontext` shows nothing."""
 DIFF = re.compile(r"^(?:diff --git |--- \S)", re.MULTILINE)
@@ -137,6 +141,20 @@ def patch_from(file: Path | None, *issue: object) -> str:
         what = "contains no diff" if diff.strip() else "is empty"
         raise UsageError(f"The patch {file} {what}.", "Give a diff as `git diff` writes it.")
     return diff
+
+
+def log_from(file: Path) -> str:
+    """Return the text of an error log, without escape sequences. Raises UsageError if it is empty, binary or too
+    large."""
+    data = _bytes(file, "log", MOST_LOG)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell redirects output
+        data = data.decode("utf-16", "replace").encode()
+    name = "on standard input" if file == STDIN else str(file)
+    if b"\0" in data[:BINARY_BYTES]:
+        raise UsageError(f"The log {name} is a binary file.", "Give a text file.")
+    if not (text := clean_text(data)).strip():
+        raise UsageError(f"The log {name} is empty.", "Give the output that has the error.")
+    return text
 
 
 def _open_file(file: Path) -> BinaryIO:

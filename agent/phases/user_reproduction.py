@@ -40,7 +40,7 @@ def reproduction_test(task: Task) -> Generator[Step, None, tuple[str, ...]]:
     if not Path(file).is_absolute():
         return (name,) if name else ()
     content = task.once("reproduction test", lambda: Path(file).read_text("utf-8"))
-    target = _free_path(set(task.trees.files(task.turn.base.tree)), Path(file).name)
+    target = free_path(set(task.trees.files(task.turn.base.tree)), Path(file).name)
     actions = (Action("edit", {"path": target, "old": "", "new": content}),)
     yield task.step(None, task.act(actions), actions, author="reproduction")
     return (f"{target}{mark}{node}",)
@@ -69,7 +69,7 @@ def _check_failing(found: dict[str, Any]) -> dict[str, Any]:
     raise UsageError(why, "Or describe an issue with --text.")
 
 
-def _free_path(taken: set[str], name: str) -> str:
+def free_path(taken: set[str], name: str) -> str:
     """Return an unused path in the folder of the other tests."""
     folder = next((path.partition("/")[0] + "/" for path in sorted(taken) if path.startswith(("test/", "tests/"))), "")
     names = (name, *(f"test_reproduction_{number}_{name}" for number in range(len(taken) + 1)))

@@ -27,6 +27,18 @@ def command(
     patch: Annotated[
         Path | None, typer.Option(help="A diff instead of an issue: what else is likely to need a change?", metavar="F")
     ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="An error log instead of an issue: tests, compiler, CI; `-` reads stdin.", metavar="F"),
+    ] = None,
+    good: Annotated[
+        str | None, typer.Option(help="With --log: a commit without the error; ranks those after it.", metavar="REV")
+    ] = None,
+    reproduce: Annotated[
+        str | None,
+        typer.Option(help="With --good: a test that fails; finds the commit that broke it.", metavar="FILE|NODE"),
+    ] = None,
+    test: options.Test = None,
     repo: options.IssueRepo = None,
     repo_mismatch_ok: options.MismatchOk = False,
     base: options.SearchBase = None,
@@ -34,17 +46,26 @@ def command(
     run: Annotated[
         bool, typer.Option("--run", help="Run the issue's example, and use its calls for the ranking.")
     ] = False,
-    workspace: Annotated[str | None, typer.Option(help="Where --run runs: docker, or local.", metavar="W")] = None,
-    image: Annotated[str | None, typer.Option(help="Docker image for --run.", metavar="I")] = None,
+    workspace: Annotated[
+        str | None, typer.Option(help="Where --run and --reproduce run: docker, sandbox or local.", metavar="W")
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="Docker image for --run and --reproduce.", metavar="I")] = None,
     json: options.Json = False,
     plain: options.Plain = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="List each file that was skipped.")] = False,
 ) -> int:
     """Find the files, functions and classes in which an issue is likely to be fixed, with reasons; no model is used.
 
-    With --patch, find what else is likely to need a change. Exit codes: 0 done, 2 usage, 5 workspace,
-    75 try again later.
+    With --patch, find what else is likely to need a change; with --log, the places that an error log names. Exit codes:
+    0 done, 1 --reproduce found no single commit, 2 usage, 3 configuration, 5 workspace, 75 try again later,
+    130 interrupted.
     """
+    if log or good or reproduce or test:
+        from agent.cli.log_search import LogOptions, locate_log
+
+        given = LogOptions(log, good, reproduce, test, base, workspace, image, top)
+        given.check(patch or issue or issue_file or text or run)
+        return locate_log(given, repo, json, plain, verbose)
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
     from agent.instances.issue_input import issue_from, limit_to_base_date, patch_from, repository_for
     from agent.run_state.terminal_question import confirm

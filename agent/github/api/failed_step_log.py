@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from aci.issue_text.error_log import RUNNER_MARK, RUNNER_TIME, SHOWN_MARKS
 from aci.observation.output_text import last_lines, prepare_output
 from agent.github.api.ci_runs import CiStep
 
@@ -18,11 +19,8 @@ MOST_BYTES = 200_000
 """Maximum number of bytes that are kept, from the end."""
 LONGEST_LINE = 20_000
 """Maximum number of bytes of a line that are kept, from its start."""
-_TIME = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?Z ?")
+_TIME = re.compile(RUNNER_TIME.pattern.encode())
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_MARK = re.compile(r"^##\[(group|endgroup|command|section|error|warning|notice|debug)\]", re.MULTILINE)
-_SHOWN = {"error": "Error: ", "warning": "Warning: "}
-"""What is shown instead of the runner's marks; all others are left out."""
 
 
 class FailedStepLog:
@@ -51,7 +49,7 @@ class FailedStepLog:
         self._keep(self._open)
         self._open = b""
         kept = self._of_steps if self._of_steps.size else self._of_job
-        plain = _MARK.sub(lambda mark: _SHOWN.get(mark[1], ""), "\n".join(kept.last()))
+        plain = RUNNER_MARK.sub(lambda mark: SHOWN_MARKS.get(mark[1], ""), "\n".join(kept.last()))
         return prepare_output(plain, "tests", secrets=secrets)[0].strip()
 
     def _keep(self, line: bytes) -> None:
