@@ -98,10 +98,9 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
         chosen_settings = Settings(
             strategy=strategy,
             roles={role: write_script(role_lines, f"{role}-{len(runs)}") for role, role_lines in (roles or {}).items()},
-            workspace="local",
             state=tmp_path / "state",
             retry_wait=0,
-            **{"model": write_script(lines, f"coder-{len(runs)}"), "test": UNITTEST, **settings},
+            **{"model": write_script(lines, f"coder-{len(runs)}"), "test": UNITTEST, "workspace": "local", **settings},
         )
         title, _, body = issue.partition("\n\n")
         source = Repository.open(repository or make_repo(files))
