@@ -165,6 +165,8 @@ def _role_answer(case: Case, kind: str, asking: RequestOptions) -> str:
     if kind == "patch":
         new = case.wrong if asking.branch in FIRST and not case.at_once else case.right
         return f"{case.path}\n<<<<<<< SEARCH\n{case.old}\n=======\n{new}\n>>>>>>> REPLACE\n"
+    if kind == "forecast":
+        return f"0.8 | change {case.function} | the test passes\n0.2 | look at {case.path} | `{case.old}`"
     if kind == "critic":
         return "It is the place that the issue names.\n0.7"
     if "weigh" in asking.branch:

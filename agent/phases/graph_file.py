@@ -41,7 +41,8 @@ class Phase(BaseModel):
     means all. For text answers and judgements, tools may read files and run commands but not change files,
     and an empty list means no tools. `rounds` is the maximum number of replies with queries or tools; after that, an
     answer in text is required. If the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a
-    role that rates each answer from 0 to 1; only answers rated at least `sure` are kept.
+    role that rates each answer from 0 to 1; only answers rated at least `sure` are kept. If the phase `runs` code, the
+    weigher is shown what the Python code in an answer prints.
 
     `until` says what ends the work: only a submission, or also a reply in text. If the work is `anchored`, a change is
     reverted if it breaks a test that was written during the work and passed before. If the work is `checked`,
@@ -68,6 +69,7 @@ class Phase(BaseModel):
     weigher: str = ""
     weigh: str = ""
     sure: float = Field(default=0.7, ge=0, le=1)
+    runs: bool = False
     rounds: int = Field(default=15, ge=1, le=50)
     until: Literal["submit", "words"] = "submit"
     anchored: bool = False

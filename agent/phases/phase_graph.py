@@ -26,6 +26,7 @@ from agent.phases.edit_diagnostics import EditDiagnostics
 from agent.phases.file_summaries import keep_summaries
 from agent.phases.graph_file import COMPUTED_NAMES, END, GRAPH, PROMPT_NAMES, Phase, read_graph, read_graphs
 from agent.phases.graph_queries import run_queries
+from agent.phases.recalled_code import recalled_output
 from agent.phases.user_reproduction import given_tests
 from agent.phases.work_parts import MOST_PARTS, parse_parts, work_on_parts
 from agent.prompts.history_prompt import history_prompt
@@ -50,6 +51,7 @@ AGAIN = {
 }
 """The default of `Phase.again`, by the `asks` value of the phase."""
 WHICH = "Which plan fits this issue? Answer in one line that contains only its letter."
+RAN = "Its code was run here. It printed:"
 LEFT = "Others have changed the files."
 OTHERS = "\n\nThis question is asked {count} times; this is number {at}. Answer with something that the others miss."
 ANSWER = "That was the last round. Answer now, in words, without a tool call."
@@ -215,10 +217,12 @@ def _rate_answers(
 ) -> Generator[Step, None, list[str]]:
     """Return the answers that were rated highly enough, each with the comment of the rating role."""
     number = progress.visit_counts[name]
-    asked = [
-        Question(f"{name}-{number}-weigh-{at}", phase.weigher, f"{progress.words(phase.weigh)}\n\n{quote_text(said)}")
-        for at, said in enumerate(answers, 1)
-    ]
+    asked = []
+    for at, said in enumerate(answers, 1):
+        words = f"{progress.words(phase.weigh)}\n\n{quote_text(said)}"
+        if phase.runs and (output := _run_once(progress.task, f"{name}-{number}-run-{at}", said)):
+            words += f"\n\n{RAN}\n{quote_text(output)}"
+        asked.append(Question(f"{name}-{number}-weigh-{at}", phase.weigher, words))
     weighed = yield from ask_roles(progress.task, asked)
     shares = [parse_score(said) or 0.0 for said in weighed]
     for said, share in zip(answers, shares, strict=True):
@@ -229,6 +233,11 @@ def _rate_answers(
         for said, why, share in zip(answers, weighed, shares, strict=True)
         if share >= phase.sure
     ]
+
+
+def _run_once(task: Task, name: str, said: str) -> str:
+    output: str = task.once(name, lambda: recalled_output(task.branch, said))
+    return output
 
 
 def _judgement(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:

@@ -1,4 +1,5 @@
-"""Reflection before coding, tests in order of difficulty, and patches that must not break a test that passed before."""
+"""Recalled problems with their plans, reflection before coding, tests in order of difficulty, and patches that must not
+break a test that passed before."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 ROLES = ("coder",)
-MAY_ASK = ("analyst",)
+MAY_ASK = ("retriever", "analyst")
 PROMPTS = ("test_then_patch", "flow")
 SOURCE = "AlphaCodium (arXiv 2401.08500), MapCoder (arXiv 2405.11403), PyCapsule (arXiv 2502.02928)"
 WHEN = "the issue has many rules, so that fixing one breaks another"
@@ -22,5 +23,5 @@ check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Reflect, rank solutions, write tests, patch test by test, and prove, as defined in `flow.graph.txt`."""
+    """Recall, reflect, rank solutions, write tests, patch test by test, and prove, as defined in `flow.graph.txt`."""
     return (yield from run_graph(task))

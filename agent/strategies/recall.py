@@ -1,4 +1,5 @@
-"""Similar problems that the model recalls and weighs, and a plan based on the reliable ones."""
+"""Similar problems that the model recalls, whose code is run before they are weighed, and a plan based on the reliable
+ones."""
 
 from __future__ import annotations
 
@@ -22,5 +23,5 @@ check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Recall, weigh, plan, patch and prove, as defined in `recall.graph.txt`."""
+    """Recall, run, weigh, plan, patch and prove, as defined in `recall.graph.txt`."""
     return (yield from run_graph(task))

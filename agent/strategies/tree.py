@@ -1,4 +1,5 @@
-"""A search tree of steps: the most promising step is expanded, with feedback on earlier attempts from it."""
+"""A search tree of steps: the most promising step is expanded, with feedback on earlier attempts from it. With a model
+for the role `forecaster`, several moves are proposed with their expected results, and only the best is carried out."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aci.observation.prompt_tags import quote_text
 from agent.candidates.step_critique import GREEN, KEPT, critic_score, proof_score
+from agent.candidates.step_forecast import forecast_moves
 from agent.engine.loop import is_submission, loop
 from agent.phases.step_rewind import rewind_to
 from agent.phases.user_reproduction import given_tests
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
     from trajectories.records import Step, Verdict
 
 ROLES = ("coder",)
-MAY_ASK = ("critic",)
+MAY_ASK = ("critic", "forecaster")
 PROMPTS = ("test_then_patch", "tree")
-SOURCE = "SWE-Search (arXiv 2410.20285), LingmaAgent (arXiv 2406.01422); lessons: SWE-Exp (arXiv 2507.23361)"
+SOURCE = (
+    "SWE-Search (arXiv 2410.20285), LingmaAgent (arXiv 2406.01422), WebDreamer (arXiv 2411.06559); "
+    "lessons: SWE-Exp (arXiv 2507.23361)"
+)
 WHEN = "the patch needs many steps, and one early mistake spoils the rest"
 EXPLORE = 0.7
 """UCT's exploration weight."""
@@ -39,7 +44,11 @@ PER_ATTEMPT = 4
 @dataclass(eq=False, slots=True)
 class Node:
     """A node of the tree: the conversation up to step `n`, and the files in `tree`. `value` is the mean of the values
-    of the node and its descendants."""
+    of the node and its descendants.
+
+    A proposal that is not carried out yet is a node with a `move`; its step and files are those of its parent, and its
+    value is the `forecast`.
+    """
 
     n: int
     tree: str
@@ -51,10 +60,26 @@ class Node:
     """A summary of the actions since the parent node, with a critic's comment."""
     verdict: Verdict | None = None
     """The verdict of the proof that was run if the model submitted at this node. Such a node is not expanded."""
+    move: str = ""
+    forecast: float = 0.0
 
     @property
     def value(self) -> float:
-        return self.total / self.visits if self.visits else 0.0
+        return self.total / self.visits if self.visits else self.forecast
+
+    @property
+    def is_proposal(self) -> bool:
+        return self.move != "" and not self.visits
+
+    @property
+    def origin(self) -> Node:
+        """The node at which the conversation continues: for a proposal, its parent."""
+        return self.parent if self.parent and self.is_proposal else self
+
+    @property
+    def tried(self) -> list[Node]:
+        """The children that were carried out."""
+        return [child for child in self.children if not child.is_proposal]
 
     def take(self, value: float) -> None:
         """Add a value to this node and to all its ancestors."""
@@ -89,19 +114,46 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         best = _best_open_node(root) if number else root
         if best is None:
             break
-        if number and best is not node:
-            yield rewind_to(task, best.n, best.tree, _feedback(task, best, number) if best.children else "", "search")
-        elif best.children:
-            yield task.say(_feedback(task, best, number), author="search")
+        best = yield from _look_ahead(task, root, best, number)
+        start, words = best.origin, _message(task, best, number)
+        if start is not node:
+            yield rewind_to(task, start.n, start.tree, words, "search")
+        elif words:
+            yield task.say(words, author="search")
         node = yield from _expand(task, best, given, number)
         task.note(
-            "score", f"step {node.n} from {best.n}: {node.value:.2f} {node.done}"[:400], value=round(node.value, 3)
+            "score", f"step {node.n} from {start.n}: {node.value:.2f} {node.done}"[:400], value=round(node.value, 3)
         )
         if node.verdict and node.verdict.verified:
             break
     if not any(one.verdict for one in root.below()):
         yield from _prove_best(task, root, given)
     return task.best()
+
+
+def _look_ahead(task: Task, root: Node, node: Node, number: int) -> Generator[Step, None, Node]:
+    """Add proposals for the next move to a node that has no children, and return the best proposal of the whole tree;
+    the node itself if nothing is proposed."""
+    if node.children or node.is_proposal:
+        return node
+    path = [one for one in _path(node) if one.done]
+    seen = [
+        observation.text
+        for step in task.branch.steps
+        if node.parent and node.parent.n < step.n <= node.n and step.reply is not None
+        for observation in step.observations
+    ]
+    done = "; ".join(one.done for one in path)
+    proposals = yield from forecast_moves(task, f"forecast-{number + 1}", node.tree, done, "\n".join(seen), WIDEST)
+    for one in proposals:
+        task.note("score", f"forecast {one.value:.2f}: {one.move}; expected: {one.result}"[:400], value=one.value)
+        node.children.append(Node(node.n, node.tree, node, move=one.move, forecast=one.value * GREEN))
+    return max((one for one in root.below() if one.is_proposal), key=Node.uct) if proposals else node
+
+
+def _path(node: Node) -> list[Node]:
+    """Return the nodes from the root to a node."""
+    return [*(_path(node.parent) if node.parent else ()), node]
 
 
 def _prove_best(task: Task, root: Node, given: tuple[str, ...]) -> Generator[Step, None, None]:
@@ -119,10 +171,10 @@ def _best_open_node(root: Node) -> Node | None:
     return max(open_ones, key=Node.uct, default=None)
 
 
-def _expand(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Generator[Step, None, Node]:
-    """Add a child to a node, and score it."""
-    first, before = len(task.branch.steps), task.tree
-    task.branch.temperature = None if not parent.children else 0.8
+def _expand(task: Task, best: Node, given: tuple[str, ...], number: int) -> Generator[Step, None, Node]:
+    """Carry out a proposal, or add a child to a node; return the new node with its score."""
+    parent, first, before = best.origin, len(task.branch.steps), task.tree
+    task.branch.temperature = 0.8 if parent.tried else None
 
     def ends(step: Step) -> bool:
         replies = sum(one.reply is not None for one in task.branch.steps[first:])
@@ -130,8 +182,10 @@ def _expand(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Ge
 
     step = yield from loop(task.branch, until=ends)
     done = summarise_attempts(task.branch.steps[first:])
-    node = Node(task.branch.steps[-1].n, task.tree, parent, done=done)
-    parent.children.append(node)
+    node = best if best.is_proposal else Node(0, "", parent)
+    node.n, node.tree, node.done = task.branch.steps[-1].n, task.tree, done
+    if node not in parent.children:
+        parent.children.append(node)
     if is_submission(step):
         verdict = yield from task.prove(given, likely_sources(task.branch))
         value, node.verdict = proof_score(verdict), verdict
@@ -145,15 +199,15 @@ def _expand(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Ge
     return node
 
 
-def _feedback(task: Task, node: Node, number: int) -> str:
-    """Return feedback for the model: the earlier attempts from a node, with their scores, and lessons of earlier runs
-    that made such changes."""
-    change = task.trees.diff(task.turn.base.tree, node.children[-1].tree)
-    tried = [f"- {quote_text(child.done[:400])} (score {child.value:.1f})" for child in node.children]
-    parts = [
-        "Earlier attempts from this step, all reverted:",
-        *tried,
-        lessons_prompt(task.branch, f"expand-{number}", change),
-        "Take a different approach, and say why it is better.",
-    ]
-    return "\n".join(filter(None, parts))
+def _message(task: Task, best: Node, number: int) -> str:
+    """Return the message before a node is expanded: earlier attempts from there with their scores, lessons of earlier
+    runs that made such changes, and the proposed move."""
+    head: list[str] = []
+    if tried := best.origin.tried:
+        change = task.trees.diff(task.turn.base.tree, tried[-1].tree)
+        results = [f"- {quote_text(child.done[:400])} (score {child.value:.1f})" for child in tried]
+        lessons = lessons_prompt(task.branch, f"expand-{number}", change)
+        head = ["Earlier attempts from this step, all reverted:", *results, *filter(None, [lessons])]
+    if best.is_proposal:
+        return "\n".join([*head, f"Do this next: {quote_text(best.move)}"])
+    return "\n".join([*head, "Take a different approach, and say why it is better."]) if head else ""

@@ -11,6 +11,7 @@ from agent.engine.strategy_prompts import STRATEGIES, load_prompts
 from agent.phases.graph_file import check_graph, read_graphs
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, RunStrategy, edit_calc, equal, new_test
+from tests.conftest import IMAGE
 from trajectories.errors import ConfigError
 
 GRAPHS = sorted({file.name.partition(".")[0].replace("_", "-") for file in STRATEGIES.glob("*.graph.txt")})
@@ -50,6 +51,28 @@ def test_misleading_memory_is_dropped(run_strategy: RunStrategy, misleading_scor
     plan_prompt = next(step for step in run.steps if step.branch == "main/plan-1-1").observations[0].text
     assert "1. A sum was written as a difference.\n(weigher: True and alike.\n0.9)" in plan_prompt
     assert (MISLEADING in plan_prompt) == (misleading_score > 0.7)
+
+
+CODE = "```python\ndef add(a, b):\n    return abs(a) + abs(b)\n\nassert add(-1, -2) == -3, 'lengths'\n```"
+WITH_CODE = [
+    line("Signs were swapped: a minus for a plus.", branch="main/recall-1-1"),
+    line(f"{MISLEADING}\n{CODE}", branch="main/recall-1-2"),
+    line("I remember none.", branch="main/recall-1-3"),
+    line("It fails as it was run.\n0.1", branch="main/recall-1-weigh-2", contains="AssertionError: lengths\n[exit"),
+    *memories(0.9)[3:],
+]
+
+
+@pytest.mark.slow
+@pytest.mark.docker
+@pytest.mark.parametrize(("workspace", "sum"), [("docker", -3), ("local", 3)])
+def test_recalled_code_that_fails_is_dropped(run_strategy: RunStrategy, workspace: str, sum: int) -> None:
+    test = "python3 -m unittest discover -s tests -t ."
+    run = run_strategy("recall", *WITH_CODE, workspace=workspace, image=IMAGE, test=test)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", sum)
+    weighed = [step for step in run.steps if "weigh" in step.branch and step.author == "task"]
+    shown = ["Its code was run here" in step.observations[0].text for step in weighed]
+    assert sorted(shown) == [False, False, workspace != "local"]
 
 
 READS = (
@@ -209,6 +232,7 @@ def test_fix_that_breaks_earlier_fix_is_reverted(run_strategy: RunStrategy) -> N
     )
     breaking = edit_calc("b - abs(a)", "abs(a) + abs(b)")
     lines = (
+        line("Vectors: add each sign.", branch="main/retrieve-1-1"),
         line("Sums keep signs.", branch="main/reflect-1-1"),
         line("Write a plus.", branch="main/solutions-1-1"),
         line("Tests.", rules, branch="main/tests", n=1),
@@ -220,8 +244,24 @@ def test_fix_that_breaks_earlier_fix_is_reverted(run_strategy: RunStrategy) -> N
     )
     run = run_strategy("flow", *lines)
     assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
-    assert run.notes("phase")[2:] == ["tests", "fix", "prove", "fix 2", "prove 2"]
+    assert run.notes("phase")[3:] == ["tests", "fix", "prove", "fix 2", "prove 2"]
     assert run.notes("gate") == ["tests.test_rules.RulesTest.test_easy passed before: reverted"]
+
+
+@pytest.mark.slow
+def test_recalled_plan_decides_on_solution(run_strategy: RunStrategy) -> None:
+    lines = (
+        line("Vectors: the signs count.", branch="main/retrieve-1-1"),
+        line("Sums.", branch="main/reflect-1-1"),
+        line("Write a plus.", branch="main/solutions-1-1", contains="Vectors: the signs count."),
+        line("Add the lengths.", branch="main/solutions-1-1"),
+        line("None.", branch="main/tests"),
+        line("So.", STRONG, RIGHT, SUBMIT, branch="main/fix", contains="Write a plus."),
+        line("So.", WEAK, WRONG, SUBMIT),
+    )
+    run = run_strategy("flow", *lines)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert run_strategy("react", *lines).evaluate("add(-1, -2)") == 3
 
 
 GRAPH = """

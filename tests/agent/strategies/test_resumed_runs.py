@@ -24,7 +24,7 @@ from tests.agent.strategies.test_debate import PLANS, RIGHT, WRONG, proposals
 from tests.agent.strategies.test_evolve import FIRST_FIX, OPTIONS, SECOND_FIX
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
 from tests.agent.strategies.test_team import BOTH, TWO_FILES, TWO_PARTS_ISSUE
-from tests.agent.strategies.test_tree import BACKTRACK_TEXT, DEAD_END
+from tests.agent.strategies.test_tree import ADDS, BACKTRACK_TEXT, DEAD_END, FORECAST, LENGTHS
 from tests.conftest import copy_run
 from tests.e2e.kill_runner import account
 from tests.sampling import sample
@@ -51,6 +51,10 @@ def tree(run_strategy: RunStrategy) -> FinishedRun:
     return run_strategy(
         "tree", DEAD_END, second_try, line("Hm.", act("view", path="calc.py")), roles={"critic": [line("No.\n0")]}
     )
+
+
+def tree_with_forecast(run_strategy: RunStrategy) -> FinishedRun:
+    return run_strategy("tree", LENGTHS, ADDS, roles={"forecaster": [line(FORECAST)]})
 
 
 def evolve(run_strategy: RunStrategy) -> FinishedRun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.candidates.step_forecast import Proposal, parse_proposals
 from agent.strategies.tree import Node, _best_open_node
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, RunStrategy, edit_calc, equal, new_test
@@ -49,6 +50,43 @@ def test_failed_proof_lowers_score_of_branch(run_strategy: RunStrategy) -> None:
     run = run_strategy("tree", wrong, right, roles={"critic": [line("?")]})
     assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
     assert run.notes("score")[0].endswith("proof: unproven")
+
+
+NOTES = [
+    line(f"More notes {n}.", act("edit", path=f"N{n}.md", old="", new="x\n"), n=n, branch="main") for n in range(1, 9)
+]
+ADDS = line("The sum.", TEST, edit_calc("a + b"), SUBMIT, branch="main", contains="Do this next: return the sum")
+LENGTHS = line("Lengths.", TEST, edit_calc("abs(a) + abs(b)"), SUBMIT, branch="main", contains="next: take abs()")
+FORECAST = (
+    "0.2 | write notes | nothing changes\n- 0.9 | take abs() of both | it passes\n70 % | return the sum | it passes"
+)
+
+
+@pytest.mark.slow
+def test_dead_end_is_foreseen(run_strategy: RunStrategy) -> None:
+    forecast = [line("0.1 | write notes | nothing changes\n0.9 | return the sum | the example passes")]
+    run = run_strategy("tree", ADDS, *NOTES, attempts=1, roles={"forecaster": forecast})
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert [reply for reply in run.trajectory.replies if reply[0] == "main"] == [("main", 1)]
+    plain = run_strategy("tree", ADDS, *NOTES, attempts=1)
+    assert plain.kind != "verified"
+    assert not [branch for branch, _ in plain.trajectory.replies if "forecast" in branch]
+
+
+@pytest.mark.slow
+def test_next_proposal_is_carried_out_after_failure_of_best(run_strategy: RunStrategy) -> None:
+    run = run_strategy("tree", LENGTHS, ADDS, *NOTES, roles={"forecaster": [line(FORECAST)]})
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert [branch for branch, _ in run.trajectory.replies if "forecast" in branch] == ["main/forecast-1"]
+    search = [step.observations[0].text for step in run.steps if step.author == "search"]
+    assert search[0] == "Do this next: take abs() of both"
+    assert search[1].startswith(BACKTRACK_TEXT)
+    assert "write notes" not in search[1]
+
+
+def test_lines_that_are_no_proposals_are_ignored() -> None:
+    said = "Moves:\n| 0.5 | look | code |\n2 | jump | x\nx | y | z\n0.5 | | nothing\n0.25 | run it | fails"
+    assert parse_proposals(said) == [Proposal(0.5, "look", "code"), Proposal(0.25, "run it", "fails")]
 
 
 def test_run_with_useless_model_ends(run_strategy: RunStrategy) -> None:
