@@ -55,6 +55,8 @@ BASELINES = {
     },
 }
 GRID = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 0.95)
+BY_HAND = edit_signals.BREAKS, edit_signals.TEST
+"""Kinds whose weights are not chosen: a broken caller must be shown, and tests are not among the places to find."""
 ROUNDS = 3
 Features = dict[str, dict[str, float]]
 """The values of the kinds of reasons for each place: a path, or `path:name` of a function."""
@@ -171,12 +173,14 @@ def objective(found: Sequence[Query], weights: Mapping[str, float]) -> float:
 
 
 def fit(found: Sequence[Query]) -> dict[str, float]:
-    """Choose the weights one after the other, several times, each as the best of GRID."""
+    """Choose the weights one after the other, several times, each as the best of GRID; without a gain, it is kept."""
     weights = dict(WEIGHTS)
     for _ in range(ROUNDS):
         for kind in weights:
-            values = {value: objective(found, weights | {kind: value}) for value in GRID}
-            weights[kind] = max(values, key=lambda value: (round(values[value], 4), -value))
+            if kind not in BY_HAND:
+                choices = weights[kind], *GRID
+                values = {value: round(objective(found, weights | {kind: value}), 4) for value in choices}
+                weights[kind] = max(choices, key=lambda value: values[value])  # the first of equal ones
     return weights
 
 

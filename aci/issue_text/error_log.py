@@ -49,6 +49,8 @@ FIRST_ERRORS, LAST_ERRORS = 30, 70
 MOST_EXCERPT = 40_000
 FAR = 5
 """Number of lines from the nearest error at which a place counts half."""
+FARTHEST = 50
+"""Number of lines from the nearest error after which places are ignored."""
 
 
 class LogPlace(NamedTuple):
@@ -117,7 +119,10 @@ def _places(lines: Sequence[str], errors: Sequence[int], skipped: int) -> list[L
     """Return the places that the lines name, each once, the ones nearest to an error first."""
     best: dict[tuple[str, int, str], LogPlace] = {}
     for number, line in enumerate(lines):
-        value = 1 / (1 + _distance(number, errors) / FAR)
+        distance = _distance(number, errors)
+        if distance > FARTHEST:
+            continue
+        value = 1 / (1 + distance / FAR)
         for path, at, name in _named(line):
             known = best.get((path, at, name))
             if known is None or known.value <= value:  # of equal ones, the last is nearest to the end
@@ -139,7 +144,7 @@ def _named(line: str) -> list[tuple[str, int, str]]:
 
 
 def _distance(number: int, errors: Sequence[int]) -> float:
-    """Return the number of lines to the nearest error."""
+    """Return the number of lines to the nearest error; FARTHEST if there is no error."""
     after = bisect_left(errors, number)
     near = [abs(errors[at] - number) for at in (after - 1, after) if 0 <= at < len(errors)]
-    return min(near, default=10 * FAR)
+    return min(near, default=FARTHEST)

@@ -25,7 +25,7 @@ WEIGHTS = {
     edit_signals.BREAKS: 0.9,
     edit_signals.CALLER: 0.3,
     edit_signals.CALLEE: 0.2,
-    edit_signals.OVERRIDE: 0.6,
+    edit_signals.OVERRIDE: 0.3,
     edit_signals.SIBLING: 0.4,
     edit_signals.TEST: 0.5,
     edit_signals.TOGETHER: 0.9,

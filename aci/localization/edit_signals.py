@@ -234,7 +234,7 @@ def _same_literals(graph: Graph, edits: Sequence[Edit], read: ReadFiles) -> Iter
         paths = sorted({graph.paths[graph.file[node]] for node in nodes})
         if len(nodes) > MOST_HOLDERS:
             continue
-        places = {}
+        places: dict[Location, int] = {}
         for path, data in read(paths).items():
             for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
                 if literal in line:

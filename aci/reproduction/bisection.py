@@ -36,11 +36,11 @@ class Bisection(NamedTuple):
 
 
 class Range(NamedTuple):
-    """What is left to search: the commits after `good` up to `bad`, `count` of them."""
+    """What is left to search: the commits after `good` up to `bad`, `left` of them."""
 
     good: str
     bad: str
-    count: int
+    left: int
 
 
 def bisect(

@@ -97,14 +97,14 @@ def _bisect(source: Repository, given: LogOptions, good: str, since: Sequence[st
 
         def step(rest: Range) -> None:
             left[:] = [rest]
-            show(f"{rest.count} commits are left.")
+            show(f"{rest.left} commits are left.")
 
         try:
             return _search(source, given, settings, node, good, step, show)
         except KeyboardInterrupt:
             if left:
                 bad, start = left[0].bad[:SHORT_ID], left[0].good[:SHORT_ID]
-                say(f"Interrupted with {left[0].count} commits left. Continue with --base {bad} --good {start}.")
+                say(f"Interrupted with {left[0].left} commits left. Continue with --base {bad} --good {start}.")
             raise
 
 
