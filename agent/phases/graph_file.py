@@ -117,12 +117,13 @@ def read_graph(text: str, roles: Sequence[str]) -> Graph:
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"The graph's {where or 'text'} is not valid: {first['msg']}.", fix) from None
     tools = tuple(Toolbox().tools)
+    in_words = tuple(name for name, phase in graph.phase.items() if phase.asks == "words")
     for name, phase in graph.phase.items():
         if name in (*PROMPT_NAMES, *COMPUTED_NAMES, *RETRIEVED, "part", "patch", END):
             raise ConfigError(f"A phase of a graph cannot be named {name}: the name is reserved.", fix)
         for what, said, known in (
             ("leads to the unknown phase", (phase.next, *filter(None, [phase.failed])), (*graph.phase, END)),
-            ("takes its parts from the unknown phase", tuple(filter(None, [phase.of])), tuple(graph.phase)),
+            ("takes its parts from what is no phase in words,", tuple(filter(None, [phase.of])), in_words),
             ("has the unknown tool", phase.tools, tools),
             ("has the unknown role", (phase.role, *filter(None, [phase.weigher])), roles),
         ):

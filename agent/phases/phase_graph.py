@@ -70,6 +70,9 @@ class _GraphProgress:
     said: dict[str, str]
     visit_counts: dict[str, int] = field(default_factory=dict)
     workers: dict[str, Task] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    """The last answers of phases in words, in full: `said` cuts long ones."""
+
     anchors: tuple[str, Sequence[str]] = "", ()
     """The tree to revert to, and the tests written during the work that pass with it."""
 
@@ -142,9 +145,10 @@ def _words(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
     marks = [f"{at}. " for at in range(1, len(answers) + 1)] if phase.samples > 1 else [""]
     text = "\n\n".join(f"{mark}{cut(said, MOST_SAID)}" for mark, said in zip(marks, answers, strict=False))
     progress.said[name] = quote_text(text) or "(nothing)"
+    progress.answers[name] = "\n".join(answers)
     if phase.remembers and (worker := progress.workers.get(name)):
         named = f"{name} {progress.visit_counts[name]}"
-        keep_summaries(progress.task.branch, named, "\n".join(answers), worker.branch.steps)
+        keep_summaries(progress.task.branch, named, progress.answers[name], worker.branch.steps)
     return bool(answers)
 
 
@@ -281,10 +285,10 @@ def _work(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, 
 def _parts(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
     """Let several developers work on the parts that an earlier answer names. Returns false if there are fewer than two,
     or if a part is not finished or not merged."""
-    task, found = progress.task, parse_parts(progress.said[phase.of])
+    task, found = progress.task, parse_parts(progress.answers.get(phase.of, ""))
     if not 2 <= len(found) <= MOST_PARTS:
         return False
-    prompts = [progress.words(phase.prompt, part=str(part)) for part in found]
+    prompts = [progress.words(phase.prompt, part=quote_text(str(part))) for part in found]
     scope = replace(task.branch.scope, tools=(*phase.tools, "submit") if phase.tools else ())
     branches = f"{name}-{progress.visit_counts[name]}"
     progress.said[name], good = yield from work_on_parts(task, branches, phase.role, found, prompts, scope)

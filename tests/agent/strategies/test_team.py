@@ -28,7 +28,9 @@ TWO_FILES = {
 }
 TWO_PARTS_ISSUE = "Signs are wrong\n\nadd(2, 3) gives -1 but should give 5, and negate(2) gives 2, not -2."
 EXPLORED = line("calc.py:1 add, signs.py:1 negate.", branch="main/explore")
-PLAN = line("Both keep their names.\npart: calc.py: add() is to add\n- **Part 2**: `signs.py`: negate() negates.")
+PLAN = line(
+    "Both keep their names.\n" * 300 + "part: calc.py: add() is to add\n- **Part 2**: `signs.py`: negate() negates."
+)
 SPLIT = {**PLAN, "branch": "main/plan-1-1"}
 TESTER = line("All right.\nyes", branch="main/test")
 FOR_BUG = line("A", branch="main/choose-graph")
