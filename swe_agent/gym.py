@@ -73,7 +73,7 @@ def make(
     from dataclasses import replace
 
     from agent.batch.job_settings import JobPreparation
-    from agent.config.settings import load_settings
+    from agent.config.settings import WITHOUT_MEMORY, load_settings
     from agent.gym.episode import plan_episodes
     from agent.instances.dataset_instances import from_row
     from agent.instances.issue_input import from_text
@@ -95,7 +95,7 @@ def make(
     found = replace(found, base=options.get("base") or found.base)
     state = load_settings().state
     flags = {name: options.get(name) for name in ("workspace", "image", "test", "max_steps", "max_time")}
-    flags |= {"model": MODEL, "strategy": "react" if gold is None else "episode", "experience": False}
+    flags |= {"model": MODEL, "strategy": "react" if gold is None else "episode", **WITHOUT_MEMORY}
     out = Path(options["out"]).resolve() if "out" in options else state
     prepare = JobPreparation(Repositories(Path(options.get("clones") or state / "clones")), flags, out)
     plan = plan_episodes(found, gold, prepare)

@@ -22,7 +22,7 @@ from agent.batch.reports.batch_progress import BatchLimits
 from agent.batch.reports.batch_results import ResultStore
 from agent.batch.reports.fault_tolerant_display import FaultTolerantDisplay
 from agent.batch.reports.progress_display import open_display
-from agent.config.settings import Settings, load_settings
+from agent.config.settings import WITHOUT_MEMORY, Settings, load_settings
 from agent.console.foreground_run import stop
 from agent.conversation.model_roles import chosen_model, needs_model, used_models
 from agent.instances.append_log import write_error
@@ -44,7 +44,7 @@ def start_batch(asked: BatchOptions, plain: bool = False) -> BatchSummary:
     batch's folder. Raises KeyboardInterrupt for a second signal, or for one before the start.
     """
     given = {name: value for name, value in asked.flags.items() if value is not None}
-    given["experience"] = False  # the result of an instance must not depend on other instances
+    given |= WITHOUT_MEMORY  # the result of an instance must not depend on other instances
     settings, state = load_settings(**given, state=asked.out), load_settings().state
     try:
         digest = claim_output(asked.out, state)

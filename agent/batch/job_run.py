@@ -10,7 +10,7 @@ from pathlib import Path
 from aci.repository.user_repository import Repository
 from agent.batch.batch_spending import dollars_spent
 from agent.batch.job_settings import RUN_ONLY_SETTINGS
-from agent.config.settings import load_settings
+from agent.config.settings import WITHOUT_MEMORY, load_settings
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin, reopen, result, solve
 from agent.engine.run_result import Result
@@ -58,7 +58,7 @@ def solve_job(job: Job, watch: JobWatch, sent: bool = False) -> JobResult:
         registry=load_settings().state,
     )
     # An organisation's policy might enable it.
-    engine.settings = engine.settings.model_copy(update={"experience": False})
+    engine.settings = engine.settings.model_copy(update=WITHOUT_MEMORY)
     engine.events.has_errors = False
     try:
         # The run was started on another machine, or the repository was moved.

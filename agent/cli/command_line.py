@@ -35,7 +35,7 @@ GROUPS = {
     "Work": ("fix", "session", "optimize", "test", "prove", "review", "locate", "graph"),
     "Runs": ("runs", "show", "report", "resume", "fork", "replay", "diff", "export", "gc"),
     "Many issues": ("batch", "evaluate", "synth"),
-    "Set up": ("doctor", "config", "env", "experience", "strategies", "completion"),
+    "Set up": ("doctor", "config", "env", "experience", "memory", "strategies", "completion"),
 }
 """The groups of subcommands in the help; those that are not named here are in the group `OTHER`."""
 OTHER = "Other"

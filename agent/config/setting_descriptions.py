@@ -25,6 +25,7 @@ SECTIONS = {
         "update_tests": "Keep changes to existing tests.",
         "merge_review": "Look for changes that the fix does not need.",
         "experience": "Learn from earlier runs in the repository.",
+        "user_memory": "Show the model what you had it remember.",
         "instructions": "Read AGENTS.md and similar files, and skills.",
         "session_pairs": "Export /undo and /apply as preferences.",
         "subtree": "The only folder that may be changed.",

@@ -109,6 +109,8 @@ class ServiceTable(BaseModel):
 
 NOWHERE: dict[str, Any] = {"apply": False, "branch": "", "pr": False}
 """Settings that disable delivery of the patch, since the user must request it for each run."""
+WITHOUT_MEMORY: dict[str, Any] = {"experience": False, "user_memory": False}
+"""Settings of runs that must not depend on earlier runs or on what the user had remembered."""
 
 
 class Settings(BaseSettings):
@@ -116,8 +118,8 @@ class Settings(BaseSettings):
 
     `roles` maps a role of a strategy (`reviewer`, `judge`) to its model; all other roles use `model`. `function`,
     `workload` and `benchmark` are the targets of `optimize` (see docs/optimize.md); `function` is also the
-    comma-separated list of targets of `test` (see docs/testing.md). `experience` is not used in batches and in the
-    Action (see docs/experience.md).
+    comma-separated list of targets of `test` (see docs/testing.md). `experience` and `user_memory` are not used in
+    batches and in the Action (see docs/experience.md).
 
     If `image` is empty, the image is detected (see docs/environments.md). `images` maps a language (`python`,
     `python3.9`) to an image. Each of the `services` runs in a container beside the workspace, on the workspace's
@@ -169,6 +171,7 @@ class Settings(BaseSettings):
     merge_review: bool = False
     experience: bool = True
     instructions: bool = True
+    user_memory: bool = True
     session_pairs: bool = False
     subtree: Annotated[str, AfterValidator(lambda value: _normalize_folder(value))] = ""
     apply: bool = False

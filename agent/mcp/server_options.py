@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.config.settings import NOWHERE, Settings, load_settings
+from agent.config.settings import NOWHERE, WITHOUT_MEMORY, Settings, load_settings
 from agent.mcp.server_budget import ServerBudget
 from trajectories.errors import UsageError
 
@@ -37,10 +37,10 @@ class ServerOptions:
         that the tool itself decides.
 
         Nothing is delivered, whatever the configuration says. As in batches, nothing is learnt from the runs, whose
-        issues may come from strangers.
+        issues may come from strangers, and they do not read the user's memory.
         """
         own = source.file(".swe-agent.toml", rev) or b""
-        settings = load_settings(own, **{**self.flags, "experience": False, **chosen})
+        settings = load_settings(own, **{**self.flags, **WITHOUT_MEMORY, **chosen})
         return settings.model_copy(update=NOWHERE)
 
     def open_repository(self, name: str = "") -> Repository:

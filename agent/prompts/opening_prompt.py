@@ -20,6 +20,7 @@ from aci.runtime.background_task import BackgroundTask
 from aci.testing.suite_command import detect
 from agent.prompts.experience_prompt import past_runs_prompt
 from agent.prompts.instruction_prompt import repository_notes
+from agent.prompts.memory_prompt import memory_prompt
 from agent.prompts.quotation import framed_issue
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE
@@ -127,6 +128,7 @@ def facts(branch: Branch, located: bool = True) -> str:
         LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
         f"Tests: {describe_tests(branch, found)}",
         repository_notes(branch, found),
+        memory_prompt(branch),
         _likeliest(branch, found) if located else "",
         past_runs_prompt(branch, found),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.prompts.memory_prompt import new_memory_prompt
 from agent.prompts.opening_prompt import opening
 from agent.prompts.quotation import framed_attachments
 from agent.run_state.rewind import visible_steps
@@ -27,5 +28,10 @@ def turn_prompt(branch: Branch, after_plan: str = "") -> str:
         return words
     turns = branch.engine.trajectory.turns
     before = next((turn.strategy for turn in reversed(turns[:-1]) if turn.strategy in MODES), "")
-    parts = [branch.turn.request, framed_attachments(branch.turn.issue), after_plan if before == PLAN else ""]
+    parts = [
+        branch.turn.request,
+        framed_attachments(branch.turn.issue),
+        after_plan if before == PLAN else "",
+        new_memory_prompt(branch),
+    ]
     return "\n\n".join(filter(None, parts))

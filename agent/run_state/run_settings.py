@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.config.settings import NOWHERE, OF_REPOSITORY, Settings, apply_coder_role, load_settings, under_policy
+from agent.config.settings import (
+    NOWHERE,
+    OF_REPOSITORY,
+    WITHOUT_MEMORY,
+    Settings,
+    apply_coder_role,
+    load_settings,
+    under_policy,
+)
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 CURRENT = {"first_timeout", "model_timeout", "max_reply", "retry_wait", "permissions"}
 CURRENT_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
 """Settings that a resumed run takes from the current configuration. None of them affects the requests to a model."""
-UNRECORDED = {"experience": False, "instructions": False}
+UNRECORDED = {"experience": False, "instructions": False, "user_memory": False}
 """Settings that a resumed run uses only if both the run and the current configuration switch them on, with their values
 in runs of earlier versions, which did not record them."""
 LIMITS = ("budget", "max_tokens")
@@ -86,4 +94,4 @@ def settings_of_untrusted_run(
     if why := image_refusal(theirs.get("image", "")) if "image" in theirs else "":
         what = f"The image {theirs['image'][:80]!r} of the run in {where} is not used: {why}."
         raise UsageError(what, "If you trust it, name it with --image.")
-    return today.model_copy(update={**theirs, **NOWHERE, "experience": False})
+    return today.model_copy(update={**theirs, **NOWHERE, **WITHOUT_MEMORY})

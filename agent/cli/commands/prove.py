@@ -44,7 +44,7 @@ def command(
     1 the patch changes nothing, 2 usage, 3 configuration, 5 workspace, 75 try again later,
     130 interrupted (resumable).
     """
-    from agent.config.settings import load_settings
+    from agent.config.settings import WITHOUT_MEMORY, load_settings
     from agent.console.foreground_run import drive_new
     from agent.console.rich_terminal import clean_printer, console
     from agent.console.run_display import Console
@@ -62,7 +62,7 @@ def command(
         reproduce=reproduction_from(reproduce, found.source.root),
         strategy="proposed-patch",
         model="",
-        experience=False,
+        **WITHOUT_MEMORY,
         merge_review=True,
         **run_settings | ({"test": found.command} if found.command else {}),
     )

@@ -49,7 +49,7 @@ def command(
     3 configuration, 5 workspace, 75 try again later, 130 interrupted.
     """
     from agent.cli.review_output import ReviewConsole, show
-    from agent.config.settings import load_settings
+    from agent.config.settings import WITHOUT_MEMORY, load_settings
     from agent.console.foreground_run import drive_new
     from agent.console.rich_terminal import clean_printer, console
     from agent.instances.issue_input import limit_to_base_date, reproduction_from
@@ -74,7 +74,7 @@ def command(
         strategy="review-patch" if model else "proposed-patch",
         model=model or "",
         budget=budget,
-        experience=False,
+        **WITHOUT_MEMORY,
         merge_review=True,
         **run_settings,
     )

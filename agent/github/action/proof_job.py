@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent.config.settings import NOWHERE, load_settings
+from agent.config.settings import NOWHERE, WITHOUT_MEMORY, load_settings
 from agent.console.error_report import report_error
 from agent.console.foreground_run import run_to_end
 from agent.console.run_display import Console
@@ -58,7 +58,7 @@ def _open_run(pull: ProposedPull, repo: Path, flags: Mapping[str, Any], console:
 
     source = Repository.open(repo)
     commit, proposal = proposal_from_commits(source, pull.base, pull.head, f"pull request #{pull.number}")
-    given = {**flags, **NOWHERE, "strategy": "proposed-patch", "experience": False, "merge_review": True}
+    given = {**flags, **NOWHERE, "strategy": "proposed-patch", **WITHOUT_MEMORY, "merge_review": True}
     settings = load_settings(source.file(".swe-agent.toml", commit) or b"", **given)
     if settings.workspace == "local":
         raise UsageError(NOT_ISOLATED, "Use the workspace docker.")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aci.observation.secret_forms import replace_secrets
-from agent.config.settings import NOWHERE, load_settings
+from agent.config.settings import NOWHERE, WITHOUT_MEMORY, load_settings
 from agent.console.error_report import report_error
 from agent.console.foreground_run import run_to_end, solve_and_show
 from agent.console.run_display import Console
@@ -107,7 +107,7 @@ def _open_run(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any
 
     task = job.task
     source = Repository.open(repo)
-    given = {**flags, **NOWHERE, "budget": task.budget, "experience": False}
+    given = {**flags, **NOWHERE, "budget": task.budget, **WITHOUT_MEMORY}
     name = f"task-{job.digest[:20]}"
     if task.kind == "follow-up":
         from agent.github.action.follow_up import open_follow_up

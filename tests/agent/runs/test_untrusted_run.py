@@ -12,7 +12,7 @@ import pytest
 
 from agent.cli.commands.resume import command as resume
 from agent.config import settings as settings_module
-from agent.config.settings import load_settings
+from agent.config.settings import WITHOUT_MEMORY, load_settings
 from agent.conversation.model_roles import assign_roles
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import reopen, result, solve
@@ -100,7 +100,7 @@ def test_settings_of_untrusted_record_are_not_used(untrusted_folder: Path) -> No
     copy = copy_untrusted_run(untrusted_folder, current, {})
     engine = reopen(copy, current.state)
     engine.close()
-    assert engine.settings.recorded() == current.recorded() | {"test": EVIL["test"], "experience": False}
+    assert engine.settings.recorded() == current.recorded() | {"test": EVIL["test"], **WITHOUT_MEMORY}
     assert engine.run.settings == engine.settings.recorded()
 
 
@@ -112,7 +112,7 @@ def test_settings_of_untrusted_turn_are_not_used(untrusted_folder: Path, bench) 
     current = load_settings()
     engine = reopen(copy_untrusted_run(untrusted_folder, current, {}), current.state)
     engine.close()
-    assert engine.settings.recorded() == current.recorded() | {"test": EVIL["test"], "experience": False}
+    assert engine.settings.recorded() == current.recorded() | {"test": EVIL["test"], **WITHOUT_MEMORY}
 
 
 @pytest.mark.slow
@@ -120,7 +120,7 @@ def test_fork_of_untrusted_run_uses_users_settings(untrusted_folder: Path) -> No
     change_settings(untrusted_folder, **EVIL)
     current = load_settings()
     origin = find_origin(f"{untrusted_folder}@{last_step(untrusted_folder).n}", current)
-    assert fork_settings(origin).recorded() == current.recorded() | {"test": EVIL["test"], "experience": False}
+    assert fork_settings(origin).recorded() == current.recorded() | {"test": EVIL["test"], **WITHOUT_MEMORY}
     engine = reopen(fork(origin, fork_settings(origin)), current.state)
     engine.close()
     assert engine.settings.workspace == "docker"

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from agent.config.settings import ModelTable, load_settings
+from agent.config.user_memory import ALL
 from agent.engine.branch import ABANDONED
 from agent.session import session_events
 from agent.session.session_events import FrontEndRequested
@@ -106,6 +107,25 @@ def test_strategies_are_listed_and_selected(talk):
     assert talk.session.status.strategy == "build"
     talk.say("/strategy magic")
     assert "no strategy named 'magic'" in talk.messages[-1]
+
+
+def test_fact_is_remembered_for_project_or_everywhere(talk):
+    talk = talk([says("One.")])
+    assert talk.say("/remember").messages[-1] == "Nothing is remembered."
+    talk.say("/remember No tabs.").say("/remember --all Short sentences.")
+    own, every = sorted((talk.session.settings.state / "memory").glob("*.md"), key=lambda file: file.stem == ALL)
+    assert own.read_text().endswith("(session): No tabs.\n")
+    assert every.read_text().endswith("(session): Short sentences.\n")
+    talk.say("Hi").say("/remember Use make.")
+    assert f"(session {talk.session.engine.run.id}): Use make." in own.read_text()
+    assert talk.say("/remember").messages[-1].splitlines()[0] == "- No tabs. (session)"
+    assert "No tabs." in talk.session.engine.trajectory.steps["main"][0].observations[0].text
+
+
+def test_fact_is_not_remembered_if_memory_is_off(talk):
+    talk = talk([says("One.")], settings={"user_memory": False})
+    assert "The setting user_memory is off" in talk.say("/remember No tabs.").messages[-1]
+    assert not (talk.session.settings.state / "memory").exists()
 
 
 def test_strategy_without_model_is_templates(talk):

@@ -1,0 +1,132 @@
+"""List, add, edit or forget facts that later runs are given."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from agent.cli import shared_options as options
+from trajectories.errors import SweAgentError, UsageError
+
+if TYPE_CHECKING:
+    from agent.config.user_memory import Fact, MemoryFile
+
+Verb = Literal["list", "add", "edit", "forget"]
+
+
+def command(
+    verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="list|add|edit|forget")] = "list",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="add: the fact. forget: its number in `list`.", metavar="[TEXT|N]..."),
+    ] = None,
+    repo: options.Repo = ".",
+    everywhere: Annotated[
+        bool, typer.Option("--all", help="add, edit, forget: facts for all projects instead of this one.")
+    ] = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
+) -> int:
+    """List, add, edit or forget facts about a project or your taste.
+
+    Facts are lines of Markdown files in your state folder: one file for each project, and one for all. Runs that you
+    start are given them as your advice; batches and the Action are not.
+    """
+    if (verb in ("add", "forget")) != bool(words):
+        what = {"add": "takes the fact to remember", "forget": "takes the number of a fact"}
+        raise UsageError(f"`memory {verb}` {what.get(verb, 'takes no text')}.", "See `swe-agent memory --help`.")
+    files = _files(repo)
+    if verb == "list":
+        return _list(files, json, plain)
+    file = _chosen(files, everywhere)
+    if verb == "edit":
+        return _edit(file, json)
+    text = " ".join(words or ())
+    fact = file.add(text, "command line", time.strftime("%Y-%m-%d")) if verb == "add" else file.forget(_number(text))
+    if json:
+        _print_json({"added" if verb == "add" else "forgotten": _as_json(fact), "file": str(file.path)})
+    else:
+        typer.echo(f"{'Remembered' if verb == 'add' else 'Forgotten'}: {_shown(fact)}", err=True)
+    return 0
+
+
+def _files(repo: str) -> list[MemoryFile]:
+    from aci.repository.user_repository import Repository
+    from agent.config.settings import load_settings
+    from agent.console.rich_terminal import plain_waiting
+    from agent.instances.issue_input import repository_from
+    from agent.prompts.memory_prompt import memory_files
+
+    source = Repository.open(repository_from(repo, plain_waiting))
+    return memory_files(load_settings().state, source, source.commit())
+
+
+def _chosen(files: list[MemoryFile], everywhere: bool) -> MemoryFile:
+    from agent.prompts.memory_prompt import choose_file
+
+    return choose_file(files, everywhere, "Give --all to use the file for all projects.")
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"{text!r} is not the number of a fact.", "`swe-agent memory list` numbers them.")
+    return int(text)
+
+
+def _list(files: list[MemoryFile], json: bool, plain: bool) -> int:
+    """Print the facts of both files. A file that cannot be used is reported, and the exit code is then 3."""
+    from agent.console.rich_terminal import console
+
+    rows, trouble = [], []
+    for file in files:
+        try:
+            rows.append((file, file.facts()))
+        except SweAgentError as error:
+            trouble.append(error)
+    if json:
+        listed = [
+            {"file": str(file.path), "all": file.is_for_all, "facts": [_as_json(fact) for fact in facts]}
+            for file, facts in rows
+        ]
+        _print_json({"files": listed, "trouble": [error.message for error in trouble]})
+        return trouble[0].code if trouble else 0
+    out = console(plain)
+    for file, facts in rows:
+        head = "All projects" if file.is_for_all else "This project"
+        lines = [f"{number:3}. {_shown(fact)}" for number, fact in enumerate(facts, 1)]
+        out.print("\n".join([f"{head} ({file.path}):", *(lines or ["     nothing"])]), markup=False, highlight=False)
+    for each in trouble:
+        typer.echo(f"{each.message} {each.fix}", err=True)
+    return trouble[0].code if trouble else 0
+
+
+def _shown(fact: Fact) -> str:
+    return f"{fact.text} ({', '.join(filter(None, [fact.date, fact.source]))})"
+
+
+def _edit(file: MemoryFile, json: bool) -> int:
+    from agent.config.user_memory import HEADER
+    from agent.tui.external_editor import edit_text
+
+    before = file.text()
+    after = edit_text(before or HEADER.format(title=file.title))
+    file.replace(before, f"{after}\n")
+    if json:
+        _print_json({"file": str(file.path)})
+    else:
+        typer.echo(f"{file.path} has {len(file.facts())} facts.", err=True)
+    return 0
+
+
+def _as_json(fact: Fact) -> dict[str, str]:
+    from dataclasses import asdict
+
+    return asdict(fact)
+
+
+def _print_json(value: object) -> None:
+    from json import dumps
+
+    typer.echo(dumps(value))
