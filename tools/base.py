@@ -79,8 +79,9 @@ class Context:
     the tree from which the branch started (the base's tree if empty). `secrets` are masked in everything shown.
     `before` holds the earlier actions of the same reply, `phase` is the number of steps before the current phase.
     `subtree` is the folder to view and test, the whole repository if empty. `needs_test` tells whether the work is
-    proved by a test that reproduces the issue and that the user has not given. `instructions` are the instruction files
-    of the run's base. `ask_user` asks the user a multiple-choice question; None where no user can be asked.
+    proved by a test that reproduces the issue and that the user has not given. `may_run` tells whether a tool may start
+    programs that run or check the repository's code and that no one was asked about. `instructions` are the instruction
+    files of the run's base. `ask_user` asks the user a multiple-choice question; None where no user can be asked.
     """
 
     workspace: Workspace
@@ -99,6 +100,7 @@ class Context:
     phase: int = 0
     subtree: str = ""
     needs_test: bool = False
+    may_run: bool = True
     instructions: Instructions = field(default_factory=Instructions)
     ask_user: AskUser | None = None
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aci.observation.output_text import cut_lines, number_lines
+from tools._server_references import add_server_references, server_definitions
 from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -79,6 +80,8 @@ def _answer(ctx: Context, tree: str, graph: Graph, name: str, wanted: str) -> st
     from aci.graph.name_lookup import look_up_name
 
     match = look_up_name(graph, name)
+    if not match.places and (served := server_definitions(ctx, tree, name)):
+        return served
     if not match.places and not match.near:
         return ""
     places = [place for place in match.places or match.near[:1] if ctx.within(place.path)]
@@ -118,6 +121,7 @@ def _describe(ctx: Context, tree: str, graph: Graph, place: Location, wanted: st
     from aci.graph.symbol_context import TITLES, find_context
 
     one = find_context(graph, place, wanted=ASKS[wanted])
+    source = add_server_references(ctx, tree, graph, one, ASKS[wanted])
     where = f"{one.path}:{one.line}-{one.end} {one.name}" if one.line else one.path
     lines = [where, *([f"  {one.signature}"] if one.signature else []), *([f"  {one.doc}"] if one.doc else [])]
     if wanted == "show":
@@ -126,10 +130,11 @@ def _describe(ctx: Context, tree: str, graph: Graph, place: Location, wanted: st
     for relation in ASKS[wanted]:
         if found := one.related.get(relation, []):
             inside = [each for each in found if ctx.within(each.path)]
-            lines += [f"{TITLES[relation]}: {len(found)}", *_rows(inside, relation, most)]
+            head = f"{TITLES[relation]}: {len(found)}{source if relation in ('callers', 'tests') else ''}"
+            lines += [head, *_rows(inside, relation, most)]
             lines += [f"  … {len(found) - len(inside)} outside {ctx.subtree}/"] if len(inside) < len(found) else []
     if wanted in TITLES and not one.related.get(wanted):
-        lines.append(f"{TITLES[wanted]}: none known")
+        lines.append(f"{TITLES[wanted]}: none known{source}")
     return "\n".join(lines)
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from aci.docker.leftover_cleanup import remove_folder
 from aci.environments.environment import Environment, plan_for
 from aci.environments.environment_plan import EnvironmentOptions, Plan
-from aci.environments.environment_records import read_object
-from aci.environments.host_environment import READY, find_host_plan
+from aci.environments.environment_records import READY, read_object
+from aci.environments.host_environment import find_host_plan
 from aci.host.project_python import project_python
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.workspace import WorkspaceOptions

@@ -31,19 +31,28 @@ class LineProcess:
     def send(self, line: bytes) -> None:
         """Send `line`, which must not include the newline. Input that the command does not read at once is sent during
         `receive`."""
-        self._stream.send(line + b"\n")
+        self.send_bytes(line + b"\n")
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes as `send` does, without a newline."""
+        self._stream.send(data)
 
     def receive(self, seconds: float) -> list[bytes] | None:
         """Wait at most `seconds` for complete lines and return them, or None once the command has ended."""
-        if not self._stream.wait(seconds):
-            return None if self._channel.ended() else []
-        data = self._channel.receive()
-        if data == b"":
-            return None
-        lines = self._lines(data or b"")
+        data = self.receive_bytes(seconds)
+        if not data:
+            return None if data is None else []
+        lines = self._lines(data)
         if self._length > MAX_LINE_BYTES:
             raise WorkspaceError("A command in the workspace sent an endless line.", "Check what the tests print.")
         return lines
+
+    def receive_bytes(self, seconds: float) -> bytes | None:
+        """Wait at most `seconds` for output and return it, or None once the command has ended."""
+        if not self._stream.wait(seconds):
+            return None if self._channel.ended() else b""
+        data = self._channel.receive()
+        return None if data == b"" else data or b""
 
     def _lines(self, data: bytes) -> list[bytes]:
         """Return the lines that `data` completes. The unfinished line is kept in parts, since it may be long."""

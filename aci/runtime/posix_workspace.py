@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import Event, RLock
 from typing import Protocol, TypeVar
+from weakref import WeakSet
 
 from aci.runtime.control_shell import CommandTimeout, ControlShell
 from aci.runtime.line_process import LineProcess
@@ -217,6 +218,7 @@ class PosixWorkspace:
         self._sessions: dict[str, Shell] = {}
         self._unused: set[str] = set()
         self._terminals: dict[str, PtySession] = {}
+        self._conversations: WeakSet[LineProcess] = WeakSet()
         self._lock = RLock()
         self._closed = self._relieved = False
         start = host.start(store_environment(host.store, host.root), for_harness=True)
@@ -270,7 +272,9 @@ class PosixWorkspace:
         self._check_open()
         _check_name(session)
         start = self._host.start({SESSION_VARIABLE: f"{self._mark}.{session}."}, for_harness=False)
-        return LineProcess(start, command, self._processes(f"{session}."))
+        process = LineProcess(start, command, self._processes(f"{session}."))
+        self._conversations.add(process)
+        return process
 
     def start_program(self, words: Sequence[str]) -> Channel:
         """Start a program of the harness that exchanges bytes with the caller."""
@@ -317,6 +321,8 @@ class PosixWorkspace:
                     self._processes("").end_all()
             for terminal in self._terminals.values():
                 terminal.close()
+            for process in list(self._conversations):
+                process.close()
             for shell in self._sessions.values():
                 shell.close()
             self._service.close()

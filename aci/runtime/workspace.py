@@ -140,6 +140,14 @@ class LineConversation(Protocol):
         """Wait at most `seconds` for complete lines and return them, or None once the command has ended."""
         ...
 
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes, for a command that does not exchange lines."""
+        ...
+
+    def receive_bytes(self, seconds: float) -> bytes | None:
+        """Wait at most `seconds` for output and return it, or None once the command has ended."""
+        ...
+
     def close(self) -> None:
         """End the command and all processes that it started. May be called twice."""
         ...

@@ -444,6 +444,7 @@ class Branch:
             phase=self._phase,
             subtree="" if self.by_hand else self.turn.settings.subtree,
             needs_test=self.needs_test and self.engine.has_steps_left,
+            may_run=self.turn.settings.workspace != "local" or bool(self.engine.may_test),
             instructions=self.engine.base_instructions.files,
             ask_user=partial(ask_user, self, len(before)) if may_ask(self) else None,
         )

@@ -6,12 +6,15 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from aci.language_servers.workspace_servers import find_diagnostics, server_for
 from aci.observation.prompt_tags import quote_text
-from aci.proof.diagnostics import CHECKERS, Checker, find_checkers, new_errors, run_checker
+from aci.observation.untrusted_text import clean_text, one_line
+from aci.proof.diagnostics import CHECKERS, MOST_TEXT, Checker, find_checkers, new_errors, run_checker
 from aci.proof.static_checks import ConsistencyError, find_inconsistencies
 from agent.engine.permission_checks import may_test
 
 if TYPE_CHECKING:
+    from aci.language_servers.language_server import FileLine
     from agent.engine.task import Task
     from trajectories.records import Step
 
@@ -71,13 +74,17 @@ def _run_checkers(task: Task, now: Sequence[str], before: Sequence[str]) -> list
     """Return new diagnostics of the environment's checkers, which run in forks of the workspace because they may write
     files.
 
-    A checker that fails once is not run again.
+    Files for which the environment has a language server are not checked again. A checker that fails once is not run
+    again.
     """
+    found, served = _ask_servers(task, now, before)
+    now = [path for path in now if path not in served]
+    if not now:
+        return found
     kinds = sorted({path.rpartition(".")[2] for path in now})
     names = task.once(
         f"checkers for {' '.join(kinds)}", lambda: [one.name for one in find_checkers(task.workspace, now)]
     )
-    found: list[ConsistencyError] = []
     for checker in (
         one for one in CHECKERS if one.name in names and f"{SILENT}{one.name}" not in task.branch.known(SILENT)
     ):
@@ -89,6 +96,29 @@ def _run_checkers(task: Task, now: Sequence[str], before: Sequence[str]) -> list
         else:
             found += new_errors(found_now, [one for each in was for one in each or ()])
     return found
+
+
+def _ask_servers(task: Task, now: Sequence[str], before: Sequence[str]) -> tuple[list[ConsistencyError], set[str]]:
+    """Return the new diagnostics of the environment's language servers, and the files that these checked."""
+    found: list[ConsistencyError] = []
+    served: set[str] = set()
+    kinds: dict[str, list[str]] = {}
+    for path in now:
+        server = server_for(task.workspace, path).program
+        if server:
+            kinds.setdefault(server.name, []).append(path)
+    for paths in kinds.values():
+        states = (task.turn.base.tree, task.tree)
+        answer = find_diagnostics(task.workspace, task.trees, states, {path: path in before for path in paths})
+        if answer is not None:
+            was, is_now = ([_error(one) for one in side] for side in answer)
+            found += new_errors(is_now, was)
+            served.update(paths)
+    return found, served
+
+
+def _error(one: FileLine) -> ConsistencyError:
+    return ConsistencyError(one.path, one.line, one_line(clean_text(one.text))[:MOST_TEXT])
 
 
 def _at_the_base(task: Task, checker: Checker, path: str) -> list[ConsistencyError] | None:

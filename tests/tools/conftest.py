@@ -25,6 +25,7 @@ class Bench:
         self.phase = 0
         self.subtree = ""
         self.needs_test = False
+        self.may_run = True
         self.instructions = Instructions()
 
     def keep(self, data: bytes) -> int:
@@ -51,6 +52,7 @@ class Bench:
             phase=self.phase,
             subtree=self.subtree,
             needs_test=self.needs_test,
+            may_run=self.may_run,
             instructions=self.instructions,
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.aci.language_servers.test_workspace_servers import SERVER
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, RunStrategy, edit_calc, equal, new_test
 
@@ -135,3 +136,26 @@ def test_type_checker_reports_only_new_errors_and_leaves_no_files(run_strategy: 
     assert "calc.py:2: error: Unsupported" in diagnostics[0]
     assert "calc.py:6" not in diagnostics[0]
     assert "reports" not in run.result.patch.diff
+
+
+def test_language_server_reports_new_errors(
+    run_strategy: RunStrategy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scripted server finds an error in the first edit only; static checks find none."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "pyright-langserver").write_text(SERVER.format(python=sys.executable, body="        pass\n"))
+    (programs / "pyright-langserver").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    test = new_test("signs", equal("add(-2, 3)", 1), equal("add(2, 3)", 5))
+    lines = (
+        line("calc.py:add.", branch="main/search"),
+        line("So.", test, edit_calc("a * b  # bad"), n=1),
+        line("Ah.", edit_calc("a + b", "a * b  # bad"), SUBMIT, contains="calc.py:2: bad name"),
+        line("I do not know."),
+    )
+    run = run_strategy("search-api", *lines, max_steps=20)
+    assert run.kind == "verified"
+    diagnostics = [step.observations[0].text for step in run.steps if step.author == "checker"]
+    assert diagnostics[1:] == ["The diagnostics after your edit are fixed."]
+    assert run_strategy("react", *lines, max_steps=20).kind != "verified"

@@ -40,7 +40,9 @@ def test_model_repairs_set_up_and_its_steps_gain_nothing_else(
         assert run.kind == "verified", run.result.exit.verdict
         assert run.result.patch.source.count("\n+") == 2, "the base is that of the repository"
         assert any("commands of a model" in note for note in run.result.exit.verdict.notes)
-        ran = subprocess.run(["docker", "run", "--rm", image, "cat", "/opt/report"], capture_output=True, text=True)
+        ran = subprocess.run(
+            ["docker", "run", "--rm", "--entrypoint", "cat", image, "/opt/report"], capture_output=True, text=True
+        )
         assert ran.stdout.startswith("unreachable")
         assert "sk-of-this-machine" not in ran.stdout
     finally:

@@ -1,0 +1,1 @@
+"""Language servers of a workspace's environment, asked for references and diagnostics."""

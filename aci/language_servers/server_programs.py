@@ -1,0 +1,52 @@
+"""Language servers that are used where an environment has them."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aci.runtime.workspace import HARNESS_SESSION
+
+if TYPE_CHECKING:
+    from aci.runtime.workspace import Workspace
+
+MODULES_PATH = 'PATH="$PATH:$PWD/node_modules/.bin"'
+"""Makes the programs of a Node project's own packages available."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProgram:
+    """A language server. `languages` maps suffixes to the protocol's names of languages."""
+
+    name: str
+    program: str
+    arguments: str
+    languages: dict[str, str]
+
+
+PYTHON = {".py": "python", ".pyi": "python"}
+SCRIPTS = {".ts": "typescript", ".tsx": "typescriptreact", ".js": "javascript", ".jsx": "javascriptreact"}
+PROGRAMS = (
+    ServerProgram("basedpyright", "basedpyright-langserver", "--stdio", PYTHON),
+    ServerProgram("pyright", "pyright-langserver", "--stdio", PYTHON),
+    ServerProgram("gopls", "gopls", "serve", {".go": "go"}),
+    ServerProgram("typescript-language-server", "typescript-language-server", "--stdio", SCRIPTS),
+)
+"""For each kind of file, the first installed server is used."""
+
+
+def find_program(workspace: Workspace, suffix: str) -> ServerProgram | None:
+    """Return the installed server for files with this suffix."""
+    known = [one for one in PROGRAMS if suffix in one.languages]
+    if not known:
+        return None
+    names = shlex.join(one.program for one in known)
+    command = f"for each in {names}; do command -v $each >/dev/null && echo $each; done"
+    ran = workspace.run(in_root(workspace, f"{MODULES_PATH}; {command}"), 30, HARNESS_SESSION)
+    found = ran.text.split()
+    return next((one for one in known if one.program in found), None)
+
+
+def in_root(workspace: Workspace, command: str) -> str:
+    return f"(cd {shlex.quote(workspace.root)} && {command})"

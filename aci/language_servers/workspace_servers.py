@@ -1,0 +1,133 @@
+"""The language servers of a workspace: found and started when they are first needed, and restarted once.
+
+MarsCode Agent (arXiv 2409.00899) gives its agents a language server's definitions, references and diagnostics. A
+server runs in the workspace, never beside it, and ends with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakKeyDictionary
+
+from aci.language_servers.language_server import FileLine, LanguageServer, ServerFailed
+from aci.language_servers.server_programs import MODULES_PATH, PROGRAMS, ServerProgram, find_program, in_root
+from trajectories.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from aci.runtime.workspace import Workspace
+    from trajectories.git_store.trees import Trees
+
+MOST_STARTS = 2
+Answer = TypeVar("Answer")
+_servers: WeakKeyDictionary[Workspace, dict[str, WorkspaceServer]] = WeakKeyDictionary()
+_lock = Lock()
+
+
+class WorkspaceServer:
+    """The server of a workspace for one kind of file, if there is one. `tree` is the state of the files that it
+    knows."""
+
+    def __init__(self, program: ServerProgram | None) -> None:
+        self.program = program
+        self._server: LanguageServer | None = None
+        self._starts = 0
+        self._tree = ""
+        self._lock = Lock()
+
+    def ask(
+        self, workspace: Workspace, trees: Trees, tree: str, question: Callable[[LanguageServer], Answer]
+    ) -> Answer | None:
+        """Return the answer of the server, after it was told what changed up to `tree`; None if it cannot answer. A
+        server that fails is started again, once."""
+        with self._lock:
+            while self.program and (self._server or self._starts < MOST_STARTS):
+                try:
+                    server = self._server or self._start(workspace, self.program, tree)
+                    server.report_changes([(one.path, one.status) for one in trees.changed(self._tree, tree)])
+                    self._tree = tree
+                    return question(server)
+                except (ServerFailed, WorkspaceError):
+                    self._end()
+            return None
+
+    def _start(self, workspace: Workspace, program: ServerProgram, tree: str) -> LanguageServer:
+        self._starts += 1
+        command = f"{MODULES_PATH}; exec {program.program} {program.arguments} 2>/dev/null"
+        conversation = workspace.converse(in_root(workspace, command), f"language_server_{self._starts}")
+        self._server, self._tree = LanguageServer(conversation, workspace.root, program.languages), tree
+        self._server.start()
+        return self._server
+
+    def _end(self) -> None:
+        if self._server:
+            self._server.close()
+        self._server = None
+
+
+def server_for(workspace: Workspace, path: str) -> WorkspaceServer:
+    """Return the server for files like this one. Whether it is installed is looked up once for a workspace."""
+    suffix = f".{path.rpartition('.')[2]}"
+    with _lock:
+        known = _servers.setdefault(workspace, {})
+        if suffix not in known:
+            program = find_program(workspace, suffix)
+            others = (one for one in known.values() if one.program == program)
+            known[suffix] = next(others, None) or WorkspaceServer(program)
+        return known[suffix]
+
+
+def find_references(
+    workspace: Workspace, trees: Trees, tree: str, path: str, line: int, name: str
+) -> tuple[str, list[FileLine]] | None:
+    """Return the name of a server and its references to the definition of `name` in this line; None if no server
+    answers."""
+    server = server_for(workspace, path)
+    if server.program is None:
+        return None
+    text = trees.read(tree, path).decode("utf-8", "replace")
+    lines = text.split("\n")
+    column = lines[line - 1].find(name) if 0 < line <= len(lines) else -1
+    if column < 0:
+        return None
+    found = server.ask(workspace, trees, tree, lambda one: one.references(path, text, line, column))
+    return None if found is None else (server.program.name, found)
+
+
+def find_definitions(workspace: Workspace, trees: Trees, tree: str, name: str) -> tuple[str, list[FileLine]] | None:
+    """Return the name of the first server that knows a name, and the lines that define it; None if none does."""
+    first: dict[str, str] = {}
+    for path in trees.files(tree):
+        first.setdefault(f".{path.rpartition('.')[2]}", path)
+    for suffix in (suffix for suffix in first if any(suffix in one.languages for one in PROGRAMS)):
+        server, path = server_for(workspace, first[suffix]), first[suffix]
+
+        def ask(one: LanguageServer, path: str = path) -> list[FileLine]:
+            one.load_project(path, trees.read(tree, path).decode("utf-8", "replace"))
+            return one.definitions(name)
+
+        if server.program and (found := server.ask(workspace, trees, tree, ask)):
+            return server.program.name, found
+    return None
+
+
+def find_diagnostics(
+    workspace: Workspace, trees: Trees, trees_to_compare: tuple[str, str], paths: Mapping[str, bool]
+) -> tuple[list[FileLine], list[FileLine]] | None:
+    """Return a server's diagnostics of files in the first tree and in the second, which the workspace holds; None if no
+    server answers. `paths`, all of one kind, tell whether a file is in the first tree."""
+    server = server_for(workspace, next(iter(paths), ""))
+    old, new = trees_to_compare
+
+    def texts(tree: str, chosen: list[str]) -> dict[str, str]:
+        return {path: trees.read(tree, path).decode("utf-8", "replace") for path in chosen}
+
+    def ask(one: LanguageServer) -> tuple[list[FileLine], list[FileLine]]:
+        before = one.diagnostics(texts(old, [path for path in paths if paths[path]]))
+        after = one.diagnostics(texts(new, list(paths)))
+        for path in paths:
+            one.hide(path)
+        return before, after
+
+    return server.ask(workspace, trees, new, ask)
