@@ -28,6 +28,8 @@ from agent.engine.write_scope import Scope
 from agent.phases.edit_diagnostics import EditDiagnostics
 from agent.phases.fault_suspects import suspicious_lines
 from agent.phases.graph_queries import run_queries
+from agent.phases.place_fusion import fuse_places, list_files, list_neighbours
+from agent.phases.place_search import search_places
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.history_prompt import RETRIEVED, history_prompt
 from agent.prompts.opening_prompt import describe_workspace, facts, likely_sources, name_places, places
@@ -46,7 +48,11 @@ MOST_SAID, MOST_WEIGHED, MOST_PATCH = 6_000, 600, 12_000
 NAME = r"^[a-z][a-z0-9_]{0,40}$"
 PROMPT_NAMES = "issue", "places", "proof", "failed", "since"
 """Placeholders that prompts may use in addition to the names of phases and `patch`."""
-COMPUTED_NAMES: Mapping[str, Callable[[Task, Sequence[str]], str]] = {"suspects": suspicious_lines}
+COMPUTED_NAMES: Mapping[str, Callable[[Task, Sequence[str]], str]] = {
+    "suspects": suspicious_lines,
+    "files": list_files,
+    "neighbours": list_neighbours,
+}
 """Placeholders whose texts take time to compute and are computed only if a prompt uses them."""
 NO_ROUND = Observation("Not run: no rounds are left.", ok=False)
 AGAIN = {
@@ -70,12 +76,14 @@ class Phase(BaseModel):
     """A phase of a graph: its role, its prompt, and the phase that follows.
 
     `asks` is the kind of result: `words` is an answer in text, `judgement` an answer whose last line is yes or no,
-    `query` an answer in text after queries of the code graph, `work` changes made in one conversation that continues
-    whenever the phase is entered again, and `proof` a proof without a model. `tools` are the tools for the work; an
-    empty list means all. For text answers and judgements, tools may read files and run commands but not change files,
-    and an empty list means no tools. `rounds` is the maximum number of replies with queries or tools; after that, an
-    answer in text is required. If the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a
-    role that rates each answer from 0 to 1; only answers rated at least `sure` are kept.
+    `query` an answer in text after queries of the code graph, `search` the places that the role rates best in a tree
+    search over the code graph, `fusion` the places that the phases in `of` name, fused by rank with those found
+    without a model, `work` changes made in one conversation that continues whenever the phase is entered
+    again, and `proof` a proof without a model. `tools` are the tools for the work; an empty list means all. For text
+    answers and judgements, tools may read files and run commands but not change files, and an empty list means no
+    tools. `rounds` is the maximum number of replies with queries, ratings or tools; after queries or tools, an answer
+    in text is required. If the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a role
+    that rates each answer from 0 to 1; only answers rated at least `sure` are kept.
 
     `until` says what ends the work: only a submission, or also a reply in text. If the work is `anchored`, a change is
     reverted if it breaks a test that was written during the work and passed before. If the work is `checked`,
@@ -90,7 +98,7 @@ class Phase(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    asks: Literal["words", "judgement", "query", "work", "proof"]
+    asks: Literal["words", "judgement", "query", "search", "fusion", "work", "proof"]
     role: str = Field(default=CODER, pattern=NAME)
     prompt: str = ""
     again: str = ""
@@ -99,6 +107,7 @@ class Phase(BaseModel):
     weigher: str = ""
     weigh: str = ""
     sure: float = Field(default=0.7, ge=0, le=1)
+    of: tuple[str, ...] = ()
     rounds: int = Field(default=15, ge=1, le=50)
     until: Literal["submit", "words"] = "submit"
     anchored: bool = False
@@ -139,6 +148,7 @@ def read_graph(text: str, roles: Sequence[str]) -> Graph:
             raise ConfigError(f"A phase of a graph cannot be named {name}: the name is reserved.", fix)
         for what, said, known in (
             ("leads to the unknown phase", (phase.next, *filter(None, [phase.failed])), (*graph.phase, END)),
+            ("fuses the unknown phase", phase.of, tuple(graph.phase)),
             ("has the unknown tool", phase.tools, tools),
             ("has the unknown role", (phase.role, *filter(None, [phase.weigher])), roles),
         ):
@@ -386,6 +396,23 @@ def _query(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
     return True
 
 
+def _search(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
+    """Search the code graph with the role's ratings, and keep the places that are rated best."""
+    number, words = progress.visit_counts[name], progress.words(phase.prompt)
+    found = yield from search_places(progress.task, f"{name}-{number}", phase.role, words, phase.rounds)
+    progress.said[name] = quote_text(cut(found, MOST_SAID)) or "(nothing)"
+    return bool(found)
+
+
+def _fusion(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
+    """Fuse the ranks of the places that earlier phases name, without a request."""
+    yield from ()
+    answers = {other: progress.said[other] for other in phase.of}
+    found = fuse_places(progress.task, f"{name}-{progress.visit_counts[name]}", answers)
+    progress.said[name] = quote_text(found) or "(nothing)"
+    return bool(found)
+
+
 def _proof(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
     verdict = yield from progress.task.prove(progress.given, likely_sources(progress.task.branch))
     progress.said["proof"], progress.said["failed"] = (
@@ -401,5 +428,6 @@ def _one_line(said: str) -> str:
 
 
 _RUNNERS: Mapping[str, Callable[[_GraphProgress, str, Phase], Generator[Step, None, bool]]] = {
-    "words": _words, "judgement": _judgement, "query": _query, "work": _work, "proof": _proof,
+    "words": _words, "judgement": _judgement, "query": _query, "search": _search, "fusion": _fusion, "work": _work,
+    "proof": _proof,
 }  # fmt: skip

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aci.localization.uct_node import UctNode
 from aci.observation.prompt_tags import quote_text
 from agent.candidates.step_critique import GREEN, KEPT, critic_score, proof_score
 from agent.engine.loop import is_submission, loop
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROLES = ("coder",)
 MAY_ASK = ("critic",)
 PROMPTS = ("test_then_patch", "tree")
-SOURCE = "SWE-Search (arXiv 2410.20285), LingmaAgent (arXiv 2406.01422)"
+SOURCE = "SWE-Search (arXiv 2410.20285)"
 WHEN = "the patch needs many steps, and one early mistake spoils the rest"
 EXPLORE = 0.7
 """UCT's exploration weight."""
@@ -36,46 +36,15 @@ PER_ATTEMPT = 4
 
 
 @dataclass(eq=False, slots=True)
-class Node:
-    """A node of the tree: the conversation up to step `n`, and the files in `tree`. `value` is the mean of the values
-    of the node and its descendants."""
+class Node(UctNode):
+    """A node of the tree: the conversation up to step `n`, and the files in `tree`."""
 
     n: int
     tree: str
-    parent: Node | None = None
-    children: list[Node] = field(default_factory=list)
-    visits: int = 0
-    total: float = 0.0
     done: str = ""
     """A summary of the actions since the parent node, with a critic's comment."""
     verdict: Verdict | None = None
     """The verdict of the proof that was run if the model submitted at this node. Such a node is not expanded."""
-
-    @property
-    def value(self) -> float:
-        return self.total / self.visits if self.visits else 0.0
-
-    def take(self, value: float) -> None:
-        """Add a value to this node and to all its ancestors."""
-        node: Node | None = self
-        while node is not None:
-            node.visits += 1
-            node.total += value
-            node = node.parent
-
-    def below(self) -> Iterator[Node]:
-        yield self
-        for child in self.children:
-            yield from child.below()
-
-    def uct(self) -> float:
-        """Return the UCT bound of expanding this node: its own bound or, if it has children, the bound of one more
-        child."""
-        if self.children:
-            value, count, above = (KEPT + self.total) / (self.visits + 1), len(self.children) + 1, self.visits
-        else:
-            value, count, above = self.value, self.visits or 1, self.parent.visits if self.parent else 0
-        return value + EXPLORE * math.sqrt(math.log(above + 1) / count)
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
@@ -115,7 +84,7 @@ def _prove_best(task: Task, root: Node, given: tuple[str, ...]) -> Generator[Ste
 def _best_open_node(root: Node) -> Node | None:
     """Return the open node with the highest bound; a node is open if it has not ended and can have more children."""
     open_ones = [one for one in root.below() if one.verdict is None and len(one.children) < WIDEST]
-    return max(open_ones, key=Node.uct, default=None)
+    return max(open_ones, key=lambda one: one.uct(EXPLORE, KEPT, len(one.children)), default=None)
 
 
 def _expand(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Generator[Step, None, Node]:
@@ -129,7 +98,7 @@ def _expand(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Ge
 
     step = yield from loop(task.branch, until=ends)
     done = summarise_attempts(task.branch.steps[first:])
-    node = Node(task.branch.steps[-1].n, task.tree, parent, done=done)
+    node = Node(task.branch.steps[-1].n, task.tree, done, parent=parent)
     parent.children.append(node)
     if is_submission(step):
         verdict = yield from task.prove(given, likely_sources(task.branch))

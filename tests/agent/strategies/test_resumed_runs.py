@@ -17,7 +17,9 @@ from tests.agent.strategies.test_debate import FILES as SIGNS_FILES
 from tests.agent.strategies.test_debate import ISSUE as SIGNS_ISSUE
 from tests.agent.strategies.test_debate import PLANS, RIGHT, WRONG, proposals
 from tests.agent.strategies.test_evolve import FIRST_FIX, OPTIONS, SECOND_FIX
+from tests.agent.strategies.test_graph_search import graph_search
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
+from tests.agent.strategies.test_rank_fusion import rank_fusion
 from tests.agent.strategies.test_tree import BACKTRACK_TEXT, DEAD_END
 from tests.conftest import copy_run
 from tests.e2e.kill_runner import account
@@ -133,7 +135,22 @@ def retrieve(run_strategy: RunStrategy) -> FinishedRun:
     )
 
 
-CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team, search_api, code_act, retrieve
+CASES = (
+    best_of,
+    tree,
+    evolve,
+    debate,
+    converse,
+    pipeline,
+    recall,
+    spec,
+    team,
+    search_api,
+    code_act,
+    retrieve,
+    graph_search,
+    rank_fusion,
+)
 
 
 @pytest.mark.timeout(900)
