@@ -120,7 +120,8 @@ SECONDS: dict[str, Second] = {"routes": _routes, "search": _search}
 def fused(share: float) -> Method:
     """Combine both rankings by their ranks."""
     return lambda one: Ranked(
-        *(fuse_ranks([(1.0, a), (share, b)]) for a, b in zip(one.located[:2], one.second[:2], strict=True))
+        fuse_ranks([(1.0, one.located.files), (share, one.second.files)]),
+        fuse_ranks([(1.0, one.located.functions), (share, one.second.functions)]),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.graph.outline import CLASS, Location
@@ -48,15 +49,13 @@ def search_places(task: Task, name: str, role: str, words: str, rounds: int) -> 
     `name` names the questions and the recorded results.
     """
     tree, labels = PlaceTree(), dict[Any, str]()
-    found = task.once(f"{name} 1", lambda: _query(task, lambda graph: _seeds(task, graph)))
+    found = task.once(f"{name} 1", partial(_query, task, partial(_seeds, task)))
     added = tree.add(Neighbour(Location(*place), how) for place, how in found)
     for number in range(1, rounds + 1):
         if not added:
             break
         at = [node.place for node in added]
-        shown = task.once(
-            f"{name} {number} places", lambda at=at: _query(task, lambda graph: _describe(task, graph, at))
-        )  # type: ignore[misc]
+        shown = task.once(f"{name} {number} places", partial(_query, task, partial(_describe, task, at)))
         labels.update(zip(at, (label for label, _ in shown), strict=True))
         listed = "\n\n".join(_entry(*one) for one in zip(range(1, len(at) + 1), added, shown, strict=True))
         question = Question(f"{name}-{number}", role, f"{words}\n\n{RATE.format(places=quote_text(listed))}")
@@ -86,7 +85,7 @@ def _expand(task: Task, tree: PlaceTree, name: str) -> list[PlaceNode]:
     chosen = tree.promising(EXPANDED)
     new = [node for node in chosen if node.waiting is None]
     at = [node.place for node in new]
-    found = task.once(name, lambda: _query(task, lambda graph: _look_up(task, graph, at)))
+    found = task.once(name, partial(_query, task, partial(_look_up, task, at)))
     for node, its_neighbours in zip(new, found, strict=True):
         node.waiting = [Neighbour(Location(*place), how) for place, how in its_neighbours]
     return [child for node in chosen for child in tree.expand(node)]
@@ -110,12 +109,12 @@ def _seeds(task: Task, graph: Graph) -> list[Neighbour]:
     return [Neighbour(place, "") for place in dict.fromkeys(found) if place][:SEEDS]
 
 
-def _look_up(task: Task, graph: Graph, at: Sequence[Location]) -> list[list[Neighbour]]:
+def _look_up(task: Task, at: Sequence[Location], graph: Graph) -> list[list[Neighbour]]:
     relevance = IssueRelevance(graph, task.turn.issue)
     return [neighbours(graph, place, relevance) for place in at]
 
 
-def _describe(task: Task, graph: Graph, at: Sequence[Location]) -> list[tuple[str, str]]:
+def _describe(task: Task, at: Sequence[Location], graph: Graph) -> list[tuple[str, str]]:
     """Return the label of each place, and the beginning of its source; for a file, what it contains."""
     return [_description(task, graph, place) for place in at]
 

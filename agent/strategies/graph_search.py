@@ -17,7 +17,7 @@ ROLES = ("coder",)
 MAY_ASK = ("rater",)
 PROMPTS = ("test_then_patch", "graph_search")
 SOURCE = "LingmaAgent (arXiv 2406.01422)"
-WHEN = "the issue describes a symptom, and the fault is a few calls or classes away from it"
+WHEN = "experimental: the fault may be a few calls or classes away from the symptom that the issue describes"
 check_prompts = check_graph
 
 

@@ -28,7 +28,10 @@ FILES = {
         "def count():\n    return 1\n"
     ),
     "shop/wide.py": "".join(f"def part_{number}():\n    return {number}\n\n\n" for number in range(40)),
-    "tests/test_night.py": "from shop.night import count\n\n\ndef test_count():\n    assert count() == 1\n",
+    "tests/test_night.py": (
+        "from shop.night import NightTill, count\n\n\ndef test_count():\n    assert count() == 1\n\n\n"
+        "class FakeTill(NightTill):\n    pass\n"
+    ),
 }
 
 
@@ -68,6 +71,7 @@ def test_edges_lead_to_neighbours_in_both_directions_but_not_to_tests() -> None:
         reached("shop/night.py").items()
         >= {"count": "in shop/night.py", "Till": "referred to by shop/night.py"}.items()
     )
+    assert "FakeTill" not in reached("shop/night.py", "NightTill")
     assert "test_count" not in reached("shop/night.py", "count")
 
 
