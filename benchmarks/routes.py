@@ -1,13 +1,16 @@
-"""Effect of issue links through earlier commits (`aci/localization/issue_links.py`) on `locate`.
+"""Effect of a second ranking on `locate`: issue links through earlier commits, or a tree search over the code graph.
 
     python -m benchmarks.routes --instances F.issues.jsonl --gold F.locations.jsonl --repos DIR
-        [--cache DIR] [--sixths N] [--json OUT]
+        [--second routes|search] [--cache DIR] [--sixths N] [--json OUT]
 
-Files are hits at 5 and functions at 10, as in `benchmarks.localization`: all places of an instance must be found. Both
-rankings use only commits before the base. `fused` combines them by rank, with a weight (the share) for the places of
-the routes. The share is chosen on one half of the instances, by a hash of their ids; all figures are of the other half.
-`either` covers the first places of both rankings, `further` twice as many places of `locate` alone. `--sixths` selects
-a part of the instances, by another hash.
+`routes` are those of `aci/localization/issue_links.py`. `search` is `aci/localization/graph_search.py`, from the places
+of `locate` that a prompt shows, with a value that needs no model. Files are hits at 5 and functions at 10, as in
+`benchmarks.localization`: all places of an instance must be found. Both rankings use only commits before the base.
+`fused` combines them by rank, with a weight (the share) for the places of the second one. The share is chosen on one
+half of the instances, by a hash of their ids; all figures are of the other half. `either` covers the first places of
+both rankings, `further` twice as many places of `locate` alone. `--sixths` selects a part of the instances, by another
+hash. The cost is the median per instance: seconds of both rankings, each with the graph in the cache, and the number of
+places that the second one visited.
 """
 
 from __future__ import annotations
@@ -15,41 +18,50 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import statistics
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aci.graph.code_graph import Graph, query_graph
+from aci.graph.outline import FUNCTION
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
-from aci.localization.issue_links import IssueGraph, Routes, rank_routes
+from aci.localization.graph_search import IssueRelevance, PlaceTree, find_seeds, search_graph
+from aci.localization.issue_links import IssueGraph, rank_routes
+from aci.localization.place_ranking import RankedPlaces
+from aci.localization.rank_fusion import fuse_ranks
 from aci.repository.file_blobs import GitBlobs
 from benchmarks.localization import Instance, load, locate_places, share_within, worst_rank
 from trajectories.errors import SweAgentError, UsageError
 
 FILES_AT, FUNCTIONS_AT = 5, 10
 SHARES = 0.1, 0.2, 0.5, 1.0
-"""Weights of a place of the routes, relative to a place of `locate`."""
-RANK = 20
-"""The constant of reciprocal rank fusion, which is added to each rank."""
+"""Weights of a place of the second ranking, relative to a place of `locate`."""
+EXPANSIONS = 20
+"""Number of expansions of the search, each of which adds a few places."""
 
 
 class Ranked(NamedTuple):
+    """Places, best first; `visited` is the number of places that were looked at to find them."""
+
     files: Sequence[str]
     functions: Sequence[str]
+    visited: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Both rankings of an instance."""
+    """Both rankings of an instance, and the seconds that each took."""
 
     instance: Instance
     located: Ranked
-    routes: Ranked
+    second: Ranked
+    seconds: tuple[float, float] = 0.0, 0.0
 
     @property
     def is_for_choosing(self) -> bool:
@@ -57,42 +69,65 @@ class Found:
 
 
 Method = Callable[[Found], Ranked]
+Second = Callable[[Instance, Path, RankedPlaces], Ranked]
 
 
-def rank_instance(instance: Instance, cache: Path) -> Found:
+def rank_instance(instance: Instance, cache: Path, second: Second) -> Found:
     """Compute both rankings. Raises UsageError if the commit does not exist."""
-    places, routes = locate_places(instance, cache), _routes(instance, cache)
-    return Found(
-        instance,
-        Ranked([hit.path for hit in places.files], [f"{hit.path}:{hit.name}" for hit in places.functions]),
-        Ranked([one.path for one in routes.files], [f"{one.path}:{one.name}" for one in routes.functions]),
-    )
+    query_graph(GitBlobs.at(instance.git_dir, instance.commit), cache, lambda graph: graph.paths)
+    began = time.monotonic()
+    places = locate_places(instance, cache)
+    located_at = time.monotonic()
+    found = second(instance, cache, places)
+    took = located_at - began, time.monotonic() - located_at
+    located = [hit.path for hit in places.files], [f"{hit.path}:{hit.name}" for hit in places.functions]
+    return Found(instance, Ranked(*located), found, took)
 
 
-def _routes(instance: Instance, cache: Path) -> Routes:
-    def question(graph: Graph) -> Routes:
+def _routes(instance: Instance, cache: Path, _: RankedPlaces) -> Ranked:
+    def question(graph: Graph) -> Ranked:
         with History.open(instance.git_dir, instance.commit, cache) as history:
-            return rank_routes(IssueGraph(graph, find_mentions(instance.issue), history))
+            found = rank_routes(IssueGraph(graph, find_mentions(instance.issue), history))
+        files, functions = [one.path for one in found.files], [f"{one.path}:{one.name}" for one in found.functions]
+        return Ranked(files, functions, len(files) + len(functions))
 
     return query_graph(GitBlobs.at(instance.git_dir, instance.commit), cache, question)
 
 
+def _search(instance: Instance, cache: Path, places: RankedPlaces) -> Ranked:
+    def question(graph: Graph) -> Ranked:
+        tree = search_graph(graph, find_seeds(graph, places), IssueRelevance(graph, instance.issue), EXPANSIONS)
+        return _ranked(graph, tree)
+
+    return query_graph(GitBlobs.at(instance.git_dir, instance.commit), cache, question)
+
+
+def _ranked(graph: Graph, tree: PlaceTree) -> Ranked:
+    """Return the visited files and functions; a file counts as its best place."""
+    best = tree.ranked()
+    symbols = [(node.place.path, graph.symbol(node.place)) for node in best]
+    functions = [f"{path}:{symbol.name}" for path, symbol in symbols if symbol and symbol.kind == FUNCTION]
+    return Ranked(_unique(path for path, _ in symbols), _unique(functions), len(best))
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+SECONDS: dict[str, Second] = {"routes": _routes, "search": _search}
+
+
 def fused(share: float) -> Method:
-    """Combine both rankings by reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009)."""
-    return lambda one: Ranked(*(_by_ranks(a, b, share) for a, b in zip(one.located, one.routes, strict=True)))
-
-
-def _by_ranks(first: Sequence[str], second: Sequence[str], share: float) -> list[str]:
-    scores: dict[str, float] = defaultdict(float)
-    for weight, ranked in ((1.0, first), (share, second)):
-        for rank, place in enumerate(dict.fromkeys(ranked), 1):
-            scores[place] += weight / (RANK + rank)
-    return sorted(scores, key=lambda place: -scores[place])
+    """Combine both rankings by their ranks."""
+    return lambda one: Ranked(
+        fuse_ranks([(1.0, one.located.files), (share, one.second.files)]),
+        fuse_ranks([(1.0, one.located.functions), (share, one.second.functions)]),
+    )
 
 
 def either(one: Found) -> Ranked:
     """The gold places among the first of both rankings."""
-    return _gold_within(one, 1, one.located, one.routes)
+    return _gold_within(one, 1, one.located, one.second)
 
 
 def further(one: Found) -> Ranked:
@@ -118,13 +153,13 @@ def hits(found: Sequence[Found], method: Method) -> dict[str, float]:
     }
 
 
-def report(found: Sequence[Found]) -> dict[str, Any]:
+def report(found: Sequence[Found], name: str = "routes") -> dict[str, Any]:
     """The figures of the half on which the share was not chosen."""
     half, rest = ([one for one in found if one.is_for_choosing is choosing] for choosing in (True, False))
     best = max(SHARES, key=lambda share: (sum(hits(half, fused(share)).values()), -share))
     methods: dict[str, Method] = {
         "locate": lambda one: one.located,
-        "routes": lambda one: one.routes,
+        name: lambda one: one.second,
         "fused": fused(best),
         "either": either,
         "further": further,
@@ -134,9 +169,18 @@ def report(found: Sequence[Found]) -> dict[str, Any]:
         "functions_scored": sum(bool(one.instance.functions) for one in rest),
         "chosen_on": len(half),
         "share": best,
+        "cost": {
+            "locate seconds": _median(one.seconds[0] for one in found),
+            f"{name} seconds": _median(one.seconds[1] for one in found),
+            f"{name} visited": _median(one.second.visited for one in found),
+        },
         "chosen": {name: hits(half, method) for name, method in methods.items()},
         **{name: hits(rest, method) for name, method in methods.items()},
     }
+
+
+def _median(values: Iterable[float]) -> float:
+    return round(statistics.median(values), 2)
 
 
 def _hash(id: str) -> int:
@@ -148,6 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--instances", type=Path, required=True)
     parser.add_argument("--gold", type=Path, required=True)
     parser.add_argument("--repos", type=Path, required=True)
+    parser.add_argument("--second", choices=list(SECONDS), default="routes", help="the ranking beside that of locate")
     parser.add_argument("--cache", type=Path, help="folder for the graphs (default: a temporary one)")
     parser.add_argument("--sixths", type=int, default=6, choices=range(1, 7), help="sixths of the instances to use")
     parser.add_argument("--json", type=Path)
@@ -162,14 +207,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for instance in instances:
             if (_hash(instance.id) >> 224) % 6 < options.sixths:
                 try:
-                    found.append(rank_instance(instance, options.cache or Path(temporary)))
+                    found.append(rank_instance(instance, options.cache or Path(temporary), SECONDS[options.second]))
                 except UsageError as error:
                     print(f"not scored: {instance.id}: {error.message}", file=sys.stderr)
-    result = report(found)
+    result = report(found, options.second)
     print(f"{result['n']} instances, {result['functions_scored']} with functions")
     print(f"a share of {result['share']} was best on {result['chosen_on']} others")
     for name in result["chosen"]:
         print(f"{name:8} " + "  ".join(f"{what} {percent:5.1f}" for what, percent in result[name].items()))
+    print("  ".join(f"{what} {value}" for what, value in result["cost"].items()))
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     return 0

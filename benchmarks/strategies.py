@@ -169,6 +169,10 @@ def _role_answer(case: Case, kind: str, asking: RequestOptions) -> str:
         return f"0.8 | change {case.function} | the test passes\n0.2 | look at {case.path} | `{case.old}`"
     if kind == "critic":
         return "It is the place that the issue names.\n0.7"
+    if kind == "search":
+        return "\n".join(f"{number}: 0.5 It may be." for number in range(1, 13))
+    if kind in ("words", "structure", "history"):
+        return f"{case.path}:{case.function}"
     if "weigh" in asking.branch:
         return "It is much alike.\n0.9"
     if kind == "review":

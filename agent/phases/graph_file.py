@@ -6,11 +6,12 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agent.conversation.model_roles import CODER
 from agent.phases.fault_suspects import suspicious_lines
 from agent.phases.file_summaries import known_summaries
+from agent.phases.place_fusion import list_files, list_neighbours
 from agent.prompts.history_prompt import RETRIEVED
 from tools.base import Toolbox
 from trajectories.errors import ConfigError
@@ -27,6 +28,8 @@ PROMPT_NAMES = "issue", "places", "proof", "failed", "since"
 COMPUTED_NAMES: Mapping[str, Callable[[Task, Sequence[str]], str]] = {
     "suspects": suspicious_lines,
     "memory": known_summaries,
+    "files": list_files,
+    "neighbours": list_neighbours,
 }
 """Placeholders whose texts take time to compute and are computed only if a prompt uses them."""
 
@@ -35,12 +38,13 @@ class Phase(BaseModel):
     """A phase of a graph: its role, its prompt, and the phase that follows.
 
     `asks` is the kind of result: `words` is an answer in text, `judgement` an answer whose last line is yes or no,
-    `query` an answer in text after queries of the code graph, `work` changes made in one conversation that continues
-    whenever the phase is entered again, `parts` changes made by several developers, one for each part that the answer
-    of the phase `of` names, and `proof` a proof without a model. `tools` are the tools for the work; an empty list
-    means all. For text answers and judgements, tools may read files and run commands but not change files,
-    and an empty list means no tools. `rounds` is the maximum number of replies with queries or tools; after that, an
-    answer in text is required. If the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a
+    `query` an answer in text after queries of the code graph, `search` the places that the role rates best in a tree
+    search over the code graph, `fusion` the places that the phases in `of` name, fused by rank with those found
+    without a model, `work` changes made in one conversation that continues whenever the phase is entered again, `parts`
+    changes made by several developers, one for each part that the answers of the phases in `of` name, and `proof` a
+    proof without a model. `tools` are the tools for the work; an empty list means all. For text answers and judgements,
+    tools may read files and run commands but not change files, and an empty list means no tools. `rounds` is the
+    maximum number of replies with queries, ratings or tools; after queries or tools, an answer in text is required. If the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a
     role that rates each answer from 0 to 1; only answers rated at least `sure` are kept. If the phase `runs` code, the
     weigher is shown what the Python code in an answer prints.
 
@@ -60,7 +64,7 @@ class Phase(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    asks: Literal["words", "judgement", "query", "work", "parts", "proof"]
+    asks: Literal["words", "judgement", "query", "search", "fusion", "work", "parts", "proof"]
     role: str = Field(default=CODER, pattern=NAME)
     prompt: str = ""
     again: str = ""
@@ -74,7 +78,7 @@ class Phase(BaseModel):
     until: Literal["submit", "words"] = "submit"
     anchored: bool = False
     checked: bool = False
-    of: str = ""
+    of: Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)] = ()
     remembers: bool = False
     next: str = END
     failed: str = ""
@@ -123,16 +127,17 @@ def read_graph(text: str, roles: Sequence[str]) -> Graph:
             raise ConfigError(f"A phase of a graph cannot be named {name}: the name is reserved.", fix)
         for what, said, known in (
             ("leads to the unknown phase", (phase.next, *filter(None, [phase.failed])), (*graph.phase, END)),
-            ("takes its parts from what is no phase in words,", tuple(filter(None, [phase.of])), in_words),
+            ("takes its parts from what is no phase in words,", phase.of if phase.asks == "parts" else (), in_words),
+            ("fuses the unknown phase", phase.of if phase.asks == "fusion" else (), tuple(graph.phase)),
             ("has the unknown tool", phase.tools, tools),
             ("has the unknown role", (phase.role, *filter(None, [phase.weigher])), roles),
         ):
             if unknown := [one for one in said if one not in known]:
                 raise ConfigError(f"The graph's phase {name} {what} {unknown[0]!r}.", f"Known: {', '.join(known)}.")
-        if (phase.asks == "parts") != bool(phase.of):
+        if (phase.asks in ("parts", "fusion")) != bool(phase.of):
             raise ConfigError(
-                f'The graph\'s phase {name} needs both asks = "parts" and `of`, or neither.',
-                "Name the phase whose answer has the parts in `of`.",
+                f'The graph\'s phase {name} needs both asks = "parts" or "fusion" and `of`, or neither.',
+                "Name the phases whose answers have the parts or places in `of`.",
             )
         if phase.tools and phase.samples > 1:
             raise ConfigError(f"The graph's phase {name} has samples and tools.", "Remove one of the two.")

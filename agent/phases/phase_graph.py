@@ -26,6 +26,8 @@ from agent.phases.edit_diagnostics import EditDiagnostics
 from agent.phases.file_summaries import keep_summaries
 from agent.phases.graph_file import COMPUTED_NAMES, END, GRAPH, PROMPT_NAMES, Phase, read_graph, read_graphs
 from agent.phases.graph_queries import run_queries
+from agent.phases.place_fusion import fuse_places
+from agent.phases.place_search import search_places
 from agent.phases.recalled_code import recalled_output
 from agent.phases.user_reproduction import given_tests
 from agent.phases.work_parts import MOST_PARTS, parse_parts, work_on_parts
@@ -285,7 +287,7 @@ def _work(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, 
 def _parts(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
     """Let several developers work on the parts that an earlier answer names. Returns false if there are fewer than two,
     or if a part is not finished or not merged."""
-    task, found = progress.task, parse_parts(progress.answers.get(phase.of, ""))
+    task, found = progress.task, parse_parts("\n".join(progress.answers.get(one, "") for one in phase.of))
     if not 2 <= len(found) <= MOST_PARTS:
         return False
     prompts = [progress.words(phase.prompt, part=quote_text(str(part))) for part in found]
@@ -330,6 +332,23 @@ def _query(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
     return True
 
 
+def _search(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
+    """Search the code graph with the role's ratings, and keep the places that are rated best."""
+    number, words = progress.visit_counts[name], progress.words(phase.prompt)
+    found = yield from search_places(progress.task, f"{name}-{number}", phase.role, words, phase.rounds)
+    progress.said[name] = quote_text(cut(found, MOST_SAID)) or "(nothing)"
+    return bool(found)
+
+
+def _fusion(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
+    """Fuse the ranks of the places that earlier phases name, without a request."""
+    yield from ()
+    answers = {other: progress.said[other] for other in phase.of}
+    found = fuse_places(progress.task, f"{name}-{progress.visit_counts[name]}", answers)
+    progress.said[name] = quote_text(found) or "(nothing)"
+    return bool(found)
+
+
 def _proof(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
     verdict = yield from progress.task.prove(progress.given, likely_sources(progress.task.branch))
     progress.said["proof"], progress.said["failed"] = (
@@ -345,6 +364,6 @@ def _one_line(said: str) -> str:
 
 
 _RUNNERS: Mapping[str, Callable[[_GraphProgress, str, Phase], Generator[Step, None, bool]]] = {
-    "words": _words, "judgement": _judgement, "query": _query, "work": _work, "parts": _parts,
-    "proof": _proof,
+    "words": _words, "judgement": _judgement, "query": _query, "search": _search, "fusion": _fusion, "work": _work,
+    "parts": _parts, "proof": _proof,
 }  # fmt: skip

@@ -3,11 +3,11 @@ for the role `forecaster`, several moves are proposed with their expected result
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aci.localization.uct_node import UctNode
 from aci.observation.prompt_tags import quote_text
 from agent.candidates.step_critique import GREEN, KEPT, critic_score, proof_score
 from agent.candidates.step_forecast import forecast_moves
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 ROLES = ("coder",)
 MAY_ASK = ("critic", "forecaster")
 PROMPTS = ("test_then_patch", "tree")
-SOURCE = (
-    "SWE-Search (arXiv 2410.20285), LingmaAgent (arXiv 2406.01422), WebDreamer (arXiv 2411.06559); "
-    "lessons: SWE-Exp (arXiv 2507.23361)"
-)
+SOURCE = "SWE-Search (arXiv 2410.20285), WebDreamer (arXiv 2411.06559); lessons: SWE-Exp (arXiv 2507.23361)"
 WHEN = "the patch needs many steps, and one early mistake spoils the rest"
 EXPLORE = 0.7
 """UCT's exploration weight."""
@@ -42,9 +39,8 @@ PER_ATTEMPT = 4
 
 
 @dataclass(eq=False, slots=True)
-class Node:
-    """A node of the tree: the conversation up to step `n`, and the files in `tree`. `value` is the mean of the values
-    of the node and its descendants.
+class Node(UctNode):
+    """A node of the tree: the conversation up to step `n`, and the files in `tree`.
 
     A proposal that is not carried out yet is a node with a `move`; its step and files are those of its parent, and its
     value is the `forecast`.
@@ -52,10 +48,6 @@ class Node:
 
     n: int
     tree: str
-    parent: Node | None = None
-    children: list[Node] = field(default_factory=list)
-    visits: int = 0
-    total: float = 0.0
     done: str = ""
     """A summary of the actions since the parent node, with a critic's comment."""
     verdict: Verdict | None = None
@@ -81,27 +73,8 @@ class Node:
         """The children that were carried out."""
         return [child for child in self.children if not child.is_proposal]
 
-    def take(self, value: float) -> None:
-        """Add a value to this node and to all its ancestors."""
-        node: Node | None = self
-        while node is not None:
-            node.visits += 1
-            node.total += value
-            node = node.parent
-
-    def below(self) -> Iterator[Node]:
-        yield self
-        for child in self.children:
-            yield from child.below()
-
-    def uct(self) -> float:
-        """Return the UCT bound of expanding this node: its own bound or, if it has children, the bound of one more
-        child."""
-        if self.children:
-            value, count, above = (KEPT + self.total) / (self.visits + 1), len(self.children) + 1, self.visits
-        else:
-            value, count, above = self.value, self.visits or 1, self.parent.visits if self.parent else 0
-        return value + EXPLORE * math.sqrt(math.log(above + 1) / count)
+    def bound(self) -> float:
+        return self.uct(EXPLORE, KEPT, len(self.children))
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
@@ -147,8 +120,8 @@ def _look_ahead(task: Task, root: Node, node: Node, number: int) -> Generator[St
     proposals = yield from forecast_moves(task, f"forecast-{number + 1}", node.tree, done, "\n".join(seen), WIDEST)
     for one in proposals:
         task.note("score", f"forecast {one.value:.2f}: {one.move}; expected: {one.result}"[:400], value=one.value)
-        node.children.append(Node(node.n, node.tree, node, move=one.move, forecast=one.value * GREEN))
-    return max((one for one in root.below() if one.is_proposal), key=Node.uct) if proposals else node
+        node.children.append(Node(node.n, node.tree, parent=node, move=one.move, forecast=one.value * GREEN))
+    return max((one for one in root.below() if one.is_proposal), key=Node.bound) if proposals else node
 
 
 def _path(node: Node) -> list[Node]:
@@ -168,7 +141,7 @@ def _prove_best(task: Task, root: Node, given: tuple[str, ...]) -> Generator[Ste
 def _best_open_node(root: Node) -> Node | None:
     """Return the open node with the highest bound; a node is open if it has not ended and can have more children."""
     open_ones = [one for one in root.below() if one.verdict is None and len(one.children) < WIDEST]
-    return max(open_ones, key=Node.uct, default=None)
+    return max(open_ones, key=Node.bound, default=None)
 
 
 def _expand(task: Task, best: Node, given: tuple[str, ...], number: int) -> Generator[Step, None, Node]:
@@ -182,7 +155,7 @@ def _expand(task: Task, best: Node, given: tuple[str, ...], number: int) -> Gene
 
     step = yield from loop(task.branch, until=ends)
     done = summarise_attempts(task.branch.steps[first:])
-    node = best if best.is_proposal else Node(0, "", parent)
+    node = best if best.is_proposal else Node(0, "", parent=parent)
     node.n, node.tree, node.done = task.branch.steps[-1].n, task.tree, done
     if node not in parent.children:
         parent.children.append(node)

@@ -1,4 +1,4 @@
-"""The benchmark of routes over commits added to `locate`, on a small repository."""
+"""The benchmark of a second ranking beside `locate`, on a small repository."""
 
 from __future__ import annotations
 
@@ -70,4 +70,8 @@ def test_small_repository_is_scored(make_repo: MakeRepo, tmp_path: Path, capsys:
     output = capsys.readouterr()
     assert "not scored: gone" in output.err
     assert "either" in output.out
+    assert main([*map(str, flags), "--second", "search", "--json", str(tmp_path / "out.json")]) == 0
+    summary = json.loads((tmp_path / "out.json").read_text())
+    assert summary["search"] == {"files@5": 100.0, "functions@10": 100.0}
+    assert summary["cost"]["search visited"] == 2
     assert main([*map(str, flags[:4]), "--repos", str(tmp_path)]) == 2

@@ -317,6 +317,7 @@ def test_invalid_graph_is_refused_before_run_starts(run_strategy: RunStrategy, t
         ('[phase.a]\nasks = "work"\ntools = ["veiw"]', "The graph's phase a has the unknown tool 'veiw'."),
         ('[phase.a]\nasks = "parts"', "The graph's phase a needs both"),
         ('[phase.a]\nasks = "parts"\nof = "b"', "phase a takes its parts from what is no phase in words, 'b'."),
+        ('[phase.a]\nasks = "fusion"\nof = ["b"]', "The graph's phase a fuses the unknown phase 'b'."),
         ('[phase.a]\nasks = "words"\nnext = ""', "The graph's phase a leads to the unknown phase ''."),
         ('[phase.a]\nasks = "words"\ntools = ["view"]\nsamples = 2', "has samples and tools"),
         ('[phase.a]\nasks = "words"\nnext = "b"', "The graph's phase a leads to the unknown phase 'b'."),

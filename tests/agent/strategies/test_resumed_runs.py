@@ -22,7 +22,9 @@ from tests.agent.strategies.test_debate import FILES as SIGNS_FILES
 from tests.agent.strategies.test_debate import ISSUE as SIGNS_ISSUE
 from tests.agent.strategies.test_debate import PLANS, RIGHT, WRONG, proposals
 from tests.agent.strategies.test_evolve import FIRST_FIX, OPTIONS, SECOND_FIX
+from tests.agent.strategies.test_graph_search import graph_search
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
+from tests.agent.strategies.test_rank_fusion import rank_fusion
 from tests.agent.strategies.test_team import BOTH, TWO_FILES, TWO_PARTS_ISSUE
 from tests.agent.strategies.test_tree import ADDS, BACKTRACK_TEXT, DEAD_END, FORECAST, LENGTHS
 from tests.conftest import copy_run
@@ -174,6 +176,8 @@ CASES = (
     search_api,
     code_act,
     retrieve,
+    graph_search,
+    rank_fusion,
 )
 
 

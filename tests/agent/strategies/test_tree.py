@@ -99,7 +99,7 @@ def test_best_branch_is_expanded_until_its_score_drops() -> None:
     root = Node(1, "")
 
     def step(parent: Node, value: float) -> Node:
-        node = Node(0, "", parent)
+        node = Node(0, "", parent=parent)
         parent.children.append(node)
         node.take(value)
         return node
