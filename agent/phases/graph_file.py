@@ -44,9 +44,10 @@ class Phase(BaseModel):
     changes made by several developers, one for each part that the answers of the phases in `of` name, and `proof` a
     proof without a model. `tools` are the tools for the work; an empty list means all. For text answers and judgements,
     tools may read files and run commands but not change files, and an empty list means no tools. `rounds` is the
-    maximum number of replies with queries, ratings or tools; after queries or tools, an answer in text is required. If the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a
-    role that rates each answer from 0 to 1; only answers rated at least `sure` are kept. If the phase `runs` code, the
-    weigher is shown what the Python code in an answer prints.
+    maximum number of replies with queries, ratings or tools; after queries or tools, an answer in text is required. If
+    the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a role that rates each answer
+    from 0 to 1; only answers rated at least `sure` are kept. If the phase `runs` code, the weigher is shown what the
+    Python code in an answer prints.
 
     `until` says what ends the work: only a submission, or also a reply in text. If the work is `anchored`, a change is
     reverted if it breaks a test that was written during the work and passed before. If the work is `checked`,
