@@ -93,6 +93,7 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
         issue: str = ISSUE,
         roles: dict[str, list[dict]] | None = None,
         choose: Approve | None = None,
+        delegates: bool = False,
         **settings: Any,
     ) -> FinishedRun:
         chosen_settings = Settings(
@@ -106,14 +107,14 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
         title, _, body = issue.partition("\n\n")
         directory = begin(Issue(title, body), Repository.open(make_repo(files)), chosen_settings)
         runs.append(directory)
-        return finish_run(reopen(directory, chosen_settings.state), choose)
+        return finish_run(reopen(directory, chosen_settings.state), choose, delegates)
 
     return run_to_end
 
 
-def finish_run(engine: Engine, choose: Approve | None = None) -> FinishedRun:
+def finish_run(engine: Engine, choose: Approve | None = None, delegates: bool = False) -> FinishedRun:
     """Finish a run whose user, if there is one, answers the model's questions with `choose`."""
-    engine.choose = choose
+    engine.choose, engine.delegates = choose, delegates
     steps: list[Step] = []
     try:
         running = solve(engine)
