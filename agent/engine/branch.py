@@ -43,6 +43,7 @@ from trajectories.records import Action, Note, Observation, Once, Record, Reply,
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
     from agent.engine.engine import Engine
+    from tools.base import Context
 
 INSERTED = frozenset({"user", "resume"})  # authors of steps that are inserted between a strategy's own steps
 EFFECTS = {
@@ -420,9 +421,12 @@ class Branch:
         self.engine.report("action", self.name, describe(shown))
         self._is_running, self._shown_output = True, ""
         self._wrote |= self.engine.toolbox.writes(shown)
-        seen = self.engine.toolbox.run(action, tool_context(self, before))
+        seen = self.engine.toolbox.run(action, self._context(before))
         self.engine.report("done" if seen.ok else "failed", self.name, describe(shown))
         return seen
+
+    def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:
+        return tool_context(self, before)
 
     def show_output(self, output: bytes) -> None:
         self._shown_output = "\n".join(last_lines(output, OUTPUT_LINES, self.engine.secrets))
