@@ -24,6 +24,7 @@ SECTIONS = {
         "rounds": "Rounds towards a proven result.",
         "delegate": "The model may delegate tasks to helpers.",
         "update_tests": "Keep changes to existing tests.",
+        "exploit_test": "Publish the test of a vulnerability.",
         "merge_review": "Look for changes that the fix does not need.",
         "experience": "Learn from earlier runs in the repository.",
         "instructions": "Read AGENTS.md and similar files, and skills.",

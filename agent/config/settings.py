@@ -167,6 +167,7 @@ class Settings(BaseSettings):
     max_reply: str = Field(default="64m", pattern=r"^[1-9]\d{0,11}[kmg]?$")
     update_tests: bool = False
     merge_review: bool = False
+    exploit_test: bool = False
     experience: bool = True
     instructions: bool = True
     session_pairs: bool = False
