@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
 
 ResultKind = Literal["file", "command", "diff", "tests", "other"]
+Need = Literal["", "user", "helpers"]
 WhenLimited = Literal["revert", "check_path", "refuse"]
 
 
@@ -67,7 +68,7 @@ class ToolMetadata:
     `writes`: whether it may change files; a snapshot is then taken after it.
     `kind`: the size limit of its output (see `aci.observation.output_text.CAPS`).
     `asked_for`: it is not offered to models; only strategies call it.
-    `needs_user`: it is offered only in a run that can ask its user.
+    `needs`: it is offered only where a user can be asked, or where helpers are available.
     `runs`: the argument that holds commands or a program, if it runs any; searched for copied fixes.
     `reads`: the arguments that name the files that it reads; searched for copied fixes.
     `result`: what its result is, which determines how the result folds in a long conversation:
@@ -89,7 +90,7 @@ class ToolMetadata:
     writes: bool = True
     kind: Kind = "other"
     asked_for: bool = False
-    needs_user: bool = False
+    needs: Need = ""
     runs: str = ""
     reads: tuple[str, ...] = ()
     result: ResultKind = "other"
@@ -100,7 +101,7 @@ class ToolMetadata:
     @property
     def is_special(self) -> bool:
         """Whether the tool is not among those that every run offers to its model."""
-        return self.asked_for or self.needs_user
+        return self.asked_for or self.needs != ""
 
     @property
     def searched(self) -> tuple[str, ...]:

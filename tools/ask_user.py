@@ -21,7 +21,7 @@ NO_USER = "No one can answer here. Assume: {}. State this assumption in the summ
 LATER = "The question will be published. The run stops after this reply, and continues with the answer."
 
 
-@tool(writes=False, needs_user=True, text=TextSource("harness"), consent=not_needed)
+@tool(writes=False, needs="user", text=TextSource("harness"), consent=not_needed)
 def ask_user(ctx: Context, question: str, options: list[str]) -> Observation:
     """Ask the user which reading of the issue is meant, if they need different code and the repository does not decide.
     Only once and before you change files: at most 4 calls, all in one reply.

@@ -31,7 +31,8 @@ from aci.instructions.instruction_files import Instructions
 from aci.observation import output_text
 from aci.observation.text_source import TextSource
 from aci.observation.untrusted_text import clean_text
-from tools._metadata import Consent, ConsentQuestion, ResultKind, ToolCall, ToolMetadata, WhenLimited, not_needed
+from tools._helper_report import Delegate, HelperReport
+from tools._metadata import Consent, ConsentQuestion, Need, ResultKind, ToolCall, ToolMetadata, WhenLimited, not_needed
 from tools._nearby_instructions import add_instructions
 from tools._user_answer import AskUser, UserAnswer
 from trajectories import plugins
@@ -48,6 +49,7 @@ __all__ = [
     "ToolCall",
     "Context",
     "ConsentQuestion",
+    "HelperReport",
     "ResultKind",
     "TextSource",
     "Tool",
@@ -81,7 +83,7 @@ class Context:
     `subtree` is the folder to view and test, the whole repository if empty. `needs_test` tells whether the work is
     proved by a test that reproduces the issue and that the user has not given. `may_run` tells whether a tool may start
     programs that run or check the repository's code and that no one was asked about. `instructions` are the instruction
-    files of the run's base. `ask_user` asks the user a multiple-choice question; None where no user can be asked.
+    files of the run's base. `ask_user` and `delegate` are None where there is no user or no helper.
     """
 
     workspace: Workspace
@@ -103,6 +105,7 @@ class Context:
     may_run: bool = True
     instructions: Instructions = field(default_factory=Instructions)
     ask_user: AskUser | None = None
+    delegate: Delegate | None = None
 
     def place(self, path: str) -> str:
         """Return a model's path in the form that trees use: `src` for `./src/`, and `.` for the root, or the subtree if
@@ -215,7 +218,7 @@ def tool(
     writes: bool = True,
     kind: output_text.Kind = "other",
     asked_for: bool = False,
-    needs_user: bool = False,
+    needs: Need = "",
     runs: str = "",
     reads: tuple[str, ...] = (),
     result: ResultKind = "other",
@@ -255,9 +258,9 @@ class Toolbox:
         """Return the schema of every tool that is offered to models, in OpenAI's function-calling format."""
         return tuple(made.schema for made in self.tools.values() if not made.metadata.is_special)
 
-    def schemas_with_user(self) -> tuple[dict[str, Any], ...]:
-        """Return the schemas of the tools that are offered in addition where the user can be asked."""
-        return tuple(made.schema for made in self.tools.values() if made.metadata.needs_user)
+    def schemas_with(self, needs: Need) -> tuple[dict[str, Any], ...]:
+        """Return the schemas of the tools that are offered in addition where what they need is there."""
+        return tuple(made.schema for made in self.tools.values() if made.metadata.needs == needs)
 
     def writes(self, action: Action) -> bool:
         """Return whether an action may change files; false for an action that cannot run."""

@@ -162,6 +162,7 @@ class Settings(BaseSettings):
     prompts: Path | None = None
     effort: Literal["", "none", "minimal", "low", "medium", "high"] = ""
     rounds: int = Field(default=3, gt=0)
+    delegate: bool = True
     retry_wait: float = Field(default=2.0, ge=0)
     patience: float = Field(default=600.0, ge=0)
     first_timeout: float = Field(default=1800.0, gt=0)
@@ -169,6 +170,7 @@ class Settings(BaseSettings):
     max_reply: str = Field(default="64m", pattern=r"^[1-9]\d{0,11}[kmg]?$")
     update_tests: bool = False
     merge_review: bool = False
+    exploit_test: bool = False
     experience: bool = True
     instructions: bool = True
     user_memory: bool = True

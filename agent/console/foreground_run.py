@@ -86,6 +86,7 @@ def drive_new(
 def solve_and_show(engine: Engine, console: Console) -> Result:
     """Solve the current turn and show it."""
     console.heading(engine.trajectory)
+    engine.delegates = True
     if not console.json and can_choose():
         engine.choose = lambda asked: _choose(engine, console, asked)
     with console.watching(engine):

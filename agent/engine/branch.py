@@ -29,13 +29,13 @@ from agent.engine.branch_workspace import BranchWorkspace
 from agent.engine.outside_calls import RecordedCall
 from agent.engine.permission_checks import refusal
 from agent.engine.regression_guard import RegressionGuard
-from agent.engine.user_choices import ask_user, may_ask, stop_for_answer
+from agent.engine.tool_context import Helpers, tool_context
+from agent.engine.user_choices import may_ask, stop_for_answer
 from agent.engine.write_scope import Scope, revert_out_of_scope, snapshot_within_scope
 from agent.limits.cancellation import CancellationToken
 from agent.run_state.rewind import REWIND, TOLD, visible_steps
 from agent.run_state.turn_state import MAIN, current_turn_input, turn_start_tree
 from agent.run_state.turn_undo import abandoned_turn_start
-from tools.base import Context
 from trajectories.errors import Cancelled, RunBroken
 from trajectories.outside_calls import MCP_NOTE
 from trajectories.records import Action, Note, Observation, Once, Record, Reply, Step
@@ -43,6 +43,7 @@ from trajectories.records import Action, Note, Observation, Once, Record, Reply,
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
     from agent.engine.engine import Engine
+    from tools.base import Context
 
 INSERTED = frozenset({"user", "resume"})  # authors of steps that are inserted between a strategy's own steps
 EFFECTS = {
@@ -90,12 +91,13 @@ class Branch:
         self.cancel = cancel or engine.cancel
         self.place = place or BranchWorkspace(engine.workspaces, engine.run.base.tree, self.cancel, apart=False)
         self.scope = Scope(engine.settings.subtree)  # the files that steps may change; other changes are reverted
+        self.delegation: Helpers | None = None  # the helpers to which this branch may delegate tasks
         self.by_hand = False  # whether the actions are the user's own
         self.needs_test = False  # whether a submission without a test for the proof is sent back once
         self.role = role  # the role that answers in this branch; also the author of its steps
         self.temperature: float | None = None  # overridden by the user's model table; None: the provider's default
         self._recorded = engine.trajectory.steps[name]
-        self._at = self._asks = self._notes_written = self._phase = 0
+        self._at = self._asks = self._notes_written = self.phase_start = 0
         self._prefix = ""
         self._earlier_notes = 0  # number of notes of all branches in earlier turns
         if name == MAIN and self.turn.is_later:
@@ -139,7 +141,7 @@ class Branch:
     def mark_start(self) -> None:
         """Mark the start of the turn's own work: earlier changes are not attributed to it and it cannot revert them."""
         self.start = self.tree
-        self.first = self._phase = self._at
+        self.first = self.phase_start = self._at
         self.turn = current_turn_input(self.engine.run, self.engine.trajectory, self.engine.settings)
 
     def beside(self, name: str, role: str = "") -> Branch:
@@ -202,7 +204,8 @@ class Branch:
         model = model_for_role(self.engine.models, role, self.name, last, notes)
         system = system_prompt(self.turn.prompts, role)
         build = partial(build_request, self._conversation, trajectory, self.name, self._asks, system, self.steps)
-        offered = self.scope.offered(self.engine.offered_tools(may_ask(self))) if tools else ()
+        known = self.engine.offered_tools(may_ask(self), self.delegation is not None)
+        offered = self.scope.offered(known) if tools else ()
         ask = RequestSpec(self.name, self._asks, build, offered, self.cancel, self.temperature)
         reply = send(self.engine, model, ask)
         self.engine.report("replied", self.name, "")
@@ -344,7 +347,7 @@ class Branch:
     def note(self, kind: str, text: str, aloud: bool = True, **data: Any) -> None:
         """Record a note on what the strategy is doing; if `aloud`, the front end also shows it."""
         if kind == "phase":
-            self._phase = self._phases.setdefault(text, self._at)
+            self.phase_start = self._phases.setdefault(text, self._at)
         recorded = sum(note.branch == self.name and note.kind not in EFFECTS for note in self.engine.trajectory.notes)
         self._notes_written += 1
         if self._notes_written > recorded:
@@ -422,29 +425,9 @@ class Branch:
         self.engine.report("done" if seen.ok else "failed", self.name, describe(shown))
         return seen
 
-    def _show_output(self, output: bytes) -> None:
+    def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:
+        return tool_context(self, before)
+
+    def show_output(self, output: bytes) -> None:
         self._shown_output = "\n".join(last_lines(output, OUTPUT_LINES, self.engine.secrets))
         self.engine.report("output", self.name, self._shown_output)
-
-    def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:
-        return Context(
-            workspace=self.workspace,
-            trees=self.engine.trees,
-            base=self.turn.base,
-            tree=self.tree,
-            steps=self.steps,
-            keep=self.engine.journal.keep,
-            recall=self.engine.journal.recall,
-            test_command=self.turn.settings.test,
-            notify=self.notify,
-            show_output=self._show_output,
-            start=self.start,
-            secrets=self.engine.secrets,
-            before=before,
-            phase=self._phase,
-            subtree="" if self.by_hand else self.turn.settings.subtree,
-            needs_test=self.needs_test and self.engine.has_steps_left,
-            may_run=self.turn.settings.workspace != "local" or bool(self.engine.may_test),
-            instructions=self.engine.base_instructions.files,
-            ask_user=partial(ask_user, self, len(before)) if may_ask(self) else None,
-        )

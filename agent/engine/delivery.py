@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aci.repository.commit_ancestry import is_ancestor
+from agent.engine.exploit_withholding import public_patch, public_title
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
 from agent.run_state.follow_up_head import follow_up_head
@@ -33,8 +34,8 @@ def deliver(engine: Engine, result: Result, publish: Publish | None) -> None:
     """
     if not result.patch:
         return
-    settings = engine.settings
-    for effect in _effects(engine, engine.run.base.tree, result.patch, settings.apply, settings.branch):
+    settings, patch = engine.settings, public_patch(engine, result.patch)
+    for effect in _effects(engine, engine.run.base.tree, patch, settings.apply, settings.branch):
         if not is_delivered(engine, effect.name):
             _carry_out(engine, effect)
     if settings.pr and engine.run.issue.url and publish:
@@ -60,7 +61,7 @@ def deliver_on_request(engine: Engine, result: Result, apply: bool, branch: str)
     """
     if not result.patch:
         raise UsageError("The run has no patch.", f"`swe-agent show {engine.run.id}` shows what it did.")
-    start, patch = _start_tree(engine, result.patch.tree), result.patch
+    start, patch = _start_tree(engine, result.patch.tree), public_patch(engine, result.patch)
     if start != engine.run.base.tree:
         patch = Patch(engine.trees.diff(start, patch.tree), "", patch.tree)
     for effect in _effects(engine, start, patch, apply, branch):
@@ -130,6 +131,6 @@ def _apply(engine: Engine, patch: Patch) -> tuple[str, dict[str, str]]:
 
 
 def _branch(engine: Engine, patch: Patch, name: str) -> tuple[str, dict[str, str]]:
-    title = engine.run.issue.title[:72] or "Fix the issue"
+    title = public_title(engine, patch.tree, engine.run.issue.title[:72] or "Fix the issue")
     commit = engine.repository.branch(name, engine.run.base, patch.tree, engine.trees, title)
     return f"Branch {name} is at {commit[:10]}.", {"branch": name, "commit": commit}

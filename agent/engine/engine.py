@@ -186,6 +186,8 @@ class Engine:
         """Asks the user a multiple-choice question; None if the front end has no one to ask."""
         self.asks_later = False
         """Whether the model's questions end the run, which continues with the answers."""
+        self.delegates = False
+        """Whether the main conversation may delegate tasks to helpers."""
         self.may_test: bool | None = None
         """Whether this turn may run tests in a local workspace; None until the user has been asked."""
         self.testing = Lock()
@@ -211,10 +213,12 @@ class Engine:
 
         return allow_unless_denied(approval, self.settings.permissions)
 
-    def offered_tools(self, asks: bool) -> tuple[dict[str, Any], ...]:
-        """Return the schemas of the tools that a model is offered; `asks` includes questions to the user."""
-        questions = self.toolbox.schemas_with_user() if asks else ()
-        return (*self.run.tools, *questions, *self.servers.schemas())
+    def offered_tools(self, asks: bool, delegates: bool) -> tuple[dict[str, Any], ...]:
+        """Return the schemas of the tools that a model is offered; `asks` includes questions to the user, `delegates`
+        tasks for helpers."""
+        questions = self.toolbox.schemas_with("user") if asks else ()
+        helpers = self.toolbox.schemas_with("helpers") if delegates else ()
+        return (*self.run.tools, *questions, *helpers, *self.servers.schemas())
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

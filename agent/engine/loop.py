@@ -50,6 +50,7 @@ def loop(
         reply = branch.ask(tools=written is None)
         actions = written(reply.text) if written else reply.actions
         observations = branch.act(actions) if actions else nudge
+        yield from branch.delegation.take_steps() if branch.delegation else ()
         step = branch.step(reply, observations, actions)
         yield step
         if not is_submission(step):

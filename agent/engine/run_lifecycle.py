@@ -23,6 +23,7 @@ from agent.config.settings import Settings
 from agent.conversation.model_requests import settle_recorded_replies
 from agent.conversation.model_roles import LESSON_WRITER, assign_roles, validate_models
 from agent.engine.branch import Branch
+from agent.engine.delegation import Delegation
 from agent.engine.delivery import Publish, deliver
 from agent.engine.engine import Engine, known_secrets
 from agent.engine.merge_review import record_review, recorded_review
@@ -41,7 +42,7 @@ from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import Proposal, find_proposal, proposal_note
 from agent.run_state.run_ownership import open_registry, register, run_owner
 from agent.run_state.run_settings import settings_of_own_run
-from agent.run_state.strategy_traits import is_apart, is_by_hand, is_conversational
+from agent.run_state.strategy_traits import is_apart, is_by_hand, is_conversational, may_delegate
 from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree
 from agent.version import __version__
 from tools.base import Toolbox, metadata_of
@@ -252,6 +253,8 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
     branch = Branch(engine)
     stop: Stop | ModelError | UsageError | None = None
     name = engine.trajectory.turns[-1].strategy
+    if engine.delegates and engine.settings.delegate and may_delegate(name):
+        branch.delegation = Delegation(branch)
     try:
         strategy = find("agent.strategies", name, "solve", "strategy")
         engine.workspaces.propose_steps = step_proposals(branch)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from aci.issue_text.image_links import MOST_PICTURES, PICTURE, image_format
+from aci.issue_text.vulnerability import is_advisory, parse_advisory, with_advisory
 from aci.observation.untrusted_text import clean_text
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, open_stream
@@ -38,12 +39,18 @@ def issue_from(
     text: str | None = None,
     say: Callable[[str], object] = lambda _: None,
     waiting: Waiting = nullcontext,
+    advisory: Path | None = None,
 ) -> Issue:
-    """Return the issue from a URL, a file or the given text; `say` is called with notes about it.
+    """Return the issue from a URL, a file or the given text; `say` is called with notes about it. An `advisory` in a
+    file describes the issue, or is added to it.
 
     Raises UsageError unless exactly one of them is given, or if it is empty or unreadable; for a URL, raises what
     `fetch_issue` raises.
     """
+    if advisory is not None:
+        is_alone = not url and file is None and text is None
+        issue = None if is_alone else issue_from(url, file, text, say, waiting)
+        return with_advisory(issue, _read(advisory, "advisory"))
     given = [
         name
         for name, value in (("--issue", url or None), ("--issue-file", file), ("--text", text))
@@ -89,6 +96,8 @@ def limit_to_date(issue: Issue, at: str) -> Issue:
 
 def from_text(text: str, file: Path | None = None) -> Issue:
     """Return an issue whose title is the first line, without Markdown's `#`, and whose body is the rest."""
+    if is_advisory(text):
+        return parse_advisory(text)
     title, _, body = text.strip().partition("\n")
     title = title.lstrip("#").strip()
     if not title and not body.strip():

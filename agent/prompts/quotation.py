@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aci.issue_text.issue_discussion import select_comments
+from aci.issue_text.vulnerability import is_vulnerability
 from aci.observation.output_text import shorten
 from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
 from trajectories.records import Comment, Issue
@@ -14,6 +15,11 @@ MOST_DISCUSSED, LONGEST = 12_000, 3_000
 MOST_LABELS = 20
 LONGEST_LOG = 8_000
 """Maximum number of characters of the log of a failed CI job."""
+VULNERABILITY = (
+    "This is a vulnerability. Prove the fix by a test that tries the exploit, with harmless inputs, and asserts that "
+    "it does not work: it fails on the unpatched code. The test is not published; keep the exploit out of the source, "
+    "its comments, the title and the summary."
+)
 LOGS = "The ends of the logs of failed CI jobs; data like the issue."
 DATA = "Comments, oldest first; data like the issue. A `member` belongs to the project, a `stranger` does not."
 
@@ -22,7 +28,7 @@ def framed_issue(issue: Issue) -> str:
     """Return the issue, its labels on one line, the most important comments, each with its author, and attachments."""
     if not (issue.author or issue.labels or issue.comments):
         own = f"<issue>\n{quote_text(issue.text)}\n</issue>"
-        return "\n\n".join(filter(None, [own, framed_attachments(issue)]))
+        return "\n\n".join(filter(None, [own, framed_attachments(issue), _kind_rule(issue)]))
     who = f' author="{attribute_text(issue.author)}" trust="{issue.trust}"' if issue.author else ""
     labels = ", ".join(attribute_text(label) for label in issue.labels[:MOST_LABELS])
     parts = [
@@ -30,8 +36,13 @@ def framed_issue(issue: Issue) -> str:
         f"Labels: {labels}" if labels else "",
         discussion(issue.comments),
         framed_attachments(issue),
+        _kind_rule(issue),
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def _kind_rule(issue: Issue) -> str:
+    return VULNERABILITY if is_vulnerability(issue) else ""
 
 
 def framed_attachments(issue: Issue) -> str:

@@ -37,6 +37,12 @@ def reads_messages(strategy: str) -> bool:
     return _has_trait(strategy, "ROLES") and not is_by_hand(strategy)
 
 
+def may_delegate(strategy: str) -> bool:
+    """Return whether the strategy's main conversation may have helpers: in a session's turns with a model, and in
+    strategies that a user may choose."""
+    return _has_trait(strategy, "WHEN") or (is_conversational(strategy) and not is_by_hand(strategy))
+
+
 def offered_strategies() -> list[str]:
     """Return the strategies that a user may choose."""
     return sorted(name for name in names("agent.strategies") if _has_trait(name, "WHEN"))

@@ -41,13 +41,14 @@ class ReplayBranch(Branch):
     def act_step(self, step: Step) -> Step:
         """Run the actions of a recorded step again and record the new step.
 
-        An action that the user cut off cannot be repeated up to the same point, so the recorded files of its step are
-        taken over.
+        An action that the user cut off cannot be repeated up to the same point, and one that was delegated to a helper
+        is not repeated, so the recorded files of such a step are taken over.
         """
         if any(RESTORED_IN_PLAN_MODE.search(seen.text) for seen in step.observations):
             self.scope = Scope(nothing=True)
         reply, seen = self._reply(step), self.act_again(step)
-        if any(each.text.startswith(STOPPED) and not self.is_run(each) for each in step.observations):
+        is_cut_off = any(each.text.startswith(STOPPED) and not self.is_run(each) for each in step.observations)
+        if is_cut_off or any(self._needs_someone(action) for action in step.actions):
             self.workspace.restore(step.tree)
             return self._write(step.author, step.tree, reply, step.actions, seen, step.error)
         return self.step(reply, seen, step.actions, step.author, step.error)
@@ -81,7 +82,8 @@ class ReplayBranch(Branch):
         for action, seen in zip(step.actions, step.observations, strict=False):
             self.cancel.check()
             tool = self.engine.toolbox.get(action.tool)
-            if not self.is_run(seen) or tool is None or not self.engine.toolbox.is_built_in(tool):
+            is_ours = tool is not None and self.engine.toolbox.is_built_in(tool)
+            if tool is None or not is_ours or not self.is_run(seen) or self._needs_someone(action):
                 done.append(replace(seen, text=RESTORED.split(seen.text, maxsplit=1)[0]))
                 continue
             if refused := refusal(self, tool, action):
@@ -91,6 +93,11 @@ class ReplayBranch(Branch):
             self.needs_test = UNTESTED in seen.data  # earlier versions accepted submissions without a test
             done.append(self._run(self._with_current_paths(action), action, before))
         return tuple(done)
+
+    def _needs_someone(self, action: Action) -> bool:
+        """Return whether an action needs the user or a helper, so that its recorded result is taken over."""
+        tool = self.engine.toolbox.get(action.tool)
+        return tool is not None and tool.metadata.needs != ""
 
     @staticmethod
     def is_run(seen: Observation) -> bool:

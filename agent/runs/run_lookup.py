@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from aci.issue_text.vulnerability import is_vulnerability
 from aci.repository.patch import split_patch, split_text
 from agent.config.settings import Settings
 from agent.limits.run_budget import Ledger
@@ -17,6 +19,8 @@ from trajectories.git_store.trees import Trees
 from trajectories.journal import first_record, read
 from trajectories.records import Patch
 from trajectories.trajectory import RunView, Trajectory
+
+PRIVATE = "{} is about a vulnerability: its tests and conversation show how to exploit it. Keep the output private."
 
 
 def open_run(name: str, settings: Settings) -> RunView:
@@ -60,3 +64,9 @@ def _patch(trajectory: Trajectory, trees: Trees | None) -> Patch:
     if trees is None:
         raise RunBroken("The trees of the run are missing.", "Copy the run's whole folder, including trees.git.")
     return split_patch(trees, base, tree)
+
+
+def warn_of_exploit(run: RunView, say: Callable[[str], object]) -> None:
+    """Say that what is made of a run must stay private, if the run is about a vulnerability."""
+    if run.trajectory.run is not None and is_vulnerability(run.trajectory.run.issue):
+        say(PRIVATE.format(run.name))

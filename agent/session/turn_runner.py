@@ -311,6 +311,7 @@ class TurnRunner:
     def _use_engine(self, engine: Engine) -> None:
         engine.approve = self._session.ask
         engine.servers.can_ask = self._session.can_ask
+        engine.delegates = True
         engine.choose = self._session.ask if self._session.can_choose else None
         engine.clock.stop()
         self._session.engine = engine

@@ -36,4 +36,4 @@ def test_first_option_is_assumed_where_no_one_can_be_asked(make_bench) -> None:
 def test_tool_is_offered_only_with_user() -> None:
     toolbox = Toolbox()
     assert "ask_user" not in [schema["function"]["name"] for schema in toolbox.schemas()]
-    assert [schema["function"]["name"] for schema in toolbox.schemas_with_user()] == ["ask_user"]
+    assert [schema["function"]["name"] for schema in toolbox.schemas_with("user")] == ["ask_user"]

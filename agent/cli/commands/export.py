@@ -47,7 +47,7 @@ def command(
     from agent.config.settings import load_settings
     from agent.engine.engine import secrets_of_services
     from agent.runs.run_export import TRAINING, export_runs
-    from agent.runs.run_lookup import open_run
+    from agent.runs.run_lookup import open_run, warn_of_exploit
     from trajectories.errors import UsageError
 
     if exclude and format not in TRAINING:
@@ -57,6 +57,7 @@ def command(
         found = [open_run(name, settings) for name in runs]
         for run in found:
             stack.callback(run.close)
+            warn_of_exploit(run, lambda text: typer.echo(text, err=True))
             if run.is_ours and run.trajectory.exit is None:
                 typer.echo(f"{run.name} has not ended; its current state is exported.", err=True)
         if format in TRAINING:

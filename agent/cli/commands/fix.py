@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from aci.issue_text.vulnerability import is_vulnerability, marked
 from aci.observation.untrusted_text import one_line
 from agent.cli import shared_options as options
 from agent.config.settings import load_settings
@@ -19,12 +21,24 @@ from agent.run_state.failing_tests_issue import FAILING_TESTS
 from agent.run_state.terminal_question import confirm
 from trajectories.errors import UsageError
 
+VULNERABLE = (
+    "This is about a vulnerability: the patch is delivered without its tests, under a neutral title. "
+    "--no-vulnerability or exploit_test = true change that."
+)
+
 
 @options.with_run_options
 def command(
     issue: options.IssueUrl = "",
     issue_file: options.IssueFile = None,
     text: options.IssueText = None,
+    advisory: Annotated[
+        Path | None, typer.Option(help="Advisory on a vulnerability (OSV, GitHub) as JSON.", metavar="FILE")
+    ] = None,
+    vulnerability: Annotated[
+        bool | None,
+        typer.Option("--vulnerability/--no-vulnerability", help="Whether to withhold the exploit; default: detected."),
+    ] = None,
     ci: Annotated[
         str, typer.Option(help="URL of failed CI on GitHub: a run, a job or a pull request.", metavar="URL")
     ] = "",
@@ -66,7 +80,7 @@ def command(
     if pr:
         options.check_delivery(wanted.apply, wanted.branch, pr, issue)
     say = clean_printer(progress(plain, stderr=True))
-    is_given = issue or issue_file is not None or text is not None
+    is_given = issue or issue_file is not None or text is not None or advisory is not None
     if ci and is_given:
         raise UsageError("--ci and an issue were both given.", "Choose one.")
     if ci:
@@ -82,7 +96,10 @@ def command(
                 return continue_run(own, checks, source, flags, Console(json=json, plain=plain))
         base = base or checks.commit
     else:
-        asked = issue_from(issue, issue_file, text, say, plain_waiting) if is_given else FAILING_TESTS
+        asked = issue_from(issue, issue_file, text, say, plain_waiting, advisory) if is_given else FAILING_TESTS
+        asked = marked(asked, vulnerability)
+        if is_vulnerability(asked):
+            say(VULNERABLE)
         needs = "--apply" if wanted.apply else "--branch" if wanted.branch else ""
         source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, needs, plain_waiting)
         asked = limit_to_base_date(asked, source, base)

@@ -39,7 +39,7 @@ def command(
 
     from agent.config.settings import load_settings
     from agent.engine.engine import secrets_of_services
-    from agent.runs.run_lookup import open_run
+    from agent.runs.run_lookup import open_run, warn_of_exploit
     from agent.runs.run_report import report_path, write_report
 
     settings = load_settings()
@@ -47,6 +47,7 @@ def command(
         runs = [open_run(name, settings) for name in (run, other) if name]
         for each in runs:
             stack.callback(each.close)
+            warn_of_exploit(each, lambda text: typer.echo(text, err=True))
         target = report_path(runs, out, settings.reports)
         typer.echo(write_report(runs, target, secrets_of_services(settings)))
     if at_terminal() and sys.stdout.isatty():

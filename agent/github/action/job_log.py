@@ -7,15 +7,18 @@ anywhere in a line.
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import TextIO
 
 from trajectories.errors import SweAgentError
 
+HIDDEN = "The issue is about a vulnerability, so the log of the run is not shown."
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
 _COMMAND = re.compile(r"^(\W*?):(?=:)|##(?=\[)")
 
@@ -91,3 +94,11 @@ def escaped_output() -> Iterator[None]:
         finally:
             for stream in streams:
                 stream.finish()
+
+
+@contextmanager
+def hidden_output() -> Iterator[None]:
+    """Drop the process's output within this context, because it shows how to exploit a vulnerability."""
+    sys.stdout.write(f"{HIDDEN}\n")
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield

@@ -15,15 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from aci.issue_text.vulnerability import is_vulnerability
 from aci.observation.secret_forms import replace_secrets
 from agent.config.settings import NOWHERE, WITHOUT_MEMORY, load_settings
 from agent.console.error_report import report_error
 from agent.console.foreground_run import run_to_end, solve_and_show
 from agent.console.run_display import Console
 from agent.engine.engine import Engine, known_secrets
+from agent.engine.exploit_withholding import public_tree, withholds
 from agent.engine.run_lifecycle import begin, reopen
 from agent.engine.run_result import Result
-from agent.github.action.job_log import escaped_output
+from agent.github.action.job_log import escaped_output, hidden_output
 from agent.github.action.job_outputs import summarise, write_outputs
 from agent.github.action.run_archive import archive_run
 from agent.github.api.action_inputs import workflow_attempt
@@ -49,7 +51,8 @@ def solve(task: Path, digest: str, repo: Path, out: Path, parent: Path | None, f
     asked = read(task, digest)
     if asked.attempt not in ("", workflow_attempt()):  # the budget may be used up already
         raise UsageError("The gate has not reserved a budget to solve this again.", AGAIN)
-    with escaped_output():
+    hides = is_vulnerability(issue_of(asked)) and not load_settings(**flags).exploit_test
+    with hidden_output() if hides else escaped_output():
         job = Job(asked, digest, out)
         console = Console(plain=True)
         try:
@@ -74,7 +77,7 @@ class Job:
         with ignore_signals():
             given = (*self.task.thread, *self.task.logs)
             outcome = replace(outcome_of(engine, ended, self.digest, error, given), base=self.task.base)
-            diff = engine.trees.diff(self.base(engine), ended.exit.tree)
+            diff = engine.trees.diff(self.base(engine), public_tree(engine, ended.exit.tree))
             if not adds_secret(diff, engine.secrets):
                 self.write(outcome, diff.encode("utf-8", "surrogateescape"), engine)
             elif error is not None:
@@ -88,7 +91,8 @@ class Job:
 
     def write(self, outcome: Outcome, diff: bytes, engine: Engine | None = None) -> None:
         digest = pack(outcome, diff, self.out)
-        folder = archive_run(engine, self.out.with_suffix(".run"), diff) if engine is not None else None
+        is_public = engine is not None and not withholds(engine)
+        folder = archive_run(engine, self.out.with_suffix(".run"), diff) if engine and is_public else None
         write_outputs(digest=digest, folder=str(folder or ""))
         summarise(_summary(outcome, diff))
 
@@ -124,7 +128,7 @@ def _open_run(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any
         shutil.rmtree(directory, ignore_errors=True)
         begin(issue_of(task), source, settings, task.base, name)
     engine = reopen(directory, settings.state, console.happening)
-    engine.asks_later = task.may_ask
+    engine.asks_later = task.may_ask and not withholds(engine)
     return engine
 
 

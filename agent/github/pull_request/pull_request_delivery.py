@@ -12,6 +12,7 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.engine.exploit_withholding import public_patch
 from agent.github.api.github_urls import address_of
 from agent.github.api.pull_requests import OpenedPullRequest, branches, open_pull
 from trajectories.errors import UsageError
@@ -70,7 +71,7 @@ def open_request(engine: Engine, result: Result) -> str:
 
     place = _destination(engine)
     with open_publish_store(engine.repository, engine.trees.path / "objects") as box:
-        base, diff = engine.run.base.commit, encode(result.patch.diff)
+        base, diff = engine.run.base.commit, encode(public_patch(engine, result.patch).diff)
         tree = box.tree(base, diff)
         findings = check_patch(box, base, tree, len(diff), load_rules().max_patch, engine.secrets)
         if findings.refused:

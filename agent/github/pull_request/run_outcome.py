@@ -10,6 +10,7 @@ from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import clean_text
 from aci.proof.prompt_injection import find_injections
 from aci.repository.patch import is_test
+from agent.engine.exploit_withholding import public_title, withholds
 from agent.engine.result_json import as_json
 from agent.github.pull_request.failed_run_summary import (
     Work,
@@ -43,6 +44,7 @@ NO_VERDICT = {
     **dict.fromkeys(("red", "green", "red_again", "no_loss")),
     **dict.fromkeys(("checks", "contradicted", "flaky", "commands", "tests", "lost", "notes"), ()),
 }
+WITHHELD = "Details are in the run's folder, and are not published."
 NO_USAGE = {"dollars": 0.0, "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "calls": 0}
 
 
@@ -76,6 +78,8 @@ def outcome_of(
         submission_field(work.steps, "summary") or said or ending, submission_field(work.steps, "title")
     )
     unproven = report["exit"] != 0
+    if withholds(engine):
+        return _without_exploit(engine, result, report, task_digest)
     return Outcome(
         errand=task_digest,
         exit=report["exit"],
@@ -91,6 +95,25 @@ def outcome_of(
         red_test=_diff(red_test(work, issue.text), secrets) if unproven else "",
         attempts=tuple(_line(each, secrets) for each in injected),
         questions=tuple(_questions(work.steps, secrets)) if result.exit.kind == WaitsForUser.kind else (),
+    )
+
+
+def _without_exploit(engine: Engine, result: Result, report: dict[str, Any], task_digest: str) -> Outcome:
+    """Return the outcome of a run on a vulnerability: without words of the model, names and values of tests, and the
+    name of the run, whose journal is not handed on."""
+    report["verdict"] |= {"tests": [], "commands": [], "notes": [], "contradicted": [], "flaky": []}
+    report |= {"run": "", "directory": "", "word": ""}
+    report.pop("merge_review", None)
+    report.pop("candidates", None)
+    if "error" in report:
+        report["error"] |= {"message": WITHHELD, "fix": ""}
+    return Outcome(
+        errand=task_digest,
+        exit=report["exit"],
+        result=report,
+        base=engine.run.base.commit,
+        model=_line(engine.trajectory.turns[-1].models.get("coder", ""), engine.secrets),
+        title=public_title(engine, result.exit.tree, "")[:TITLE],
     )
 
 

@@ -95,6 +95,7 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
         roles: dict[str, list[dict]] | None = None,
         repository: Path | None = None,
         choose: Approve | None = None,
+        delegates: bool = False,
         **settings: Any,
     ) -> FinishedRun:
         chosen_settings = Settings(
@@ -108,14 +109,14 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
         source = Repository.open(repository or make_repo(files))
         directory = begin(Issue(title, body), source, chosen_settings)
         runs.append(directory)
-        return finish_run(reopen(directory, chosen_settings.state), choose)
+        return finish_run(reopen(directory, chosen_settings.state), choose, delegates)
 
     return run_to_end
 
 
-def finish_run(engine: Engine, choose: Approve | None = None) -> FinishedRun:
+def finish_run(engine: Engine, choose: Approve | None = None, delegates: bool = False) -> FinishedRun:
     """Finish a run whose user, if there is one, answers the model's questions with `choose`."""
-    engine.choose = choose
+    engine.choose, engine.delegates = choose, delegates
     steps: list[Step] = []
     try:
         running = solve(engine)

@@ -161,8 +161,23 @@ def asks(run_strategy: RunStrategy) -> FinishedRun:
     return run_strategy("test-then-patch", line("Which?", question, n=1), fix, INCOMPLETE, choose=choose)
 
 
+def delegates(run_strategy: RunStrategy) -> FinishedRun:
+    """One helper reads, another one changes a file, which is merged."""
+    reader, writer = "main/helper-2-1", "main/helper-2-2"
+    helpers = act("delegate", task="Read calc.py."), act("delegate", task="Make it add.", changes=True)
+    lines = [
+        line("Help.", *helpers, branch="main", n=1),
+        line("Look.", act("view", path="calc.py"), branch=reader, n=1),
+        line("It subtracts.", branch=reader, n=2),
+        line("So.", edit_calc("a + b"), branch=writer, n=1),
+        line("It adds.", branch=writer, n=2),
+    ]
+    return run_strategy("test-then-patch", *lines, line("So.", TEST, SUBMIT, branch="main"), delegates=True)
+
+
 CASES = (
     asks,
+    delegates,
     best_of,
     tree,
     evolve,
@@ -212,7 +227,7 @@ def check_resumed_runs(complete: FinishedRun) -> None:
         copy = directory.parent / f"{directory.name}-{count}"
         copy_run(directory, copy, b"".join(lines[:count]) + lines[count][:9])
         interrupted = account(copy)
-        resumed = finish_run(reopen(copy, load_settings(state=directory.parents[1]).state), choose)
+        resumed = finish_run(reopen(copy, load_settings(state=directory.parents[1]).state), choose, delegates=True)
         assert (resumed.kind, resumed.result.patch.diff) == (complete.kind, complete.result.patch.diff), count
         request_ids = [sorted(run.trajectory.replies) for run in (complete, resumed)]
         assert request_ids[0] == request_ids[1], count

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from agent.github.action.solve_job import solve
 from agent.github.task.task_request import write
 from tests.agent.conftest import act, line
-from tests.agent.github.solve_runner import ADD_TEST, FIX, SUBMIT, UNITTEST, Job
+from tests.agent.github.solve_runner import ADD_TEST, FIX, ISSUE, SUBMIT, UNITTEST, Job
 from tests.conftest import IMAGE
 from trajectories.errors import UsageError
 from trajectories.records import Comment, Issue
@@ -270,3 +271,17 @@ def test_task_is_solved_in_container(job):
     outcome, diff = job.result_file
     assert (outcome.exit, outcome.result["verdict"]["kind"]) == (0, "verified")
     assert "+    return a + b" in diff
+
+
+@pytest.mark.slow
+def test_exploit_of_a_vulnerability_is_in_nothing_that_is_uploaded(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
+    issue = replace(ISSUE, labels=("security",))
+    assert job.run(job.task(issue=issue, may_ask=True), line("Boom: add(2, 3).", ADD_TEST, FIX, SUBMIT)) == 0
+    outcome, diff = job.result_file
+    assert (outcome.exit, outcome.title, outcome.cause, outcome.change) == (0, "Correct calc.py", "", "")
+    assert outcome.result["verdict"]["tests"] == []
+    assert ("calc.py" in diff, "tests/" in diff) == (True, False)
+    assert job.outputs["folder"] == ""  # no journal
+    log = "".join(capfd.readouterr())
+    assert "Boom" not in log
+    assert "the log of the run is not shown" in log

@@ -1,0 +1,67 @@
+"""The context of a tool call, from the state of the branch that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agent.engine.user_choices import AskingBranch, ask_user, may_ask
+from tools.base import Context, HelperReport
+
+if TYPE_CHECKING:
+    from aci.runtime.workspace import Workspace
+    from agent.run_state.turn_state import TurnInput
+    from trajectories.records import Action, Observation, Step
+
+
+class Helpers(Protocol):
+    """The helpers to which a branch may delegate tasks."""
+
+    def run(self, number: int, task: str, changes: bool) -> HelperReport: ...
+    def take_steps(self) -> Sequence[Step]: ...
+
+
+class CallingBranch(AskingBranch, Protocol):
+    """The parts of a branch that the context of its tool calls depends on."""
+
+    tree: str
+    turn: TurnInput
+    by_hand: bool
+    needs_test: bool
+    phase_start: int
+    delegation: Helpers | None
+
+    @property
+    def engine(self) -> Any: ...
+    @property
+    def workspace(self) -> Workspace: ...
+    def notify(self, text: str) -> None: ...
+    def show_output(self, output: bytes) -> None: ...
+
+
+def tool_context(branch: CallingBranch, before: Sequence[tuple[Action, Observation]]) -> Context:
+    """Return the context of an action that follows the actions `before` of the same reply."""
+    engine, number = branch.engine, len(before)
+    return Context(
+        workspace=branch.workspace,
+        trees=engine.trees,
+        base=branch.turn.base,
+        tree=branch.tree,
+        steps=branch.steps,
+        keep=engine.journal.keep,
+        recall=engine.journal.recall,
+        test_command=branch.turn.settings.test,
+        notify=branch.notify,
+        show_output=branch.show_output,
+        start=branch.start,
+        secrets=engine.secrets,
+        before=before,
+        phase=branch.phase_start,
+        subtree="" if branch.by_hand else branch.turn.settings.subtree,
+        needs_test=branch.needs_test and engine.has_steps_left,
+        may_run=branch.turn.settings.workspace != "local" or bool(engine.may_test),
+        instructions=engine.base_instructions.files,
+        ask_user=partial(ask_user, branch, number) if may_ask(branch) else None,
+        delegate=partial(branch.delegation.run, number) if branch.delegation else None,
+    )
