@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.phases.phase_graph import check_graph, run_graph
+from agent.phases.graph_file import check_graph
+from agent.phases.phase_graph import run_graph
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
