@@ -29,8 +29,8 @@ from agent.engine.branch_workspace import BranchWorkspace
 from agent.engine.outside_calls import RecordedCall
 from agent.engine.permission_checks import refusal
 from agent.engine.regression_guard import RegressionGuard
-from agent.engine.tool_context import Helpers, tool_context
-from agent.engine.user_choices import may_ask, stop_for_answer
+from agent.engine.tool_context import Helpers, offered_tools, tool_context
+from agent.engine.user_choices import stop_for_answer
 from agent.engine.write_scope import Scope, revert_out_of_scope, snapshot_within_scope
 from agent.limits.cancellation import CancellationToken
 from agent.run_state.rewind import REWIND, TOLD, visible_steps
@@ -204,8 +204,7 @@ class Branch:
         model = model_for_role(self.engine.models, role, self.name, last, notes)
         system = system_prompt(self.turn.prompts, role)
         build = partial(build_request, self._conversation, trajectory, self.name, self._asks, system, self.steps)
-        known = self.engine.offered_tools(may_ask(self), self.delegation is not None)
-        offered = self.scope.offered(known) if tools else ()
+        offered = self.scope.offered(offered_tools(self)) if tools else ()
         ask = RequestSpec(self.name, self._asks, build, offered, self.cancel, self.temperature)
         reply = send(self.engine, model, ask)
         self.engine.report("replied", self.name, "")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aci.environments.environment import environment_for, plan_for
 from aci.environments.environment_records import proposed_steps
@@ -212,13 +212,6 @@ class Engine:
         from agent.permissions.decisions import allow_unless_denied
 
         return allow_unless_denied(approval, self.settings.permissions)
-
-    def offered_tools(self, asks: bool, delegates: bool) -> tuple[dict[str, Any], ...]:
-        """Return the schemas of the tools that a model is offered; `asks` includes questions to the user, `delegates`
-        tasks for helpers."""
-        questions = self.toolbox.schemas_with("user") if asks else ()
-        helpers = self.toolbox.schemas_with("helpers") if delegates else ()
-        return (*self.run.tools, *questions, *helpers, *self.servers.schemas())
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

@@ -65,3 +65,11 @@ def tool_context(branch: CallingBranch, before: Sequence[tuple[Action, Observati
         ask_user=partial(ask_user, branch, number) if may_ask(branch) else None,
         delegate=partial(branch.delegation.run, number) if branch.delegation else None,
     )
+
+
+def offered_tools(branch: CallingBranch) -> tuple[dict[str, Any], ...]:
+    """Return the schemas of the tools that the branch's model is offered, before its scope limits them."""
+    engine = branch.engine
+    questions = engine.toolbox.schemas_with("user") if may_ask(branch) else ()
+    helpers = engine.toolbox.schemas_with("helpers") if branch.delegation is not None else ()
+    return (*engine.run.tools, *questions, *helpers, *engine.servers.schemas())

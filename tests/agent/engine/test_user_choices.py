@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from agent.engine.branch import Branch
 from agent.engine.engine import Engine
+from agent.engine.tool_context import offered_tools
 from agent.engine.user_choices import ASKED_BEFORE, WORK_STARTED
 from agent.permissions.approvals import Answer, Approval
 from tests.agent.conftest import act, line
@@ -57,9 +59,7 @@ def run_with(session: TurnSession, user: User | None) -> TurnSession:
 
 
 def offered(engine: Engine) -> bool:
-    holds = engine.trajectory.holds
-    assert holds
-    return any(schema["function"]["name"] == "ask_user" for schema in engine.offered_tools(engine.choose is not None))
+    return any(schema["function"]["name"] == "ask_user" for schema in offered_tools(Branch(engine)))
 
 
 def test_answer_decides_between_two_readings(talk: Talk) -> None:
