@@ -55,8 +55,9 @@ BASELINES = {
     },
 }
 GRID = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 0.95)
-BY_HAND = edit_signals.BREAKS, edit_signals.TEST
-"""Kinds whose weights are not chosen: a broken caller must be shown, and tests are not among the places to find."""
+BY_HAND = edit_signals.BREAKS, edit_signals.OVERRIDE, edit_signals.TEST
+"""Kinds whose weights are not chosen: broken callers and overrides must be shown although they are rare among the
+places to find, and tests are not among them."""
 ROUNDS = 3
 Features = dict[str, dict[str, float]]
 """The values of the kinds of reasons for each place: a path, or `path:name` of a function."""

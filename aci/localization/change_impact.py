@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 WEIGHTS = {
     edit_signals.BREAKS: 0.9,
-    edit_signals.CALLER: 0.3,
-    edit_signals.CALLEE: 0.2,
-    edit_signals.OVERRIDE: 0.3,
-    edit_signals.SIBLING: 0.4,
+    edit_signals.CALLER: 0.2,
+    edit_signals.CALLEE: 0.05,
+    edit_signals.OVERRIDE: 0.2,
+    edit_signals.SIBLING: 0.8,
     edit_signals.TEST: 0.5,
-    edit_signals.TOGETHER: 0.9,
-    edit_signals.COMMIT: 0.9,
+    edit_signals.TOGETHER: 0.6,
+    edit_signals.COMMIT: 0.95,
     edit_signals.TEXT: 0.4,
-    edit_signals.LITERAL: 0.5,
+    edit_signals.LITERAL: 0.95,
 }
 """The weight of each kind of reason; the score of a place combines them as independent probabilities."""
 FROM_FILE = 0.5

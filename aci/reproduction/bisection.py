@@ -54,9 +54,8 @@ def bisect(
         if not left:
             return Bisection((bad, *(commit for commit in order if commit != bad)), tuple(tested.items()))
         step(Range(goods[-1], bad, len(order)))
-        skipped = len(order) - 1 - len(left)
         # After a skip, the next commit is taken from elsewhere, since the neighbours are often broken too.
-        commit = left[len(left) * (skipped % 3) // 3]
+        commit = left[0 if len(left) == len(order) - 1 else len(left) // 3]
         tested[commit] = test(commit)
         if tested[commit] == "bad":
             bad = commit
