@@ -20,6 +20,7 @@ from trajectories.records import Action, Issue, Observation, Reply, Step
 
 TABLE = {
     # writes, kind, runs, reads, result, owner, title, asks, when_limited
+    "docs": (False, "view", "", (), "other", "program", "The documentation of {}", False, "revert"),
     "edit": (True, "other", "", (), "diff", "harness", "The result of {}", True, "check_path"),
     "python": (True, "other", "code", (), "other", "program", "The output of Python", True, "revert"),
     "run_tests": (True, "other", "", (), "tests", "program", "The output of the tests", True, "revert"),
