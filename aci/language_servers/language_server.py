@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from aci.runtime.workspace import LineConversation
 
 START_SECONDS, ANSWER_SECONDS = 60.0, 30.0
+PUBLISH_SECONDS = 10.0
+"""How long to wait for diagnostics: some servers send none for a file without errors."""
 QUIET_SECONDS = 1.0
 """How long a server must send no diagnostics of a file for these to count as complete: some send them in parts."""
 MOST_BYTES, MOST_MESSAGES, MOST_ITEMS = 64_000_000, 20_000, 5_000
@@ -72,7 +74,8 @@ class LanguageServer:
         """Return the lines that refer to the name at a place of a file with this text; lines count from 1, columns
         from 0."""
         self.load_project(path, text)
-        self.show_text(path, text)
+        if path not in self._versions:
+            self.show_text(path, text)
         before = text.split("\n")[line - 1][:column]
         position = {"line": line - 1, "character": len(before.encode("utf-16-le", "surrogatepass")) // 2}
         document = {"uri": self._uri(path)}
@@ -97,26 +100,25 @@ class LanguageServer:
 
     def load_project(self, path: str, text: str) -> None:
         """Wait, once, until the server has published diagnostics of a file, since some answer before they have read the
-        project: with the references in this file only."""
+        project: with the references in this file only. The file stays open, since a server may unload its project."""
         if self._has_loaded:
             return
         self.show_text(path, text)
-        end = time.monotonic() + ANSWER_SECONDS
+        end = time.monotonic() + PUBLISH_SECONDS
         while path not in self._published_at and time.monotonic() < end:
             self._receive(0.2)
         self._has_loaded = True
-        self.hide(path)
 
-    def diagnostics(self, texts: Mapping[str, str]) -> list[FileLine]:
-        """Return the errors and warnings of files, as if they had these texts."""
+    def diagnostics(self, texts: Mapping[str, str]) -> list[FileLine] | None:
+        """Return the errors and warnings of files, as if they had these texts; None if the server sends none for any of
+        them, not even that there are none."""
         for path, text in texts.items():
             self.show_text(path, text)
-        end = time.monotonic() + ANSWER_SECONDS
-        while not self._is_published(texts):
-            if time.monotonic() > end:
-                raise ServerFailed("it sends no diagnostics")
+        end = time.monotonic() + PUBLISH_SECONDS
+        while not self._is_published(texts) and time.monotonic() < end:
             self._receive(min(0.2, QUIET_SECONDS))
-        return [one for path in texts for one in self._diagnostics.get(path, ())]
+        known = [path for path in texts if path in self._published_at]
+        return [one for path in known for one in self._diagnostics[path]] if known else None
 
     def show_text(self, path: str, text: str) -> None:
         """Let the server take this text for the file's content."""

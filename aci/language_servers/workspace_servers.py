@@ -105,7 +105,9 @@ def find_definitions(workspace: Workspace, trees: Trees, tree: str, name: str) -
 
         def ask(one: LanguageServer, path: str = path) -> list[FileLine]:
             one.load_project(path, trees.read(tree, path).decode("utf-8", "replace"))
-            return one.definitions(name)
+            found = one.definitions(name)
+            one.hide(path)
+            return found
 
         if server.program and (found := server.ask(workspace, trees, tree, ask)):
             return server.program.name, found
@@ -116,18 +118,18 @@ def find_diagnostics(
     workspace: Workspace, trees: Trees, trees_to_compare: tuple[str, str], paths: Mapping[str, bool]
 ) -> tuple[list[FileLine], list[FileLine]] | None:
     """Return a server's diagnostics of files in the first tree and in the second, which the workspace holds; None if no
-    server answers. `paths`, all of one kind, tell whether a file is in the first tree."""
+    server sends any. `paths`, all of one kind, tell whether a file is in the first tree."""
     server = server_for(workspace, next(iter(paths), ""))
     old, new = trees_to_compare
 
     def texts(tree: str, chosen: list[str]) -> dict[str, str]:
         return {path: trees.read(tree, path).decode("utf-8", "replace") for path in chosen}
 
-    def ask(one: LanguageServer) -> tuple[list[FileLine], list[FileLine]]:
+    def ask(one: LanguageServer) -> tuple[list[FileLine], list[FileLine]] | None:
         before = one.diagnostics(texts(old, [path for path in paths if paths[path]]))
         after = one.diagnostics(texts(new, list(paths)))
         for path in paths:
             one.hide(path)
-        return before, after
+        return None if after is None else (before or [], after)
 
     return server.ask(workspace, trees, new, ask)

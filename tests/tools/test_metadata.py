@@ -22,6 +22,7 @@ TABLE = {
     # writes, kind, runs, reads, result, owner, title, asks, when_limited
     "ask_user": (False, "other", "", (), "other", "harness", "The result of {}", False, "revert"),
     "delegate": (True, "other", "", (), "other", "unknown", "The report of a helper", False, "revert"),
+    "docs": (False, "view", "", (), "other", "program", "The documentation of {}", False, "revert"),
     "edit": (True, "other", "", (), "diff", "harness", "The result of {}", True, "check_path"),
     "python": (True, "other", "code", (), "other", "program", "The output of Python", True, "revert"),
     "run_tests": (True, "other", "", (), "tests", "program", "The output of the tests", True, "revert"),

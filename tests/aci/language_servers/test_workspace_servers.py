@@ -57,7 +57,9 @@ while True:
     elif method in ("textDocument/didOpen", "textDocument/didChange"):
         document = params["textDocument"]
         text = document.get("text") or params["contentChanges"][0]["text"]
-        publish(document["uri"], {{"version": document["version"]}}, *(["bad\\x1b[2J name"] if "bad" in text else []))
+        if "silent" not in text:
+            errors = ["bad\\x1b[2J name"] if "bad" in text else []
+            publish(document["uri"], {{"version": document["version"]}}, *errors)
     elif method in ("textDocument/references", "workspace/symbol"):
 {body}
 """
@@ -184,6 +186,16 @@ def test_diagnostics_of_both_states(serve: StartServer) -> None:
     assert found
     assert found[0] == []
     assert [(one.path, one.line) for one in found[1]] == [("b.py", 2), ("c.py", 2)]
+
+
+def test_server_without_diagnostics_is_none(serve: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some send none for a file without errors, so another checker must look at it."""
+    monkeypatch.setattr(language_server, "PUBLISH_SECONDS", 0.5)
+    workspace = serve(ANSWER)
+    options, tree = workspace.options, workspace.options.base.tree
+    workspace.write("silent.py", b"silent\n")
+    assert ask(workspace), "the answer does not wait for ever"
+    assert find_diagnostics(workspace, options.trees, (tree, workspace.snapshot().tree), {"silent.py": False}) is None
 
 
 def test_server_learns_which_files_changed(serve: StartServer, tmp_path: Path) -> None:
