@@ -31,7 +31,8 @@ SEEDS, EXPANDED = 12, 3
 MOST_LINES = 12
 """Maximum number of lines shown of a function without its docstring, or of names of what a class or file contains."""
 LEAST, SHOWN, LONGEST_WHY = 0.3, 10, 300
-"""The lowest rating in the summary, its maximum number of places, and the maximum number of characters of a reason."""
+"""The lowest rating of a relevant place, and the maximum numbers of places in the summary and of characters of a
+reason."""
 RATE = """\
 Places in the code graph:
 {places}
@@ -44,7 +45,7 @@ RATING = re.compile(r"(?m)^[^\w\n]*(\d+)[^\w\n]+((?:0|1)(?:\.\d+)?|\.\d+)(?![\w.
 
 def search_places(task: Task, name: str, role: str, words: str, rounds: int) -> Generator[Step, None, str]:
     """Search with at most `rounds` requests to a role, and return the best places with their ratings as text; "" if it
-    rates none highly enough.
+    rates none highly enough. A round without such a place ends the search.
 
     `name` names the questions and the recorded results.
     """
@@ -63,7 +64,8 @@ def search_places(task: Task, name: str, role: str, words: str, rounds: int) -> 
         ratings = parse_ratings(said)
         for position, node in enumerate(added, 1):
             tree.rate(node, *ratings.get(position, (0.0, "")))
-        added = _expand(task, tree, f"{name} {number + 1}") if ratings and number < rounds else []
+        goes_on = number < rounds and any(node.rating >= LEAST for node in added)
+        added = _expand(task, tree, f"{name} {number + 1}") if goes_on else []
     best = [node for node in tree.ranked() if node.rating >= LEAST][:SHOWN]
     for node in best:
         task.note("score", f"{node.rating:.2f}, {labels[node.place]}: {node.why}", rating=node.rating)

@@ -79,3 +79,13 @@ def test_ratings_are_read_from_lines_that_begin_with_a_number() -> None:
     assert parse_ratings(said) == {
         1: (0.8, "The cause."), 2: (1.0, "it is there"), 3: (0.5, ""), 6: (0.25, "as written in 0.9")
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_search_ends_when_a_request_shows_no_relevant_place(run_strategy: RunStrategy) -> None:
+    rater = [*rater_lines({**RATES, "settle": 0.1}), line("None.")]
+    lines = line("So.", TEST, FIX, SUBMIT), line("I do not know.")
+    run = run_strategy("graph-search", *lines, files=FILES, issue=ISSUE, roles={"rater": rater}, max_steps=20)
+    requests = [step.branch for step in run.steps if step.branch.startswith("main/search-") and step.reply]
+    assert requests == ["main/search-1-1", "main/search-1-2"]
+    assert run.kind == "verified"
