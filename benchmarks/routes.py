@@ -3,11 +3,13 @@
     python -m benchmarks.routes --instances F.issues.jsonl --gold F.locations.jsonl --repos DIR
         [--cache DIR] [--sixths N] [--json OUT]
 
-Files are hits at 5 and functions at 10, as in `benchmarks.localization`: all places of an instance must be found. Both
-rankings use only commits before the base. `fused` combines them by rank, with a weight (the share) for the places of
-the routes. The share is chosen on one half of the instances, by a hash of their ids; all figures are of the other half.
-`either` covers the first places of both rankings, `further` twice as many places of `locate` alone. `--sixths` selects
-a part of the instances, by another hash.
+Files are hits at 5 and functions at 10, as in `benchmarks.localization`: all places of an instance must be found. All
+rankings use only commits before the base; earlier issues and pull requests are known only from messages of commits.
+`commits` are routes without nodes for these. `fused` combines `locate` and the routes by rank, with a weight (the
+share) for the places of the routes. The share is chosen on one half of the instances, by a hash of their ids; all
+figures are of the other half. `either` covers the first places of both rankings, `further` twice as many places of
+`locate` alone. Seconds are medians, with the graph in the cache. `--sixths` selects a part of the instances, by another
+hash.
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import statistics
 import sys
 import tempfile
+import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from aci.graph.code_graph import Graph, query_graph
 from aci.history.commit_search import History
@@ -30,6 +34,10 @@ from aci.localization.issue_links import IssueGraph, Routes, rank_routes
 from aci.repository.file_blobs import GitBlobs
 from benchmarks.localization import Instance, load, locate_places, share_within, worst_rank
 from trajectories.errors import SweAgentError, UsageError
+from trajectories.records import PastItem
+
+Value = TypeVar("Value")
+TIMED = "locate", "commits", "routes"
 
 FILES_AT, FUNCTIONS_AT = 5, 10
 SHARES = 0.1, 0.2, 0.5, 1.0
@@ -50,6 +58,8 @@ class Found:
     instance: Instance
     located: Ranked
     routes: Ranked
+    commits: Ranked
+    seconds: Mapping[str, float]
 
     @property
     def is_for_choosing(self) -> bool:
@@ -60,19 +70,33 @@ Method = Callable[[Found], Ranked]
 
 
 def rank_instance(instance: Instance, cache: Path) -> Found:
-    """Compute both rankings. Raises UsageError if the commit does not exist."""
-    places, routes = locate_places(instance, cache), _routes(instance, cache)
+    """Compute all rankings. Raises UsageError if the commit does not exist."""
+    query_graph(GitBlobs.at(instance.git_dir, instance.commit), cache, lambda graph: len(graph.paths))
+    places, located = _timed(lambda: locate_places(instance, cache))
+    commits, of_commits = _timed(lambda: _routes(instance, cache, ()))
+    routes, of_routes = _timed(lambda: _routes(instance, cache, None))
     return Found(
         instance,
         Ranked([hit.path for hit in places.files], [f"{hit.path}:{hit.name}" for hit in places.functions]),
-        Ranked([one.path for one in routes.files], [f"{one.path}:{one.name}" for one in routes.functions]),
+        _ranked(routes),
+        _ranked(commits),
+        {"locate": located, "commits": of_commits, "routes": of_routes},
     )
 
 
-def _routes(instance: Instance, cache: Path) -> Routes:
+def _timed(work: Callable[[], Value]) -> tuple[Value, float]:
+    began = time.perf_counter()
+    return work(), time.perf_counter() - began
+
+
+def _ranked(routes: Routes) -> Ranked:
+    return Ranked([one.path for one in routes.files], [f"{one.path}:{one.name}" for one in routes.functions])
+
+
+def _routes(instance: Instance, cache: Path, items: Sequence[PastItem] | None) -> Routes:
     def question(graph: Graph) -> Routes:
         with History.open(instance.git_dir, instance.commit, cache) as history:
-            return rank_routes(IssueGraph(graph, find_mentions(instance.issue), history))
+            return rank_routes(IssueGraph(graph, find_mentions(instance.issue), history, items))
 
     return query_graph(GitBlobs.at(instance.git_dir, instance.commit), cache, question)
 
@@ -124,6 +148,7 @@ def report(found: Sequence[Found]) -> dict[str, Any]:
     best = max(SHARES, key=lambda share: (sum(hits(half, fused(share)).values()), -share))
     methods: dict[str, Method] = {
         "locate": lambda one: one.located,
+        "commits": lambda one: one.commits,
         "routes": lambda one: one.routes,
         "fused": fused(best),
         "either": either,
@@ -134,6 +159,7 @@ def report(found: Sequence[Found]) -> dict[str, Any]:
         "functions_scored": sum(bool(one.instance.functions) for one in rest),
         "chosen_on": len(half),
         "share": best,
+        "seconds": {name: round(statistics.median(one.seconds[name] for one in rest), 2) for name in TIMED},
         "chosen": {name: hits(half, method) for name, method in methods.items()},
         **{name: hits(rest, method) for name, method in methods.items()},
     }
@@ -169,7 +195,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{result['n']} instances, {result['functions_scored']} with functions")
     print(f"a share of {result['share']} was best on {result['chosen_on']} others")
     for name in result["chosen"]:
-        print(f"{name:8} " + "  ".join(f"{what} {percent:5.1f}" for what, percent in result[name].items()))
+        figures = [f"{what} {percent:5.1f}" for what, percent in result[name].items()]
+        figures += [f"{result['seconds'][name]} s"] if name in TIMED else []
+        print(f"{name:8} " + "  ".join(figures))
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     return 0

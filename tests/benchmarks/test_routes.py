@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.localization import Instance
-from benchmarks.routes import Found, Ranked, either, further, fused, hits, main, report
+from benchmarks.routes import TIMED, Found, Ranked, either, further, fused, hits, main, report
 from tests.aci.history.test_commit_search import commit
 from tests.conftest import MakeRepo, git
 from trajectories.records import Issue
@@ -22,7 +22,8 @@ FILES = {
 def located_instance(id: str, located: str, routes: str, gold: str) -> Found:
     names = frozenset(gold.split())
     instance = Instance(id, "a/b", Path(), "", Issue("", ""), names, names)
-    return Found(instance, Ranked(located.split(), located.split()), Ranked(routes.split(), routes.split()))
+    ranked = Ranked(routes.split(), routes.split())
+    return Found(instance, Ranked(located.split(), located.split()), ranked, ranked, dict.fromkeys(TIMED, 0.5))
 
 
 def test_fused_ranks_combine_both_lists() -> None:
@@ -70,4 +71,5 @@ def test_small_repository_is_scored(make_repo: MakeRepo, tmp_path: Path, capsys:
     output = capsys.readouterr()
     assert "not scored: gone" in output.err
     assert "either" in output.out
+    assert summary["seconds"].keys() == {"locate", "commits", "routes"}
     assert main([*map(str, flags[:4]), "--repos", str(tmp_path)]) == 2
