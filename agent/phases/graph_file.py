@@ -35,13 +35,14 @@ class Phase(BaseModel):
     """A phase of a graph: its role, its prompt, and the phase that follows.
 
     `asks` is the kind of result: `words` is an answer in text, `judgement` an answer whose last line is yes or no,
-    `query` an answer in text after queries of the code graph, `work` changes made in one conversation that continues
+    `query` an answer in text after searches of the code graph, `work` changes made in one conversation that continues
     whenever the phase is entered again, `parts` changes made by several developers, one for each part that the answer
     of the phase `of` names, and `proof` a proof without a model. `tools` are the tools for the work; an empty list
     means all. For text answers and judgements, tools may read files and run commands but not change files,
     and an empty list means no tools. `rounds` is the maximum number of replies with queries or tools; after that, an
     answer in text is required. If the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a
-    role that rates each answer from 0 to 1; only answers rated at least `sure` are kept. If the phase `runs` code, the
+    role that rates each answer from 0 to 1; only answers rated at least `sure` are kept. A `translator` is a role that
+    writes the searches of a `query` in SQL; by default it is the phase's own. If the phase `runs` code, the
     weigher is shown what the Python code in an answer prints.
 
     `until` says what ends the work: only a submission, or also a reply in text. If the work is `anchored`, a change is
@@ -66,6 +67,7 @@ class Phase(BaseModel):
     again: str = ""
     tools: tuple[str, ...] = ()
     samples: int = Field(default=1, ge=1, le=26)
+    translator: str = ""
     weigher: str = ""
     weigh: str = ""
     sure: float = Field(default=0.7, ge=0, le=1)
@@ -125,7 +127,7 @@ def read_graph(text: str, roles: Sequence[str]) -> Graph:
             ("leads to the unknown phase", (phase.next, *filter(None, [phase.failed])), (*graph.phase, END)),
             ("takes its parts from what is no phase in words,", tuple(filter(None, [phase.of])), in_words),
             ("has the unknown tool", phase.tools, tools),
-            ("has the unknown role", (phase.role, *filter(None, [phase.weigher])), roles),
+            ("has the unknown role", (phase.role, *filter(None, [phase.weigher, phase.translator])), roles),
         ):
             if unknown := [one for one in said if one not in known]:
                 raise ConfigError(f"The graph's phase {name} {what} {unknown[0]!r}.", f"Known: {', '.join(known)}.")

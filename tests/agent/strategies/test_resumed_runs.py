@@ -22,6 +22,7 @@ from tests.agent.strategies.test_debate import FILES as SIGNS_FILES
 from tests.agent.strategies.test_debate import ISSUE as SIGNS_ISSUE
 from tests.agent.strategies.test_debate import PLANS, RIGHT, WRONG, proposals
 from tests.agent.strategies.test_evolve import FIRST_FIX, OPTIONS, SECOND_FIX
+from tests.agent.strategies.test_phase_graph_strategies import AREA_ISSUE, SEARCH_LINES, SHAPES
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
 from tests.agent.strategies.test_team import BOTH, TWO_FILES, TWO_PARTS_ISSUE
 from tests.agent.strategies.test_tree import ADDS, BACKTRACK_TEXT, DEAD_END, FORECAST, LENGTHS
@@ -159,6 +160,11 @@ def asks(run_strategy: RunStrategy) -> FinishedRun:
     return run_strategy("test-then-patch", line("Which?", question, n=1), fix, INCOMPLETE, choose=choose)
 
 
+def graph_query(run_strategy: RunStrategy) -> FinishedRun:
+    """The first statement fails and is written again."""
+    return run_strategy("graph-query", *SEARCH_LINES, files=SHAPES, issue=AREA_ISSUE, max_steps=20)
+
+
 CASES = (
     asks,
     best_of,
@@ -174,6 +180,7 @@ CASES = (
     search_api,
     code_act,
     retrieve,
+    graph_query,
 )
 
 
