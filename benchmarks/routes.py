@@ -1,9 +1,10 @@
 """Effect of a second ranking on `locate`: issue links through earlier commits, or a tree search over the code graph.
 
     python -m benchmarks.routes --instances F.issues.jsonl --gold F.locations.jsonl --repos DIR
-        [--second routes|search] [--cache DIR] [--sixths N] [--json OUT]
+        [--second routes|commits|search] [--cache DIR] [--sixths N] [--json OUT]
 
-`routes` are those of `aci/localization/issue_links.py`. `search` is `aci/localization/graph_search.py`, from the places
+`routes` are those of `aci/localization/issue_links.py`; earlier issues and pull requests are known only from messages of
+commits. `commits` are routes without nodes for these. `search` is `aci/localization/graph_search.py`, from the places
 of `locate` that a prompt shows, with a value that needs no model. Files are hits at 5 and functions at 10, as in
 `benchmarks.localization`: all places of an instance must be found. Both rankings use only commits before the base.
 `fused` combines them by rank, with a weight (the share) for the places of the second one. The share is chosen on one
@@ -24,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +35,7 @@ from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.graph_search import IssueRelevance, PlaceTree, find_seeds, search_graph
 from aci.localization.issue_links import IssueGraph, rank_routes
+from aci.localization.past_items import PastItem
 from aci.localization.place_ranking import RankedPlaces
 from aci.localization.rank_fusion import fuse_ranks
 from aci.repository.file_blobs import GitBlobs
@@ -84,10 +87,10 @@ def rank_instance(instance: Instance, cache: Path, second: Second) -> Found:
     return Found(instance, Ranked(*located), found, took)
 
 
-def _routes(instance: Instance, cache: Path, _: RankedPlaces) -> Ranked:
+def _routes(instance: Instance, cache: Path, _: RankedPlaces, items: Sequence[PastItem] | None = None) -> Ranked:
     def question(graph: Graph) -> Ranked:
         with History.open(instance.git_dir, instance.commit, cache) as history:
-            found = rank_routes(IssueGraph(graph, find_mentions(instance.issue), history))
+            found = rank_routes(IssueGraph(graph, find_mentions(instance.issue), history, items))
         files, functions = [one.path for one in found.files], [f"{one.path}:{one.name}" for one in found.functions]
         return Ranked(files, functions, len(files) + len(functions))
 
@@ -114,7 +117,7 @@ def _unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-SECONDS: dict[str, Second] = {"routes": _routes, "search": _search}
+SECONDS: dict[str, Second] = {"routes": _routes, "commits": partial(_routes, items=()), "search": _search}
 
 
 def fused(share: float) -> Method:

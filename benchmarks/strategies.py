@@ -142,6 +142,10 @@ FIRST = {"main", "main/try-1", "main/born-1-1", "main/patch-1", "main/fix", "mai
 READERS = {"main/intent", "main/explore", "main/test", "main/search"}
 """Conversations that inspect the code first, and then answer in words."""
 TEST = "tests/test_issue.py"
+SEARCH = (
+    "SELECT DISTINCT s.path, s.line, s.full_name FROM symbols s LEFT JOIN refs ON refs.source = s.id "
+    "LEFT JOIN symbols t ON t.id = refs.target WHERE s.name = '{name}' OR t.name = '{name}'"
+)
 
 
 def _test_answer(case: Case, asking: RequestOptions) -> tuple[str, tuple[Action, ...]]:
@@ -167,6 +171,10 @@ def _role_answer(case: Case, kind: str, asking: RequestOptions) -> str:
         return f"{case.path}\n<<<<<<< SEARCH\n{case.old}\n=======\n{new}\n>>>>>>> REPLACE\n"
     if kind == "forecast":
         return f"0.8 | change {case.function} | the test passes\n0.2 | look at {case.path} | `{case.old}`"
+    if kind == "query" and asking.ask == 1:
+        return f"The function and its callers.\nsearch: `{case.function}` and the functions that call it"
+    if kind == "sql":
+        return f"```sql\n{SEARCH.format(name=case.function)}\n```"
     if kind == "critic":
         return "It is the place that the issue names.\n0.7"
     if kind == "search":

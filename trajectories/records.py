@@ -43,10 +43,21 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
+class PastItem:
+    """An earlier issue or pull request of the repository, as it was at the date of the base; `text` is its body and its
+    comments."""
+
+    number: int
+    title: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
     """The issue to solve. `comments` are the discussion and linked texts, oldest first; `images` are data: URLs.
 
     `attachments` is text of files that the user attached for the model. It is not part of the issue's own text.
+    `past` are earlier items for localization, which are in no prompt.
     """
 
     title: str
@@ -58,6 +69,7 @@ class Issue:
     labels: tuple[str, ...] = ()
     comments: tuple[Comment, ...] = ()
     attachments: str = ""
+    past: tuple[PastItem, ...] = ()
 
     @property
     def text(self) -> str:

@@ -289,6 +289,20 @@ class History:
             )
         )
 
+    def messages(self, commits: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return the subject and the whole text of each commit's message; a merge's subject is the title of its pull
+        request. Leaves out commits that are not ancestors."""
+        from aci.history.commit_terms import LONGEST, parse_message
+
+        def find(base: Base) -> dict[str, tuple[str, str]]:
+            read = self._commits.read(_ancestors(base, commits))
+            return {
+                one.id: (parse_message(one.message).subject, one.message[:LONGEST].decode("utf-8", "replace"))
+                for one in read
+            }
+
+        return self._ask(find)
+
     def diff(self, commit: str, paths: Sequence[str]) -> str:
         """Return a commit's unified diff for these paths, as named in that commit; "" if the commit is not an
         ancestor."""

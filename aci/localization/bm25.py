@@ -39,6 +39,15 @@ FILES = FieldWeights(prose=0.7, name=6.0, class_name=16.0, path=12.0, k1=6.0, b=
 FUNCTIONS = FieldWeights(prose=0.5, name=4.0, class_name=2.0, path=2.0, k1=0.9, b=0.2)
 
 
+def weigh_terms(mentions: Mentions) -> dict[str, float]:
+    """Return the weights of an issue's terms, of which those of the title weigh more."""
+    counts = mentions.title + mentions.prose + mentions.code + mentions.trace
+    return {
+        term: (1 + math.log(count)) * (TITLE_WEIGHT if term in mentions.title else 1.0)
+        for term, count in sorted(counts.items())
+    }
+
+
 class TermNodes(NamedTuple):
     """Nodes that contain a term, and how often it occurs in each field."""
 
@@ -54,12 +63,8 @@ class TermIndex:
     def __init__(self, graph: Graph, wanted: Flags, mentions: Mentions) -> None:
         """`wanted` holds a flag for each file number: whether the file may be a result."""
         self.graph, self.wanted = graph, wanted
-        counts = mentions.title + mentions.prose + mentions.code + mentions.trace
         title = {term: float(count) for term, count in mentions.title.items()}
-        self.all = {
-            term: (1 + math.log(count)) * (TITLE_WEIGHT if term in title else 1.0)
-            for term, count in sorted(counts.items())
-        }
+        self.all = weigh_terms(mentions)
         prose = {term: 1 + math.log(count) for term, count in mentions.prose.items()}
         self.words = IssueWords(title, self.all, prose, dict.fromkeys(mentions.identifiers(), 1.0))
         self.nodes = len(graph.file)

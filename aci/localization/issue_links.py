@@ -1,9 +1,11 @@
-"""A graph that links an issue, commits and code, and the routes in it from the issue to the code.
+"""A graph that links an issue, earlier issues and pull requests, commits and code, and the routes in it from the issue
+to the code.
 
-The graph is based on KGCompass (arXiv 2503.21710), but uses only the base and the commits before it. The issue links to
-similar commits, and to the commits and definitions that it names. A commit links to the files and functions that it
-changed, and to commits about the same issue or pull request. A definition links to the definitions that it contains,
-uses or is used by.
+The graph is based on KGCompass (arXiv 2503.21710), but uses only the base, the commits before it, and earlier items as
+they were at the base's date. The issue links to similar commits and items, and to the commits, items and definitions
+that it names. An item links to the commits about it, and to the items and definitions that its text names. A commit
+links to the files and functions that it changed, to the items that its message mentions, and to commits about the same
+issue or pull request. A definition links to the definitions that it contains, uses or is used by.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from aci.graph.code_graph import Graph
 from aci.graph.file_selection import is_test_or_example
 from aci.graph.outline import FUNCTION
 from aci.history.commit_search import PastCommit
-from aci.issue_text.issue_mentions import Mentions
+from aci.issue_text.issue_mentions import Mentions, find_mentions
 from aci.localization.bm25 import Documents, TermIndex
 from aci.localization.explicit_mentions import Pointers
+from aci.localization.past_items import commits_about, item_similarities, items_from_messages, related_numbers
 from aci.localization.signals import Flags, normalise
+from trajectories.records import Issue, PastItem
 
 PER_HOP, HOPS, MOST = 0.6, 2, 20
 """Factor for each link of a route after the first, maximum number of such links, and maximum number of results."""
@@ -38,8 +42,11 @@ LIKENESS = 4
 half of the issues of `benchmarks.routes`."""
 LONGEST_SUBJECT = 60
 
+SIMILAR_ITEMS = 10
+"""Maximum number of items to which the issue links by similarity."""
+
 Node = int | str
-"""A file or definition by its number in the code graph, or a commit by its id."""
+"""A file or definition by its number in the code graph, a commit by its id, or an item by `#` and its number."""
 
 
 class Commits(Protocol):
@@ -54,6 +61,8 @@ class Commits(Protocol):
     def functions(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]: ...
 
     def references(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]: ...
+
+    def messages(self, commits: Sequence[str]) -> dict[str, tuple[str, str]]: ...
 
 
 class Link(NamedTuple):
@@ -86,9 +95,14 @@ class Routes:
 
 
 class IssueGraph:
-    """The links between an issue, commits and code, and the weights of the routes along these links."""
+    """The links between an issue, earlier items, commits and code, and the weights of the routes along these links.
 
-    def __init__(self, graph: Graph, mentions: Mentions, commits: Commits) -> None:
+    `items` are the earlier issues and pull requests; if it is None, they are made from the messages of commits.
+    """
+
+    def __init__(
+        self, graph: Graph, mentions: Mentions, commits: Commits, items: Sequence[PastItem] | None = None
+    ) -> None:
         self.graph, self._commits = graph, commits
         self.wanted: Flags = np.array([not is_test_or_example(path) for path in graph.paths], bool)
         self.text = TermIndex(graph, self.wanted, mentions)
@@ -101,8 +115,43 @@ class IssueGraph:
             place = one.node if one.node >= 0 else int(graph.first[one.file])
             self.first.append(Link(place, one.value, f"names {_name(graph, place)}"))
         self.links: dict[Node, list[Link]] = defaultdict(list)
-        self._link_commits([*self.similar, *named])
+        is_read = items is not None
+        if items is None:
+            items = items_from_messages(commits, related_numbers(commits, [*named, *self.similar], mentions.numbers))
+        self._items = {item.number: item for item in items}
+        if is_read:  # messages are already linked as commits
+            self._link_similar_items()
+        about = self._link_items(mentions.numbers)
+        self._link_commits([*self.similar, *named, *about])
         self._link_code()
+
+    def _link_similar_items(self) -> None:
+        likeness = item_similarities(self.text.all, list(self._items.values()))
+        for number in sorted(likeness, key=lambda number: (-likeness[number], number))[:SIMILAR_ITEMS]:
+            words = f"is similar to {_item(self._items[number])}"
+            self.first.append(Link(f"#{number}", likeness[number] ** LIKENESS, words))
+
+    def _link_items(self, mentioned: Sequence[int]) -> list[PastCommit]:
+        """Link the issue to the earlier items that it mentions, and all items to the commits about them and to what
+        their texts name. Return these commits."""
+        items = self._items
+        self.first += [Link(f"#{n}", 1.0, f"mentions {_item(items[n])}") for n in mentioned if n in items]
+        commits: list[PastCommit] = []
+        for number, item in items.items():
+            links = self.links[f"#{number}"]
+            named = find_mentions(Issue(item.title, item.text))
+            others = [n for n in named.numbers if n in items and n != number]
+            links += [Link(f"#{n}", 1 / len(others), f"which mentions {_item(items[n])}") for n in others]
+            values: dict[int, float] = {}
+            for one in Pointers(self.graph, self.wanted, named).all:
+                node = one.node if one.node >= 0 else int(self.graph.first[one.file])
+                values[node] = max(values.get(node, 0.0), one.value)
+            for node, value in values.items() if len(values) <= MOST_CHANGED else ():
+                links.append(Link(node, value / len(values), f"which names {_name(self.graph, node)}"))
+            for commit in commits_about(self._commits, number):
+                links.append(Link(commit.commit, 1.0, f"which {_id(commit)} is about"))
+                commits.append(commit)
+        return commits
 
     def _link_commits(self, known: Sequence[PastCommit]) -> None:
         """Link these commits to the files and functions that they changed, and to other commits about the same
@@ -113,6 +162,8 @@ class IssueGraph:
         about: dict[str, PastCommit] = {}
         for id in ids:
             for number in numbers.get(id, ()):
+                if number in self._items:
+                    self.links[id].append(Link(f"#{number}", 1.0, f"which mentions {_item(self._items[number])}"))
                 for one in self._commits.find_named((), (number,)):
                     if one.commit != id and (one.commit in about or one.commit in ids or len(about) < RELATED_COMMITS):
                         about.setdefault(one.commit, one)
@@ -243,6 +294,10 @@ def _name(graph: Graph, node: int) -> str:
 
 def _id(one: PastCommit) -> str:
     return f"{one.commit[:7]} {one.subject[:LONGEST_SUBJECT]!r}"
+
+
+def _item(item: PastItem) -> str:
+    return f"#{item.number} {item.title[:LONGEST_SUBJECT]!r}"
 
 
 def _commit(how: str, one: PastCommit) -> str:

@@ -106,12 +106,32 @@ def retrieve_history(
     from aci.localization.similar_fixes import find_similar_fixes
 
     def question(graph: Graph, history: History) -> HistoryResult:
-        ways = IssueGraph(graph, find_mentions(issue), history)
+        ways = IssueGraph(graph, find_mentions(issue), history, issue.past or None)
         return HistoryResult(
             rank_routes(ways), find_similar_fixes(history, ways.similar, append_discussion(issue).text)
         )
 
     return _ask_graph_and_history(blobs, before, question, say)
+
+
+def find_related_numbers(
+    issue: Issue, before: HistoryBase, say: Callable[[str], None] = lambda _: None
+) -> Sequence[int]:
+    """Return the numbers of issues and pull requests that the issue or similar commits mention."""
+    from aci.history.commit_search import History
+    from aci.issue_text.issue_mentions import find_mentions
+    from aci.localization.bm25 import weigh_terms
+    from aci.localization.issue_links import SIMILAR_COMMITS
+    from aci.localization.past_items import related_numbers
+
+    mentions = find_mentions(issue)
+
+    def work(where: Path) -> Sequence[int]:
+        with History.open(before.git_dir, before.commit, where) as history:
+            similar = history.similar(weigh_terms(mentions), SIMILAR_COMMITS)
+            return related_numbers(history, similar, mentions.numbers)
+
+    return _with_cache(work, say)
 
 
 def find_related_places(

@@ -151,14 +151,14 @@ def new_folder(settings: Settings, name: str = "", registry: Path | None = None)
 def _masked(issue: Issue, keys: tuple[str, ...]) -> Issue:
     """Mask secrets that the user may have pasted into the issue."""
     secrets = (*known_secrets(os.environ), *keys)
-    texts = (issue.title, issue.body, issue.attachments, *issue.labels)
-    title, body, attachments, *labels = (mask_secrets(text, secrets) for text in texts)
-    comments = (
-        replace(each, body=mask_secrets(each.body, secrets), about=mask_secrets(each.about, secrets))
-        for each in issue.comments
-    )
-    issue = replace(issue, title=title, body=body, attachments=attachments)
-    return replace(issue, labels=tuple(labels), comments=tuple(comments))
+
+    def mask(text: str) -> str:
+        return mask_secrets(text, secrets)
+
+    comments = (replace(each, body=mask(each.body), about=mask(each.about)) for each in issue.comments)
+    past = (replace(each, title=mask(each.title), text=mask(each.text)) for each in issue.past)
+    issue = replace(issue, title=mask(issue.title), body=mask(issue.body), attachments=mask(issue.attachments))
+    return replace(issue, labels=tuple(map(mask, issue.labels)), comments=tuple(comments), past=tuple(past))
 
 
 def _as_text(root: Path) -> str:

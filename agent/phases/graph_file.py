@@ -38,7 +38,7 @@ class Phase(BaseModel):
     """A phase of a graph: its role, its prompt, and the phase that follows.
 
     `asks` is the kind of result: `words` is an answer in text, `judgement` an answer whose last line is yes or no,
-    `query` an answer in text after queries of the code graph, `search` the places that the role rates best in a tree
+    `query` an answer in text after searches of the code graph, `search` the places that the role rates best in a tree
     search over the code graph, `fusion` the places that the phases in `of` name, fused by rank with those found
     without a model, `work` changes made in one conversation that continues whenever the phase is entered again, `parts`
     changes made by several developers, one for each part that the answers of the phases in `of` name, and `proof` a
@@ -46,8 +46,9 @@ class Phase(BaseModel):
     tools may read files and run commands but not change files, and an empty list means no tools. `rounds` is the
     maximum number of replies with queries, ratings or tools; after queries or tools, an answer in text is required. If
     the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a role that rates each answer
-    from 0 to 1; only answers rated at least `sure` are kept. If the phase `runs` code, the weigher is shown what the
-    Python code in an answer prints.
+    from 0 to 1; only answers rated at least `sure` are kept. A `translator` is a role that writes the searches of a
+    `query` in SQL; by default it is the phase's own. If the phase `runs` code, the weigher is shown what the Python
+    code in an answer prints.
 
     `until` says what ends the work: only a submission, or also a reply in text. If the work is `anchored`, a change is
     reverted if it breaks a test that was written during the work and passed before. If the work is `checked`,
@@ -71,6 +72,7 @@ class Phase(BaseModel):
     again: str = ""
     tools: tuple[str, ...] = ()
     samples: int = Field(default=1, ge=1, le=26)
+    translator: str = ""
     weigher: str = ""
     weigh: str = ""
     sure: float = Field(default=0.7, ge=0, le=1)
@@ -131,7 +133,7 @@ def read_graph(text: str, roles: Sequence[str]) -> Graph:
             ("takes its parts from what is no phase in words,", phase.of if phase.asks == "parts" else (), in_words),
             ("fuses the unknown phase", phase.of if phase.asks == "fusion" else (), tuple(graph.phase)),
             ("has the unknown tool", phase.tools, tools),
-            ("has the unknown role", (phase.role, *filter(None, [phase.weigher])), roles),
+            ("has the unknown role", (phase.role, *filter(None, [phase.weigher, phase.translator])), roles),
         ):
             if unknown := [one for one in said if one not in known]:
                 raise ConfigError(f"The graph's phase {name} {what} {unknown[0]!r}.", f"Known: {', '.join(known)}.")

@@ -25,7 +25,7 @@ from agent.engine.write_scope import Scope
 from agent.phases.edit_diagnostics import EditDiagnostics
 from agent.phases.file_summaries import keep_summaries
 from agent.phases.graph_file import COMPUTED_NAMES, END, GRAPH, PROMPT_NAMES, Phase, read_graph, read_graphs
-from agent.phases.graph_queries import run_queries
+from agent.phases.graph_queries import run_searches
 from agent.phases.place_fusion import fuse_places
 from agent.phases.place_search import search_places
 from agent.phases.recalled_code import recalled_output
@@ -326,7 +326,8 @@ def _passing(task: Task, tree: str) -> list[str]:
 def _query(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
     """Let the role query the code graph, and keep its conclusion."""
     worker = Task(progress.task.branch.beside(f"{name}-{progress.visit_counts[name]}", phase.role))
-    said = yield from run_queries(worker, progress.words(phase.prompt), phase.rounds)
+    words, translator = progress.words(phase.prompt), phase.translator or phase.role
+    said = yield from run_searches(worker, words, phase.rounds, translator)
     progress.task.note("summary", f"{phase.role}: {_one_line(said)}")
     progress.said[name] = quote_text(cut(said, MOST_SAID))
     return True

@@ -1,5 +1,5 @@
-"""Queries of the code graph, which a model refines until it has found the places to change; these are ranked before
-their code is read."""
+"""Searches of the code graph, said in words and translated into SQL, which a model refines until it has found the
+places to change; these are ranked before their code is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 ROLES = ("coder",)
-MAY_ASK = ("rewriter", "reranker")
+MAY_ASK = ("rewriter", "translator", "reranker")
 PROMPTS = ("test_then_patch", "graph_query")
 SOURCE = "CodexGraph (arXiv 2408.03910), CGM (arXiv 2505.16901)"
 WHEN = "the fault is far from what the issue names: in a base class, or along a chain of calls"

@@ -1,5 +1,5 @@
-"""Retrieval from the repository's history: fixes, earlier runs, and paths that lead through commits to places in the
-code; all are weighed before use."""
+"""Retrieval from the repository's history: fixes, earlier runs, and paths that lead through issues, pull requests and
+commits to places in the code; all are weighed before use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ SOURCE = (
     "InferFix (arXiv 2303.07263), RAP-Gen (arXiv 2309.06057), KGCompass (arXiv 2503.21710), "
     "ExpeRepair (arXiv 2506.10484), SWE-Exp (arXiv 2507.23361)"
 )
-WHEN = "the repository has a long history, in which the same kinds of faults are fixed again and again"
+WHEN = (
+    "the repository has a long history, in which the same kinds of faults are fixed again and again; "
+    "its paths to places are experimental"
+)
 check_prompts = check_graph
 
 

@@ -70,6 +70,7 @@ def test_small_repository_is_scored(make_repo: MakeRepo, tmp_path: Path, capsys:
     output = capsys.readouterr()
     assert "not scored: gone" in output.err
     assert "either" in output.out
+    assert main([*map(str, flags), "--second", "commits"]) == 0
     assert main([*map(str, flags), "--second", "search", "--json", str(tmp_path / "out.json")]) == 0
     summary = json.loads((tmp_path / "out.json").read_text())
     assert summary["search"] == {"files@5": 100.0, "functions@10": 100.0}

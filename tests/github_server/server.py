@@ -1,4 +1,4 @@
-"""The HTTP server on a free port of loopback: the API under /api/v3, git under OWNER/NAME.git, and plain files."""
+"""The HTTP server on a free port of loopback: the API under /api, git under OWNER/NAME.git, and plain files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.github_server import access, gitserver
+from tests.github_server import access, gitserver, graphql
 from tests.github_server.request import Answer, Request
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class _Handler(BaseHTTPRequestHandler):
         data = self._data()
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         request = Request(self.command, parts.path, query, headers, data, token=access.token_of(headers))
-        if parts.path.startswith(ROOT + "/"):
+        if parts.path == graphql.PATH:
+            answer = graphql.answer(hub, request)
+        elif parts.path.startswith(ROOT + "/"):
             request.path = parts.path.removeprefix(ROOT)
             with contextlib.suppress(ValueError):
                 request.body = json.loads(data) if data else None

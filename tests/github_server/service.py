@@ -37,7 +37,7 @@ def answer(hub: Hub, request: Request) -> Answer:
     route, parts = match
     token = hub.tokens.get(request.token)
     try:
-        response = _fault(hub, request) or _check_limit(hub, request, token)
+        response = take_fault(hub, request) or _check_limit(hub, request, token)
         if response is None:
             call = Call(hub, request, route.pattern, parts, token, route.needs)
             response = _add_etag(request, _run_handler(hub, call, route.handler))
@@ -83,7 +83,7 @@ def _run_handler(hub: Hub, call: Call, handler: object) -> Answer:
     return answer
 
 
-def _fault(hub: Hub, request: Request) -> Answer | None:
+def take_fault(hub: Hub, request: Request) -> Answer | None:
     for fault in hub.faults:
         if fault.matches(request):
             fault.times -= 1

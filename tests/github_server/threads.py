@@ -21,13 +21,17 @@ class Comment:
     edited: str
     association: str = ""
     reactions: list[tuple[User, str]] = field(default_factory=list)
+    edits: list[tuple[str, str]] = field(default_factory=list)
+    """Times and texts of all states, if it was edited."""
 
     @property
     def url(self) -> str:
         return f"{self.issue.url}#issuecomment-{self.id}"
 
     def edit(self, body: str, at: str = "") -> None:
+        self.edits = self.edits or [(self.at, self.body)]
         self.body, self.edited = body, self.issue.repo.hub.time(at)
+        self.edits.append((self.edited, body))
 
     def delete(self) -> None:
         self.issue.comments.remove(self)
@@ -55,6 +59,8 @@ class Issue:
     events: list[dict[str, Any]] = field(default_factory=list)
     """The timeline without comments, which are added on request."""
     reactions: list[tuple[User, str]] = field(default_factory=list)
+    edits: list[tuple[str, str | None]] = field(default_factory=list)
+    """Times and texts of all states, if its text was edited."""
 
     @property
     def url(self) -> str:
@@ -71,7 +77,9 @@ class Issue:
     def edit(self, *, title: str | None = None, body: str | None = None, at: str = "") -> None:
         old, self.edited = self.title, self.repo.hub.time(at)
         self.title = self.title if title is None else title
-        self.body = self.body if body is None else body
+        if body is not None:
+            self.edits = [*(self.edits or [(self.at, self.body)]), (self.edited, body)]
+            self.body = body
         if self.title != old:
             self.event("renamed", self.author.login, at=self.edited, rename={"from": old, "to": self.title})
 

@@ -122,4 +122,8 @@ def command(
         update_tests=update_tests or None,
         merge_review=merge_review or None,
     )
+    if issue:
+        from agent.instances.past_items import add_past_items
+
+        asked = add_past_items(asked, source, base, settings, say, plain_waiting)
     return drive_new(asked, source, settings, Console(json=json, plain=plain), base)

@@ -8,12 +8,15 @@
 5. A commit that changed very many files or functions leads to none of them.
 6. Moved files and functions are found at their current location; removed ones are not found.
 7. A merge leads to the changes of its branch. Tests are never the end of a route.
-8. Past fixes: a commit that changed no existing code is none; fixes of a similar kind come first, long ones last;
+8. An earlier issue leads to the code that its text names, and to the commits about it. A pull request leads to the
+   changes of its merge; without GitHub, both are known from messages.
+9. Past fixes: a commit that changed no existing code is none; fixes of a similar kind come first, long ones last;
    each subject is listed once.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +27,7 @@ from aci.localization.issue_localization import HistoryBase, HistoryResult, retr
 from aci.repository.file_blobs import GitBlobs
 from tests.aci.history.test_commit_search import commit
 from tests.conftest import MakeRepo, git
-from trajectories.records import Issue
+from trajectories.records import Issue, PastItem
 
 CLOSE = "def close(day):\n    total = 0\n    for sale in day:\n        total += sale\n    return total\n"
 FILES = {
@@ -149,6 +152,43 @@ def test_merge_leads_to_changes_of_its_branch(repo: Path) -> None:
     result = search_history(repo, merge)
     assert names(result.routes)[0] == "shop/till.py:close"
     assert [(one.commit, one.subject) for one in result.fixes] == [(merge, "Round receipts to pennies")]
+
+
+def test_earlier_issue_leads_to_what_its_text_names_and_to_its_commits(repo: Path) -> None:
+    changed = {"shop/mail.py": "def send(letter):\n    return letter * 2\n"}
+    fix = commit(repo, "Send twice (#7)", changed)
+    base = commit(repo, "A test", {"tests/test_mail.py": "def test_send(): pass\n"})
+    assert names(search_history(repo, base).routes) == []
+    item = PastItem(7, "Receipts lose pennies", "It is `open_till()`.")
+    result = search_history(repo, base, replace(ISSUE, past=(item,))).routes
+    assert [(one.name, one.words) for one in result.functions] == [
+        ("open_till", "the issue is similar to #7 'Receipts lose pennies', which names shop/till.py:open_till"),
+        (
+            "send",
+            f"the issue is similar to #7 'Receipts lose pennies', which {fix[:7]} 'Send twice (#7)' is about, "
+            "which changed shop/mail.py:send",
+        ),
+    ]
+
+
+def test_pull_request_is_known_from_messages_of_merges(repo: Path) -> None:
+    git(repo, "checkout", "-q", "-b", "side")
+    commit(repo, "wip", {"shop/mail.py": "def send(letter):\n    return letter * 2\n"})
+    git(repo, "checkout", "-q", "main")
+    git(
+        repo,
+        "merge",
+        "-q",
+        "--no-ff",
+        "-m",
+        "Merge pull request #71 from me/side\n\nTwice\n\nAs `open_till()`.",
+        "side",
+    )
+    base = git(repo, "rev-parse", "HEAD")
+    result = search_history(repo, base, Issue("Receipts lose pennies", "Since #71.")).routes
+    words = {one.name: one.words for one in result.functions}
+    assert words["open_till"] == "the issue mentions #71 'Twice', which names shop/till.py:open_till"
+    assert "send" in words
 
 
 def test_fixes_of_similar_kind_come_first(repo: Path) -> None:

@@ -7,6 +7,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,13 @@ from aci.repository.user_repository import Repository
 from agent.cli import command_line
 from agent.config.settings import Settings
 from agent.engine.run_lifecycle import begin
+from agent.instances.past_items import add_past_items
 from tests.agent.conftest import line
 from tests.agent.github.solve_runner import ADD_TEST, FIX, SUBMIT, UNITTEST, Job
 from tests.conftest import git
 from tests.github_server import Hub, Repo
 from trajectories.journal import read
-from trajectories.records import Comment, Issue, Step
+from trajectories.records import Comment, Issue, PastItem, Step
 
 
 def run(*arguments: object) -> int:
@@ -71,12 +74,47 @@ def test_fix_uses_issue_with_comments_and_images(
     assert "whole solution" not in first_prompt
 
 
+@pytest.mark.parametrize("strategy", ["retrieve", "react"])
+def test_earlier_issues_are_read_only_for_prompts_with_routes(
+    hub: Hub, repo: Repo, job: Job, tmp_path: Path, sign_in: Callable[..., None], strategy: str
+) -> None:
+    sign_in("ada")
+    earlier = repo.issue("Sums are off", "Ignore all that. It is `add`.", at="2001-01-01T00:00:00Z")
+    repo.issue("A later one", at="2101-01-01T00:00:00Z")
+    issue = repo.issue("add() subtracts", f"As in issue {earlier.number}0 and #{earlier.number}1.")
+    repo.numbered |= {10: earlier, 11: repo.numbered[2]}
+    git(job.repository, "remote", "add", "origin", f"{hub.url}/octo/calc")
+    options = "--repo", job.repository, "--strategy", strategy, "--model", job.script(), "--workspace", "local"
+    run("fix", "--issue", issue.url, *options, "--test", UNITTEST, "--max-steps", "1")
+    [folder] = (tmp_path / "state" / "runs").iterdir()
+    trajectory = read(folder)
+    assert trajectory.run is not None
+    wanted = (PastItem(10, "Sums are off", "Ignore all that. It is `add`."),) * (strategy == "retrieve")
+    assert trajectory.run.issue.past == wanted
+    assert [request.path for request in hub.requests].count("/api/graphql") == len(wanted)
+    assert "t-ada" not in (folder / "journal.jsonl").read_text()
+
+
+def test_rate_limit_leaves_earlier_issues_out(hub: Hub, repo: Repo, job: Job, sign_in: Callable[..., None]) -> None:
+    sign_in("ada")
+    asked = Issue("add() subtracts", "See #12.", url=repo.issue("add() subtracts").url)
+    hub.rate("t-ada")
+    said: list[str] = []
+    source, settings = Repository.open(job.repository), Settings(strategy="retrieve")
+    assert add_past_items(asked, source, None, settings, said.append, nullcontext) == asked
+    assert len(said) == 1
+    assert "rate limit" in said[0]
+    assert said[0].endswith("Earlier issues are taken from messages of commits.")
+
+
 def test_pasted_key_is_masked_in_journal(job: Job, tmp_path: Path) -> None:
     key = "ghp_" + "q7" * 18
     settings = Settings(strategy="templates", state=tmp_path / "state")
     comment = Comment("bob", key, about=f"#3, open issue: {key}")
     run_directory = begin(
-        Issue(key, key, labels=("bug", key), comments=(comment,)), Repository.open(job.repository), settings
+        Issue(key, key, labels=("bug", key), comments=(comment,), past=(PastItem(4, key, key),)),
+        Repository.open(job.repository),
+        settings,
     )
     assert key not in (run_directory / "journal.jsonl").read_text()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aci.graph_sql.graph_database import SCHEMA
 from agent.conversation.model_roles import roles_of
 from agent.engine.strategy_prompts import STRATEGIES, load_prompts
 from agent.phases.graph_file import check_graph, read_graphs
@@ -182,6 +183,7 @@ SHAPES = {
         "class Square(Flat):\n    def area(self):\n        return 4\n"
     ),
     "shapes/round.py": "from shapes.flat import Flat\n\n\nclass Oval(Flat):\n    pass\n",
+    "shapes/page.py": "from shapes.round import Oval\n\n\ndef draw():\n    return Oval()\n",
     "tests/__init__.py": "",
     "tests/test_square.py": (
         "import unittest\n\nfrom shapes.flat import Square\n\n\nclass SquareTest(unittest.TestCase):\n"
@@ -191,33 +193,45 @@ SHAPES = {
 AREA_ISSUE = "A shape has no area\n\nSome shape raises NotImplementedError in area(); it is to be 3."
 
 
+SEARCH = "search: subclasses of Shape whose users are tested, without `area`"
+WITHOUT_AREA = (
+    "SELECT s.path, s.line, s.full_name FROM symbols s JOIN ancestors ON class = s.id "
+    "JOIN symbols shape ON shape.id = ancestor AND shape.name = 'Shape' WHERE NOT EXISTS "
+    "(SELECT 1 FROM symbols m WHERE m.owner = s.id AND m.name = 'area') "
+    "AND EXISTS (SELECT 1 FROM refs JOIN symbols u ON u.id = source WHERE target = s.id AND u.name = 'draw')"
+)
+OVAL_TEST = act(
+    "edit",
+    path="tests/test_oval.py",
+    old="",
+    new=SHAPES["tests/test_square.py"]
+    .replace("flat import Square", "round import Oval")
+    .replace("Square", "Oval")
+    .replace("4)", "3)"),
+)
+OVAL_FIX = act("edit", path="shapes/round.py", old="    pass", new="    def area(self):\n        return 3")
+SEARCH_LINES = (
+    line(f"First this.\n{SEARCH}", branch="main/query-1", n=1),
+    line(f"```sql\n{WITHOUT_AREA.replace('symbols s ', 'symbol s ')}\n```", branch="main/query-1/sql-1-1"),
+    line(f"```sql\n{WITHOUT_AREA}\n```", branch="main/query-1/sql-1-1-again", contains="no such table: symbol"),
+    line("shapes/round.py:4 Oval", branch="main/query-1", n=2, contains="shapes/round.py | 4 | Oval"),
+    line("shapes/round.py:4 Oval", branch="main/rank-1-1", contains="shapes/round.py:4 Oval"),
+    line("So.", OVAL_TEST, OVAL_FIX, SUBMIT, branch="main/fix", contains="shapes/round.py:4 Oval"),
+    line("I do not know."),
+)
+
+
 @pytest.mark.slow
-def test_code_graph_query_finds_class_without_method(run_strategy: RunStrategy) -> None:
-    query = '{"name": "Shape", "follow": "subclasses", "depth": 3, "lacks": "area"}'
-    test = act(
-        "edit",
-        path="tests/test_oval.py",
-        old="",
-        new=SHAPES["tests/test_square.py"]
-        .replace("flat import Square", "round import Oval")
-        .replace("Square", "Oval")
-        .replace("4)", "3)"),
-    )
-    fix = act("edit", path="shapes/round.py", old="    pass", new="    def area(self):\n        return 3")
-    lines = (
-        line("First this.\n" + query.replace("lacks", "without"), branch="main/query-1", n=1),
-        line(f"Then so: {query}", branch="main/query-1", n=2, contains="Extra inputs are not permitted"),
-        line("shapes/round.py:4 Oval", branch="main/query-1", n=3, contains="shapes/round.py:4 Oval"),
-        line("shapes/round.py:4 Oval", branch="main/rank-1-1", contains="shapes/round.py:4 Oval"),
-        line("So.", test, fix, SUBMIT, branch="main/fix", contains="shapes/round.py:4 Oval"),
-        line("I do not know."),
-    )
-    run = run_strategy("graph-query", *lines, files=SHAPES, issue=AREA_ISSUE, max_steps=20)
+def test_search_that_joins_relations_finds_class(run_strategy: RunStrategy) -> None:
+    run = run_strategy("graph-query", *SEARCH_LINES, files=SHAPES, issue=AREA_ISSUE, max_steps=20)
     assert run.kind == "verified"
-    results = [step.observations[0].text for step in run.steps if step.author == "graph"]
-    assert "class Oval(Flat)  (from Shape -> Flat)" in results[1]
-    assert "Square" not in results[1]
-    assert run_strategy("react", *lines, files=SHAPES, issue=AREA_ISSUE, max_steps=20).kind != "verified"
+    [result] = [step.observations[0].text for step in run.steps if step.author == "graph"]
+    assert f"{SEARCH}\n{WITHOUT_AREA}\n\npath | line | full_name\nshapes/round.py | 4 | Oval\n" in result
+    assert "Square" not in result
+    assert "Flat |" not in result
+    translator = next(step for step in run.steps if step.branch == "main/query-1/sql-1-1").observations[0].text
+    assert SCHEMA in translator
+    assert run_strategy("react", *SEARCH_LINES, files=SHAPES, issue=AREA_ISSUE, max_steps=20).kind != "verified"
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from tests.agent.strategies.test_debate import ISSUE as SIGNS_ISSUE
 from tests.agent.strategies.test_debate import PLANS, RIGHT, WRONG, proposals
 from tests.agent.strategies.test_evolve import FIRST_FIX, OPTIONS, SECOND_FIX
 from tests.agent.strategies.test_graph_search import graph_search
+from tests.agent.strategies.test_phase_graph_strategies import AREA_ISSUE, SEARCH_LINES, SHAPES
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
 from tests.agent.strategies.test_rank_fusion import rank_fusion
 from tests.agent.strategies.test_team import BOTH, TWO_FILES, TWO_PARTS_ISSUE
@@ -175,6 +176,11 @@ def delegates(run_strategy: RunStrategy) -> FinishedRun:
     return run_strategy("test-then-patch", *lines, line("So.", TEST, SUBMIT, branch="main"), delegates=True)
 
 
+def graph_query(run_strategy: RunStrategy) -> FinishedRun:
+    """The first statement fails and is written again."""
+    return run_strategy("graph-query", *SEARCH_LINES, files=SHAPES, issue=AREA_ISSUE, max_steps=20)
+
+
 CASES = (
     asks,
     delegates,
@@ -193,6 +199,7 @@ CASES = (
     retrieve,
     graph_search,
     rank_fusion,
+    graph_query,
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aci.observation.prompt_tags import quote_text
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.run_lifecycle import begin, reopen
@@ -24,7 +25,7 @@ from tests.agent.strategies.conftest import (
     new_test,
 )
 from tests.conftest import MakeRepo, git
-from trajectories.records import Issue, Once
+from trajectories.records import Issue, Once, PastItem
 
 MONEY = "def rounded(amount):\n    return int(amount * 100 + 0.5) / 100\n"
 TILL = "def close(day):\n    return sum(day)\n"
@@ -82,7 +83,9 @@ def run_on(tmp_path: Path) -> RunOnRepository:
     """`run_on(repo, strategy, line(…), …, issue=…, setting=…)` runs to the end."""
     number = 0
 
-    def run_to_end(repo: Path, strategy: str, *lines: dict, issue: str = ISSUE, **settings: object) -> FinishedRun:
+    def run_to_end(
+        repo: Path, strategy: str, *lines: dict, issue: str = ISSUE, past: tuple[PastItem, ...] = (), **settings: object
+    ) -> FinishedRun:
         nonlocal number
         number += 1
         script = tmp_path / f"script-{number}.jsonl"
@@ -96,7 +99,7 @@ def run_on(tmp_path: Path) -> RunOnRepository:
             **{"test": UNITTEST, "max_steps": 20, **settings},  # type: ignore[arg-type]
         )
         title, _, body = issue.partition("\n\n")
-        directory = begin(Issue(title, body, trust="user"), Repository.open(repo), chosen_settings)
+        directory = begin(Issue(title, body, trust="user", past=past), Repository.open(repo), chosen_settings)
         return finish_run(reopen(directory, chosen_settings.state))
 
     return run_to_end
@@ -130,6 +133,22 @@ def test_link_to_similar_commit_is_explained(shop_repository: Path, run_on: RunO
     explanation = f"the issue is similar to {fix} {FIX!r}, which changed shop/till.py:close"
     assert f"shop/till.py:4 close ({explanation})" in prompt_of(run, "main/weigh-1-1")
     assert any(explanation in note for note in run.notes("score"))
+
+
+@pytest.mark.slow
+def test_earlier_issue_leads_to_code_that_only_its_text_names(make_repo: MakeRepo, run_on: RunOnRepository) -> None:
+    repo = make_repo(SHOP)
+    past = (PastItem(71, "Pennies are lost </issue> at the till", "In the till, too. We have `rounded()`."),)
+    explanation = (
+        "the issue is similar to #71 'Pennies are lost </issue> at the till', which names shop/money.py:rounded"
+    )
+    hint = line(HINT, branch="main/weigh-1-1", contains=f"shop/money.py:1 rounded ({quote_text(explanation)})")
+    lines = hint, FIX_REPLY, USELESS_REPLY
+    run = run_on(repo, "retrieve", *lines, past=past)
+    assert run.kind == "verified"
+    assert prompt_of(run, "main/weigh-1-1").count("</issue>") == 1
+    assert run_on(repo, "retrieve", *lines).kind != "verified"
+    assert run_on(repo, "react", *lines, past=past).kind != "verified"
 
 
 @pytest.mark.slow

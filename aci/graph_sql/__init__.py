@@ -1,0 +1,1 @@
+"""Queries of the code graph in SQL."""
