@@ -3,15 +3,15 @@
     python -m benchmarks.routes --instances F.issues.jsonl --gold F.locations.jsonl --repos DIR
         [--second routes|commits|search] [--cache DIR] [--sixths N] [--json OUT]
 
-`routes` are those of `aci/localization/issue_links.py`; earlier issues and pull requests are known only from messages of
-commits. `commits` are routes without nodes for these. `search` is `aci/localization/graph_search.py`, from the places
-of `locate` that a prompt shows, with a value that needs no model. Files are hits at 5 and functions at 10, as in
-`benchmarks.localization`: all places of an instance must be found. Both rankings use only commits before the base.
+`routes` are those of `aci/localization/issue_links.py`; earlier issues and pull requests are known only from messages
+of commits. `commits` are routes without nodes for these. `search` is `aci/localization/graph_search.py`, from the
+places of `locate` that a prompt shows, with a value that needs no model. Files are hits at 5 and functions at 10, as
+in `benchmarks.localization`: all places of an instance must be found. Both rankings use only commits before the base.
 `fused` combines them by rank, with a weight (the share) for the places of the second one. The share is chosen on one
 half of the instances, by a hash of their ids; all figures are of the other half. `either` covers the first places of
-both rankings, `further` twice as many places of `locate` alone. `--sixths` selects a part of the instances, by another
-hash. The cost is the median per instance: seconds of both rankings, each with the graph in the cache, and the number of
-places that the second one visited.
+both rankings, `further` twice as many places of `locate` alone. `--sixths` selects a part of the instances, by
+another hash. The cost is the median per instance: seconds of both rankings, each with the graph in the cache, and the
+number of places that the second one visited.
 """
 
 from __future__ import annotations
