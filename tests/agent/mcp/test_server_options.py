@@ -127,6 +127,7 @@ def test_user_decides_and_nothing_is_delivered(repository: Path, own_config: Pat
     settings = server.settings(Repository.open(repository))
     assert (settings.model, settings.test, settings.workspace) == ("scripted:mine", "make check", "local")
     assert (settings.apply, settings.branch, settings.pr, settings.experience) == (False, "", False, False)
+    assert not settings.user_memory
     assert server.budget.left() == {"budget": 0.5, "max_tokens": None}
 
 

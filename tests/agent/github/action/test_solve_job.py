@@ -123,7 +123,8 @@ def test_task_budget_overrides_settings(job, own_config, monkeypatch):
     assert (outcome.exit, outcome.result["error"]["code"]) == (4, 4)
     assert not (job.repository / "tests" / "test_calc.py").exists()
     with Path(job.outputs["folder"], "journal.jsonl").open() as journal:
-        assert json.loads(next(journal))["settings"]["experience"] is False
+        recorded = json.loads(next(journal))["settings"]
+        assert (recorded["experience"], recorded["user_memory"]) == (False, False)
 
 
 @pytest.mark.parametrize(
