@@ -18,7 +18,12 @@ TEST = (
     "import unittest\n\nfrom calc import twice\n\n\nclass TwiceTest(unittest.TestCase):\n"
     "    def test_twice(self):\n        self.assertEqual(twice(4), 8)\n"
 )
-FILES = {"calc.py": "from tillkit import send\n\n\ndef twice(a):\n    return send(a, 2)\n", "tests/__init__.py": ""}
+OLD_TEST = (
+    "import unittest\n\nimport calc\n\n\nclass NameTest(unittest.TestCase):\n"
+    "    def test_name(self):\n        self.assertEqual(calc.NAME, 'calc')\n"
+)
+CALC = "from tillkit import send\n\nNAME = 'calc'\n\n\ndef twice(a):\n    return send(a, 2)\n"
+FILES = {"calc.py": CALC, "tests/__init__.py": "", "tests/test_name.py": OLD_TEST}
 
 
 def test_model_reads_signature_of_dependency(
