@@ -18,7 +18,7 @@ ROLES = ("coder",)
 MAY_ASK = ("localizer", "navigator", "historian")
 PROMPTS = ("test_then_patch", "rank_fusion")
 SOURCE = "Nemotron-CORTEXA (ICML 2025)"
-WHEN = "the place is hard to find, and several models can be asked for it"
+WHEN = "experimental: the place is hard to find, and several models can be asked for it"
 check_prompts = check_graph
 
 
