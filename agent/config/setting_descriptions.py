@@ -22,6 +22,7 @@ SECTIONS = {
         "strategy": "How issues are solved; see `strategies`.",
         "attempts": "Attempts, if the strategy makes several.",
         "rounds": "Rounds towards a proven result.",
+        "ask_at_plateau": "Ask when the search of `test` stalls.",
         "update_tests": "Keep changes to existing tests.",
         "merge_review": "Look for changes that the fix does not need.",
         "experience": "Learn from earlier runs in the repository.",
