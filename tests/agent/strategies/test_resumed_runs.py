@@ -19,6 +19,7 @@ from tests.agent.strategies.test_debate import ISSUE as SIGNS_ISSUE
 from tests.agent.strategies.test_debate import PLANS, RIGHT, WRONG, proposals
 from tests.agent.strategies.test_evolve import FIRST_FIX, OPTIONS, SECOND_FIX
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
+from tests.agent.strategies.test_templates_strategy import ANSWER, CHECKSUM_FILES
 from tests.agent.strategies.test_tree import BACKTRACK_TEXT, DEAD_END
 from tests.agent.strategies.test_write_tests import ONE_CALL, SAFE_OPTIONS, opened_by, shorten_search
 from tests.conftest import copy_run
@@ -158,6 +159,15 @@ def test_interrupted_search_for_tests_asks_nothing_twice(run_strategy: RunStrate
     for count, resumed in resumed_runs(complete):
         assert resumed.kind == complete.kind, count
         assert opened_by(resumed) == opened_by(complete) == ["drawer", "door", "safe"], count
+
+
+@pytest.mark.timeout(900)
+def test_interrupted_search_with_fillings_asks_nothing_twice(run_strategy: RunStrategy, monkeypatch) -> None:
+    monkeypatch.setattr("agent.phases.template_search.SEARCH_SECONDS", 3.0)
+    complete = run_strategy("templates", files=CHECKSUM_FILES, roles={"filler": [line(ANSWER)]})
+    assert "(n * n + 7) % 11" in complete.result.patch.source
+    for count, resumed in resumed_runs(complete):
+        assert (resumed.kind, resumed.result.patch.diff) == (complete.kind, complete.result.patch.diff), count
 
 
 def resumed_runs(complete: FinishedRun) -> Iterator[tuple[int, FinishedRun]]:
