@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from threading import Event
 from typing import Any
@@ -55,6 +56,21 @@ class GeneratedCases:
     trouble: tuple[str, ...] = ()
     harms: Mapping[str, int] = field(default_factory=dict)
     unsteady: int = 0
+    seconds: float = 0.0
+    """Wall-clock seconds of the search."""
+
+    def after(self, earlier: GeneratedCases) -> GeneratedCases:
+        """Return the result of a search that went on from an `earlier` one, with the counts and reports of both."""
+        trouble = tuple(dict.fromkeys((*earlier.trouble, *self.trouble)))
+        harms = {name: earlier.harms.get(name, 0) + self.harms.get(name, 0) for name in {*earlier.harms, *self.harms}}
+        return replace(
+            self,
+            tried=earlier.tried + self.tried,
+            trouble=trouble[:MOST_TROUBLE],
+            harms=harms,
+            unsteady=earlier.unsteady + self.unsteady,
+            seconds=earlier.seconds + self.seconds,
+        )
 
     def as_json(self) -> dict[str, Any]:
         value = asdict(self)
@@ -87,7 +103,11 @@ def outcome_from_json(value: Mapping[str, Any]) -> CaseOutcome:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """A request for tests: the file's bytes, its functions and mutants, the existing coverage, and test files."""
+    """A request for tests: the file's bytes, its functions and mutants, the existing coverage, and test files.
+
+    A search in several parts gives each the number of the `part`, what the `earlier` one found, and a model's `starts`.
+    `patience` and `most` are those of `CaseSearch`.
+    """
 
     path: str
     data: bytes
@@ -95,6 +115,11 @@ class GenerationRequest:
     mutants: Sequence[Mutant]
     standing: ExistingCoverage
     tests: Mapping[str, bytes]
+    part: int = 0
+    earlier: Sequence[Case] = ()
+    starts: Sequence[Case] = ()
+    patience: int = 0
+    most: int = 0
 
 
 def generate_cases(
@@ -108,6 +133,7 @@ def generate_cases(
 
     Raises UsageError if the module cannot be imported, and Cancelled if `cancel` is set.
     """
+    began = time.monotonic()
     with (
         closing(ModuleExerciser(room, asked.path, asked.mutants, cancel)) as exercise,
         closing(ModuleExerciser(room, asked.path, (), cancel, hash_seed=1)) as witness,
@@ -132,6 +158,7 @@ def generate_cases(
             tuple(_trouble(exercise, search, deadline(seconds * CONFIRMING, stop))),
             dict(search.harms),
             len(search.kept) - len(kept) + search.dropped["unsteady"],
+            round(time.monotonic() - began, 1),
         )
 
 
@@ -140,7 +167,7 @@ def _report_progress(search: CaseSearch, tell: Callable[[str], None]) -> None:
 
 
 def _search(exercise: ModuleExerciser, asked: GenerationRequest) -> CaseSearch:
-    maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED, assigned_attributes(asked.data))
+    maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED + asked.part, assigned_attributes(asked.data))
     known = {*dir(builtins), *HELPERS, *maker.functions, *maker.classes}
     own = [name for one in asked.subjects for name in (one.name.split(".")[-1], one.name.split(".")[0])]
     seeds = [*docstring_cases(asked.data, known), *cases_from_tests(asked.tests, known, own)]
@@ -148,7 +175,9 @@ def _search(exercise: ModuleExerciser, asked: GenerationRequest) -> CaseSearch:
     about = [one for one in seeds if any(name.split(".")[-1] in one.call for name in names)]
     alive = set(exercise.usable()) - asked.standing.killed
     lines = [one.reach for one in asked.mutants]
-    return CaseSearch(exercise, maker, asked.subjects, lines, about, set(asked.standing.arcs), alive)
+    about = [*asked.earlier, *asked.starts] if asked.part else about
+    goals = set(asked.standing.arcs), alive
+    return CaseSearch(exercise, maker, asked.subjects, lines, about, *goals, asked.starts, asked.patience, asked.most)
 
 
 def _keep_steady(witness: ModuleExerciser, kept: Sequence[KeptCase]) -> list[KeptCase]:

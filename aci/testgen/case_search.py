@@ -2,7 +2,7 @@
 
 It pursues many goals at once, as DynaMOSA does (Panichella et al., TSE 2018): arcs (transitions between lines) that no
 case covers yet, and surviving mutants. A case is kept if it is the first to reach a goal. Stopping at a plateau follows
-CodaMosa (Lemieux et al., ICSE 2023).
+CodaMosa (Lemieux et al., ICSE 2023), and so does going on from a model's cases and their mutations.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ PATIENT = 25
 """Number of calls after which a function is half as likely to be chosen as an uncalled one with the same number of
 remaining goals."""
 MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__setstate__")
+SEEDED = 0.2
+"""Share of the cases that are mutations of a model's cases, if there are any."""
+NO_COVERAGE = "no new code was reached"
+"""The reason for the end of a search that waits for a model's cases."""
 MOST_LATE = 3
 """Number of hangs after which a function is chosen less often."""
 
@@ -55,6 +59,12 @@ class CaseSearch:
     seeds: list[Case]
     arcs: set[tuple[int, int]]
     alive: set[int]
+    starts: Sequence[Case] = ()
+    """Cases of a model, which are mutated whether or not they reached a new goal."""
+    patience: int = 0
+    """Number of cases without a new arc after which the search ends if a line is not covered; 0 for no such end."""
+    most: int = 0
+    """Number of cases after which the search ends; 0 for no such end."""
     kept: list[KeptCase] = field(default_factory=list)
     trouble: dict[tuple[str, str, int], CaseOutcome] = field(default_factory=dict)
     harms: Counter[str] = field(default_factory=Counter)
@@ -72,16 +82,20 @@ class CaseSearch:
         self._called: Counter[str] = Counter()
         self._late: Counter[str] = Counter()
         self._outcomes: set[tuple[object, ...]] = set()
-        self._since = 0
+        self._since = self._since_arc = 0
 
     def run(self, until: Callable[[], bool]) -> str:
-        """Search until all goals are reached, PLATEAU cases reach no new goal, or `until()` returns true; return the
-        reason for the end."""
+        """Search until all goals are reached, PLATEAU cases reach no new goal, `patience` cases no new arc, or
+        `until()` returns true; return the reason for the end."""
         while True:
             if not self.alive and not self._uncovered():
                 return "every goal is reached"
             if self._since >= PLATEAU:
                 return "a plateau"
+            if self.patience and self._since_arc >= self.patience and self._uncovered():
+                return NO_COVERAGE
+            if self.most and self.cases >= self.most:
+                return "the limit of calls was reached"
             if until() or not self.callable:
                 return "the time limit was reached" if self.callable else "there is nothing to call"
             self._run_batch([self._next() for _ in range(BATCH)])
@@ -109,7 +123,7 @@ class CaseSearch:
             if new or reached:
                 chosen.append((seen, reached))
                 new_of.append(new)
-        better = False
+        better = wider = False
         for (seen, _), noticed, new in zip(chosen, self.exercise.check(chosen, once=True), new_of, strict=True):
             if not noticed.steady:
                 self.dropped["unsteady"] += 1
@@ -120,8 +134,9 @@ class CaseSearch:
                 self.changer.remember(seen.case)
                 self.arcs |= fresh
                 self.alive -= killed
-                better = True
+                better, wider = True, wider or bool(fresh)
         self._since = 0 if better else self._since + len(batch)
+        self._since_arc = 0 if wider else self._since_arc + len(batch)
 
     def can_be_test(self, seen: CaseOutcome) -> bool:
         """Whether a case can be a test: it asserts something, or raises an intended exception."""
@@ -162,6 +177,8 @@ class CaseSearch:
     def _next(self) -> GeneratedCase:
         if self.seeds:
             return GeneratedCase(self.seeds.pop(0))
+        if self.starts and self.chance.random() < SEEDED:
+            return self.changer.changed(self.chance.choice(self.starts))
         if self.kept and self.chance.random() < 0.55:
             seen = self._near_a_goal().seen
             if FUNCTION in seen.asserts and self.chance.random() < 0.5:

@@ -23,6 +23,7 @@ SECTIONS = {
         "attempts": "Attempts, if the strategy makes several.",
         "rounds": "Rounds towards a proven result.",
         "delegate": "The model may delegate tasks to helpers.",
+        "ask_at_plateau": "Ask when the search of `test` stalls.",
         "update_tests": "Keep changes to existing tests.",
         "exploit_test": "Publish the test of a vulnerability.",
         "merge_review": "Look for changes that the fix does not need.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from agent.prompts.opening_prompt import places
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
+    from aci.repair.candidate_evaluator import Candidate
     from agent.engine.task import Task
     from agent.repair.repair_search import Progress, SearchResult
 
@@ -21,23 +22,27 @@ SEARCH_SECONDS = 60.0
 """Maximum CPU time of a search in seconds if `--max-time` is not given."""
 EDITS = 6
 """Maximum number of different behaviours for which an edit is kept."""
-SUSPECTS = 5
+SUSPECTS, RANKED = 5, 60
+"""Numbers of suspects that are shown and that are recorded."""
+CLOZE_SECONDS = 20.0
+"""CPU seconds for a model's fillings, in addition to those of the search without them."""
 PROOF_SECONDS, PROOF_SUITES = 8.0, 4
 """Estimated time of the proof: a constant number of seconds, plus this many times the duration of the search's test
 run."""
 
 
-def search_templates(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
+def search_templates(task: Task, tests: dict[str, Any], fillings: Sequence[Candidate] = ()) -> dict[str, Any]:
     """Search for edits that fix the failing tests that `failing_tests` returned.
 
     The result can be stored as JSON; each edit has the arguments of the `edit` tool. The search is recorded and can be
-    resumed.
+    resumed. With `fillings`, it goes on from the search without them.
     """
-    found: dict[str, Any] = task.once(SEARCH, lambda: _search(task, tests))
+    name = f"cloze.{SEARCH}" if fillings else SEARCH
+    found: dict[str, Any] = task.once(name, lambda: _search(task, tests, fillings))
     return found
 
 
-def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
+def _search(task: Task, tests: dict[str, Any], fillings: Sequence[Candidate]) -> dict[str, Any]:
     from aci.localization.place_ranking import RankedPlace
     from agent.repair.repair_search import RepairTask, SearchResult, search
 
@@ -52,7 +57,15 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
         names = tests["failing"], tests["passing"]
         question = RepairTask(workspace, task.trees, task.tree, *names, tests["command"], task.turn.issue.text, located)
         try:
-            found = search(question, cpu_seconds, task.branch.cancel, _progress_reporter(task), SearchRecord(task), end)
+            found = search(
+                question,
+                cpu_seconds + (CLOZE_SECONDS if fillings else 0.0),
+                task.branch.cancel,
+                _progress_reporter(task),
+                SearchRecord(task),
+                end,
+                fillings,
+            )
         except UsageError as error:
             found = SearchResult(why=f"{error.message} {error.fix}")
     task.branch.cancel.check()
@@ -69,6 +82,7 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
         "telling": [[one.input, list(one.answers)] for one in found.choice.telling],
         "doubt": found.choice.doubt,
         "suspects": [(one.path, one.line, one.score, list(one.why)) for one in found.suspects[:SUSPECTS]],
+        "ranked": [(one.path, one.line, one.score) for one in found.suspects[:RANKED]],
         "places": found.places,
         "tried": found.tried,
         "cpu": round(found.cpu, 1),

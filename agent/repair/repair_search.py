@@ -161,13 +161,15 @@ def search(
     tell: Callable[[Progress], None] = lambda progress: None,
     memory: Memory | None = None,
     end: float = math.inf,
+    fillings: Sequence[Candidate] = (),
 ) -> SearchResult:
     """Search for edits that fix the tests, using at most `cpu_seconds` of the target program's CPU time, and compare
     the plausible ones.
 
     The search ends at the latest when the monotonic clock reaches `end`. After the first plausible edit, more edits are
     tried to find others to compare it with. Edits that `memory` contains from an earlier search for the same problem
-    are not tried again; their CPU seconds count towards the limit.
+    are not tried again; their CPU seconds count towards the limit. With `fillings` (`agent/repair/cloze.py`), all of
+    them are tried and no template, and they are compared with the plausible edits in `memory`.
 
     Raises UsageError if the tests cannot be run in one process, and Cancelled when `cancel` is set. A cancelled search
     can be resumed if it has a `memory`.
@@ -183,7 +185,7 @@ def search(
         spectrum = question.without_test_helpers(spectrum)
         found.suspects = find_suspects(spectrum, question.read, question.places)
         near = list(dict.fromkeys(suspect.path for suspect in found.suspects))[:MOST_FILES]
-        found.sources = _sources(question, [*near, *(hit.path for hit in tried.hits)])
+        found.sources = _sources(question, [*near, *(hit.path for hit in (*tried.hits, *fillings))])
         unseen = UNREADABLE if spectrum.failing else UNREACHED if time.monotonic() < end else TOO_LATE
         found.why = "" if found.sources else unseen
         if found.sources:
@@ -191,8 +193,11 @@ def search(
             hunt = SearchRun(
                 evaluator, spectrum, cpu_seconds, tried, end - min(SECONDS, CHOOSING_SHARE * max(0.0, left))
             )
-            prober, expected = ConditionProber(evaluator, spectrum), question.expected_exceptions(spectrum)
-            hunt.run(order_candidates(found.sources, found.suspects, spectrum, prober, literals, expected), tell)
+            if fillings:
+                hunt.run(iter(fillings), tell, every=True)
+            else:
+                prober, expected = ConditionProber(evaluator, spectrum), question.expected_exceptions(spectrum)
+                hunt.run(order_candidates(found.sources, found.suspects, spectrum, prober, literals, expected), tell)
             found.cut_short = hunt.cut_short
             tell(hunt.progress("comparing plausible edits"))
             found.choice = choose_edit(
@@ -244,9 +249,9 @@ class SearchRun:
         """CPU seconds used by the target program, including in earlier processes."""
         return self.tried.cpu + self.evaluator.cpu
 
-    def run(self, stream: Iterator[Candidate], tell: Callable[[Progress], None]) -> None:
-        """Run the candidates of a stream. The tried candidates are saved every few seconds and at the end, even after
-        an error."""
+    def run(self, stream: Iterator[Candidate], tell: Callable[[Progress], None], every: bool = False) -> None:
+        """Run the candidates of a stream, or `every` one of them for which there is time. The tried candidates are
+        saved every few seconds and at the end, even after an error."""
         last_report = self._began = last_save = time.monotonic()
 
         def tick() -> None:
@@ -259,20 +264,22 @@ class SearchRun:
                 last_save = now
                 self.tried.keep(self.cpu)
 
+        over = self._is_late if every else self._is_over
         fresh = (candidate for candidate in stream if not self.tried.knows(candidate))
         self.evaluator.tick = tick
         try:
-            for judged in self.evaluator.evaluate(fresh, self.failing, self.passing, self.limits, self._is_over):
+            for judged in self.evaluator.evaluate(fresh, self.failing, self.passing, self.limits, over):
                 self.tried.add(judged, self.cpu)
                 self._last = self._last if judged.again else judged.candidate.score
                 tick()
-                if self._has_enough:
+                if self._has_enough and not every:
                     break
         finally:
             self.evaluator.tick = lambda: None
             self.tried.keep(self.cpu)
         self.cut_short = not self._has_enough and (self.cpu >= self.cpu_seconds or time.monotonic() >= self.end)
-        self.sought = not self._is_over() or self._has_enough or self._rivals >= RIVALS[0]
+        tried = self.tried.count if every else self._rivals
+        self.sought = not over() or self._has_enough or tried >= RIVALS[0]
 
     def progress(self, doing: str) -> Progress:
         tried, passed = self.tried, time.monotonic() - self._began
@@ -280,6 +287,9 @@ class SearchRun:
         best = tried.hits[0] if tried.hits else None
         words = f"{best.description} in {best.path}:{best.line}" if best else ""
         return Progress(doing, len(tried.places), tried.count, self.cpu, rate, len(tried.least), words)
+
+    def _is_late(self) -> bool:
+        return self.cpu >= self.cpu_seconds or time.monotonic() >= self.end
 
     def _is_over(self) -> bool:
         return self._has_enough or self.cpu >= self._most or time.monotonic() >= self.end

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.proof.proof_run import format_names
 from agent.phases.base_failures import failing_tests
+from agent.phases.cloze_search import FILLER, search_fillings
 from agent.phases.edit_choice import choose_by_model, remaining_doubt, vote
 from agent.phases.issue_reproduction import example_test
 from agent.phases.offered_edits import explain_doubt
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from trajectories.records import Step, Verdict
 
 ROLES = ()
-MAY_ASK = ("judge",)
-SOURCE = "GenProg, PAR, TBar (arXiv 1903.08409) and others"
+MAY_ASK = (FILLER, "judge")
+SOURCE = "GenProg, PAR, TBar (arXiv 1903.08409) and others; AlphaRepair (arXiv 2207.08281) with a filler"
 WHEN = "there is no model, and a Python test fails"
 AUTHOR = "templates"
 PROOFS = 4
@@ -50,6 +51,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
     task.note("phase", "search for edits")
     found = search_templates(task, tests)
+    found = yield from search_fillings(task, tests, found)
     _note(task, found)
     if not found["edits"]:
         parts = (_counts_text(found), _advice(found, tests["failing"]), _suspects(found), likely)

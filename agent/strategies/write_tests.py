@@ -14,7 +14,7 @@ from agent.engine.permission_checks import REFUSED, may_test
 from agent.run_state.attempt_outcome import Outcome
 from agent.testgen.changed_functions import parse_targets
 from agent.testgen.coverage_loop import FileCoverage, passes_with_new_tests, test_command
-from agent.testgen.model_cases import CoverageState, ask_for_tests
+from agent.testgen.model_cases import PATIENCE, CoverageState, ask_for_tests
 from trajectories.errors import UsageError
 from trajectories.records import Verdict
 
@@ -72,7 +72,8 @@ def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step,
     task.note("phase", f"measure the tests of {cover.path}")
     before = cover.existing_coverage()
     task.note("phase", f"search for tests of {cover.path}")
-    found = cover.found()
+    asked_early = bool(task.turn.settings.model) and task.turn.settings.ask_at_plateau
+    found = cover.found(PATIENCE if asked_early else 0)
     cases, dropped = cover.holding(found.cases, found.module)
     if cases:
         tree = task.trees.write({cover.place(): cover.text(cases, found.module).encode()}, task.tree)
@@ -82,15 +83,22 @@ def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step,
     if task.turn.settings.model:
         task.note("phase", f"ask for tests of {cover.path}")
         yield from ask_for_tests(task, more)
+        went_on = False
+        if more.found is not found:
+            later, others = cover.holding(more.found.cases, found.module)
+            dropped += others
+            if went_on := bool(later):
+                cases, found = later, more.found
         cases, others = _merge_cases(cover, cases, more.cases, found.module)
         dropped += others
         by_model = sum(not one.case.call for one in cases)
-        if by_model:
+        if by_model or went_on:
             tree = task.trees.write({cover.place(): cover.text(cases, found.module).encode()}, task.tree)
-            yield task.adopt(tree, f"{cover.place()}: {by_model} more written by the model.", author=AUTHOR)
-        if by_model == len(more.cases):
+            searched = f"{len(cases) - by_model} found by the search that went on, " if went_on else ""
+            yield task.adopt(tree, f"{cover.place()}: {searched}{by_model} more written by the model.", author=AUTHOR)
+        if by_model == len(more.cases) and not went_on:
             killed = frozenset(more.killed)
-        elif by_model:
+        elif by_model or went_on:
             killed = cover.noticed(cases, found.usable)
     killed |= before.killed
     start = cover.reach(before.arcs, before.killed, found.usable)

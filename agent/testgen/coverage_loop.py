@@ -18,7 +18,7 @@ from aci.runtime.workspace import HARNESS_SESSION
 from aci.testgen.case_generation import GeneratedCases, GenerationRequest, cases_from_json, generate_cases
 from aci.testgen.case_rendering import NamedTest, choose_test_path, name_tests, rebound_helpers, render_tests
 from aci.testgen.existing_coverage import ExistingCoverage, coverage_from_json, measure_coverage
-from aci.testgen.module_exerciser import MUTANT_LIMIT, CaseOutcome, ModuleExerciser
+from aci.testgen.module_exerciser import MUTANT_LIMIT, Case, CaseOutcome, ModuleExerciser
 from aci.testgen.mutants import Mutant, find_mutants
 from aci.testgen.sandboxed_suite import write_guarded_tests
 from aci.testgen.usage_mining import Subject, find_subjects, taken_branches
@@ -47,6 +47,11 @@ ELSEWHERE = "export TZ=XXX-13:45 LC_ALL=C\n"
 GATHER = "import sys; sys.path[:] = filter(None, sys.path); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 LIMIT_OF_WRITTEN = 1.0
 """Limit in CPU seconds for a test written by a model."""
+CALLS = 0
+"""Number of calls that the search in one file makes; 0 for no limit. Benchmarks set it, since seconds depend on the
+load of the machine."""
+LEAST_SEARCH = 3.0
+"""Minimum number of remaining seconds for searching on from a model's cases."""
 LEAST = 4.0
 """Minimum number of remaining seconds for running the other tests."""
 MOST_SURVIVORS, MOST_TEST_FILES = 20, 200
@@ -104,11 +109,32 @@ class FileCoverage:
                 room, self.command, self.path, self.mutants, self.task.branch.cancel, seconds, files
             )
 
-    def found(self) -> GeneratedCases:
-        """Return the test cases that the search found."""
-        return cases_from_json(self.task.once(f"search {self.path}", lambda: self._found().as_json()))
+    def found(self, patience: int = 0) -> GeneratedCases:
+        """Return the test cases that the search found; `patience` as in `CaseSearch`."""
+        return cases_from_json(self.task.once(f"search {self.path}", lambda: self._found(patience=patience).as_json()))
 
-    def _found(self) -> GeneratedCases:
+    def found_after(
+        self, earlier: GeneratedCases, part: int, starts: Sequence[Case], patience: int
+    ) -> GeneratedCases | None:
+        """Search on from what an earlier search found and a model's cases; return None if no time is left for it."""
+
+        def go_on() -> dict[str, Any] | None:
+            seconds = self._search_time() if self._left() is not None else SECONDS - earlier.seconds
+            if seconds < LEAST_SEARCH or 0 < CALLS <= earlier.tried:
+                return None
+            return self._found(seconds, part, earlier, starts, patience).as_json()
+
+        value = self.task.once(f"search {self.path} {part}", go_on)
+        return cases_from_json(value).after(earlier) if value else None
+
+    def _found(
+        self,
+        seconds: float = 0.0,
+        part: int = 0,
+        earlier: GeneratedCases | None = None,
+        starts: Sequence[Case] = (),
+        patience: int = 0,
+    ) -> GeneratedCases:
         task = self.task
         last_report = [0.0]
 
@@ -119,10 +145,12 @@ class FileCoverage:
                 task.branch.engine.report("progress", task.branch.name, message)
 
         asked = GenerationRequest(
-            self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._tests()
-        )
+            self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._tests(),
+            part, [one.case for one in earlier.cases] if earlier else (), starts, patience,
+            CALLS - earlier.tried if earlier and CALLS else CALLS,
+        )  # fmt: skip
         with closing(task.branch.place.fork(task.tree)) as room:
-            return generate_cases(room, asked, task.branch.cancel, self._search_time(), tell)
+            return generate_cases(room, asked, task.branch.cancel, seconds or self._search_time(), tell)
 
     def _tests(self) -> dict[str, bytes]:
         """Return the test files that contain the module's name."""

@@ -38,6 +38,14 @@ def literal_hints(read: Callable[[str], bytes], failing: Sequence[str], issue: s
     return unique([*asserted, *others, *words])[:MOST]
 
 
+def failing_test_functions(read: Callable[[str], bytes], failing: Sequence[str]) -> list[tuple[str, list[ast.AST]]]:
+    """Return each failing test whose definition can be read, without its parameters, with the definitions that its name
+    may refer to. `read` has the same meaning as in `literal_hints`."""
+    files = _Files(read)
+    found = ((test, files.functions(test)) for test in unique(map(_without_parameters, failing)))
+    return [(test, functions) for test, functions in found if functions]
+
+
 def expected_exceptions(read: Callable[[str], bytes], failing: Sequence[TracedTest]) -> tuple[str, ...]:
     """Return the names of the exceptions that failing tests expect but that were not raised.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ from tests.agent.strategies.test_phase_graph_strategies import AREA_ISSUE, SEARC
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
 from tests.agent.strategies.test_rank_fusion import rank_fusion
 from tests.agent.strategies.test_team import BOTH, TWO_FILES, TWO_PARTS_ISSUE
+from tests.agent.strategies.test_templates_strategy import ANSWER, CHECKSUM_FILES
 from tests.agent.strategies.test_tree import ADDS, BACKTRACK_TEXT, DEAD_END, FORECAST, LENGTHS
+from tests.agent.strategies.test_write_tests import ONE_CALL, SAFE_OPTIONS, opened_by, shorten_search
 from tests.conftest import copy_run
 from tests.e2e.kill_runner import account
 from tests.sampling import sample
@@ -227,6 +230,34 @@ def test_interrupted_set_up_asks_no_model_again(run_strategy: RunStrategy, monke
 def check_resumed_runs(complete: FinishedRun) -> None:
     """Check that a run which is interrupted at some of its records and resumed comes to the same."""
     assert complete.kind == "verified"
+    for count, resumed in resumed_runs(complete):
+        assert (resumed.kind, resumed.result.patch.diff) == (complete.kind, complete.result.patch.diff), count
+        for kind in ("candidate", "score", "vote", "prune"):
+            assert note_texts(resumed, kind) == note_texts(complete, kind), count
+
+
+@pytest.mark.timeout(900)
+def test_interrupted_search_for_tests_asks_nothing_twice(run_strategy: RunStrategy, monkeypatch) -> None:
+    """The time of its searches differs from run to run, and so may its tests; what they reach does not."""
+    shorten_search(monkeypatch)
+    complete = run_strategy("write-tests", ONE_CALL, ask_at_plateau=True, **SAFE_OPTIONS)
+    assert complete.kind == "written"
+    for count, resumed in resumed_runs(complete):
+        assert resumed.kind == complete.kind, count
+        assert opened_by(resumed) == opened_by(complete) == ["drawer", "door", "safe"], count
+
+
+@pytest.mark.timeout(900)
+def test_interrupted_search_with_fillings_asks_nothing_twice(run_strategy: RunStrategy, monkeypatch) -> None:
+    monkeypatch.setattr("agent.phases.template_search.SEARCH_SECONDS", 3.0)
+    complete = run_strategy("templates", files=CHECKSUM_FILES, roles={"filler": [line(ANSWER)]})
+    assert "(n * n + 7) % 11" in complete.result.patch.source
+    for count, resumed in resumed_runs(complete):
+        assert (resumed.kind, resumed.result.patch.diff) == (complete.kind, complete.result.patch.diff), count
+
+
+def resumed_runs(complete: FinishedRun) -> Iterator[tuple[int, FinishedRun]]:
+    """Yield runs that were killed at a record and resumed, with its number; none repeats a request."""
     directory = complete.result.directory
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
     first = next(n for n, record in enumerate(read(directory).records) if not isinstance(record, Run | Turn))
@@ -235,13 +266,11 @@ def check_resumed_runs(complete: FinishedRun) -> None:
         copy_run(directory, copy, b"".join(lines[:count]) + lines[count][:9])
         interrupted = account(copy)
         resumed = finish_run(reopen(copy, load_settings(state=directory.parents[1]).state), choose, delegates=True)
-        assert (resumed.kind, resumed.result.patch.diff) == (complete.kind, complete.result.patch.diff), count
         request_ids = [sorted(run.trajectory.replies) for run in (complete, resumed)]
         assert request_ids[0] == request_ids[1], count
         open_requests = interrupted["calls"] - len(interrupted["replies"])
         assert account(copy)["calls"] == len(request_ids[0]) + open_requests, "a request was repeated"
-        for kind in ("candidate", "score", "vote", "prune"):
-            assert note_texts(resumed, kind) == note_texts(complete, kind), count
+        yield count, resumed
 
 
 def note_texts(run: FinishedRun, kind: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,59 @@ def test_example_of_issue_is_the_failing_test_if_no_other_fails(start_run) -> No
     assert "+    return a + b" in result.patch.source
     assert result.exit.verdict.red
     assert result.exit.verdict.green
+
+
+CHECKSUM = "def checksum(n):\n    total = n * 3 + 1\n    return total\n"
+CHECKSUM_TESTS = """\
+import unittest
+
+from calc import checksum
+
+
+class CalcTest(unittest.TestCase):
+    def test_checksum(self):
+        self.assertEqual([checksum(n) for n in (2, 5, 8, 9, 13)], [0, 10, 5, 0, 0])
+
+    def test_zero(self):
+        self.assertEqual(checksum(0) % 2, 1)
+"""
+CHECKSUM_FILES = {**FILES, "calc.py": CHECKSUM, "tests/test_calc.py": CHECKSUM_TESTS}
+ANSWER = """The modulus is missing.
+
+```M1
+import os
+__import__("os").abort()
+n * 3 + 1) or (0
+(n * n + 7) % 11
+```
+"""
+
+
+def write_filler(folder: Path, text: str = ANSWER) -> dict[str, str]:
+    usage = {"input_tokens": 10, "output_tokens": 10}
+    script = folder / "filler.jsonl"
+    script.write_text(json.dumps({"reply": {"text": text, "actions": [], "usage": usage}}) + "\n")
+    return {"filler": f"scripted:{script}"}
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_filling_fixes_what_no_template_reaches(
+    start_run, tmp_path: Path, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.phases.template_search.SEARCH_SECONDS", 3.0)
+    open_run = start_run(CHECKSUM_FILES, "checksum() is wrong", roles=write_filler(tmp_path) if asked else {})
+    _, result = drive(open_run())
+    run = read(result.directory)
+    assert ("(n * n + 7) % 11" in result.patch.source) is asked, result.word
+    assert len(run.replies) == asked
+    if asked:
+        assert result.exit.code in (0, 6)
+        assert any("2 fillings of" in note.text for note in run.notes)
+        assert "cloze" in {note.data.get("template") for note in run.notes if note.kind == "candidate"}
+    assert drive(open_run()) == ([], result)
+
+
+def test_filler_is_not_asked_if_template_fixes_bug(start_run, tmp_path: Path) -> None:
+    _, result = drive(start_run(FILES, roles=write_filler(tmp_path))())
+    assert result.exit.verdict.verified
+    assert not read(result.directory).replies
