@@ -35,12 +35,12 @@ from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.graph_search import IssueRelevance, PlaceTree, find_seeds, search_graph
 from aci.localization.issue_links import IssueGraph, rank_routes
-from aci.localization.past_items import PastItem
 from aci.localization.place_ranking import RankedPlaces
 from aci.localization.rank_fusion import fuse_ranks
 from aci.repository.file_blobs import GitBlobs
 from benchmarks.localization import Instance, load, locate_places, share_within, worst_rank
 from trajectories.errors import SweAgentError, UsageError
+from trajectories.records import PastItem
 
 FILES_AT, FUNCTIONS_AT = 5, 10
 SHARES = 0.1, 0.2, 0.5, 1.0

@@ -73,16 +73,14 @@ truncated again."""
 @dataclass(frozen=True)
 class Context:
     """The context of a tool call. `tree` is the tree before the model's reply, which may hold several actions (see
-    `current_tree`); `steps` are the branch's steps so far.
-
-    `show_output` shows the last bytes of a running command's output. `keep` stores a whole output durably and returns its
-    number (17 for `out:17`), `recall` reads it back. `start` is the tree from which the branch started (the base's tree
-    if empty). `secrets` are masked in everything shown. `before` holds the earlier actions of the same reply, `phase`
-    is the number of steps before the current phase. `subtree` is the folder to view and test, the whole repository if
-    empty. `needs_test` tells whether the work is proved by a test that reproduces the issue and that the user has not
-    given. `may_run` tells whether a tool may start programs that run or check the repository's code and that no one was
-    asked about. `instructions` are the instruction files of the run's base. `ask_user` and `delegate` are None where
-    there is no user or no helper.
+    `current_tree`); `steps` are the branch's steps so far. `show_output` shows the last bytes of a running command's
+    output. `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back.
+    `start` is the tree from which the branch started (the base's tree if empty). `secrets` are masked in everything
+    shown. `before` holds the earlier actions of the same reply, `phase` is the number of steps before the current
+    phase. `subtree` is the folder to view and test, the whole repository if empty. `needs_test` tells whether the work
+    is proved by a test that reproduces the issue and that the user has not given. `may_run` tells whether a tool may
+    start programs that run or check the repository's code and that no one was asked about. `instructions` are the
+    instruction files of the run's base. `ask_user` and `delegate` are None where there is no user or no helper.
     """
 
     workspace: Workspace

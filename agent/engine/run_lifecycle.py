@@ -69,8 +69,7 @@ from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
 
 DONE = {"answered", "done", "undone", "written"}
-"""Exits of turns that need no proof: a question was answered, a command was run, something was undone, or tests were
-written."""
+"""Exits of turns that need no proof: an answer, a command, an undo, or written tests."""
 WITHOUT_SERVERS = "The proof ran without them."
 MAKE_ROOM = "Free space there and check that you have write access, or set SWE_AGENT_STATE to another folder."
 
