@@ -61,6 +61,7 @@ def test_packing_is_deterministic_and_reversible(tmp_path):
         "places": tuple(outcome.places),
         "tried": (),
         "attempts": (),
+        "questions": (),
     }
 
 
