@@ -34,10 +34,13 @@ def smaller_strategy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setitem(sys.modules, "smaller", module)
     spec.loader.exec_module(module)
     strategy_names = names("agent.strategies")
-    monkeypatch.setattr(
-        "trajectories.plugins.names",
-        lambda package: strategy_names | {"smaller": "smaller"} if package == "agent.strategies" else names(package),
-    )
+    for module_name in ("trajectories.plugins", "agent.run_state.strategy_traits"):
+        monkeypatch.setattr(
+            f"{module_name}.names",
+            lambda package: (
+                strategy_names | {"smaller": "smaller"} if package == "agent.strategies" else names(package)
+            ),
+        )
     return match[1]
 
 
