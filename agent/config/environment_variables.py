@@ -13,7 +13,7 @@ PROGRAM_VARIABLES = ("CONFIG", "CACHE", "MCP_TOKEN")
 """Variables of this program that are not settings."""
 GITHUB = (
     *("LABEL", "ON_OPENED", "ALLOWED_BOTS", "BOT", "MOST_OPEN", "BUDGET", "BUDGET_PER_ISSUE", "BUDGET_PER_DAY"),
-    *("OPEN_UNPROVEN", "DRY_RUN", "MAX_PATCH", "MINUTES", "CI_ATTEMPTS"),
+    *("OPEN_UNPROVEN", "DRY_RUN", "MAX_PATCH", "MINUTES", "CI_ATTEMPTS", "ASK"),
 )
 """Names of the Action's inputs without the prefix `SWE_AGENT_GITHUB_`; they match the fields of
 `agent/github/api/action_inputs.py`."""
