@@ -131,7 +131,7 @@ def _path(node: Node) -> list[Node]:
 
 def _prove_best(task: Task, root: Node, given: tuple[str, ...]) -> Generator[Step, None, None]:
     """Prove the node with the highest value, because nothing was submitted."""
-    changed = [one for one in root.below() if one.tree != root.tree]
+    changed = [one for one in root.below() if one.tree != root.tree and not one.is_proposal]
     if changed:
         best = max(changed, key=lambda one: one.value)
         yield task.adopt(best.tree, f"Nothing was submitted; step {best.n} has the highest score.", "search")
