@@ -48,14 +48,13 @@ CREATE INDEX edges_of_target ON edges (target, source);
 CREATE VIEW refs AS SELECT source, target, kind, line, weight FROM edges WHERE kind <> '{BASE}';
 CREATE TABLE bases AS SELECT source AS class, target AS base, min(line) AS line FROM edges
     WHERE kind = '{BASE}' AND source <> target GROUP BY 1, 2;
-CREATE TABLE ancestors AS
+CREATE VIEW ancestors AS
     WITH RECURSIVE found (class, ancestor, distance) AS (
         SELECT class, base, 1 FROM bases
         UNION SELECT found.class, bases.base, distance + 1 FROM found JOIN bases ON bases.class = found.ancestor
             WHERE distance < {MOST_DISTANCE} AND bases.base <> found.class
     ) SELECT class, ancestor, min(distance) AS distance FROM found GROUP BY 1, 2;
-CREATE INDEX ancestors_of_class ON ancestors (class);
-CREATE INDEX ancestors_of_ancestor ON ancestors (ancestor);
+CREATE INDEX bases_of_class ON bases (class, base);
 CREATE VIEW overrides AS SELECT one.id AS method, other.id AS overridden, distance FROM symbols one
     JOIN ancestors ON ancestors.class = one.owner
     JOIN symbols other ON other.owner = ancestors.ancestor AND other.name = one.name

@@ -83,7 +83,7 @@ def question_values(
     assert place.function is not None
     return {
         "function": place.function.qualname,
-        "path": place.source.path,
+        "path": quote_fully(place.source.path),
         "issue": quote_fully(issue),
         "tests": quote_fully("\n\n".join(_failing_tests(read, failing))[:LONGEST_TESTS]),
         "source": quote_fully(numbered_function(masks[0])[:LONGEST_FUNCTION]),

@@ -17,6 +17,7 @@ from aci.graph_sql.graph_queries import run_sql
 from aci.localization.issue_localization import query_tree_graph
 from aci.observation.prompt_tags import quote_text
 from aci.repository.file_blobs import TreeBlobs
+from agent.candidates.attempt_summary import cut
 from agent.candidates.role_questions import Question, ask_roles
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_SEARCHES, MOST_ROWS = 4, 40
 """Maximum number of searches in an answer, and of rows in a result."""
-LONGEST_SEARCH, LONGEST_STATEMENT = 1_000, 4_000
+LONGEST_SEARCH, LONGEST_STATEMENT, LONGEST_RESULT = 1_000, 4_000, 8_000
 ASK = """\
 Search the code graph with lines like these, up to four in an answer:
 search: subclasses of Shape, direct or indirect, without a method `area`
@@ -110,4 +111,4 @@ def _result(file: Path, statement: str) -> tuple[bool, str]:
         return True, f"The statement failed: {found.error}."
     rows = [" | ".join("" if value is None else str(value) for value in row) for row in found.rows]
     more = [f"… more than {MOST_ROWS} rows"] if found.cut else []
-    return False, "\n".join([" | ".join(found.columns), *(rows or ["(no rows)"]), *more])
+    return False, cut("\n".join([" | ".join(found.columns), *(rows or ["(no rows)"]), *more]), LONGEST_RESULT)

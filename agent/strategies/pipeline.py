@@ -93,7 +93,8 @@ def _elements(task: Task, files: Sequence[str]) -> Generator[Step, None, str]:
     """Return the code of the elements that the model names, or of the likeliest places if it names none."""
     texts = {path: task.trees.read(task.turn.base.tree, path).decode("utf-8", "replace") for path in files}
     elements = {name: found for path, text in texts.items() for name, found in find_elements(path, text).items()}
-    listed = quote_text("\n".join(f"{name}  {found[0].signature}".rstrip() for name, found in elements.items()))
+    lines = [f"{name}  {found[0].signature}".rstrip() for name, found in elements.items()]
+    listed = quote_text("\n".join(lines[:MOST_LISTED]))
     words = f"{framed_issue(task.turn.issue)}\n\n{task.prompt('elements', elements=listed)}"
     [said] = yield from ask_roles(task, [Question("elements", "localizer", words)])
     chosen = parse_names(said, elements, MOST_ELEMENTS)

@@ -52,6 +52,8 @@ class Node(UctNode):
     """A summary of the actions since the parent node, with a critic's comment."""
     verdict: Verdict | None = None
     """The verdict of the proof that was run if the model submitted at this node. Such a node is not expanded."""
+    first: int = 0
+    """Number of steps of the conversation before the node was expanded."""
     move: str = ""
     forecast: float = 0.0
 
@@ -112,8 +114,8 @@ def _look_ahead(task: Task, root: Node, node: Node, number: int) -> Generator[St
     path = [one for one in _path(node) if one.done]
     seen = [
         observation.text
-        for step in task.branch.steps
-        if node.parent and node.parent.n < step.n <= node.n and step.reply is not None
+        for step in task.branch.steps[node.first :]
+        if node.parent and step.n <= node.n and step.reply is not None
         for observation in step.observations
     ]
     done = "; ".join(one.done for one in path)
@@ -131,7 +133,7 @@ def _path(node: Node) -> list[Node]:
 
 def _prove_best(task: Task, root: Node, given: tuple[str, ...]) -> Generator[Step, None, None]:
     """Prove the node with the highest value, because nothing was submitted."""
-    changed = [one for one in root.below() if one.tree != root.tree]
+    changed = [one for one in root.below() if one.tree != root.tree and not one.is_proposal]
     if changed:
         best = max(changed, key=lambda one: one.value)
         yield task.adopt(best.tree, f"Nothing was submitted; step {best.n} has the highest score.", "search")
@@ -156,7 +158,7 @@ def _expand(task: Task, best: Node, given: tuple[str, ...], number: int) -> Gene
     step = yield from loop(task.branch, until=ends)
     done = summarise_attempts(task.branch.steps[first:])
     node = best if best.is_proposal else Node(0, "", parent=parent)
-    node.n, node.tree, node.done = task.branch.steps[-1].n, task.tree, done
+    node.n, node.tree, node.done, node.first = task.branch.steps[-1].n, task.tree, done, first
     if node not in parent.children:
         parent.children.append(node)
     if is_submission(step):

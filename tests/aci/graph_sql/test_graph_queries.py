@@ -138,3 +138,9 @@ def test_process_has_limits_of_its_own(database: Path) -> None:
     assert "memory" in found.error
     with closing(sqlite3.connect(database)) as intact:
         assert intact.execute("SELECT count(*) FROM symbols").fetchone() == (10,)
+
+
+def test_ancestors_are_searched_in_the_limited_process(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as opened:
+        kinds = dict(opened.execute("SELECT name, type FROM sqlite_master"))
+    assert kinds["ancestors"] == kinds["overrides"] == "view"
