@@ -29,8 +29,10 @@ def checks_from(url: str, waiting: Waiting = nullcontext) -> FailedChecks:
 
 
 def issue_of_checks(checks: FailedChecks) -> Issue:
-    """Return the issue that CI fails; its text comes from strangers. An advisory's id in a log does not make it an issue
-    about a vulnerability."""
+    """Return the issue that CI fails; its text comes from strangers.
+
+    An advisory's id in a log does not make it an issue about a vulnerability.
+    """
     from aci.issue_text.vulnerability import NOT
     from aci.proof.missing_reproduction import FAILED
     from agent.github.api.failed_checks import AUTHOR, job_names
