@@ -155,9 +155,13 @@ def _search(
         if (outcome := test(good)) != "good":
             verb = "also fails" if outcome == "bad" else _verb(outcome)
             raise UsageError(f"{shown} {verb} at {good[:SHORT_ID]}.", "Give another commit with --good.")
-        if source.base(trees, bad).tree != options.base.tree and test(bad) == "good":
+        if source.base(trees, bad).tree == options.base.tree or (outcome := test(bad)) == "bad":
+            return bisect(GitLog(source.git_dir), good, bad, test, step)
+        if outcome == "good":
             return Bisection((WORKING_TREE,), ((bad, "good"),))
-        return bisect(GitLog(source.git_dir), good, bad, test, step)
+        found = bisect(GitLog(source.git_dir), good, bad, test, step)
+        # Without a result at HEAD, the uncommitted changes may also be the cause.
+        return Bisection((WORKING_TREE, *found.candidates), ((bad, outcome), *found.tested))
 
 
 def _verb(outcome: str) -> str:

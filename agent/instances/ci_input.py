@@ -29,7 +29,11 @@ def checks_from(url: str, waiting: Waiting = nullcontext) -> FailedChecks:
 
 
 def issue_of_checks(checks: FailedChecks) -> Issue:
-    """Return the issue that CI fails; its text comes from strangers."""
+    """Return the issue that CI fails; its text comes from strangers.
+
+    An advisory's id in a log does not make it an issue about a vulnerability.
+    """
+    from aci.issue_text.vulnerability import NOT
     from aci.proof.missing_reproduction import FAILED
     from agent.github.api.failed_checks import AUTHOR, job_names
     from agent.github.pull_request.text_escaping import code_block
@@ -40,7 +44,8 @@ def issue_of_checks(checks: FailedChecks) -> Issue:
     if tests:
         parts.append("\n".join(["The failing tests:", "", *(f"- {test}" for test in tests)]))
     parts += [f"The end of the log of the {log.about}:\n\n{code_block(log.body)}" for log in checks.logs]
-    return Issue(f"CI fails: {job_names(checks.jobs)}", "\n\n".join(parts), author=AUTHOR, trust="stranger")
+    title = f"CI fails: {job_names(checks.jobs)}"
+    return Issue(title, "\n\n".join(parts), author=AUTHOR, trust="stranger", labels=(NOT,))
 
 
 def repository_of_checks(checks: FailedChecks, repo: str | None, waiting: Waiting = nullcontext) -> Repository:

@@ -115,6 +115,20 @@ def test_uncommitted_changes_are_named(machine: Machine, shop, log: Path) -> Non
     assert (completed.returncode, completed.stdout.split("\n")[0]) == (0, "The test fails since: the working tree")
 
 
+def test_uncommitted_changes_may_be_the_cause_if_head_cannot_be_tested(machine: Machine, make_repo, log: Path) -> None:
+    repo = make_repo(
+        {"shop/__init__.py": "", "shop/cart.py": GOOD, "tests/__init__.py": "", "tests/test_cart.py": TEST}
+    )
+    good = git(repo, "rev-parse", "HEAD").strip()
+    (repo / "shop/cart.py").write_text(BROKEN)
+    git(repo, "commit", "-qam", "Break the syntax")
+    (repo / "shop/cart.py").write_text(BAD)
+    options = ["--good", good, "--reproduce", "tests/test_cart.py", "--workspace", "local", "--test", UNITTEST]
+    found = machine.json("locate", "--repo", str(repo), "--log", str(log), *options)
+    assert (found["returncode"], found["bisect"]["first_bad"]) == (1, None)
+    assert [one["subject"] for one in found["bisect"]["candidates"]] == ["", "Break the syntax"]
+
+
 def test_interrupted_bisection_says_how_to_continue(machine: Machine, shop, log: Path) -> None:
     repo, commits = shop
     slow = f"if grep -q 'return 2' shop/till.py; then sleep 60; fi; {UNITTEST}"

@@ -86,7 +86,9 @@ def command(
     if ci:
         checks = checks_from(ci, plain_waiting)
         asked, source = issue_of_checks(checks), repository_of_checks(checks, repo, plain_waiting)
-        if not (base or strategy or reproduce or attempts or merge_review or wanted.branch):
+        asked = marked(asked, vulnerability)
+        is_new = vulnerability is not None or merge_review
+        if not (base or strategy or reproduce or attempts or is_new or wanted.branch):
             from agent.cli.ci_continuation import continue_run, find_run_of_branch
 
             if own := find_run_of_branch(source, checks, wanted):
@@ -98,11 +100,11 @@ def command(
     else:
         asked = issue_from(issue, issue_file, text, say, plain_waiting, advisory) if is_given else FAILING_TESTS
         asked = marked(asked, vulnerability)
-        if is_vulnerability(asked):
-            say(VULNERABLE)
         needs = "--apply" if wanted.apply else "--branch" if wanted.branch else ""
         source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, needs, plain_waiting)
         asked = limit_to_base_date(asked, source, base)
+    if is_vulnerability(asked):
+        say(VULNERABLE)
     if pr:
         from agent.github.pull_request.destination import check_destination
 

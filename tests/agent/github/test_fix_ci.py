@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from aci.issue_text.vulnerability import is_vulnerability, marked
 from aci.repository.user_repository import Repository
 from agent.cli import command_line
 from agent.cli.ci_continuation import find_run_of_branch
@@ -231,6 +232,15 @@ def test_issue_names_failing_tests_and_quotes_log(hub: Hub, repo: Repo, job: Job
         "````\nRun pytest\n\ncalc.py:2: AssertionError\nFAILED tests/test_calc.py::test_add - assert -1 == 5\n```\n"
         "Error: Process completed with exit code 1.\n````"
     )
+
+
+def test_advisory_in_log_makes_no_vulnerability(hub: Hub, repo: Repo, job: Job) -> None:
+    checks = checks_from(fail_ci(hub, repo, job.head))
+    logs = tuple(replace(log, body=f"{log.body}\nCVE-2024-12345 in a dependency") for log in checks.logs)
+    issue = issue_of_checks(replace(checks, logs=logs))
+
+    assert not is_vulnerability(issue)
+    assert is_vulnerability(marked(issue, True))
 
 
 def test_pull_request_stands_for_latest_runs_at_its_head(hub: Hub, repo: Repo, job: Job) -> None:
