@@ -14,7 +14,7 @@ SEED = os.environ.get("SWE_AGENT_TEST_SEED") or "0"
 """A number or text; with `all`, every case and test runs."""
 SLOW_CASES = 8
 """One in so many cases of a slow parametrized test runs, and at least one."""
-SLOW_TESTS = 3
+SLOW_TESTS = 4
 """One in so many of the other slow tests of a module runs, and at least one."""
 QUICK_CASES = 4
 """One in so many cases of a quick parametrized test runs if it has at least twice as many."""

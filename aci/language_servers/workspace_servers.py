@@ -6,6 +6,7 @@ server runs in the workspace, never beside it, and ends with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
@@ -88,10 +89,10 @@ def find_references(
         return None
     text = trees.read(tree, path).decode("utf-8", "replace")
     lines = text.split("\n")
-    column = lines[line - 1].find(name) if 0 < line <= len(lines) else -1
-    if column < 0:
+    place = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", lines[line - 1]) if 0 < line <= len(lines) else None
+    if place is None:
         return None
-    found = server.ask(workspace, trees, tree, lambda one: one.references(path, text, line, column))
+    found = server.ask(workspace, trees, tree, lambda one: one.references(path, text, line, place.start()))
     return None if found is None else (server.program.name, found)
 
 

@@ -15,7 +15,7 @@ from aci.repository.tree_merge import MergeResult, merge_trees
 from agent.engine.loop import is_answer, is_submission, loop
 from agent.engine.write_scope import Scope
 from tools.base import HelperReport
-from trajectories.errors import GivenUp, Stuck
+from trajectories.errors import GivenUp, ModelError, Stuck
 
 if TYPE_CHECKING:
     from agent.engine.branch import Branch
@@ -56,7 +56,9 @@ class Delegation:
         name = f"helper-{len(caller.steps) + 1}-{number + 1}"
         caller.engine.report("phase", caller.name, f"delegate to {name}")
         if not changes:
-            return self._talk(caller.beside(name), task, READ_ONLY, Scope(nothing=True, because="a helper only reads"))
+            reader = caller.beside(name)
+            reader.tree = caller.workspace.snapshot().tree  # with the changes of the reply's earlier actions
+            return self._talk(reader, task, READ_ONLY, Scope(nothing=True, because="a helper only reads"))
         helper = caller.fork(name)
         with closing(helper.place):
             report = self._talk(helper, task, MAY_CHANGE, caller.scope)
@@ -67,7 +69,7 @@ class Delegation:
         self._steps.append(helper.say(START.format(task=task, rule=rule, most=MOST_REPLIES)))
         try:
             last = self._work(helper)
-        except (Stuck, GivenUp) as stop:
+        except (Stuck, GivenUp, ModelError) as stop:
             return HelperReport(STOPPED.format(stop.message), ok=False)
         return HelperReport(shorten(self._text(helper, last), LONGEST_REPORT, "the helper's branch"))
 

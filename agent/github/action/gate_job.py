@@ -214,7 +214,8 @@ def _answer_comment(trigger: Trigger, rights: Rights) -> Comment:
     """Return the comment that answers the model's questions, without the command."""
     assert trigger.comment is not None
     trust: Trust = "member" if rights.may_write(trigger.actor, trigger.actor_id) else "stranger"
-    return replace(comment_of(trigger.comment), body=trigger.request, trust=trust, about=ANSWER_ROLE)
+    text = visible_text(trigger.request).text
+    return replace(comment_of(trigger.comment), body=text, trust=trust, about=ANSWER_ROLE)
 
 
 def _working_text(task: TaskRequest, discussion: Discussion, run: str) -> str:

@@ -167,3 +167,18 @@ def test_run_killed_inside_a_helper_repeats_nothing(talk: Talk, monkeypatch: pyt
     replies = [record for record in session.engine.trajectory.records if isinstance(record, Reply)]
     assert len(replies) == 5
     assert len(session.engine.trajectory.holds) == 5
+
+
+def test_reading_helper_keeps_callers_edit_of_same_reply(talk: Talk) -> None:
+    helper = HELPER.format(2, 2)
+    session = talk(
+        line("", edit("a - b", "a + b"), delegate(), n=1, branch="main"),
+        line("", act("shell", command="cat calc.py; echo x > new.txt"), n=1, branch=helper),
+        line("It adds.", n=2, branch=helper),
+        line("Done.", n=2, branch="main"),
+    )
+    session.finish_turn()
+    assert "a + b" in session.file("calc.py")
+    seen = session.engine.trajectory.steps[helper][-2].observations[0].text
+    assert "a + b" in seen
+    assert "Restored, since a helper only reads: new.txt" in seen
