@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.strategies.conftest import FILES, ISSUE, UNITTEST
-from tests.agent.strategies.test_resumed_runs import CASES
+from tests.agent.strategies.test_resumed_runs import CASES, asks
 from tests.conftest import git
 from tests.e2e.conftest import Machine, write
 from tests.e2e.kill_runner import account, is_started, run_and_kill
@@ -24,7 +24,8 @@ pytestmark = pytest.mark.slow
 def command(machine: Machine, tmp_path: Path) -> Callable[..., list[str]]:
     """A function from the parts of a case to the command that runs it on this machine."""
 
-    def make_command(strategy, *lines, files=FILES, issue=ISSUE, roles=None, **settings) -> list[str]:
+    def make_command(strategy, *lines, files=FILES, issue=ISSUE, roles=None, delegates=True, **settings) -> list[str]:
+        assert delegates  # `fix` offers helpers
         repository = write(tmp_path / "repository", files)
         for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "The base"]):
             git(repository, *arguments)
@@ -45,7 +46,7 @@ def command(machine: Machine, tmp_path: Path) -> Callable[..., list[str]]:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [case for case in CASES if case is not asks])
 def test_strategy_killed_at_random_moments_is_resumed(case, machine: Machine, command) -> None:
     arguments = case(command)
     started_at = time.monotonic()

@@ -16,6 +16,8 @@ from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE
 
 REPOSITORY = Path(__file__).parents[3]
 TIMES = {"at", "seconds"}
+SIZES = {"tokens", "dollars", "usage"}
+"""Fields of holds and settlements that depend on the offered tools: `ask_user` and `delegate` need a front end."""
 MODEL = [
     {"n": 1, "reply": {"text": "Look.", "actions": [{"tool": "view", "arguments": {"path": "calc/core.py"}}]}},
     {
@@ -138,7 +140,8 @@ def solve_issue(make_repo, tmp_path):
 def normalise(record: Any, run: str) -> Any:
     """Remove times, names of runs and paths of temporary folders from a record."""
     if isinstance(record, dict):
-        return {key: normalise(value, run) for key, value in record.items() if key not in TIMES}
+        left_out = TIMES | (SIZES if record.get("type") in ("hold", "settle") else set())
+        return {key: normalise(value, run) for key, value in record.items() if key not in left_out}
     if isinstance(record, list):
         return [normalise(value, run) for value in record]
     if isinstance(record, str):

@@ -193,7 +193,7 @@ def test_next_edit_is_used_after_rejected_proof(start_run, monkeypatch, doubts: 
     edits = [search_edit(new, doubt) for new, doubt in zip(("a + b + (not a)", "a + b"), doubts, strict=True)]
     counts = {"places": 1, "tried": 2, "cpu": 0.1, "seconds": 0.1, "why": "", "suspects": [], "plausible": []}
     search_result = counts | {"edits": edits, "telling": [["add(0, 0)", ["1", "0"]]], "doubt": doubts[0]}
-    monkeypatch.setattr("agent.phases.template_search._search", lambda task, tests: search_result | {"tree": task.tree})
+    monkeypatch.setattr("agent.phases.template_search._search", lambda task, *_: search_result | {"tree": task.tree})
     authors, result = drive(start_run(FILES)())
     assert authors == ["templates", "proof", "templates", "templates", "proof", "templates"]
     assert "+    return a + b\n" in result.patch.source
