@@ -23,7 +23,9 @@ ROLE = "forecaster"
 MOST_DONE, MOST_SEEN, MOST_DIFF = 3_000, 6_000, 4_000
 """Maximum number of characters of the moves so far, of their last results, and of the diff, that a forecaster sees."""
 LONGEST = 400
-LINE = re.compile(r"\W*?(?P<value>\d*\.?\d+ ?%?)\s*\|(?P<move>[^|]*[^|\s][^|]*)\|(?P<result>.*)")
+VALUE = re.compile(r"\W*?(\d*\.?\d+ ?%?)\s*")
+LONGEST_VALUE = 40
+"""Maximum number of characters before the first `|` of a proposal."""
 REQUEST = (
     "Propose {most} different next moves, each of one to three tool calls. Imagine the result of each one, and how "
     "likely it is that a correct patch follows from there. Answer with one line for each move, and nothing else:\n"
@@ -64,6 +66,11 @@ def forecast_moves(
 
 def parse_proposals(said: str) -> list[Proposal]:
     """Return the proposals in an answer, one for each line that has the form of one."""
-    lines = filter(None, map(LINE.fullmatch, said.splitlines()))
-    found = ((parse_score(line["value"]), line["move"].strip(), line["result"].strip(" |")) for line in lines)
-    return [Proposal(value, move[:LONGEST], result[:LONGEST]) for value, move, result in found if value is not None]
+    found = []
+    for line in said.splitlines():
+        mark, *rest = line.strip().lstrip("|").split("|", 2)
+        value = VALUE.fullmatch(mark) if len(mark) <= LONGEST_VALUE else None
+        score = parse_score(value[1]) if value else None
+        if score is not None and len(rest) == 2 and (move := rest[0].strip()):
+            found.append(Proposal(score, move[:LONGEST], rest[1].strip(" |")[:LONGEST]))
+    return found

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
     from trajectories.records import Step
 
-LINE = re.compile(r"\W*file[\s*_`]*:[\s*_`]*(?P<path>[^:`*]+?)[\s*_`]*:\s*(?P<text>\S.*)", re.IGNORECASE)
 RECORD = "summaries "
 LONGEST, SHOWN, KEPT = 400, 15, 500
 """Maximum number of characters of a summary, of summaries that are shown, and of summaries kept for a repository."""
@@ -56,9 +55,16 @@ def _parse(branch: Branch, said: str, steps: Sequence[Step]) -> dict[str, str]:
     pairs = [pair for step in steps for pair in zip(step.actions, step.observations, strict=False)]
     read = [str(value) for action, seen in pairs if seen.ok for value in action.arguments.values()]
     found = {}
-    for line in filter(None, map(LINE.fullmatch, said.splitlines())):
-        path, text = line["path"], mask_secrets(line["text"], branch.engine.secrets)
-        if path in entries and any(f"/{value}".endswith(f"/{path}") for value in read):
+    for line in said.splitlines():
+        mark, _, rest = line.partition(":")
+        path, _, summary = rest.partition(":")
+        path, text = path.strip(" *`"), mask_secrets(summary.strip(" *"), branch.engine.secrets)
+        if (
+            mark.strip(" -*_`").lower() == "file"
+            and text
+            and path in entries
+            and any(f"/{value}".endswith(f"/{path}") for value in read)
+        ):
             found[entries[path].id] = cut(one_line(text), LONGEST)
     return found
 

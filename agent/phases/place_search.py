@@ -30,6 +30,8 @@ SEEDS, EXPANDED = 12, 3
 """Number of places that the first request rates, and of places that are expanded between two requests."""
 MOST_LINES = 12
 """Maximum number of lines shown of a function without its docstring, or of names of what a class or file contains."""
+MOST_READ, LONGEST_LINE = 60, 200
+"""Maximum number of lines of a function that are searched for its docstring, and of characters of a line."""
 LEAST, SHOWN, LONGEST_WHY = 0.3, 10, 300
 """The lowest rating of a relevant place, and the maximum numbers of places in the summary and of characters of a
 reason."""
@@ -131,9 +133,8 @@ def _description(task: Task, graph: Graph, place: Location) -> tuple[str, str]:
         label = f"{place.path}:{symbol.header} {symbol.name}" if symbol else place.path
         return label, "\n".join(filter(None, [*parts, contents]))
     lines = task.trees.read_blob(graph.blob(place.path)).decode("utf-8", "replace").split("\n")
-    source = DOCSTRING.sub(
-        lambda _: f"    {symbol.doc}", "\n".join(lines[symbol.header - 1 : symbol.end]), count=1
-    ).split("\n")
+    shown = (line[:LONGEST_LINE] for line in lines[symbol.header - 1 : symbol.end][:MOST_READ])
+    source = DOCSTRING.sub(lambda _: f"    {symbol.doc}", "\n".join(shown), count=1).split("\n")
     cut = ["…"] if len(source) > MOST_LINES else []
     return f"{place.path}:{symbol.header} {symbol.name}", "\n".join([*source[:MOST_LINES], *cut])
 

@@ -30,7 +30,9 @@ MOST_PARTS = AT_ONCE
 MOST_DIFF, LONGEST = 6_000, 300
 """Maximum number of characters of the changes of a part that conflict, and of a part's description in a report."""
 DONE = "done"
-LINE = re.compile(r"\W*part[\s*_`]*\d*[\s*_`]*:\s*(?P<files>[^:]+?)\s*:\s*(?P<work>\S.*)", re.IGNORECASE)
+MARK = re.compile(r"[\W_]*part[\W_]*\d*[\W_]*", re.IGNORECASE)
+LONGEST_MARK = 40
+"""Maximum number of characters before the first colon of a line about a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,14 @@ class Part:
 
 def parse_parts(said: str) -> list[Part]:
     """Return the parts in an answer, from its lines `part: <files>: <what to do>`."""
-    found = filter(None, (LINE.fullmatch(line) for line in said.splitlines()))
-    return [Part(line["files"].replace("`", "").strip(" *_"), line["work"].strip(" *_")) for line in found]
+    found = []
+    for line in said.splitlines():
+        mark, _, rest = line.partition(":")
+        files, _, work = rest.partition(":")
+        part = Part(files.replace("`", "").strip(" *"), work.strip(" *_"))
+        if part.files and part.work and len(mark) <= LONGEST_MARK and MARK.fullmatch(mark):
+            found.append(part)
+    return found
 
 
 def work_on_parts(

@@ -44,7 +44,7 @@ SIMPLE = (
 DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Global, ast.Nonlocal)
 UNFIT = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
 """Expressions that change what the code around a mask means."""
-FENCED = re.compile(r"^```[ \t]*(M\d+)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"```[ \t]*(M\d+)[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def fillings(masks: Sequence[Mask], reply: str) -> list[Candidate]:
     """Return the fillings in a reply as candidates, the likeliest first; those that do not parse as what is masked are
     left out."""
     texts: dict[int, list[str]] = {}
-    for name, block in FENCED.findall(reply):
+    for name, block in _fenced_blocks(reply):
         number = int(name[1:]) - 1 if len(name) < 6 else -1
         if 0 <= number < len(masks):
             lines = [line for line in block.splitlines() if line.strip()]
@@ -153,6 +153,19 @@ def fillings(masks: Sequence[Mask], reply: str) -> list[Candidate]:
             if text != mask.place.source.data and (text not in found or found[text].score < one.score):
                 found[text] = one
     return sorted(found.values(), key=lambda one: -one.score)
+
+
+def _fenced_blocks(reply: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each complete fenced block."""
+    name, lines = "", list[str]()
+    for line in reply.splitlines():
+        if name and line.rstrip() == "```":
+            yield name, "".join(f"{each}\n" for each in lines)
+            name = ""
+        elif name:
+            lines.append(line)
+        elif start := FENCE.fullmatch(line):
+            name, lines = start[1], []
 
 
 def _candidate(mask: Mask, draft: Draft, score: float) -> Candidate:
