@@ -37,7 +37,7 @@ STRATEGIES = Path(__file__).parents[1] / "agent" / "strategies"
 
 
 class ListMemory:
-    """What a search has tried, for the search that goes on from it."""
+    """What a search has tried, for the search that continues it."""
 
     def __init__(self, parts: Iterable[tuple[dict[str, Any], str]] = ()) -> None:
         self.values = [(part, bytes.fromhex(digests)) for part, digests in parts]

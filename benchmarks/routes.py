@@ -30,12 +30,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aci.graph.code_graph import Graph, query_graph
-from aci.graph.outline import FUNCTION
+from aci.graph.outline import FUNCTION, Location
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
-from aci.localization.graph_search import IssueRelevance, PlaceTree, find_seeds, search_graph
+from aci.localization.graph_search import IssueRelevance, Neighbour, PlaceTree, Rate, find_place, neighbours
 from aci.localization.issue_links import IssueGraph, rank_routes
-from aci.localization.place_ranking import RankedPlaces
+from aci.localization.place_ranking import SHOWN_CLASSES, RankedPlaces
 from aci.localization.rank_fusion import fuse_ranks
 from aci.repository.file_blobs import GitBlobs
 from benchmarks.localization import Instance, load, locate_places, share_within, worst_rank
@@ -45,6 +45,7 @@ from trajectories.records import PastItem
 FILES_AT, FUNCTIONS_AT = 5, 10
 SHARES = 0.1, 0.2, 0.5, 1.0
 """Weights of a place of the second ranking, relative to a place of `locate`."""
+SEED_FILES, SEED_FUNCTIONS = 5, 10
 EXPANSIONS = 20
 """Number of expansions of the search, each of which adds a few places."""
 
@@ -103,6 +104,28 @@ def _search(instance: Instance, cache: Path, places: RankedPlaces) -> Ranked:
         return _ranked(graph, tree)
 
     return query_graph(GitBlobs.at(instance.git_dir, instance.commit), cache, question)
+
+
+def search_graph(graph: Graph, seeds: Iterable[Location], rate: Rate, expansions: int) -> PlaceTree:
+    """Search from the seeds with so many expansions; `rate` gives the values."""
+    tree = PlaceTree()
+    added = tree.add(Neighbour(place, "") for place in seeds)
+    for number in range(expansions + 1):
+        for node, rating in zip(added, rate([node.place for node in added]), strict=True):
+            tree.rate(node, rating)
+        chosen = tree.promising(1)
+        if number == expansions or not chosen:
+            break
+        if chosen[0].waiting is None:
+            chosen[0].waiting = neighbours(graph, chosen[0].place, rate)
+        added = tree.expand(chosen[0])
+    return tree
+
+
+def find_seeds(graph: Graph, places: RankedPlaces) -> list[Location]:
+    """Return the first files, functions and classes of a ranking, where a search begins."""
+    hits = (*places.files[:SEED_FILES], *places.functions[:SEED_FUNCTIONS], *places.classes[:SHOWN_CLASSES])
+    return [place for hit in hits if (place := find_place(graph, hit.path, hit.name))]
 
 
 def _ranked(graph: Graph, tree: PlaceTree) -> Ranked:

@@ -19,7 +19,7 @@ import numpy as np
 from aci.graph.file_outline import parse_symbols
 from aci.graph.name_lookup import definition_at_line, is_test_file
 from aci.graph.outline import FUNCTION, Location
-from aci.graph.patch_impact import Edit, broken_callers, changed_definitions
+from aci.graph.patch_impact import BreakingChange, Edit, broken_callers, changed_definitions
 from aci.graph.reachability import find_reaching_tests
 from aci.graph.symbol_context import related_methods
 from aci.issue_text.issue_mentions import WORD, split_identifier
@@ -70,10 +70,11 @@ def find_reasons(graph: Graph, edits: Sequence[Edit], past: PastChanges, read: R
     """Yield the reasons for all places, also for changed ones."""
     changed = changed_definitions(graph, edits)
     source = [place for place in changed if not is_test_file(graph, place.path)][:MOST_CHANGED]
-    broken = list(_broken(graph, edits))
+    breaking, resigned = broken_callers(graph, edits), _new_signatures(graph, edits)
+    broken = list(_broken(graph, breaking, resigned))
     yield from broken
     yield from _neighbours(graph, source, {one.place for one in broken})
-    yield from _overrides(graph, edits, source)
+    yield from _overrides(graph, source, {*resigned, *(one.place for one in breaking)})
     yield from _siblings(graph, source)
     for path, reached in find_reaching_tests(graph, dict.fromkeys(source, 1.0)).items():
         words = "tests it" if reached.hops == 1 else "tests a caller of it"
@@ -85,13 +86,13 @@ def find_reasons(graph: Graph, edits: Sequence[Edit], past: PastChanges, read: R
     yield from _same_literals(graph, edits, read)
 
 
-def _broken(graph: Graph, edits: Sequence[Edit]) -> Iterator[Reason]:
+def _broken(graph: Graph, breaking: Sequence[BreakingChange], resigned: Sequence[Location]) -> Iterator[Reason]:
     """Yield the callers of functions whose signature changes."""
-    for broken in broken_callers(graph, edits):
+    for broken in breaking:
         for link in broken.callers:
             words = f"calls {broken.name} in line {link.line}: {broken.words}"
             yield Reason(link.place, BREAKS, link.weight, words, link.line)
-    for place in _new_signatures(graph, edits):
+    for place in resigned:
         symbol = graph.symbol(place)
         for link in graph.callers(place):
             if link.kind in ("call", "use") and symbol:
@@ -130,9 +131,8 @@ def _neighbours(graph: Graph, changed: Sequence[Location], broken: Collection[Lo
             yield Reason(link.place, CALLEE, link.weight, f"is {verb} by {name}", other.header if other else 0)
 
 
-def _overrides(graph: Graph, edits: Sequence[Edit], changed: Sequence[Location]) -> Iterator[Reason]:
+def _overrides(graph: Graph, changed: Sequence[Location], with_new_signature: Collection[Location]) -> Iterator[Reason]:
     """Yield methods that override a changed method, and methods that a changed method overrides."""
-    with_new_signature = {broken.place for broken in broken_callers(graph, edits)} | {*_new_signatures(graph, edits)}
     for place in changed:
         symbol = graph.symbol(place)
         if symbol is None or symbol.kind != FUNCTION or symbol.parent < 0:

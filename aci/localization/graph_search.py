@@ -20,7 +20,6 @@ from aci.graph.symbol_context import TITLES, PlaceView, find_context
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.bm25 import Documents, TermIndex
 from aci.localization.explicit_mentions import Pointers
-from aci.localization.place_ranking import SHOWN_CLASSES, RankedPlaces
 from aci.localization.signals import Floats
 from aci.localization.uct_node import UctNode
 from trajectories.records import Issue
@@ -34,7 +33,6 @@ MOST_NEIGHBOURS = 24
 """Maximum number of neighbours of a place, chosen by relevance."""
 WIDTH = 4
 """Number of neighbours that one expansion adds to the tree; the others wait for further expansions."""
-SEED_FILES, SEED_FUNCTIONS = 5, 10
 NORMALISED_BY = 300
 """Relevance is relative to the best of this number of documents with the most words of the issue."""
 
@@ -102,22 +100,6 @@ class PlaceTree:
         return sorted(self.nodes.values(), key=lambda node: (-node.rating, -node.value))
 
 
-def search_graph(graph: Graph, seeds: Iterable[Location], rate: Rate, expansions: int) -> PlaceTree:
-    """Search from the seeds with so many expansions; `rate` gives the values."""
-    tree = PlaceTree()
-    added = tree.add(Neighbour(place, "") for place in seeds)
-    for number in range(expansions + 1):
-        for node, rating in zip(added, rate([node.place for node in added]), strict=True):
-            tree.rate(node, rating)
-        chosen = tree.promising(1)
-        if number == expansions or not chosen:
-            break
-        if chosen[0].waiting is None:
-            chosen[0].waiting = neighbours(graph, chosen[0].place, rate)
-        added = tree.expand(chosen[0])
-    return tree
-
-
 def neighbours(graph: Graph, place: Location, rate: Rate) -> list[Neighbour]:
     """Return the places next to a place in the graph, the most relevant first; tests and examples are left out."""
     view = find_context(graph, place, wanted=RELATIONS)
@@ -161,12 +143,6 @@ def find_place(graph: Graph, path: str, name: str = "") -> Location | None:
         return Location(path)
     names = [symbol.name for symbol in graph.outline(path).symbols]
     return Location(path, names.index(name)) if name in names else None
-
-
-def find_seeds(graph: Graph, places: RankedPlaces) -> list[Location]:
-    """Return the first files, functions and classes of a ranking, where a search begins."""
-    hits = (*places.files[:SEED_FILES], *places.functions[:SEED_FUNCTIONS], *places.classes[:SHOWN_CLASSES])
-    return [place for hit in hits if (place := find_place(graph, hit.path, hit.name))]
 
 
 class IssueRelevance:

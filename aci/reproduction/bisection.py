@@ -16,7 +16,7 @@ from aci.testing.suite_run import run_tests
 if TYPE_CHECKING:
     from aci.history.git_log import GitLog
     from aci.runtime.workspace import Workspace
-    from aci.testing.suite_results import SuiteReport
+    from aci.testing.suite_results import SuiteReport, TestResult
 
 Outcome = Literal["good", "bad", "skip"]
 SKIP_CODE, FIRST_SIGNAL = 125, 128
@@ -97,7 +97,8 @@ def outcome_of(report: SuiteReport, failing: SuiteReport | None = None) -> Outco
     return "good" if any(result.ok for result in results) else "skip"
 
 
-def _errors_alone(results: Sequence[object]) -> set[str]:
+def _errors_alone(results: Sequence[TestResult]) -> set[str]:
     """Return the types of the errors at the bad end, if no test failed there."""
-    outcomes = {getattr(result, "outcome", "") for result in results}
-    return {getattr(result, "error", "") for result in results} - {""} if "failed" not in outcomes else set()
+    if any(result.outcome == "failed" for result in results):
+        return set()
+    return {result.error for result in results} - {""}

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from aci.graph.file_selection import language_of
 from aci.graph.symbol_context import describe_place
 from aci.localization.graph_search import IssueRelevance, find_place, neighbours
-from aci.localization.issue_localization import query_tree_graph
 from aci.localization.rank_fusion import fuse_ranks
 from aci.observation.prompt_tags import quote_text
-from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
+from agent.phases.place_search import query_places
 from agent.prompts.answer_parser import lines_of
 from agent.prompts.opening_prompt import likely_sources, places, search_tree
 
@@ -39,9 +38,8 @@ NAMED = re.compile(
 def fuse_places(task: Task, name: str, answers: Mapping[str, str]) -> str:
     """Return the best places of these answers and of localization as text, each with its ranks; `answers` are named by
     the phases that gave them. `name` names the recorded result."""
-    blobs = TreeBlobs(task.trees, search_tree(task.turn, task.trees))
     found: list[dict[str, Any]] = task.once(
-        name, lambda: query_tree_graph(blobs, lambda graph: _fused(task, graph, answers), task.branch.notify)
+        name, lambda: query_places(task, lambda graph: _fused(task, graph, answers))
     )
     for one in found:
         task.note("score", f"{one['place']}: {one['ranks']}")
@@ -91,7 +89,6 @@ def list_files(task: Task, _: Sequence[str]) -> str:
 def list_neighbours(task: Task, _: Sequence[str]) -> str:
     """Return the likeliest functions, each with what it is next to in the code graph; the result is recorded."""
     hits = [(hit["path"], hit["name"]) for hit in places(task.branch)["functions"][:CENTRES]]
-    blobs = TreeBlobs(task.trees, search_tree(task.turn, task.trees))
 
     def question(graph: Graph) -> list[str]:
         relevance = IssueRelevance(graph, task.turn.issue)
@@ -104,5 +101,5 @@ def list_neighbours(task: Task, _: Sequence[str]) -> str:
                     lines.append(f"  {other.path}:{symbol.name} ({how})" if symbol else f"  {other.path} ({how})")
         return lines
 
-    found: list[str] = task.once("neighbours", lambda: query_tree_graph(blobs, question, task.branch.notify))
+    found: list[str] = task.once("neighbours", lambda: query_places(task, question))
     return quote_text("\n".join(found)) or "(none)"

@@ -52,13 +52,13 @@ def search_places(task: Task, name: str, role: str, words: str, rounds: int) -> 
     `name` names the questions and the recorded results.
     """
     tree, labels = PlaceTree(), dict[Any, str]()
-    found = task.once(f"{name} 1", partial(_query, task, partial(_seeds, task)))
+    found = task.once(f"{name} 1", partial(query_places, task, partial(_seeds, task)))
     added = tree.add(Neighbour(Location(*place), how) for place, how in found)
     for number in range(1, rounds + 1):
         if not added:
             break
         at = [node.place for node in added]
-        shown = task.once(f"{name} {number} places", partial(_query, task, partial(_describe, task, at)))
+        shown = task.once(f"{name} {number} places", partial(query_places, task, partial(_describe, task, at)))
         labels.update(zip(at, (label for label, _ in shown), strict=True))
         listed = "\n\n".join(_entry(*one) for one in zip(range(1, len(at) + 1), added, shown, strict=True))
         question = Question(f"{name}-{number}", role, f"{words}\n\n{RATE.format(places=quote_text(listed))}")
@@ -66,8 +66,8 @@ def search_places(task: Task, name: str, role: str, words: str, rounds: int) -> 
         ratings = parse_ratings(said)
         for position, node in enumerate(added, 1):
             tree.rate(node, *ratings.get(position, (0.0, "")))
-        goes_on = number < rounds and any(node.rating >= LEAST for node in added)
-        added = _expand(task, tree, f"{name} {number + 1}") if goes_on else []
+        is_promising = any(node.rating >= LEAST for node in added)
+        added = _expand(task, tree, f"{name} {number + 1}") if is_promising and number < rounds else []
     best = [node for node in tree.ranked() if node.rating >= LEAST][:SHOWN]
     for node in best:
         task.note("score", f"{node.rating:.2f}, {labels[node.place]}: {node.why}", rating=node.rating)
@@ -89,18 +89,16 @@ def _expand(task: Task, tree: PlaceTree, name: str) -> list[PlaceNode]:
     chosen = tree.promising(EXPANDED)
     new = [node for node in chosen if node.waiting is None]
     at = [node.place for node in new]
-    found = task.once(name, partial(_query, task, partial(_look_up, task, at)))
+    found = task.once(name, partial(query_places, task, partial(_look_up, task, at)))
     for node, its_neighbours in zip(new, found, strict=True):
         node.waiting = [Neighbour(Location(*place), how) for place, how in its_neighbours]
     return [child for node in chosen for child in tree.expand(node)]
 
 
-def _query(task: Task, question: Callable[[Graph], list[Any]]) -> list[Any]:
-    return query_tree_graph(_blobs(task), question, task.branch.notify)
-
-
-def _blobs(task: Task) -> TreeBlobs:
-    return TreeBlobs(task.trees, search_tree(task.turn, task.trees))
+def query_places(task: Task, question: Callable[[Graph], list[Any]]) -> list[Any]:
+    """Return the answer of the code graph of the files in which places are searched."""
+    blobs = TreeBlobs(task.trees, search_tree(task.turn, task.trees))
+    return query_tree_graph(blobs, question, task.branch.notify)
 
 
 def _seeds(task: Task, graph: Graph) -> list[Neighbour]:

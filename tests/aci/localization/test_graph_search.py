@@ -14,9 +14,9 @@ from aci.localization.graph_search import (
     PlaceTree,
     find_place,
     neighbours,
-    search_graph,
 )
 from aci.repository.file_blobs import TextBlobs
+from benchmarks.routes import search_graph
 from trajectories.records import Issue
 
 FILES = {
