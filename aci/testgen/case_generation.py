@@ -60,7 +60,7 @@ class GeneratedCases:
     """Wall-clock seconds of the search."""
 
     def after(self, earlier: GeneratedCases) -> GeneratedCases:
-        """Return the result of a search that went on from an `earlier` one, with the counts and reports of both."""
+        """Return the result of a search that continued an `earlier` one, with the counts and reports of both."""
         trouble = tuple(dict.fromkeys((*earlier.trouble, *self.trouble)))
         harms = {name: earlier.harms.get(name, 0) + self.harms.get(name, 0) for name in {*earlier.harms, *self.harms}}
         return replace(

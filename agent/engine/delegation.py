@@ -33,7 +33,7 @@ START = """You are the helper of another agent, which sees only your last messag
 When you are done, answer in words, without a tool call: what you found or did, with paths and lines, in few words."""
 READ_ONLY = "You may read and run anything; changes to files are reverted."
 MAY_CHANGE = "You may change files."
-REPORT_NOW = "You have no replies left. Report now, in words, what you found or did and what is left."
+REPORT_NOW = "You have no replies left. Report now, in words, what you found or did and what remains."
 STOPPED = "The helper stopped without a report: {} Do the task yourself, or delegate a smaller one."
 CONFLICTS = "Not merged, since you changed the same places: {}. The helper's changes to these files:\n{}"
 

@@ -1,4 +1,4 @@
-"""A search that goes on from a template search with a model's fillings of masked code (`agent/repair/cloze.py`).
+"""A search that continues a template search with a model's fillings of masked code (`agent/repair/cloze.py`).
 
 It asks only if the role `filler` has a model, and if the templates found no edit or one that is in doubt.
 """
@@ -24,7 +24,7 @@ MOST_TESTS, LONGEST_TESTS, LONGEST_FUNCTION = 3, 4_000, 24_000
 
 
 def search_fillings(task: Task, tests: dict[str, Any], found: dict[str, Any]) -> Generator[Step, None, dict[str, Any]]:
-    """Return the result of a search that also has a model's fillings, or `found` if nobody is asked or nothing is
+    """Return the result of a search that also has a model's fillings, or `found` if no one is asked or nothing is
     filled.
 
     One question is asked for each of the most suspicious functions. The edits that `found` contains are compared with

@@ -35,7 +35,7 @@ def search_templates(task: Task, tests: dict[str, Any], fillings: Sequence[Candi
     """Search for edits that fix the failing tests that `failing_tests` returned.
 
     The result can be stored as JSON; each edit has the arguments of the `edit` tool. The search is recorded and can be
-    resumed. With `fillings`, it goes on from the search without them.
+    resumed. With `fillings`, it continues the search without them.
     """
     name = f"cloze.{SEARCH}" if fillings else SEARCH
     found: dict[str, Any] = task.once(name, lambda: _search(task, tests, fillings))

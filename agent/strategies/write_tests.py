@@ -83,22 +83,22 @@ def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step,
     if task.turn.settings.model:
         task.note("phase", f"ask for tests of {cover.path}")
         yield from ask_for_tests(task, more)
-        went_on = False
+        is_continued = False
         if more.found is not found:
             later, others = cover.holding(more.found.cases, found.module)
             dropped += others
-            if went_on := bool(later):
+            if is_continued := bool(later):
                 cases, found = later, more.found
         cases, others = _merge_cases(cover, cases, more.cases, found.module)
         dropped += others
         by_model = sum(not one.case.call for one in cases)
-        if by_model or went_on:
+        if by_model or is_continued:
             tree = task.trees.write({cover.place(): cover.text(cases, found.module).encode()}, task.tree)
-            searched = f"{len(cases) - by_model} found by the search that went on, " if went_on else ""
+            searched = f"{len(cases) - by_model} found by the continued search, " if is_continued else ""
             yield task.adopt(tree, f"{cover.place()}: {searched}{by_model} more written by the model.", author=AUTHOR)
-        if by_model == len(more.cases) and not went_on:
+        if by_model == len(more.cases) and not is_continued:
             killed = frozenset(more.killed)
-        elif by_model or went_on:
+        elif by_model or is_continued:
             killed = cover.noticed(cases, found.usable)
     killed |= before.killed
     start = cover.reach(before.arcs, before.killed, found.usable)

@@ -118,13 +118,13 @@ class FileCoverage:
     ) -> GeneratedCases | None:
         """Search on from what an earlier search found and a model's cases; return None if no time is left for it."""
 
-        def go_on() -> dict[str, Any] | None:
+        def continue_search() -> dict[str, Any] | None:
             seconds = self._search_time() if self._left() is not None else SECONDS - earlier.seconds
             if seconds < LEAST_SEARCH or 0 < CALLS <= earlier.tried:
                 return None
             return self._found(seconds, part, earlier, starts, patience).as_json()
 
-        value = self.task.once(f"search {self.path} {part}", go_on)
+        value = self.task.once(f"search {self.path} {part}", continue_search)
         return cases_from_json(value).after(earlier) if value else None
 
     def _found(

@@ -1,8 +1,8 @@
 """Tests written by a model for code that the search did not cover: it is asked for tests, they are run, and failures
 are reported to it, until a round adds no test.
 
-With the setting `ask_at_plateau`, the search goes on from each answer (CodaMosa, Lemieux et al., ICSE 2023): the model
-is asked about the function that is covered least as soon as the search reaches no new code, and the calls in its tests
+With the setting `ask_at_plateau`, the search continues from each answer (CodaMosa, Lemieux et al., ICSE 2023): it asks
+the model about the function that is covered least as soon as the search reaches no new code, and the calls in its tests
 become cases of the search. A test stays as it is written if the search does not reach what the test reaches.
 """
 
@@ -75,7 +75,7 @@ class CoverageState:
 def ask_for_tests(task: Task, more: CoverageState) -> Generator[Step, None, None]:
     """Ask the model for tests, one function per round, until a round adds nothing or no function is left.
 
-    With `ask_at_plateau`, the search goes on after each answer, and once more after the last one.
+    With `ask_at_plateau`, the search continues after each answer, and once more after the last one.
     """
     yield from _ask_in_rounds(task, more)
     if more.found.why == NO_COVERAGE:
