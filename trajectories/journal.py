@@ -313,11 +313,7 @@ class Journal:
     def recall(self, number: int) -> bytes:
         """Return the output at `out:number`. Raises FileNotFoundError if there is none, RunBroken if `number` is not a
         number, and UsageError if the output is too large."""
-        if type(number) is not int:  # from someone else's record, it could be a path to any file
-            raise RunBroken(
-                f"{str(number)[:60]!r} in the record of {self.directory.name} is not the number of an output."
-            )
-        return read_limited(self.outputs / str(number), inside=self.directory)
+        return recall_output(self.directory, number)
 
     def close(self) -> None:
         if self._file >= 0:
@@ -326,6 +322,13 @@ class Journal:
             if self._digest:
                 self._digest.close()
             self._file_lock.release()
+
+
+def recall_output(directory: Path, number: int) -> bytes:
+    """Return a stored output of the run in this folder (see `Journal.recall`)."""
+    if type(number) is not int:  # from someone else's record, it could be a path to any file
+        raise RunBroken(f"{str(number)[:60]!r} in the record of {directory.name} is not the number of an output.")
+    return read_limited(directory / "out" / str(number), inside=directory)
 
 
 def lock_run(directory: Path) -> FileLock:

@@ -19,6 +19,9 @@ PROVEN = frozenset({"verified", "faster"})
 ANSWERED = "answered"
 """How a branch ends that only answers a question in text."""
 
+PICTURE = "picture"
+"""The key in an observation's data of the number of the stored output that holds its picture."""
+
 PART = "part"
 """How a branch ends that has finished a part of a patch, which only counts together with the other parts."""
 

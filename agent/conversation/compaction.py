@@ -14,6 +14,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from aci.observation.untrusted_text import wrap_output
@@ -52,6 +53,7 @@ again."""
 NEWEST = (4_000, 2_000, 1_000, 500)
 """Maximum numbers of characters for each of the newest observations, tried in turn until the request fits."""
 
+LEFT_OUT = "[A picture was left out here.]"
 IMAGE_TOKENS = 8_000
 """The assumed number of tokens of an image, regardless of the length of its data URL."""
 FRAME = 20
@@ -113,6 +115,17 @@ class ObservationEntry(RequestMessage):
         }
 
 
+class PictureEntry(ObservationEntry):
+    """The picture of an observation, as a message of its own: results of tools are text only in OpenAI's format."""
+
+    @property
+    def stub(self) -> Message:
+        return self.message | {"content": LEFT_OUT}
+
+    def cut(self, cap: int) -> Message:
+        return self.stub
+
+
 class _Cut(NamedTuple):
     """The effect of folding from part `start` on: `saved` is the number of characters saved per call, and `gain` the
     expected net saving, as a number of uncached characters."""
@@ -166,9 +179,15 @@ class Compaction:
         """Add a message of the system, the user or the model, which is never folded."""
         self._add(RequestMessage(message, characters(message), self._calls))
 
-    def exchange(self, messages: Sequence[Message], step: Step, usage: Usage | None = None) -> None:
-        """Add a reply and the results of its actions. The number of characters per token is estimated from the reply's
-        usage."""
+    def exchange(
+        self,
+        messages: Sequence[Message],
+        step: Step,
+        usage: Usage | None = None,
+        pictures: Mapping[int, Message] = MappingProxyType({}),
+    ) -> None:
+        """Add a reply, the results of its actions and the `pictures` of some, by their number. The number of characters
+        per token is estimated from the reply's usage."""
         if usage and usage.input_tokens > 0:
             self._token_characters = min(max(self._sent_size / usage.input_tokens, 1.0), 6.0)
         self._calls += 1
@@ -180,6 +199,9 @@ class Compaction:
                 self._observe(message, step, number)
             else:
                 self.say(message)
+        for number, message in pictures.items():
+            size = characters(message)
+            self._add(PictureEntry(message, size, self._calls, step, number, foldable=True, used=self._calls))
         pinned = self._pinned.indexes
         del self._best_cuts[min(pinned ^ self._pinned_indexes, default=len(self._best_cuts)) :]
         self._pinned_indexes = pinned

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aci.browser.page_picture import data_url, picture_size
 from aci.observation.untrusted_text import wrap_output
 from agent.conversation.compaction import SEPARATOR, Compaction, characters, json_bytes, token_bound
 from agent.models.base import Message
 from agent.run_state.rewind import is_rewritten, rewind_target, rewinds, visible_steps
 from agent.run_state.turn_state import TASK_AUTHOR
-from trajectories.records import Reply, Step
+from trajectories.errors import UsageError
+from trajectories.records import PICTURE, Reply, Step
 from trajectories.trajectory import Trajectory, call_id, observation_message
 
 Pictures = Mapping[int, Sequence[str]]
 """`data:` URLs of images, keyed by the number of the step that they illustrate."""
+Recall = Callable[[int], bytes]
+"""Function that returns a stored output of the run. Raises LookupError or FileNotFoundError if there is none."""
 Replies = Mapping[tuple[str, int], Reply]
 """Replies by branch and request number."""
 LONGEST_TOKEN = 16
@@ -83,7 +87,8 @@ class BranchConversation:
     last request: the requests are those of a conversation built anew for each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recall: Recall | None = None) -> None:
+        self._recall = recall  # None: pictures of observations are left out
         self._settings: ConversationSettings | None = None
         self._compaction = Compaction()
         self._taken_ids: set[str] = set()
@@ -125,7 +130,7 @@ class BranchConversation:
         for step in later:
             if step.reply is not None and step.reply != self._ask:
                 self._compaction.decide(step.reply)
-            add(self._compaction, step, replies, reader, settings.images, self._taken_ids)
+            add(self._compaction, step, replies, reader, settings.images, self._taken_ids, self._recall)
         self._included, self._ask = len(steps), ask
         return self._compaction
 
@@ -145,9 +150,10 @@ def add(
     reader: Reader,
     images: Pictures,
     taken: set[str],
+    recall: Recall | None = None,
 ) -> None:
     """Add a step to a conversation that was already folded for the step's own request. `taken` holds the tool call ids
-    that are already used."""
+    that are already used, `recall` returns the pictures of observations."""
     if step.reply is None:
         # A line that summarises omitted steps has no tree and no images.
         pictures = images.get(step.n, ()) if step.tree else ()
@@ -156,7 +162,8 @@ def add(
         reply = replies[step.branch, step.reply]
         # The usage of a step that rewinds includes the omitted steps.
         usage = reply.usage if rewind_target(step) is None else None
-        talk.exchange(_exchange(step, reply, reader.model, taken), step, usage)
+        pictures = _pictures(step, recall) if recall and reader.images else {}
+        talk.exchange(_exchange(step, reply, reader.model, taken), step, usage, pictures)
 
 
 def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Message]:
@@ -183,6 +190,22 @@ def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Mes
 def _outputs(step: Step) -> Iterator[str]:
     for action, observation in zip(step.actions, step.observations, strict=False):
         yield wrap_output(action.tool, observation.text)
+
+
+def _pictures(step: Step, recall: Recall) -> dict[int, Message]:
+    """Return a message with the picture of each observation that has one, by the observation's number."""
+    found: dict[int, Message] = {}
+    for number, (action, seen) in enumerate(zip(step.actions, step.observations, strict=False), 1):
+        if (out := seen.data.get(PICTURE)) is None:
+            continue
+        try:
+            picture = recall(out)
+        except (LookupError, FileNotFoundError, UsageError):
+            continue
+        if picture_size(picture):
+            text = f"The picture of step {step.n}, `{action.tool}`:"
+            found[number] = {"role": "user", "content": _illustrated(text, [data_url(picture)], True)}
+    return found
 
 
 def images_by_step(trajectory: Trajectory, branch: str) -> dict[int, Sequence[str]]:

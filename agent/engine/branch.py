@@ -104,7 +104,7 @@ class Branch:
             self._prefix = f"{len(engine.trajectory.turns)}."
             self._skip_earlier_turns(engine.trajectory.before_turn)
         self.first = self._at  # number of steps of this conversation in earlier turns
-        self._conversation = BranchConversation()
+        self._conversation = BranchConversation(engine.journal.recall)
         self._phases: dict[str, int] = {}  # number of steps at the first start of each phase
         self._wrote = False
         self._is_superseded_reply = False  # the user sent a message after the current reply

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from agent.conversation.messages import BranchConversation, ConversationSettings, Reader, images_by_step
+from agent.conversation.messages import BranchConversation, ConversationSettings, Reader, Recall, images_by_step
 from agent.conversation.model_roles import CODER
 from agent.conversation.request_builder import reader_of, system_prompt
 from agent.models.base import Message
@@ -17,16 +17,17 @@ from trajectories.trajectory import Trajectory
 
 
 def replay_requests(
-    trajectory: Trajectory, branch: str, reader: Callable[[str, int], Reader]
+    trajectory: Trajectory, branch: str, reader: Callable[[str, int], Reader], recall: Recall | None = None
 ) -> Iterator[list[Message]]:
     """Yield the messages of each answered request, in the order of the replies; the last reply is therefore not
     included.
 
-    `reader` takes a model's name and the index of a turn, and returns the properties of the model in this turn. Each
+    `reader` takes a model's name and the index of a turn, and returns the properties of the model in this turn. Without
+    `recall`, the pictures of observations are left out. Each
     request usually extends the previous one. After a rewind, or for another model or other prompts, the conversation is
     rebuilt from its start.
     """
-    conversation = BranchConversation()
+    conversation = BranchConversation(recall)
     steps, count = trajectory.steps[branch], 0
     images = images_by_step(trajectory, branch)
     overflows = [note for note in trajectory.notes if note.kind == "overflow" and note.branch == branch]

@@ -45,13 +45,17 @@ def open_own_run(directory: Path) -> RunView:
     folder = directory / "trees.git"
     trees = Trees(folder, read_only=True) if folder.is_dir() or folder.is_symlink() else None
     reader = reader_factory(run, trajectory.turns)
+
+    def recall(number: int) -> bytes:
+        return recall_output(directory, number)
+
     return RunView(
         name=run.id,
         trajectory=trajectory,
         spent=ledger.spent,
         directory=directory,
         trees=trees,
-        requests=lambda branch: replay_requests(trajectory, branch, reader),
+        requests=lambda branch: replay_requests(trajectory, branch, reader, recall),
         patch=lambda: _patch(trajectory, trees),
     )
 

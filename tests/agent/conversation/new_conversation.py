@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.conversation.messages import BranchConversation, ConversationSettings, ModelRequest, Pictures, Reader
+from agent.conversation.messages import (
+    BranchConversation,
+    ConversationSettings,
+    ModelRequest,
+    Pictures,
+    Reader,
+    Recall,
+)
 from trajectories.records import Reply, Step
 
 
@@ -15,6 +22,8 @@ def messages(
     reader: Reader,
     limits: Sequence[tuple[int, int]] = (),
     images: Pictures | None = None,
+    recall: Recall | None = None,
 ) -> ModelRequest:
     ask = max((step.reply for step in steps if step.reply is not None), default=0) + 1
-    return BranchConversation().request(ask, ConversationSettings(system, reader, limits, images or {}), steps, replies)
+    settings = ConversationSettings(system, reader, limits, images or {})
+    return BranchConversation(recall).request(ask, settings, steps, replies)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -12,15 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.conversation.compaction import AGE, IMAGE_TOKENS, LONG, VIEW_AGE
+from aci.browser.page_picture import data_url
+from agent.conversation.compaction import AGE, IMAGE_TOKENS, LEFT_OUT, LONG, VIEW_AGE
 from agent.conversation.messages import ModelRequest, Reader, input_bound, size
 from agent.conversation.observation_stubs import words
 from agent.models.base import Message
 from tests.agent.conversation.new_conversation import messages
 from trajectories.errors import ModelError
-from trajectories.records import Action, Observation, Reply, Step, Usage
+from trajectories.records import PICTURE, Action, Observation, Reply, Step, Usage
 
 MODEL = "m"
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 2, 1)
 ISSUE = "The issue: add() subtracts.\n" + "It matters. " * 60
 READER = Reader(MODEL)
 BODY = "".join(f"{n}\tdef f{n}(x):\n" for n in range(1, 200))
@@ -93,6 +96,26 @@ def texts(request: ModelRequest) -> list[str]:
 
 def folded_texts(request: ModelRequest) -> list[str]:
     return [text for text in texts(request) if text.startswith("[folded: ")]
+
+
+# Pictures of observations
+
+
+def test_picture_of_observation_follows_results_and_is_left_out_when_old() -> None:
+    conversation = Conversation()
+    look = Action("browser", {"action": "look"}), Observation("A picture of 2 x 1 pixels.", data={PICTURE: 7})
+    conversation.add_call(look, short_call())
+    pictures = {7: PNG}
+    seeing = Reader(MODEL, images=True)
+    sent = conversation.build_request(seeing, recall=pictures.__getitem__).messages
+    assert [message["role"] for message in sent[-4:]] == ["assistant", "tool", "tool", "user"]
+    text, picture = sent[-1]["content"]
+    assert "`browser`" in text["text"] and picture["image_url"]["url"] == data_url(PNG)
+    assert len(conversation.build_request(Reader(MODEL), recall=pictures.__getitem__).messages) == len(sent) - 1
+    assert len(conversation.build_request(seeing, recall={}.__getitem__).messages) == len(sent) - 1
+    for number in range(AGE):
+        conversation.add_call(short_call(number))
+    assert LEFT_OUT in texts(conversation.build_request(seeing, recall=pictures.__getitem__))
 
 
 # Without folding

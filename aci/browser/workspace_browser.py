@@ -1,0 +1,75 @@
+"""The browser of a workspace: started when a page is first opened, restarted after a failure, ended with the
+workspace."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from aci.browser.browser_programs import BrowserPrograms, find_browser
+from aci.browser.page_driver import BrowserFailed, PageDriver
+from aci.runtime.guest_programs import program_source
+from trajectories.errors import UsageError, WorkspaceError
+
+if TYPE_CHECKING:
+    from aci.runtime.workspace import Workspace
+
+PROGRAM = "browser/page_driver.cjs"
+_browsers: WeakKeyDictionary[Workspace, WorkspaceBrowser] = WeakKeyDictionary()
+_lock = Lock()
+
+
+class WorkspaceBrowser:
+    """The browser of one workspace. `programs` is None if the workspace has none."""
+
+    def __init__(self, programs: BrowserPrograms | None) -> None:
+        self.programs = programs
+        self._driver: PageDriver | None = None
+        self._starts = 0
+        self._lock = Lock()
+
+    def ask(
+        self, workspace: Workspace, action: str, check_cancelled: Callable[[], None] = lambda: None, **arguments: Any
+    ) -> dict[str, Any]:
+        """Return the driver's answer (see `PageDriver.ask`). Raises UsageError if there is no browser, or if it fails;
+        the next action then starts a new one."""
+        if self.programs is None:
+            raise UsageError("There is no browser in this environment.", "Test the page's code in another way.")
+        with self._lock:
+            try:
+                driver = self._driver or self._start(workspace, self.programs, check_cancelled)
+                return driver.ask(action, **arguments)
+            except (BrowserFailed, WorkspaceError) as error:
+                self._end()
+                raise UsageError(f"The page was lost: {error}.", "Open it again.") from None
+            except BaseException:
+                self._end()
+                raise
+
+    def _start(
+        self, workspace: Workspace, programs: BrowserPrograms, check_cancelled: Callable[[], None]
+    ) -> PageDriver:
+        self._starts += 1
+        script = f"{workspace.harness}/{PROGRAM}"
+        workspace.write(script, program_source(PROGRAM))
+        words = shlex.join([programs.node, script, programs.playwright, programs.chromium])
+        command = f"unset NODE_OPTIONS; exec {words} 2>/dev/null"
+        self._driver = PageDriver(workspace.converse(command, f"browser_{self._starts}"), check_cancelled)
+        self._driver.start()
+        return self._driver
+
+    def _end(self) -> None:
+        if self._driver:
+            self._driver.close()
+        self._driver = None
+
+
+def browser_of(workspace: Workspace) -> WorkspaceBrowser:
+    """Return the workspace's browser, which is not started yet. Looks for its programs at the first call."""
+    with _lock:
+        if workspace not in _browsers:
+            _browsers[workspace] = WorkspaceBrowser(find_browser(workspace))
+        return _browsers[workspace]

@@ -1,0 +1,270 @@
+// Drives one page of Chromium with Playwright, in a workspace. Reads a request as a JSON line, writes its answer as one:
+//   node page_driver.cjs PLAYWRIGHT_FOLDER CHROMIUM
+//   {"id": 1, "do": "open", "url": "http://localhost:8000/"}  ->  {"id": 1, "ok": true, "url": ..., "snapshot": ...}
+// Pages are untrusted: only the loopback is reached, and every answer is limited in size and time.
+"use strict";
+const readline = require("node:readline");
+const { chromium } = require(process.argv[2]);
+
+const ACTION_MS = 5000, ANSWER_MS = 20000, QUIET_MS = 60, BUSY_MS = 2000;
+const MOST_SNAPSHOT = 200000, MOST_TEXT = 500, MOST_EVENTS = 50, MOST_PAGES = 5, MOST_HEIGHT = 2000, MOST_ELEMENTS = 3000;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|[\w-]+\.localhost)$/;
+const STYLES = ["display", "visibility", "position", "color", "background-color", "font-size", "font-weight", "opacity",
+  "overflow", "z-index", "margin", "padding", "border", "width", "height", "cursor", "outline", "text-align", "flex"];
+
+let browser = null, context = null, page = null, look = { width: 1280, height: 800, dark: false };
+let events = [];
+const open = new Set();  // requests that were not answered yet
+
+function report(kind, text) {
+  if (events.length < MOST_EVENTS) events.push([kind, String(text).slice(0, MOST_TEXT)]);
+}
+
+function isAllowed(url) {
+  try {
+    const { protocol, hostname } = new URL(url);
+    return ["data:", "blob:", "about:"].includes(protocol) ||
+      (["http:", "https:", "ws:", "wss:"].includes(protocol) && LOOPBACK.test(hostname));
+  } catch { return false; }
+}
+
+function watch(opened) {
+  opened.on("console", (said) => ["error", "warning"].includes(said.type()) && report(`console ${said.type()}`, said.text()));
+  opened.on("pageerror", (error) => report("page error", error.message));
+  opened.on("request", (request) => open.add(request));
+  opened.on("requestfinished", (request) => open.delete(request));
+  opened.on("requestfailed", (request) => { open.delete(request); report("failed request", `${request.method()} ${request.url()}: ${request.failure()?.errorText}`); });
+  opened.on("response", (answer) => answer.status() >= 400 && report("failed request", `${answer.status()} ${answer.request().method()} ${answer.url()}`));
+  opened.on("dialog", (dialog) => {
+    report("dialog", `${dialog.type()} dismissed: ${dialog.message()}`);
+    dialog.dismiss().catch(() => {});
+  });
+  opened.on("download", (download) => {
+    report("download", `refused: ${download.suggestedFilename()}`);
+    download.cancel().catch(() => {});
+  });
+  opened.on("crash", () => report("page error", "the page crashed"));
+  opened.on("close", () => { if (page === opened) page = context?.pages().at(-1) ?? null; });
+}
+
+async function start() {
+  browser ??= await chromium.launch({
+    executablePath: process.argv[3], chromiumSandbox: false, timeout: ANSWER_MS,
+    args: ["--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb", "--font-render-hinting=none",
+      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]",
+      "--disable-features=WebRtcHideLocalIpsWithMdns,Translate,OptimizationHints", "--no-pings"],
+  });
+}
+
+async function renew() {
+  await start();
+  const old = context;
+  page = context = null;
+  open.clear();
+  if (old) await old.close().catch(() => {});
+  context = await browser.newContext({
+    viewport: { width: look.width, height: look.height }, deviceScaleFactor: 1, locale: "en-US", timezoneId: "UTC",
+    colorScheme: look.dark ? "dark" : "light", serviceWorkers: "block", acceptDownloads: false, permissions: [],
+    reducedMotion: look.still ? "reduce" : "no-preference",
+  });
+  context.setDefaultTimeout(ACTION_MS);
+  if (look.still) await context.addInitScript(`{ let state = 1; Math.random = () => (state = state * 16807 % 2147483647) / 2147483647; }`);
+  await context.route("**/*", (route) => {
+    if (isAllowed(route.request().url())) return route.continue();
+    report("blocked request", route.request().url());
+    return route.abort("blockedbyclient");
+  });
+  context.on("page", (opened) => {
+    watch(opened);
+    if (context.pages().length > MOST_PAGES) { report("window", "too many windows: one was closed"); opened.close().catch(() => {}); return; }
+    if (page && opened !== page) report("window", "a new window opened; it is the current page now");
+    page = opened;
+  });
+  if (look.still) await context.clock.setFixedTime(new Date("2024-01-15T12:00:00Z"));
+  page = await context.newPage();
+}
+
+// A reference of the snapshot (e12), or a selector of Playwright's (text=Save, role=button[name="Save"], #id).
+function target(name) {
+  return page.locator(/^(f\d+)?e\d+$/.test(name) ? `aria-ref=${name}` : name).first();
+}
+
+// Waits until the page is loaded and no request was open for QUIET_MS, at most BUSY_MS: some pages never stop.
+async function settle() {
+  await page.waitForLoadState("load", { timeout: ACTION_MS }).catch(() => {});
+  const end = Date.now() + BUSY_MS;
+  let quiet = Date.now();
+  while (Date.now() < end && Date.now() - quiet < QUIET_MS) {
+    await new Promise((done) => setTimeout(done, 10));
+    if (open.size) quiet = Date.now();
+  }
+}
+
+async function describe(options, name) {
+  const wanted = { mode: "ai", timeout: ACTION_MS, ...options };
+  const snapshot = await (name ? target(name).ariaSnapshot(wanted) : page.ariaSnapshot(wanted));
+  return { url: page.url().slice(0, 2000), title: (await page.title()).slice(0, MOST_TEXT),
+    snapshot: snapshot.slice(0, MOST_SNAPSHOT), cut: Math.max(0, snapshot.length - MOST_SNAPSHOT) };
+}
+
+const actions = {
+  async open({ url, width, height, dark, still }) {
+    if (!isAllowed(url)) throw new Error("only pages on localhost can be opened");
+    const wanted = { width: width ?? 1280, height: height ?? 800, dark: !!dark, still: !!still };
+    if (!page || JSON.stringify(wanted) !== JSON.stringify(look)) { look = wanted; await renew(); }
+    await page.goto(url, { timeout: ANSWER_MS / 2, waitUntil: "domcontentloaded" });
+    await settle();
+    return describe();
+  },
+  async click({ target: name }) { await target(name).click(); await settle(); return describe(); },
+  async hover({ target: name }) { await target(name).hover(); return describe(); },
+  async type({ target: name, text }) { await target(name).fill(text); await settle(); return describe(); },
+  async select({ target: name, text }) { await target(name).selectOption(text); await settle(); return describe(); },
+  async press({ target: name, text }) {
+    if (name) await target(name).press(text); else await page.keyboard.press(text);
+    await settle();
+    return describe();
+  },
+  async wait({ text, milliseconds }) {
+    if (text) await page.getByText(text).first().waitFor({ state: "visible" });
+    else await page.waitForTimeout(Math.min(milliseconds ?? 1000, ACTION_MS));
+    return describe();
+  },
+  async boxes({ target: name }) { return describe({ boxes: true }, name); },
+  // A picture of the window, the page from its top, or one element, as PNG.
+  async look({ target: name, whole }) {
+    const options = { type: "png", animations: "disabled", caret: "hide", scale: "css" };
+    const height = Number(await page.evaluate(() => document.documentElement.scrollHeight)) || 0;
+    const box = name ? await target(name).boundingBox() : { x: 0, y: 0, width: look.width, height: whole ? height : look.height };
+    if (!box) throw new Error("the element is not visible");
+    if (!whole && !(name && box.height > MOST_HEIGHT)) return { picture: (await (name ? target(name) : page).screenshot(options)).toString("base64"), height };
+    const clip = { ...box, width: Math.max(1, Math.min(box.width, look.width)), height: Math.max(1, Math.min(box.height, MOST_HEIGHT)) };
+    return { picture: (await page.screenshot({ ...options, fullPage: true, clip })).toString("base64"), height };
+  },
+  // The boxes and computed styles of the elements that match, at most 20.
+  async layout({ target: name }) {
+    const all = /^(f\d+)?e\d+$/.test(name) ? page.locator(`aria-ref=${name}`) : page.locator(name);
+    const found = [];
+    for (const one of (await all.all()).slice(0, 20)) {
+      const box = await one.boundingBox();
+      const about = await one.evaluate((element, names) => {
+        const style = getComputedStyle(element);
+        return [element.outerHTML.slice(0, 200), Object.fromEntries(names.map((each) => [each, style.getPropertyValue(each).slice(0, 100)]))];
+      }, STYLES);
+      found.push({ box, html: about[0], style: about[1] });
+    }
+    return { found };
+  },
+};
+
+// What a page shows: its visible elements in document order, each with its parent's index, what it is, its own text, its
+// box and the index of its computed style, and the links to other pages of the same server.
+function readPage([properties, mostElements, mostText]) {
+  const elements = [], styles = [], known = new Map(), indexes = new Map();
+  const walk = (element, parent) => {
+    if (elements.length >= mostElements || element.nodeType !== 1) return;
+    const style = getComputedStyle(element), box = element.getBoundingClientRect();
+    if (style.display === "none") return;
+    const own = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join(" ").trim();
+    const values = JSON.stringify(properties.map((name) => style.getPropertyValue(name)));
+    if (!known.has(values)) { known.set(values, styles.length); styles.push(JSON.parse(values)); }
+    const attribute = (name) => (element.getAttribute(name) ?? "").slice(0, mostText);
+    const value = "value" in element && typeof element.value === "string" ? element.value : "";
+    const states = ["disabled", "checked", "open", "selected", "required", "readOnly"].filter((name) => element[name] === true);
+    indexes.set(element, elements.length);
+    elements.push([parent, element.localName, attribute("id"), attribute("class"), own.slice(0, mostText),
+      [attribute("role"), attribute("aria-label"), attribute("alt"), attribute("title"), attribute("placeholder"), attribute("href"), value.slice(0, mostText),
+        ["aria-hidden", "aria-expanded", "aria-checked", "aria-selected", "aria-current", "aria-disabled", "aria-invalid", "tabindex"].map((name) => `${name}=${attribute(name)}`).join(" "), states.join(" ")],
+      [box.x + scrollX, box.y + scrollY, box.width, box.height].map((edge) => Math.round(edge * 10) / 10), known.get(values)]);
+    const here = indexes.get(element);
+    for (const child of (element.shadowRoot ?? element).children) walk(child, here);
+  };
+  walk(document.body ?? document.documentElement, -1);
+  const links = [...document.querySelectorAll("a[href]")].map((link) => link.href).filter((href) => href.startsWith(location.origin + "/")).map((href) => href.slice(location.origin.length)).slice(0, 100);
+  return { elements, styles, links, width: document.documentElement.scrollWidth, height: document.documentElement.scrollHeight, isCut: elements.length >= mostElements };
+}
+
+// The two pictures over each other, so that only what differs is not black.
+async function difference(before, after, width, height) {
+  const other = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: 1, offline: true, javaScriptEnabled: false });
+  try {
+    const canvas = await other.newPage();
+    const style = "position:absolute;left:0;top:0";
+    await canvas.setContent(`<body style="margin:0;background:black;isolation:isolate"><img style="${style}" src="data:image/png;base64,${before}"><img style="${style};mix-blend-mode:difference" src="data:image/png;base64,${after}">`, { waitUntil: "load", timeout: ACTION_MS });
+    return (await canvas.screenshot({ type: "png" })).toString("base64");
+  } finally { await other.close().catch(() => {}); }
+}
+
+Object.assign(actions, {
+  // Opens a page with a fixed clock, fixed random numbers and no animation; returns what it shows in each variant, with a
+  // picture.
+  async capture({ url, variants, height, properties }) {
+    if (!isAllowed(url)) throw new Error("only pages on localhost can be opened");
+    look = { width: variants[0].width, height, dark: variants[0].dark, still: true };
+    await renew();
+    let status = 0;
+    const opened = page;
+    const note = (answer) => { if (answer.request().isNavigationRequest() && answer.frame() === opened.mainFrame()) status = answer.status(); };
+    page.on("response", note);
+    try {
+      await page.goto(url, { timeout: ANSWER_MS / 2, waitUntil: "domcontentloaded" });
+      await settle();
+      const views = [];
+      for (const { width, dark } of variants) {
+        await page.setViewportSize({ width, height });
+        await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
+        if (views.length) await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        const shown = await page.evaluate(readPage, [properties, MOST_ELEMENTS, 120]);
+        const clip = { x: 0, y: 0, width, height: Math.max(1, Math.min(Number(shown.height) || 1, MOST_HEIGHT)) };
+        const options = { type: "png", animations: "disabled", caret: "hide", scale: "css", fullPage: true, clip };
+        views.push({ ...shown, picture: (await page.screenshot(options)).toString("base64") });
+      }
+      return { status, views };
+    } finally {
+      opened.off("response", note);
+    }
+  },
+  async difference({ before, after, width, height }) {
+    return { picture: await difference(before, after, Math.min(width, 4000), Math.min(height, MOST_HEIGHT)) };
+  },
+});
+const NO_PAGE_NEEDED = ["open", "capture", "difference"];
+
+async function answer(line) {
+  let request, timer;
+  try { request = JSON.parse(line); } catch { return { id: 0, ok: false, error: "the request is not JSON" }; }
+  events = [];
+  const late = new Promise((_, fail) => { timer = setTimeout(() => fail(new Error("the page does not respond")), ANSWER_MS); });
+  try {
+    const act = actions[request.do];
+    if (!act) throw new Error(`there is no action ${request.do}`);
+    if (!page && !NO_PAGE_NEEDED.includes(request.do)) throw new Error("no page is open");
+    return { id: request.id, ok: true, ...(await Promise.race([act(request), late])), events };
+  } catch (error) {
+    const text = String(error.message).replace(/\u001b\[\d+m/g, "").split("\nCall log")[0].slice(0, 4 * MOST_TEXT);
+    if (/does not respond|crashed|closed|Timeout.*exceeded/.test(text) && !(await responds())) await drop();
+    return { id: request.id, ok: false, error: text, events, open: !!page };
+  } finally { clearTimeout(timer); }
+}
+
+async function responds() {
+  const soon = new Promise((done) => setTimeout(() => done(false), 1000));
+  return !!page && Promise.race([page.evaluate("true").catch(() => false), soon]);
+}
+
+// Ends the browser: a page that does not respond cannot be closed.
+async function drop() {
+  const old = browser;
+  browser = context = page = null;
+  await Promise.race([old?.close().catch(() => {}), new Promise((done) => setTimeout(done, 2000))]);
+}
+
+(async () => {
+  await start().catch((error) => { process.stdout.write(JSON.stringify({ id: -1, ok: false, error: error.message.slice(0, 2000) }) + "\n"); process.exit(1); });
+  process.stdout.write(JSON.stringify({ id: -1, ok: true, version: browser.version() }) + "\n");
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    process.stdout.write(JSON.stringify(await answer(line)) + "\n");
+  }
+  await drop();
+  process.exit(0);
+})();

@@ -1,0 +1,190 @@
+"""Which differences of pages an issue asks for, by its words.
+
+A patch changes the places that the issue is about, and what follows from it. A difference of other elements, which share
+no rare word with the issue, is one that nobody asked for.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aci.page_checks.page_view import Element, PageView
+from aci.page_checks.view_differences import Difference
+
+WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])|\d{2,}")
+STOP = frozenset(
+    ["the", "and", "for", "are", "but", "not", "you", "all", "any", "can", "had", "her", "was", "one", "our", "out", "has", "have", "this", "that", "with", "from", "they", "been", "were", "when", "will", "what", "there", "their", "which", "should", "would", "could", "into", "than", "then", "them", "these", "some", "only", "also", "just", "like", "does", "did", "how", "its", "page", "pages", "see", "seen", "show", "shows", "shown", "expected", "instead", "after", "before", "on", "off", "in", "at", "of", "to", "is", "it", "be", "as", "or", "an", "if", "so", "no", "we", "my", "me", "by", "up", "do", "go", "new", "use", "used", "using", "user", "users", "site", "website", "app", "click", "clicking", "open", "opening"]
+)
+KINDS = {
+    "a": "link",
+    "button": "button",
+    "nav": "navigation nav menu",
+    "header": "header",
+    "footer": "footer",
+    "h1": "heading title",
+    "h2": "heading title",
+    "h3": "heading title",
+    "h4": "heading title",
+    "img": "image picture photo logo",
+    "svg": "icon",
+    "input": "field input box",
+    "textarea": "field input box",
+    "select": "dropdown select list",
+    "table": "table",
+    "tr": "row",
+    "td": "cell",
+    "th": "column header",
+    "li": "item entry list",
+    "ul": "list",
+    "ol": "list",
+    "label": "label",
+    "form": "form",
+    "dialog": "dialog modal popup",
+    "aside": "sidebar",
+    "main": "content",
+    "p": "text paragraph",
+}
+"""What people call elements."""
+OWN, INSIDE, AROUND, PLACE = 1.0, 0.7, 0.4, 0.5
+"""The weights of words of an element itself, of the elements in it, of those around it, and of its page."""
+LEAST, SHARE = 1.0, 0.5
+"""A group is asked for if its score is at least LEAST, and at least this share of the best group's."""
+MOST_INSIDE = 40
+NARROW = 700
+DARK, PHONE = "dark night theme scheme", "phone mobile narrow small responsive tablet width viewport"
+"""Words for what is only seen in dark mode, and only in a narrow window."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedDifference:
+    """A difference with the view that it is in: the later one, or the earlier one for a missing element."""
+
+    difference: Difference
+    view: PageView
+
+    @property
+    def element(self) -> Element | None:
+        return self.view.elements[self.difference.element] if self.difference.element >= 0 else None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What the same change of like elements on other pages, at other widths and in other colours has in common."""
+        names = tuple(sorted(one.partition(":")[0] for one in self.difference.changes))
+        element = self.element
+        return (element.tag, element.id, element.classes, names) if element else (self.view.path, names)
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of a text or of identifiers in it, without endings and without common words."""
+    words = (word.lower() for word in WORD.findall(text))
+    return [_stem(word) for word in words if word not in STOP]
+
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "ies", "es", "ed", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
+
+
+def find_unasked(
+    issue: str,
+    views: Sequence[PageView],
+    placed: Sequence[PlacedDifference],
+    is_needed: Callable[[PlacedDifference], bool] | None = None,
+) -> list[PlacedDifference]:
+    """Return the differences that the issue does not ask for. `issue` is its text, with that of the tests that reproduce
+    it; `views` are the pages before the patch.
+
+    `is_needed` tells whether a difference is also there with only the part of the patch that the tests need; it is None
+    if they need the whole patch. What they need is asked for, unless other differences fit the issue better.
+    """
+    wanted, rarity = Counter(split_words(issue)), _rarity(views)
+    groups = _groups(placed)
+    scores = [max(_score(one, wanted, rarity) for one in group) + _variant_score(group, wanted) for group in groups]
+    best = max(scores, default=0.0)
+    unasked: list[PlacedDifference] = []
+    for group, score in zip(groups, scores, strict=True):
+        fits = score >= LEAST and score >= SHARE * best
+        needed = is_needed is None or any(map(is_needed, group))
+        if not fits and not (needed and (len(groups) == 1 or best < LEAST)):
+            unasked += group
+    return unasked
+
+
+def _variant_score(group: Sequence[PlacedDifference], wanted: Mapping[str, int]) -> float:
+    """Return the score for differences that only exist at the width or in the colours that the issue names."""
+    variants = {one.view.variant for one in group}
+    only_dark, only_narrow = all(one.dark for one in variants), all(one.width < NARROW for one in variants)
+    words = (*split_words(DARK) * only_dark, *split_words(PHONE) * only_narrow)
+    return PLACE * any(word in wanted for word in words)
+
+
+def _groups(placed: Sequence[PlacedDifference]) -> list[list[PlacedDifference]]:
+    """Put differences together that belong to each other: like elements, and elements that contain each other."""
+    leader = list(range(len(placed)))
+
+    def find(one: int) -> int:
+        while leader[one] != one:
+            one = leader[one]
+        return one
+
+    by_key: dict[object, int] = {}
+    for number, one in enumerate(placed):
+        leader[find(number)] = find(by_key.setdefault(one.key, number))
+    by_view: dict[tuple[int, int], int] = {(id(one.view), one.difference.element): n for n, one in enumerate(placed)}
+    for number, one in enumerate(placed):
+        parent = one.element.parent if one.element else -1
+        while parent >= 0:
+            if (around := by_view.get((id(one.view), parent))) is not None:
+                leader[find(number)] = find(around)
+                break
+            parent = one.view.elements[parent].parent
+    groups: dict[int, list[PlacedDifference]] = {}
+    for number, one in enumerate(placed):
+        groups.setdefault(find(number), []).append(one)
+    return list(groups.values())
+
+
+def _rarity(views: Sequence[PageView]) -> Mapping[str, float]:
+    """Return how rare each word is among the elements of all pages: 1 for a word of a single one, towards 0."""
+    elements = [element for view in views for element in view.elements]
+    counts: Counter[str] = Counter()
+    for element in elements:
+        counts.update(set(_own_words(element)))
+    most = math.log(len(elements) + 1) or 1.0
+    return {word: 1 - math.log(count) / most for word, count in counts.items()}
+
+
+def _own_words(element: Element) -> list[str]:
+    named = [element.id, element.classes, element.text, *element.attributes[:5], KINDS.get(element.tag, "")]
+    return split_words(" ".join(named))
+
+
+def _score(one: PlacedDifference, wanted: Mapping[str, int], rarity: Mapping[str, float]) -> float:
+    """Return the rarity of the issue's words that the element and what surrounds it has, each word once."""
+    weights: dict[str, float] = {}
+
+    def add(words: Iterable[str], weight: float) -> None:
+        for word in words:
+            if word in wanted:
+                weights[word] = max(weights.get(word, 0.0), weight * rarity.get(word, 1.0))
+
+    add(split_words(" ".join([one.view.path, *one.difference.changes])), PLACE)
+    if element := one.element:
+        add(_own_words(element), OWN)
+        elements, index = one.view.elements, one.difference.element
+        inside = {index}
+        for number in range(index + 1, min(index + 1 + MOST_INSIDE, len(elements))):
+            if elements[number].parent in inside:
+                inside.add(number)
+                add(_own_words(elements[number]), INSIDE)
+        around = element.parent
+        while around >= 0:
+            add(_own_words(elements[around]), AROUND)
+            around = elements[around].parent
+    return sum(weights.values())

@@ -1,0 +1,166 @@
+"""Comparison of the pages of a project without and with a patch: what differs, and what of it nobody asked for."""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urldefrag, urljoin
+
+from aci.browser.page_picture import decode_picture, picture_size
+from aci.page_checks.issue_relation import PlacedDifference, find_unasked
+from aci.page_checks.page_view import PROPERTIES, PageView, Variant, read_views
+from aci.page_checks.view_differences import Difference, find_differences
+
+if TYPE_CHECKING:
+    from aci.browser.workspace_browser import WorkspaceBrowser
+    from aci.runtime.workspace import Workspace
+
+HEIGHT = 800
+VARIANTS = (Variant(1280), Variant(390), Variant(1280, dark=True))
+"""How each page is opened: on a desktop, on a phone, and in dark mode."""
+MOST_PAGES, MOST_OWN = 8, 3
+
+
+@dataclass(frozen=True, slots=True)
+class PageServer:
+    """A browser and the address of the project's server in one workspace."""
+
+    workspace: Workspace
+    browser: WorkspaceBrowser
+    address: str
+
+    def views(self, path: str, variants: Sequence[Variant]) -> list[PageView]:
+        """Return the page in each variant. It is opened once: the window is resized afterwards."""
+        answer = self.browser.ask(
+            self.workspace,
+            "capture",
+            url=urljoin(self.address, path),
+            variants=[{"width": one.width, "dark": one.dark} for one in variants],
+            height=HEIGHT,
+            properties=PROPERTIES,
+        )
+        return read_views(path, variants, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class PageChange:
+    """A page that differs. `asked` and `unasked` describe the differences that the issue asks for and the others; the
+    pictures are PNG files."""
+
+    path: str
+    variant: Variant
+    asked: tuple[str, ...]
+    unasked: tuple[str, ...]
+    before: bytes
+    after: bytes
+    difference: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PageComparison:
+    """The result: how many views of how many pages were compared, and those that differ."""
+
+    pages: int
+    views: int
+    changes: tuple[PageChange, ...]
+
+    @property
+    def unasked(self) -> list[PageChange]:
+        return [one for one in self.changes if one.unasked]
+
+
+def compare_pages(
+    before: PageServer,
+    after: PageServer,
+    issue: str,
+    visited: Sequence[tuple[str, Variant]] = (),
+    needed: Callable[[], PageServer | None] = lambda: None,
+) -> PageComparison:
+    """Compare the pages that were visited and those that they link to. `issue` is the text of the issue and of the tests
+    that reproduce it. `needed` returns a server with only the part of the patch that the tests need, or None if they
+    need the whole patch; it is called if something differs."""
+    pages = _open_pages(before, visited)
+    changed: list[tuple[PageView, PageView, list[Difference]]] = []
+    for path, olds in pages.items():
+        news = after.views(path, [one.variant for one in olds])
+        found = [(old, new, find_differences(old, new)) for old, new in zip(olds, news, strict=True)]
+        if any(differences for *_, differences in found) and not _is_steady(before, path, olds):
+            continue  # a difference of a page that always differs shows nothing about the patch
+        changed += [one for one in found if one[2]]
+    placed = [PlacedDifference(one, old if one.is_missing else new) for old, new, all in changed for one in all]
+    olds = [view for views in pages.values() for view in views]
+    unasked = set(map(id, find_unasked(issue, olds, placed, _need(needed(), changed) if placed else None)))
+    changes, at = [], 0
+    for old, new, differences in changed:
+        mine = placed[at : at + len(differences)]
+        at += len(differences)
+        asked = tuple(dict.fromkeys(_describe(one) for one in mine if id(one) not in unasked))
+        others = tuple(dict.fromkeys(_describe(one) for one in mine if id(one) in unasked))
+        picture = _difference(after, old, new)
+        changes.append(PageChange(old.path, old.variant, asked, others, old.picture, new.picture, picture))
+    return PageComparison(len(pages), len(olds), tuple(changes))
+
+
+def _open_pages(server: PageServer, visited: Sequence[tuple[str, Variant]]) -> dict[str, list[PageView]]:
+    """Return the views of the visited pages and of those that they link to."""
+    paths = list(dict.fromkeys([*(clean_path(path) for path, _ in visited), "/"]))[:MOST_PAGES]
+    pages: dict[str, list[PageView]] = {}
+    for path in paths:  # grows
+        own = [variant for one, variant in visited if clean_path(one) == path]
+        pages[path] = server.views(path, list(dict.fromkeys([*VARIANTS, *own[:MOST_OWN]])))
+        links = dict.fromkeys(clean_path(link) for link in pages[path][0].links)
+        paths += [link for link in links if link not in paths][: MOST_PAGES - len(paths)]
+    return {path: views for path, views in pages.items() if not views[0].error}
+
+
+def _is_steady(server: PageServer, path: str, views: Sequence[PageView]) -> bool:
+    """Whether the page looks the same when it is opened again."""
+    again = server.views(path, [one.variant for one in views])
+    return not any(find_differences(old, new) for old, new in zip(views, again, strict=True))
+
+
+def _need(
+    server: PageServer | None, changed: Sequence[tuple[PageView, PageView, list[Difference]]]
+) -> Callable[[PlacedDifference], bool] | None:
+    """Return whether a difference is also there with only the needed part of the patch."""
+    if server is None:
+        return None
+    keys = set()
+    olds: dict[str, list[PageView]] = defaultdict(list)
+    for old, *_ in changed:
+        olds[old.path].append(old)
+    for path, views in olds.items():
+        for old, new in zip(views, server.views(path, [one.variant for one in views]), strict=True):
+            found = find_differences(old, new)
+            keys |= {PlacedDifference(one, old if one.is_missing else new).key for one in found}
+    return lambda placed: placed.key in keys
+
+
+def clean_path(path: str) -> str:
+    """Return a path of the server without its fragment, starting with a slash."""
+    return "/" + urldefrag(path).url.lstrip("/")
+
+
+def _is_same_twice(server: PageServer, view: PageView) -> bool:
+    """Whether the page looks the same when it is opened again: otherwise a difference shows nothing about the patch."""
+    return not view.error and not find_differences(view, server.view(view.path, view.variant))
+
+
+def _describe(placed: PlacedDifference) -> str:
+    name = placed.element.name if placed.element else "the page"
+    return f"{name}: {'; '.join(placed.difference.changes[:4])}"
+
+
+def _difference(server: PageServer, old: PageView, new: PageView) -> bytes:
+    if not old.picture or not new.picture:
+        return b""
+    encoded = [base64.b64encode(one.picture).decode() for one in (old, new)]
+    sizes = [picture_size(one.picture) or (0, 0) for one in (old, new)]
+    width, height = (max(pair) for pair in zip(*sizes, strict=True))
+    answer = server.browser.ask(
+        server.workspace, "difference", before=encoded[0], after=encoded[1], width=width, height=height
+    )
+    return decode_picture(answer.get("picture"))

@@ -1,0 +1,185 @@
+"""Differences between two views of a page: which elements changed, and what users see of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from aci.page_checks.page_view import INHERITED, Element, PageView
+
+MOST_DIFFERENCES = 200
+REPLACED = ("img", "svg", "canvas", "video", "iframe", "object", "input", "select", "textarea")
+"""Elements whose size comes from their content and not only from their style."""
+SAME_SIZE = 2.0
+OVERFLOW = 2.0
+NOTHING_PAINTED = {"background-color": "rgba(0, 0, 0, 0)", "background-image": "none", "box-shadow": "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A change of an element between two views. `element` is its index in the later view, or in the earlier one if
+    `is_missing`; -1 for the page as a whole. `changes` are `property: before -> after`, or words such as `is missing`.
+    """
+
+    element: int
+    changes: tuple[str, ...]
+    is_missing: bool = False
+
+
+def find_differences(before: PageView, after: PageView) -> list[Difference]:
+    """Return what changed, without what only follows from another change: inherited values and moved boxes."""
+    if before.error:
+        return []
+    if after.error or (after.status >= 400 > before.status):
+        return [Difference(-1, (f"it cannot be opened: {after.error or f'status {after.status}'}",))]
+    found = list(_page_differences(before, after))
+    pairs = match_elements(before.elements, after.elements)
+    back = {new: old for old, new in pairs.items()}
+    own = {new: _changes(before.elements[old], after.elements[new]) for old, new in pairs.items()}
+    for new, changes in sorted(own.items()):
+        left = _without_inherited(changes, own.get(after.elements[new].parent, {}))
+        if left:
+            found.append(
+                Difference(new, tuple(f"{name}: {values}" if values else name for name, values in left.items()))
+            )
+    found += _missing(before.elements, pairs)
+    found += _added(after.elements, back)
+    found += _reordered(before.elements, after.elements, back)
+    return found[:MOST_DIFFERENCES]
+
+
+def _page_differences(before: PageView, after: PageView) -> Iterator[Difference]:
+    if after.width > after.variant.width + OVERFLOW and before.width <= before.variant.width + OVERFLOW:
+        yield Difference(-1, ("its content is wider than the window",))
+    if new := [one for one in after.errors if one not in before.errors]:
+        yield Difference(-1, (f"a script fails: {new[0]}",))
+
+
+def match_elements(before: Sequence[Element], after: Sequence[Element]) -> dict[int, int]:
+    """Return the indexes of elements that are the same in both, by position among their siblings and content; an
+    element that moved is found by its content."""
+    pairs: dict[int, int] = {}
+    old_children, new_children = _children(before), _children(after)
+    waiting = [(old_children[-1], new_children[-1])]
+    while waiting:
+        olds, news = waiting.pop()
+        for old, new in _match_siblings(before, after, olds, news):
+            pairs[old] = new
+            waiting.append((old_children[old], new_children[new]))
+    rest: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    taken = set(pairs.values())
+    for new, element in enumerate(after):
+        if new not in taken and (key := _content(element)):
+            rest[key].append(new)
+    for old, element in enumerate(before):
+        if old not in pairs and (same := rest.get(_content(element))):
+            pairs[old] = same.pop(0)
+    return pairs
+
+
+def _children(elements: Sequence[Element]) -> Mapping[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for index, element in enumerate(elements):
+        found[element.parent].append(index)
+    return found
+
+
+def _match_siblings(
+    before: Sequence[Element], after: Sequence[Element], olds: Sequence[int], news: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    keys = [[(all[one].tag, *_content(all[one])) for one in some] for all, some in ((before, olds), (after, news))]
+    for kind, first, end, other, other_end in SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
+        if kind == "equal":
+            yield from zip(olds[first:end], news[other:other_end], strict=True)
+        elif kind == "replace":
+            left = list(news[other:other_end])
+            for old in olds[first:end]:
+                alike = next((new for new in left if after[new].tag == before[old].tag), None)
+                if alike is not None:
+                    left.remove(alike)
+                    yield old, alike
+
+
+def _content(element: Element) -> tuple[str, ...]:
+    """Return what identifies an element apart from its place and style; () if nothing does."""
+    words = (element.id, element.text, *element.attributes[:6])
+    return words if any(words) else ()
+
+
+def _changes(old: Element, new: Element) -> dict[str, str]:
+    """Return the changed properties of an element with their values."""
+    if not old.is_visible and not new.is_visible:
+        return {}
+    if old.is_visible != new.is_visible:
+        return {"is shown now" if new.is_visible else "is hidden now": ""}
+    found = {}
+    if old.tag != new.tag:
+        found["element"] = f"{old.tag} -> {new.tag}"
+    if old.text != new.text:
+        found["text"] = f'"{old.text[:60]}" -> "{new.text[:60]}"'
+    for name, before, after in zip(ATTRIBUTES, old.attributes, new.attributes, strict=False):
+        if before != after:
+            found[name] = f'"{before[:60]}" -> "{after[:60]}"'
+    for name, before in _painted(old).items():
+        if before != (after := _painted(new)[name]):
+            found[name] = f"{before} -> {after}"
+    sizes = [abs(old.box[edge] - new.box[edge]) for edge in (2, 3)]
+    if not found and new.tag in REPLACED and max(sizes) > SAME_SIZE:
+        found["size"] = f"{old.box[2]:g} x {old.box[3]:g} -> {new.box[2]:g} x {new.box[3]:g}"
+    return found
+
+
+ATTRIBUTES = ("role", "label", "alt", "title", "placeholder", "link", "value", "aria", "state")
+
+
+def _painted(element: Element) -> dict[str, str]:
+    """Return the style without the colours of borders and outlines that are not there."""
+    style = dict(element.style)
+    for edge in ("border-top", "border-right", "border-bottom", "border-left", "outline"):
+        if style[f"{edge}-width"] == "0px" or style[f"{edge}-style"] == "none":
+            style |= {f"{edge}-width": "0px", f"{edge}-style": "none", f"{edge}-color": ""}
+    return style
+
+
+def _without_inherited(changes: Mapping[str, str], of_parent: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in changes.items() if name not in INHERITED or of_parent.get(name) != value}
+
+
+def _is_seen(element: Element) -> bool:
+    """Whether the element itself paints something: text, a picture, a control, a background or a border."""
+    style = element.style
+    borders = any(style[f"border-{side}-width"] != "0px" for side in ("top", "right", "bottom", "left"))
+    painted = borders or any(style[name] != nothing for name, nothing in NOTHING_PAINTED.items())
+    return element.is_visible and (bool(element.text) or element.tag in REPLACED or painted)
+
+
+def _missing(before: Sequence[Element], pairs: Mapping[int, int]) -> Iterator[Difference]:
+    for old in _outermost(before, {old for old in range(len(before)) if old not in pairs}):
+        yield Difference(old, ("is missing",), is_missing=True)
+
+
+def _added(after: Sequence[Element], back: Mapping[int, int]) -> Iterator[Difference]:
+    for new in _outermost(after, {new for new in range(len(after)) if new not in back}):
+        yield Difference(new, ("is new",))
+
+
+def _outermost(elements: Sequence[Element], some: set[int]) -> list[int]:
+    """Return those that users see and that are in none of the others that users see."""
+    seen = {one for one in some if _is_seen(elements[one])}
+    return [one for one in sorted(seen) if elements[one].parent not in seen]
+
+
+def _reordered(before: Sequence[Element], after: Sequence[Element], back: Mapping[int, int]) -> Iterator[Difference]:
+    """Yield the elements whose children, the same ones, are in another order."""
+    for parent, children in _children(after).items():
+        known = [back[one] for one in children if after[one].is_visible and _is_sibling(one, before, after, back)]
+        if known != sorted(known):
+            yield Difference(max(parent, 0), ("its parts are in another order",))
+
+
+def _is_sibling(one: int, before: Sequence[Element], after: Sequence[Element], back: Mapping[int, int]) -> bool:
+    """Whether the parent of an element, which was there before, is the same as before."""
+    parent = after[one].parent
+    return one in back and before[back[one]].parent == (back.get(parent, -2) if parent >= 0 else -1)
