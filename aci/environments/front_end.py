@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from aci.environments.environment_plan import Files
 
 _ASIDE = re.compile(
-    r"(?:^|/)(?:docs?|documentation|website|gh-pages|_\w+|examples?|samples?|demos?|tutorials?|tests?|__\w+__|specs?"
+    r"(?:^|/)(?:doc|docs[\w-]*|documentation|website|gh-pages|_\w+|examples?|samples?|demos?|tutorials?|tests?|__\w+__|specs?"
     r"|e2e|fixtures?|test-?data|bench(?:marks?)?|vendor|third[_-]?party|node_modules|dist|build|coverage|javadoc|\.\w+"
     r")/",
     re.IGNORECASE,
@@ -58,9 +58,8 @@ def find_front_end(files: Files) -> str:
         servers = (found for names in packages.values() for found in sorted(_NODE_SERVERS & names))
         if server := next(servers, "") or _python_server(files, paths):
             return f"There are templates of pages for {server}"
-    page = next(
-        (path for path in _shallowest([path for path in paths if _PAGE.fullmatch(path)]) if _is_active(files[path])), ""
-    )
+    pages = _shallowest([path for path in paths if _PAGE.fullmatch(path) and _has_parts(path, paths)])
+    page = next((path for path in pages if _ACTIVE.search(files[path][:100_000])), "")
     return f"There is {page}" if page else ""
 
 
@@ -93,6 +92,9 @@ def _python_texts(paths: list[str]) -> Iterator[str]:
     yield from _shallowest(manifests or [path for path in paths if re.fullmatch(r"(?:[^/]+/)?[^/]+\.py", path)])
 
 
-def _is_active(page: bytes) -> bool:
-    """Return whether the page has a style or a script."""
-    return bool(_ACTIVE.search(page[:100_000]))
+def _has_parts(page: str, paths: list[str]) -> bool:
+    """Return whether it is the first page of a folder, or a style sheet or script lies in or below its folder. A page
+    alone may be a document."""
+    folder, _, name = page.rpartition("/")
+    is_first = name.lower() in ("index.html", "index.htm")
+    return is_first or any(path.startswith(folder) and path.endswith((".css", ".js", ".mjs")) for path in paths)
