@@ -7,7 +7,7 @@ import shlex
 import shutil
 from dataclasses import replace
 
-from aci.environments.environment_plan import HOME, EnvironmentOptions, Files, Plan
+from aci.environments.environment_plan import HOME, VENV, Command, EnvironmentOptions, Files, Plan
 from aci.environments.front_end import find_front_end
 from aci.environments.setup_container import SetupResult
 from aci.runtime.guest_programs import program_source
@@ -48,6 +48,17 @@ def _with_browser(plan: Plan, reason: str) -> Plan:
         variables={**VARIABLES, **plan.variables},
         reasons=(*plan.reasons, reason),
         instead=plan.instead and _with_browser(plan.instead, reason),
+    )
+
+
+def browser_only(plan: Plan) -> Plan:
+    """Return a plan for the browser alone, which needs a Python environment for Playwright, whatever the project's
+    language is."""
+    command = Command(
+        f"python3 -m venv --system-site-packages {VENV}", "Playwright goes into an environment of its own"
+    )
+    return replace(
+        plan, language="", setup=(command,), paths=(f"{VENV}/bin",), variables=VARIABLES, serves_later_commits=True
     )
 
 

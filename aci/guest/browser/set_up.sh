@@ -47,8 +47,8 @@ add_to_venv() {
 
 use_driver() {  # of Playwright's Python package
     [ -e "$1/package/package.json" ] || return 1
-    ln -sfn "$1/package" "$folder/package"
-    ln -sfn "$1/node" "$folder/node"
+    ln -sfn "${1#"$folder/"}/package" "$folder/package"
+    ln -sfn "${1#"$folder/"}/node" "$folder/node"
     if ! is_new "$folder/node" && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt libatomic1; fi
     is_new "$folder/node"
 }

@@ -128,6 +128,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
         "image": plan.image,
         "language": plan.language,
         "setup": [{"command": one.text, "why": one.why} for one in plan.setup],
+        "browser": plan.browser,
         "variables": dict(plan.variables),
         "reasons": list(plan.reasons),
         "refused": list(plan.refused),
@@ -143,6 +144,8 @@ def _test_line(environment: EnvironmentOptions) -> list[str]:
 def _why(plan: Plan) -> str:
     lines = [f"Found in {plan.source}.", *plan.reasons]
     lines += [f"  {number}. {one.text}\n     {one.why}" for number, one in enumerate(plan.setup, 1)]
+    if plan.browser:
+        lines.append(f"  {len(plan.setup) + 1}. {plan.browser}\n     Chromium, and Playwright to drive it; it may fail")
     lines += [f"  {name}={value}" for name, value in plan.variables.items()]
     lines += [f"Refused: {what}" for what in plan.refused]
     return "\n".join(lines if plan.built else [*lines, "There is nothing to build."])
