@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.docker.docker_daemon import LABEL, OWNER_LABEL, Daemon, all_discarded, connect, docker_errors
+from aci.environments.browser_setup import recipe_of
 from aci.environments.environment_plan import EnvironmentOptions, Plan
 from aci.environments.environment_records import digest_of, is_made_from, record_of
 from aci.observation.activity_message import ActivityMessage
@@ -220,7 +221,7 @@ def _may_build(daemon: Daemon, name: str, plan: Plan, options: WorkspaceOptions,
     try:
         daemon.client.images.get(f"{name}:latest")
     except ImageNotFound:
-        return not settings.hosts or options.may_set_up(plan.image, [each.text for each in plan.setup], settings.hosts)
+        return not settings.hosts or options.may_set_up(plan.image, plan.commands, settings.hosts)
     return True
 
 
@@ -280,8 +281,8 @@ def _save_unchanged(daemon: Daemon, start: str, name: str, about: Mapping[str, o
 
 def _labels(plan: Plan, options: WorkspaceOptions, name: str) -> Callable[[BuildResult], dict[str, str]]:
     def labels(built: BuildResult) -> dict[str, str]:
-        packages = f", packages of {built.packages}" if built.packages else ""
-        about = _about(plan, options, built.tests.summary + packages) | {
+        parts = [built.tests.summary, f"packages of {built.packages}" if built.packages else "", built.browser]
+        about = _about(plan, options, ", ".join(filter(None, parts))) | {
             "language": f"{plan.language} {built.version}".strip(),
             "collected": built.tests.collected,
             "passed": built.tests.passed,
@@ -289,6 +290,7 @@ def _labels(plan: Plan, options: WorkspaceOptions, name: str) -> Callable[[Build
             "repairs": list(built.repairs),
             "mends": list(built.repairs),  # the old name, kept for one more release
             "packages": built.packages or "today's",
+            **({"browser": built.browser} if built.browser else {}),
             "seconds": round(built.seconds, 1),
         }
         return _environment_labels(name, about)
@@ -336,18 +338,20 @@ def _key(plan: Plan, start: str, options: WorkspaceOptions, settings: Environmen
 def _setup_key(plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
     """Return a hash of what is set up, from which files, and how. The file or setting that names the image is not
     included."""
+    of_plan = asdict(replace(plan, source="", reasons=(), refused=(), inputs=(), setup=(), instead=None))
+    del of_plan["browser"]
     made = {
         "recipe": _RECIPE,
         "start": start,
         "inputs": plan_inputs(plan, options),
-        "plan": asdict(replace(plan, source="", reasons=(), refused=(), inputs=(), setup=(), instead=None)),
+        "plan": of_plan,
         "setup": [command.text for command in plan.setup],
         "test": settings.test,
         "environment": dict(settings.set_up_environment),
         "registries": sorted(settings.hosts),
         "certificates": _digest(settings.certificates),
     }
-    return digest_of(made)
+    return digest_of(made | recipe_of(plan))
 
 
 def _digest(path: str) -> str:

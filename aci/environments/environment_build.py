@@ -45,6 +45,9 @@ class BuildResult:
     proposed: tuple[str, ...] = ()
     """The commands of a model that are part of the set-up."""
 
+    browser: str = ""
+    """The versions of the browser, or why there is none; empty if the plan has none."""
+
 
 @dataclass(kw_only=True)
 class Build(SetupRun[SetupContainer]):
@@ -66,7 +69,9 @@ class Build(SetupRun[SetupContainer]):
             seconds = time.monotonic() - self.began
             own = build._session_variables(container)
             version = language_version(container, self.plan.language, own)
-            built = BuildResult(tuple(build.repairs), found, seconds, version, day, tuple(build.proposed))
+            built = BuildResult(
+                tuple(build.repairs), found, seconds, version, day, tuple(build.proposed), build.browser
+            )
             container.commit(name, commit_instructions(own, labels(built)))
             return built
 
@@ -105,7 +110,7 @@ class Build(SetupRun[SetupContainer]):
         if late or not chooses_versions(self.plan.language, self.ran):
             return None
         when = code_date(self.options, self.plan.language)
-        return replace(self, when=when, repairs=[], ran=[], succeeded=[], proposed=[]) if when else None
+        return replace(self, when=when, repairs=[], ran=[], succeeded=[], proposed=[], browser="") if when else None
 
     def _set_up_and_test(self, stack: ExitStack) -> tuple[SetupContainer, SmokeResult]:
         """Set up a container; return it and the result of the base's tests in it."""
@@ -115,10 +120,12 @@ class Build(SetupRun[SetupContainer]):
         container.put(self.options.trees, self.options.base.tree)
         container.run(f"mkdir -p {HOME}", {}, 60)
         with ExitStack() as network:
-            env = self._network(container, network)
+            today = self._network(container, network)
+            env = dict(today)
             if self.when:
                 env |= index_as_of(container, self.when, self.plan.language, env)
             self._set_up(container, env)
+            self._add_browser(container, today)
             return container, self._test_and_repair(container, env)
 
     def _network(self, container: SetupContainer, until: ExitStack) -> dict[str, str]:

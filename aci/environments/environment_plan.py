@@ -43,6 +43,9 @@ class EnvironmentOptions:
     instructions: bool = True
     """Whether set-up commands that AGENTS.md and similar files document are used."""
 
+    browser: bool | None = None
+    """Whether a browser is added; None adds one if the repository has a front end."""
+
     propose: ProposeSteps | None = None
     """Function that asks a model for set-up steps when no rule repairs a failure; None if no model may be asked."""
 
@@ -96,10 +99,19 @@ class Plan:
     """Whether the environment is also right for later commits with the same inputs: set-up copies and compiles nothing
     of the repository."""
 
+    browser: str = ""
+    """The command that adds a browser after `setup`, if the project has a front end. The environment is also built if
+    it fails."""
+
     instead: Plan | None = None
     """The plan to use if this one cannot be built; None if the settings name this one."""
 
     @property
     def built(self) -> bool:
         """Whether an image must be built, as opposed to using `image` as it is."""
-        return bool(self.setup or self.variables or self.paths)
+        return bool(self.setup or self.variables or self.paths or self.browser)
+
+    @property
+    def commands(self) -> list[str]:
+        """All commands, as users are shown them."""
+        return [*(command.text for command in self.setup), *filter(None, [self.browser])]

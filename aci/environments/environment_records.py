@@ -42,17 +42,22 @@ def is_made_from(record: Path, setup: str, options: WorkspaceOptions) -> bool:
 
 
 def record_of(
-    setup: str, options: WorkspaceOptions, serves_later_commits: bool = False, proposed: Sequence[str] = ()
+    setup: str,
+    options: WorkspaceOptions,
+    serves_later_commits: bool = False,
+    proposed: Sequence[str] = (),
+    browser: str = "",
 ) -> str:
     """Return the record of an environment; without a commit if it was made from uncommitted files, or with the
     commands `proposed` by a model, which may have copied code of the commit.
 
     `serves_later_commits` says whether the set-up ran without copying or building the repository's code. It overrides
-    the plan.
+    the plan. `browser` describes the browser that was added, or says why there is none.
     """
     is_shared = not (options.base.changes or proposed)
     made: dict[str, Any] = {"setup": setup, "commit": options.base.commit if is_shared else ""}
     made |= {"proposed": list(proposed)} if proposed else {}
+    made |= {"browser": browser} if browser else {}
     made |= {"serves_later_commits": True} if serves_later_commits else {}
     return json.dumps(made | {"repository": options.repository.name})
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aci.environments import other_environments, python_environment
+from aci.environments.browser_setup import add_browser
 from aci.environments.documented_setup import add_documented_setup
 from aci.environments.environment_plan import VENV, Command, Dockerfile, EnvironmentOptions, Files, Plan
 from aci.environments.language_images import DEFAULTS
@@ -27,6 +28,10 @@ DOCKERFILES = ("Dockerfile", "Dockerfile.dev", "Dockerfile.test", "docker/Docker
 
 def plan_environment(files: Files, settings: EnvironmentOptions) -> Plan:
     """Return the plan for the environment of these files, without running any code or asking the user."""
+    return add_browser(_choose_source(files, settings), files, settings)
+
+
+def _choose_source(files: Files, settings: EnvironmentOptions) -> Plan:
     implied = derive_plan(files, settings)
     if settings.image:
         whose = settings.named.get("image", "the settings")

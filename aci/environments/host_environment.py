@@ -25,6 +25,7 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
+from aci.environments.browser_setup import browser_only, host_chromium, recipe_of, without_browser
 from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs
 from aci.environments.environment_plan import HOME, OWN_FILES, Command, EnvironmentOptions, Files, Plan
 from aci.environments.environment_records import READY, digest_of, is_made_from, read_object, record_of
@@ -50,6 +51,7 @@ FILES = "files"
 MOST_ENVIRONMENTS = 10
 """Number of environments that are kept."""
 
+BROWSER = "browser"
 GENERATED = "generated.tar"
 MOST_GENERATED = 500_000_000
 _SAVE_GENERATED = (
@@ -129,8 +131,11 @@ def _find_plan(options: WorkspaceOptions, settings: EnvironmentOptions, workspac
         plan = plan_for(options, settings)
     except UsageError:
         return None
+    if workspace == "local" or not host_chromium():  # a page's code runs in isolation only
+        plan = without_browser(plan)
     if plan.language != "python" or not plan.setup:
-        return None
+        has_playwright = (options.repository.root / "node_modules/playwright-core").is_dir()
+        return browser_only(plan) if plan.browser and not has_playwright else None
     files = TreeFiles(options.trees, options.base.tree)
     if workspace == "local" and has_packages([each.text for each in plan.setup], files):
         return None
@@ -143,11 +148,16 @@ def generated_archive(options: WorkspaceOptions) -> Path | None:
     return archive if archive and archive.is_file() else None
 
 
+def browser_folder(options: WorkspaceOptions) -> Path | None:
+    """Return the folder with the browser's driver in the environment, if it has one."""
+    folder = options.environment and options.environment.parent / BROWSER
+    return folder if folder and not folder.is_symlink() and (folder / "installed").is_dir() else None
+
+
 def _may_set_up(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> bool:
-    commands = [each.text for each in plan.setup]
     if kind == "local":
-        return options.may_set_up("", commands, ())
-    return not settings.hosts or options.may_set_up("a sandbox on this machine", commands, settings.hosts)
+        return options.may_set_up("", plan.commands, ())
+    return not settings.hosts or options.may_set_up("a sandbox on this machine", plan.commands, settings.hosts)
 
 
 def _relocated(plan: Plan, folder: Path) -> Plan:
@@ -157,7 +167,9 @@ def _relocated(plan: Plan, folder: Path) -> Plan:
         return text.replace(HOME, shlex.quote(str(folder)))
 
     setup = tuple(Command(moved(each.text), each.why, each.optional) for each in plan.setup)
-    return replace(plan, setup=setup, paths=tuple(each.replace(HOME, str(folder)) for each in plan.paths))
+    paths = tuple(each.replace(HOME, str(folder)) for each in plan.paths)
+    variables = {name: value.replace(HOME, str(folder)) for name, value in plan.variables.items()}
+    return replace(plan, setup=setup, paths=paths, variables=variables, browser=moved(plan.browser))
 
 
 def _find_folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> Path:
@@ -192,7 +204,7 @@ def _setup_key(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptio
         "variables": [dict(plan.variables), dict(settings.set_up_environment)],
         "test": settings.test,
     }
-    return digest_of(made)
+    return digest_of(made | recipe_of(plan))
 
 
 def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> None:
@@ -206,7 +218,7 @@ def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: Envir
         place = HostPlace(opened, folder / FILES)
         setup = HostSetup(_relocated(plan, folder / FILES), options, settings, place=place)
         setup.run()
-    if (folder / FILES / "venv").is_symlink():
+    if any((folder / FILES / name).is_symlink() for name in ("venv", BROWSER)):
         raise WorkspaceError("The set-up replaced its environment by a link.", "Do not trust this repository.")
     with suppress(OSError), open_regular(folder / FILES / GENERATED, inside=folder / FILES) as archive:
         if os.fstat(archive.fileno()).st_size <= MOST_GENERATED:
@@ -218,7 +230,7 @@ def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: Envir
         and all(_copies_nothing(command, files, plan.inputs) for command in setup.ran)
         and not (setup.has_build_folder or _has_generated_code(folder / GENERATED))
     )
-    record = record_of(_setup_key(plan, options, settings, kind), options, is_free, setup.proposed)
+    record = record_of(_setup_key(plan, options, settings, kind), options, is_free, setup.proposed, setup.browser)
     (folder / READY).write_text(record, "utf-8")
 
 
@@ -292,6 +304,13 @@ class HostPlace:
     workspace: PosixWorkspace
     folder: Path
 
+    def write(self, path: str, data: bytes) -> None:
+        """Write a short text by a command, since only it may follow links that set-up has made in the folder."""
+        target, text = shlex.quote(path), shlex.quote(data.decode())
+        self.workspace.run(
+            f"mkdir -p {shlex.quote(posixpath.dirname(path))} && printf %s {text} >{target}", 60, _SESSION
+        )
+
     def run(
         self, command: str, env: Mapping[str, str], seconds: float, on_line: Callable[[str], None] = lambda line: None
     ) -> SetupResult:
@@ -323,6 +342,9 @@ class HostSetup(SetupRun[HostPlace]):
                 env |= trust_variables(str(bundle))
             env |= {**self.settings.set_up_environment, **self._session_variables(self.place)}
             self._set_up(self.place, env)
+            self._add_browser(self.place, env)
+            if not self.plan.language:
+                return SmokeResult("not tried: the environment is for the browser alone")
             found = self._test_and_repair(self.place, env)
             self.has_build_folder = bool(self.place.run(_LIST_BUILT, {}, 60).output.strip())
             self.place.run(_SAVE_GENERATED.format(folder=shlex.quote(str(self.place.folder))), {}, 60)

@@ -62,8 +62,9 @@ def list_host_environments() -> list[Environment]:
             used, made_at = ready.stat().st_mtime, folder.stat().st_mtime
         except OSError:  # it is not complete, or was removed meanwhile
             continue
-        repository = str(read_object(ready).get("repository", ""))
-        about = {"repository": repository, "language": "python", "folder": str(folder)}
+        record = read_object(ready)
+        about = {"repository": str(record.get("repository", "")), "language": "python", "folder": str(folder)}
+        about |= {"browser": browser, "tests": browser} if (browser := str(record.get("browser", ""))) else {}
         created = datetime.fromtimestamp(made_at, UTC).isoformat()
         found.append(Environment(folder.name, "", about, _size(folder), created, used))
     return sorted(found, key=lambda one: one.used, reverse=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from aci.environments.browser_setup import PROGRAM, describe_result, script_path
 from aci.environments.environment_plan import Command, EnvironmentOptions, Plan
 from aci.environments.network_outage import find_outage
 from aci.environments.package_dates import add_date_option
@@ -17,6 +18,7 @@ from aci.environments.setup_proposals import MAX_PROPOSALS, FailedSetup
 from aci.environments.setup_repairs import APT_INSTALL, MAX_REPAIRS, Failure, Repair, find_repair
 from aci.environments.smoke_check import SmokeResult, collect_test_imports
 from aci.observation.activity_message import ActivityMessage
+from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
@@ -65,6 +67,10 @@ class SetupPlace(Protocol):
         """Run a shell command in the repository. Raises Cancelled."""
         ...
 
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file at an absolute path; its folder need not exist."""
+        ...
+
 
 Place = TypeVar("Place", bound=SetupPlace)
 
@@ -89,6 +95,9 @@ class SetupRun(ABC, Generic[Place]):
 
     asked: int = 0
     """How many times a model was asked for steps."""
+
+    browser: str = ""
+    """The versions of the browser that was added, or why there is none."""
 
     @abstractmethod
     def _session_variables(self, place: Place) -> dict[str, str]:
@@ -119,6 +128,16 @@ class SetupRun(ABC, Generic[Place]):
                 if not command.optional:
                     raise
                 self._say(f"{error.message} It is skipped.")
+
+    def _add_browser(self, place: Place, env: Mapping[str, str]) -> None:
+        """Run the plan's command for a browser. Its failure, also one of the network, is only reported."""
+        if not self.plan.browser:
+            return
+        self._say(ActivityMessage("Set-up of a browser: Chromium, and Playwright to drive it"))
+        place.write(script_path(self.plan.browser), program_source(PROGRAM))
+        done = place.run(self.plan.browser, env, self._seconds_left() * OPTIONAL, self._progress())
+        self.browser = describe_result(done)
+        self._say(f"{self.browser[:1].upper()}{self.browser[1:]}.")
 
     def _run_until_success(self, place: Place, command: Command, env: Mapping[str, str]) -> None:
         """Run a command, and repair its failures until it succeeds. Raises WorkspaceError if one cannot be repaired."""
@@ -224,8 +243,20 @@ class SetupRun(ABC, Generic[Place]):
         Raises NetworkFailed if it fails because of the network, unless a model `proposed` it: such a command may ask
         for a host that set-up cannot reach, which another run would not change.
         """
-        began = last = time.monotonic()
+        began = time.monotonic()
         self.ran.append(command)
+        dated_command = add_date_option(command, self.when) if self.when else command
+        done = replace(place.run(dated_command, env, max(1.0, end - began), self._progress()), command=command)
+        if done.code and not proposed:
+            _check_network(done)
+        elif not done.code:
+            self.succeeded.append(command)
+            self.proposed += [command] if proposed else []
+        return done
+
+    def _progress(self) -> Callable[[str], None]:
+        """Return a function that shows a line of a slow command's output now and then."""
+        began = last = time.monotonic()
 
         def on_line(line: str) -> None:
             nonlocal last
@@ -233,14 +264,7 @@ class SetupRun(ABC, Generic[Place]):
                 last = time.monotonic()
                 self._say(ActivityMessage(f"  {last - began:.0f} s: {line.strip()[:160]}"))
 
-        dated_command = add_date_option(command, self.when) if self.when else command
-        done = replace(place.run(dated_command, env, max(1.0, end - began), on_line), command=command)
-        if done.code and not proposed:
-            _check_network(done)
-        elif not done.code:
-            self.succeeded.append(command)
-            self.proposed += [command] if proposed else []
-        return done
+        return on_line
 
     def _say(self, line: str) -> None:
         self.options.say(line)

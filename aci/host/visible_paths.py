@@ -23,10 +23,10 @@ from trajectories.errors import WorkspaceError
 INIT = f"{FOLDER}/sandbox_init.py"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _ETC = (
-    *("alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "fonts", "gai.conf", "java"),
-    *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "locale.conf", "localtime", "magic", "mime.types"),
-    *("nsswitch.conf", "os-release", "pki/ca-trust", "pki/tls/certs", "protocols", "services", "ssl/certs"),
-    *("ssl/openssl.cnf", "timezone", "xml"),
+    *("alternatives", "ca-certificates", "ca-certificates.conf", "chromium.d", "crypto-policies", "fonts", "gai.conf"),
+    *("java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "locale.conf", "localtime", "magic"),
+    *("mime.types", "nsswitch.conf", "os-release", "pki/ca-trust", "pki/tls/certs", "protocols", "services"),
+    *("ssl/certs", "ssl/openssl.cnf", "timezone", "xml"),
 )
 _ETC_PATTERNS = ("python3*", "java-*", "perl", "ruby*")
 _TOOLS = (

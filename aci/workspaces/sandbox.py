@@ -11,7 +11,9 @@ from pathlib import Path
 from threading import Lock
 
 from aci.docker.container_limits import parse_size
-from aci.environments.host_environment import generated_archive
+from aci.environments.browser_setup import FOLDER as BROWSER
+from aci.environments.browser_setup import VARIABLES
+from aci.environments.host_environment import browser_folder, generated_archive
 from aci.host.bubblewrap import FilterKind, SandboxContents, unavailable_reason
 from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily, prepare_clones
 from aci.host.disk_watch import DiskWatch
@@ -47,6 +49,10 @@ def open(options: WorkspaceOptions) -> Workspace:
     packages = {Path(PACKAGES, name): source for name, source in generated.packages.items()}
     tools.shown |= packages
     untrusted = [*packages, *([python.prefix] if python else [])]
+    if browser := browser_folder(options):
+        tools.shown[Path(BROWSER)] = browser
+        tools.variables |= VARIABLES
+        untrusted.append(Path(BROWSER))
     with SocketSearch({place: tools.shown[place] for place in untrusted if place in tools.shown}) as search:
         family = CloneFamily(options, generated, is_sandboxed=True, mounted=mounted)
         try:

@@ -76,6 +76,7 @@ def _host_environment(settings: Settings, source: Repository, collect: bool, not
 
     with open_base(source, None, settings, _printer(notify)) as (options, environment):
         yield _python(project_python(options))
+        yield from _browser(options, environment, settings.workspace)
         if not collect and settings.workspace == "local":
             yield _uncollected("this runs the repository's code without isolation")
         elif not collect and needs_set_up(options, environment, settings.workspace):
@@ -149,14 +150,24 @@ def _environment(
         found = find_environment(options, environment)
         if plan.built:
             yield Finding("environment", True, found or _describe_setup(plan))
+        yield from _browser(options, environment, settings.workspace)
         if found or collect:
             yield _tests(settings, options, environment, notify)
         else:
             yield _uncollected("the image is pulled or set up first, once")
 
 
+def _browser(options: WorkspaceOptions, environment: EnvironmentOptions, workspace: str) -> Iterator[Finding]:
+    from agent.cli.browser_check import check_browser
+
+    found = check_browser(options, environment, workspace)
+    if found:
+        yield found
+
+
 def _describe_setup(plan: Plan) -> str:
-    commands = "1 command" if len(plan.setup) == 1 else f"{len(plan.setup)} commands"
+    number = len(plan.commands)
+    commands = "1 command" if number == 1 else f"{number} commands"
     return f"not set up yet; `fix` does it, once, with {commands} (`swe-agent env why` lists them)"
 
 

@@ -55,6 +55,7 @@ SECTIONS = {
         "setup_time": "Seconds for the whole set-up.",
         "setup_env": "Variables that the set-up gets; no secrets.",
         "setup_repair": "Ask the model about a failed set-up.",
+        "browser": "Add a browser; if not set, for front ends.",
         "registries": "Hosts that the set-up can reach.",
         "certificates": "PEM file that the set-up trusts.",
         "services": "Containers beside it, such as a database.",

@@ -139,6 +139,7 @@ class Settings(BaseSettings):
     setup_time: float = Field(default=1800.0, gt=0)
     setup_env: dict[str, str] = Field(default_factory=dict)
     setup_repair: bool = True
+    browser: bool | None = None
     registries: tuple[str, ...] = REGISTRIES
     certificates: Path | None = None
     services: dict[str, ServiceTable] = Field(default_factory=dict)

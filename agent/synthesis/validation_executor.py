@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
 
 WORKSPACE_SETTINGS = frozenset(
-    {"workspace", "image", "setup", "test", "images", "registries", "certificates", "setup_env", "setup_time"}
+    {
+        "workspace",
+        "image",
+        "setup",
+        "test",
+        "images",
+        "registries",
+        "certificates",
+        "setup_env",
+        "setup_time",
+        "browser",
+    }
     | {"instructions", "memory", "processes", "disk", "cpus", "runtime", "read_only"}
 )
 """The settings that other machines get for their workspaces. None of them is about a model."""

@@ -13,6 +13,7 @@ from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from aci.environments.environment import Environment, EnvironmentOptions, Plan
+    from aci.environments.environment_plan import Command
     from aci.runtime.workspace import WorkspaceOptions
 
 Verb = Literal["build", "list", "why", "prune"]
@@ -89,6 +90,8 @@ def _build_or_explain(
         document = _plan_json(plan)
         document["test"] = {"command": environment.test, "from": environment.named.get("test", "")}
         document["services"] = [str(each) for each in propose_services(options)] if plan.image else []
+        if verb == "why" and plan.browser:
+            document["browser"] = _recorded_browser(options, environment, settings.workspace)
         if verb == "build":
             began = time.monotonic()
             if settings.workspace == "docker":
@@ -99,7 +102,11 @@ def _build_or_explain(
     if json:
         _print_json(document)
     elif verb == "why" or not document["built"]:
-        console(plain).print(clean_text("\n".join([_why(plan), *_test_line(environment), *document["services"]])))
+        console(plain).print(
+            clean_text(
+                "\n".join([_why(plan), *_browser_line(document), *_test_line(environment), *document["services"]])
+            )
+        )
     else:
         console(plain).print(f"{document['built']} after {document['seconds']:.1f} s.")
 
@@ -127,7 +134,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
         "source": plan.source,
         "image": plan.image,
         "language": plan.language,
-        "setup": [{"command": one.text, "why": one.why} for one in plan.setup],
+        "setup": [{"command": one.text, "why": one.why} for one in _commands(plan)],
         "variables": dict(plan.variables),
         "reasons": list(plan.reasons),
         "refused": list(plan.refused),
@@ -140,9 +147,31 @@ def _test_line(environment: EnvironmentOptions) -> list[str]:
     return [f"Tests run with `{environment.test}`, from {whose}."] if whose else []
 
 
+def _recorded_browser(options: WorkspaceOptions, environment: EnvironmentOptions, workspace: str) -> str:
+    from agent.cli.browser_check import recorded_browser
+    from trajectories.errors import WorkspaceError
+
+    try:
+        return recorded_browser(options, environment, workspace)
+    except WorkspaceError:  # without Docker, the plan is explained all the same
+        return ""
+
+
+def _browser_line(document: dict[str, Any]) -> list[str]:
+    """Return a line about the browser in the existing environment, if that is known."""
+    return [f"The existing environment has: {document['browser']}."] if document.get("browser") else []
+
+
+def _commands(plan: Plan) -> list[Command]:
+    from aci.environments.environment_plan import Command
+
+    browser = Command(plan.browser, "adds Chromium, and Playwright to drive it; it may fail", optional=True)
+    return [*plan.setup, browser] if plan.browser else [*plan.setup]
+
+
 def _why(plan: Plan) -> str:
     lines = [f"Found in {plan.source}.", *plan.reasons]
-    lines += [f"  {number}. {one.text}\n     {one.why}" for number, one in enumerate(plan.setup, 1)]
+    lines += [f"  {number}. {one.text}\n     {one.why}" for number, one in enumerate(_commands(plan), 1)]
     lines += [f"  {name}={value}" for name, value in plan.variables.items()]
     lines += [f"Refused: {what}" for what in plan.refused]
     return "\n".join(lines if plan.built else [*lines, "There is nothing to build."])
