@@ -1,0 +1,1 @@
+"""The project's server and its pages, in a workspace."""
