@@ -213,7 +213,7 @@ class PosixWorkspace:
 
     def __init__(self, host: CommandHost, options: WorkspaceOptions) -> None:
         self.kind, self.root, self.scratch, self.harness = host.kind, host.root, host.scratch, host.harness
-        self._host, self.options = host, options
+        self._host, self.options, self.serve = host, options, options.serve
         self._mark = secrets.token_hex(8)
         self._sessions: dict[str, Shell] = {}
         self._unused: set[str] = set()

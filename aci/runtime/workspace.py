@@ -111,6 +111,9 @@ class WorkspaceOptions:
     services: tuple[Service, ...] = ()
     """Services that the user approved and that run alongside a workspace in a container."""
 
+    serve: str = ""
+    """The command that starts the project's server; by default, it is found by the project's files."""
+
     cancel: Event = field(default_factory=Event)
     say: Callable[[str], None] = print
     """Function that reports long operations to the user, such as pulling an image or preparing a base."""
@@ -168,6 +171,9 @@ class Workspace(Protocol):
     harness: str
     """A folder outside the repository and `scratch` for the harness's own files (test plug-ins, tracers), rewritten
     before each use."""
+
+    serve: str
+    """The command that starts the project's server; "" if none was named."""
 
     def run(
         self, command: str, timeout: float = 120.0, session: str = "main", on_output: OnOutput | None = None
