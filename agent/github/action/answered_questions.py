@@ -39,7 +39,7 @@ def open_answered_run(
     """
     directory, copy = settings.runs / name, settings.state / "parents" / name
     if not is_started(directory):
-        earlier = earlier_run(parent, copy, source, settings)
+        earlier = earlier_run(parent, copy, source, settings, task.issue.labels)
         if earlier is None or earlier.run.base.commit != task.base:
             return None
         fork(earlier, settings, name=name)

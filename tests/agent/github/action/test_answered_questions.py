@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from agent.github.action.spend_record import read as read_charges
 from tests.agent.conftest import act, line
 from tests.agent.github.gate_runner import REQUESTED, GateRunner, add_charges
 from tests.agent.github.publish_runner import PublishRunner
-from tests.agent.github.solve_runner import ADD_TEST, FIX, SUBMIT, Job
+from tests.agent.github.solve_runner import ADD_TEST, FIX, ISSUE, SUBMIT, Job
 from trajectories.journal import read
 from trajectories.records import Comment
 
@@ -116,3 +117,15 @@ def test_run_continues_with_the_answer(job: Job, has_parent: bool) -> None:
     [said] = [text for step in steps for seen in step.observations if "1b\n" in (text := seen.text)]
     assert 'author="mallory" trust="stranger"' in said
     assert said.count("</comment>") == 1  # the answer cannot close its tags
+
+
+@pytest.mark.slow
+def test_label_added_after_the_question_withholds_the_exploit(job: Job) -> None:
+    assert job.run(job.task(may_ask=True), line("Which?", ASK)) == 0
+    Path(job.outputs["folder"]).rename(job.folder / "parent")
+    labelled = replace(ISSUE, labels=("security",))
+    task = job.task(issue=labelled, is_answer=True, thread=(ANSWER,), parent_run="41")
+    assert job.run(task, line("As answered.", ADD_TEST, FIX, SUBMIT), parent=job.folder / "parent") == 0
+    outcome, diff = job.result_file
+    assert (outcome.title, outcome.cause, job.outputs["folder"]) == ("Correct calc.py", "", "")
+    assert "tests/" not in diff
