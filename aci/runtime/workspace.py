@@ -169,6 +169,11 @@ class Workspace(Protocol):
     """A folder outside the repository and `scratch` for the harness's own files (test plug-ins, tracers), rewritten
     before each use."""
 
+    @property
+    def cancel(self) -> Event:
+        """The event that stops running commands."""
+        ...
+
     def run(
         self, command: str, timeout: float = 120.0, session: str = "main", on_output: OnOutput | None = None
     ) -> CommandResult:
