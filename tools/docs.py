@@ -12,24 +12,34 @@ import shlex
 from typing import Any
 
 from aci.performance.target_function import PYTHON
+from aci.repository.patch import belongs_to_tests
 from aci.runtime.guest_programs import parse_object, program_source
 from aci.runtime.workspace import HARNESS_SESSION
-from tools.base import Context, TextSource, not_needed, tool
+from tools.base import ConsentQuestion, Context, TextSource, ToolCall, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
 SECONDS = 60.0
-MOST_LINES, MOST_OF_FILE = 160, 400_000
-"""Maximum number of lines of source, and of bytes that are read of a Node package's file."""
+MOST_LINES, MOST_OF_FILE, MOST_MANIFESTS = 160, 400_000, 200
+"""Maximum numbers of lines of source, of bytes read of a Node package's file, and of manifests."""
 NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 NODE_NAME = re.compile(r"(?:@[\w.-]+/)?[\w-][\w.-]*(?:/[\w.-]+)*")
+
+
+def ask_about_python(call: ToolCall) -> ConsentQuestion | None:
+    """Ask before Python starts, since it runs what the environment installed for each start."""
+    name = _plain(call.arguments["name"])
+    if not NAME.fullmatch(name):
+        return None
+    command = f"python package_docs.py {name}"
+    return ConsentQuestion("Read the documentation of an installed package with this command on this machine?", command)
 
 
 @tool(
     writes=False,
     kind="view",
     text=TextSource("program", "The documentation of {}", "name"),
-    consent=not_needed,
+    consent=ask_about_python,
 )
 def docs(ctx: Context, name: str) -> Observation:
     """Show an installed dependency: its version, and the signature, docstring and source of a name in it.
@@ -37,10 +47,10 @@ def docs(ctx: Context, name: str) -> Observation:
     Args:
         name: Like `package`, `package.module.Class.method`, or a Node package such as `@scope/package`.
     """
-    name = name.strip().strip("`'\"")
+    name = _plain(name)
     if not (NAME.fullmatch(name) or NODE_NAME.fullmatch(name)) or len(name) > 200:
         raise UsageError(f"`{name[:100]}` is no name of a package.", "Write it like `package.module.name`.")
-    if where := _own_module(ctx, name.partition(".")[0]):
+    if where := _own_module(ctx, name) or _own_node_package(ctx, name):
         raise UsageError(f"{name} is part of this repository: {where}.", "Use `symbols` or `view`.")
     found = _installed(ctx, name) if NAME.fullmatch(name) else {"near": []}
     if "near" not in found:
@@ -55,12 +65,38 @@ def docs(ctx: Context, name: str) -> Observation:
     )
 
 
-def _own_module(ctx: Context, top: str) -> str:
-    """Return the path of the repository's own module of this name; "" if there is none. An installed copy may hold
-    another version, even the fix."""
+def _plain(name: str) -> str:
+    return name.strip().strip("`'\"")
+
+
+def _own_module(ctx: Context, name: str) -> str:
+    """Return the path of the repository's own module that a name begins with; "" if there is none. An installed copy
+    may hold another version, even the fix.
+
+    A package counts in any folder but those of tests, a single module in the usual folders. Only the part of a name
+    that leads to an `__init__.py` counts, since a namespace may be shared with other distributions.
+    """
     files = ctx.trees.files(ctx.tree)
-    endings = (f"{top}.py", f"{top}/__init__.py")
-    return next((path for root in ("", "src/", "lib/") for end in endings if (path := root + end) in files), "")
+    parts = name.split(".")
+    for top in ("/".join(parts[:count]) for count in range(1, len(parts) + 1)):
+        modules = [root + f"{top}.py" for root in ("", "src/", "lib/")]
+        packages = [path for path in files if f"/{path}".endswith(f"/{top}/__init__.py")]
+        for path in (*(one for one in modules if one in files), *packages):
+            above = path.removesuffix(f"{top}/__init__.py")
+            if path in modules or not (f"{above}__init__.py" in files or belongs_to_tests(path)):
+                return path
+    return ""
+
+
+def _own_node_package(ctx: Context, name: str) -> str:
+    """Return the path of the manifest of the repository's own Node package that a name begins with; "" if there is
+    none."""
+    manifests = [path for path in ctx.trees.files(ctx.tree) if f"/{path}".endswith("/package.json")]
+    for path in (path for path in manifests[:MOST_MANIFESTS] if not belongs_to_tests(path)):
+        own = (parse_object(ctx.trees.read(ctx.tree, path)) or {}).get("name")
+        if isinstance(own, str) and own and f"{name}/".startswith((f"{own}/", f"{own}.")):
+            return path
+    return ""
 
 
 def _installed(ctx: Context, name: str) -> dict[str, Any]:

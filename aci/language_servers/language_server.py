@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from aci.language_servers.json_rpc import InvalidMessage, MessageReader, encode_message
+from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from aci.runtime.workspace import LineConversation
 
 START_SECONDS, ANSWER_SECONDS = 60.0, 30.0
@@ -17,6 +20,8 @@ PUBLISH_SECONDS = 10.0
 """How long to wait for diagnostics: some servers send none for a file without errors."""
 QUIET_SECONDS = 1.0
 """How long a server must send no diagnostics of a file for these to count as complete: some send them in parts."""
+TICK = 0.2
+"""Maximum number of seconds between two checks for an interrupt."""
 MOST_BYTES, MOST_MESSAGES, MOST_ITEMS = 64_000_000, 20_000, 5_000
 """Maximum number of bytes and messages until an answer, and of items that are read from an answer."""
 MOST_LINE, MOST_NAME = 10_000_000, 200
@@ -41,10 +46,10 @@ class FileLine(NamedTuple):
 
 
 class LanguageServer:
-    """A started server. Raises ServerFailed; it is of no use afterwards."""
+    """A started server. Raises ServerFailed, or Cancelled once `cancel` is set; it is of no use afterwards."""
 
-    def __init__(self, conversation: LineConversation, root: str, languages: Mapping[str, str]) -> None:
-        self._conversation, self._root, self._languages = conversation, root, languages
+    def __init__(self, conversation: LineConversation, root: str, languages: Mapping[str, str], cancel: Event) -> None:
+        self._conversation, self._root, self._languages, self._cancel = conversation, root, languages, cancel
         self._reader = MessageReader()
         self._number = 0
         self._has_loaded = False
@@ -106,7 +111,7 @@ class LanguageServer:
         self.show_text(path, text)
         end = time.monotonic() + PUBLISH_SECONDS
         while path not in self._published_at and time.monotonic() < end:
-            self._receive(0.2)
+            self._receive(TICK)
         self._has_loaded = True
 
     def diagnostics(self, texts: Mapping[str, str]) -> list[FileLine] | None:
@@ -116,7 +121,7 @@ class LanguageServer:
             self.show_text(path, text)
         end = time.monotonic() + PUBLISH_SECONDS
         while not self._is_published(texts) and time.monotonic() < end:
-            self._receive(min(0.2, QUIET_SECONDS))
+            self._receive(min(TICK, QUIET_SECONDS))
         known = [path for path in texts if path in self._published_at]
         return [one for path in known for one in self._diagnostics[path]] if known else None
 
@@ -160,8 +165,11 @@ class LanguageServer:
         return answer.get("result")
 
     def _receive(self, seconds: float) -> tuple[int, int]:
-        """Handle the messages that come within this time; return the number of their bytes and messages."""
-        data = self._conversation.receive_bytes(seconds)
+        """Handle the messages that come within this time, or the next TICK seconds; return the number of their bytes
+        and messages."""
+        if self._cancel.is_set():
+            raise Cancelled("Interrupted while a language server was asked.", "`swe-agent resume` continues from here.")
+        data = self._conversation.receive_bytes(min(seconds, TICK))
         if data is None:
             raise ServerFailed("it has ended")
         try:

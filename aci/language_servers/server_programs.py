@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aci.runtime.workspace import HARNESS_SESSION
+from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
@@ -37,13 +38,15 @@ PROGRAMS = (
 
 
 def find_program(workspace: Workspace, suffix: str) -> ServerProgram | None:
-    """Return the installed server for files with this suffix."""
+    """Return the installed server for files with this suffix. Raises Cancelled if the workspace is stopped."""
     known = [one for one in PROGRAMS if suffix in one.languages]
     if not known:
         return None
     names = shlex.join(one.program for one in known)
     command = f"for each in {names}; do command -v $each >/dev/null && echo $each; done"
     ran = workspace.run(in_root(workspace, f"{MODULES_PATH}; {command}"), 30, HARNESS_SESSION)
+    if workspace.cancel.is_set():
+        raise Cancelled("Interrupted in the search for a server.", "`swe-agent resume` continues from here.")
     found = ran.text.split()
     return next((one for one in known if one.program in found), None)
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from aci.language_servers.language_server import FileLine, LanguageServer, ServerFailed
 from aci.language_servers.server_programs import MODULES_PATH, PROGRAMS, ServerProgram, find_program, in_root
-from trajectories.errors import WorkspaceError
+from trajectories.errors import Cancelled, WorkspaceError
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 MOST_STARTS = 2
 Answer = TypeVar("Answer")
-_servers: WeakKeyDictionary[Workspace, dict[str, WorkspaceServer]] = WeakKeyDictionary()
-_lock = Lock()
 
 
 class WorkspaceServer:
@@ -41,7 +39,10 @@ class WorkspaceServer:
         self, workspace: Workspace, trees: Trees, tree: str, question: Callable[[LanguageServer], Answer]
     ) -> Answer | None:
         """Return the answer of the server, after it was told what changed up to `tree`; None if it cannot answer. A
-        server that fails is started again, once."""
+        server that fails is started again, once.
+
+        Raises Cancelled if the workspace is stopped; the server then ends and can be started again.
+        """
         with self._lock:
             while self.program and (self._server or self._starts < MOST_STARTS):
                 try:
@@ -51,13 +52,18 @@ class WorkspaceServer:
                     return question(server)
                 except (ServerFailed, WorkspaceError):
                     self._end()
+                except Cancelled:
+                    self._end()
+                    self._starts -= 1
+                    raise
             return None
 
     def _start(self, workspace: Workspace, program: ServerProgram, tree: str) -> LanguageServer:
         self._starts += 1
         command = f"{MODULES_PATH}; exec {program.program} {program.arguments} 2>/dev/null"
         conversation = workspace.converse(in_root(workspace, command), f"language_server_{self._starts}")
-        self._server, self._tree = LanguageServer(conversation, workspace.root, program.languages), tree
+        self._server = LanguageServer(conversation, workspace.root, program.languages, workspace.cancel)
+        self._tree = tree
         self._server.start()
         return self._server
 
@@ -67,16 +73,32 @@ class WorkspaceServer:
         self._server = None
 
 
+class WorkspaceServers:
+    """The servers of a workspace. Whether one is installed is looked up once; other workspaces do not wait for it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, WorkspaceServer] = {}
+        self._lock = Lock()
+
+    def of(self, workspace: Workspace, suffix: str) -> WorkspaceServer:
+        """Return the server for files with this suffix."""
+        with self._lock:
+            if suffix not in self._known:
+                program = find_program(workspace, suffix)
+                others = (one for one in self._known.values() if one.program == program)
+                self._known[suffix] = next(others, None) or WorkspaceServer(program)
+            return self._known[suffix]
+
+
+_servers: WeakKeyDictionary[Workspace, WorkspaceServers] = WeakKeyDictionary()
+_lock = Lock()
+
+
 def server_for(workspace: Workspace, path: str) -> WorkspaceServer:
-    """Return the server for files like this one. Whether it is installed is looked up once for a workspace."""
-    suffix = f".{path.rpartition('.')[2]}"
+    """Return the server for files like this one. Raises Cancelled if the workspace is stopped."""
     with _lock:
-        known = _servers.setdefault(workspace, {})
-        if suffix not in known:
-            program = find_program(workspace, suffix)
-            others = (one for one in known.values() if one.program == program)
-            known[suffix] = next(others, None) or WorkspaceServer(program)
-        return known[suffix]
+        servers = _servers.setdefault(workspace, WorkspaceServers())
+    return servers.of(workspace, f".{path.rpartition('.')[2]}")
 
 
 def find_references(

@@ -230,6 +230,10 @@ class PosixWorkspace:
         self._files = WorkspaceFiles(self._service, (host.root, host.scratch, host.harness))
         self._store = SnapshotStore(self._service, options.trees, host.root, options.base.tree, f"{host.inbox}/objects")
 
+    @property
+    def cancel(self) -> Event:
+        return self.options.cancel
+
     def run(
         self, command: str, timeout: float = 120.0, session: str = "main", on_output: OnOutput | None = None
     ) -> CommandResult:

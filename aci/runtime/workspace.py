@@ -175,6 +175,11 @@ class Workspace(Protocol):
     serve: str
     """The command that starts the project's server; "" if none was named."""
 
+    @property
+    def cancel(self) -> Event:
+        """The event that stops running commands."""
+        ...
+
     def run(
         self, command: str, timeout: float = 120.0, session: str = "main", on_output: OnOutput | None = None
     ) -> CommandResult:

@@ -26,6 +26,7 @@ from agent.conversation.request_builder import (
     unread_messages,
 )
 from agent.engine.branch_workspace import BranchWorkspace
+from agent.engine.engine import ENVIRONMENT
 from agent.engine.outside_calls import RecordedCall
 from agent.engine.permission_checks import refusal
 from agent.engine.regression_guard import RegressionGuard
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 INSERTED = frozenset({"user", "resume"})  # authors of steps that are inserted between a strategy's own steps
 EFFECTS = {
+    ENVIRONMENT,
     "message",
     "approval",
     "intent",

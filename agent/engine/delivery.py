@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aci.repository.commit_ancestry import is_ancestor
+from agent.engine.exploit_quotes import warn_of_quotes
 from agent.engine.exploit_withholding import public_patch, public_title
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
@@ -37,7 +38,7 @@ def deliver(engine: Engine, result: Result, publish: Publish | None) -> None:
     settings, patch = engine.settings, public_patch(engine, result.patch)
     for effect in _effects(engine, engine.run.base.tree, patch, settings.apply, settings.branch):
         if not is_delivered(engine, effect.name):
-            _carry_out(engine, effect)
+            _carry_out(engine, effect, warn_of_quotes(engine, result.patch.tree))
     if settings.pr and engine.run.issue.url and publish:
         publish(engine, result)
 
@@ -65,7 +66,7 @@ def deliver_on_request(engine: Engine, result: Result, apply: bool, branch: str)
     if start != engine.run.base.tree:
         patch = Patch(engine.trees.diff(start, patch.tree), "", patch.tree)
     for effect in _effects(engine, start, patch, apply, branch):
-        _carry_out(engine, effect)
+        _carry_out(engine, effect, warn_of_quotes(engine, result.patch.tree))
 
 
 def is_delivered(engine: Engine, effect: str) -> bool:
@@ -114,13 +115,13 @@ def _effects(engine: Engine, start: str, patch: Patch, apply: bool, branch: str)
         yield _Effect(f"branch {branch}", approval, lambda: _branch(engine, patch, branch))
 
 
-def _carry_out(engine: Engine, effect: _Effect) -> None:
+def _carry_out(engine: Engine, effect: _Effect, warning: str) -> None:
     answer = engine.approve(effect.approval)
     if not answer.yes:
         raise UsageError(answer.reason, f"`swe-agent diff {engine.run.id}` shows the patch, which is kept.")
     engine.journal.append(Note("main", "intent", effect.name, {"effect": effect.name}))
     text, data = effect.carry_out()
-    engine.journal.append(Note("main", "done", text, {"effect": effect.name, **data}))
+    engine.journal.append(Note("main", "done", f"{text} {warning}".strip(), {"effect": effect.name, **data}))
 
 
 def _apply(engine: Engine, patch: Patch) -> tuple[str, dict[str, str]]:

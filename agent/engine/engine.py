@@ -50,22 +50,26 @@ if TYPE_CHECKING:
     from aci.environments.setup_proposals import ProposeSteps
 
 
-class RunWorkspaces:
-    """The workspaces of a run. `options` returns the options and the settings of the current turn. Thread-safe."""
+ENVIRONMENT = "environment"
+"""Kind of notes on the run's environment."""
 
-    def __init__(self, options: Callable[[], tuple[WorkspaceOptions, Settings]]) -> None:
-        self._options = options
+
+class RunWorkspaces:
+    """The workspaces of a run. `options` returns the options and the settings of the current turn; `record` keeps a
+    note on the environment for the verdict. Thread-safe."""
+
+    def __init__(
+        self, options: Callable[[], tuple[WorkspaceOptions, Settings]], record: Callable[[str], object]
+    ) -> None:
+        self._options, self._record = options, record
         self._root: Workspace | None = None
-        self._copies: BackgroundTask[tuple[str, ...]] | None = None
+        self._copies: BackgroundTask[None] | None = None
         self._lock = Lock()
         self.environment: dict[str, str | list[str]] = {}
         """What the workspace is: its kind, and the image with the commands that set it up."""
 
         self.propose_steps: ProposeSteps | None = None
         """Function that asks a model for set-up steps; None if none may be asked."""
-
-        self.setup_notes: tuple[str, ...] = ()
-        """Message about commands of a model in the environment's set-up."""
 
     @property
     def opened(self) -> bool:
@@ -84,10 +88,10 @@ class RunWorkspaces:
         """Return a fresh workspace at `tree` for a proof or a branch. The workspace stops when `cancel` is set."""
         return self.root().fork(tree, cancel)
 
-    @property
-    def copies(self) -> tuple[str, ...]:
-        """Messages about copies of the package under test that are installed outside the repository."""
-        return self._copies.answer() if self._copies else ()
+    def finish_search(self) -> None:
+        """Wait until all copies of the package under test that are installed outside the repository are recorded."""
+        if self._copies:
+            self._copies.answer()
 
     def close(self) -> None:
         """Close the run's workspace, even if it is broken.
@@ -118,11 +122,16 @@ class RunWorkspaces:
 
             options = add_environment(options, self._environment_options(options, settings), settings.workspace)
         if steps := proposed_steps(options):
-            self.setup_notes = (f"The environment was set up with commands of a model: {'; '.join(steps)}.",)
+            self._record(f"The environment was set up with commands of a model: {'; '.join(steps)}.")
         workspace = open_workspace(settings.workspace, options)
         workspace.expect(HARNESS_SESSION)
-        self._copies = BackgroundTask(lambda: _find_copies(workspace, options), "copies")
+        self._copies = BackgroundTask(lambda: self._record_copies(workspace, options), "copies")
         return workspace
+
+    def _record_copies(self, workspace: Workspace, options: WorkspaceOptions) -> None:
+        for copy in find_installed_copies(workspace, options.trees, options.base.tree):
+            options.say(copy)
+            self._record(copy)
 
     def _environment_options(self, options: WorkspaceOptions, settings: Settings) -> EnvironmentOptions:
         """Return the environment options from the settings and from the base's `.swe-agent.toml`, if it has one."""
@@ -132,13 +141,6 @@ class RunWorkspaces:
             repository_config = b""
         found = environment_options(settings, option_source(settings, repository_config))
         return replace(found, propose=self.propose_steps)
-
-
-def _find_copies(workspace: Workspace, options: WorkspaceOptions) -> tuple[str, ...]:
-    found = find_installed_copies(workspace, options.trees, options.base.tree)
-    for copy in found:
-        options.say(copy)
-    return found
 
 
 class Engine:
@@ -205,7 +207,7 @@ class Engine:
             say=lambda text: self.report("say", "main", text),
         )
         self.clock = RunClock(self.cancel, self.trajectory.live_seconds(), self._time_left(), self._record_pause)
-        self.workspaces = RunWorkspaces(self._workspace_options)
+        self.workspaces = RunWorkspaces(self._workspace_options, self._record_environment)
 
     def _allow_unless_denied(self, approval: Approval) -> Answer:
         """Answer for a user who cannot be asked."""
@@ -228,6 +230,15 @@ class Engine:
         """Return the seconds that `max_time` leaves for the current turn; None without a limit."""
         max_time = self.settings.max_time
         return None if max_time is None else max_time - self.trajectory.turn_seconds()
+
+    @property
+    def environment_notes(self) -> tuple[str, ...]:
+        """Notes on the run's environment that belong into its verdict, also those of earlier processes."""
+        return tuple(note.text for note in self.trajectory.notes if note.kind == ENVIRONMENT)
+
+    def _record_environment(self, text: str) -> None:
+        if text not in self.environment_notes:
+            self.journal.append(Note("main", ENVIRONMENT, text))
 
     def _record_pause(self, seconds: float) -> None:
         self.journal.append(Note("main", "life", f"paused for {seconds:.0f} s"))

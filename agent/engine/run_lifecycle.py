@@ -375,8 +375,8 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     injected = find_injections(steps, engine.run.issue, lambda tool: metadata_of(tool).text)
     calls = describe_calls(steps)
     outside = (f"{calls} {WITHOUT_SERVERS}",) if calls else ()
-    place = (*engine.workspaces.setup_notes, *engine.workspaces.copies)
-    notes = (*place, *read, *injected, *outside, *assumptions(engine.trajectory.of_turn))
+    engine.workspaces.finish_search()
+    notes = (*engine.environment_notes, *read, *injected, *outside, *assumptions(engine.trajectory.of_turn))
     return replace(verdict, notes=(*verdict.notes, *notes))
 
 

@@ -6,6 +6,7 @@ It asks only if the role `filler` has a model, and if the templates found no edi
 from __future__ import annotations
 
 import ast
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,15 +24,19 @@ FILLER = "filler"
 MOST_TESTS, LONGEST_TESTS, LONGEST_FUNCTION = 3, 4_000, 24_000
 
 
-def search_fillings(task: Task, tests: dict[str, Any], found: dict[str, Any]) -> Generator[Step, None, dict[str, Any]]:
+def search_fillings(
+    task: Task, tests: dict[str, Any], found: dict[str, Any], end: float
+) -> Generator[Step, None, dict[str, Any]]:
     """Return the result of a search that also has a model's fillings, or `found` if no one is asked or nothing is
     filled.
 
     One question is asked for each of the most suspicious functions. The edits that `found` contains are compared with
-    the fillings that pass.
+    the fillings that pass. No question is asked after `end`, which `search_end` returned.
     """
     asked = FILLER in task.turn.settings.roles and bool(found.get("ranked"))
     if not asked or (found["edits"] and not found["doubt"]):
+        return found
+    if not task.once("time for fillings", lambda: time.monotonic() < end):
         return found
     from agent.repair.cloze import fillings
 
@@ -47,7 +52,7 @@ def search_fillings(task: Task, tests: dict[str, Any], found: dict[str, Any]) ->
     if not filled:
         return found
     task.note("phase", "search among fillings")
-    return search_templates(task, tests, sorted(filled, key=lambda one: -one.score))
+    return search_templates(task, tests, end, sorted(filled, key=lambda one: -one.score))
 
 
 def masks_of(read: Callable[[str], bytes], ranked: Sequence[tuple[str, int, float]]) -> list[list[Mask]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agent.candidates.diverse_attempts import Candidate, attempts
 from agent.phases.base_failures import failing_tests
 from agent.phases.offered_edits import apply_edit
-from agent.phases.template_search import search_templates
+from agent.phases.template_search import search_end, search_templates
 from agent.prompts.opening_prompt import likely_sources
 from agent.repair.edit_descriptions import LETTERS, describe_change
 
@@ -38,7 +38,7 @@ def template_candidates(task: Task, given: Sequence[str]) -> Generator[Step, Non
     if not tests["failing"]:
         return []
     task.branch.needs_test = False  # the failing tests may reproduce the issue
-    found = search_templates(task, tests)
+    found = search_templates(task, tests, search_end(task, tests["seconds"]))
     task.note("summary", f"{found['tried']:,} edits tried, {len(found['plausible'])} pass the tests")
     places = range(min(MOST, len(found["edits"])))
     return (yield from attempts(task, [_attempt(task, found, place, given) for place in places]))

@@ -31,18 +31,20 @@ PROOF_SECONDS, PROOF_SUITES = 8.0, 4
 run."""
 
 
-def search_templates(task: Task, tests: dict[str, Any], fillings: Sequence[Candidate] = ()) -> dict[str, Any]:
+def search_templates(
+    task: Task, tests: dict[str, Any], end: float, fillings: Sequence[Candidate] = ()
+) -> dict[str, Any]:
     """Search for edits that fix the failing tests that `failing_tests` returned.
 
     The result can be stored as JSON; each edit has the arguments of the `edit` tool. The search is recorded and can be
-    resumed. With `fillings`, it continues the search without them.
+    resumed. With `fillings`, it continues the search without them. `end` is the result of `search_end`.
     """
     name = f"cloze.{SEARCH}" if fillings else SEARCH
-    found: dict[str, Any] = task.once(name, lambda: _search(task, tests, fillings))
+    found: dict[str, Any] = task.once(name, lambda: _search(task, tests, end, fillings))
     return found
 
 
-def _search(task: Task, tests: dict[str, Any], fillings: Sequence[Candidate]) -> dict[str, Any]:
+def _search(task: Task, tests: dict[str, Any], end: float, fillings: Sequence[Candidate]) -> dict[str, Any]:
     from aci.localization.place_ranking import RankedPlace
     from agent.repair.repair_search import RepairTask, SearchResult, search
 
@@ -51,7 +53,7 @@ def _search(task: Task, tests: dict[str, Any], fillings: Sequence[Candidate]) ->
         for part in places(task.branch).values()
         for one in part
     ]
-    cpu_seconds, end = _budget(task, tests["seconds"])
+    cpu_seconds = SEARCH_SECONDS if end == math.inf else math.inf
     # Files that the edited code writes must not become part of the patch.
     with closing(task.branch.place.fork(task.tree)) as workspace:
         names = tests["failing"], tests["passing"]
@@ -92,14 +94,16 @@ def _search(task: Task, tests: dict[str, Any], fillings: Sequence[Candidate]) ->
     }
 
 
-def _budget(task: Task, suite: float) -> tuple[float, float]:
-    """Return the maximum CPU seconds and the deadline of the search; with `--max-time`, it gets all the time that the
-    proof does not need."""
+def search_end(task: Task, suite: float) -> float:
+    """Return the deadline of all searches before a proof, in seconds of the monotonic clock.
+
+    With `--max-time`, they get all the time that the proof does not need. `suite` is the duration of a test run.
+    """
     deadline = task.branch.cancel.deadline
     if deadline is None:
-        return SEARCH_SECONDS, math.inf
+        return math.inf
     left = max(0.0, deadline - time.monotonic())
-    return math.inf, deadline - min(left / 2, PROOF_SECONDS + PROOF_SUITES * suite)
+    return deadline - min(left / 2, PROOF_SECONDS + PROOF_SUITES * suite)
 
 
 def _progress_reporter(task: Task) -> Callable[[Progress], None]:

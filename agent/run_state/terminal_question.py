@@ -37,10 +37,11 @@ def can_choose() -> bool:
 def choose(question: str, options: Sequence[str], is_stopped: Callable[[], bool]) -> tuple[int | None, str]:
     """Ask the user and return the index of the chosen option, or None and the user's own words; "" if there are none.
 
-    A stop ends the wait without an answer.
+    What was typed before the question is discarded, since it answers something else. A stop ends the wait without an answer.
     """
     from aci.observation.untrusted_text import clean_text
 
+    _discard_input()
     lines = [question, *(f"  {number}  {option}" for number, option in enumerate(options, 1))]
     sys.stderr.write("\n".join(map(clean_text, ["", *lines])) + f"\n{HINT}")
     sys.stderr.flush()
@@ -48,6 +49,13 @@ def choose(question: str, options: Sequence[str], is_stopped: Callable[[], bool]
     if words.isascii() and words.isdecimal() and 1 <= int(words) <= len(options):
         return int(words) - 1, ""
     return None, clean_text(words)
+
+
+def _discard_input() -> None:
+    import termios
+
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def _read_line(is_stopped: Callable[[], bool]) -> str:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from aci.repository.diff_hunks import Part, apply_parts, is_within, split_diff
 from aci.repository.tree_merge import Conflict, MergeResult, merge_trees
+from agent.engine.exploit_quotes import warn_of_quotes
+from agent.engine.exploit_withholding import public_tree
 from agent.engine.user_change_detection import compare_user_tree
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
@@ -56,6 +58,23 @@ def session_tree(engine: Engine) -> str:
     return present_tree(engine.trajectory, engine.run.base.tree)
 
 
+def deliverable_tree(engine: Engine) -> str:
+    """Return the tree to apply or commit: the session's, without the exploit of a run on a vulnerability."""
+    return public_tree(engine, session_tree(engine), common_tree(engine))
+
+
+def report_exploit(session: DeliverySession, engine: Engine) -> None:
+    """Show the files that are neither applied nor committed because of the exploit in them, and comments that quote
+    it."""
+    tree = session_tree(engine)
+    withheld = ", ".join(change.path for change in engine.trees.changed(deliverable_tree(engine), tree))
+    text = (
+        f"These files show how to exploit a vulnerability and stay in the run's folder: {withheld}." if withheld else ""
+    )
+    for notice in filter(None, (text, warn_of_quotes(engine, tree, common_tree(engine)))):
+        session.show(notice, "notice")
+
+
 def pending_user_changes(engine: Engine | None) -> tuple[str, ...]:
     """Return the files that the user changed and the session has not merged yet, or none if this cannot be determined.
 
@@ -91,14 +110,15 @@ def apply_changes(session: DeliverySession, words: Sequence[str] = ()) -> bool:
     if engine.repository.bare:
         raise UsageError(f"{engine.repository.root} is a bare repository without files.", "Use /commit --branch NAME.")
     finish_interrupted_apply(session)
-    base, mine = common_tree(engine), session_tree(engine)
+    base, mine = common_tree(engine), deliverable_tree(engine)
+    report_exploit(session, engine)
     _check_paths(engine, mine, words)
     all_parts = split_diff(engine.trees, base, mine, tree_paths(engine, words))
     if not all_parts:
         where = f" in {' '.join(words)}" if words else ""
         session.show(f"There is nothing to apply: your files have all changes of the session{where}.")
         return False
-    chosen = _ask_for_parts(session, engine, base, all_parts)
+    chosen = _ask_for_parts(session, engine, base, mine, all_parts)
     if not chosen:
         return False
     wanted = apply_parts(engine.trees, base, mine, chosen, all_parts)
@@ -135,10 +155,10 @@ def _check_paths(engine: Engine, mine: str, words: Sequence[str]) -> None:
         )
 
 
-def _ask_for_parts(session: DeliverySession, engine: Engine, base: str, every: Sequence[Part]) -> list[Part]:
+def _ask_for_parts(session: DeliverySession, engine: Engine, base: str, mine: str, every: Sequence[Part]) -> list[Part]:
     """Ask the user which parts to apply; return an empty list if the user declines."""
     paths = list(dict.fromkeys(part.path for part in every))
-    all_of_it = apply_parts(engine.trees, base, session_tree(engine), every, every)
+    all_of_it = apply_parts(engine.trees, base, mine, every, every)
     merged = _merge_into(engine, base, engine.working_tree.tree(), all_of_it)
     if len(set(merged.paths)) == len(every):  # one part per file, and all of them conflict
         session.show(_with_conflicts(merged, "Nothing was applied.", SOLVE), "error")

@@ -10,6 +10,7 @@ from aci.observation.output_text import mask_secrets, shorten
 from aci.observation.untrusted_text import clean_text
 from aci.repository.user_repository import Repository
 from agent.engine.engine import Engine
+from agent.engine.exploit_withholding import neutral_title, withholds
 from agent.engine.run_lifecycle import DONE
 from trajectories.errors import ConfigError
 from trajectories.git_store.git_commands import decode
@@ -31,13 +32,18 @@ TRAILERS = re.compile(r"^(?:signed-off-by|co-authored-by|reviewed-by|acked-by):.
 CODE_BLOCK = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 
 
-def build_message(session: CommitSession, engine: Engine, words: str, diff: str, since: int = 0) -> str:
+def build_message(
+    session: CommitSession, engine: Engine, words: str, diff: str, paths: Sequence[str], since: int = 0
+) -> str:
     """Return the user's own message if there is one, or one by the model, or without a model one built from requests.
 
-    `diff` is the change, and the requests are those since turn `since`.
+    `diff` is the change of the files `paths`, and the requests are those since turn `since`. If the run's exploit is
+    withheld, the message names only the files.
     """
     if words.strip():
         return clean_text(words.strip())
+    if withholds(engine):
+        return neutral_title(paths)
     requests = [mask_secrets(_line(request), engine.secrets) for request in _requests(engine, since)]
     requests = list(filter(None, requests)) or ["Changes of a session"]
     recent = _recent_messages(engine.repository)

@@ -52,7 +52,7 @@ def commit(session: CommitSession, words: str) -> None:
     branch = committing.branch_to_commit_to(engine.repository)
     check_interrupted_commit(session)
     if engine.trees.changed(
-        applied_changes.common_tree(engine), applied_changes.session_tree(engine)
+        applied_changes.common_tree(engine), applied_changes.deliverable_tree(engine)
     ) and not applied_changes.apply_changes(session):
         return
     own = _own_changes(engine, _uncommitted(engine))
@@ -62,7 +62,7 @@ def commit(session: CommitSession, words: str) -> None:
         return
     who = committing.commit_identity(engine.repository)
     detail = engine.trees.diff(own.head.tree, own.tree)
-    text = build_message(session, engine, words, detail, _turns(engine))
+    text = build_message(session, engine, words, detail, paths, _turns(engine))
     title = _with_conflicts(own, f"Commit {describe_paths(paths)} on {branch} as {who}?")
     asked = Approval(
         "commit",
@@ -108,8 +108,9 @@ def commit_to_branch(session: CommitSession, name: str, words: str) -> None:
             _with_conflicts(own, "There is nothing to commit: your last commit has all changes of the session.")
         )
         return
+    applied_changes.report_exploit(session, engine)
     detail = engine.trees.diff(own.head.tree, own.tree)
-    text = build_message(session, engine, words, detail)
+    text = build_message(session, engine, words, detail, paths)
     title = _with_conflicts(
         own, f"Create branch {name} with a commit of {describe_paths(paths)} on top of {own.head.commit[:10]}?"
     )
@@ -178,7 +179,7 @@ def _own_changes(engine: Engine, applied: list[Mapping[str, Any]], every: bool =
     trees, head = engine.trees, engine.repository.base(engine.trees, "HEAD")
     changes = [(data[EFFECT], data["host"], data["after"]) for data in applied]
     if every:
-        changes.append(("", applied_changes.common_tree(engine), applied_changes.session_tree(engine)))
+        changes.append(("", applied_changes.common_tree(engine), applied_changes.deliverable_tree(engine)))
     tree, conflicts, whole = head.tree, list[Conflict](), list[str]()
     for name, old, new in changes:
         merged = merge_trees(trees, old, tree, new)

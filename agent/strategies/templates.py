@@ -13,7 +13,7 @@ from agent.phases.cloze_search import FILLER, search_fillings
 from agent.phases.edit_choice import choose_by_model, remaining_doubt, vote
 from agent.phases.issue_reproduction import example_test
 from agent.phases.offered_edits import explain_doubt
-from agent.phases.template_search import EDITS, search_templates
+from agent.phases.template_search import EDITS, search_end, search_templates
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import describe_places, likely_sources, places
 from agent.repair.edit_descriptions import describe_change
@@ -50,8 +50,9 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         return task.best()
 
     task.note("phase", "search for edits")
-    found = search_templates(task, tests)
-    found = yield from search_fillings(task, tests, found)
+    end = search_end(task, tests["seconds"])
+    found = search_templates(task, tests, end)
+    found = yield from search_fillings(task, tests, found, end)
     _note(task, found)
     if not found["edits"]:
         parts = (_counts_text(found), _advice(found, tests["failing"]), _suspects(found), likely)

@@ -35,7 +35,15 @@ NODE = {
     "node_modules/left-pad/types.d.ts": "export declare function pad(text: string, size: number): string;\n",
     "node_modules/odd/package.json": "[" * 100_000,
 }
-FILES = {"own.py": "x = 1\n", "src/mine/__init__.py": "", ".gitignore": "node_modules/\n"}
+FILES = {
+    "own.py": "x = 1\n",
+    "src/mine/__init__.py": "",
+    "backend/kit/__init__.py": "",
+    "python/space/part/__init__.py": "",
+    "tests/tillkit/__init__.py": "",
+    "own-package/package.json": '{"name": "@own/package"}',
+    ".gitignore": "node_modules/\n",
+}
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +96,10 @@ def test_large_source_is_cut(bench: Bench) -> None:
         ("nested.deep", "nested has no such name"),
         ("own.x", "own.x is part of this repository: own.py"),
         ("mine", "mine is part of this repository: src/mine/__init__.py"),
+        ("kit.core", "kit.core is part of this repository: backend/kit/__init__.py"),
+        ("space.part.x", "space.part.x is part of this repository: python/space/part/__init__.py"),
+        ("space.other", "No such package is installed"),
+        ("@own/package/util", "@own/package/util is part of this repository: own-package/package.json"),
         ("../etc/passwd", "is no name of a package"),
         ("x; touch /tmp/y", "is no name of a package"),
         ("odd", "No such package is installed"),

@@ -22,7 +22,7 @@ TABLE = {
     # writes, kind, runs, reads, result, owner, title, asks, when_limited
     "ask_user": (False, "other", "", (), "other", "harness", "The result of {}", False, "revert"),
     "delegate": (True, "other", "", (), "other", "unknown", "The report of a helper", False, "revert"),
-    "docs": (False, "view", "", (), "other", "program", "The documentation of {}", False, "revert"),
+    "docs": (False, "view", "", (), "other", "program", "The documentation of {}", True, "revert"),
     "edit": (True, "other", "", (), "diff", "harness", "The result of {}", True, "check_path"),
     "python": (True, "other", "code", (), "other", "program", "The output of Python", True, "revert"),
     "run_tests": (True, "other", "", (), "tests", "program", "The output of the tests", True, "revert"),
@@ -96,6 +96,8 @@ def test_misspelt_metadata_raises_type_error() -> None:
         ("run_tests", {"command": "make test"}, "make test", ""),
         ("view", {"path": "/etc/passwd"}, None, None),
         ("undo", {}, None, None),
+        ("docs", {"name": "`yaml.load`"}, "python package_docs.py yaml.load", ""),
+        ("docs", {"name": "@scope/package"}, None, None),
     ],
 )
 def test_question_has_subject_and_folder(name: str, arguments: dict[str, Any], subject: str, folder: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aci.issue_text.vulnerability import is_vulnerability, marked
+from aci.issue_text.vulnerability import is_vulnerability, marked, names_vulnerability
 from aci.observation.untrusted_text import one_line
 from agent.cli import shared_options as options
 from agent.config.settings import load_settings
@@ -25,6 +25,7 @@ VULNERABLE = (
     "This is about a vulnerability: the patch is delivered without its tests, under a neutral title. "
     "--no-vulnerability or exploit_test = true change that."
 )
+NAMED = "The text names a vulnerability, and nothing of its exploit is withheld. Give --vulnerability to withhold it."
 
 
 @options.with_run_options
@@ -37,7 +38,7 @@ def command(
     ] = None,
     vulnerability: Annotated[
         bool | None,
-        typer.Option("--vulnerability/--no-vulnerability", help="Whether to withhold the exploit; default: detected."),
+        typer.Option("--vulnerability/--no-vulnerability", help="Whether to withhold the exploit; default: by label."),
     ] = None,
     ci: Annotated[
         str, typer.Option(help="URL of failed CI on GitHub: a run, a job or a pull request.", metavar="URL")
@@ -105,6 +106,8 @@ def command(
         asked = limit_to_base_date(asked, source, base)
     if is_vulnerability(asked):
         say(VULNERABLE)
+    elif names_vulnerability(asked):
+        say(NAMED)
     if pr:
         from agent.github.pull_request.destination import check_destination
 

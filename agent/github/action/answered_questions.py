@@ -11,7 +11,8 @@ from agent.github.action.follow_up import earlier_run
 from agent.prompts.quotation import discussion
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.turn_state import MAIN
-from agent.runs.run_fork import fork
+from agent.runs.run_fork import Origin, fork
+from trajectories.errors import WaitsForUser
 from trajectories.journal import is_started, read
 from trajectories.records import Note
 
@@ -35,12 +36,13 @@ def open_answered_run(
 ) -> Engine | None:
     """Continue the run that asked, whose archived folder is `parent`, with the answer as a message of untrusted text.
 
-    Returns None if the run is gone or started from another commit; the answer is then a comment on the issue.
+    Returns None if the run is gone, did not ask about this issue or started from another commit; the answer is then a
+    comment on the issue.
     """
     directory, copy = settings.runs / name, settings.state / "parents" / name
     if not is_started(directory):
-        earlier = earlier_run(parent, copy, source, settings)
-        if earlier is None or earlier.run.base.commit != task.base:
+        earlier = earlier_run(parent, copy, source, settings, task.issue.labels)
+        if earlier is None or earlier.run.base.commit != task.base or not _has_asked(earlier, task):
             return None
         fork(earlier, settings, name=name)
     elif not any(note.kind == "forked" for note in read(directory).notes):
@@ -50,3 +52,9 @@ def open_answered_run(
     if not any(note.kind == "message" and note.text == said for note in engine.trajectory.notes):
         engine.journal.append(Note(MAIN, "message", said))
     return engine
+
+
+def _has_asked(earlier: Origin, task: TaskRequest) -> bool:
+    """Return whether a run ended with questions about the task's issue: its archive may be that of another run."""
+    ended = earlier.trajectory.exit
+    return ended is not None and ended.kind == WaitsForUser.kind and earlier.run.issue.url == task.issue.url

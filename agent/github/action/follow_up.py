@@ -59,7 +59,7 @@ def open_follow_up(
     directory, copy = known.runs / name, known.state / "parents" / name
     if not is_started(directory):
         shutil.rmtree(directory, ignore_errors=True)
-        earlier = earlier_run(parent, copy, source, known)
+        earlier = earlier_run(parent, copy, source, known, task.issue.labels)
         base = earlier.run.base.commit if earlier else task.base
         # The earlier run's settings are not reused.
         settings = load_settings(source.file(".swe-agent.toml", base) or b"", **given)
@@ -88,8 +88,13 @@ def run_follow_up(engine: Engine, console: Console) -> Result:
     return solve_and_show(engine, console)
 
 
-def earlier_run(parent: Path | None, copy: Path, source: Repository, settings: Settings) -> Origin | None:
-    """Return the last step of the pull request's run, moved to this checkout; None if it cannot be continued."""
+def earlier_run(
+    parent: Path | None, copy: Path, source: Repository, settings: Settings, labels: Sequence[str]
+) -> Origin | None:
+    """Return the last step of the pull request's run, moved to this checkout; None if it cannot be continued.
+
+    Its issue gets the present labels, which decide whether its exploit is withheld.
+    """
     if parent is None:
         return None
     shutil.rmtree(copy, ignore_errors=True)
@@ -103,7 +108,8 @@ def earlier_run(parent: Path | None, copy: Path, source: Repository, settings: S
         source.commit(found.run.base.commit)
     except (RunBroken, UsageError):
         return None
-    return replace(found, run=replace(found.run, repository=str(source.root)))
+    issue = replace(found.run.issue, labels=tuple(labels))
+    return replace(found, run=replace(found.run, repository=str(source.root), issue=issue))
 
 
 def start_turn(engine: Engine, request: str, images: Sequence[str], copy: Path, head: str) -> None:

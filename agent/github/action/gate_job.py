@@ -200,12 +200,14 @@ def _parent_run(gate: Gate, trigger: Trigger, on_pull: bool, stickies: Mapping[i
     """Return the number of the workflow run whose journal the task continues; "" if there is none."""
     if not (on_pull or trigger.is_answer):
         return ""
-    return find_parent_run(gate.place, gate.here.repository, trigger.number if on_pull else 0, stickies)
+    pull = trigger.number if on_pull else 0
+    return find_parent_run(gate.place, gate.here.repository, pull, stickies, asked=trigger.is_answer)
 
 
 def _check_open_question(sticky: StatusComment) -> None:
-    """Raise TriggerSkipped if the last run on the issue did not end with a question."""
-    last = max(sticky.charges, key=lambda one: one.at, default=None)
+    """Raise TriggerSkipped if the last run on the issue did not end with a question; runs without a result do not
+    count."""
+    last = max((one for one in sticky.charges if one.spent is not None), key=lambda one: one.at, default=None)
     if last is None or not last.asked:
         raise TriggerSkipped(f"No question is open on #{sticky.number}.")
 

@@ -44,15 +44,18 @@ def _is_label_event(event: IssueEvent, trigger: Trigger) -> bool:
     return event.actor.id == trigger.actor_id and event.label.name.casefold() == trigger.label.casefold()
 
 
-def find_parent_run(place: Repository, name: str, pull: int, stickies: Mapping[int, StatusComment]) -> str:
+def find_parent_run(
+    place: Repository, name: str, pull: int, stickies: Mapping[int, StatusComment], *, asked: bool = False
+) -> str:
     """Return the number of the latest other run of this workflow that left a journal for a pull request; "" if there is
-    none.
+    none. With `asked`, only runs that ended with questions count.
 
     The number comes from a comment, so the function checks that the run belongs to this workflow. Artifacts of other
     workflows may come from strangers: runs for pull requests from forks are also listed in this repository.
     """
     charges = [one for sticky in stickies.values() for one in sticky.charges]
-    known = [one for one in charges if one.journal and one.pull == pull and one.run not in ("", workflow_run())]
+    others = [one for one in charges if one.run not in ("", workflow_run())]
+    known = [one for one in others if one.journal and one.pull == pull and one.asked >= asked]
     if not known:
         return ""
     latest: Charge = max(known, key=lambda one: (one.at, int(one.run)))

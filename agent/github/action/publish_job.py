@@ -132,7 +132,7 @@ def _report(
     else:
         dollars = outcome.result["usage"]["dollars"]
         spent = asked.budget if dollars is None else min(dollars, MOST_OVER * asked.budget)
-        journal = bool(outcome.result["run"])
+        is_open = asked.is_answer and ended.word == "error"  # the question can be answered again
         status_comment.settle(
             there,
             known,
@@ -140,9 +140,9 @@ def _report(
             workflow_run(),
             spent,
             pull=ended.pull,
-            journal=journal,
+            journal=bool(outcome.result["run"]) and not is_open,
             pushed=ended.commit,
-            asked=ended.word == "asked",
+            asked=is_open or ended.word == "asked",
         )
     if failed:
         raise failed

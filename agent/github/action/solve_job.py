@@ -22,7 +22,8 @@ from agent.console.error_report import report_error
 from agent.console.foreground_run import run_to_end, solve_and_show
 from agent.console.run_display import Console
 from agent.engine.engine import Engine, known_secrets
-from agent.engine.exploit_withholding import public_tree, withholds
+from agent.engine.exploit_quotes import quoting_files
+from agent.engine.exploit_withholding import public_tree
 from agent.engine.run_lifecycle import begin, reopen
 from agent.engine.run_result import Result
 from agent.github.action.job_log import escaped_output, hidden_output
@@ -53,7 +54,7 @@ def solve(task: Path, digest: str, repo: Path, out: Path, parent: Path | None, f
         raise UsageError("The gate has not reserved a budget to solve this again.", AGAIN)
     hides = is_vulnerability(issue_of(asked)) and not load_settings(**flags).exploit_test
     with hidden_output() if hides else escaped_output():
-        job = Job(asked, digest, out)
+        job = Job(asked, digest, out, hides)
         console = Console(plain=True)
         try:
             code = run_to_end(partial(_open_run, job, repo, parent, flags, console), console, _solver(asked), job.ended)
@@ -66,16 +67,22 @@ def solve(task: Path, digest: str, repo: Path, out: Path, parent: Path | None, f
 
 
 class Job:
-    """Writer of the job's results while the run is open: result file, run archive, and outputs for Actions."""
+    """Writer of the job's results while the run is open: result file, run archive, and outputs for Actions.
 
-    def __init__(self, task: TaskRequest, digest: str, out: Path) -> None:
-        self.task, self.digest, self.out = task, digest, out
+    `hides` says that the task is about a vulnerability whose exploit is withheld.
+    """
+
+    def __init__(self, task: TaskRequest, digest: str, out: Path, hides: bool) -> None:
+        self.task, self.digest, self.out, self.hides = task, digest, out, hides
 
     def ended(self, engine: Engine, ended: Result, error: SweAgentError | None) -> None:
         """Write the result. If the patch adds a key, raise ConfigError; if the run already failed with an error, omit
         the patch and the journal instead."""
         with ignore_signals():
             given = (*self.task.thread, *self.task.logs)
+            if quoting := quoting_files(engine, ended.exit.tree):
+                self.write(self._without_patch(engine, ended, quoting), b"")
+                return
             outcome = replace(outcome_of(engine, ended, self.digest, error, given), base=self.task.base)
             diff = engine.trees.diff(self.base(engine), public_tree(engine, ended.exit.tree))
             if not adds_secret(diff, engine.secrets):
@@ -85,14 +92,23 @@ class Job:
             else:
                 raise ConfigError("The patch contains a key of this machine and is withheld.", "Replace the key.")
 
+    def _without_patch(self, engine: Engine, ended: Result, quoting: Iterable[str]) -> Outcome:
+        """Return the outcome of a run whose patch has comments that quote the exploit."""
+        error = UsageError(
+            f"The patch is withheld: an added comment quotes the exploit ({', '.join(quoting)}).",
+            "Solve the issue with `swe-agent fix --vulnerability` on your machine, where the patch is kept.",
+        )
+        outcome = replace(outcome_of(engine, ended, self.digest, error), base=self.task.base)
+        details = outcome.result["error"] | {"message": error.message, "fix": error.fix}
+        return replace(outcome, result={**outcome.result, "error": details})
+
     def base(self, engine: Engine) -> str:
         """Return the tree that the diff is relative to."""
         return engine.repository.base(engine.trees, self.task.base).tree
 
     def write(self, outcome: Outcome, diff: bytes, engine: Engine | None = None) -> None:
         digest = pack(outcome, diff, self.out)
-        is_public = engine is not None and not withholds(engine)
-        folder = archive_run(engine, self.out.with_suffix(".run"), diff) if engine and is_public else None
+        folder = archive_run(engine, self.out.with_suffix(".run"), diff) if engine and not self.hides else None
         write_outputs(digest=digest, folder=str(folder or ""))
         summarise(_summary(outcome, diff))
 
@@ -128,7 +144,7 @@ def _open_run(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any
         shutil.rmtree(directory, ignore_errors=True)
         begin(issue_of(task), source, settings, task.base, name)
     engine = reopen(directory, settings.state, console.happening)
-    engine.asks_later = task.may_ask and not withholds(engine)
+    engine.asks_later = task.may_ask and not job.hides
     return engine
 
 

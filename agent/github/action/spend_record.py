@@ -33,7 +33,8 @@ class Charge:
     request that it opened or works on. If `journal` is true, the run left a journal that a later run can continue.
 
     `pushed` is the commit that it pushed, "" for none. `ci` is 1 if the run started because CI failed; a charge that
-    sums up older ones has their number. `asked` says that the run ended with questions about the issue.
+    sums up older ones has their number. `asked` says that questions about the issue are open after the run: it ended
+    with them, or it failed with their answer.
     """
 
     run: Annotated[str, Field(pattern=r"^\d{0,20}$")]

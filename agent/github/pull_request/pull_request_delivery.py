@@ -12,6 +12,7 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.engine.exploit_quotes import quoting_files
 from agent.engine.exploit_withholding import public_patch
 from agent.github.api.github_urls import address_of
 from agent.github.api.pull_requests import OpenedPullRequest, branches, open_pull
@@ -70,6 +71,8 @@ def open_request(engine: Engine, result: Result) -> str:
     from agent.github.pull_request.run_outcome import outcome_of
 
     place = _destination(engine)
+    if quoting := quoting_files(engine, result.patch.tree):
+        return f"An added comment quotes the exploit: {', '.join(quoting)}."
     with open_publish_store(engine.repository, engine.trees.path / "objects") as box:
         base, diff = engine.run.base.commit, encode(public_patch(engine, result.patch).diff)
         tree = box.tree(base, diff)

@@ -45,6 +45,7 @@ NO_VERDICT = {
     **dict.fromkeys(("checks", "contradicted", "flaky", "commands", "tests", "lost", "notes"), ()),
 }
 WITHHELD = "Details are in the run's folder, and are not published."
+UNSAID = "The issue is about a vulnerability, so the answer is not published."
 NO_USAGE = {"dollars": 0.0, "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "calls": 0}
 
 
@@ -114,6 +115,7 @@ def _without_exploit(engine: Engine, result: Result, report: dict[str, Any], tas
         base=engine.run.base.commit,
         model=_line(engine.trajectory.turns[-1].models.get("coder", ""), engine.secrets),
         title=public_title(engine, result.exit.tree, "")[:TITLE],
+        answer=UNSAID if report["exit"] == 0 and not result.patch else "",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,8 @@ _BRANCH = re.compile(rf"{re.escape(PREFIX)}issue-([1-9][0-9]{{0,9}})(?:-[0-9]{{1
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The issue or pull request that a request is about. `data` is the issue's JSON, which pull requests also have;
-    `issue` is the number to solve."""
+    """The issue or pull request that a request is about. `data` is the issue's JSON, which pull requests also have; it
+    includes the labels of the issue that a pull request is for. `issue` is the number to solve."""
 
     data: Mapping[str, Any]
     issue: int
@@ -47,6 +47,12 @@ def subject_of(place: Repository, name: str, trigger: Trigger, rules: Rules) -> 
     issue = _issue_of_own(place, name, pull, rules)
     if trigger.head not in ("", pull.head.sha):
         raise TriggerSkipped(f"#{number} got new commits after the request: ask again.")
+    with (
+        suppress(TriggerSkipped),
+        skip_if_missing("A deleted issue has no labels."),
+        translate_errors(f"read #{issue}"),
+    ):
+        data = {**data, "labels": [*data.get("labels", ()), *place.get_issue(issue).raw_data.get("labels", ())]}
     return Subject(data, issue, pull)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -14,6 +16,7 @@ from aci.language_servers.language_server import FileLine
 from aci.language_servers.workspace_servers import find_definitions, find_diagnostics, find_references
 from aci.runtime.posix_workspace import PosixWorkspace
 from tests.conftest import MakeRepo, OpenWorkspace
+from trajectories.errors import Cancelled
 
 SERVER = """#!{python}
 import json, os, sys, time
@@ -88,6 +91,49 @@ def serve(tmp_path: Path, make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypat
 def ask(workspace: PosixWorkspace) -> tuple[str, list[FileLine]] | None:
     options = workspace.options
     return find_references(workspace, options.trees, options.base.tree, "a.py", 1, "add")
+
+
+def test_interrupt_ends_waiting_for_an_answer(serve: StartServer, tmp_path: Path) -> None:
+    """The server is started again for the next question."""
+    workspace = serve(ANSWER.replace("send", "os.path.exists(os.path.join(here, 'fast')) and send"))
+    log = tmp_path / "programs" / "log"
+
+    def interrupt() -> None:
+        while not log.exists() or "textDocument/references" not in log.read_text():
+            time.sleep(0.02)
+        workspace.cancel.set()
+
+    thread = Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(Cancelled):
+        ask(workspace)
+    thread.join()
+    with pytest.raises(Cancelled):
+        ask(workspace)
+    workspace.cancel.clear()
+    (tmp_path / "programs" / "fast").touch()
+    assert ask(workspace) == ("pyright", [FileLine("b.py", 3)])
+
+
+def test_look_up_in_one_workspace_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, other = (type("Place", (), {})() for _ in range(2))
+    looks, goes_on = Event(), Event()
+
+    def find_program(workspace: object, suffix: str) -> None:
+        if workspace is slow:
+            looks.set()
+            assert goes_on.wait(30)
+
+    monkeypatch.setattr(workspace_servers, "find_program", find_program)
+    first = Thread(target=workspace_servers.server_for, args=(slow, "a.py"))
+    first.start()
+    assert looks.wait(30)
+    second = Thread(target=workspace_servers.server_for, args=(other, "a.py"), daemon=True)
+    second.start()
+    second.join(5)
+    assert not second.is_alive()
+    goes_on.set()
+    first.join()
 
 
 def starts(tmp_path: Path) -> int:

@@ -46,6 +46,22 @@ def test_number_or_words_are_the_answer(
     assert "Question: How are halves rounded?\n  1  half up\n  2  half even\n" in shown
 
 
+def test_what_was_typed_before_the_question_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    user, terminal = os.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr(terminal_question.sys, "stdin", stdin)
+        os.write(user, b"1\nhalf")
+        later = [b"2\n"]
+
+        def type_answer() -> bool:
+            if later:
+                os.write(user, later.pop())
+            return False
+
+        assert Console(plain=True).choose(ASKED, type_answer) == Answer(True, chosen=(1,))
+    os.close(user)
+
+
 def test_stop_ends_the_wait(type_line: Callable[[str], None]) -> None:
     assert Console(plain=True).choose(ASKED, lambda: True) == Answer(False)
 

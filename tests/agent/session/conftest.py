@@ -41,8 +41,8 @@ class FakeSession:
         self.answers: list[Callable[[Approval], Answer] | Answer] = []
         self.stopped = Event()
 
-    def begin(self, rev: str | None = None) -> FakeSession:
-        self.run = begin(Issue("Work"), Repository.open(self.root), self.settings, rev)
+    def begin(self, rev: str | None = None, labels: tuple[str, ...] = ()) -> FakeSession:
+        self.run = begin(Issue("Work", labels=labels), Repository.open(self.root), self.settings, rev)
         return self.reopen()
 
     def reopen(self) -> FakeSession:

@@ -95,6 +95,29 @@ def test_change_in_users_uncommitted_lines_is_left_out(session) -> None:
     assert session.git("show", "--name-only", "--format=", "HEAD") == "b.txt"
 
 
+@pytest.mark.parametrize("command", ["/commit", "/commit --branch other"])
+def test_exploit_of_a_vulnerability_is_not_committed(session, command: str) -> None:
+    session.begin(labels=("security",))
+    exploit = {"tests/test_b.py": b"open('../../etc/passwd')\n", "poc.py": b"p\n"}
+    session.change_files({"b.txt": b"B\n", **exploit, "c.py": b"# no ../../etc/passwd\n"})
+    session.say(command)
+    rev = command.split()[-1] if "--branch" in command else "HEAD"
+    assert session.git("show", "--name-only", "--format=%B", rev).split() == [
+        "Correct",
+        "b.txt",
+        "and",
+        "1",
+        "other",
+        "file",
+        "b.txt",
+        "c.py",
+    ]
+    assert any(message.endswith("run's folder: poc.py, tests/test_b.py.") for message in session.messages)
+    assert any("an added comment in c.py quotes" in message for message in session.messages)
+    session.say("/apply")
+    assert not session.file("poc.py").exists()
+
+
 def test_refused_question_prevents_commit(session) -> None:
     session.begin()
     head = session.git("rev-parse", "HEAD")

@@ -92,6 +92,7 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
         *lines: dict,
         files: dict[str, str] = FILES,
         issue: str = ISSUE,
+        labels: tuple[str, ...] = (),
         roles: dict[str, list[dict]] | None = None,
         repository: Path | None = None,
         choose: Approve | None = None,
@@ -107,7 +108,7 @@ def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
         )
         title, _, body = issue.partition("\n\n")
         source = Repository.open(repository or make_repo(files))
-        directory = begin(Issue(title, body), source, chosen_settings)
+        directory = begin(Issue(title, body, labels=labels), source, chosen_settings)
         runs.append(directory)
         return finish_run(reopen(directory, chosen_settings.state), choose, delegates)
 

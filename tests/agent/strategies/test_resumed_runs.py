@@ -31,7 +31,7 @@ from tests.agent.strategies.test_team import BOTH, TWO_FILES, TWO_PARTS_ISSUE
 from tests.agent.strategies.test_templates_strategy import ANSWER, CHECKSUM_FILES
 from tests.agent.strategies.test_tree import ADDS, BACKTRACK_TEXT, DEAD_END, FORECAST, LENGTHS
 from tests.agent.strategies.test_write_tests import ONE_CALL, SAFE_OPTIONS, opened_by, shorten_search
-from tests.conftest import copy_run
+from tests.conftest import copy_run, cut_run
 from tests.e2e.kill_runner import account
 from tests.sampling import sample
 from trajectories.errors import WorkspaceError
@@ -305,3 +305,21 @@ def test_attempts_share_one_budget(run_strategy: RunStrategy) -> None:
     run = run_strategy("best-of", view_reply, attempts=3, budget=0.04, models=tables)
     assert (run.kind, run.result.exit.code) == ("budget", 4)
     assert run.result.spent.dollars <= 0.04
+
+
+def test_verdict_of_a_run_resumed_after_its_proof_has_notes_on_the_environment(
+    run_strategy: RunStrategy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The resumed run opens no workspace."""
+    monkeypatch.setattr("agent.engine.engine.proposed_steps", lambda options: ("accept",))
+    monkeypatch.setattr("agent.engine.engine.find_installed_copies", lambda *place: ("calc is installed.",))
+    complete = run_strategy("react", GOOD)
+    directory = complete.result.directory
+    records = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    cut_run(directory, b"".join(records[:-1]))
+    engine = reopen(directory, load_settings(state=directory.parents[1]).state)
+    resumed = finish_run(engine)
+    assert not engine.workspaces.opened
+    notes = {"The environment was set up with commands of a model: accept.", "calc is installed."}
+    assert notes <= set(complete.result.exit.verdict.notes)
+    assert notes <= set(resumed.result.exit.verdict.notes)

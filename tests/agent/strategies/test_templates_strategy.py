@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -304,3 +305,24 @@ def test_filler_is_not_asked_if_template_fixes_bug(start_run, tmp_path: Path) ->
     _, result = drive(start_run(FILES, roles=write_filler(tmp_path))())
     assert result.exit.verdict.verified
     assert not read(result.directory).replies
+
+
+@pytest.mark.parametrize("in_time", [False, True])
+def test_fillings_are_searched_until_the_same_end(
+    start_run, tmp_path: Path, in_time: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the end, the time that is left belongs to the proof, so no filling is asked for."""
+    ends: list[float] = []
+    counts = {"places": 1, "tried": 2, "cpu": 0.1, "seconds": 0.1, "why": "", "suspects": [], "plausible": []}
+    nothing = counts | {"edits": [], "telling": [], "doubt": "", "ranked": [("calc.py", 2, 1.0)], "cut_short": False}
+
+    def search(task: Any, tests: Any, end: float, fillings: Any) -> dict[str, Any]:
+        ends.append(end)
+        if not in_time:
+            monkeypatch.setattr("agent.phases.cloze_search.time", SimpleNamespace(monotonic=lambda: end))
+        return nothing | {"tree": task.tree}
+
+    monkeypatch.setattr("agent.phases.template_search._search", search)
+    _, result = drive(start_run(FILES, roles=write_filler(tmp_path, "```M1\nb + a\n```"), max_time=100.0)())
+    assert len(ends) == len(set(ends)) + in_time == 1 + in_time
+    assert len(read(result.directory).replies) == in_time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from agent.github.action.spend_record import read as read_charges
 from tests.agent.conftest import act, line
 from tests.agent.github.gate_runner import REQUESTED, GateRunner, add_charges
 from tests.agent.github.publish_runner import PublishRunner
-from tests.agent.github.solve_runner import ADD_TEST, FIX, SUBMIT, Job
+from tests.agent.github.solve_runner import ADD_TEST, FIX, ISSUE, SUBMIT, Job
 from trajectories.journal import read
 from trajectories.records import Comment
 
@@ -58,6 +59,30 @@ def test_answer_without_open_question_is_refused(gate: GateRunner) -> None:
     add_charges(issue, ASKED, Charge("42", "2026-01-02T03:40:00Z", 2.0, 0.1))
     assert not gate.decide("issue_comment", comment_event(gate, issue, "ada"))
     assert gate.reason == f"No question is open on #{issue.number}."
+
+
+@pytest.mark.parametrize(
+    "answer_run",
+    [
+        Charge("42", "2026-01-02T03:40:00Z", 2.0, 0.1, asked=True),
+        Charge("42", "2026-01-02T03:40:00Z", 2.0, None),
+    ],
+    ids=["failed", "died"],
+)
+def test_question_stays_open_if_the_run_with_its_answer_fails(gate: GateRunner, answer_run: Charge) -> None:
+    gate.set_rules(ask="members")
+    issue = gate.issue()
+    add_charges(issue, ASKED, answer_run)
+    gate.repo.run(41)
+    assert gate.decide("issue_comment", comment_event(gate, issue, "ada")), gate.reason
+    assert gate.task.parent_run == "41"
+
+
+@pytest.mark.parametrize(("code", "is_open"), [(5, True), (1, False)])
+def test_failed_answer_is_recorded_as_an_open_question(publisher: PublishRunner, code: int, is_open: bool) -> None:
+    publisher.run(b"", exit=code, task=publisher.task(is_answer=True))
+    [charge] = read_charges(publisher.bot_comments[0], "")
+    assert (charge.asked, charge.journal) == (is_open, not is_open)
 
 
 @pytest.mark.parametrize(
@@ -116,3 +141,24 @@ def test_run_continues_with_the_answer(job: Job, has_parent: bool) -> None:
     [said] = [text for step in steps for seen in step.observations if "1b\n" in (text := seen.text)]
     assert 'author="mallory" trust="stranger"' in said
     assert said.count("</comment>") == 1  # the answer cannot close its tags
+
+
+@pytest.mark.slow
+def test_label_added_after_the_question_withholds_the_exploit(job: Job) -> None:
+    assert job.run(job.task(may_ask=True), line("Which?", ASK)) == 0
+    Path(job.outputs["folder"]).rename(job.folder / "parent")
+    labelled = replace(ISSUE, labels=("security",))
+    task = job.task(issue=labelled, is_answer=True, thread=(ANSWER,), parent_run="41")
+    assert job.run(task, line("As answered.", ADD_TEST, FIX, SUBMIT), parent=job.folder / "parent") == 0
+    outcome, diff = job.result_file
+    assert (outcome.title, outcome.cause, job.outputs["folder"]) == ("Correct calc.py", "", "")
+    assert "tests/" not in diff
+
+
+@pytest.mark.slow
+def test_journal_of_a_run_that_did_not_ask_is_not_continued(job: Job) -> None:
+    assert job.run(job.task(), line("No.", SUBMIT, n=1), line("No.", SUBMIT, n=2)) == 0
+    Path(job.outputs["folder"]).rename(job.folder / "parent")
+    task = job.task(is_answer=True, thread=(ANSWER,), parent_run="41")
+    assert job.run(task, line("As answered.", ADD_TEST, FIX, SUBMIT), parent=job.folder / "parent") == 0
+    assert not any(note.kind == "forked" for note in read(Path(job.outputs["folder"])).notes)

@@ -42,6 +42,14 @@ def test_comment_on_own_pull_request_is_accepted(gate: GateRunner) -> None:
     assert "is left out: cyd." in gate.summary
 
 
+def test_pull_request_has_the_labels_of_its_issue(gate: GateRunner) -> None:
+    """They decide whether the follow-up publishes the exploit of a vulnerability."""
+    issue = gate.issue()
+    issue.label("security", by="ada", at=BEFORE)
+    assert gate.decide("issue_comment", request_event(gate, gate.pull(issue.number))), gate.reason
+    assert gate.task.issue.labels == ("security",)
+
+
 def test_request_in_review_thread_includes_thread(gate: GateRunner) -> None:
     pull = gate.pull(gate.issue().number)
     pull.comment("mallory", "Elsewhere.", at=BEFORE)

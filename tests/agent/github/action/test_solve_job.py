@@ -286,3 +286,12 @@ def test_exploit_of_a_vulnerability_is_in_nothing_that_is_uploaded(job: Job, cap
     log = "".join(capfd.readouterr())
     assert "Boom" not in log
     assert "the log of the run is not shown" in log
+
+
+@pytest.mark.slow
+def test_patch_whose_comment_quotes_the_exploit_is_withheld(job: Job) -> None:
+    add = act("edit", path="calc.py", old="a - b", new="a + b  # add(2, 3), see CVE-2026-12345")
+    assert job.run(job.task(issue=replace(ISSUE, labels=("security",))), line("So.", ADD_TEST, add, SUBMIT)) == 0
+    outcome, diff = job.result_file
+    assert (outcome.exit, diff) == (2, "")
+    assert "an added comment quotes the exploit (calc.py)" in outcome.result["error"]["message"]
