@@ -85,6 +85,8 @@ def main(file: str) -> None:
     os.chdir(job["root"])
     sys.path[:0] = job["path_entries"]
     sys.dont_write_bytecode = True
+    # Each child would import the plugins that are installed, for longer than the tests take.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     target, tests = Path(job["root"]) / job["path"], job["tests"]
     original = target.read_bytes()
     first: list[list[str]]

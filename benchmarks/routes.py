@@ -1,17 +1,18 @@
 """Effect of a second ranking on `locate`: issue links through earlier commits, or a tree search over the code graph.
 
     python -m benchmarks.routes --instances F.issues.jsonl --gold F.locations.jsonl --repos DIR
-        [--second routes|commits|search] [--cache DIR] [--sixths N] [--json OUT]
+        [--second routes,commits,search] [--cache DIR] [--sixths N] [--json OUT]
 
-`routes` are those of `aci/localization/issue_links.py`; earlier issues and pull requests are known only from messages
-of commits. `commits` are routes without nodes for these. `search` is `aci/localization/graph_search.py`, from the
-places of `locate` that a prompt shows, with a value that needs no model. Files are hits at 5 and functions at 10, as
-in `benchmarks.localization`: all places of an instance must be found. Both rankings use only commits before the base.
+`--second` names one or several rankings; each is compared with the same run of `locate`. `routes` are those of
+`aci/localization/issue_links.py`; earlier issues and pull requests are known only from messages of commits. `commits`
+are routes without nodes for these. `search` is `aci/localization/graph_search.py`, from the places of `locate` that a
+prompt shows, with a value that needs no model. Files are hits at 5 and functions at 10, as in
+`benchmarks.localization`: all places of an instance must be found. Both rankings use only commits before the base.
 `fused` combines them by rank, with a weight (the share) for the places of the second one. The share is chosen on one
 half of the instances, by a hash of their ids; all figures are of the other half. `either` covers the first places of
-both rankings, `further` twice as many places of `locate` alone. `--sixths` selects a part of the instances, by
-another hash. The cost is the median per instance: seconds of both rankings, each with the graph in the cache, and the
-number of places that the second one visited.
+both rankings, `further` twice as many places of `locate` alone. `--sixths` selects a part of the instances, by another
+hash. The cost is the median per instance: seconds of both rankings, each with the graph in the cache, and the number
+of places that the second one visited.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -76,16 +77,19 @@ Method = Callable[[Found], Ranked]
 Second = Callable[[Instance, Path, RankedPlaces], Ranked]
 
 
-def rank_instance(instance: Instance, cache: Path, second: Second) -> Found:
-    """Compute both rankings. Raises UsageError if the commit does not exist."""
+def rank_instance(instance: Instance, cache: Path, seconds: Mapping[str, Second]) -> dict[str, Found]:
+    """Rank by `locate` once, and by each second ranking. Raises UsageError if the commit does not exist."""
     query_graph(GitBlobs.at(instance.git_dir, instance.commit), cache, lambda graph: graph.paths)
     began = time.monotonic()
     places = locate_places(instance, cache)
-    located_at = time.monotonic()
-    found = second(instance, cache, places)
-    took = located_at - began, time.monotonic() - located_at
-    located = [hit.path for hit in places.files], [f"{hit.path}:{hit.name}" for hit in places.functions]
-    return Found(instance, Ranked(*located), found, took)
+    took = time.monotonic() - began
+    located = Ranked([hit.path for hit in places.files], [f"{hit.path}:{hit.name}" for hit in places.functions])
+    found = {}
+    for name, second in seconds.items():
+        began = time.monotonic()
+        ranked = second(instance, cache, places)
+        found[name] = Found(instance, located, ranked, (took, time.monotonic() - began))
+    return found
 
 
 def _routes(instance: Instance, cache: Path, _: RankedPlaces, items: Sequence[PastItem] | None = None) -> Ranked:
@@ -218,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--instances", type=Path, required=True)
     parser.add_argument("--gold", type=Path, required=True)
     parser.add_argument("--repos", type=Path, required=True)
-    parser.add_argument("--second", choices=list(SECONDS), default="routes", help="the ranking beside that of locate")
+    parser.add_argument("--second", type=_seconds, default="routes", help="the rankings beside that of locate")
     parser.add_argument("--cache", type=Path, help="folder for the graphs (default: a temporary one)")
     parser.add_argument("--sixths", type=int, default=6, choices=range(1, 7), help="sixths of the instances to use")
     parser.add_argument("--json", type=Path)
@@ -228,23 +232,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SweAgentError as error:
         print(f"{error.message} {error.fix}", file=sys.stderr)
         return 2
-    found = []
+    found: dict[str, list[Found]] = {name: [] for name in options.second}
     with tempfile.TemporaryDirectory() as temporary:
         for instance in instances:
             if (_hash(instance.id) >> 224) % 6 < options.sixths:
                 try:
-                    found.append(rank_instance(instance, options.cache or Path(temporary), SECONDS[options.second]))
+                    ranked = rank_instance(instance, options.cache or Path(temporary), options.second)
                 except UsageError as error:
                     print(f"not scored: {instance.id}: {error.message}", file=sys.stderr)
-    result = report(found, options.second)
+                    continue
+                for name, one in ranked.items():
+                    found[name].append(one)
+    results = {name: report(instances, name) for name, instances in found.items()}
+    for result in results.values():
+        _print(result)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+    return 0
+
+
+def _seconds(text: str) -> dict[str, Second]:
+    """Parse `--second`. Raises ArgumentTypeError for an unknown name."""
+    names = text.split(",")
+    if unknown := set(names) - set(SECONDS):
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(SECONDS)}")
+    return {name: SECONDS[name] for name in names}
+
+
+def _print(result: Mapping[str, Any]) -> None:
     print(f"{result['n']} instances, {result['functions_scored']} with functions")
     print(f"a share of {result['share']} was best on {result['chosen_on']} others")
     for name in result["chosen"]:
         print(f"{name:8} " + "  ".join(f"{what} {percent:5.1f}" for what, percent in result[name].items()))
     print("  ".join(f"{what} {value}" for what, value in result["cost"].items()))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    return 0
 
 
 if __name__ == "__main__":

@@ -63,16 +63,17 @@ def test_small_repository_is_scored(make_repo: MakeRepo, tmp_path: Path, capsys:
     for name, content in (("issues", rows), ("gold", gold)):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in content))
     flags = ["--instances", tmp_path / "issues.jsonl", "--gold", tmp_path / "gold.jsonl", "--repos", tmp_path / "repos"]
-    assert main([*map(str, flags), "--json", str(tmp_path / "out.json")]) == 0
+    assert main([*map(str, flags), "--second", "commits,search", "--json", str(tmp_path / "out.json")]) == 0
     summary = json.loads((tmp_path / "out.json").read_text())
-    assert summary["n"] + summary["chosen_on"] == 12
-    assert summary["routes"] == {"files@5": 100.0, "functions@10": 100.0}
+    assert summary["commits"]["n"] + summary["commits"]["chosen_on"] == 12
+    for name in ("commits", "search"):
+        assert summary[name][name] == {"files@5": 100.0, "functions@10": 100.0}
+    assert summary["search"]["cost"]["search visited"] == 2
     output = capsys.readouterr()
     assert "not scored: gone" in output.err
     assert "either" in output.out
-    assert main([*map(str, flags), "--second", "commits"]) == 0
-    assert main([*map(str, flags), "--second", "search", "--json", str(tmp_path / "out.json")]) == 0
-    summary = json.loads((tmp_path / "out.json").read_text())
-    assert summary["search"] == {"files@5": 100.0, "functions@10": 100.0}
-    assert summary["cost"]["search visited"] == 2
+    assert main([*map(str, flags), "--json", str(tmp_path / "out.json")]) == 0
+    assert json.loads((tmp_path / "out.json").read_text())["routes"]["routes"]["files@5"] == 100.0
+    with pytest.raises(SystemExit):
+        main([*map(str, flags), "--second", "guesses"])
     assert main([*map(str, flags[:4]), "--repos", str(tmp_path)]) == 2

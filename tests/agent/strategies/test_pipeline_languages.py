@@ -1,4 +1,4 @@
-"""The `pipeline` strategy in other languages than Python: what is offered, and fixes that are proven."""
+"""The `pipeline` strategy in other languages than Python: what is offered, and fixes that `react` does not reach."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from agent.strategies.pipeline import find_elements
-from tests.agent.conftest import line
-from tests.agent.strategies.conftest import FinishedRun, RunStrategy
+from tests.agent.conftest import act, line
+from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy
 from trajectories.git_store.trees import Trees
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -131,12 +131,21 @@ def test_javascript_fix_is_chosen_by_vote(run_strategy: RunStrategy) -> None:
     assert "lib/calc.js:Pair.twice  twice()" in prompt(run, "main/elements")
     assert run.notes("vote")[0].startswith("2 for patch-2")
     assert (run.kind, right in final_text(run, "lib/calc.js")) == ("verified", True)
+    path, _, test = JAVASCRIPT_TEST.partition("\n```js\n")
+    edits = (path, "", test.removesuffix("```\n")), ("lib/calc.js", "a - b", wrong)
+    actions = [act("edit", path=path, old=old, new=new) for path, old, new in edits]
+    single_run = run_strategy("react", line("So.", *actions, SUBMIT), files=JAVASCRIPT, issue=ISSUE, test="npm test")
+    assert (single_run.kind, right in final_text(single_run, "lib/calc.js")) == ("verified", False)
 
 
 @pytest.mark.skipif(not shutil.which("cargo"), reason="cargo is not installed")
 def test_rust_fix_is_verified(run_strategy: RunStrategy) -> None:
     asked = questions("src/lib.rs", "src/lib.rs:add", RUST_TEST)
     patches = blocks("src/lib.rs", "    a - b", "    a + b")
-    run = run_strategy("pipeline", *asked, *patches, files=RUST, issue=ISSUE, attempts=1, test="cargo test --offline")
+    world = {"files": RUST, "issue": ISSUE, "test": "cargo test --offline"}
+    run = run_strategy("pipeline", *asked, *patches, attempts=1, **world)
     assert "src/lib.rs:Pair.twice  pub fn twice(&self) -> i32" in prompt(run, "main/elements")
     assert (run.kind, run.result.exit.verdict.tests) == ("verified", ("issue:tests/issue.rs::adds",))
+    in_words = [line(RUST_TEST + patch["reply"]["text"]) for patch in patches]
+    single_run = run_strategy("react", *in_words, **world)
+    assert (single_run.kind, final_text(single_run, "src/lib.rs")) == ("stuck", RUST["src/lib.rs"])
