@@ -1,12 +1,14 @@
 """Repair of planted bugs by templates alone, and by templates and a model's fillings of masked code.
 
-    python -m benchmarks.cloze --repos DIR --bugs FILE --answers DIR [--sample 18] [--seconds 60] [--json OUT]
+    python -m benchmarks.cloze --repos DIR --bugs FILE --answers DIR --json OUT [--sample 18] [--unfixed] [--seconds 60]
 
-FILE is a half of `benchmarks/planted.py`, from which `--sample` bugs are drawn by a seed. The first run searches with
-templates and writes the questions to the role `filler` to files `ID-N.question.txt` in the folder of answers.
-Answers are written to `ID-N.reply.txt` there, by a model or by hand from the questions alone; the next run tries their
-fillings and compares them with what the templates found. Bugs that OUT contains are not searched again. Both sides are
-checked as in `benchmarks/planted.py`.
+FILE is a half of `benchmarks/planted.py`, from which `--sample` bugs are drawn by a seed, in turn from each operator.
+The first run searches with templates and writes the questions to the role `filler` to files `ID-N.question.txt` in the
+folder of answers. With `--unfixed`, bugs do not count towards the sample if the edit of the templates restores the
+original, cannot be compared with it, or is not in doubt, so that no one is asked. Answers are written to
+`ID-N.reply.txt`, by a model or by hand from the questions alone; the next run tries their fillings and compares them
+with what the templates found. Bugs that OUT contains are not searched again. Both sides are checked as in
+`benchmarks/planted.py`; edits and CPU seconds with fillings include those of the templates.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import json
 import os
 import random
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -31,6 +34,7 @@ from agent.repair.repair_search import RepairTask, SearchResult, search
 from benchmarks._planting import PackageWorkspace, named, open_package, run_suite, sources
 from benchmarks._planting_make import Bug, read
 from benchmarks.planted import SECONDS, Row, _check_with_suite
+from trajectories.errors import SweAgentError
 
 SEED = 7
 STRATEGIES = Path(__file__).parents[1] / "agent" / "strategies"
@@ -70,7 +74,11 @@ def measure(repos: Path, bug: Bug, seconds: float, answers: Path, known: dict[st
 
         if "templates" not in known:
             memory = ListMemory()
-            found = search(task, seconds, Event(), memory=memory)
+            try:
+                found = search(task, seconds, Event(), memory=memory)
+            except SweAgentError as error:
+                known |= {"templates": asdict(replace(start, why=error.message)), "asked": False, "fillings": 0}
+                return
             known |= {"templates": asdict(check(found)), "memory": memory.as_json(), "doubt": found.choice.doubt}
             known["asked"] = not found.choice.behaviours or bool(found.choice.doubt)
             known["ranked"] = [(one.path, one.line, one.score) for one in found.suspects[:RANKED]]
@@ -102,16 +110,36 @@ def _write_questions(
     return len(masks)
 
 
+def sample_order(bugs: Sequence[Bug]) -> list[Bug]:
+    """Return the bugs in random order, in turn from each operator."""
+    turns: Counter[str] = Counter()
+    ordered = []
+    for bug in random.Random(SEED).sample(bugs, len(bugs)):
+        turns[bug.operator] += 1
+        ordered.append((turns[bug.operator], bug))
+    return [bug for _, bug in sorted(ordered, key=lambda one: one[0])]
+
+
+def is_unfixed(row: dict[str, Any]) -> bool:
+    """Return whether the filler is asked and the edit of the templates is known not to restore the original."""
+    templates = Row(**row["templates"])
+    return bool(row["asked"]) and not templates.is_equal and templates.equal != "unknown"
+
+
 def report(rows: Sequence[dict[str, Any]]) -> str:
     """Format the counts of both sides; a bug for which no one is asked counts for both."""
-    lines = ["| side | bugs | passes | whole suite | equal | questions | fillings |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| side | bugs | passes | whole suite | equal | questions | fillings | edits tried | CPU s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     done = [row for row in rows if not row["asked"] or "cloze" in row]
     for side in ("templates", "cloze"):
         every = [Row(**row.get(side, row["templates"])) for row in done]
-        asked = sum(row["questions"] for row in done) if side == "cloze" else 0
-        tried = sum(row["fillings"] for row in done) if side == "cloze" else 0
+        asked = sum(row.get("questions", 0) for row in done) if side == "cloze" else 0
+        filled = sum(row["fillings"] for row in done) if side == "cloze" else 0
         counts = [len(every), sum(one.plausible > 0 for one in every), sum(one.is_repaired for one in every)]
-        counts += [sum(one.is_equal for one in every), asked, tried]
+        counts += [sum(one.is_equal for one in every), asked, filled]
+        counts += [sum(one.tried for one in every), round(sum(one.cpu for one in every))]
         lines.append(f"| {'with fillings' if side == 'cloze' else side} | {' | '.join(map(str, counts))} |")
     waiting = len(rows) - len(done)
     return "\n".join([*lines, *([f"{waiting} bugs wait for answers."] if waiting else [])])
@@ -123,24 +151,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bugs", type=Path, required=True, metavar="FILE")
     parser.add_argument("--answers", type=Path, required=True, metavar="DIR")
     parser.add_argument("--sample", type=int, default=18, metavar="N")
+    parser.add_argument("--unfixed", action="store_true", help="sample only bugs that templates do not fix")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="CPU seconds of the target for each search")
     parser.add_argument("--json", type=Path, required=True, metavar="OUT")
     options = parser.parse_args(arguments)
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     options.answers.mkdir(parents=True, exist_ok=True)
     known: dict[str, Any] = json.loads(options.json.read_text()) if options.json.exists() else {}
-    bugs = read(options.bugs)
-    for bug in random.Random(SEED).sample(bugs, min(options.sample, len(bugs))):
+    rows: list[dict[str, Any]] = []
+    for bug in sample_order(read(options.bugs)):
+        if len(rows) == options.sample:
+            break
         row = known.setdefault(bug.id, {})
         measure(options.repos.resolve(), bug, options.seconds, options.answers, row)
         options.json.write_text(json.dumps(known) + "\n")
+        if options.unfixed and not is_unfixed(row):
+            print(bug.id, "is fixed by templates, or no one is asked.", flush=True)
+            continue
+        rows.append(row)
         names = [one for one in ("templates", "cloze") if one in row]
         print(
             bug.id,
             *(f"{one}: {row[one]['plausible']} pass, {row[one]['equal'] or 'none'}." for one in names),
             flush=True,
         )
-    print(report(list(known.values())))
+    print(report(rows))
     return 0
 
 
