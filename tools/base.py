@@ -79,8 +79,8 @@ class Context:
     shown. `before` holds the earlier actions of the same reply, `phase` is the number of steps before the current
     phase. `subtree` is the folder to view and test, the whole repository if empty. `needs_test` tells whether the work
     is proved by a test that reproduces the issue and that the user has not given. `may_run` tells whether a tool may
-    start programs that run or check the repository's code and that no one was asked about. `instructions` are the
-    instruction files of the run's base. `ask_user` and `delegate` are None where there is no user or no helper.
+    start programs that run or check the repository's code and that no one was asked about. `instructions` are those of
+    the run's base. `sees_images` tells whether the model accepts pictures. `ask_user` and `delegate` may be None.
     """
 
     workspace: Workspace
@@ -101,6 +101,7 @@ class Context:
     needs_test: bool = False
     may_run: bool = True
     instructions: Instructions = field(default_factory=Instructions)
+    sees_images: bool = False
     ask_user: AskUser | None = None
     delegate: Delegate | None = None
 

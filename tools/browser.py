@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Literal
+from urllib.parse import urljoin
 
-from aci.browser.page_picture import decode_picture, picture_size
+from aci.browser.page_picture import clean_path, decode_picture, picture_size
+from aci.browser.server_process import ServerFailed, server_of
 from aci.browser.workspace_browser import WorkspaceBrowser, browser_of
-from aci.observation.untrusted_text import one_line
+from aci.observation.untrusted_text import clean_text, one_line
 from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import PICTURE, Observation
@@ -24,6 +26,7 @@ LEAST_WIDTH, MOST_WIDTH = 240, 2_560
 LONGEST_TARGET, LONGEST_TEXT = 1_000, 10_000
 MOST_EVENTS, LONGEST_EVENT = 30, 400
 WHOLE = "whole"
+MOST_OUTPUT = 2_000
 
 
 @tool(
@@ -49,13 +52,28 @@ def browser(
     _check(action, target, text, width)
     page = browser_of(ctx.workspace)
     if action == "open":
-        address = ctx.page_address(target)
+        address = _address(ctx, target)
         return _shown(
             ctx, action, target, page.ask(ctx.workspace, action, url=address, width=width, dark=dark), width, dark
         )
     if action == "look":
         return _look(ctx, page, target, text == WHOLE)
     return _shown(ctx, action, target, page.ask(ctx.workspace, action, target=target, text=text))
+
+
+def _address(ctx: Context, path: str) -> str:
+    """Return the address of a page, after its server was started if necessary."""
+    server = server_of(ctx.workspace)
+    if server is None:
+        raise UsageError("This project serves no pages that are known.", "Name the command with the setting `serve`.")
+    try:
+        address = server.address(ctx.workspace, ctx.current_tree(), cancel=ctx.workspace.cancel)
+    except ServerFailed as error:
+        output = clean_text(error.output)[-MOST_OUTPUT:]
+        raise UsageError(f"The project's server (`{server.plan.command}`) failed: {error}", output) from None
+    if server.note:
+        ctx.notify(server.note)
+    return urljoin(address, clean_path(path))
 
 
 def _check(action: str, target: str, text: str, width: int) -> None:

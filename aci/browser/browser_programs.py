@@ -5,22 +5,19 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
-from aci.environments.environment_plan import HOME
+from aci.environments.browser_setup import CHROMIUM, FOLDER
 from aci.runtime.workspace import HARNESS_SESSION
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
 
-DRIVER = f"{HOME}/browser"
-"""The folder in which set-up installs Playwright: `package`, and `node` if the image's Node may be too old."""
-CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_NODE = 20
 _FIND = f"""
 chromium=; for each in {" ".join(CHROMIUM)}; do chromium=$(command -v $each) && break; done
 [ -n "$chromium" ] || exit 1
 new() {{ [ "$("$1" -p 'parseInt(process.versions.node)' 2>/dev/null)" -ge {OLDEST_NODE} ] 2>/dev/null; }}
-node=$(command -v node); new "$node" || node={DRIVER}/node; new "$node" || exit 1
-for package in "$ROOT/node_modules/playwright-core" {DRIVER}/package; do
+node=$(command -v node); new "$node" || node={FOLDER}/node; new "$node" || exit 1
+for package in "$ROOT/node_modules/playwright-core" {FOLDER}/package; do
     [ -e "$package/package.json" ] && printf '%s\\n' "$node" "$package" "$chromium" && exit
 done
 exit 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from aci.runtime.guest_programs import parse_object
@@ -25,8 +25,8 @@ class BrowserFailed(Exception):
 class PageDriver:
     """A started browser with at most one current page. After BrowserFailed it is of no use."""
 
-    def __init__(self, conversation: LineConversation, check_cancelled: Callable[[], None] = lambda: None) -> None:
-        self._conversation, self._check_cancelled = conversation, check_cancelled
+    def __init__(self, conversation: LineConversation, cancel: Event) -> None:
+        self._conversation, self._cancel = conversation, cancel
         self._number = 0
         self.version = ""
 
@@ -50,7 +50,8 @@ class PageDriver:
     def _receive(self, number: int, seconds: float) -> dict[str, Any]:
         end, lines_left = time.monotonic() + seconds, MOST_LINES
         while (left := end - time.monotonic()) > 0:
-            self._check_cancelled()
+            if self._cancel.is_set():
+                raise BrowserFailed("the user interrupted")
             lines = self._conversation.receive(min(left, TICK))
             if lines is None:
                 raise BrowserFailed("the browser has ended")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
+from urllib.parse import urldefrag
 
 MOST_BYTES = 4_000_000
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -27,6 +28,11 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
         return None
     width, height = struct.unpack(">II", data[16:24])
     return (width, height) if 0 < width <= 10_000 and 0 < height <= 10_000 else None
+
+
+def clean_path(path: str) -> str:
+    """Return a path of the server without its fragment, starting with one slash: what it names is on this server."""
+    return "/" + urldefrag(path).url.lstrip("/\\")
 
 
 def data_url(data: bytes) -> str:

@@ -4,7 +4,6 @@ workspace."""
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -31,16 +30,14 @@ class WorkspaceBrowser:
         self._starts = 0
         self._lock = Lock()
 
-    def ask(
-        self, workspace: Workspace, action: str, check_cancelled: Callable[[], None] = lambda: None, **arguments: Any
-    ) -> dict[str, Any]:
+    def ask(self, workspace: Workspace, action: str, **arguments: Any) -> dict[str, Any]:
         """Return the driver's answer (see `PageDriver.ask`). Raises UsageError if there is no browser, or if it fails;
-        the next action then starts a new one."""
+        the next action then starts a new one. An interrupt of the workspace ends the browser."""
         if self.programs is None:
             raise UsageError("There is no browser in this environment.", "Test the page's code in another way.")
         with self._lock:
             try:
-                driver = self._driver or self._start(workspace, self.programs, check_cancelled)
+                driver = self._driver or self._start(workspace, self.programs)
                 return driver.ask(action, **arguments)
             except (BrowserFailed, WorkspaceError) as error:
                 self._end()
@@ -49,15 +46,13 @@ class WorkspaceBrowser:
                 self._end()
                 raise
 
-    def _start(
-        self, workspace: Workspace, programs: BrowserPrograms, check_cancelled: Callable[[], None]
-    ) -> PageDriver:
+    def _start(self, workspace: Workspace, programs: BrowserPrograms) -> PageDriver:
         self._starts += 1
         script = f"{workspace.harness}/{PROGRAM}"
         workspace.write(script, program_source(PROGRAM))
         words = shlex.join([programs.node, script, programs.playwright, programs.chromium])
         command = f"unset NODE_OPTIONS; exec {words} 2>/dev/null"
-        self._driver = PageDriver(workspace.converse(command, f"browser_{self._starts}"), check_cancelled)
+        self._driver = PageDriver(workspace.converse(command, f"browser_{self._starts}"), workspace.cancel)
         self._driver.start()
         return self._driver
 

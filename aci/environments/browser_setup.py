@@ -15,7 +15,8 @@ from aci.runtime.guest_programs import program_source
 FOLDER = f"{HOME}/browser"
 """The folder with `package` (playwright-core), `node` if the image's is too old, and `installed`."""
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""Names of the program. The headless shell, which has no user interface, starts and draws in half the time."""
 VARIABLES = {
     "PLAYWRIGHT_BROWSERS_PATH": f"{FOLDER}/installed",
     "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1",

@@ -1,7 +1,7 @@
 """Which differences of pages an issue asks for, by its words.
 
-A patch changes the places that the issue is about, and what follows from it. A difference of other elements, which share
-no rare word with the issue, is one that nobody asked for.
+A patch changes the places that the issue is about, and what follows from it. A difference of other elements, which
+share no rare word with the issue, is one that nobody asked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,102 @@ from aci.page_checks.view_differences import Difference
 
 WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])|\d{2,}")
 STOP = frozenset(
-    ["the", "and", "for", "are", "but", "not", "you", "all", "any", "can", "had", "her", "was", "one", "our", "out", "has", "have", "this", "that", "with", "from", "they", "been", "were", "when", "will", "what", "there", "their", "which", "should", "would", "could", "into", "than", "then", "them", "these", "some", "only", "also", "just", "like", "does", "did", "how", "its", "page", "pages", "see", "seen", "show", "shows", "shown", "expected", "instead", "after", "before", "on", "off", "in", "at", "of", "to", "is", "it", "be", "as", "or", "an", "if", "so", "no", "we", "my", "me", "by", "up", "do", "go", "new", "use", "used", "using", "user", "users", "site", "website", "app", "click", "clicking", "open", "opening"]
+    [
+        "the",
+        "and",
+        "for",
+        "are",
+        "but",
+        "not",
+        "you",
+        "all",
+        "any",
+        "can",
+        "had",
+        "her",
+        "was",
+        "one",
+        "our",
+        "out",
+        "has",
+        "have",
+        "this",
+        "that",
+        "with",
+        "from",
+        "they",
+        "been",
+        "were",
+        "when",
+        "will",
+        "what",
+        "there",
+        "their",
+        "which",
+        "should",
+        "would",
+        "could",
+        "into",
+        "than",
+        "then",
+        "them",
+        "these",
+        "some",
+        "only",
+        "also",
+        "just",
+        "like",
+        "does",
+        "did",
+        "how",
+        "its",
+        "page",
+        "pages",
+        "see",
+        "seen",
+        "show",
+        "shows",
+        "shown",
+        "expected",
+        "instead",
+        "after",
+        "before",
+        "on",
+        "off",
+        "in",
+        "at",
+        "of",
+        "to",
+        "is",
+        "it",
+        "be",
+        "as",
+        "or",
+        "an",
+        "if",
+        "so",
+        "no",
+        "we",
+        "my",
+        "me",
+        "by",
+        "up",
+        "do",
+        "go",
+        "new",
+        "use",
+        "used",
+        "using",
+        "user",
+        "users",
+        "site",
+        "website",
+        "app",
+        "click",
+        "clicking",
+        "open",
+        "opening",
+    ]
 )
 KINDS = {
     "a": "link",
@@ -117,7 +212,7 @@ def find_unasked(
 
 
 def _variant_score(group: Sequence[PlacedDifference], wanted: Mapping[str, int]) -> float:
-    """Return the score for differences that only exist at the width or in the colours that the issue names."""
+    """Return the score for differences that exist only at the width or in the colours that the issue names."""
     variants = {one.view.variant for one in group}
     only_dark, only_narrow = all(one.dark for one in variants), all(one.width < NARROW for one in variants)
     words = (*split_words(DARK) * only_dark, *split_words(PHONE) * only_narrow)

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urljoin
 
-from aci.browser.page_picture import decode_picture, picture_size
+from aci.browser.page_picture import clean_path, decode_picture, picture_size
 from aci.page_checks.issue_relation import PlacedDifference, find_unasked
 from aci.page_checks.page_view import PROPERTIES, PageView, Variant, read_views
 from aci.page_checks.view_differences import Difference, find_differences
@@ -79,9 +79,11 @@ def compare_pages(
     visited: Sequence[tuple[str, Variant]] = (),
     needed: Callable[[], PageServer | None] = lambda: None,
 ) -> PageComparison:
-    """Compare the pages that were visited and those that they link to. `issue` is the text of the issue and of the tests
-    that reproduce it. `needed` returns a server with only the part of the patch that the tests need, or None if they
-    need the whole patch; it is called if something differs."""
+    """Compare the pages that were visited and those that they link to.
+
+    `issue` is the text of the issue and of the tests that reproduce it. `needed` returns a server with only the part of
+    the patch that the tests need, or None if they need the whole patch; it is called if something differs.
+    """
     pages = _open_pages(before, visited)
     changed: list[tuple[PageView, PageView, list[Difference]]] = []
     for path, olds in pages.items():
@@ -137,11 +139,6 @@ def _need(
             found = find_differences(old, new)
             keys |= {PlacedDifference(one, old if one.is_missing else new).key for one in found}
     return lambda placed: placed.key in keys
-
-
-def clean_path(path: str) -> str:
-    """Return a path of the server without its fragment, starting with a slash."""
-    return "/" + urldefrag(path).url.lstrip("/")
 
 
 def _is_same_twice(server: PageServer, view: PageView) -> bool:

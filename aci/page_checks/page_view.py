@@ -32,7 +32,22 @@ PROPERTIES = (
 )
 """The computed properties that are compared: those that are seen, and that do not follow from the sizes of others."""
 INHERITED = frozenset(
-    ["color", "visibility", "font-family", "font-size", "font-weight", "font-style", "line-height", "letter-spacing", "text-align", "text-transform", "white-space", "list-style-type", "cursor", "pointer-events"]
+    [
+        "color",
+        "visibility",
+        "font-family",
+        "font-size",
+        "font-weight",
+        "font-style",
+        "line-height",
+        "letter-spacing",
+        "text-align",
+        "text-transform",
+        "white-space",
+        "list-style-type",
+        "cursor",
+        "pointer-events",
+    ]
 )
 MOST_ELEMENTS, MOST_LINKS, LONGEST = 3_000, 100, 400
 MALFORMED = "the browser's description of the page is malformed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.engine.user_choices import AskingBranch, ask_user, may_ask
@@ -12,6 +12,7 @@ from tools.base import Context, HelperReport
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
     from agent.run_state.turn_state import TurnInput
+    from trajectories.git_store.trees import Trees
     from trajectories.records import Action, Observation, Step
 
 
@@ -28,6 +29,7 @@ class CallingBranch(AskingBranch, Protocol):
     tree: str
     turn: TurnInput
     by_hand: bool
+    role: str
     needs_test: bool
     phase_start: int
     delegation: Helpers | None
@@ -62,6 +64,7 @@ def tool_context(branch: CallingBranch, before: Sequence[tuple[Action, Observati
         needs_test=branch.needs_test and engine.has_steps_left,
         may_run=branch.turn.settings.workspace != "local" or bool(engine.may_test),
         instructions=engine.base_instructions.files,
+        sees_images=bool(engine.models.of_role(branch.role).images),
         ask_user=partial(ask_user, branch, number) if may_ask(branch) else None,
         delegate=partial(branch.delegation.run, number) if branch.delegation else None,
     )
@@ -72,4 +75,31 @@ def offered_tools(branch: CallingBranch) -> tuple[dict[str, Any], ...]:
     engine = branch.engine
     questions = engine.toolbox.schemas_with("user") if may_ask(branch) else ()
     helpers = engine.toolbox.schemas_with("helpers") if branch.delegation is not None else ()
-    return (*engine.run.tools, *questions, *helpers, *engine.servers.schemas())
+    pages = engine.toolbox.schemas_with("browser") if has_browser(branch) else ()
+    return (*engine.run.tools, *questions, *helpers, *pages, *engine.servers.schemas())
+
+
+def has_browser(branch: CallingBranch) -> bool:
+    """Return whether the repository has a front end, and the workspace a browser for it.
+
+    The answer is recorded, since a resumed run offers the same tools."""
+    settings = branch.turn.settings
+    if settings.browser is False or settings.workspace == "local":
+        return False
+    if not settings.browser and not _has_front_end(branch.engine.trees, branch.turn.base.tree):
+        return False
+
+    def find() -> bool:
+        from aci.browser.workspace_browser import browser_of
+
+        return browser_of(branch.workspace).programs is not None
+
+    return bool(branch.once("browser", find))
+
+
+@lru_cache(maxsize=64)
+def _has_front_end(trees: Trees, tree: str) -> bool:
+    from aci.environments.environment import TreeFiles
+    from aci.environments.front_end import has_front_end
+
+    return has_front_end(TreeFiles(trees, tree))

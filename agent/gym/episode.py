@@ -151,7 +151,9 @@ def _conversation(engine: Engine, caller: Caller) -> list[Message]:
     ask = last.ask + 1 if last else 1
     system = system_prompt(engine.run.prompts, CODER)
     with suppress(ModelError):  # it may not fit the window that the user's configuration gives the caller
-        return build_request(BranchConversation(engine.journal.recall), trajectory, MAIN, ask, system, steps, caller).messages
+        return build_request(
+            BranchConversation(engine.journal.recall), trajectory, MAIN, ask, system, steps, caller
+        ).messages
     return []
 
 

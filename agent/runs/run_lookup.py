@@ -16,7 +16,7 @@ from agent.runs.request_replay import reader_factory, replay_requests
 from trajectories import importers
 from trajectories.errors import RunBroken
 from trajectories.git_store.trees import Trees
-from trajectories.journal import first_record, read
+from trajectories.journal import first_record, read, recall_output
 from trajectories.records import Patch
 from trajectories.trajectory import RunView, Trajectory
 

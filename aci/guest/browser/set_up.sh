@@ -14,7 +14,7 @@ folder=$1 oldest=20 node_release=22
 fail() { echo "$*"; exit 1; }
 is_new() { [ "$("$1" -p 'parseInt(process.versions.node)' 2>/dev/null || echo 0)" -ge "$oldest" ]; }
 find_chromium() {
-    for each in chromium chromium-browser google-chrome google-chrome-stable; do
+    for each in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
         command -v "$each" && return
     done
     return 1
@@ -31,7 +31,8 @@ install_chromium() {
     elif grep -qx 'ID=ubuntu' /etc/os-release; then
         fail "Ubuntu has Chromium only as a snap, which does not run in a container."
     elif command -v apt-get >/dev/null; then
-        apt chromium fonts-dejavu-core libatomic1 || fail "apt-get cannot install Chromium."
+        apt chromium-headless-shell fonts-dejavu-core libatomic1 || apt chromium fonts-dejavu-core libatomic1 ||
+            fail "apt-get cannot install Chromium."
     else
         fail "The image has no Chromium, and neither apt-get nor apk."
     fi

@@ -1,0 +1,145 @@
+"""Pages in the proof: a verified patch must not change, on the pages of the project, what nobody asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aci.observation.activity_message import ActivityMessage
+from agent.engine.tool_context import has_browser
+from trajectories.errors import UsageError, WorkspaceError
+from trajectories.records import Verdict
+
+if TYPE_CHECKING:
+    from aci.page_checks.page_comparison import PageChange, PageComparison, PageServer
+    from aci.page_checks.page_view import Variant
+    from aci.runtime.workspace import Workspace
+    from agent.engine.branch import Branch
+
+MOST_PLACES, MOST_KEPT, LONGEST = 4, 12, 300
+
+
+class PageEvidence(NamedTuple):
+    """What the comparison of pages adds to a verdict: a `doubt` if a page changed where nobody asked for it, a `note`
+    on what was compared, and the changed `pages` with the numbers of the stored outputs that hold their pictures."""
+
+    doubt: str = ""
+    note: str = ""
+    pages: tuple[dict[str, Any], ...] = ()
+
+
+def compare_with_base(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str) -> PageEvidence:
+    """Compare the pages that the branch visited, and those that they link to, without and with the patch."""
+    if not verdict.verified or not has_browser(branch):
+        return PageEvidence()
+    branch.engine.report("say", "proof", ActivityMessage("Comparing the pages without and with the patch"))
+    try:
+        compared = _compare(branch, base, tree, verdict, issue)
+    except (UsageError, WorkspaceError) as error:
+        return PageEvidence(note=f"The pages were not compared: {error.message}")
+    if compared is None:
+        return PageEvidence()
+    views = (
+        f"{compared.views} views of {compared.pages} pages"
+        if compared.pages != 1
+        else f"{compared.views} views of 1 page"
+    )
+    unasked = compared.unasked
+    if not unasked:
+        differing = f" {len(compared.changes)} views differ, as the issue asks." if compared.changes else ""
+        note = f"Pages were compared without and with the patch: {views}.{differing}"
+        return PageEvidence(note=note, pages=_keep(branch, compared.changes))
+    places = [f"{one.path} at {one.variant}: {'; '.join(one.unasked[:2])}"[:LONGEST] for one in unasked]
+    more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
+    doubt = f"The patch changes pages where the issue does not ask for it: {' | '.join(places[:MOST_PLACES])}{more}."
+    return PageEvidence(doubt=doubt, pages=_keep(branch, compared.changes))
+
+
+def visited_pages(branch: Branch) -> list[tuple[str, Variant]]:
+    """Return the pages that the branch's steps opened in this turn, and how."""
+    from aci.page_checks.page_view import Variant
+
+    found = {}
+    for step in branch.steps:
+        for seen in step.observations:
+            page = seen.data.get("page")
+            if isinstance(page, dict):
+                variant = Variant(int(page.get("width") or 1280), bool(page.get("dark")))
+                found[str(page.get("path", "")), variant] = None
+    return list(found)
+
+
+def _compare(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str) -> PageComparison | None:
+    from aci.page_checks.needed_parts import needed_tree
+    from aci.page_checks.page_comparison import compare_pages
+    from aci.proof.proof_run import split_patch
+    from aci.testing.suite_run import run_tests
+
+    engine = branch.engine
+    trees = engine.trees
+    parts = split_patch(trees, base, tree, engine.settings.test)
+    with ExitStack() as stack:
+        before = stack.enter_context(closing(branch.place.fork(base)))
+        after = stack.enter_context(closing(branch.place.fork(trees.overlay(base, tree, parts.source))))
+        servers = [_serve(before, base), _serve(after, tree)]
+        if servers[0] is None or servers[1] is None:
+            return None
+
+        def passes(some: str) -> bool:
+            before.restore(some)
+            try:
+                report = run_tests(before, "", verdict.tests, engine.settings.test_timeout)
+            except UsageError:
+                return False
+            return all((found := report.find(test)) and found.ok for test in verdict.tests)
+
+        def needed() -> PageServer | None:
+            some = needed_tree(trees, base, tree, parts.source, passes) if verdict.tests else None
+            if some is None:
+                return None
+            before.restore(some)
+            return _serve(before, some)
+
+        tests = "\n".join(_test_text(branch, tree, path) for path in (*parts.tests, *parts.extended))
+        return compare_pages(servers[0], servers[1], f"{issue}\n{tests}", visited_pages(branch), needed)
+
+
+def _serve(workspace: Workspace, tree: str) -> PageServer | None:
+    """Return the running server of a workspace and its browser; None if the project serves no pages. Raises UsageError
+    with the reason if the server fails."""
+    from aci.browser.server_process import ServerFailed, server_of
+    from aci.browser.workspace_browser import browser_of
+    from aci.page_checks.page_comparison import PageServer
+
+    server = server_of(workspace)
+    if server is None:
+        return None
+    try:
+        address = server.address(workspace, tree, cancel=workspace.cancel)
+    except ServerFailed as error:
+        raise UsageError(f"the project's server (`{server.plan.command}`) failed: {error}") from None
+    return PageServer(workspace, browser_of(workspace), address)
+
+
+def _test_text(branch: Branch, tree: str, path: str) -> str:
+    return branch.engine.trees.read(tree, path)[:20_000].decode("utf-8", "replace")
+
+
+def _keep(branch: Branch, changes: Sequence[PageChange]) -> tuple[dict[str, Any], ...]:
+    """Store the pictures of the changed pages, those with unasked changes first, and return what records need."""
+    keep = branch.engine.journal.keep
+    kept = []
+    for one in sorted(changes, key=lambda change: not change.unasked)[:MOST_KEPT]:
+        pictures = {"before": one.before, "after": one.after, "difference": one.difference}
+        kept.append(
+            {
+                "path": one.path[:LONGEST],
+                "width": one.variant.width,
+                "dark": one.variant.dark,
+                "asked": [text[:LONGEST] for text in one.asked[:20]],
+                "unasked": [text[:LONGEST] for text in one.unasked[:20]],
+                **{name: keep(data) for name, data in pictures.items() if data},
+            }
+        )
+    return tuple(kept)
