@@ -37,7 +37,8 @@ def can_choose() -> bool:
 def choose(question: str, options: Sequence[str], is_stopped: Callable[[], bool]) -> tuple[int | None, str]:
     """Ask the user and return the index of the chosen option, or None and the user's own words; "" if there are none.
 
-    What was typed before the question is discarded, since it answers something else. A stop ends the wait without an answer.
+    What was typed before the question is discarded, since it answers something else. A stop ends the wait without an
+    answer.
     """
     from aci.observation.untrusted_text import clean_text
 
