@@ -25,6 +25,9 @@ HOLDERS = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 """AST nodes that may have a docstring."""
 LITERAL = re.compile(r"string|regex|heredoc|rune|char_|character_|jsx_text|^text$")
 """Types of syntax nodes in which spaces count."""
+DIRECTIVE = re.compile(rb"//(?:go:|export |\s*\+build )")
+"""Go comments that the compiler obeys."""
+LINE_BREAK = re.compile(r"[ \t]*\n\s*")
 
 
 def deduplicate(task: Task, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -92,13 +95,22 @@ def _syntax(root: Node, data: bytes) -> Iterator[str]:
     open_ = [(0, root)]
     while open_:
         depth, node = open_.pop()
-        if node.type.endswith("comment"):
+        if node.type.endswith("comment") and not DIRECTIVE.match(data, node.start_byte):
             continue
         if node.child_count and not LITERAL.search(node.type):
             yield f"{depth} {node.type}"
             open_ += [(depth + 1, child) for child in reversed(node.children)]
-        elif text := data[node.start_byte : node.end_byte].strip():
+        elif text := _text(node, data):
             yield f"{depth} {node.type} {text!r}"
+
+
+def _text(node: Node, data: bytes) -> str:
+    """Return the text of a leaf: without the spaces around it, if they have no meaning, as those around a line break in
+    JSX."""
+    text = data[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
+    if node.type == "jsx_text":
+        return LINE_BREAK.sub("\n", text).strip("\n").replace("\n", " ")
+    return text if LITERAL.search(node.type) else text.strip()
 
 
 def _without_docstrings(tree: ast.AST) -> ast.AST:

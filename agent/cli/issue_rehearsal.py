@@ -58,13 +58,15 @@ def check_may_run(
     commands: Sequence[str], settings: Settings, workspace: str | None, what: str = "issue's example"
 ) -> None:
     """Raise UsageError if the commands would run without isolation although the `workspace` that the user asked for is
-    not `local`, or if a rule denies it."""
+    not `local`, or if a rule denies one of them. Without commands, no rule is checked yet."""
     from agent.run_state.run_settings import ISOLATION
 
     if settings.workspace != "local":
         return
     if workspace != "local":
         raise UsageError(f"The {what} would run without isolation.", ISOLATION)
+    if not commands:
+        return
     question = f"Run the {what} on this machine?"
     answer = allow_unless_denied(Approval("command", question, "\n".join(commands)), settings.permissions)
     if not answer.yes:

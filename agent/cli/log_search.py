@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -119,11 +120,13 @@ def _search(
 ) -> Bisection:
     from aci.history.git_log import GitLog
     from aci.reproduction.bisection import Bisection, Outcome, TestRunner, bisect, outcome_of
+    from aci.runtime.workspace import HARNESS_SESSION
+    from aci.testing.suite_command import detect_command
     from agent.cli.issue_rehearsal import check_may_run
     from agent.engine.base_workspace import open_base, open_in_environment
     from agent.phases.user_reproduction import free_path
 
-    check_may_run([settings.test, node], settings, given.workspace, "test")
+    check_may_run([], settings, given.workspace, "test")
     with (
         open_base(source, given.base, settings, show) as (options, environment),
         closing(open_in_environment(settings.workspace, options, environment)) as opened,
@@ -133,15 +136,21 @@ def _search(
         content = Path(file).read_bytes() if Path(file).is_absolute() else None
         if content is not None:
             file = free_path(set(trees.files(options.base.tree)), Path(file).name)
-        runner = TestRunner(opened, settings.test or environment.test, f"{file}{mark}{name}", settings.test_timeout)
+        own = f"{file}{mark}{name}"
+        command = settings.test or environment.test or detect_command(opened, HARNESS_SESSION, [own] if own else ())
+        check_may_run([f"{command} {shlex.quote(own)}" if own else command], settings, given.workspace, "test")
+        runner = TestRunner(opened, command, own, settings.test_timeout)
+        now = options.base.tree if source.bare else source.base(trees).tree
+        test_tree = now if file in trees.files(now) else options.base.tree
 
         def with_test(tree: str) -> str:
-            """Return a tree with the test as it is at the base, so that older commits have it."""
+            """Return a tree with the test as it is now, or at the base if it was deleted, so that older commits have
+            it, and also the commits with which an interrupted search continues."""
             if content is not None:
                 return trees.write({file: content}, tree)
-            return trees.overlay(tree, options.base.tree, [file]) if file in trees.files(options.base.tree) else tree
+            return trees.overlay(tree, test_tree, [file]) if file in trees.files(test_tree) else tree
 
-        shown = node or settings.test
+        shown = node or command
         failing = runner.run(with_test(options.base.tree))
         if (outcome := outcome_of(failing)) != "bad":
             where = given.base or WORKING_TREE

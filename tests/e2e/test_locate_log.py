@@ -147,6 +147,29 @@ def test_interrupted_bisection_says_how_to_continue(machine: Machine, shop, log:
     assert "Traceback" not in rest
 
 
+def test_search_continues_with_a_test_that_is_not_committed(machine: Machine, shop, log: Path) -> None:
+    """The hint of an interrupted search names commits, which do not have the test."""
+    repo, commits = shop
+    (repo / "tests" / "test_new.py").write_text(TEST)
+    options = ["--good", commits["Repair the syntax"], "--base", commits["Close the till"], "--workspace", "local"]
+    options += ["--reproduce", "tests/test_new.py", "--test", UNITTEST]
+    found = machine.json("locate", "--repo", str(repo), "--log", str(log), *options)
+    assert (found["returncode"], found["bisect"]["first_bad"]) == (0, commits["Limit the weight"])
+
+
+def test_rule_denies_the_command_that_is_detected(machine: Machine, shop, log: Path) -> None:
+    repo, commits = shop
+    denied = {
+        **machine.environment,
+        "SWE_AGENT_PERMISSIONS": '{"deny": ["command python", "command python3", "command pytest"]}',
+    }
+    options = ["--good", commits["Ring"], "--reproduce", "tests/test_cart.py", "--workspace", "local"]
+    command = machine.command("locate", "--repo", str(repo), "--log", str(log), *options)
+    ran = subprocess.run(command, env=denied, capture_output=True, text=True)
+    assert ran.returncode == 2, ran
+    assert "The test was not run." in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
