@@ -91,7 +91,7 @@ def question_values(
         "path": quote_fully(place.source.path),
         "issue": quote_fully(issue),
         "tests": quote_fully("\n\n".join(_failing_tests(read, failing))[:LONGEST_TESTS]),
-        "source": quote_fully(numbered_function(masks[0])[:LONGEST_FUNCTION]),
+        "source": quote_fully(numbered_function(masks[0], LONGEST_FUNCTION)),
         "masks": quote_fully(describe_masks(masks)),
         "count": str(FILLINGS),
     }

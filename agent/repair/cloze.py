@@ -67,7 +67,10 @@ class Mask:
             margin = source.data[source.line_start(start) : start].decode()
             line = source.data[start:end].decode().splitlines()[0]
             return f"{margin}<{name}>\n{margin}{line}"
-        lines = header(self.place.statement)
+        statement = self.place.statement
+        lines = header(statement)
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = range(lines.start, max(lines.start + 1, statement.body[0].lineno))
         first, last = source.position(lines.start, 0), source.position(lines.stop - 1, 0)
         tail = max(end, last + len(source.rest(last)))
         return (source.data[first:start] + f"<{name}>".encode() + source.data[end:tail]).decode()
@@ -124,13 +127,20 @@ def describe_masks(masks: Sequence[Mask]) -> str:
     return "\n\n".join(rows)
 
 
-def numbered_function(mask: Mask) -> str:
-    """Return the function around a mask with line numbers."""
+def numbered_function(mask: Mask, longest: int) -> str:
+    """Return the function around a mask with line numbers, at most `longest` characters of it; a longer function is
+    shown without its docstring."""
     source, function = mask.place.source, mask.place.function
     assert function is not None
     first = function.lines[1]
     lines = source.data[source.position(first, 0) : function.end].decode().splitlines()
-    return "\n".join(f"{number:4} {line}" for number, line in enumerate(lines, first))
+    rows = [f"{number:4} {line}" for number, line in enumerate(lines, first)]
+    if sum(map(len, rows)) + len(rows) > longest:
+        for node in (one for _, one in source.functions if one.lineno == first):
+            text = node.body[0]
+            if ast.get_docstring(node, clean=False) is not None and text.lineno > first:
+                rows[text.lineno - first : (text.end_lineno or text.lineno) - first + 1] = ["     ..."]
+    return "\n".join(rows)[:longest]
 
 
 def fillings(masks: Sequence[Mask], reply: str) -> list[Candidate]:

@@ -40,7 +40,18 @@ def test_likeliest_statements_are_masked_first(masks: list[Mask]) -> None:
     assert "M1, line 4: a condition\n    if <M1>:" in text
     assert "M2, line 4: one or more statements before this line\n    <M2>\n    if amount > 100:" in text
     assert "cut(amount, by=<M" in text
-    assert "   4     if amount > 100:" in numbered_function(masks[0])
+    assert "   4     if amount > 100:" in numbered_function(masks[0], 1000)
+
+
+def test_a_docstring_does_not_displace_the_code_of_a_long_function() -> None:
+    text = CART.replace(b"discount):", b"discount=1):").replace(b"Add.", b"Add.\n" + b"    Prices are integers.\n" * 30)
+    (masks,) = find_masks([Source("cart.py", text)], [Suspect("cart.py", 1, 1.0), Suspect("cart.py", 35, 0.5)])
+    assert numbered_function(masks[0], 2000).count("integers") == 30
+    shown = numbered_function(masks[0], 500)
+    assert "   1 def total(prices, discount=1):\n     ...\n  34     amount = sum(prices)" in shown
+    assert shown.endswith("  37     return amount")
+    assert "def total(prices, discount=<M" in describe_masks(masks)
+    assert "integers" not in describe_masks(masks)
 
 
 def test_fillings_replace_what_is_masked(masks: list[Mask]) -> None:
