@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -16,15 +17,16 @@ if TYPE_CHECKING:
     from aci.runtime.workspace import LineConversation
 
 START_SECONDS, ANSWER_SECONDS = 60.0, 30.0
-PUBLISH_SECONDS = 10.0
-"""How long to wait for diagnostics: some servers send none for a file without errors."""
+PUBLISH_SECONDS = 30.0
+"""How long to wait for diagnostics after the first ones: some servers send none for a file without errors."""
 QUIET_SECONDS = 1.0
 """How long a server must send no diagnostics of a file for these to count as complete: some send them in parts."""
 TICK = 0.2
 """Maximum number of seconds between two checks for an interrupt."""
 MOST_BYTES, MOST_MESSAGES, MOST_ITEMS = 64_000_000, 20_000, 5_000
 """Maximum number of bytes and messages until an answer, and of items that are read from an answer."""
-MOST_LINE, MOST_NAME = 10_000_000, 200
+MOST_LINE, MOST_NAME, MOST_TEXT = 10_000_000, 200, 2_000
+TSSERVER_REQUEST = "typescript.tsserverRequest"
 _ERROR, _WARNING = 1, 2
 CAPABILITIES: dict[str, Any] = {
     "workspace": {"configuration": True, "didChangeWatchedFiles": {"dynamicRegistration": True}},
@@ -57,12 +59,17 @@ class LanguageServer:
         self._diagnostics: dict[str, list[FileLine]] = {}
         self._published_at: dict[str, float] = {}
         self._versions: dict[str, int] = {}
+        self._commands: list[str] = []
 
-    def start(self) -> None:
+    def start(self, options: Mapping[str, Any]) -> None:
+        """Start the protocol with a server's own options."""
         uri = self._uri("")
         folders = [{"uri": uri, "name": "repository"}]
         parameters = {"processId": None, "rootUri": uri, "workspaceFolders": folders, "capabilities": CAPABILITIES}
-        self._request("initialize", parameters, START_SECONDS)
+        parameters["initializationOptions"] = dict(options)
+        answer = self._request("initialize", parameters, START_SECONDS)
+        commands = _at(answer, "capabilities", "executeCommandProvider", "commands")
+        self._commands = commands if isinstance(commands, list) else []
         self._notify("initialized", {})
 
     def close(self) -> None:
@@ -75,55 +82,73 @@ class LanguageServer:
         if events:
             self._notify("workspace/didChangeWatchedFiles", {"changes": events})
 
-    def references(self, path: str, text: str, line: int, column: int) -> list[FileLine]:
-        """Return the lines that refer to the name at a place of a file with this text; lines count from 1, columns
-        from 0."""
-        self.load_project(path, text)
-        if path not in self._versions:
-            self.show_text(path, text)
+    def references(
+        self, path: str, text: str, line: int, column: int, others: Mapping[str, str] = MappingProxyType({})
+    ) -> list[FileLine]:
+        """Return the lines that refer to the name at a place of a file with this text, while the texts of other files
+        are open too; lines count from 1, columns from 0."""
+        texts = {path: text, **others}
+        self._load_project(path, text)
+        self._open(texts)
         before = text.split("\n")[line - 1][:column]
         position = {"line": line - 1, "character": len(before.encode("utf-16-le", "surrogatepass")) // 2}
         document = {"uri": self._uri(path)}
         asked = {"textDocument": document, "position": position, "context": {"includeDeclaration": False}}
         found = self._request("textDocument/references", asked, ANSWER_SECONDS)
-        self.hide(path)
+        self.hide(texts)
         items = found if isinstance(found, list) else []
         lines = (self._file_line(item.get("uri"), item) for item in items[:MOST_ITEMS] if isinstance(item, dict))
         return sorted({one for one in lines if one})
 
-    def definitions(self, name: str) -> list[FileLine]:
-        """Return the lines that define a name, variables and attributes included, each with its dotted name."""
+    def definitions(self, name: str, texts: Mapping[str, str]) -> list[FileLine]:
+        """Return the lines that define a name, variables and attributes included, each with its dotted name, while
+        files with these texts are open."""
+        self._load_project(*next(iter(texts.items())))
+        self._open(texts)
         found = self._request("workspace/symbol", {"query": name}, ANSWER_SECONDS)
+        self.hide(texts)
         lines = []
         for item in found[:MOST_ITEMS] if isinstance(found, list) else ():
-            place = item.get("location") if isinstance(item, dict) else None
-            if isinstance(place, dict) and item.get("name") == name:
-                owner = item.get("containerName")
-                dotted = f"{owner}.{name}" if isinstance(owner, str) and owner else name
+            place, own = _at(item, "location"), str(_at(item, "name"))
+            if isinstance(place, dict) and own.rpartition(".")[2] == name:  # gopls names "package.Type.method"
+                owner = _at(item, "containerName")
+                dotted = f"{owner}.{own}" if isinstance(owner, str) and owner and own == name else own
                 lines.append(self._file_line(place.get("uri"), place, dotted[:MOST_NAME]))
         return sorted({one for one in lines if one})
 
-    def load_project(self, path: str, text: str) -> None:
-        """Wait, once, until the server has published diagnostics of a file, since some answer before they have read the
-        project: with the references in this file only. The file stays open, since a server may unload its project."""
-        if self._has_loaded:
-            return
-        self.show_text(path, text)
-        end = time.monotonic() + PUBLISH_SECONDS
-        while path not in self._published_at and time.monotonic() < end:
-            self._receive(TICK)
-        self._has_loaded = True
+    def _load_project(self, path: str, text: str) -> None:
+        """Wait, once, until the server has published diagnostics of a file. Some answer before they have read the
+        project, with the references in this file only."""
+        if not self._has_loaded:
+            self.show_text(path, text)
+            self._wait_until_published([path])
 
     def diagnostics(self, texts: Mapping[str, str]) -> list[FileLine] | None:
-        """Return the errors and warnings of files, as if they had these texts; None if the server sends none for any of
+        """Return the errors and warnings of files, as if they had these texts; None if the server sends none for one of
         them, not even that there are none."""
         for path, text in texts.items():
             self.show_text(path, text)
-        end = time.monotonic() + PUBLISH_SECONDS
-        while not self._is_published(texts) and time.monotonic() < end:
-            self._receive(min(TICK, QUIET_SECONDS))
-        known = [path for path in texts if path in self._published_at]
-        return [one for path in known for one in self._diagnostics[path]] if known else None
+        if TSSERVER_REQUEST in self._commands:
+            return self._tsserver_diagnostics(texts)
+        if not self._wait_until_published(texts):
+            return None
+        return [one for path in texts for one in self._diagnostics[path]]
+
+    def _tsserver_diagnostics(self, paths: Iterable[str]) -> list[FileLine] | None:
+        """Return the diagnostics of open files by requests to tsserver. typescript-language-server publishes them in
+        parts and without a version, so a client cannot know whether a text has been checked."""
+        found = []
+        for path in paths:
+            for kind in ("syntacticDiagnosticsSync", "semanticDiagnosticsSync"):
+                asked = {"command": TSSERVER_REQUEST, "arguments": [kind, {"file": self._uri(path)}]}
+                items = _at(self._request("workspace/executeCommand", asked, ANSWER_SECONDS), "body")
+                if not isinstance(items, list):
+                    return None
+                for item in items[:MOST_ITEMS]:
+                    line = _at(item, "start", "line")
+                    if _at(item, "category") in ("error", "warning") and _is_line(line):
+                        found.append(FileLine(path, line, str(_at(item, "text"))[:MOST_TEXT]))
+        return found
 
     def show_text(self, path: str, text: str) -> None:
         """Let the server take this text for the file's content."""
@@ -137,12 +162,29 @@ class LanguageServer:
         language = self._languages.get(f".{path.rpartition('.')[2]}", "")
         self._notify("textDocument/didOpen", {"textDocument": document | {"languageId": language, "text": text}})
 
-    def hide(self, path: str) -> None:
-        """Let the server read the file from disk again."""
-        if self._versions.pop(path, 0):
-            self._notify("textDocument/didClose", {"textDocument": {"uri": self._uri(path)}})
+    def hide(self, paths: Iterable[str]) -> None:
+        """Let the server read these files from disk again."""
+        for path in paths:
+            if self._versions.pop(path, 0):
+                self._notify("textDocument/didClose", {"textDocument": {"uri": self._uri(path)}})
 
-    def _is_published(self, paths: Mapping[str, str]) -> bool:
+    def _open(self, texts: Mapping[str, str]) -> None:
+        for path, text in texts.items():
+            if path not in self._versions:
+                self.show_text(path, text)
+
+    def _wait_until_published(self, paths: Iterable[str]) -> bool:
+        """Wait until the server has published diagnostics of these files; return whether it has. The first time, it may
+        have to read the project."""
+        end = time.monotonic() + (PUBLISH_SECONDS if self._has_loaded else START_SECONDS)
+        self._has_loaded = True
+        while not self._is_published(paths):
+            if time.monotonic() > end:
+                return all(path in self._published_at for path in paths)
+            self._receive(min(TICK, QUIET_SECONDS))
+        return True
+
+    def _is_published(self, paths: Iterable[str]) -> bool:
         now = time.monotonic()
         return all(path in self._published_at and now - self._published_at[path] > QUIET_SECONDS for path in paths)
 
@@ -154,7 +196,7 @@ class LanguageServer:
             left = end - time.monotonic()
             if left <= 0:
                 raise ServerFailed(f"it does not answer {method}")
-            size, count = self._receive(left)
+            size, count = self._receive(min(left, TICK))
             budget = [budget[0] - size, budget[1] - count]
             if min(budget) < 0:
                 raise ServerFailed("it sends too much")
@@ -209,17 +251,14 @@ class LanguageServer:
         found = []
         for item in items[:MOST_ITEMS] if isinstance(items, list) else ():
             if isinstance(item, dict) and item.get("severity") in (_ERROR, _WARNING, None):
-                one = self._file_line(parameters.get("uri"), item, str(item.get("message"))[:2_000])
+                one = self._file_line(parameters.get("uri"), item, str(item.get("message"))[:MOST_TEXT])
                 found += [one] if one else []
         self._diagnostics[path], self._published_at[path] = found, time.monotonic()
 
     def _file_line(self, uri: object, item: dict[str, Any], text: str = "") -> FileLine | None:
         """Return the first line of a range; None if it is none in the repository."""
-        path, start = self._path(uri), item.get("range")
-        for name in ("start", "line"):
-            start = start.get(name) if isinstance(start, dict) else None
-        is_line = isinstance(start, int) and not isinstance(start, bool) and 0 <= start < MOST_LINE
-        return FileLine(path, start + 1, text) if path and is_line else None  # type: ignore[operator]
+        path, start = self._path(uri), _at(item, "range", "start", "line")
+        return FileLine(path, start + 1, text) if path and _is_line(start) else None
 
     def _uri(self, path: str) -> str:
         return f"file://{quote(f'{self._root}/{path}'.rstrip('/'))}"
@@ -238,3 +277,14 @@ class LanguageServer:
 
     def _send(self, message: dict[str, Any]) -> None:
         self._conversation.send_bytes(encode_message(message))
+
+
+def _at(value: Any, *names: str) -> Any:
+    """Return what is below these names in nested objects, or None."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _is_line(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_LINE

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from aci.runtime.workspace import HARNESS_SESSION
 from trajectories.errors import Cancelled
@@ -18,21 +19,37 @@ MODULES_PATH = 'PATH="$PATH:$PWD/node_modules/.bin"'
 
 @dataclass(frozen=True, slots=True)
 class ServerProgram:
-    """A language server. `languages` maps suffixes to the protocol's names of languages."""
+    """A language server. `languages` maps suffixes to the names of languages in the protocol; `options` start it.
+
+    A server that `needs_open_files` knows only open files and their imports, outside of projects with a project file.
+    """
 
     name: str
     program: str
     arguments: str
-    languages: dict[str, str]
+    languages: Mapping[str, str]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    needs_open_files: bool = False
 
 
 PYTHON = {".py": "python", ".pyi": "python"}
 SCRIPTS = {".ts": "typescript", ".tsx": "typescriptreact", ".js": "javascript", ".jsx": "javascriptreact"}
+TYPESCRIPT_OPTIONS = {
+    "tsserver": {"useSyntaxServer": "never"},  # it would answer from one file while the project is loading
+    "disableAutomaticTypingAcquisition": True,  # it would run npm to install types
+}
 PROGRAMS = (
     ServerProgram("basedpyright", "basedpyright-langserver", "--stdio", PYTHON),
     ServerProgram("pyright", "pyright-langserver", "--stdio", PYTHON),
     ServerProgram("gopls", "gopls", "serve", {".go": "go"}),
-    ServerProgram("typescript-language-server", "typescript-language-server", "--stdio", SCRIPTS),
+    ServerProgram(
+        "typescript-language-server",
+        "typescript-language-server",
+        "--stdio",
+        SCRIPTS,
+        TYPESCRIPT_OPTIONS,
+        needs_open_files=True,
+    ),
 )
 """For each kind of file, the first installed server is used."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
 from aci.language_servers.language_server import FileLine, LanguageServer, ServerFailed
+from aci.language_servers.mentioning_files import find_mentions
 from aci.language_servers.server_programs import MODULES_PATH, PROGRAMS, ServerProgram, find_program, in_root
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -64,7 +65,7 @@ class WorkspaceServer:
         conversation = workspace.converse(in_root(workspace, command), f"language_server_{self._starts}")
         self._server = LanguageServer(conversation, workspace.root, program.languages, workspace.cancel)
         self._tree = tree
-        self._server.start()
+        self._server.start(program.options)
         return self._server
 
     def _end(self) -> None:
@@ -114,7 +115,8 @@ def find_references(
     place = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", lines[line - 1]) if 0 < line <= len(lines) else None
     if place is None:
         return None
-    found = server.ask(workspace, trees, tree, lambda one: one.references(path, text, line, place.start()))
+    mentions = _mentions(trees, tree, server.program, path, name)
+    found = server.ask(workspace, trees, tree, lambda one: one.references(path, text, line, place.start(), mentions))
     return None if found is None else (server.program.name, found)
 
 
@@ -125,16 +127,17 @@ def find_definitions(workspace: Workspace, trees: Trees, tree: str, name: str) -
         first.setdefault(f".{path.rpartition('.')[2]}", path)
     for suffix in (suffix for suffix in first if any(suffix in one.languages for one in PROGRAMS)):
         server, path = server_for(workspace, first[suffix]), first[suffix]
-
-        def ask(one: LanguageServer, path: str = path) -> list[FileLine]:
-            one.load_project(path, trees.read(tree, path).decode("utf-8", "replace"))
-            found = one.definitions(name)
-            one.hide(path)
-            return found
-
-        if server.program and (found := server.ask(workspace, trees, tree, ask)):
+        if server.program is None:
+            continue
+        texts = {path: trees.read(tree, path).decode("utf-8", "replace")}
+        texts |= _mentions(trees, tree, server.program, path, name)
+        if found := server.ask(workspace, trees, tree, lambda one, texts=texts: one.definitions(name, texts)):
             return server.program.name, found
     return None
+
+
+def _mentions(trees: Trees, tree: str, program: ServerProgram, path: str, name: str) -> dict[str, str]:
+    return find_mentions(trees, tree, program.languages, path, name) if program.needs_open_files else {}
 
 
 def find_diagnostics(
@@ -151,8 +154,7 @@ def find_diagnostics(
     def ask(one: LanguageServer) -> tuple[list[FileLine], list[FileLine]] | None:
         before = one.diagnostics(texts(old, [path for path in paths if paths[path]]))
         after = one.diagnostics(texts(new, list(paths)))
-        for path in paths:
-            one.hide(path)
-        return None if after is None else (before or [], after)
+        one.hide(paths)
+        return None if before is None or after is None else (before, after)
 
     return server.ask(workspace, trees, new, ask)

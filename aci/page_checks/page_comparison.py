@@ -32,7 +32,7 @@ class PageServer:
     browser: WorkspaceBrowser
     address: str
 
-    def views(self, path: str, variants: Sequence[Variant]) -> list[PageView]:
+    def views(self, path: str, variants: Sequence[Variant], pictures: bool = False) -> list[PageView]:
         """Return the page in each variant. It is opened once: the window is resized afterwards."""
         answer = self.browser.ask(
             self.workspace,
@@ -41,6 +41,7 @@ class PageServer:
             variants=[{"width": one.width, "dark": one.dark} for one in variants],
             height=HEIGHT,
             properties=PROPERTIES,
+            pictures=pictures,
         )
         return read_views(path, variants, answer)
 
@@ -87,10 +88,14 @@ def compare_pages(
     pages = _open_pages(before, visited)
     changed: list[tuple[PageView, PageView, list[Difference]]] = []
     for path, olds in pages.items():
-        news = after.views(path, [one.variant for one in olds])
-        found = [(old, new, find_differences(old, new)) for old, new in zip(olds, news, strict=True)]
-        if any(differences for *_, differences in found) and not _is_steady(before, path, olds):
+        variants = [one.variant for one in olds]
+        news = after.views(path, variants)
+        if not any(find_differences(old, new) for old, new in zip(olds, news, strict=True)):
+            continue
+        again, news = before.views(path, variants, pictures=True), after.views(path, variants, pictures=True)
+        if any(find_differences(old, new) for old, new in zip(olds, again, strict=True)):
             continue  # a difference of a page that always differs shows nothing about the patch
+        found = [(old, new, find_differences(old, new)) for old, new in zip(again, news, strict=True)]
         changed += [one for one in found if one[2]]
     placed = [PlacedDifference(one, old if one.is_missing else new) for old, new, all in changed for one in all]
     olds = [view for views in pages.values() for view in views]
@@ -116,12 +121,6 @@ def _open_pages(server: PageServer, visited: Sequence[tuple[str, Variant]]) -> d
         links = dict.fromkeys(clean_path(link) for link in pages[path][0].links)
         paths += [link for link in links if link not in paths][: MOST_PAGES - len(paths)]
     return {path: views for path, views in pages.items() if not views[0].error}
-
-
-def _is_steady(server: PageServer, path: str, views: Sequence[PageView]) -> bool:
-    """Whether the page looks the same when it is opened again."""
-    again = server.views(path, [one.variant for one in views])
-    return not any(find_differences(old, new) for old, new in zip(views, again, strict=True))
 
 
 def _need(

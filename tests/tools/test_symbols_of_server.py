@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
+from tests.installed_servers import use_server
 from tests.tools.conftest import Bench, MakeBench
 
 pytestmark = pytest.mark.slow
@@ -25,9 +24,10 @@ FILES = {
 CALL = "def first(stand: 'Stand') -> int:\n    return stand.tills['a'].weigh()\n\n\n"
 
 
-def test_server_finds_reference_that_the_graph_does_not_resolve(make_bench: MakeBench) -> None:
-    if not shutil.which("pyright-langserver"):
-        pytest.skip("pyright-langserver is not installed")
+def test_server_finds_reference_that_the_graph_does_not_resolve(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_server(monkeypatch, "pyright-langserver")
     bench: Bench = make_bench(FILES)
 
     def callers() -> list[str]:

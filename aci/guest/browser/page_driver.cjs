@@ -197,8 +197,8 @@ async function difference(before, after, width, height) {
 
 Object.assign(actions, {
   // Opens a page with a fixed clock, fixed random numbers and no animation; returns what it shows in each variant, with a
-  // picture.
-  async capture({ url, variants, height, properties }) {
+  // picture if asked.
+  async capture({ url, variants, height, properties, pictures }) {
     if (!isAllowed(url)) throw new Error("only pages on localhost can be opened");
     look = { width: variants[0].width, height, dark: variants[0].dark, still: true };
     await renew();
@@ -215,9 +215,11 @@ Object.assign(actions, {
         await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
         if (views.length) await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
         const shown = await page.evaluate(readPage, [properties, MOST_ELEMENTS, 120]);
+        views.push(shown);
+        if (!pictures) continue;
         const clip = { x: 0, y: 0, width, height: Math.max(1, Math.min(Number(shown.height) || 1, MOST_HEIGHT)) };
         const options = { type: "png", animations: "disabled", caret: "hide", scale: "css", fullPage: true, clip };
-        views.push({ ...shown, picture: (await page.screenshot(options)).toString("base64") });
+        shown.picture = (await page.screenshot(options)).toString("base64");
       }
       return { status, views };
     } finally {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -56,34 +57,36 @@ while True:
         log.write(json.dumps(message) + "\\n")
     if method == "initialize":
         root = params["rootUri"] + "/"
-        send({{"id": message["id"], "result": {{}}}})
+        commands = ["typescript.tsserverRequest"] if "typescript" in sys.argv[0] else []
+        capabilities = {{"executeCommandProvider": {{"commands": commands}}}}
+        send({{"id": message["id"], "result": {{"capabilities": capabilities}}}})
     elif method in ("textDocument/didOpen", "textDocument/didChange"):
         document = params["textDocument"]
         text = document.get("text") or params["contentChanges"][0]["text"]
         if "silent" not in text:
             errors = ["bad\\x1b[2J name"] if "bad" in text else []
             publish(document["uri"], {{"version": document["version"]}}, *errors)
-    elif method in ("textDocument/references", "workspace/symbol"):
+    elif method in ("textDocument/references", "workspace/symbol", "workspace/executeCommand"):
 {body}
 """
 A, B = "def add():\n    pass\n", "from a import add\n\nadd()\n"
 ANSWER = '        send({"id": message["id"], "result": [at("b.py", 2)]})\n'
 
-StartServer = Callable[[str], PosixWorkspace]
+StartServer = Callable[..., PosixWorkspace]
 
 
 @pytest.fixture
 def serve(tmp_path: Path, make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch) -> StartServer:
-    """`serve(body)`: a workspace with a server that answers a request with this code."""
+    """`serve(body)`: a workspace with a server, pyright by its name, that answers a request with this code."""
     monkeypatch.setattr(language_server, "QUIET_SECONDS", 0.0)
 
-    def start(body: str) -> PosixWorkspace:
+    def start(body: str, program: str = "pyright-langserver", files: dict[str, str] | None = None) -> PosixWorkspace:
         programs = tmp_path / "programs"
         programs.mkdir()
-        (programs / "pyright-langserver").write_text(SERVER.format(python=sys.executable, body=body))
-        (programs / "pyright-langserver").chmod(0o755)
+        (programs / program).write_text(SERVER.format(python=sys.executable, body=body))
+        (programs / program).chmod(0o755)
         monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
-        return open_ws("local", make_repo({"a.py": A, "b.py": B}))
+        return open_ws("local", make_repo(files or {"a.py": A, "b.py": B}))
 
     return start
 
@@ -240,8 +243,50 @@ def test_server_without_diagnostics_is_none(serve: StartServer, monkeypatch: pyt
     workspace = serve(ANSWER)
     options, tree = workspace.options, workspace.options.base.tree
     workspace.write("silent.py", b"silent\n")
-    assert ask(workspace), "the answer does not wait for ever"
+    assert ask(workspace)
     assert find_diagnostics(workspace, options.trees, (tree, workspace.snapshot().tree), {"silent.py": False}) is None
+
+
+def test_files_with_the_name_are_open_for_typescript(serve: StartServer, tmp_path: Path) -> None:
+    """Without a project file it knows only open files and their imports."""
+    files = {"a.ts": "export const add = 1\n", "b.ts": "add\n", "c.ts": "adder\n", "d.py": "add\n"}
+    workspace = serve(ANSWER, "typescript-language-server", files)
+    options = workspace.options
+    found = find_references(workspace, options.trees, options.base.tree, "a.ts", 1, "add")
+    assert found == ("typescript-language-server", [FileLine("b.py", 3)])
+    messages = [json.loads(line) for line in (tmp_path / "programs" / "log").read_text().splitlines()]
+    assert messages[0]["params"]["initializationOptions"]["tsserver"] == {"useSyntaxServer": "never"}
+    opened = [one["params"]["textDocument"]["uri"] for one in messages if one["method"] == "textDocument/didOpen"]
+    assert [uri[-4:] for uri in opened] == ["a.ts", "b.ts"]
+
+
+def test_diagnostics_of_typescript_are_those_of_tsserver(serve: StartServer) -> None:
+    """The published ones of a file may be incomplete."""
+    body = """\
+        kind, arguments = params["arguments"]
+        found = [{"start": {"line": 3}, "text": kind, "category": name} for name in ("error", "suggestion")]
+        found += [{"start": {"line": -1}, "text": "none", "category": "error"}, {"category": "error"}, 7]
+        send({"id": message["id"], "result": {"body": found if "edited" in text else []}})
+"""
+    workspace = serve(body, "typescript-language-server", {"a.ts": "good\n"})
+    options = workspace.options
+    workspace.write("a.ts", b"bad, edited\n")
+    states = (options.base.tree, workspace.snapshot().tree)
+    found = find_diagnostics(workspace, options.trees, states, {"a.ts": True})
+    kinds = ("syntacticDiagnosticsSync", "semanticDiagnosticsSync")
+    assert found == ([], [FileLine("a.ts", 3, kind) for kind in kinds])
+
+
+def test_unknown_diagnostics_of_the_first_state_make_none_new(
+    serve: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(language_server, "START_SECONDS", 2.0)
+    workspace = serve(ANSWER)
+    options = workspace.options
+    workspace.write("b.py", b"silent\n")
+    old = workspace.snapshot().tree
+    workspace.write("b.py", b"bad\n")
+    assert find_diagnostics(workspace, options.trees, (old, workspace.snapshot().tree), {"b.py": True}) is None
 
 
 def test_server_learns_which_files_changed(serve: StartServer, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.aci.language_servers.test_workspace_servers import SERVER
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, RunStrategy, edit_calc, equal, new_test
+from tests.installed_servers import use_server
 
 pytestmark = pytest.mark.slow
 
@@ -147,11 +148,22 @@ def test_language_server_reports_new_errors(
     (programs / "pyright-langserver").write_text(SERVER.format(python=sys.executable, body="        pass\n"))
     (programs / "pyright-langserver").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    check_reported_error(run_strategy, "a * b  # bad", "calc.py:2: bad name")
+
+
+def test_installed_pyright_reports_new_errors(run_strategy: RunStrategy, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_server(monkeypatch, "pyright-langserver")
+    error = 'calc.py:2: Cannot access attribute "nosuch" for class'
+    check_reported_error(run_strategy, "a * b if a else ''.nosuch", error)
+
+
+def check_reported_error(run_strategy: RunStrategy, bad: str, error: str) -> None:
+    """Run the strategy with a model that writes `bad` and corrects it only if it sees the error."""
     test = new_test("signs", equal("add(-2, 3)", 1), equal("add(2, 3)", 5))
     lines = (
         line("calc.py:add.", branch="main/search"),
-        line("So.", test, edit_calc("a * b  # bad"), n=1),
-        line("Ah.", edit_calc("a + b", "a * b  # bad"), SUBMIT, contains="calc.py:2: bad name"),
+        line("So.", test, edit_calc(bad), n=1),
+        line("Ah.", edit_calc("a + b", bad), SUBMIT, contains=error),
         line("I do not know."),
     )
     run = run_strategy("search-api", *lines, max_steps=20)
