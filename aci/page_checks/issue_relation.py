@@ -16,104 +16,12 @@ from aci.page_checks.page_view import Element, PageView
 from aci.page_checks.view_differences import Difference
 
 WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])|\d{2,}")
-STOP = frozenset(
-    [
-        "the",
-        "and",
-        "for",
-        "are",
-        "but",
-        "not",
-        "you",
-        "all",
-        "any",
-        "can",
-        "had",
-        "her",
-        "was",
-        "one",
-        "our",
-        "out",
-        "has",
-        "have",
-        "this",
-        "that",
-        "with",
-        "from",
-        "they",
-        "been",
-        "were",
-        "when",
-        "will",
-        "what",
-        "there",
-        "their",
-        "which",
-        "should",
-        "would",
-        "could",
-        "into",
-        "than",
-        "then",
-        "them",
-        "these",
-        "some",
-        "only",
-        "also",
-        "just",
-        "like",
-        "does",
-        "did",
-        "how",
-        "its",
-        "page",
-        "pages",
-        "see",
-        "seen",
-        "show",
-        "shows",
-        "shown",
-        "expected",
-        "instead",
-        "after",
-        "before",
-        "on",
-        "off",
-        "in",
-        "at",
-        "of",
-        "to",
-        "is",
-        "it",
-        "be",
-        "as",
-        "or",
-        "an",
-        "if",
-        "so",
-        "no",
-        "we",
-        "my",
-        "me",
-        "by",
-        "up",
-        "do",
-        "go",
-        "new",
-        "use",
-        "used",
-        "using",
-        "user",
-        "users",
-        "site",
-        "website",
-        "app",
-        "click",
-        "clicking",
-        "open",
-        "opening",
-    ]
-)
+_STOP = """\
+the and for are but not you all any can had her was one our out has have this that with from they been were
+when will what there their which should would could into than then them these some only also just like does
+did how its page pages see seen show shows shown expected instead after before on off in at of to is it be as
+or an if so no we my me by up do go new use used using user users site website app click clicking open opening"""
+STOP = frozenset(_STOP.split())
 KINDS = {
     "a": "link",
     "button": "button",
@@ -170,7 +78,7 @@ class PlacedDifference:
         """What the same change of like elements on other pages, at other widths and in other colours has in common."""
         names = tuple(sorted(one.partition(":")[0] for one in self.difference.changes))
         element = self.element
-        return (element.tag, element.id, element.classes, names) if element else (self.view.path, names)
+        return (element.classes or element.tag, element.id, names) if element else (self.view.path, names)
 
 
 def split_words(text: str) -> list[str]:
@@ -192,7 +100,7 @@ def find_unasked(
     placed: Sequence[PlacedDifference],
     is_needed: Callable[[PlacedDifference], bool] | None = None,
 ) -> list[PlacedDifference]:
-    """Return the differences that the issue does not ask for. `issue` is its text, with that of the tests that reproduce
+    """Return the differences that the issue does not ask for. `issue` is its text, with that of the tests that show
     it; `views` are the pages before the patch.
 
     `is_needed` tells whether a difference is also there with only the part of the patch that the tests need; it is None

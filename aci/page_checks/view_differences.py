@@ -14,6 +14,7 @@ REPLACED = ("img", "svg", "canvas", "video", "iframe", "object", "input", "selec
 """Elements whose size comes from their content and not only from their style."""
 SAME_SIZE = 2.0
 OVERFLOW = 2.0
+LONGEST_TEXT = 200
 NOTHING_PAINTED = {"background-color": "rgba(0, 0, 0, 0)", "background-image": "none", "box-shadow": "none"}
 
 
@@ -62,19 +63,20 @@ def match_elements(before: Sequence[Element], after: Sequence[Element]) -> dict[
     element that moved is found by its content."""
     pairs: dict[int, int] = {}
     old_children, new_children = _children(before), _children(after)
+    contents = _contents(before), _contents(after)
     waiting = [(old_children[-1], new_children[-1])]
     while waiting:
         olds, news = waiting.pop()
-        for old, new in _match_siblings(before, after, olds, news):
+        for old, new in _match_siblings((before, after), contents, olds, news):
             pairs[old] = new
             waiting.append((old_children[old], new_children[new]))
     rest: dict[tuple[str, ...], list[int]] = defaultdict(list)
     taken = set(pairs.values())
-    for new, element in enumerate(after):
-        if new not in taken and (key := _content(element)):
-            rest[key].append(new)
-    for old, element in enumerate(before):
-        if old not in pairs and (same := rest.get(_content(element))):
+    for new, content in enumerate(contents[1]):
+        if new not in taken and content:
+            rest[content].append(new)
+    for old, content in enumerate(contents[0]):
+        if old not in pairs and (same := rest.get(content)):
             pairs[old] = same.pop(0)
     return pairs
 
@@ -86,26 +88,42 @@ def _children(elements: Sequence[Element]) -> Mapping[int, list[int]]:
     return found
 
 
+def _contents(elements: Sequence[Element]) -> list[tuple[str, ...]]:
+    """Return for each element what identifies it apart from its place and style, such as its own text or else that of
+    the elements in it; () if nothing does."""
+    texts = [element.text for element in elements]
+    for index in reversed(range(len(elements))):
+        parent = elements[index].parent
+        if parent >= 0 and not elements[parent].text:
+            texts[parent] = f"{texts[index]} {texts[parent]}"[:LONGEST_TEXT]
+    contents = []
+    for element, text in zip(elements, texts, strict=True):
+        words = (element.id, text.strip(), *element.attributes[:6])
+        contents.append((*words, element.tag * (not element.text)) if any(words) else ())
+    return contents
+
+
 def _match_siblings(
-    before: Sequence[Element], after: Sequence[Element], olds: Sequence[int], news: Sequence[int]
+    views: tuple[Sequence[Element], Sequence[Element]],
+    contents: tuple[Sequence[tuple[str, ...]], Sequence[tuple[str, ...]]],
+    olds: Sequence[int],
+    news: Sequence[int],
 ) -> Iterator[tuple[int, int]]:
-    keys = [[(all[one].tag, *_content(all[one])) for one in some] for all, some in ((before, olds), (after, news))]
-    for kind, first, end, other, other_end in SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
+    keys = [
+        [(view[one].tag, *content[one]) for one in some]
+        for view, content, some in zip(views, contents, (olds, news), strict=True)
+    ]
+    for kind, first, end, other, other_end in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
         if kind == "equal":
             yield from zip(olds[first:end], news[other:other_end], strict=True)
         elif kind == "replace":
             left = list(news[other:other_end])
             for old in olds[first:end]:
-                alike = next((new for new in left if after[new].tag == before[old].tag), None)
+                tag = views[0][old].tag
+                alike = next((new for new in left if views[1][new].tag == tag), None)
                 if alike is not None:
                     left.remove(alike)
                     yield old, alike
-
-
-def _content(element: Element) -> tuple[str, ...]:
-    """Return what identifies an element apart from its place and style; () if nothing does."""
-    words = (element.id, element.text, *element.attributes[:6])
-    return words if any(words) else ()
 
 
 def _changes(old: Element, new: Element) -> dict[str, str]:

@@ -26,6 +26,7 @@ class Bench:
         self.subtree = ""
         self.needs_test = False
         self.may_run = True
+        self.sees_images = False
         self.instructions = Instructions()
 
     def keep(self, data: bytes) -> int:
@@ -53,6 +54,7 @@ class Bench:
             subtree=self.subtree,
             needs_test=self.needs_test,
             may_run=self.may_run,
+            sees_images=self.sees_images,
             instructions=self.instructions,
         )
 

@@ -1,0 +1,46 @@
+"""The part of a patch that the reproducing tests need."""
+
+from __future__ import annotations
+
+import pytest
+
+from aci.page_checks.needed_parts import needed_tree
+from trajectories.git_store.trees import EMPTY_TREE, Trees
+
+BASE = ".a { color: red; margin: 1px }\n.b {\n  color: blue;\n  margin: 2px;\n}\n"
+
+
+@pytest.fixture
+def trees(tmp_path):
+    store = Trees(tmp_path / "trees.git")
+    yield store
+    store.close()
+
+
+def needed(trees, new, wanted, old=BASE, path="style.css"):
+    """Return the text that is needed for a test that passes if all `wanted` texts are there; None for all of it."""
+    base = trees.write({path: old.encode()}, EMPTY_TREE)
+    tree = trees.write({path: new.encode()}, base)
+
+    def passes(some):
+        text = trees.read(some, path).decode()
+        return all(each in text for each in wanted)
+
+    found = needed_tree(trees, base, tree, [path], passes)
+    return found and trees.read(found, path).decode()
+
+
+def test_declarations_of_a_style_sheet_are_taken_back_one_by_one(trees):
+    new = BASE.replace("color: blue", "color: navy").replace("margin: 2px", "margin: 0")
+    assert needed(trees, new, ["navy"]) == BASE.replace("color: blue", "color: navy")
+
+
+def test_added_rules_are_taken_back_one_by_one(trees):
+    rules = ".c {\n  color: red;\n}\n.d {\n  color: green;\n}\n"
+    assert needed(trees, BASE + rules, ["green"]) == f"{BASE}.d {{\n  color: green;\n}}\n"
+
+
+def test_nothing_is_taken_back_from_a_patch_that_is_needed(trees):
+    assert needed(trees, BASE.replace("blue", "navy"), ["navy"]) is None
+    new = BASE.replace("blue", "navy").replace("2px", "3px")
+    assert needed(trees, new, ["navy", "3px"]) is None

@@ -1,0 +1,75 @@
+"""Differences between two views of a page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from aci.page_checks.view_differences import find_differences, match_elements
+from tests.aci.page_checks.views import element, page
+
+
+def changes(before, after):
+    """Return the names of the changed elements, each with its changes."""
+    found = {}
+    for one in find_differences(before, after):
+        view = before if one.is_missing else after
+        name = view.elements[one.element].name if one.element >= 0 else "page"
+        found[name] = list(one.changes)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ({}, {}, {}),
+        ({}, {"color": "red"}, {'p "Total"': ["color: black -> red"]}),
+        ({}, {"box": (0.0, 500.0, 300.0, 20.0)}, {}),  # moved by another change
+        ({}, {"box": (0.0, 0.0, 0.0, 0.0)}, {'p "Total"': ["is hidden now"]}),
+        ({"opacity": "0"}, {"opacity": "0", "color": "red"}, {}),  # not visible
+        ({}, {"border_top_color": "red"}, {}),  # of a border that is not there
+        ({}, {"attributes": ("status", *[""] * 8)}, {'p "Total"': ['role: "" -> "status"']}),
+    ],
+)
+def test_changes_of_one_element(old, new, expected):
+    assert changes(page(element("p", "Total", **old)), page(element("p", "Total", **new))) == expected
+
+
+def test_inherited_value_counts_once():
+    def view(color):
+        return page(element("nav", classes="main", color=color), element("a", "Home", parent=1, color=color))
+
+    assert changes(view("black"), view("red")) == {"nav.main": ["color: black -> red"]}
+
+
+def test_missing_new_and_reordered_elements():
+    first, second, third = (element("li", text) for text in ("One", "Two", "Three"))
+    assert changes(page(first, second, third), page(first, third)) == {'li "Two"': ["is missing"]}
+    assert changes(page(first), page(first, second)) == {'li "Two"': ["is new"]}
+    reordered = changes(page(first, second, third), page(second, first, third))
+    assert reordered == {"body": ["its parts are in another order"]}
+
+
+def test_wrapper_around_the_same_elements_is_no_difference():
+    card = element("div", classes="card", border_top_width="1px", border_top_style="solid")
+    before = page(card, element("h2", "Lamp", parent=1))
+    after = page(element("section"), replace(card, parent=1), element("h2", "Lamp", parent=2))
+    assert changes(before, after) == {}
+
+
+def test_renamed_class_is_no_difference():
+    assert changes(page(element("p", "Total", classes="sum")), page(element("p", "Total", classes="total"))) == {}
+
+
+def test_page_as_a_whole():
+    before = page(element("p", "Total"))
+    assert changes(before, replace(before, width=1500.0)) == {"page": ["its content is wider than the window"]}
+    assert changes(before, replace(before, errors=("x is undefined",))) == {"page": ["a script fails: x is undefined"]}
+    assert changes(before, replace(before, status=500)) == {"page": ["it cannot be opened: status 500"]}
+    assert changes(replace(before, error="time-out"), before) == {}
+
+
+def test_matching_prefers_the_same_content():
+    first, second = element("li", "One"), element("li", "Two")
+    assert match_elements(page(first, second).elements, page(second).elements) == {0: 0, 2: 1}
