@@ -9,42 +9,31 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from aci.environments import browser_setup, host_environment
-from aci.environments.browser_setup import COMMAND, VARIABLES, describe_result, recipe_of
-from aci.environments.environment_plan import VENV, EnvironmentOptions
+from aci.environments.browser_setup import COMMAND, FOLDER, VARIABLES, describe_result, recipe_of
+from aci.environments.environment_plan import VENV, EnvironmentOptions, Plan
 from aci.environments.environment_sources import plan_environment
 from aci.environments.host_environment import _find_plan, _relocated
 from aci.environments.setup_container import SetupResult
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import WorkspaceOptions
 from tests.aci.environments.test_host_environment import MakeOptions, make_options
+from tests.aci.environments.test_setup_proposals import Folder, FolderSetup
+from tests.conftest import MakeRepo, OpenWorkspace
 
 __all__ = ["make_options"]
 
 SETTINGS = EnvironmentOptions(images={"python": "py", "node": "js"})
 PAGE = {"index.html": b"<script></script>"}
-TOOLS = [
-    "sh",
-    "sed",
-    "grep",
-    "tr",
-    "sort",
-    "head",
-    "find",
-    "cat",
-    "ln",
-    "mkdir",
-    "rm",
-    "cp",
-    "chmod",
-    "touch",
-    "uname",
-    "dirname",
-    "env",
-]
+TOOLS = (
+    *("sh", "sed", "grep", "tr", "sort", "head", "find", "cat", "ln", "mkdir", "rm", "cp", "chmod", "touch", "uname"),
+    *("dirname", "env"),
+)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +83,17 @@ def test_result_is_described(code: int, timed_out: bool, text: str) -> None:
     assert describe_result(SetupResult("", code, "a\nChromium 1, Playwright 2\n", 9.1, timed_out)) == text
 
 
+def test_failure_is_only_reported_even_that_of_network(tmp_path: Path) -> None:
+    said: list[str] = []
+    options: Any = SimpleNamespace(say=said.append)
+    fails = f"sh {tmp_path}/browser/set_up.sh {tmp_path} >/dev/null; echo 'read timed out'; exit 1"
+    made = FolderSetup(Plan("", "img", browser=fails), options, SETTINGS)
+    made._add_browser(Folder(tmp_path), {})
+    assert (tmp_path / "browser/set_up.sh").read_bytes() == program_source(browser_setup.PROGRAM)
+    assert made.browser == "no browser: read timed out"
+    assert said[-1] == "No browser: read timed out."
+
+
 def host_plan(options: WorkspaceOptions, workspace: str) -> str:
     plan = _find_plan(options, SETTINGS, workspace)
     return plan.browser if plan else "none"
@@ -125,6 +125,21 @@ def test_sandbox_sets_up_playwright_alone_for_other_languages(
     assert moved.variables["PLAYWRIGHT_BROWSERS_PATH"] == f"{tmp_path}/browser/installed"
     (options.repository.root / "node_modules/playwright-core").mkdir(parents=True)
     assert host_plan(options, "sandbox") == "none"
+
+
+@pytest.mark.sandbox
+def test_sandbox_shows_browser_of_its_environment(make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_path: Path) -> None:
+    root, browser = make_repo({"a.py": ""}), tmp_path / "files/browser"
+    (browser / "installed").mkdir(parents=True)
+    environment = tmp_path / "files/venv"
+    (environment / "bin").mkdir(parents=True)
+    show = "ls /opt/swe-agent/browser; echo $PLAYWRIGHT_BROWSERS_PATH; touch /opt/swe-agent/browser/new"
+    ran = open_ws("sandbox", root, environment=environment).run(show)
+    assert ran.text.startswith(f"installed\n{FOLDER}/installed\n")
+    assert ran.code != 0, "the next workspace gets the same files"
+    browser.rename(tmp_path / "private")
+    browser.symlink_to(tmp_path / "private")
+    assert "installed" not in open_ws("sandbox", root, environment=environment).run(show).text
 
 
 class Machine:

@@ -31,6 +31,10 @@ PASSED, BROKEN = SmokeResult("1 passed", "pytest", 1, 1), SmokeResult("none", "p
 class Folder:
     path: Path
 
+    def write(self, path: str, data: bytes) -> None:
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_bytes(data)
+
     def run(
         self, command: str, env: Mapping[str, str], seconds: float, on_line: Callable[[str], None] = lambda line: None
     ) -> SetupResult:
