@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 WORKSPACE_SETTINGS = frozenset(
-    {"workspace", "image", "setup", "test", "images", "registries", "certificates", "setup_env", "setup_time"}
+    {"workspace", "image", "setup", "test", "serve", "images", "registries", "certificates", "setup_env", "setup_time"}
     | {"instructions", "memory", "processes", "disk", "cpus", "runtime", "read_only"}
 )
 """The settings that other machines get for their workspaces. None of them is about a model."""

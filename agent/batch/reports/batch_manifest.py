@@ -38,7 +38,10 @@ LIMITS = (
     *("budget", "max_steps", "max_tokens", "max_time", "rounds", "attempts"),
     *("test_timeout", "suite_time", "setup_time", "memory", "processes", "disk", "cpus", "runtime", "read_only"),
 )
-ROOM = ("workspace", "image", "images", "setup", "setup_env", "setup_repair", "test", "registries", "update_tests")
+ROOM = (
+    *("workspace", "image", "images", "setup", "setup_env", "setup_repair", "test", "serve", "registries"),
+    "update_tests",
+)
 """Settings of a run's environment."""
 SHAPING = ("swe-agent", "strategy", "prompts", "tools", "model", "roles", "limits", "room")
 """Parts of the manifest that may not change during a batch. Instances may not change either, but more may be added."""
