@@ -35,6 +35,8 @@ class FixOptions(TypedDict, total=False):
     image: str
     test: str
     """The command that runs the tests."""
+    serve: str
+    """The command that starts the project's server."""
     effort: Literal["none", "minimal", "low", "medium", "high"]
     budget: float
     """Dollars."""

@@ -51,16 +51,19 @@ def server_files() -> dict[str, bytes]:
     return files | {PROGRAM: files[PROGRAM].replace(b"%NOT_STARTED%", NOT_STARTED.encode())}
 
 
-def with_server(command: str, plan: ServerPlan, folder: str, seconds: float = START_SECONDS) -> str:
+def with_server(
+    command: str, plan: ServerPlan, folder: str, seconds: float = START_SECONDS, is_needed: bool = True
+) -> str:
     """Return a shell command that starts the server of the project in the current folder, runs `command` and ends the
     server. Its exit code is that of `command`, or NOT_STARTED_CODE, with the line NOT_STARTED, if the server does not
-    answer within `seconds`.
+    answer within `seconds`. If it is not needed, the command runs without it then.
 
     The command gets the server's address in BASE_URL, PLAYWRIGHT_TEST_BASE_URL and PYTEST_BASE_URL. `folder` holds
     the `server_files` and is used for one start.
     """
     ports = " ".join(map(str, plan.ports))
-    return shlex.join(["sh", f"{folder}/{PROGRAM}", f"{seconds:g}", ports, plan.folder or ".", plan.command, command])
+    words = ["sh", f"{folder}/{PROGRAM}", f"{seconds:g}", ports, plan.folder or ".", plan.command, command]
+    return shlex.join([*words, *([] if is_needed else ["optional"])])
 
 
 def server_of(workspace: Workspace) -> ProjectServer | None:

@@ -1,5 +1,5 @@
-"""Hook for jest, vitest and mocha, however they are started (npm, yarn, make): every node process loads a hook file
-first."""
+"""Hook for jest, vitest, mocha, Playwright's runner and `node --test`, however they are started (npm, yarn, make): each
+node process loads a hook file first."""
 
 from __future__ import annotations
 

@@ -349,7 +349,7 @@ def script_files(command: str, look: Look) -> set[str]:
     command."""
     found = set()
     for folder in entered_folders(command):
-        scripts = [_scripts_behind(look(posixpath.join(folder, "package.json")))] if NPM.search(command) else []
+        scripts = [scripts_behind(look(posixpath.join(folder, "package.json")))] if NPM.search(command) else []
         for target in MAKE_TARGET.findall(command):
             recipe = re.compile(rf"^{re.escape(target or 'all')}\s*:(?!=).*\n((?:\t.*\n?)*)", re.MULTILINE)
             scripts += [text for name in MAKEFILES for text in recipe.findall(look(posixpath.join(folder, name)))]
@@ -358,11 +358,11 @@ def script_files(command: str, look: Look) -> set[str]:
     return found
 
 
-def _scripts_behind(manifest: str) -> str:
-    """Return the `test` script of a package.json, with the scripts before and after it and those that they call."""
+def scripts_behind(manifest: str, names: Sequence[str] = ("test",)) -> str:
+    """Return scripts of a package.json, with the scripts before and after them and those that they call."""
     try:
         scripts = json.loads(manifest)["scripts"]
-        waiting, found = ["pretest", "test", "posttest"], {}
+        waiting, found = [f"{when}{name}" for name in names for when in ("pre", "", "post")], {}
         while waiting:
             name = waiting.pop()
             if name not in found and isinstance(scripts.get(name), str):

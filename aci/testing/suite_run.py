@@ -15,9 +15,11 @@ from functools import cache
 
 from aci.runtime.guest_programs import PACKAGE
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult, OnOutput, Workspace
+from aci.testing.browser_tests import check_server, server_hook
 from aci.testing.project_commands import split_command
 from aci.testing.result_collection import CollectedResults
 from aci.testing.runner_hooks import Hook, RunnerRequest, collect_hooks
+from aci.testing.script_tests import own_command
 from aci.testing.suite_command import detect_command
 from aci.testing.suite_results import SuiteReport, TestResult, build_report
 from trajectories.errors import UsageError, WorkspaceError
@@ -48,17 +50,25 @@ def run_tests(
     A node is a test's id, a pytest node id, a unittest dotted name, a file or a folder; nodes that do not exist are
     skipped. If only the exit code of a command can be used, its tests cannot be limited to nodes. `timeout` is in
     seconds, for the whole command. A test that takes longer than `each` seconds (by default a minute, or half of
-    `timeout` if that is less) fails. For `on_output`, see `Workspace.run`. Raises UsageError if no test command is
-    given and none can be detected.
+    `timeout` if that is less) fails. For `on_output`, see `Workspace.run`.
+
+    If all nodes are tests of Playwright's runner or of `node --test` that `command` does not run, that runner is used.
+    Tests that open the project's pages in a browser run beside its server (`browser_tests.py`).
+
+    Raises UsageError if no test command is given and none can be detected, or if the server is needed and does not
+    start.
     """
-    command = command or detect_command(workspace, SESSION, nodes)
+    look, exists = cache(lambda path: _look(workspace, path)), _existing(workspace)
+    command = own_command(nodes, command, look) or command or detect_command(workspace, SESSION, nodes)
     folder = f"{workspace.harness}/results-{secrets.token_hex(8)}"
     limit = limit_per_test(timeout) if each is None else each
-    look, exists = cache(lambda path: _look(workspace, path)), _existing(workspace)
     is_joined = bool(split_command(command))
     request = RunnerRequest(workspace.root, folder, tuple(_outermost(nodes)), limit, look, exists, is_joined)
     words, hooked = collect_hooks(request, command)
+    if beside := server_hook(workspace, request, words):
+        words, hooked = beside.command, [*hooked, beside]
     ran = _run(workspace, request, words, hooked, timeout, on_output)
+    check_server(ran)
     collected = CollectedResults(workspace, SESSION)
     collected.read(request, hooked)
     report = build_report(command, ran, collected.lines)

@@ -45,6 +45,7 @@ Budget = Annotated[float | None, typer.Option(help="Budget in dollars.", metavar
 MaxSteps = Annotated[int | None, typer.Option(help="Maximum number of model replies.", metavar="N")]
 Attempts = Annotated[int | None, typer.Option(help="Number of attempts, if the strategy makes several.", metavar="N")]
 Test = Annotated[str | None, typer.Option(help="Command that runs the tests.", metavar="CMD")]
+Serve = Annotated[str | None, typer.Option(help="Command that starts the project's server.", metavar="CMD")]
 Effort = Annotated[
     str | None,
     typer.Option(
@@ -92,6 +93,7 @@ Deltas = Annotated[
 
 RUN_OPTIONS = {
     "test": Test,
+    "serve": Serve,
     "effort": Effort,
     "workspace": Workspace,
     "image": Image,

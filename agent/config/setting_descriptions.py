@@ -35,6 +35,7 @@ SECTIONS = {
     },
     "Tests": {
         "test": "Test command; if not set, it is detected.",
+        "serve": "Server command; if not set, it is detected.",
         "reproduce": "Test that shows the issue.",
         "test_timeout": "Seconds for one run of the tests.",
         "suite_time": "Seconds for tests unrelated to the patch.",

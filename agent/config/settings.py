@@ -1,7 +1,8 @@
 """The settings of a run as one typed object, and their sources.
 
 Precedence: administrator's policy > flag > `SWE_AGENT_*` > user's config > the repository's file > default. The
-repository's `.swe-agent.toml` may be written by strangers, so it can set only the image, set-up and test command.
+repository's `.swe-agent.toml` may be written by strangers, so it can set only the image and the set-up, test and server
+commands.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ HELP = "See `swe-agent fix --help`."
 SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
 """Pattern of the names of variables that hold secrets."""
 REPOSITORY = "the repository's .swe-agent.toml"
-OF_REPOSITORY = frozenset({"image", "setup", "test"})
+OF_REPOSITORY = frozenset({"image", "setup", "test", "serve"})
 LEAST = 16 << 20
 """Minimum memory or disk size of a container, in bytes."""
 Size = Annotated[str, AfterValidator(lambda value: _check_size(value))]
@@ -144,6 +145,7 @@ class Settings(BaseSettings):
     certificates: Path | None = None
     services: dict[str, ServiceTable] = Field(default_factory=dict)
     test: str = ""
+    serve: str = ""
     reproduce: str = ""
     function: str = ""
     workload: str = ""
@@ -428,8 +430,9 @@ def _read_repository_config(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"The repository's .swe-agent.toml cannot be read: {error}.", "Fix the file.") from None
     if foreign := sorted(values.keys() - OF_REPOSITORY):
+        named = ", ".join(foreign)
         raise ConfigError(
-            f"The repository's .swe-agent.toml sets {', '.join(foreign)}; it may set only image, setup and test.",
+            f"The repository's .swe-agent.toml sets {named}; it may set only image, setup, test and serve.",
             "Move the rest to your own config.",
         )
     return values

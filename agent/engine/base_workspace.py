@@ -34,7 +34,9 @@ def open_base(
     own = source.file(".swe-agent.toml", rev) or b""
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
         base = source.base(trees, rev)
-        options = WorkspaceOptions(source, base, trees, settings.image, say=say, **settings.limits)
+        options = WorkspaceOptions(
+            source, base, trees, settings.image, serve=settings.serve, say=say, **settings.limits
+        )
         found = environment_options(settings, option_source(settings, own))
         notes = BaseInstructions(trees, base.tree, lambda: settings)
         if settings.workspace != "local" and (documented := notes.offered_test(settings)):

@@ -297,6 +297,7 @@ class Engine:
             image=self.settings.image,
             **self.settings.limits,
             services=services(self.settings, self.repository.name),
+            serve=self.settings.serve,
             cancel=self.cancel,
             say=lambda line: self.report("say", "main", line),
             may_set_up=lambda *asked: may_set_up(self.approve, self.cancel, *asked),

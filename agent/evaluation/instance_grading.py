@@ -75,6 +75,7 @@ def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluation
             base=base,
             trees=trees,
             **options.settings.limits,
+            serve=options.settings.serve,
             cancel=options.cancel,
             say=options.say,
         )

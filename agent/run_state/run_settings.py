@@ -79,8 +79,8 @@ def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Se
 def settings_of_untrusted_run(
     said: Mapping[str, Any], where: Path, today: Settings, flags: Mapping[str, Any]
 ) -> Settings:
-    """Return the user's current settings, with `image`, `setup` and `test` from the record where the user has not set
-    them.
+    """Return the user's current settings, with `image`, `setup`, `test` and `serve` from the record where the user has
+    not set them.
 
     Raises UsageError for an image that a repository would not be allowed to choose, and if the run's commands would run
     without isolation although `flags` does not request it.

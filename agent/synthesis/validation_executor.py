@@ -18,18 +18,8 @@ if TYPE_CHECKING:
 
 
 WORKSPACE_SETTINGS = frozenset(
-    {
-        "workspace",
-        "image",
-        "setup",
-        "test",
-        "images",
-        "registries",
-        "certificates",
-        "setup_env",
-        "setup_time",
-        "browser",
-    }
+    {"workspace", "image", "setup", "test", "serve", "images", "registries", "certificates", "setup_env", "setup_time"}
+    | {"browser"}
     | {"instructions", "memory", "processes", "disk", "cpus", "runtime", "read_only"}
 )
 """The settings that other machines get for their workspaces. None of them is about a model."""

@@ -1,20 +1,24 @@
 #!/bin/sh
 # Starts a project's server, waits until it answers, runs a command with its address, and ends the server with all its
 # processes. The command's exit code is kept; it is 126 if the server does not answer. Each start has its own copy.
+# With a sixth argument, `optional`, the command runs in any case.
 # Arguments: seconds to wait, other ports than $PORT (or ""), folder of the server, its command, the command to run.
 here=$(cd "${0%/*}" && pwd)
-seconds=$1 ports=$2 folder=$3 server=$4 command=$5
+seconds=$1 ports=$2 folder=$3 server=$4 command=$5 need=$6
 log=$here/server.log
 mark=$$-$(date +%s)
 mkfifo "$here/stdin" # a stdin that never ends: several servers end with it
+
+run() {
+    "$(command -v bash || command -v sh)" -c "$command"
+}
 
 if command -v python3 >/dev/null 2>&1; then
     probe() { python3 -I "$here/server_probe.py" "$@"; }
 elif command -v node >/dev/null 2>&1; then
     probe() { NODE_OPTIONS= node "$here/server_probe.cjs" "$@"; }
 else
-    echo "%NOT_STARTED%: there is no python3 or node to ask it." >&2
-    exit 126
+    probe() { return 1; }
 fi
 
 keep() { # in two files, the last part of the output: at least a thousand writes of it
@@ -35,7 +39,6 @@ stop() { # also processes that left the group of the server
 
 free=$(probe free)
 port=${free%% *}
-[ -n "$port" ] || { echo "%NOT_STARTED%: no port is free." >&2; exit 126; }
 trap stop EXIT
 trap 'exit 143' HUP INT TERM
 (
@@ -51,9 +54,13 @@ trap 'exit 143' HUP INT TERM
 if ! BASE_URL=$(probe wait "$seconds" "$log" "$port" "${free#* }" $ports); then
     why="it did not answer in $seconds seconds"
     [ ! -e "$log.end" ] || why="it ended"
+    [ -n "$free" ] || why="no port is free, or there is no python3 or node to ask it"
     echo "%NOT_STARTED%: $why. Its last output:" >&2
     cat "$log.old" "$log" 2>/dev/null | tail -c 4000 >&2
-    exit 126
+    [ -n "$need" ] || exit 126
+    stop
+    run
+    exit
 fi
 export BASE_URL PLAYWRIGHT_TEST_BASE_URL="$BASE_URL" PYTEST_BASE_URL="$BASE_URL"
-"$(command -v bash || command -v sh)" -c "$command"
+run

@@ -1,7 +1,9 @@
-// Loaded by every node process of a test command (NODE_OPTIONS): adds a reporter to jest, vitest and mocha.
+// Loaded by every node process of a test command (NODE_OPTIONS): adds a reporter to jest, vitest, mocha, Playwright's
+// runner and Node's own.
 // Any other program runs unchanged. CommonJS, for Node 12 and later, without dependencies.
 'use strict';
 
+const childProcess = require('child_process');
 const fs = require('fs');
 const path = require('path');
 
@@ -9,11 +11,14 @@ const PROGRAMS = {
   jest: /(?:^|\/)(?:jest|jest-cli|jest\/bin\/jest|react-scripts\/scripts\/test)(?:\.js)?$/,
   vitest: /(?:^|\/)vitest(?:\.mjs)?$/,
   mocha: /(?:^|\/)_?mocha(?:\.c?js)?$|\/mocha\/lib\/cli\/cli\.c?js$/,
+  playwright: /(?:^|\/)(?:playwright|(?:playwright|@playwright\/test)\/cli)(?:\.js)?$/,
 };
 
 function program(script) {
+  const canReport = process.allowedNodeEnvironmentFlags.has('--test-reporter'); // Node 18.15 and later
+  if (process.execArgv.includes('--test')) return canReport ? 'nodetest' : '';
   const named = Object.keys(PROGRAMS).filter((name) => PROGRAMS[name].test(script));
-  return named[0] || '';
+  return named[0] === 'playwright' && process.argv[2] !== 'test' ? '' : named[0] || '';
 }
 
 // The requested tests in this folder: files, and names of tests (null if whole files are requested).
@@ -53,8 +58,26 @@ function options(name, selected) {
     const added = ['--reporter=default', '--reporter=' + reporter, '--run', '--passWithNoTests'];
     return added.concat(named ? ['--testNamePattern=' + named] : []);
   }
+  if (name === 'playwright') {
+    const added = ['--reporter=list,' + reporter, '--pass-with-no-tests'];
+    return added.concat(named ? ['--grep=' + named.slice(1)] : []); // the names of project and file come first
+  }
   const added = ['--reporter=' + reporter].concat(selected.folders ? ['--recursive'] : []);
   return added.concat(named ? ['--grep=' + named] : []);
+}
+
+// Node's own runner takes no options from here: it is started again with them, and without names of tests, since
+// nested tests run only if their parents match too.
+function runAgain(selected) {
+  const own = process.execArgv.filter((word, index, words) => {
+    return !/^--test-reporter/.test(word) && !/^--test-reporter(?:-destination)?$/.test(words[index - 1] || '');
+  });
+  const reporters = ['spec', path.join(__dirname, 'nodetest.cjs')];
+  const added = reporters.map((each) => [`--test-reporter=${each}`, '--test-reporter-destination=stdout']);
+  const files = selected.files.length && !selected.folders ? selected.files : process.argv.slice(1);
+  const words = own.concat(...added, files);
+  const ran = childProcess.spawnSync(process.execPath, words, { stdio: 'inherit' });
+  process.exit(ran.status === null ? 1 : ran.status);
 }
 
 function main() {
@@ -73,10 +96,13 @@ function main() {
     fs.appendFileSync(request.out, JSON.stringify({ finish: 0, expected: 0 }) + '\n');
     process.exit(0); // none of the requested tests is in this folder
   }
+  if (name === 'nodetest') runAgain(selected);
   const added = options(name, selected);
   const end = process.argv.includes('--') ? process.argv.indexOf('--') : process.argv.length;
-  process.argv.splice(name === 'mocha' ? end : 2, 0, ...added); // mocha uses only the last of several reporters
-  process.argv.push(...(name === 'jest' && selected.folders ? selected.files.map(escaped) : selected.files));
+  const place = { mocha: end, playwright: 3 }[name] || 2; // mocha uses only the last of several reporters
+  process.argv.splice(place, 0, ...added);
+  const isPattern = name === 'playwright' || (name === 'jest' && selected.folders);
+  process.argv.push(...(isPattern ? selected.files.map(escaped) : selected.files));
 }
 
 main();

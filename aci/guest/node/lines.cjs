@@ -1,4 +1,4 @@
-// Shared by the reporters of jest, vitest and mocha: result lines, appended as each file or test finishes.
+// Shared by the reporters: result lines, appended as each file or test finishes.
 'use strict';
 
 const fs = require('fs');

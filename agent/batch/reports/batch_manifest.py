@@ -39,15 +39,7 @@ LIMITS = (
     *("test_timeout", "suite_time", "setup_time", "memory", "processes", "disk", "cpus", "runtime", "read_only"),
 )
 ROOM = (
-    "workspace",
-    "image",
-    "images",
-    "setup",
-    "setup_env",
-    "setup_repair",
-    "browser",
-    "test",
-    "registries",
+    *("workspace", "image", "images", "setup", "setup_env", "setup_repair", "browser", "test", "serve", "registries"),
     "update_tests",
 )
 """Settings of a run's environment."""

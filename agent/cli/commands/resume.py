@@ -49,7 +49,7 @@ def command(
     With `--choose` a run that ended with several edits continues with the chosen one.
 
     A run that you did not create here is continued as a copy, in the repository of the current folder and with your
-    settings; only its image, set-up and test command are used.
+    settings; only its image and its set-up, test and server commands are used.
     """
     options.check_delivery(apply, branch, pr, issue=PR_CHECKED_LATER)
     delivery = "--apply" if apply else "--branch" if branch else "--pr" if pr else ""

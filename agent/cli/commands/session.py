@@ -48,6 +48,7 @@ def command(
     workspace: options.Workspace = None,
     image: options.Image = None,
     test: options.Test = None,
+    serve: options.Serve = None,
     budget: options.Budget = None,
     max_tokens: options.MaxTokens = None,
     screen: Annotated[
@@ -79,6 +80,7 @@ def command(
         "workspace": workspace,
         "image": image,
         "test": test,
+        "serve": serve,
         "budget": budget,
         "max_tokens": max_tokens,
     }

@@ -160,8 +160,15 @@ def test_a_command_does_not_run_without_its_server(workspace):
     folder = f"{workspace.harness}/server"
     for name, data in server_files().items():
         workspace.write(f"{folder}/{name}", data)
-    ran = workspace.run(with_server("echo never", ServerPlan("echo broken >&2; exit 1", "test"), folder))
-    assert (ran.code, ran.text.splitlines()) == (126, [f"{NOT_STARTED}: it ended. Its last output:", "broken"])
+    broken, said = (
+        ServerPlan("echo broken >&2; exit 1", "test"),
+        [f"{NOT_STARTED}: it ended. Its last output:", "broken"],
+    )
+    ran = workspace.run(with_server("echo ran", broken, folder))
+    assert (ran.code, ran.text.splitlines()) == (126, said)
+    workspace.run(f"rm {folder}/server.log* {folder}/stdin")
+    ran = workspace.run(with_server("echo ran; exit 3", broken, folder, is_needed=False))
+    assert (ran.code, ran.text.splitlines()) == (3, [*said, "ran"])
 
 
 def test_a_workspace_without_isolation_has_no_server(make_repo, open_ws):

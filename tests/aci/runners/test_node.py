@@ -1,4 +1,4 @@
-"""Results of jest, vitest and mocha through their own reporters.
+"""Results of jest, vitest, mocha, Playwright's runner and Node's own through their own reporters.
 
 The real runners are used if SWE_AGENT_TEST_NODE_MODULES names a folder that holds them. Otherwise, recorded
 results are sent to our reporters.
@@ -117,3 +117,50 @@ def test_killed_run_keeps_reported_results(open_runner):
     report = run_tests(workspace, command)
     assert not report.complete
     assert len(report.results) == 6
+
+
+@needs_node
+def test_results_of_playwright_are_read(make_repo, open_ws):
+    player = (HERE / "players" / "playwright.js").read_bytes()
+    files = {"package.json": '{"scripts": {"e2e": "playwright test"}}', "e2e/shop.spec.js": ""}
+    workspace = open_ws("local", make_repo(files | {"node_modules/.bin/playwright": b"#!/usr/bin/env node\n" + player}))
+    workspace.run("chmod +x node_modules/.bin/playwright")
+    report = run_tests(workspace, "npm run e2e")
+    assert (report.complete, report.ended_well, report.unasked) == (True, True, True), report.output.decode()
+    outcomes = {result.id.removeprefix("e2e/"): result.outcome for result in report.results}
+    assert outcomes == {
+        "shop.spec.js::shop > title [x]": "passed",
+        "shop.spec.js::shop > heading": "failed",
+        "shop.spec.js::shop > flaky": "passed",
+        "shop.spec.js::shop > later": "skipped",
+        "shop.spec.js::shop > known bug": "passed",
+        "bad.spec.js": "error",
+    }
+    assert report.find("e2e/shop.spec.js::shop > heading").trace == ("e2e/shop.spec.js:4:",)
+    node = "e2e/shop.spec.js::shop > title [x]"
+    assert run_tests(workspace, "npx playwright test", [node]).passed == (node,)
+
+
+@needs_node
+def test_results_of_nodes_own_runner_are_read(make_repo, open_ws):
+    tests = """const { test, describe, it } = require("node:test"); const assert = require("assert");
+test("one", () => {});
+describe("outer", () => { it("fails", () => assert.equal(1, 2)); it.skip("later", () => {}); });
+"""
+    bad = "const { test } = require('node:test');\nthrow new RangeError('broken');\n"
+    files = {"package.json": '{"scripts": {"test": "node --test"}}', "a.test.js": tests, "b.test.js": bad}
+    workspace = open_ws("local", make_repo(files))
+    report = run_tests(workspace, "npm test")
+    outcomes = {result.id: result.outcome for result in report.results}
+    if not outcomes:
+        pytest.skip("this version of Node has no reporters")
+    assert outcomes == {
+        "a.test.js::one": "passed",
+        "a.test.js::outer > fails": "failed",
+        "a.test.js::outer > later": "skipped",
+        "b.test.js": "error",
+    }
+    assert (report.complete, report.ended_well) == (True, True)
+    assert "RangeError: broken" in report.find("b.test.js").message
+    assert report.find("a.test.js::outer > fails").line == 3
+    assert run_tests(workspace, "jest", ["a.test.js::one"]).passed == ("a.test.js::one",)

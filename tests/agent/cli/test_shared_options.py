@@ -14,6 +14,7 @@ from trajectories.errors import UsageError
 
 VALUES = {
     "test": "make check",
+    "serve": "npm run dev",
     "effort": "low",
     "workspace": "local",
     "image": "mine",

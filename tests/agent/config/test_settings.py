@@ -57,8 +57,15 @@ def test_setup_environment_rejects_secrets(sources, tmp_path, value):
     "text", ["budget = 99\n", 'workspace = "local"\n', "[models.x]\nprice_in = 1\n", 'memory = "1t"\n']
 )
 def test_repository_cannot_raise_its_own_limits(sources, text):
-    with pytest.raises(ConfigError, match="may set only image, setup and test"):
+    with pytest.raises(ConfigError, match="may set only image, setup, test and serve"):
         load_settings(text.encode())
+
+
+def test_repository_names_its_server_below_the_user(sources, monkeypatch):
+    theirs = b'serve = "npm run dev"\n'
+    assert load_settings(theirs).serve == "npm run dev"
+    monkeypatch.setenv("SWE_AGENT_SERVE", "make serve")
+    assert load_settings(theirs).serve == "make serve"
 
 
 def test_bad_flag_is_usage_error_and_bad_variable_config_error(tmp_path, sources, monkeypatch):

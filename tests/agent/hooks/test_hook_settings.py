@@ -14,7 +14,7 @@ from trajectories.errors import ConfigError, UsageError
 
 
 def test_repository_cannot_set_hooks() -> None:
-    with pytest.raises(ConfigError, match="sets hooks; it may set only image, setup and test"):
+    with pytest.raises(ConfigError, match="sets hooks; it may set only image, setup, test and serve"):
         load_settings(b'[[hooks.session_start]]\ncommand = ["/bin/true"]\n')
 
 

@@ -133,7 +133,7 @@ def test_user_decides_and_nothing_is_delivered(repository: Path, own_config: Pat
 
 def test_repository_cannot_choose_the_model(server: ServerOptions, repository: Path) -> None:
     (repository / ".swe-agent.toml").write_text('model = "evil"\n')
-    with pytest.raises(ConfigError, match="it may set only image, setup and test"):
+    with pytest.raises(ConfigError, match="it may set only image, setup, test and serve"):
         server.settings(Repository.open(repository))
 
 

@@ -17,7 +17,7 @@ MINE = '[mcp.mine]\ncommand = ["/bin/mine"]\n'
 
 
 def test_repository_cannot_name_servers() -> None:
-    with pytest.raises(ConfigError, match="sets mcp; it may set only image, setup and test"):
+    with pytest.raises(ConfigError, match="sets mcp; it may set only image, setup, test and serve"):
         load_settings(MINE.encode())
 
 

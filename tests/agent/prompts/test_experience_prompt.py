@@ -227,7 +227,7 @@ def test_unwritable_bank_does_not_fail_run(bench: Bench) -> None:
 
 
 def test_repository_cannot_enable_experience(own_config: Path) -> None:
-    with pytest.raises(ConfigError, match=r"sets experience; it may set only image, setup and test"):
+    with pytest.raises(ConfigError, match=r"sets experience; it may set only image, setup, test and serve"):
         load_settings(b"experience = true\n")
     own_config.write_text("experience = false\n")
     assert load_settings().experience is False

@@ -127,7 +127,7 @@ def test_later_turn_has_only_new_facts(bench: Bench, talk: Callable[..., TurnSes
 
 
 def test_repository_and_batches_do_not_enable_memory(own_config) -> None:
-    with pytest.raises(ConfigError, match=r"sets user_memory; it may set only image, setup and test"):
+    with pytest.raises(ConfigError, match=r"sets user_memory; it may set only image, setup, test and serve"):
         load_settings(b"user_memory = true\n")
     own_config.write_text("user_memory = true\n")
     assert load_settings(**WITHOUT_MEMORY).user_memory is False

@@ -1,0 +1,58 @@
+"""Tests that open the project's pages in a browser: whether a run has any, and the server that runs beside them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from aci.browser.project_server import find_server
+from aci.browser.server_process import NOT_STARTED, NOT_STARTED_CODE, server_files, with_server
+from aci.observation.untrusted_text import one_line
+from aci.testing.runner_hooks import PYTHON, Hook, RunnerRequest
+from aci.testing.script_tests import CONFIGS, MOST_FILES, called_text
+from aci.testing.suite_command import entered_folders
+from trajectories.errors import UsageError
+
+if TYPE_CHECKING:
+    from aci.runtime.workspace import CommandResult, Workspace
+
+USED = re.compile(r"playwright|puppeteer|BASE_URL")
+MANIFESTS = ("pyproject.toml", "requirements.txt", "requirements-dev.txt")
+"""Files that name the packages of a Python project whose whole suite runs."""
+OWN_SERVER = re.compile(r"\bwebServer\s*[:=]|\blive_server\b|LiveServerTestCase")
+FOLDER = "server"
+
+
+def server_hook(workspace: Workspace, request: RunnerRequest, command: str) -> Hook | None:
+    """Return the hook that runs a test command beside the project's server; None if its tests need none, start one
+    themselves, or if the workspace is not isolated.
+
+    If it does not start, single tests do not run, since they would fail for another reason than the code; a whole suite
+    does, since most of its tests may need no server.
+    """
+    if workspace.kind == "local" or not _needs_server(request, command):
+        return None
+    plan = find_server(workspace)
+    if plan is None:
+        return None
+    files = {f"{FOLDER}/{name}": data for name, data in server_files().items()}
+    return Hook(with_server(command, plan, f"{request.folder}/{FOLDER}", is_needed=bool(request.nodes)), files)
+
+
+def _needs_server(request: RunnerRequest, command: str) -> bool:
+    paths = list(dict.fromkeys(node.partition("::")[0] for node in request.nodes))
+    named = paths[:MOST_FILES] or (MANIFESTS if PYTHON.search(command) else ())
+    texts = [called_text(command, request.look), *map(request.look, named)]
+    if not any(map(USED.search, texts)):
+        return False
+    configs = [posixpath.join(folder, name) for folder in entered_folders(command) for name in CONFIGS]
+    return not any(map(OWN_SERVER.search, [*texts, *map(request.look, configs)]))
+
+
+def check_server(ran: CommandResult) -> None:
+    """Raise UsageError if the tests did not run since the server was not started."""
+    if ran.code == NOT_STARTED_CODE and (place := ran.text.find(NOT_STARTED)) >= 0:
+        raise UsageError(
+            f"{one_line(ran.text[place : place + 1_000])[:400]}.", "Give the command that starts it with --serve."
+        )
