@@ -31,6 +31,7 @@ from agent.phases.cloze_search import masks_of, question_values
 from agent.phases.template_search import CLOZE_SECONDS, RANKED
 from agent.repair.cloze import fillings
 from agent.repair.repair_search import RepairTask, SearchResult, search
+from agent.repair.search_progress import WIDTH
 from benchmarks._planting import PackageWorkspace, named, open_package, run_suite, sources
 from benchmarks._planting_make import Bug, read
 from benchmarks.planted import SECONDS, Row, _check_with_suite
@@ -139,10 +140,17 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
         filled = sum(row["fillings"] for row in done) if side == "cloze" else 0
         counts = [len(every), sum(one.plausible > 0 for one in every), sum(one.is_repaired for one in every)]
         counts += [sum(one.is_equal for one in every), asked, filled]
-        counts += [sum(one.tried for one in every), round(sum(one.cpu for one in every))]
+        tried = sum(map(_fillings_tried, done)) if side == "cloze" else 0
+        counts += [sum(row["templates"]["tried"] for row in done) + tried, round(sum(one.cpu for one in every))]
         lines.append(f"| {'with fillings' if side == 'cloze' else side} | {' | '.join(map(str, counts))} |")
     waiting = len(rows) - len(done)
     return "\n".join([*lines, *([f"{waiting} bugs wait for answers."] if waiting else [])])
+
+
+def _fillings_tried(row: dict[str, Any]) -> int:
+    """Return the number of edits that the second search tried; its own count starts from what the memory has."""
+    known = sum(len(bytes.fromhex(digests)) // WIDTH for _, digests in row.get("memory", []))
+    return int(row["cloze"]["tried"]) - known if "cloze" in row else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -34,8 +34,8 @@ def test_only_bugs_that_templates_are_known_not_to_fix_are_unfixed() -> None:
 
 def test_the_report_counts_both_sides_and_those_that_wait_for_answers() -> None:
     filled = _row(True, tried=100, cpu=20.0)
-    filled |= {"cloze": {**filled["templates"], "plausible": 2, "chosen": 1, "equal": "tree", "tried": 140}}  # type: ignore[dict-item]
-    filled["fillings"] = 40
+    filled |= {"cloze": {**filled["templates"], "plausible": 2, "chosen": 1, "equal": "tree", "tried": 130}}  # type: ignore[dict-item]
+    filled |= {"fillings": 40, "memory": [({}, "00" * 4 * 90)]}
     assert report([filled, _row(True)]).splitlines()[2:] == [
         "| templates | 1 | 0 | 0 | 0 | 0 | 0 | 100 | 20 |",
         "| with fillings | 1 | 1 | 1 | 1 | 2 | 40 | 140 | 20 |",
