@@ -65,6 +65,7 @@ def _parting(left: RunView, right: RunView) -> dict[str, Any]:
 def _words(secrets: Sequence[str]) -> ReportText:
     from rich.text import Text
 
+    from aci.browser.page_picture import picture_size
     from aci.observation.output_text import mask_secrets
     from aci.repository.patch import belongs_to_tests
     from agent.console.run_display import ENDINGS
@@ -73,7 +74,9 @@ def _words(secrets: Sequence[str]) -> ReportText:
     from trajectories.report.report_text import ReportText
 
     endings = {kind: Text.from_markup(words).plain for kind, words in ENDINGS.items()}
-    return ReportText(describe, belongs_to_tests, lambda text: mask_secrets(text, secrets), PARTS, endings)
+    return ReportText(
+        describe, belongs_to_tests, lambda text: mask_secrets(text, secrets), PARTS, endings, picture_size
+    )
 
 
 def report_path(runs: Sequence[RunView], named: Path | None, reports: Path) -> Path:

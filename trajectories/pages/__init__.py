@@ -21,7 +21,7 @@ def beginning(title: str, style: str, script: str = "", kind: str = "") -> str:
     """Return the part of a page before its body, with the common style followed by `style`; the `generator` tag is near
     the start."""
     style = part("page.style.css") + style
-    allowed = f"script-src '{_hash(script)}'; require-trusted-types-for 'script'; " if script else ""
+    allowed = f"script-src '{_hash(script)}'; img-src data:; require-trusted-types-for 'script'; " if script else ""
     policy = f"default-src 'none'; style-src '{_hash(style)}'; {allowed}base-uri 'none'; form-action 'none'"
     return f"""<!DOCTYPE html>
 <html lang="en">

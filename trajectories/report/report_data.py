@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from trajectories.changed_pages import pages_of_tree
 from trajectories.errors import RunBroken
 from trajectories.records import Exit, Issue, Run, Step, Verdict
 from trajectories.report.branch_structure import branches_as_json as branches_told
 from trajectories.report.branch_structure import structure
 from trajectories.report.reply_costs import costs
+from trajectories.report.report_pictures import ROOM as PICTURE_ROOM
+from trajectories.report.report_pictures import ReportPictures
 from trajectories.report.report_text import (
     DATA,
     ROOM,
@@ -58,7 +61,9 @@ def build_report_data(material: RunView, words: ReportText, share: int = 1) -> d
         patch = _submitted_patch(material.patch().diff, DIFFS // share)
     for diff in (patch, *diffs):
         _hide(diff, words)
-    context = TimelineContext(material, words, found, spent, diffs)
+    pictures = ReportPictures(material, words, PICTURE_ROOM // share)
+    pages = [pictures.page(page) for page in pages_of_tree(trajectory, _last_tree(material))]
+    context = TimelineContext(material, words, found, spent, diffs, pictures)
     turn = trajectory.turns[-1]
     everything = {
         "name": material.name,
@@ -74,11 +79,14 @@ def build_report_data(material: RunView, words: ReportText, share: int = 1) -> d
         "ended": ended(trajectory.exit, words, material.untrusted) if trajectory.exit else None,
         "spent": _spent(material),
         "verdict": _verdict(material, words),
+        "pages": pages,
+        "pages_note": NOT_CHECKED if pages and material.untrusted else "",
         "patch": [_one(file, words) for file in patch.files],
         "plan": [phase.as_json() for phase in found.phases],
         "branches": _branches(material, branches_told(found, trajectory, spent)),
         "items": list(items(context)),
         "costs": spent.steps,
+        "pictures": pictures.found,
     }
     sizes = list(lengths(everything))
     limit = text_limit(sizes, ROOM // share)
@@ -198,6 +206,9 @@ def _cut(context: TimelineContext, patch: PairDiff) -> Iterator[str]:
         yield f"The data of {_counted(more, 'note')} is left out: it has more than {DATA:,} characters."
     if cut := sum(bool(file.cut) for diff in diffs for file in diff.files):
         yield f"The diffs of {_counted(cut, 'file')} are incomplete: too long, not text, or masked."
+    if more := context.pictures.left_out:
+        where = "it is" if more == 1 else "they are"
+        yield f"{_counted(more, 'picture')} of pages did not fit: {where} in the run's folder."
     if more := sum(diff.count - len(diff.files) for diff in diffs):
         yield f"{_counted(more, 'changed file')} of steps that changed very many files are not listed."
     if missing := sum(diff.missing for diff in diffs):

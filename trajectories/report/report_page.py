@@ -15,7 +15,20 @@ from typing import Any
 
 from trajectories.pages import beginning, generator
 
-SCRIPTS = ("base", "text", "issue", "proof", "branches", "costs", "steps", "together", "search", "keys", "whole")
+SCRIPTS = (
+    "base",
+    "text",
+    "issue",
+    "proof",
+    "pages",
+    "branches",
+    "costs",
+    "steps",
+    "together",
+    "search",
+    "keys",
+    "whole",
+)
 """Names of the files that form the page's script, in this order."""
 MOST_OF_TITLE = 120
 KIND = "report"

@@ -20,8 +20,8 @@ DATA = 10_000
 
 
 class Diff(str):
-    """A string that is already masked and shortened; it is not shortened again, since a patch must not lose its
-    middle."""
+    """A string that is already masked and shortened, or a picture; it is not shortened again, since a patch must not
+    lose its middle."""
 
     __slots__ = ()
 
@@ -30,13 +30,15 @@ class Diff(str):
 class ReportText:
     """Functions and descriptions that other layers supply. `describe` summarises an action in a line, `in_tests` says
     whether a path belongs to the tests of a patch, `mask` hides secrets. `parts` describes the parts of a verdict, and
-    `endings` the kinds of exits."""
+    `endings` the kinds of exits. `picture_size` returns width and height of a picture that a page may show, else
+    None."""
 
     describe: Callable[[Action], str]
     in_tests: Callable[[str], bool]
     mask: Callable[[str], str]
     parts: Mapping[str, str]
     endings: Mapping[str, str]
+    picture_size: Callable[[bytes], tuple[int, int] | None]
 
 
 def text_limit(lengths: Iterable[int], room: int, most: int = LONGEST) -> int:

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trajectories.changed_pages import picture_number
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.branch_structure import Structure
 from trajectories.report.reply_costs import Costs
+from trajectories.report.report_pictures import ReportPictures
 from trajectories.report.report_text import ReportText, fits, format_time
 from trajectories.report.tree_diffs import PairDiff
 from trajectories.trajectory import NOT_CHECKED, RunView
@@ -25,6 +27,7 @@ class TimelineContext:
     structure: Structure
     spent: Costs
     diffs: Sequence[PairDiff]
+    pictures: ReportPictures
 
 
 def items(context: TimelineContext) -> Iterator[dict[str, Any]]:
@@ -116,6 +119,7 @@ def _action(context: TimelineContext, step: Step, at: int) -> dict[str, Any]:
         "text": seen.text,
         "out": seen.out,
         "size": _size(context.material, seen.out),
+        "picture": context.pictures.add(picture_number(seen)),
     }
 
 

@@ -1,12 +1,15 @@
 """The data of a report, from records built in the tests."""
 
 import json
+import struct
+from base64 import b64encode
 from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aci.browser.page_picture import picture_size
 from trajectories.errors import RunBroken
 from trajectories.git_store.trees import EMPTY_TREE
 from trajectories.records import (
@@ -31,8 +34,9 @@ from trajectories.records import (
 )
 from trajectories.report import report_data
 from trajectories.report.report_data import build_report_data
+from trajectories.report.report_pictures import LARGEST
 from trajectories.report.report_text import ReportText, format_time, mask_texts, shorten_text, text_limit
-from trajectories.trajectory import RunView, Trajectory
+from trajectories.trajectory import NOT_CHECKED, RunView, Trajectory
 
 AT = 1_700_000_000.0
 SECRET = "hunter2hunter2"
@@ -42,6 +46,7 @@ REPORT_TEXT = ReportText(
     mask=lambda text: text.replace(SECRET, "[masked]"),
     parts={"red": "a test fails without the patch", "no_loss": "what passed passes"},
     endings={"verified": "Verified."},
+    picture_size=picture_size,
 )
 ISSUE = Issue("Wrong", "body", author="ann", trust="stranger", comments=(Comment("bob", "me too", role="NONE"),))
 
@@ -138,6 +143,48 @@ def test_missing_output_file_has_no_size(tmp_path):
     recorded_step = step(1, actions=(Action("bash"),), observations=(Observation("x", out=7),))
     report = build_report_data(run_view(run(), turn(), recorded_step, directory=tmp_path), REPORT_TEXT)
     assert items_of_kind(report, "step")[0]["actions"][0]["size"] is None
+
+
+def png(width, height, size=0):
+    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height)
+    return header.ljust(size, b"\0")
+
+
+def test_pictures_of_steps_and_changed_pages_are_embedded_once(tmp_path):
+    (tmp_path / "out").mkdir()
+    for number, data in enumerate([png(2, 1), png(3, 1), b"<svg onload='x'>", png(4, 1, LARGEST + 1)], 1):
+        (tmp_path / "out" / str(number)).write_bytes(data)
+    asked = {"path": "/cart", "width": 390, "dark": True, "asked": ["a: red"], "unasked": [], "before": 1, "after": 2}
+    unasked = asked | {"path": "/", "dark": False, "unasked": [f"b: {SECRET}", 5], "before": 3, "difference": 4}
+    pages = [asked, unasked, {"path": 1}, "no page", unasked | {"width": True}]
+    look = step(1, actions=(Action("browser"),), observations=(Observation("x", data={"picture": 2}),))
+    older = step(2, "0" * 40, author="proof", observations=(Observation("", data={"pages": pages[:1]}),))
+    proof = step(3, author="proof", observations=(Observation("", data={"pages": pages}),))
+    view = run_view(run(), turn(), look, proof, older, step(4), directory=tmp_path)
+    report = build_report_data(view, REPORT_TEXT)
+    first, second = report["pages"]
+    assert (first["title"], first["unasked"]) == ("/ at 390 px", ["b: [masked]"]), "unasked changes come first"
+    assert [first[name] for name in ("before", "after", "difference")] == [None, 2, None], "no pictures"
+    assert (second["title"], second["before"], second["after"]) == ("/cart at 390 px, dark mode", 1, 2)
+    assert items_of_kind(report, "step")[0]["actions"][0]["picture"] == 2
+    assert list(report["pictures"]) == ["2", "1"]
+    url = f"data:image/png;base64,{b64encode(png(3, 1)).decode()}"
+    assert report["pictures"]["2"] == {"url": url, "width": 3, "height": 1}
+    assert report["pages_note"] == ""
+    assert build_report_data(replace(view, untrusted=True), REPORT_TEXT)["pages_note"] == NOT_CHECKED
+
+
+def test_pictures_beyond_limit_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(report_data, "PICTURE_ROOM", 200)
+    (tmp_path / "out").mkdir()
+    for number, size in enumerate([24, 200, 24]):
+        (tmp_path / "out" / str(number)).write_bytes(png(1, 1, size))
+    steps = [
+        step(n, actions=(Action("browser"),), observations=(Observation("x", data={"picture": n}),)) for n in range(3)
+    ]
+    report = build_report_data(run_view(run(), turn(), *steps, directory=tmp_path), REPORT_TEXT)
+    assert list(report["pictures"]) == ["0", "2"]
+    assert report["cut"] == ["1 picture of pages did not fit: it is in the run's folder."]
 
 
 def test_branches_start_from_tree_of_parent(trees):

@@ -19,6 +19,7 @@ from trajectories.report.report_page import page
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 SIZES = {"phone": (390, 844), "tablet": (1024, 768), "desk": (1920, 1080)}
 OpenPage = Callable[..., Page]
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 @pytest.fixture(scope="module")
@@ -321,6 +322,25 @@ def test_code_block_shows_language_but_no_backticks(open_page: OpenPage, size: i
     height = body.locator("code.fence").last.evaluate("(one) => one.clientHeight")
     assert height < 45, "one line and its padding"
     assert search(tab, "```python") == "1 of 1"
+
+
+def test_changed_page_is_shown_with_its_pictures(open_page: OpenPage) -> None:
+    picture = {"url": f"data:image/png;base64,{PIXEL}", "width": 1, "height": 1}
+    page_data = {"title": HOSTILE, "asked": [], "unasked": ["link Home: red"], "before": 3, "after": 4}
+    shown = run(3) | {"pictures": {"3": picture}, "pages": [page_data]}
+    shown["items"][1]["actions"][0]["picture"] = 3
+    tab = open_page(report_data(shown), "phone")
+    expect(tab.locator("#pages .page.unasked li")).to_have_text("link Home: red")
+    sides = tab.locator("#pages figure")
+    assert [one.inner_text().split("\n")[-1] for one in sides.all()] == ["before", "No picture.", "No picture."]
+    image = sides.locator("img")
+    width = sides.first.evaluate("(one) => one.clientWidth")
+    image.click()
+    assert sides.first.evaluate("(one) => one.clientWidth") > 2 * width
+    tab.wait_for_function("document.querySelector('#pages img').naturalWidth === 1")
+    expect(tab.locator("#steps img")).to_have_count(0)
+    tab.locator("#steps .action > summary").first.click()
+    expect(tab.locator("#steps img")).to_have_count(1)
 
 
 @pytest.mark.slow

@@ -41,6 +41,7 @@ function called(at, step, action) {
   const box = fold("action", heading, () => [
     asked ? output(asked, "arguments") : "",
     action.text ? output(action.text, "answer") : make("p", "soft", "No output."),
+    typeof action.picture === "number" ? picture(at, action.picture, `The page after ${tool} in step ${step.id}`) : "",
     typeof action.out === "number" ? elsewhere(at, step, action) : "",
   ]);
   const opened = (name) => () => {

@@ -26,7 +26,7 @@ function foot() {
 function whole() {
   remembered();
   const top = [head(), overview()];
-  const sections = [parting(), issue(), plan(), proof(), patch(), branches(), costs(), runs.length > 1 ? together() : steps()].filter(Boolean);
+  const sections = [parting(), issue(), plan(), proof(), pages(), patch(), branches(), costs(), runs.length > 1 ? together() : steps()].filter(Boolean);
   const tools = make("div", "tools", searching(), button("\u25d0", "quiet", theme), button("?", "quiet", () => help.showModal()));
   tools.querySelector("button.quiet:nth-last-child(2)").setAttribute("aria-label", "light or dark");
   tools.lastElementChild.setAttribute("aria-label", "keys");
