@@ -131,7 +131,11 @@ def find_definitions(workspace: Workspace, trees: Trees, tree: str, name: str) -
             continue
         texts = {path: trees.read(tree, path).decode("utf-8", "replace")}
         texts |= _mentions(trees, tree, server.program, path, name)
-        if found := server.ask(workspace, trees, tree, lambda one, texts=texts: one.definitions(name, texts)):
+
+        def ask(one: LanguageServer, texts: Mapping[str, str] = texts) -> list[FileLine]:
+            return one.definitions(name, texts)
+
+        if found := server.ask(workspace, trees, tree, ask):
             return server.program.name, found
     return None
 

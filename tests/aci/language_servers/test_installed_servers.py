@@ -85,7 +85,7 @@ def test_references_and_new_diagnostics(
     assert found[1] == case.uses
     definitions = find_definitions(workspace, trees, tree, "weigh")
     assert definitions
-    assert next(one.text for one in definitions[1] if one.path == path and one.line == line).endswith("Till.weigh")
+    assert next(one.text for one in definitions[1] if one.path == path and one.line == line).endswith("weigh")
 
     used = case.uses[0].path
     workspace.write(used, case.files[used].replace(*case.edit).encode())
