@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.cli.workspace_checks import Finding
+from agent.cli.health_finding import Finding
 
 if TYPE_CHECKING:
     from aci.environments.environment import EnvironmentOptions

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.workspace_checks import Finding, Notify, check_workspace
+from agent.cli.health_finding import Finding
+from agent.cli.workspace_checks import Notify, check_workspace
 from agent.config.settings import Settings
 from agent.config.workspace_choice import choose_workspace
 from agent.limits.run_budget import SMALLEST_OUTPUT, UNPRICED_TOKENS, dollars

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aci.docker.base_image import DEFAULT_IMAGE
+from agent.cli.health_finding import Finding
 from agent.config.settings import Settings
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import SweAgentError, UsageError, WorkspaceError
@@ -22,18 +22,6 @@ if TYPE_CHECKING:
 
 Notify = Callable[[ProgressEvent], object]
 COLLECT = "`swe-agent doctor --collect` collects them"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    name: str
-    ok: bool
-    found: str
-    fix: str = ""
-    code: int = WorkspaceError.code
-    """The exit code of a run that fails for this reason."""
-    warning: bool = False
-    """Whether something is wrong, but runs work."""
 
 
 LOCAL = Finding("workspace", True, "local, which isolates nothing: commands run as you, without limits")

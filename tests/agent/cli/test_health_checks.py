@@ -9,7 +9,8 @@ import pytest
 from aci.docker import docker_daemon
 from aci.host import sandbox_process, systemd_scope
 from agent.cli.health_checks import run_health_checks
-from agent.cli.workspace_checks import LOCAL, Finding
+from agent.cli.health_finding import Finding
+from agent.cli.workspace_checks import LOCAL
 from agent.config.settings import Settings
 from trajectories.errors import WorkspaceError
 
