@@ -91,7 +91,9 @@ def test_bad_settings_are_reported(machine, calculator):
     (machine.home / "config.toml").write_text("")
     write(calculator, {".swe-agent.toml": 'model = "expensive"\n'})
     for folder in (calculator, calculator / "calc"):
-        assert_refused(machine.run("fix", "--repo", folder, "--text", "x"), 3, "it may set only image, setup, test and serve")
+        assert_refused(
+            machine.run("fix", "--repo", folder, "--text", "x"), 3, "it may set only image, setup, test and serve"
+        )
     completed = machine.run("fix", "--repo", calculator, "--text", "x", "--base", "HEAD", "--strategy", "react")
     assert_refused(completed, 3, "needs a model")  # the base has no such file
 

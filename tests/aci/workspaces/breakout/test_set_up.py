@@ -103,7 +103,9 @@ def test_forbidden_setting_of_repository_is_refused(build, marker, name):
     for verb in ("why", "build"):
         process = build({".swe-agent.toml": toml, "verb": verb}, verb)
         assert process.returncode != 0
-        assert f".swe-agent.toml sets {name}; it may set only image, setup, test and serve" in " ".join(process.stderr.split())
+        assert f".swe-agent.toml sets {name}; it may set only image, setup, test and serve" in " ".join(
+            process.stderr.split()
+        )
     assert not marker.exists()
 
 
