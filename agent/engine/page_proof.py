@@ -50,9 +50,14 @@ def compare_with_base(branch: Branch, base: str, tree: str, verdict: Verdict, is
         differing = f" {len(compared.changes)} views differ, as the issue asks." if compared.changes else ""
         note = f"Pages were compared without and with the patch: {views}.{differing}"
         return PageEvidence(note=note, pages=_keep(branch, compared.changes))
-    places = [f"{one.path} at {one.variant}: {'; '.join(one.unasked[:2])}"[:LONGEST] for one in unasked]
+    first: dict[str, PageChange] = {}
+    for one in unasked:
+        for text in one.unasked:
+            first.setdefault(text, one)
+    places = [f"{text} ({one.path}, {one.variant})" for text, one in first.items()]
     more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
-    doubt = f"The patch changes pages where the issue does not ask for it: {' | '.join(places[:MOST_PLACES])}{more}."
+    what = " | ".join(text[:LONGEST] for text in places[:MOST_PLACES])
+    doubt = f"The patch changes pages where the issue does not ask for it: {what}{more}."
     return PageEvidence(doubt=doubt, pages=_keep(branch, compared.changes))
 
 
