@@ -131,18 +131,16 @@ def _page(answer: dict[str, Any]) -> Iterator[str]:
 
 
 def _element(one: dict[str, Any]) -> Iterator[str]:
-    box, style = one.get("box"), one.get("style")
-    edges = [round(float(box[name]), 1) for name in ("x", "y", "width", "height")] if _is_box(box) else None
-    place = "x {}, y {}, {} x {}".format(*edges) if edges else "not visible"
+    place, style = _place(one.get("box")), one.get("style")
     yield f"{one_line(str(one.get('html', '')))[:200]}: {place}"
     if isinstance(style, dict):
         yield "  " + "; ".join(f"{name}: {one_line(str(value))[:100]}" for name, value in list(style.items())[:40])
 
 
-def _is_box(box: object) -> bool:
-    return isinstance(box, dict) and all(
-        isinstance(box.get(name), int | float) for name in ("x", "y", "width", "height")
-    )
+def _place(box: object) -> str:
+    edges = [box.get(name) for name in ("x", "y", "width", "height")] if isinstance(box, dict) else []
+    numbers = [f"{edge:.6g}" for edge in edges if isinstance(edge, int | float)]
+    return f"x {numbers[0]}, y {numbers[1]}, {numbers[2]} x {numbers[3]}" if len(numbers) == 4 else "not visible"
 
 
 def _failure(action: str, target: str, answer: dict[str, Any]) -> Iterator[str]:

@@ -140,11 +140,6 @@ def _need(
     return lambda placed: placed.key in keys
 
 
-def _is_same_twice(server: PageServer, view: PageView) -> bool:
-    """Whether the page looks the same when it is opened again: otherwise a difference shows nothing about the patch."""
-    return not view.error and not find_differences(view, server.view(view.path, view.variant))
-
-
 def _describe(placed: PlacedDifference) -> str:
     name = placed.element.name if placed.element else "the page"
     return f"{name}: {'; '.join(placed.difference.changes[:4])}"

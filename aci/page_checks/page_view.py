@@ -140,5 +140,6 @@ def _element(value: Any, styles: Sequence[Mapping[str, str]], number: int) -> El
         raise ValueError("a parent comes before its children")
     x, y, width, height = map(float, box)
     words = tuple(" ".join(str(one).split())[:LONGEST] for one in attributes)
-    names = (str(one)[:LONGEST] for one in (tag, id, classes))
-    return Element(parent, *names, " ".join(str(text).split())[:LONGEST], words, (x, y, width, height), styles[style])
+    own = " ".join(str(text).split())[:LONGEST]
+    tag, id, classes = (str(one)[:LONGEST] for one in (tag, id, classes))
+    return Element(parent, tag, id, classes, own, words, (x, y, width, height), styles[style])

@@ -113,7 +113,7 @@ def _match_siblings(
         [(view[one].tag, *content[one]) for one in some]
         for view, content, some in zip(views, contents, (olds, news), strict=True)
     ]
-    for kind, first, end, other, other_end in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+    for kind, first, end, other, other_end in SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
         if kind == "equal":
             yield from zip(olds[first:end], news[other:other_end], strict=True)
         elif kind == "replace":

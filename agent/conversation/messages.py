@@ -162,8 +162,8 @@ def add(
         reply = replies[step.branch, step.reply]
         # The usage of a step that rewinds includes the omitted steps.
         usage = reply.usage if rewind_target(step) is None else None
-        pictures = _pictures(step, recall) if recall and reader.images else {}
-        talk.exchange(_exchange(step, reply, reader.model, taken), step, usage, pictures)
+        seen = _pictures(step, recall) if recall and reader.images else {}
+        talk.exchange(_exchange(step, reply, reader.model, taken), step, usage, seen)
 
 
 def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Message]:

@@ -65,7 +65,7 @@ def visited_pages(branch: Branch) -> list[tuple[str, Variant]]:
     """Return the pages that the branch's steps opened in this turn, and how."""
     from aci.page_checks.page_view import Variant
 
-    found = {}
+    found: dict[tuple[str, Variant], None] = {}
     for step in branch.steps:
         for seen in step.observations:
             page = seen.data.get("page")

@@ -110,7 +110,8 @@ def test_picture_of_observation_follows_results_and_is_left_out_when_old() -> No
     sent = conversation.build_request(seeing, recall=pictures.__getitem__).messages
     assert [message["role"] for message in sent[-4:]] == ["assistant", "tool", "tool", "user"]
     text, picture = sent[-1]["content"]
-    assert "`browser`" in text["text"] and picture["image_url"]["url"] == data_url(PNG)
+    assert "`browser`" in text["text"]
+    assert picture["image_url"]["url"] == data_url(PNG)
     assert len(conversation.build_request(Reader(MODEL), recall=pictures.__getitem__).messages) == len(sent) - 1
     assert len(conversation.build_request(seeing, recall={}.__getitem__).messages) == len(sent) - 1
     for number in range(AGE):
