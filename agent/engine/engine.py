@@ -231,13 +231,8 @@ class Engine:
         max_time = self.settings.max_time
         return None if max_time is None else max_time - self.trajectory.turn_seconds()
 
-    @property
-    def environment_notes(self) -> tuple[str, ...]:
-        """Notes on the run's environment that belong into its verdict, also those of earlier processes."""
-        return tuple(note.text for note in self.trajectory.notes if note.kind == ENVIRONMENT)
-
     def _record_environment(self, text: str) -> None:
-        if text not in self.environment_notes:
+        if text not in environment_notes(self.trajectory):
             self.journal.append(Note("main", ENVIRONMENT, text))
 
     def _record_pause(self, seconds: float) -> None:
@@ -329,6 +324,11 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def environment_notes(trajectory: Trajectory) -> tuple[str, ...]:
+    """Return the notes on a run's environment that belong into its verdict, also those of earlier processes."""
+    return tuple(note.text for note in trajectory.notes if note.kind == ENVIRONMENT)
 
 
 def _count_replies(trajectory: Trajectory) -> int:

@@ -25,7 +25,7 @@ from agent.conversation.model_roles import LESSON_WRITER, assign_roles, validate
 from agent.engine.branch import Branch
 from agent.engine.delegation import Delegation
 from agent.engine.delivery import Publish, deliver
-from agent.engine.engine import Engine, known_secrets
+from agent.engine.engine import Engine, environment_notes, known_secrets
 from agent.engine.merge_review import record_review, recorded_review
 from agent.engine.proof_step import best_outcome, rejected_outcome
 from agent.engine.run_result import Result
@@ -376,7 +376,7 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     calls = describe_calls(steps)
     outside = (f"{calls} {WITHOUT_SERVERS}",) if calls else ()
     engine.workspaces.finish_search()
-    notes = (*engine.environment_notes, *read, *injected, *outside, *assumptions(engine.trajectory.of_turn))
+    notes = (*environment_notes(engine.trajectory), *read, *injected, *outside, *assumptions(engine.trajectory.of_turn))
     return replace(verdict, notes=(*verdict.notes, *notes))
 
 
