@@ -194,6 +194,7 @@ def search(
                 evaluator, spectrum, cpu_seconds, tried, end - min(SECONDS, CHOOSING_SHARE * max(0.0, left))
             )
             if fillings:
+                hunt.cpu_seconds += evaluator.cpu  # the tests were traced again, which took as long as many fillings
                 hunt.run(iter(fillings), tell, every=True)
             else:
                 prober, expected = ConditionProber(evaluator, spectrum), question.expected_exceptions(spectrum)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.engine import Engine
@@ -299,6 +300,16 @@ def test_filling_fixes_what_no_template_reaches(
         assert any("2 fillings of" in note.text for note in run.notes)
         assert "cloze" in {note.data.get("template") for note in run.notes if note.kind == "candidate"}
     assert drive(open_run()) == ([], result)
+
+
+def test_fillings_are_tried_even_if_tracing_the_tests_takes_long(
+    start_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = Evaluator.cpu.fget
+    assert used is not None
+    monkeypatch.setattr(Evaluator, "cpu", property(lambda self: used(self) + 100.0))
+    _, result = drive(start_run(CHECKSUM_FILES, "checksum() is wrong", roles=write_filler(tmp_path))())
+    assert "(n * n + 7) % 11" in result.patch.source, result.word
 
 
 def test_filler_is_not_asked_if_template_fixes_bug(start_run, tmp_path: Path) -> None:
