@@ -5,7 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
+from pathlib import Path
 from urllib.parse import urldefrag
+
+from trajectories.errors import UsageError
+from trajectories.file_limits import read_limited
+from trajectories.journal import write_durably
 
 MOST_BYTES = 4_000_000
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -37,3 +42,20 @@ def clean_path(path: str) -> str:
 
 def data_url(data: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def picture_file(run: Path, number: int) -> Path | None:
+    """Return the file `pictures/N.png` in a run's folder, which other programs can open. It is copied from the stored
+    output N if it is missing; None if that is no picture or the file cannot be written."""
+    source, target = run / "out" / str(number), run / "pictures" / f"{number}.png"
+    try:
+        if target.is_file():
+            return target
+        data = read_limited(source, MOST_BYTES, inside=run)
+        if not picture_size(data):
+            return None
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        write_durably(target, data)
+    except (OSError, UsageError):
+        return None
+    return target

@@ -227,6 +227,7 @@ class Console:
         steps = self._engine.trajectory.all_steps() if self._engine else []
         last = steps[-1].id if steps else ""
         self.ending(result.exit, result.directory, last, nothing_to_fix=isinstance(error, NoFailingTest))
+        self._pages(result)
         self._review(result.review or {})
         for effect in result.effects:
             self.out.print(escape_markup(effect), soft_wrap=True)
@@ -298,6 +299,17 @@ class Console:
                 soft_wrap=True,
             )
         self.out.print(f"[dim]The run is in {escape_markup(directory)} ({exit.seconds:.1f} s).[/]", soft_wrap=True)
+
+    def _pages(self, result: Result) -> None:
+        """Show the pages that the patch changes, each with the picture of the difference."""
+        from aci.browser.page_picture import picture_file
+
+        for page in result.pages:
+            colour = "yellow" if page.unasked else "dim"
+            self.out.print(f"[{colour}]· {escape_markup(page.summary)}[/]", soft_wrap=True)
+            number = page.pictures.get("difference")
+            if number is not None and (file := picture_file(result.directory, number)):
+                self.out.print(f"[dim]  {escape_markup(file)}[/]", soft_wrap=True)
 
     def _review(self, review: Mapping[str, Any]) -> None:
         """Show what a reviewer may ask to take out of the patch."""

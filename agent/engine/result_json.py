@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.engine.run_result import Result
+from trajectories.changed_pages import ChangedPage
 from trajectories.errors import SweAgentError
 
 
@@ -46,6 +47,8 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
         "directory": str(result.directory),
         "word": result.word,
     }
+    if result.pages:
+        data["pages"] = [_page(result, page) for page in result.pages]
     if result.candidates:
         data["candidates"] = [dict(each) for each in result.candidates]
     if result.review is not None:
@@ -57,3 +60,18 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
     elif result.exit.message:
         data["error"] = {"code": result.exit.code, "message": result.exit.message, "fix": result.exit.fix}
     return data
+
+
+def _page(result: Result, page: ChangedPage) -> dict[str, Any]:
+    """Return a changed page. Its pictures are paths in the run's folder; the files are created if they are missing."""
+    from aci.browser.page_picture import picture_file
+
+    files = {name: picture_file(result.directory, number) for name, number in page.pictures.items()}
+    return {
+        "path": page.path,
+        "width": page.width,
+        "dark": page.dark,
+        "asked": list(page.asked),
+        "unasked": list(page.unasked),
+        **{name: file.relative_to(result.directory).as_posix() for name, file in files.items() if file},
+    }

@@ -46,6 +46,7 @@ from agent.run_state.strategy_traits import is_apart, is_by_hand, is_conversatio
 from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree
 from agent.version import __version__
 from tools.base import Toolbox, metadata_of
+from trajectories.changed_pages import pages_of_tree
 from trajectories.errors import (
     Cancelled,
     ConfigError,
@@ -406,11 +407,8 @@ def _candidates(trajectory: Trajectory) -> list[dict[str, Any]]:
 
 
 def _last_word(trajectory: Trajectory) -> str:
-    """Return the closing message of the turn.
-
-    It is the text of the last step if the strategy wrote that step, or else the model's last message or summary; in a
-    conversation it includes the test results.
-    """
+    """Return the closing message of the turn: the text of the last step if the strategy wrote it, or else the model's
+    last message or summary; in a conversation it includes the test results."""
     steps = [step for step in trajectory.of_turn if isinstance(step, Step) and step.branch == MAIN]
     last = steps[-1] if steps else None
     if last and not last.actions and last.author == trajectory.turns[-1].strategy:
@@ -424,8 +422,7 @@ def _last_word(trajectory: Trajectory) -> str:
 
 
 def result(engine: Engine, coming: Exit | None = None) -> Result:
-    """Return the run's current result, even if the run has not ended; `coming` is an exit that is about to be
-    recorded."""
+    """Return the run's current result, even if it has not ended; `coming` is an exit that is about to be recorded."""
     trajectory = engine.trajectory
     exit = trajectory.exit or coming
     if exit is None:
@@ -444,6 +441,7 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
         effects=tuple(note.text for note in done),
         pull=next((str(note.data["url"]) for note in reversed(done) if "url" in note.data), ""),
         word=_last_word(trajectory),
+        pages=tuple(pages_of_tree(trajectory, exit.tree)),
         began=turn_base_tree(trajectory, engine.run.base.tree),
         review=recorded_review(trajectory),
         candidates=tuple(_candidates(trajectory)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trajectories.changed_pages import ChangedPage
 from trajectories.records import Exit, Patch, Spent, Verdict
 
 
@@ -31,6 +32,8 @@ class Result:
     """The URL of the pull request with the patch."""
     candidates: tuple[Mapping[str, Any], ...] = ()
     """The candidates of `optimize`, each with its status, the reasons, its instructions and its reward."""
+    pages: tuple[ChangedPage, ...] = ()
+    """The pages of the project that the patch changes, those with changes that the issue does not ask for first."""
     review: Mapping[str, Any] | None = None
     """The review of the patch for merging, if the settings ask for one: `findings` and `notes`."""
 

@@ -16,7 +16,7 @@ LONGEST_LINE, LONGEST_TEXT, LONGEST_PATCH, LONGEST_ANSWER = 2_000, 6_000, 60_000
 MOST_ITEMS = 100
 """Maximum number of items of each list in an answer."""
 PATCH = "patch"
-OMITTED_FIRST = (PATCH, "candidates", "merge_review")
+OMITTED_FIRST = (PATCH, "candidates", "merge_review", "pages")
 """The parts of a run's answer that are left out, in this order, until it is short enough."""
 
 

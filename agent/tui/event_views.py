@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent.run_state.progress_event import LIVE_DETAILS
@@ -39,6 +40,13 @@ def read_output(session: Session, number: int) -> str:
     except OSError:
         return ""
     return f"{text}\n… the rest is in {file}" if more else text
+
+
+def picture_path(session: Session, number: int) -> str:
+    """Return the path of the picture with this number, which the user can open; "" if there is none."""
+    from aci.browser.page_picture import picture_file
+
+    return str((session.engine and picture_file(session.engine.journal.directory, number)) or "")
 
 
 class SessionDisplay(Protocol):
@@ -97,7 +105,8 @@ def show(display: SessionDisplay, session: Session, event: Event | RunReopened) 
         case RunReopened():
             if any(isinstance(item, UserMessage) for item in conversation.items):
                 conversation.clear()
-            display.put(*run_items(event.records, event.trajectory, lambda number: read_output(session, number)))
+            files = partial(read_output, session), partial(picture_path, session)
+            display.put(*run_items(event.records, event.trajectory, *files))
         case session_events.TurnStarted(_, words):
             display.notifier.began()
             if words:
@@ -108,7 +117,8 @@ def show(display: SessionDisplay, session: Session, event: Event | RunReopened) 
             conversation.live.done(step.branch, step.author)
             if not repeats_user_message(step) and step.author not in CLOSING:
                 sent = session.engine.trajectory.request_time(step) if session.engine else None
-                display.put(step_item(step, reply, lambda number: read_output(session, number), sent))
+                picture = partial(picture_path, session)
+                display.put(step_item(step, reply, partial(read_output, session), sent, picture))
             conversation.changed()
         case session_events.TurnEnded(result, proof):
             conversation.live.clear()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,9 @@ MOST_FILES = 200_000
 MOST_BYTES = 2_000_000_000
 
 
-def archive_run(engine: Engine, target: Path, diff: bytes) -> Path | None:
-    """Copy the open run's folder and the patch; return None if that fails or the run contains a secret."""
+def archive_run(engine: Engine, target: Path, diff: bytes, pictures: Iterable[str] = ()) -> Path | None:
+    """Copy the open run's folder, the patch and the named files in the folder `pictures`, which people look at and
+    nothing restores; return None if that fails or the run contains a secret."""
     source = engine.journal.directory
     shutil.rmtree(target, ignore_errors=True)
     try:
@@ -35,6 +36,8 @@ def archive_run(engine: Engine, target: Path, diff: bytes) -> Path | None:
             return None
         for name, file in _files(source):
             _copy(file, target / name)
+        for name in pictures:
+            _copy(source / name, target / name)
         (target / "patch.diff").write_bytes(diff)
     except (OSError, UsageError):
         shutil.rmtree(target, ignore_errors=True)

@@ -35,6 +35,7 @@ from agent.github.task.result_file import AGAIN, Outcome, pack
 from agent.github.task.task_request import TaskRequest, read
 from agent.github.task.task_text import issue_of
 from agent.limits.cancellation import SIGNALS
+from trajectories.changed_pages import PICTURES
 from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError
 from trajectories.journal import is_started
 
@@ -108,7 +109,10 @@ class Job:
 
     def write(self, outcome: Outcome, diff: bytes, engine: Engine | None = None) -> None:
         digest = pack(outcome, diff, self.out)
-        folder = archive_run(engine, self.out.with_suffix(".run"), diff) if engine and not self.hides else None
+        pages = outcome.result.get("pages", ())
+        pictures = [page[name] for page in pages for name in PICTURES if page.get(name)]
+        target = self.out.with_suffix(".run")
+        folder = archive_run(engine, target, diff, pictures) if engine and not self.hides else None
         write_outputs(digest=digest, folder=str(folder or ""))
         summarise(_summary(outcome, diff))
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aci.testing.suite_command import named_files
+from agent.github.pull_request.page_table import page_table
 from agent.github.pull_request.pull_request_template import fill_template
 from agent.github.pull_request.review_focus import review_lines
 from agent.github.pull_request.text_escaping import LONGEST_NAME, code, code_block, escape_markdown, format_name
@@ -57,7 +58,7 @@ def body(
     parts = {
         "fixes": f"Fixes #{number}." if number else "",
         "what": what(outcome, diff),
-        "proof": "\n\n".join(filter(None, [proof(outcome), commands(outcome)])),
+        "proof": "\n\n".join(filter(None, [proof(outcome), page_table(outcome), commands(outcome)])),
         "look": "\n".join(["**Look first at**", *(f"- {line}" for line in looks)]) if looks else "",
         "cost": "\n\n".join([*notes, cost(outcome)]),
     }

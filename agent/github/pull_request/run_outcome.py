@@ -100,10 +100,11 @@ def outcome_of(
 
 
 def _without_exploit(engine: Engine, result: Result, report: dict[str, Any], task_digest: str) -> Outcome:
-    """Return the outcome of a run on a vulnerability: without words of the model, names and values of tests, and the
-    name of the run, whose journal is not handed on."""
+    """Return the outcome of a run on a vulnerability: without words of the model, names and values of tests, changed
+    pages, and the name of the run, whose journal is not handed on."""
     report["verdict"] |= {"tests": [], "commands": [], "notes": [], "contradicted": [], "flaky": []}
     report |= {"run": "", "directory": "", "word": ""}
+    report.pop("pages", None)
     report.pop("merge_review", None)
     report.pop("candidates", None)
     if "error" in report:

@@ -66,6 +66,17 @@ class FindingSchema(_Strict):
     text: Line
 
 
+class PageSchema(_Strict):
+    path: Line
+    width: int
+    dark: bool
+    asked: Lines
+    unasked: Lines
+    before: Line = ""
+    after: Line = ""
+    difference: Line = ""
+
+
 class ReviewSchema(_Strict):
     findings: Annotated[tuple[FindingSchema, ...], Field(max_length=MOST_LINES)]
     notes: Lines
@@ -83,6 +94,7 @@ class ResultSchema(_Strict):
     directory: Line
     word: Line
     pull: Line = ""
+    pages: Annotated[tuple[PageSchema, ...], Field(max_length=50)] = ()
     merge_review: ReviewSchema | None = None
     error: ErrorSchema | None = None
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.tui.widgets.conversation_items import Block, Line, blank_block, text_blocks
+from trajectories.changed_pages import changed_pages
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
     from agent.tui.rendering.line_renderer import LineRenderer
+    from agent.tui.widgets.step_item import PictureFile
     from trajectories.errors import SweAgentError
     from trajectories.records import Exit, Step, Verdict
 
@@ -22,6 +24,8 @@ COLOURS = {True: "success", False: "error", None: "muted"}
 MORE = "`/cost USD` raises the session's budget."
 NAMED = 10
 """Maximum number of tests that are listed while the item is closed."""
+MOST_PAGES, SHOWN_CLOSED = 3, "difference"
+"""Maximum number of changed pages while the item is closed, and the picture of each whose path is shown then."""
 DOUBTED = "Not verified: all parts of the proof pass, but"
 UNTRUSTED = f"{DOUBTED} its results cannot be trusted; its notes say why."
 ENDINGS = {
@@ -38,12 +42,21 @@ ENDINGS = {
 }
 
 
+class PageLines(NamedTuple):
+    """A page that the patch changes: its `text`, and the paths of its pictures by name."""
+
+    text: str
+    is_unasked: bool
+    pictures: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class ProofItem:
     """The result of a proof: whether the issue is solved and all tests that passed before still pass."""
 
     step: Step
     opens: bool = True
+    pages: tuple[PageLines, ...] = ()
 
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
         from agent.engine.proof_step import verdict_of
@@ -58,7 +71,21 @@ class ProofItem:
         for note in verdict.notes:
             if note != _asked(self.step).get("doubt"):  # the doubt is shown at the end of the turn
                 found += text_blocks(note, "muted", 4)
+        for page in self.pages if opened else self.pages[:MOST_PAGES]:
+            found += text_blocks(page.text, "warning" if page.is_unasked else "muted", 4)
+            for name, path in page.pictures.items():
+                if opened or name == SHOWN_CLOSED:
+                    found += text_blocks(f"{name}: {path}", "muted", 6)
         return found + (text_blocks(self.step.observations[0].text, "text", 4) if opened else [])
+
+
+def page_lines(step: Step, picture: PictureFile) -> tuple[PageLines, ...]:
+    """Return the changed pages of a proof, those with changes that the issue does not ask for first."""
+    found = []
+    for page in changed_pages(step.observations[0]):
+        paths = {name: picture(number) for name, number in page.pictures.items()}
+        found.append(PageLines(page.summary, bool(page.unasked), {name: path for name, path in paths.items() if path}))
+    return tuple(found)
 
 
 def _parts(verdict: Verdict, pen: LineRenderer) -> list[Strip]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from agent.session.session_state import is_proof
 from agent.tui.widgets.conversation_items import Item, Phase, UserMessage
-from agent.tui.widgets.outcome_items import ProofItem, end_lines
-from agent.tui.widgets.step_item import Outputs, StepItem
+from agent.tui.widgets.outcome_items import ProofItem, end_lines, page_lines
+from agent.tui.widgets.step_item import Outputs, PictureFile, StepItem, no_outputs, pictures_of
 from trajectories.records import Exit, Note, Run, Step, Turn
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ SHOWN = ("phase", "candidate", "summary")
 """Kinds of notes about a strategy's progress that are shown."""
 
 
-def run_items(records: Sequence[Record], trajectory: Trajectory, outputs: Outputs) -> Iterator[Item]:
+def run_items(
+    records: Sequence[Record], trajectory: Trajectory, outputs: Outputs, picture: PictureFile = no_outputs
+) -> Iterator[Item]:
     """Yield the items of a run as the user saw them."""
     turns, proof = 0, None
     for record in records:
@@ -42,7 +44,7 @@ def run_items(records: Sequence[Record], trajectory: Trajectory, outputs: Output
                 yield Phase(record.text)
             case Step() if not repeats_user_message(record):
                 reply = trajectory.replies.get((record.branch, record.reply or 0))
-                yield step_item(record, reply, outputs, trajectory.request_time(record))
+                yield step_item(record, reply, outputs, trajectory.request_time(record), picture)
             case Exit():
                 yield from end_lines(record, proof=proof)
             case _:
@@ -55,9 +57,16 @@ def repeats_user_message(step: Step) -> bool:
     return step.author == "task" and not step.actions and text.count("\n") < SHORT
 
 
-def step_item(step: Step, reply: Reply | None, outputs: Outputs, sent: float | None = None) -> Item:
+def step_item(
+    step: Step,
+    reply: Reply | None,
+    outputs: Outputs,
+    sent: float | None = None,
+    picture: PictureFile = no_outputs,
+) -> Item:
     """Return the item of a step. Its request was sent at the time `sent`."""
     if step.author == "proof" and step.observations and "verdict" in step.observations[0].data:
-        return ProofItem(step)
+        return ProofItem(step, pages=page_lines(step, picture))
     thought = reply.at - sent if reply is not None and sent is not None else 0.0
-    return StepItem(step, reply, outputs, thought + sum(seen.data.get("seconds", 0.0) for seen in step.observations))
+    seconds = thought + sum(seen.data.get("seconds", 0.0) for seen in step.observations)
+    return StepItem(step, reply, outputs, seconds, pictures_of(step, picture))

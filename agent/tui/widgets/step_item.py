@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from aci.observation.untrusted_text import clean_text, strip_tags
 from agent.tui.widgets.conversation_items import Block, blank_block, code_blocks, markdown_blocks, text_blocks
+from trajectories.changed_pages import picture_number
 from trajectories.unified_diff import count_changed_lines
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ Outputs = Callable[[int], str]
 """Function that returns the stored output with the given number."""
 CODE = ("content", "new", "old", "text", "patch", "code")
 """Names of arguments that contain code."""
+PictureFile = Callable[[int], str]
+"""Function that returns the path of the picture with the given number; "" if there is none."""
 SHORTEST = 1.0
 """Minimum number of seconds that are shown."""
 BY_HAND = 12
@@ -31,6 +34,13 @@ def no_outputs(number: int) -> str:
     return ""
 
 
+def pictures_of(step: Step, file: PictureFile) -> dict[int, str]:
+    """Return the paths of a step's pictures by the number of the observation."""
+    numbers = ((place, picture_number(seen)) for place, seen in enumerate(step.observations))
+    paths = {place: file(number) for place, number in numbers if number is not None}
+    return {place: path for place, path in paths.items() if path}
+
+
 @dataclass(frozen=True, slots=True)
 class StepItem:
     """A step of the model, the user or a strategy. `seconds` is the time of the model and of its commands."""
@@ -39,6 +49,8 @@ class StepItem:
     reply: Reply | None = None
     outputs: Outputs = no_outputs
     seconds: float = 0.0
+    pictures: Mapping[int, str] = field(default_factory=dict)
+    """The paths of the pictures that observations have, by the observation's number."""
 
     @property
     def opens(self) -> bool:
@@ -58,6 +70,8 @@ class StepItem:
             seen = self.step.observations[number] if number < len(self.step.observations) else None
             is_last = number == len(self.step.actions) - 1
             found.append(Block(partial(_action_line, action, seen, self.seconds if is_last else 0.0)))
+            if path := self.pictures.get(number):
+                found += text_blocks(path, "muted", 4)
             if opened:
                 found += self._whole(action, seen, self.outputs if whole else no_outputs)
             elif self.step.author == "hand" and seen is not None:

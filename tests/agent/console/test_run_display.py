@@ -21,12 +21,14 @@ from agent.console import heartbeat
 from agent.console.activity_lines import NARROW, Activities, LiveStatus, cost, tail, thousands
 from agent.console.error_report import report_error
 from agent.console.run_display import Console, _result_line
+from agent.engine.result_json import as_json
 from agent.engine.run_lifecycle import result
 from agent.limits.run_budget import Price
 from agent.run_state.failing_tests_issue import NoFailingTest
 from agent.run_state.progress_event import ProgressEvent
 from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
+from trajectories.changed_pages import ChangedPage
 from trajectories.errors import Cancelled, SweAgentError, UsageError
 from trajectories.journal import Journal
 from trajectories.records import Action, Exit, Observation, Patch, Spent, Step, Usage, Verdict
@@ -319,6 +321,22 @@ def test_run_list_shows_status_of_each_run(bench, monkeypatch, capsys):
         journal.close()
         runs.command()
         assert status in capsys.readouterr().out.replace("resumable", "")
+
+
+def test_result_names_changed_pages_and_difference(engine, capsys):
+    number = engine.journal.keep(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\2\0\0\0\1")
+    page = ChangedPage(f"/cart{ESCAPE}[b]", 390, False, (), ("Home: red",), {"difference": number, "after": number + 1})
+    ended = replace(result(engine), pages=(page,))
+    Console(plain=True).result(ended)
+    shown = capsys.readouterr().out
+    file = engine.journal.directory / "pictures" / f"{number}.png"
+    assert f"[b] at 390 px, not asked for: Home: red\n  {file}\n" in shown
+    assert "\x1b" not in shown
+    assert as_json(ended)["pages"] == [
+        {"path": page.path, "width": 390, "dark": False, "asked": [], "unasked": ["Home: red"]}
+        | {"difference": f"pictures/{number}.png"}
+    ]
+    assert "pages" not in as_json(result(engine))
 
 
 def test_result_uses_singular_for_one_call(engine):

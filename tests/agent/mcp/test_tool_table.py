@@ -215,6 +215,7 @@ RUN = {"run": "r1", "exit": 0, "verdict": {"kind": "verified", "notes": []}, "us
         ({"patch": "x" * 80, "candidates": [1], "merge_review": {"a": 1}}, ["patch"]),
         ({"patch": "x", "candidates": ["x" * 80], "merge_review": {"a": 1}}, ["patch", "candidates"]),
         ({"patch": "x", "merge_review": {"a": "x" * 80}}, ["patch", "merge_review"]),
+        ({"patch": "x", "pages": [{"path": "x" * 80}]}, ["patch", "pages"]),
     ],
 )
 def test_long_answer_of_a_run_leaves_out_parts(

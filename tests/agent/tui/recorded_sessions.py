@@ -32,6 +32,8 @@ from agent.tui.app import SessionApp
 from agent.tui.choice_screen import ChoiceScreen
 from agent.tui.dialogs import MODELS
 from agent.tui.runs_screen import RunsScreen
+from agent.tui.widgets.outcome_items import PageLines, ProofItem
+from agent.tui.widgets.step_item import StepItem
 from tests.agent.tui.session_states import STATUS
 from trajectories.errors import ModelError
 from trajectories.journal import encode
@@ -222,6 +224,7 @@ def _status(state: State = "idle", **changes: Any) -> Status:
     return replace(after_work, **changes)
 
 
+PAGE_VERDICT = {"kind": "unproven", "red": True, "green": True, "red_again": True, "no_loss": True}
 MODEL_OPTIONS = [
     ("openai/qwen3:8b", "on 127.0.0.1:11434 (usually Ollama)"),
     ("anthropic/claude-sonnet-4-5", "key set in $ANTHROPIC_API_KEY"),
@@ -239,7 +242,25 @@ COMMIT = Approval(
     id=1,
     always=("commit invoices/money.py", "commit tests/test_money.py"),
 )
+LOOK_STEP = step(1, "I look at the cart.", ("browser", {"action": "look"}, "A picture of 390 x 800 pixels.", True))
+PROOF_STEP = Step("main", 2, "", "proof", "0" * 40, observations=(Observation("", data={"verdict": PAGE_VERDICT}),))
+PAGES = (
+    PageLines(
+        "/ at 390 px, not asked for: link Home: colour rgb(0, 0, 238) to rgb(85, 26, 139)",
+        True,
+        {"before": "/runs/fox/pictures/5.png", "difference": "/runs/fox/pictures/7.png"},
+    ),
+    PageLines("/cart at 1280 px, dark mode, as asked: button Buy: x 4 to 16", False, {}),
+)
 RECORDED_SESSIONS = {
+    "pages": RecordedSession(
+        (turn_started("The button Buy touches the edge of the cart."),),
+        _status(),
+        on_shown=lambda app: app.put(
+            StepItem(LOOK_STEP.step, LOOK_STEP.reply, pictures={0: "/runs/fox/pictures/4.png"}),
+            ProofItem(PROOF_STEP, pages=PAGES),
+        ),
+    ),
     "empty": RecordedSession(),
     "working": RecordedSession(
         (

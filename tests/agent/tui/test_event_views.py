@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 
 from agent.run_state.progress_event import ProgressEvent
 from agent.session.session_events import Event, MessageEvent, ProgressReported, RunOpened, StatusChanged, StepRecorded
-from agent.tui.event_views import RunReopened, read_output, show, snapshot_event
+from agent.tui.event_views import RunReopened, picture_path, read_output, show, snapshot_event
 from agent.tui.widgets.conversation_items import Line, ModelText, UserMessage
+from agent.tui.widgets.outcome_items import ProofItem
 from agent.tui.widgets.restored_run import run_items
 from agent.tui.widgets.step_item import StepItem, no_outputs
 from tests.agent.tui.recorded_sessions import (
@@ -140,6 +142,35 @@ def test_proof_does_not_affect_verdict_of_next_turn() -> None:
     assert isinstance(second, Line)
     assert first.text.startswith("All tests that passed before still pass. The change is not verified")
     assert second.text.startswith("Not verified: the files are changed")
+
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\2\0\0\0\1"
+
+
+def test_pictures_of_steps_and_changed_pages_are_files_of_run(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "7").write_bytes(PNG)
+    (tmp_path / "out" / "8").write_bytes(b"<svg>")
+    session: Any = SimpleNamespace(engine=SimpleNamespace(journal=SimpleNamespace(directory=tmp_path)))
+    looks = tuple(Observation("", data={"picture": number}) for number in (7, 8, 9))
+    look = replace(STEP.step, actions=STEP.step.actions * 3, observations=looks)
+    page = {"path": "/", "width": 390, "dark": False, "unasked": ["a: red"], "before": 7, "difference": 8}
+    data = {"verdict": {"kind": "unproven"}, "pages": [page | {"unasked": [], "asked": ["b: blue"]}, page]}
+    proof = Step("main", 1, "", "proof", "t", observations=(Observation("", False, data=data),))
+    file = partial(picture_path, session)
+    _, shown, item = run_items([*RECORDS, look, proof], trajectory(*RECORDS), no_outputs, file)
+    assert isinstance(shown, StepItem)
+    assert isinstance(item, ProofItem)
+    path = tmp_path / "pictures" / "7.png"
+    assert shown.pictures == {0: str(path)}
+    assert path.read_bytes() == PNG
+    assert [entry.name for entry in path.parent.iterdir()] == ["7.png"], "nothing but pictures"
+    assert item.pages == (
+        ("/ at 390 px, not asked for: a: red", True, {"before": str(path)}),
+        ("/ at 390 px, as asked: b: blue", False, {"before": str(path)}),
+    )
+    session.engine = None
+    assert picture_path(session, 7) == ""
 
 
 def test_changed_files_stay_in_status_after_session_closes(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.engine import proof_step
+from agent.engine.branch import Branch
+from agent.engine.page_proof import PageEvidence
 from agent.github.action.solve_job import solve
 from agent.github.task.task_request import write
 from tests.agent.conftest import act, line
@@ -286,6 +289,43 @@ def test_exploit_of_a_vulnerability_is_in_nothing_that_is_uploaded(job: Job, cap
     log = "".join(capfd.readouterr())
     assert "Boom" not in log
     assert "the log of the run is not shown" in log
+
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\2\0\0\0\1"
+
+
+@pytest.fixture
+def changed_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make each proof find a page that the patch changes."""
+
+    def compare(branch: Branch, *rest: object) -> PageEvidence:
+        numbers = {name: branch.engine.journal.keep(data) for name, data in (("before", PNG), ("after", b"<svg>"))}
+        page = {"path": "/cart", "width": 390, "dark": False, "asked": ["Buy: x 4 to 16"], "unasked": []}
+        return PageEvidence(pages=(page | numbers,))
+
+    monkeypatch.setattr(proof_step, "compare_with_base", compare)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("changed_page")
+def test_pictures_of_changed_pages_are_uploaded_with_the_journal(job: Job) -> None:
+    assert job.run(job.task(), line("Add a test, then fix.", ADD_TEST, FIX, SUBMIT)) == 0
+    (page,) = job.result_file[0].result["pages"]
+    texts = {"path": "/cart", "width": 390, "dark": False, "asked": ["Buy: x 4 to 16"], "unasked": []}
+    assert page == texts | {"before": page["before"]}, "the other picture is none"
+    folder = Path(job.outputs["folder"])
+    assert (folder / page["before"]).read_bytes() == PNG
+    assert [each.suffix for each in (folder / "pictures").iterdir()] == [".png"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("changed_page")
+def test_changed_pages_of_a_vulnerability_are_not_handed_over(job: Job) -> None:
+    issue = replace(ISSUE, labels=("security",))
+    assert job.run(job.task(issue=issue), line("Boom.", ADD_TEST, FIX, SUBMIT)) == 0
+    assert "pages" not in job.result_file[0].result
+    assert b"/cart" not in job.handover.read_bytes()
+    assert job.outputs["folder"] == ""
 
 
 @pytest.mark.slow

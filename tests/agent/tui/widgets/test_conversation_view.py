@@ -17,7 +17,7 @@ from agent.tui.scrollback import farewell
 from agent.tui.widgets.block_heights import Heights
 from agent.tui.widgets.conversation_items import Line, ModelText, UserMessage
 from agent.tui.widgets.conversation_view import Conversation
-from agent.tui.widgets.outcome_items import ProofItem, end_lines
+from agent.tui.widgets.outcome_items import PageLines, ProofItem, end_lines
 from agent.tui.widgets.step_item import StepItem
 from agent.tui.widgets.streaming_item import LiveItem
 from tests.agent.tui.session_states import status
@@ -329,6 +329,21 @@ def test_proof_shows_each_of_its_parts() -> None:
         assert "no loss" in text
         assert "red again" not in text, "it has no result"
         assert "lost: test_x" in text
+
+    run_conversation(interact)
+
+
+def test_closed_proof_names_changed_pages_and_their_differences() -> None:
+    pages = [
+        PageLines(f"page {n}, not asked for", True, {"before": f"b{n}.png", "difference": f"d{n}.png"})
+        for n in range(5)
+    ]
+
+    async def interact(app: ConversationApp) -> None:
+        app.conversation.add(ProofItem(proof_of(HOLDS), pages=tuple(pages)))
+        assert [line.strip() for line in app.lines() if "page " in line or ".png" in line] == [
+            line for n in range(3) for line in (f"page {n}, not asked for", f"difference: d{n}.png")
+        ]
 
     run_conversation(interact)
 
