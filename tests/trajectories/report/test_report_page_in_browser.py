@@ -341,6 +341,8 @@ def test_changed_page_is_shown_with_its_pictures(open_page: OpenPage) -> None:
     expect(tab.locator("#steps img")).to_have_count(0)
     tab.locator("#steps .action > summary").first.click()
     expect(tab.locator("#steps img")).to_have_count(1)
+    tab.emulate_media(media="print")
+    expect(image).to_be_visible()
 
 
 @pytest.mark.slow
