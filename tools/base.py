@@ -101,7 +101,7 @@ class Context:
     needs_test: bool = False
     may_run: bool = True
     instructions: Instructions = field(default_factory=Instructions)
-    sees_images: bool = False
+    sees_images: Callable[[], bool] = lambda: False
     ask_user: AskUser | None = None
     delegate: Delegate | None = None
 

@@ -101,7 +101,7 @@ def _look(ctx: Context, page: WorkspaceBrowser, target: str, whole: bool) -> Obs
     more = f" of a page {height} pixels high" if isinstance(height, int) and height > size[1] and not target else ""
     text = f"A picture of {size[0]} x {size[1]} pixels{more}."
     seen = "\n".join([text, *_events(answer)])
-    if ctx.sees_images:
+    if ctx.sees_images():
         return Observation(seen, data={PICTURE: number})
     boxes = _shown(ctx, "look", target, page.ask(ctx.workspace, "boxes", target=target))
     text = f"{seen} This model accepts no pictures; these are the elements with their boxes (x, y, width, height).\n"

@@ -46,6 +46,11 @@ class WorkspaceBrowser:
                 self._end()
                 raise
 
+    def close(self) -> None:
+        """End the browser. The next action starts another one."""
+        with self._lock:
+            self._end()
+
     def _start(self, workspace: Workspace, programs: BrowserPrograms) -> PageDriver:
         self._starts += 1
         script = f"{workspace.harness}/{PROGRAM}"

@@ -64,7 +64,7 @@ def tool_context(branch: CallingBranch, before: Sequence[tuple[Action, Observati
         needs_test=branch.needs_test and engine.has_steps_left,
         may_run=branch.turn.settings.workspace != "local" or bool(engine.may_test),
         instructions=engine.base_instructions.files,
-        sees_images=bool(engine.models.of_role(branch.role).images),
+        sees_images=lambda: bool(engine.models.of_role(branch.role).images),
         ask_user=partial(ask_user, branch, number) if may_ask(branch) else None,
         delegate=partial(branch.delegation.run, number) if branch.delegation else None,
     )

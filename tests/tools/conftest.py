@@ -54,7 +54,7 @@ class Bench:
             subtree=self.subtree,
             needs_test=self.needs_test,
             may_run=self.may_run,
-            sees_images=self.sees_images,
+            sees_images=lambda: self.sees_images,
             instructions=self.instructions,
         )
 
