@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ HEIGHT = 800
 VARIANTS = (Variant(1280), Variant(390), Variant(1280, dark=True))
 """How each page is opened: on a desktop, on a phone, and in dark mode."""
 MOST_PAGES, MOST_OWN = 8, 3
+SECONDS = 120.0
+"""How long pages of the base may be opened; the others are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def compare_pages(
     `issue` is the text of the issue and of the tests that reproduce it. `needed` returns a server with only the part of
     the patch that the tests need, or None if they need the whole patch; it is called if something differs.
     """
-    pages = _open_pages(before, visited)
+    pages = _open_pages(before, visited, time.monotonic() + SECONDS)
     changed: list[tuple[PageView, PageView, list[Difference]]] = []
     for path, olds in pages.items():
         variants = [one.variant for one in olds]
@@ -111,11 +114,13 @@ def compare_pages(
     return PageComparison(len(pages), len(olds), tuple(changes))
 
 
-def _open_pages(server: PageServer, visited: Sequence[tuple[str, Variant]]) -> dict[str, list[PageView]]:
+def _open_pages(server: PageServer, visited: Sequence[tuple[str, Variant]], until: float) -> dict[str, list[PageView]]:
     """Return the views of the visited pages and of those that they link to."""
     paths = list(dict.fromkeys([*(clean_path(path) for path, _ in visited), "/"]))[:MOST_PAGES]
     pages: dict[str, list[PageView]] = {}
     for path in paths:  # grows
+        if time.monotonic() > until:
+            break
         own = [variant for one, variant in visited if clean_path(one) == path]
         pages[path] = server.views(path, list(dict.fromkeys([*VARIANTS, *own[:MOST_OWN]])))
         links = dict.fromkeys(clean_path(link) for link in pages[path][0].links)

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aci.observation.activity_message import ActivityMessage
-from agent.engine.tool_context import has_browser
+from agent.engine.tool_context import has_browser, has_front_end
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.records import Verdict
 
@@ -31,15 +31,17 @@ class PageEvidence(NamedTuple):
 
 def compare_with_base(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str) -> PageEvidence:
     """Compare the pages that the branch visited, and those that they link to, without and with the patch."""
-    if not verdict.verified or not has_browser(branch):
+    if not verdict.verified or not has_front_end(branch):
         return PageEvidence()
+    if not has_browser(branch):
+        return PageEvidence(note="Pages were not compared: the workspace has no browser.")
     branch.engine.report("say", "proof", ActivityMessage("Comparing the pages without and with the patch"))
     try:
         compared = _compare(branch, base, tree, verdict, issue)
     except (UsageError, WorkspaceError) as error:
-        return PageEvidence(note=f"The pages were not compared: {error.message}")
+        return PageEvidence(note=f"Pages were not compared: {error.message}")
     if compared is None:
-        return PageEvidence()
+        return PageEvidence(note="Pages were not compared: how the project serves them is unknown.")
     views = (
         f"{compared.views} views of {compared.pages} pages"
         if compared.pages != 1
@@ -48,7 +50,7 @@ def compare_with_base(branch: Branch, base: str, tree: str, verdict: Verdict, is
     unasked = compared.unasked
     if not unasked:
         differing = f" {len(compared.changes)} views differ, as the issue asks." if compared.changes else ""
-        note = f"Pages were compared without and with the patch: {views}.{differing}"
+        note = f"Pages were compared, without and with the patch: {views}.{differing}"
         return PageEvidence(note=note, pages=_keep(branch, compared.changes))
     first: dict[str, PageChange] = {}
     for one in unasked:

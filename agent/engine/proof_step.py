@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from trajectories.trajectory import Trajectory
 
 ANSWER_TEXTS = {True: "yes", False: "NO", None: "not checked"}
-BACKGROUND_NOTES = re.compile(r"The suite with|Run first, |The test command did not end|The code under test runs")
+BACKGROUND_NOTES = re.compile(
+    r"The suite with|Run first, |Pages were |The test command did not end|The code under test runs"
+)
 """Pattern of notes on the extent of a verdict's evidence. These notes are omitted from messages to the model because
 they name no problem to fix."""
 PARTS = {

@@ -83,10 +83,7 @@ def has_browser(branch: CallingBranch) -> bool:
     """Return whether the repository has a front end, and the workspace a browser for it.
 
     The answer is recorded, since a resumed run offers the same tools."""
-    settings = branch.turn.settings
-    if settings.browser is False or settings.workspace == "local":
-        return False
-    if not settings.browser and not _has_front_end(branch.engine.trees, branch.turn.base.tree):
+    if branch.turn.settings.workspace == "local" or not has_front_end(branch):
         return False
 
     def find() -> bool:
@@ -95,6 +92,12 @@ def has_browser(branch: CallingBranch) -> bool:
         return browser_of(branch.workspace).programs is not None
 
     return bool(branch.once("browser", find))
+
+
+def has_front_end(branch: CallingBranch) -> bool:
+    """Return whether the repository has pages, by the settings or by its files."""
+    asked = branch.turn.settings.browser
+    return _has_front_end(branch.engine.trees, branch.turn.base.tree) if asked is None else asked
 
 
 @lru_cache(maxsize=64)
