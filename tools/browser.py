@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 from urllib.parse import urljoin
 
-from aci.browser.page_picture import clean_path, decode_picture, picture_size
+from aci.browser.page_picture import decode_picture, picture_size
 from aci.browser.server_process import ServerFailed, server_of
 from aci.browser.workspace_browser import WorkspaceBrowser, browser_of
 from aci.observation.untrusted_text import clean_text, one_line
@@ -73,7 +73,7 @@ def _address(ctx: Context, path: str) -> str:
         raise UsageError(f"The project's server (`{server.plan.command}`) failed: {error}", output) from None
     if server.note:
         ctx.notify(server.note)
-    return urljoin(address, clean_path(path))
+    return urljoin(address, "/" + path.lstrip("/\\"))
 
 
 def _check(action: str, target: str, text: str, width: int) -> None:

@@ -36,8 +36,12 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
 
 
 def clean_path(path: str) -> str:
-    """Return a path of the server without its fragment, starting with one slash: what it names is on this server."""
-    return "/" + urldefrag(path).url.lstrip("/\\")
+    """Return a path of the server, starting with one slash, so that it names nothing elsewhere.
+
+    A fragment is left out, unless it is a route of the page's scripts (`#/cart`)."""
+    url, fragment = urldefrag(path)
+    route = f"#{fragment}" if fragment.startswith(("/", "!")) else ""
+    return "/" + url.lstrip("/\\") + route
 
 
 def data_url(data: bytes) -> str:

@@ -19,7 +19,7 @@ from aci.observation.activity_message import ActivityMessage
 from aci.proof.affected_callers import affected_callers
 from aci.proof.experiment.patch_experiment import try_patch
 from aci.proof.missing_reproduction import MAY_CONTAIN_TESTS
-from aci.proof.proof_run import SLACK, PatchParts, ProofRun, format_names, split_patch
+from aci.proof.proof_run import SLACK, PageEvidence, PatchParts, ProofRun, format_names, split_patch
 from aci.proof.regressions import judge_loss, judge_test_configuration
 from aci.proof.repository_checks import find_checks, new_findings, run_checks
 from aci.proof.reproduction import find_fixed_tests, judge_reproduction
@@ -61,6 +61,7 @@ def prove(
     reproduces: bool = True,
     changed_tests: bool = False,
     observe: Callable[[SuiteReport | None, SuiteReport | None], object] = lambda without, patched: None,
+    check_pages: Callable[[Verdict], PageEvidence] = lambda verdict: PageEvidence(),
 ) -> Verdict:
     """Prove the patch from `base_tree` to `tree`.
 
@@ -79,7 +80,8 @@ def prove(
     it removed from their files are reported but do not count as lost. Test configuration is always that of the base;
     tests that pass only with the patch's configuration are not judged.
 
-    `observe` gets the reports of the suite without and with the patch.
+    `observe` gets the reports of the suite without and with the patch. `check_pages` compares the project's pages, if
+    nothing else speaks against the patch; where there is no suite, `no_loss` rests on them.
 
     Raises WorkspaceError. Tests that cannot be run are reported in the notes.
     """
@@ -131,6 +133,8 @@ def prove(
         if verdict.no_loss is not False and (verdict.green or not reproduces):
             verdict = _checked(trial, before, after, verdict)
         _find_doubts(trial, baseline, suite)
+        if verdict.red and verdict.green and verdict.red_again and verdict.no_loss is not False and not trial.doubts:
+            verdict = _judge_pages(trial, baseline, verdict, check_pages(verdict))
         if _is_proven(trial, verdict):
             found = try_patch(trial, after, verdict.tests, suite)
             trial.note(found.reason)
@@ -139,6 +143,17 @@ def prove(
             verdict = replace(verdict, generality=found.generality)
         verdict = _conclude(trial, baseline, suite, verdict)
     return _name_originals(verdict if reproduces or not trial.doubts else replace(verdict, no_loss=None))
+
+
+def _judge_pages(trial: ProofRun, baseline: SuiteReport | None, verdict: Verdict, found: PageEvidence) -> Verdict:
+    if found.doubt:
+        trial.doubt(found.doubt)
+    elif found.note:
+        trial.note(found.note)
+    has_tests = baseline is not None and bool(baseline.results)
+    if found.compared and verdict.no_loss is None and not has_tests:
+        return replace(verdict, no_loss=True, compared=found.compared)
+    return verdict
 
 
 def _name_originals(verdict: Verdict) -> Verdict:

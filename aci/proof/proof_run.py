@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aci.repository.added_tests import copy_path, extended_test_files
 from aci.repository.patch import is_test, is_test_config
@@ -89,6 +90,18 @@ def read_text(trees: Trees, tree: str, path: str) -> str:
 
 SLACK = 3
 """Factor by which later runs of a large suite may exceed the time limit of the first run."""
+
+
+class PageEvidence(NamedTuple):
+    """What a comparison of the project's pages without and with the patch adds to a verdict.
+
+    A `doubt` if a page changed where the issue does not ask for it, a `note`, and what was `compared`, such as
+    `12 views of 4 pages`; each is "" if there is none.
+    """
+
+    doubt: str = ""
+    note: str = ""
+    compared: str = ""
 
 
 @dataclass(slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from aci.observation.activity_message import ActivityMessage
+from aci.proof.proof_run import PageEvidence
 from agent.engine.tool_context import has_browser, has_front_end
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.records import Verdict
@@ -20,47 +21,46 @@ if TYPE_CHECKING:
 MOST_PLACES, MOST_KEPT, LONGEST = 4, 12, 300
 
 
-class PageEvidence(NamedTuple):
-    """What the comparison of pages adds to a verdict: a `doubt` if a page changed where nobody asked for it, a `note`
-    on what was compared, and the changed `pages` with the numbers of the stored outputs that hold their pictures."""
+class PageCheck:
+    """The comparison of pages for one proof of a branch. `pages` are the changed pages, with the numbers of the stored
+    outputs that hold their pictures."""
 
-    doubt: str = ""
-    note: str = ""
-    pages: tuple[dict[str, Any], ...] = ()
+    def __init__(self, branch: Branch, base: str, tree: str) -> None:
+        self._branch, self._base, self._tree = branch, base, tree
+        self.pages: list[dict[str, Any]] = []
 
-
-def compare_with_base(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str) -> PageEvidence:
-    """Compare the pages that the branch visited, and those that they link to, without and with the patch."""
-    if not verdict.verified or not has_front_end(branch):
-        return PageEvidence()
-    if not has_browser(branch):
-        return PageEvidence(note="Pages were not compared: the workspace has no browser.")
-    branch.engine.report("say", "proof", ActivityMessage("Comparing the pages without and with the patch"))
-    try:
-        compared = _compare(branch, base, tree, verdict, issue)
-    except (UsageError, WorkspaceError) as error:
-        return PageEvidence(note=f"Pages were not compared: {error.message}")
-    if compared is None:
-        return PageEvidence(note="Pages were not compared: how the project serves them is unknown.")
-    views = (
-        f"{compared.views} views of {compared.pages} pages"
-        if compared.pages != 1
-        else f"{compared.views} views of 1 page"
-    )
-    unasked = compared.unasked
-    if not unasked:
+    def __call__(self, verdict: Verdict) -> PageEvidence:
+        """Compare the pages that the branch visited, and those that they link to, without and with the patch."""
+        branch = self._branch
+        if not has_front_end(branch):
+            return PageEvidence()
+        if not has_browser(branch):
+            return PageEvidence(note="Pages were not compared: the workspace has no browser.")
+        branch.engine.report("say", "proof", ActivityMessage("Comparing the pages without and with the patch"))
+        try:
+            compared = _compare(branch, self._base, self._tree, verdict)
+        except (UsageError, WorkspaceError) as error:
+            return PageEvidence(note=f"Pages were not compared: {error.message}")
+        if compared is None:
+            return PageEvidence(note="Pages were not compared: how the project serves them is unknown.")
+        self.pages = _keep(branch, compared.changes)
+        pages = f"{compared.pages} page{'s' * (compared.pages != 1)}"
+        if compared.unasked:
+            return PageEvidence(doubt=_describe_unasked(compared.unasked))
         differing = f" {len(compared.changes)} views differ, as the issue asks." if compared.changes else ""
-        note = f"Pages were compared, without and with the patch: {views}.{differing}"
-        return PageEvidence(note=note, pages=_keep(branch, compared.changes))
+        views = f"{compared.views} views of {pages}"
+        return PageEvidence(note=f"Pages were compared: {views}.{differing}", compared=views if compared.views else "")
+
+
+def _describe_unasked(changes: Sequence[PageChange]) -> str:
     first: dict[str, PageChange] = {}
-    for one in unasked:
+    for one in changes:
         for text in one.unasked:
             first.setdefault(text, one)
     places = [f"{text} ({one.path}, {one.variant})" for text, one in first.items()]
     more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
     what = " | ".join(text[:LONGEST] for text in places[:MOST_PLACES])
-    doubt = f"The patch changes pages where the issue does not ask for it: {what}{more}."
-    return PageEvidence(doubt=doubt, pages=_keep(branch, compared.changes))
+    return f"The patch changes pages where the issue does not ask for it: {what}{more}."
 
 
 def visited_pages(branch: Branch) -> list[tuple[str, Variant]]:
@@ -77,7 +77,7 @@ def visited_pages(branch: Branch) -> list[tuple[str, Variant]]:
     return list(found)
 
 
-def _compare(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str) -> PageComparison | None:
+def _compare(branch: Branch, base: str, tree: str, verdict: Verdict) -> PageComparison | None:
     from aci.page_checks.needed_parts import needed_tree
     from aci.page_checks.page_comparison import compare_pages
     from aci.proof.proof_run import split_patch
@@ -109,7 +109,9 @@ def _compare(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str)
             return _serve(before, some)
 
         tests = "\n".join(_test_text(branch, tree, path) for path in (*parts.tests, *parts.extended))
-        return compare_pages(servers[0], servers[1], f"{issue}\n{tests}", visited_pages(branch), needed)
+        return compare_pages(
+            servers[0], servers[1], f"{branch.turn.issue.text}\n{tests}", visited_pages(branch), needed
+        )
 
 
 def _serve(workspace: Workspace, tree: str) -> PageServer | None:
@@ -133,7 +135,7 @@ def _test_text(branch: Branch, tree: str, path: str) -> str:
     return branch.engine.trees.read(tree, path)[:20_000].decode("utf-8", "replace")
 
 
-def _keep(branch: Branch, changes: Sequence[PageChange]) -> tuple[dict[str, Any], ...]:
+def _keep(branch: Branch, changes: Sequence[PageChange]) -> list[dict[str, Any]]:
     """Store the pictures of the changed pages, those with unasked changes first, and return what records need."""
     keep = branch.engine.journal.keep
     kept = []
@@ -149,4 +151,4 @@ def _keep(branch: Branch, changes: Sequence[PageChange]) -> tuple[dict[str, Any]
                 **{name: keep(data) for name, data in pictures.items() if data},
             }
         )
-    return tuple(kept)
+    return kept

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aci.proof.proof_run import format_names
 from aci.repository.patch import split_patch
 from aci.repository.python_source import parse
-from agent.engine.page_proof import compare_with_base
+from agent.engine.page_proof import PageCheck
 from agent.engine.permission_checks import REFUSED, may_test
 from agent.run_state.attempt_outcome import Outcome, load_verdict
 from agent.run_state.strategy_traits import is_by_hand, is_conversational
@@ -64,6 +64,7 @@ def proof_step(
     parameters = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
     parameters |= {"doubt": doubt} if doubt else {}
     observed: dict[str, Any] = {}
+    pages = PageCheck(branch, base.tree, tree)
     if tree == base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
     elif rejected := engine.hooks.reject_patch(tree, partial(run_patch, engine, tree), branch.cancel.is_set):
@@ -89,11 +90,9 @@ def proof_step(
             reproduces=reproduces,
             changed_tests=engine.settings.update_tests and not reproduces,
             observe=lambda without, patched: observed.update(_outcomes(without, patched)),
+            check_pages=pages,
         )
-    pages = compare_with_base(branch, base.tree, tree, verdict, branch.turn.issue.text)
-    verdict = with_doubt(with_doubt(verdict, pages.doubt), doubt)
-    if pages.note:
-        verdict = replace(verdict, notes=(*verdict.notes, pages.note))
+    verdict = with_doubt(verdict, doubt)
     if base.tree != engine.run.base.tree:
         # The commands assume a checkout of the run's base, but this proof started from another tree.
         verdict = replace(verdict, commands=())
@@ -102,7 +101,7 @@ def proof_step(
     words = verdict_text(verdict) if reproduces else regression_message(verdict)
     data: dict[str, Any] = {"verdict": asdict(verdict), "asked": parameters}
     if pages.pages:
-        data["pages"] = list(pages.pages)
+        data["pages"] = pages.pages
     if observed:
         data["outcomes"] = engine.journal.keep(json.dumps(observed).encode())
         data["environment"] = engine.workspaces.environment
