@@ -7,17 +7,28 @@ const readline = require("node:readline");
 const { chromium } = require(process.argv[2]);
 
 const ACTION_MS = 5000, ANSWER_MS = 20000, QUIET_MS = 60, BUSY_MS = 2000;
-const MOST_SNAPSHOT = 200000, MOST_TEXT = 500, MOST_EVENTS = 50, MOST_PAGES = 5, MOST_HEIGHT = 2000, MOST_ELEMENTS = 3000;
+const MOST_SNAPSHOT = 200000, MOST_TEXT = 500, MOST_EVENTS = 30, MOST_SIMILAR = 5, MOST_PAGES = 5, MOST_WIDTH = 4000, MOST_HEIGHT = 2000, MOST_ELEMENTS = 3000;
+const MOST_BYTES = 30000000;  // of an answer; below MAX_LINE_BYTES of line_process.py
+const ACTIVATION_MS = 5000;   // how long after an input a page may open a window, as in Chromium
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|[\w-]+\.localhost)$/;
 const STYLES = ["display", "visibility", "position", "color", "background-color", "font-size", "font-weight", "opacity",
   "overflow", "z-index", "margin", "padding", "border", "width", "height", "cursor", "outline", "text-align", "flex"];
 
 let browser = null, context = null, page = null, look = { width: 1280, height: 800, dark: false };
-let events = [];
+let events = [], similar = new Map(), missed = 0, inputAt = 0;
 const open = new Set();  // requests that were not answered yet
 
+// Keeps at most MOST_SIMILAR events that differ only in numbers: a flood of events must not hide the others.
 function report(kind, text) {
-  if (events.length < MOST_EVENTS) events.push([kind, String(text).slice(0, MOST_TEXT)]);
+  const said = String(text).slice(0, MOST_TEXT), shape = `${kind}: ${said.replace(/\d+/g, "0")}`, count = similar.get(shape) ?? 0;
+  if (events.some((event) => event[0] === kind && event[1] === said)) return;
+  if (events.length >= MOST_EVENTS || count >= MOST_SIMILAR) { missed += 1; return; }
+  similar.set(shape, count + 1);
+  events.push([kind, said]);
+}
+
+function takeEvents() {
+  return missed ? [...events, ["events", `${missed} more are not shown`]] : events;
 }
 
 function isAllowed(url) {
@@ -28,17 +39,24 @@ function isAllowed(url) {
   } catch { return false; }
 }
 
+function reportFailure(request) {
+  if (isAllowed(request.url())) report("failed request", `${request.method()} ${request.url()}: ${request.failure()?.errorText}`);
+  else report("blocked request", request.url());
+}
+
 function watch(opened) {
   opened.on("console", (said) => ["error", "warning"].includes(said.type()) && report(`console ${said.type()}`, said.text()));
   opened.on("pageerror", (error) => report("page error", error.message));
   opened.on("request", (request) => open.add(request));
   opened.on("requestfinished", (request) => open.delete(request));
-  opened.on("requestfailed", (request) => { open.delete(request); report("failed request", `${request.method()} ${request.url()}: ${request.failure()?.errorText}`); });
+  opened.on("requestfailed", (request) => { open.delete(request); reportFailure(request); });
   opened.on("response", (answer) => answer.status() >= 400 && report("failed request", `${answer.status()} ${answer.request().method()} ${answer.url()}`));
   opened.on("dialog", (dialog) => {
-    report("dialog", `${dialog.type()} dismissed: ${dialog.message()}`);
-    dialog.dismiss().catch(() => {});
+    const isLeaving = dialog.type() === "beforeunload";  // a page must not keep the session from leaving it
+    report("dialog", `${dialog.type()} ${isLeaving ? "accepted" : "dismissed"}: ${dialog.message()}`);
+    (isLeaving ? dialog.accept() : dialog.dismiss()).catch(() => {});
   });
+  opened.on("websocket", (socket) => isAllowed(socket.url()) || report("blocked request", socket.url()));
   opened.on("download", (download) => {
     report("download", `refused: ${download.suggestedFilename()}`);
     download.cancel().catch(() => {});
@@ -52,7 +70,8 @@ async function start() {
     executablePath: process.argv[3], chromiumSandbox: false, timeout: ANSWER_MS,
     args: ["--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb", "--font-render-hinting=none",
       "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]",
-      "--disable-features=WebRtcHideLocalIpsWithMdns,Translate,OptimizationHints", "--no-pings"],
+      "--disable-features=WebRtcHideLocalIpsWithMdns,Translate,OptimizationHints", "--no-pings",
+      "--force-webrtc-ip-handling-policy=disable_non_proxied_udp"],
   });
 }
 
@@ -62,7 +81,7 @@ async function renew() {
   page = context = null;
   open.clear();
   if (old) await old.close().catch(() => {});
-  context = await browser.newContext({
+  const made = context = await browser.newContext({
     viewport: { width: look.width, height: look.height }, deviceScaleFactor: 1, locale: "en-US", timezoneId: "UTC",
     colorScheme: look.dark ? "dark" : "light", serviceWorkers: "block", acceptDownloads: false, permissions: [],
     reducedMotion: look.still ? "reduce" : "no-preference",
@@ -74,24 +93,34 @@ async function renew() {
     report("blocked request", route.request().url());
     return route.abort("blockedbyclient");
   });
-  context.on("page", (opened) => {
+  made.on("page", (opened) => {
     watch(opened);
-    if (context.pages().length > MOST_PAGES) { report("window", "too many windows: one was closed"); opened.close().catch(() => {}); return; }
-    if (page && opened !== page) report("window", "a new window opened; it is the current page now");
+    const isAsked = Date.now() - inputAt < ACTIVATION_MS, isFirst = !page && made === context;
+    if (!isFirst && (!isAsked || made !== context || made.pages().length > MOST_PAGES)) {
+      report("window", "a window was closed: no action opened it, or too many are open");
+      opened.close().catch(() => {});
+      return;
+    }
+    if (!isFirst) { report("window", "a new window opened; it is the current page now"); inputAt = 0; }
     page = opened;
   });
   if (look.still) await context.clock.setFixedTime(new Date("2024-01-15T12:00:00Z"));
   page = await context.newPage();
 }
 
+function current() {
+  if (!page) throw new Error("the page has closed itself");
+  return page;
+}
+
 // A reference of the snapshot (e12), or a selector of Playwright's (text=Save, role=button[name="Save"], #id).
 function target(name) {
-  return page.locator(/^(f\d+)?e\d+$/.test(name) ? `aria-ref=${name}` : name).first();
+  return current().locator(/^(f\d+)?e\d+$/.test(name) ? `aria-ref=${name}` : name).first();
 }
 
 // Waits until the page is loaded and no request was open for QUIET_MS, at most BUSY_MS: some pages never stop.
 async function settle() {
-  await page.waitForLoadState("load", { timeout: ACTION_MS }).catch(() => {});
+  await current().waitForLoadState("load", { timeout: ACTION_MS }).catch(() => {});
   const end = Date.now() + BUSY_MS;
   let quiet = Date.now();
   while (Date.now() < end && Date.now() - quiet < QUIET_MS) {
@@ -101,9 +130,9 @@ async function settle() {
 }
 
 async function describe(options, name) {
-  const wanted = { mode: "ai", timeout: ACTION_MS, ...options };
-  const snapshot = await (name ? target(name).ariaSnapshot(wanted) : page.ariaSnapshot(wanted));
-  return { url: page.url().slice(0, 2000), title: (await page.title()).slice(0, MOST_TEXT),
+  const wanted = { mode: "ai", timeout: ACTION_MS, ...options }, shown = current();
+  const snapshot = await (name ? target(name).ariaSnapshot(wanted) : shown.ariaSnapshot(wanted));
+  return { url: shown.url().slice(0, 2000), title: (await shown.title()).slice(0, MOST_TEXT),
     snapshot: snapshot.slice(0, MOST_SNAPSHOT), cut: Math.max(0, snapshot.length - MOST_SNAPSHOT) };
 }
 
@@ -112,6 +141,8 @@ const actions = {
     if (!isAllowed(url)) throw new Error("only pages on localhost can be opened");
     const wanted = { width: width ?? 1280, height: height ?? 800, dark: !!dark, still: !!still };
     if (!page || JSON.stringify(wanted) !== JSON.stringify(look)) { look = wanted; await renew(); }
+    else for (const other of context.pages()) if (other !== page) other.close().catch(() => {});
+    open.clear();
     await page.goto(url, { timeout: ANSWER_MS / 2, waitUntil: "domcontentloaded" });
     await settle();
     return describe();
@@ -137,7 +168,7 @@ const actions = {
     const height = Number(await page.evaluate(() => document.documentElement.scrollHeight)) || 0;
     const box = name ? await target(name).boundingBox() : { x: 0, y: 0, width: look.width, height: whole ? height : look.height };
     if (!box) throw new Error("the element is not visible");
-    if (!whole && !(name && box.height > MOST_HEIGHT)) return { picture: (await (name ? target(name) : page).screenshot(options)).toString("base64"), height };
+    if (!whole && !(name && (box.height > MOST_HEIGHT || box.width > MOST_WIDTH))) return { picture: (await (name ? target(name) : page).screenshot(options)).toString("base64"), height };
     const clip = { ...box, width: Math.max(1, Math.min(box.width, look.width)), height: Math.max(1, Math.min(box.height, MOST_HEIGHT)) };
     return { picture: (await page.screenshot({ ...options, fullPage: true, clip })).toString("base64"), height };
   },
@@ -230,23 +261,32 @@ Object.assign(actions, {
     return { picture: await difference(before, after, Math.min(width, 4000), Math.min(height, MOST_HEIGHT)) };
   },
 });
-const NO_PAGE_NEEDED = ["open", "capture", "difference"];
+const NO_PAGE_NEEDED = ["open", "capture", "difference"], INPUTS = ["click", "type", "select", "press"];
 
 async function answer(line) {
   let request, timer;
   try { request = JSON.parse(line); } catch { return { id: 0, ok: false, error: "the request is not JSON" }; }
-  events = [];
+  events = []; similar = new Map(); missed = 0;
+  if (INPUTS.includes(request.do)) inputAt = Date.now();
   const late = new Promise((_, fail) => { timer = setTimeout(() => fail(new Error("the page does not respond")), ANSWER_MS); });
   try {
     const act = actions[request.do];
     if (!act) throw new Error(`there is no action ${request.do}`);
     if (!page && !NO_PAGE_NEEDED.includes(request.do)) throw new Error("no page is open");
-    return { id: request.id, ok: true, ...(await Promise.race([act(request), late])), events };
+    return { id: request.id, ok: true, ...(await Promise.race([act(request), late])), events: takeEvents() };
   } catch (error) {
     const text = String(error.message).replace(/\u001b\[\d+m/g, "").split("\nCall log")[0].slice(0, 4 * MOST_TEXT);
     if (/does not respond|crashed|closed|Timeout.*exceeded/.test(text) && !(await responds())) await drop();
-    return { id: request.id, ok: false, error: text, events, open: !!page };
+    return { id: request.id, ok: false, error: text, events: takeEvents(), open: !!page };
   } finally { clearTimeout(timer); }
+}
+
+// A page decides what its scripts return: it may be too large, or no JSON.
+function encode(answered) {
+  let line = "";
+  try { line = JSON.stringify(answered); } catch { /* it has a BigInt, or is longer than a string can be */ }
+  if (line && Buffer.byteLength(line) <= MOST_BYTES) return line;
+  return JSON.stringify({ id: answered.id, ok: false, error: "the page's answer is too large or malformed", events: answered.events, open: !!page });
 }
 
 async function responds() {
@@ -265,7 +305,7 @@ async function drop() {
   await start().catch((error) => { process.stdout.write(JSON.stringify({ id: -1, ok: false, error: error.message.slice(0, 2000) }) + "\n"); process.exit(1); });
   process.stdout.write(JSON.stringify({ id: -1, ok: true, version: browser.version() }) + "\n");
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    process.stdout.write(JSON.stringify(await answer(line)) + "\n");
+    process.stdout.write(encode(await answer(line)) + "\n");
   }
   await drop();
   process.exit(0);
