@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aci.page_checks.page_view import Element, PageView
+from aci.page_checks.page_view import PROPERTIES, Element, PageView
 from aci.page_checks.view_differences import Difference
 
 WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])|\d{2,}")
@@ -78,7 +78,11 @@ class PlacedDifference:
         """What the same change of like elements on other pages, at other widths and in other colours has in common."""
         names = tuple(sorted(one.partition(":")[0] for one in self.difference.changes))
         element = self.element
-        return (element.classes or element.tag, element.id, names) if element else (self.view.path, names)
+        if element is None:
+            return (self.view.path, names)
+        if element.classes or element.id:
+            return (element.classes, element.id, names)
+        return (element.tag, element.text, self.view.path, names)
 
 
 def split_words(text: str) -> list[str]:
@@ -98,25 +102,26 @@ def find_unasked(
     issue: str,
     views: Sequence[PageView],
     placed: Sequence[PlacedDifference],
-    is_needed: Callable[[PlacedDifference], bool] | None = None,
+    find_needed: Callable[[], Callable[[PlacedDifference], bool] | None] = lambda: None,
 ) -> list[PlacedDifference]:
     """Return the differences that the issue does not ask for. `issue` is its text, with that of the tests that show
     it; `views` are the pages before the patch.
 
-    `is_needed` tells whether a difference is also there with only the part of the patch that the tests need; it is None
-    if they need the whole patch. What they need is asked for, unless other differences fit the issue better.
+    `find_needed` returns a function that tells whether a difference is also there with only the part of the patch that
+    the tests need, or None if they need the whole patch; it is called if a difference does not fit the issue. What the
+    tests need is asked for, unless they need the whole patch and other differences fit the issue better.
     """
     wanted, rarity = Counter(split_words(issue)), _rarity(views)
     groups = _groups(placed)
     scores = [max(_score(one, wanted, rarity) for one in group) + _variant_score(group, wanted) for group in groups]
     best = max(scores, default=0.0)
-    unasked: list[PlacedDifference] = []
-    for group, score in zip(groups, scores, strict=True):
-        fits = score >= LEAST and score >= SHARE * best
-        needed = is_needed is None or any(map(is_needed, group))
-        if not fits and not (needed and (len(groups) == 1 or best < LEAST)):
-            unasked += group
-    return unasked
+    scored = zip(groups, scores, strict=True)
+    unfit = [group for group, score in scored if score < LEAST or score < SHARE * best]
+    if not unfit:
+        return []
+    if is_needed := find_needed():
+        return [one for group in unfit if not any(map(is_needed, group)) for one in group]
+    return [] if len(groups) == 1 or best < LEAST else [one for group in unfit for one in group]
 
 
 def _variant_score(group: Sequence[PlacedDifference], wanted: Mapping[str, int]) -> float:
@@ -141,7 +146,7 @@ def _groups(placed: Sequence[PlacedDifference]) -> list[list[PlacedDifference]]:
         leader[find(number)] = find(by_key.setdefault(one.key, number))
     by_view: dict[tuple[int, int], int] = {(id(one.view), one.difference.element): n for n, one in enumerate(placed)}
     for number, one in enumerate(placed):
-        parent = one.element.parent if one.element else -1
+        parent = one.element.parent if one.element and _is_style(one.difference) else -1
         while parent >= 0:
             if (around := by_view.get((id(one.view), parent))) is not None:
                 leader[find(number)] = find(around)
@@ -151,6 +156,11 @@ def _groups(placed: Sequence[PlacedDifference]) -> list[list[PlacedDifference]]:
     for number, one in enumerate(placed):
         groups.setdefault(find(number), []).append(one)
     return list(groups.values())
+
+
+def _is_style(difference: Difference) -> bool:
+    """Whether only the style of an element changed, which may be a consequence of the change around it."""
+    return all(one.partition(":")[0] in PROPERTIES for one in difference.changes)
 
 
 def _rarity(views: Sequence[PageView]) -> Mapping[str, float]:

@@ -86,7 +86,8 @@ def compare_pages(
     """Compare the pages that were visited and those that they link to.
 
     `issue` is the text of the issue and of the tests that reproduce it. `needed` returns a server with only the part of
-    the patch that the tests need, or None if they need the whole patch; it is called if something differs.
+    the patch that the tests need, or None if they need the whole patch; it is called if a difference does not fit the
+    issue.
     """
     pages = _open_pages(before, visited, time.monotonic() + SECONDS)
     changed: list[tuple[PageView, PageView, list[Difference]]] = []
@@ -96,13 +97,15 @@ def compare_pages(
         if not any(find_differences(old, new) for old, new in zip(olds, news, strict=True)):
             continue
         again, news = before.views(path, variants, pictures=True), after.views(path, variants, pictures=True)
+        if news[0].error:
+            news = after.views(path, variants, pictures=True)
         if any(find_differences(old, new) for old, new in zip(olds, again, strict=True)):
             continue  # a difference of a page that always differs shows nothing about the patch
         found = [(old, new, find_differences(old, new)) for old, new in zip(again, news, strict=True)]
         changed += [one for one in found if one[2]]
     placed = [PlacedDifference(one, old if one.is_missing else new) for old, new, all in changed for one in all]
     olds = [view for views in pages.values() for view in views]
-    unasked = set(map(id, find_unasked(issue, olds, placed, _need(needed(), changed) if placed else None)))
+    unasked = set(map(id, find_unasked(issue, olds, placed, lambda: _need(needed(), changed))))
     changes, at = [], 0
     for old, new, differences in changed:
         mine = placed[at : at + len(differences)]
@@ -122,7 +125,10 @@ def _open_pages(server: PageServer, visited: Sequence[tuple[str, Variant]], unti
         if time.monotonic() > until:
             break
         own = [variant for one, variant in visited if clean_path(one) == path]
-        pages[path] = server.views(path, list(dict.fromkeys([*VARIANTS, *own[:MOST_OWN]])))
+        variants = list(dict.fromkeys([*VARIANTS, *own[:MOST_OWN]]))
+        pages[path] = server.views(path, variants)
+        if pages[path][0].error:  # the first page may be compiled when it is asked for
+            pages[path] = server.views(path, variants)
         links = dict.fromkeys(clean_path(link) for link in pages[path][0].links)
         paths += [link for link in links if link not in paths][: MOST_PAGES - len(paths)]
     return {path: views for path, views in pages.items() if not views[0].error}

@@ -25,6 +25,7 @@ PROPERTIES = (
     *("text-decoration-line", "text-transform", "text-overflow", "white-space", "list-style-type", "cursor"),
     *("display", "position", "float", "overflow-x", "overflow-y", "z-index", "transform", "filter", "object-fit"),
     *("flex-direction", "flex-wrap", "flex-grow", "order", "justify-content", "align-items", "row-gap", "column-gap"),
+    *("clip-path", "max-width", "min-width", "max-height", "min-height", "vertical-align", "object-position"),
     *("box-shadow", "outline-style", "outline-width", "outline-color", "pointer-events"),
     *(f"{kind}-{side}" for kind in ("margin", "padding") for side in ("top", "right", "bottom", "left")),
     *(f"border-{side}-{part}" for side in ("top", "right", "bottom", "left") for part in ("width", "style", "color")),
@@ -49,7 +50,7 @@ INHERITED = frozenset(
         "pointer-events",
     ]
 )
-MOST_ELEMENTS, MOST_LINKS, LONGEST = 3_000, 100, 400
+MOST_ELEMENTS, MOST_LINKS, LONGEST = 3_000, 100, 2_000
 MALFORMED = "the browser's description of the page is malformed"
 
 
@@ -81,7 +82,8 @@ class Element:
     @property
     def is_visible(self) -> bool:
         hidden = self.style["visibility"] != "visible" or self.style["opacity"] == "0"
-        return not hidden and self.box[2] > 0 and self.box[3] > 0
+        x, y, width, height = self.box
+        return not hidden and width > 0 and height > 0 and x + width > 0 and y + height > 0
 
     @property
     def name(self) -> str:

@@ -149,7 +149,7 @@ def _changes(old: Element, new: Element) -> dict[str, str]:
     return found
 
 
-ATTRIBUTES = ("role", "label", "alt", "title", "placeholder", "link", "value", "aria", "state")
+ATTRIBUTES = ("role", "label", "alt", "title", "placeholder", "link", "value", "aria", "state", "content around it")
 
 
 def _painted(element: Element) -> dict[str, str]:

@@ -17,7 +17,7 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from aci.runtime.workspace import CommandResult, Workspace
 
-USED = re.compile(r"playwright|puppeteer|BASE_URL")
+USED = re.compile(r"playwright|puppeteer|env\w*\W[^\n]{0,40}BASE_URL")
 MANIFESTS = ("pyproject.toml", "requirements.txt", "requirements-dev.txt")
 """Files that name the packages of a Python project whose whole suite runs."""
 OWN_SERVER = re.compile(r"\bwebServer\s*[:=]|\blive_server\b|LiveServerTestCase")

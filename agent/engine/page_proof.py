@@ -25,8 +25,8 @@ class PageCheck:
     """The comparison of pages for one proof of a branch. `pages` are the changed pages, with the numbers of the stored
     outputs that hold their pictures."""
 
-    def __init__(self, branch: Branch, base: str, tree: str) -> None:
-        self._branch, self._base, self._tree = branch, base, tree
+    def __init__(self, branch: Branch, base: str, tree: str, issue: str) -> None:
+        self._branch, self._base, self._tree, self._issue = branch, base, tree, issue
         self.pages: list[dict[str, Any]] = []
 
     def __call__(self, verdict: Verdict) -> PageEvidence:
@@ -38,18 +38,26 @@ class PageCheck:
             return PageEvidence(note="Pages were not compared: the workspace has no browser.")
         branch.engine.report("say", "proof", ActivityMessage("Comparing the pages without and with the patch"))
         try:
-            compared = _compare(branch, self._base, self._tree, verdict)
+            compared = _compare(branch, self._base, self._tree, verdict, self._issue)
+        except _ServerBroken as error:
+            return PageEvidence(doubt=f"With the patch, the pages cannot be opened: {error}")
         except (UsageError, WorkspaceError) as error:
             return PageEvidence(note=f"Pages were not compared: {error.message}")
         if compared is None:
             return PageEvidence(note="Pages were not compared: how the project serves them is unknown.")
+        if not compared.views:
+            return PageEvidence(note="Pages were not compared: none could be opened without the patch.")
         self.pages = _keep(branch, compared.changes)
         pages = f"{compared.pages} page{'s' * (compared.pages != 1)}"
         if compared.unasked:
             return PageEvidence(doubt=_describe_unasked(compared.unasked))
         differing = f" {len(compared.changes)} views differ, as the issue asks." if compared.changes else ""
         views = f"{compared.views} views of {pages}"
-        return PageEvidence(note=f"Pages were compared: {views}.{differing}", compared=views if compared.views else "")
+        return PageEvidence(note=f"Pages were compared: {views}.{differing}", compared=views)
+
+
+class _ServerBroken(Exception):
+    """The project's server starts without the patch, but not with it."""
 
 
 def _describe_unasked(changes: Sequence[PageChange]) -> str:
@@ -77,7 +85,7 @@ def visited_pages(branch: Branch) -> list[tuple[str, Variant]]:
     return list(found)
 
 
-def _compare(branch: Branch, base: str, tree: str, verdict: Verdict) -> PageComparison | None:
+def _compare(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str) -> PageComparison | None:
     from aci.page_checks.needed_parts import needed_tree
     from aci.page_checks.page_comparison import compare_pages
     from aci.proof.proof_run import split_patch
@@ -89,14 +97,20 @@ def _compare(branch: Branch, base: str, tree: str, verdict: Verdict) -> PageComp
     with ExitStack() as stack:
         before = stack.enter_context(closing(branch.place.fork(base)))
         after = stack.enter_context(closing(branch.place.fork(trees.overlay(base, tree, parts.source))))
-        servers = [_serve(before, base), _serve(after, tree)]
-        if servers[0] is None or servers[1] is None:
+        old = _serve(before, base)
+        if old is None:
             return None
+        try:
+            new = _serve(after, tree)
+        except UsageError as error:
+            raise _ServerBroken(error.message) from None
+        if new is None:
+            raise _ServerBroken("no server is found any more.")
 
         def passes(some: str) -> bool:
             before.restore(some)
             try:
-                report = run_tests(before, "", verdict.tests, engine.settings.test_timeout)
+                report = run_tests(before, engine.settings.test, verdict.tests, engine.settings.test_timeout)
             except UsageError:
                 return False
             return all((found := report.find(test)) and found.ok for test in verdict.tests)
@@ -109,9 +123,7 @@ def _compare(branch: Branch, base: str, tree: str, verdict: Verdict) -> PageComp
             return _serve(before, some)
 
         tests = "\n".join(_test_text(branch, tree, path) for path in (*parts.tests, *parts.extended))
-        return compare_pages(
-            servers[0], servers[1], f"{branch.turn.issue.text}\n{tests}", visited_pages(branch), needed
-        )
+        return compare_pages(old, new, f"{issue}\n{tests}", visited_pages(branch), needed)
 
 
 def _serve(workspace: Workspace, tree: str) -> PageServer | None:

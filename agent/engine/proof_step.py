@@ -64,7 +64,8 @@ def proof_step(
     parameters = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
     parameters |= {"doubt": doubt} if doubt else {}
     observed: dict[str, Any] = {}
-    pages = PageCheck(branch, base.tree, tree)
+    issue = combined_issue(engine.run, engine.trajectory) if whole else branch.turn.issue
+    pages = PageCheck(branch, base.tree, tree, issue.text)
     if tree == base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
     elif rejected := engine.hooks.reject_patch(tree, partial(run_patch, engine, tree), branch.cancel.is_set):
@@ -79,7 +80,7 @@ def proof_step(
             engine.trees,
             base.tree,
             tree,
-            issue=combined_issue(engine.run, engine.trajectory) if whole else branch.turn.issue,
+            issue=issue,
             command=engine.settings.test,
             reproduction=reproduction,
             places=places,

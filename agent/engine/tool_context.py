@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.engine.user_choices import AskingBranch, ask_user, may_ask
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from agent.run_state.turn_state import TurnInput
     from trajectories.git_store.trees import Trees
     from trajectories.records import Action, Observation, Step
+
+
+_FRONT_ENDS: dict[str, bool] = {}
+"""Whether a tree has pages, by its id."""
 
 
 class Helpers(Protocol):
@@ -97,10 +101,12 @@ def has_browser(branch: CallingBranch) -> bool:
 def has_front_end(branch: CallingBranch) -> bool:
     """Return whether the repository has pages, by the settings or by its files."""
     asked = branch.turn.settings.browser
-    return _has_front_end(branch.engine.trees, branch.turn.base.tree) if asked is None else asked
+    tree = branch.turn.base.tree
+    if asked is None and tree not in _FRONT_ENDS:
+        _FRONT_ENDS[tree] = _has_front_end(branch.engine.trees, tree)
+    return _FRONT_ENDS[tree] if asked is None else asked
 
 
-@lru_cache(maxsize=64)
 def _has_front_end(trees: Trees, tree: str) -> bool:
     from aci.environments.environment import TreeFiles
     from aci.environments.front_end import has_front_end

@@ -97,7 +97,7 @@ class ReplayBranch(Branch):
     def _needs_someone(self, action: Action) -> bool:
         """Return whether an action needs the user or a helper, so that its recorded result is taken over."""
         tool = self.engine.toolbox.get(action.tool)
-        return tool is not None and tool.metadata.needs != ""
+        return tool is not None and tool.metadata.needs in ("user", "helpers")
 
     @staticmethod
     def is_run(seen: Observation) -> bool:

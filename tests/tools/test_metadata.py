@@ -21,6 +21,7 @@ from trajectories.records import Action, Issue, Observation, Reply, Step
 TABLE = {
     # writes, kind, runs, reads, result, owner, title, asks, when_limited
     "ask_user": (False, "other", "", (), "other", "harness", "The result of {}", False, "revert"),
+    "browser": (False, "view", "", (), "other", "program", "The page after {}", False, "revert"),
     "delegate": (True, "other", "", (), "other", "unknown", "The report of a helper", False, "revert"),
     "docs": (False, "view", "", (), "other", "program", "The documentation of {}", True, "revert"),
     "edit": (True, "other", "", (), "diff", "harness", "The result of {}", True, "check_path"),

@@ -7,7 +7,7 @@ const readline = require("node:readline");
 const { chromium } = require(process.argv[2]);
 
 const ACTION_MS = 5000, ANSWER_MS = 20000, QUIET_MS = 60, BUSY_MS = 2000;
-const MOST_SNAPSHOT = 200000, MOST_TEXT = 500, MOST_EVENTS = 30, MOST_SIMILAR = 5, MOST_PAGES = 5, MOST_WIDTH = 4000, MOST_HEIGHT = 2000, MOST_ELEMENTS = 3000;
+const MOST_SNAPSHOT = 200000, MOST_TEXT = 500, MOST_EVENTS = 30, MOST_SIMILAR = 5, MOST_PAGES = 5, MOST_WIDTH = 4000, MOST_HEIGHT = 2000, MOST_ELEMENTS = 3000, MOST_OWN_TEXT = 2000;
 const MOST_BYTES = 30000000;  // of an answer; below MAX_LINE_BYTES of line_process.py
 const ACTIVATION_MS = 5000;   // how long after an input a page may open a window, as in Chromium
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|[\w-]+\.localhost)$/;
@@ -191,24 +191,28 @@ const actions = {
 // What a page shows: its visible elements in document order, each with its parent's index, what it is, its own text, its
 // box and the index of its computed style, and the links to other pages of the same server.
 function readPage([properties, mostElements, mostText]) {
+  // A field of a form hides a property of its name, such as `children`.
+  const childNodes = Object.getOwnPropertyDescriptor(Node.prototype, "childNodes").get;
+  const painted = (element, name) => { const text = getComputedStyle(element, name).content; return ["none", "normal"].includes(text) ? "" : text; };
   const elements = [], styles = [], known = new Map(), indexes = new Map();
   const walk = (element, parent) => {
     if (elements.length >= mostElements || element.nodeType !== 1) return;
     const style = getComputedStyle(element), box = element.getBoundingClientRect();
     if (style.display === "none") return;
-    const own = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join(" ").trim();
+    const own = [...childNodes.call(element)].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join(" ").trim();
     const values = JSON.stringify(properties.map((name) => style.getPropertyValue(name)));
     if (!known.has(values)) { known.set(values, styles.length); styles.push(JSON.parse(values)); }
     const attribute = (name) => (element.getAttribute(name) ?? "").slice(0, mostText);
+    const around = painted(element, "::before") + painted(element, "::after");
     const value = "value" in element && typeof element.value === "string" ? element.value : "";
     const states = ["disabled", "checked", "open", "selected", "required", "readOnly"].filter((name) => element[name] === true);
     indexes.set(element, elements.length);
     elements.push([parent, element.localName, attribute("id"), attribute("class"), own.slice(0, mostText),
       [attribute("role"), attribute("aria-label"), attribute("alt"), attribute("title"), attribute("placeholder"), attribute("href"), value.slice(0, mostText),
-        ["aria-hidden", "aria-expanded", "aria-checked", "aria-selected", "aria-current", "aria-disabled", "aria-invalid", "tabindex"].map((name) => `${name}=${attribute(name)}`).join(" "), states.join(" ")],
+        ["aria-hidden", "aria-expanded", "aria-checked", "aria-selected", "aria-current", "aria-disabled", "aria-invalid", "tabindex"].map((name) => `${name}=${attribute(name)}`).join(" "), states.join(" "), around.slice(0, mostText)],
       [box.x + scrollX, box.y + scrollY, box.width, box.height].map((edge) => Math.round(edge * 10) / 10), known.get(values)]);
     const here = indexes.get(element);
-    for (const child of (element.shadowRoot ?? element).children) walk(child, here);
+    for (const child of childNodes.call(element.shadowRoot ?? element)) walk(child, here);
   };
   walk(document.body ?? document.documentElement, -1);
   const links = [...document.querySelectorAll("a[href]")].map((link) => link.href).filter((href) => href.startsWith(location.origin + "/")).map((href) => href.slice(location.origin.length)).slice(0, 100);
@@ -245,7 +249,7 @@ Object.assign(actions, {
         await page.setViewportSize({ width, height });
         await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
         if (views.length) await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-        const shown = await page.evaluate(readPage, [properties, MOST_ELEMENTS, 120]);
+        const shown = await page.evaluate(readPage, [properties, MOST_ELEMENTS, MOST_OWN_TEXT]);
         views.push(shown);
         if (!pictures) continue;
         const clip = { x: 0, y: 0, width, height: Math.max(1, Math.min(Number(shown.height) || 1, MOST_HEIGHT)) };

@@ -204,7 +204,7 @@ def test_built_in_tool_needs_approval_unless_limited_to_repository(bench) -> Non
         known = tool.schema["function"]["parameters"]["properties"]
         refusal(Branch(engine), tool, Action(name, {each: values[each] for each in known.keys() & values.keys()}))
     engine.close()
-    assert [each.title.split()[1] for each in approvals] == ["this", "tests", "this", "this"]
+    assert [each.title.split()[1] for each in approvals] == ["the", "this", "tests", "this", "this"]
 
 
 def test_edit_of_git_metadata_needs_approval(bench, tmp_path) -> None:
