@@ -40,7 +40,7 @@ def browser(
     ctx: Context, action: Action, target: str = "", text: str = "", width: int = 1280, dark: bool = False
 ) -> Observation:
     """Use a page of this project in a browser; its server is started when needed. Returns the accessibility tree with
-    references, console errors and failed requests.
+    references, console errors and failed requests. A test may use Playwright too: BASE_URL is the server's address.
 
     Args:
         action: `look` shows the window or an element; `layout` returns boxes and computed styles.
@@ -97,8 +97,11 @@ def _look(ctx: Context, page: WorkspaceBrowser, target: str, whole: bool) -> Obs
     if answer.get("ok") is not True or not size:
         return _shown(ctx, "look", target, answer)
     number = ctx.keep(picture)
-    height = answer.get("height")
-    more = f" of a page {height} pixels high" if isinstance(height, int) and height > size[1] and not target else ""
+    whole_size = answer.get("width"), answer.get("height")
+    is_part = not target and any(
+        isinstance(one, int) and one > other for one, other in zip(whole_size, size, strict=True)
+    )
+    more = f" of a page of {whole_size[0]} x {whole_size[1]}" if is_part else ""
     text = f"A picture of {size[0]} x {size[1]} pixels{more}."
     seen = "\n".join([text, *_events(answer)])
     if ctx.sees_images():

@@ -18,7 +18,20 @@ GITHUB = (
 """Names of the Action's inputs without the prefix `SWE_AGENT_GITHUB_`; they match the fields of
 `agent/github/api/action_inputs.py`."""
 TESTS = ("TEST_SEED", "TEST_IMAGE", "TEST_CHROMIUM", "TEST_NODE_MODULES", "TEST_PYTHON")
-INTERNAL = ("COUNTED", "GUEST", "JOB", "METER", "PROFILE", "RUN", "SERVER", "SESSION", "SET_UP", "WIRE", "APP_KEY")
+INTERNAL = (
+    "COUNTED",
+    "DJANGO_SETTINGS",
+    "GUEST",
+    "JOB",
+    "METER",
+    "PROFILE",
+    "RUN",
+    "SERVER",
+    "SESSION",
+    "SET_UP",
+    "WIRE",
+    "APP_KEY",
+)
 """Variables that this program sets for commands in a workspace, since a command may start the program again, and the
 variable of the Action's secret."""
 PRINCETON = ("CONFIG_DIR", "TOOLS_DIR", "TRAJECTORY_DIR")

@@ -165,12 +165,12 @@ const actions = {
   // A picture of the window, the page from its top, or one element, as PNG.
   async look({ target: name, whole }) {
     const options = { type: "png", animations: "disabled", caret: "hide", scale: "css" };
-    const height = Number(await page.evaluate(() => document.documentElement.scrollHeight)) || 0;
+    const [wide, height] = (await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight])).map((edge) => Number(edge) || 0);
     const box = name ? await target(name).boundingBox() : { x: 0, y: 0, width: look.width, height: whole ? height : look.height };
     if (!box) throw new Error("the element is not visible");
-    if (!whole && !(name && (box.height > MOST_HEIGHT || box.width > MOST_WIDTH))) return { picture: (await (name ? target(name) : page).screenshot(options)).toString("base64"), height };
+    if (!whole && !(name && (box.height > MOST_HEIGHT || box.width > MOST_WIDTH))) return { picture: (await (name ? target(name) : page).screenshot(options)).toString("base64"), width: wide, height };
     const clip = { ...box, width: Math.max(1, Math.min(box.width, look.width)), height: Math.max(1, Math.min(box.height, MOST_HEIGHT)) };
-    return { picture: (await page.screenshot({ ...options, fullPage: true, clip })).toString("base64"), height };
+    return { picture: (await page.screenshot({ ...options, fullPage: true, clip })).toString("base64"), width: wide, height };
   },
   // The boxes and computed styles of the elements that match, at most 20.
   async layout({ target: name }) {
@@ -248,6 +248,10 @@ Object.assign(actions, {
       for (const { width, dark } of variants) {
         await page.setViewportSize({ width, height });
         await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
+        if (views.length && dark) {  // a script may read the colours when the page is loaded
+          await page.reload({ timeout: ANSWER_MS / 2, waitUntil: "domcontentloaded" });
+          await settle();
+        }
         if (views.length) await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
         const shown = await page.evaluate(readPage, [properties, MOST_ELEMENTS, MOST_OWN_TEXT]);
         views.push(shown);
