@@ -111,7 +111,7 @@ def read_views(path: str, variants: Sequence[Variant], answer: Mapping[str, Any]
     be shown."""
     events = answer.get("events")
     failed = (
-        [one[1] for one in events if isinstance(one, list) and one[:1] == ["page error"]]
+        [one[1] for one in events if isinstance(one, list) and len(one) == 2 and one[0] == "page error"]
         if isinstance(events, list)
         else []
     )
@@ -122,7 +122,7 @@ def read_views(path: str, variants: Sequence[Variant], answer: Mapping[str, Any]
     try:
         status, views = int(answer["status"]), answer["views"]
         return [_view(path, variant, shown, status, errors) for variant, shown in zip(variants, views, strict=True)]
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         return [PageView(path, one, error=MALFORMED, errors=errors) for one in variants]
 
 
