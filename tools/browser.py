@@ -24,7 +24,7 @@ NEEDS_TARGET = ("click", "type", "select", "hover", "layout")
 NEEDS_TEXT = ("type", "select", "press")
 LEAST_WIDTH, MOST_WIDTH = 240, 2_560
 LONGEST_TARGET, LONGEST_TEXT = 1_000, 10_000
-MOST_EVENTS, LONGEST_EVENT = 30, 400
+MOST_EVENTS, LONGEST_EVENT = 31, 400
 WHOLE = "whole"
 MOST_OUTPUT = 2_000
 
@@ -103,12 +103,11 @@ def _look(ctx: Context, page: WorkspaceBrowser, target: str, whole: bool) -> Obs
     )
     more = f" of a page of {whole_size[0]} x {whole_size[1]}" if is_part else ""
     text = f"A picture of {size[0]} x {size[1]} pixels{more}."
-    seen = "\n".join([text, *_events(answer)])
     if ctx.sees_images():
-        return Observation(seen, data={PICTURE: number})
+        return Observation("\n".join([text, *_events(answer)]), data={PICTURE: number})
     boxes = _shown(ctx, "look", target, page.ask(ctx.workspace, "boxes", target=target))
-    text = f"{seen} This model accepts no pictures; these are the elements with their boxes (x, y, width, height).\n"
-    return Observation(text + boxes.text, boxes.ok, boxes.out, {PICTURE: number})
+    text += " This model accepts no pictures; these are the elements with their boxes (x, y, width, height)."
+    return Observation("\n".join([text, *_events(answer), boxes.text]), boxes.ok, boxes.out, {PICTURE: number})
 
 
 def _shown(

@@ -22,7 +22,7 @@ PROPERTIES = (
         "visibility",
     ),
     *("font-family", "font-size", "font-weight", "font-style", "line-height", "letter-spacing", "text-align"),
-    *("text-decoration-line", "text-transform", "text-overflow", "white-space", "list-style-type", "cursor"),
+    *("text-decoration-line", "text-transform", "text-overflow", "white-space", "list-style-type"),
     *("display", "position", "float", "overflow-x", "overflow-y", "z-index", "transform", "filter", "object-fit"),
     *("flex-direction", "flex-wrap", "flex-grow", "order", "justify-content", "align-items", "row-gap", "column-gap"),
     *("clip-path", "max-width", "min-width", "max-height", "min-height", "vertical-align", "object-position"),
@@ -46,7 +46,6 @@ INHERITED = frozenset(
         "text-transform",
         "white-space",
         "list-style-type",
-        "cursor",
         "pointer-events",
     ]
 )
@@ -113,7 +112,7 @@ def read_views(path: str, variants: Sequence[Variant], answer: Mapping[str, Any]
     be shown."""
     events = answer.get("events")
     failed = (
-        [one[1] for one in events if isinstance(one, list) and one[:1] == ["page error"]]
+        [one[1] for one in events if isinstance(one, list) and len(one) == 2 and one[0] == "page error"]
         if isinstance(events, list)
         else []
     )
@@ -124,7 +123,7 @@ def read_views(path: str, variants: Sequence[Variant], answer: Mapping[str, Any]
     try:
         status, views = int(answer["status"]), answer["views"]
         return [_view(path, variant, shown, status, errors) for variant, shown in zip(variants, views, strict=True)]
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         return [PageView(path, one, error=MALFORMED, errors=errors) for one in variants]
 
 

@@ -78,7 +78,17 @@ def match_elements(before: Sequence[Element], after: Sequence[Element]) -> dict[
     for old, content in enumerate(contents[0]):
         if old not in pairs and (same := rest.get(content)):
             pairs[old] = same.pop(0)
+    _match_controls(before, after, pairs)
     return pairs
+
+
+def _match_controls(before: Sequence[Element], after: Sequence[Element], pairs: dict[int, int]) -> None:
+    """Match the remaining fields and pictures, which may have no content, in their order."""
+    taken = set(pairs.values())
+    for tag in REPLACED:
+        olds = [one for one, element in enumerate(before) if element.tag == tag and one not in pairs]
+        news = [one for one, element in enumerate(after) if element.tag == tag and one not in taken]
+        pairs.update(zip(olds, news, strict=False))
 
 
 def _children(elements: Sequence[Element]) -> Mapping[int, list[int]]:

@@ -1,6 +1,7 @@
 """An issue about what users see: the model looks at a page, a Playwright test proves the fix, pages are compared."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -70,7 +71,7 @@ def fix(machine, make_repo, tmp_path, browser_image):
         ran = machine.run("fix", *given, timeout=380)
         assert ran.stdout, ran.stderr
         result = json.loads(ran.stdout)
-        return result, [one for one in read(result["directory"]).records if isinstance(one, Step)]
+        return result, [one for one in read(Path(result["directory"])).records if isinstance(one, Step)]
 
     return run
 

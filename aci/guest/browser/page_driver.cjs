@@ -27,8 +27,11 @@ function report(kind, text) {
   events.push([kind, said]);
 }
 
+// What happened since the last answer.
 function takeEvents() {
-  return missed ? [...events, ["events", `${missed} more are not shown`]] : events;
+  const taken = missed ? [...events, ["events", `${missed} more are not shown`]] : events;
+  events = []; similar = new Map(); missed = 0;
+  return taken;
 }
 
 function isAllowed(url) {
@@ -274,7 +277,7 @@ const NO_PAGE_NEEDED = ["open", "capture", "difference"], INPUTS = ["click", "ty
 async function answer(line) {
   let request, timer;
   try { request = JSON.parse(line); } catch { return { id: 0, ok: false, error: "the request is not JSON" }; }
-  events = []; similar = new Map(); missed = 0;
+  if (NO_PAGE_NEEDED.includes(request.do)) takeEvents();  // those of another page
   if (INPUTS.includes(request.do)) inputAt = Date.now();
   const late = new Promise((_, fail) => { timer = setTimeout(() => fail(new Error("the page does not respond")), ANSWER_MS); });
   try {

@@ -73,3 +73,8 @@ def test_page_as_a_whole():
 def test_matching_prefers_the_same_content():
     first, second = element("li", "One"), element("li", "Two")
     assert match_elements(page(first, second).elements, page(second).elements) == {0: 0, 2: 1}
+
+
+def test_field_without_words_that_moved_is_no_difference():
+    before = page(element("div"), element("textarea", parent=1))
+    assert changes(before, page(element("div"), element("label", parent=1), element("textarea", parent=2))) == {}
