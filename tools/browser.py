@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Literal
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from aci.browser.page_picture import decode_picture, picture_size
+from aci.browser.page_picture import clean_path, decode_picture, picture_size
 from aci.browser.server_process import ServerFailed, server_of
 from aci.browser.workspace_browser import WorkspaceBrowser, browser_of
 from aci.observation.untrusted_text import clean_text, one_line
@@ -53,9 +53,7 @@ def browser(
     page = browser_of(ctx.workspace)
     if action == "open":
         address = _address(ctx, target)
-        return _shown(
-            ctx, action, target, page.ask(ctx.workspace, action, url=address, width=width, dark=dark), width, dark
-        )
+        return _shown(ctx, action, target, page.ask(ctx.workspace, action, url=address, width=width, dark=dark))
     if action == "look":
         return _look(ctx, page, target, text == WHOLE)
     return _shown(ctx, action, target, page.ask(ctx.workspace, action, target=target, text=text))
@@ -73,7 +71,7 @@ def _address(ctx: Context, path: str) -> str:
         raise UsageError(f"The project's server (`{server.plan.command}`) failed: {error}", output) from None
     if server.note:
         ctx.notify(server.note)
-    return urljoin(address, "/" + path.lstrip("/\\"))
+    return urljoin(address, clean_path(path))
 
 
 def _check(action: str, target: str, text: str, width: int) -> None:
@@ -110,14 +108,20 @@ def _look(ctx: Context, page: WorkspaceBrowser, target: str, whole: bool) -> Obs
     return Observation("\n".join([text, *_events(answer), boxes.text]), boxes.ok, boxes.out, {PICTURE: number})
 
 
-def _shown(
-    ctx: Context, action: str, target: str, answer: dict[str, Any], width: int = 0, dark: bool = False
-) -> Observation:
+def _shown(ctx: Context, action: str, target: str, answer: dict[str, Any]) -> Observation:
     is_done = answer.get("ok") is True
     lines = list(_page(answer) if is_done else _failure(action, target, answer))
     text, number = ctx.show("\n".join([*lines, *_events(answer)]), "view")
-    data = {"page": {"path": target, "width": width, "dark": dark}} if is_done and width else {}
-    return Observation(text, is_done, number, data)
+    return Observation(text, is_done, number, _visit(answer) if is_done else {})
+
+
+def _visit(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what the proof needs to open the page again."""
+    url, width = urlsplit(str(answer.get("url", ""))), answer.get("width")
+    if url.scheme != "http" or not isinstance(width, int) or not LEAST_WIDTH <= width <= MOST_WIDTH:
+        return {}
+    path = urlunsplit(("", "", url.path, url.query, url.fragment))
+    return {"page": {"path": path[:LONGEST_TARGET], "width": width, "dark": answer.get("dark") is True}}
 
 
 def _page(answer: dict[str, Any]) -> Iterator[str]:

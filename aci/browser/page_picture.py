@@ -6,7 +6,6 @@ import base64
 import binascii
 import struct
 from pathlib import Path
-from urllib.parse import urldefrag
 
 from trajectories.errors import UsageError
 from trajectories.file_limits import read_limited
@@ -36,12 +35,8 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
 
 
 def clean_path(path: str) -> str:
-    """Return a path of the server, starting with one slash, so that it names nothing elsewhere.
-
-    A fragment is left out, unless it is a route of the page's scripts (`#/cart`)."""
-    url, fragment = urldefrag(path)
-    route = f"#{fragment}" if fragment.startswith(("/", "!")) else ""
-    return "/" + url.lstrip("/\\") + route
+    """Return a path of the server, starting with one slash, so that it names nothing elsewhere."""
+    return "/" + path.lstrip("/\\")
 
 
 def data_url(data: bytes) -> str:

@@ -135,7 +135,7 @@ async function settle() {
 async function describe(options, name) {
   const wanted = { mode: "ai", timeout: ACTION_MS, ...options }, shown = current();
   const snapshot = await (name ? target(name).ariaSnapshot(wanted) : shown.ariaSnapshot(wanted));
-  return { url: shown.url().slice(0, 2000), title: (await shown.title()).slice(0, MOST_TEXT),
+  return { width: look.width, dark: look.dark, url: shown.url().slice(0, 2000), title: (await shown.title()).slice(0, MOST_TEXT),
     snapshot: snapshot.slice(0, MOST_SNAPSHOT), cut: Math.max(0, snapshot.length - MOST_SNAPSHOT) };
 }
 
@@ -218,7 +218,13 @@ function readPage([properties, mostElements, mostText]) {
     for (const child of childNodes.call(element.shadowRoot ?? element)) walk(child, here);
   };
   walk(document.body ?? document.documentElement, -1);
-  const links = [...document.querySelectorAll("a[href]")].map((link) => link.href).filter((href) => href.startsWith(location.origin + "/")).map((href) => href.slice(location.origin.length)).slice(0, 100);
+  // A fragment is kept if it is a route of the page's scripts and not the name of an element.
+  const toPath = (href) => {
+    const url = new URL(href), here = url.pathname === location.pathname;
+    const isRoute = here ? !document.getElementById(url.hash.slice(1)) : /^#[/!]/.test(url.hash);
+    return url.pathname + url.search + (isRoute ? url.hash : "");
+  };
+  const links = [...document.querySelectorAll("a[href]")].map((link) => link.href).filter((href) => href.startsWith(location.origin + "/")).slice(0, 100).map(toPath);
   return { elements, styles, links, width: document.documentElement.scrollWidth, height: document.documentElement.scrollHeight, isCut: elements.length >= mostElements };
 }
 
