@@ -17,7 +17,7 @@ chromium=; for each in {" ".join(CHROMIUM)}; do chromium=$(command -v $each) && 
 [ -n "$chromium" ] || exit 1
 new() {{ [ "$("$1" -p 'parseInt(process.versions.node)' 2>/dev/null)" -ge {OLDEST_NODE} ] 2>/dev/null; }}
 node=$(command -v node); new "$node" || node={FOLDER}/node; new "$node" || exit 1
-for package in "$ROOT/node_modules/playwright-core" {FOLDER}/package; do
+for package in {FOLDER}/package "$ROOT/node_modules/playwright-core"; do
     [ -e "$package/package.json" ] && printf '%s\\n' "$node" "$package" "$chromium" && exit
 done
 exit 1
