@@ -21,7 +21,7 @@ MOCHA = (
 )
 JEST_FILES = "PASS packages/a.test.js (12.3s)\nFAIL packages/b.test.js\nPASS packages/c.test.js\n  PASS no\n"
 CALYPSO = (
-    "PASS client/a.js\n  cart\n    total\n      ✓ sums (12ms)\n      ✕ rounds\n    ✓ empties\n\n  ● cart total\n"
+    "PASS client/a.js\n  cart\n    ✓ empties\n    total\n      ✓ sums (12ms)\n      ✕ rounds\n\n  ● cart total\n"
     "    detail\n      ✓ no\nFAIL client/b.js\n  menu\n    ✓ opens\nTest Suites: 2\n  other\n    ✓ no\n"
 )
 
@@ -63,7 +63,11 @@ def test_row_may_name_parser_without_package(monkeypatch: pytest.MonkeyPatch) ->
     assert log_reader("parse_log_pytest", "own/thing", "1") is None
 
 
-@pytest.mark.parametrize("text", ["✓ " + " " * 300_000 + "x", "{\n" * 100_000, "<a>" * 100_000, "\n" * 300_000])
+@pytest.mark.parametrize(
+    "text",
+    ["✓ " + " " * 300_000 + "x", "{\n" * 100_000, "<a>" * 100_000, "\n" * 300_000],
+    ids=["blank", "objects", "elements", "lines"],
+)
 def test_crafted_output_does_not_stall_parsers(text: str) -> None:
     for name in ("p5js", "calypso", "jest", "chart_js"):
         read = javascript_reader(f"parse_log_{name}")
