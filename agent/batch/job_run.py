@@ -14,6 +14,7 @@ from agent.config.settings import WITHOUT_MEMORY, load_settings
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin, reopen, result, solve
 from agent.engine.run_result import Result
+from agent.instances.issue_pictures import with_pictures
 from agent.instances.jobs import FAILED, Job, JobResult, JobWatch
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import run_owner
@@ -80,7 +81,7 @@ def begin_job(job: Job) -> None:
     else:
         shutil.rmtree(job.directory, ignore_errors=True)  # left by a driver that died before the first record
         source, base = Repository.open(job.repository), job.instance.base or "HEAD"
-        begin(job.instance.issue, source, job.settings, base, job.run, state)
+        begin(with_pictures(job.instance), source, job.settings, base, job.run, state)
 
 
 def _check(job: Job, state: Path) -> None:

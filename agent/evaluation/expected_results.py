@@ -15,6 +15,7 @@ from aci.testing.suite_results import SuiteReport, TestResult
 _UNITTEST = re.compile(r"(\w+) \(([\w.]+)\)")
 _NAME = re.compile(r"::|\w+ \([\w.]+\)|^\w+(?:\.\w+)+$|^test\w*$")
 """Names of tests, as opposed to other words that a log parser takes for one."""
+_SCRIPT = re.compile(r"^[^\s:]+\.[cm]?[jt]sx?$")
 _PATH = re.compile(r"\[/(?!/)[^*]*/")
 
 
@@ -42,12 +43,17 @@ def unconfirmed(names: Iterable[str], report: SuiteReport) -> set[str]:
     """Return the names whose tests did not pass as the hooks of the test runner recorded, whatever its output says.
 
     If no hook recorded anything, or the hooks know none of the names, the output is all there is, and the result is
-    empty. If a test session started and recorded no test, no name is confirmed.
+    empty. If a test session started and recorded no test, no name is confirmed. A name may also be the path of a
+    JavaScript file, which stands for all tests in it.
     """
     if report.granularity == "command":
         return set()
-    names = [name for name in names if _NAME.search(name)]
-    found = _matching(names, report)
+    by_path: dict[str, list[TestResult]] = defaultdict(list)
+    for result in report.results:
+        by_path[result.path].append(result)
+    names = list(names)
+    found = _matching([name for name in names if _NAME.search(name)], report)
+    found |= {name: by_path.get(name, ()) for name in names if _SCRIPT.search(name)}
     if report.results and not any(found.values()):
         return set()
     return {name for name, results in found.items() if not _passed(results)}

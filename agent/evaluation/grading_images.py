@@ -101,6 +101,9 @@ def with_test_image(
     wished = environment_options(settings, {"setup": "the instance", "image": "the instance"})
     if way.python and not image:  # the environment is fully specified, so no tests are run on the base to detect it
         wished = replace(wished, images={"python": image_of_python(way.python, settings.images)}, test="true")
+    elif way.node and not image:
+        named = image_of_node(way.node, settings.images)
+        wished = replace(wished, images={"node": named}, test="true", browser=way.browser)
     else:
         wished = replace(wished, image=image, test=way.command)
     commands = (_CONDA,) if way.image and not settings.image else ()
@@ -111,6 +114,12 @@ def image_of_python(version: str, images: Mapping[str, str]) -> str:
     """Return the user's image for this version of Python, else the official one."""
     name = f"python{version}"
     return images.get(name) or DEFAULTS.get(name) or f"python:{version}"
+
+
+def image_of_node(version: str, images: Mapping[str, str]) -> str:
+    """Return the user's image for this version of Node, else the user's for any version, else the official one."""
+    name = f"node{version}"
+    return images.get(name) or images.get("node") or DEFAULTS.get(name) or f"node:{version}"
 
 
 def _files(place: WorkspaceOptions, commit: str) -> TreeFiles:

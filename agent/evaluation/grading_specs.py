@@ -14,6 +14,8 @@ from aci.environments.environment_plan import Files
 from agent.evaluation.conda_requirements import pip_install_lines, repository_edits
 from agent.evaluation.eval_scripts import read_eval_script
 from agent.evaluation.grading_files import files
+from agent.evaluation.javascript_logs import Read
+from agent.evaluation.multimodal_specs import MultimodalSpec, multimodal_spec
 from agent.evaluation.swebench_specs import SwebenchSpec, log_reader, swebench_spec
 from agent.instances.dataset_instances import Gold, parse_list
 from agent.instances.jobs import Instance
@@ -23,8 +25,6 @@ _TOX, _WITHOUT_TOX = re.compile(r"tox --current-env .*--$"), "python -X dev -m p
 SWEBENCH, LIVE = "swebench", "starryzhang"
 _DOTTED = re.compile(r"\w+ \(([\w.]+)\)|(\w+(?:\.\w+)+)\.\w+")
 """A test of unittest: `test_x (module.Class)` or `module.Class.test_x`."""
-Read = Callable[[str], dict[str, bool]]
-"""Parses the tests' output and returns whether each test passed, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,20 @@ class GradingSpec:
     """How to run an instance's tests.
 
     `command` is empty if it is to be detected. The command runs the tests in the files of the test patch; if it does
-    not name these files itself, they are in `nodes`. `read` is None if swe-agent's own hooks record the results.
+    not name these files itself, they are in `nodes`. `read` parses the output and returns whether each test passed, by
+    name; it is None if swe-agent's own hooks record the results.
 
     Given a repository's files, `setup` returns the shell lines that install the tests' requirements with the Python
-    version `python`; if it is None, the set-up is derived from the files. `edits` are commands that first change the
-    repository, as in the set-up of SWE-bench's images; `before` are commands that run before the test command.
+    version `python` or the Node version `node`; if it is None, the set-up is derived from the files. `edits` are
+    commands that first change the repository, as in the set-up of SWE-bench's images; `before` are commands that run
+    before the test command.
     """
 
     command: str = ""
     nodes: tuple[str, ...] = ()
     read: Read | None = None
     python: str = ""
+    node: str = ""
     setup: Callable[[Files], str] | None = None
     edits: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
@@ -51,6 +54,9 @@ class GradingSpec:
     """The account on Docker Hub that may have published an image for the instance."""
     fail_only: bool = False
     """Whether the output names only the tests that fail."""
+
+    browser: bool = False
+    """Whether the tests open Chromium."""
 
 
 def grading_spec(gold: Gold, instance: Instance, test: str = "") -> GradingSpec:
@@ -78,6 +84,8 @@ def grading_spec(gold: Gold, instance: Instance, test: str = "") -> GradingSpec:
         return _configured(config, gold, instance)
     if commands := lines(row.get("test_cmds")):
         return GradingSpec(command="\n".join(commands), setup=own, image=instance.image, publisher=LIVE)
+    if visual := multimodal_spec(str(row.get("repo") or instance.repo), instance.version, files(gold.test_patch)):
+        return _multimodal(visual, instance)
     known = swebench_spec({**row, "repo": instance.repo, "version": instance.version, "test_patch": gold.test_patch})
     if known and (known.is_python or instance.image):
         return _known(known, instance)
@@ -94,6 +102,20 @@ def _configured(config: Mapping[str, Any], gold: Gold, instance: Instance) -> Gr
         setup=partial(_install, config, lists, environments),
         edits=repository_edits(config),
         image=instance.image,
+    )
+
+
+def _multimodal(spec: MultimodalSpec, instance: Instance) -> GradingSpec:
+    return GradingSpec(
+        command=spec.command,
+        read=spec.read,
+        node=spec.node,
+        setup=lambda _: spec.setup,
+        before=spec.before,
+        image=instance.image,
+        publisher=SWEBENCH,
+        fail_only=spec.fail_only,
+        browser=spec.browser,
     )
 
 

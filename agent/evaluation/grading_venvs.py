@@ -20,7 +20,7 @@ from agent.config.settings import SECRET
 from trajectories.errors import WorkspaceError
 from trajectories.git_store.git_commands import decode, environment, git
 
-_MANIFESTS = ("setup.py", "setup.cfg", "pyproject.toml")
+_MANIFESTS = ("setup.py", "setup.cfg", "pyproject.toml", "package.json", "package-lock.json")
 _MADE = "made.tar"
 """The archive of files that the set-up created in the repository."""
 _SECONDS = 3600.0

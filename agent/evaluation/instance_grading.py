@@ -21,6 +21,7 @@ from agent.evaluation.grading_files import NOT_APPLIED, START, STOP, apply, test
 from agent.evaluation.grading_images import Registry, with_test_image
 from agent.evaluation.grading_specs import GradingSpec, grading_spec
 from agent.evaluation.patch_grade import GradingResult
+from agent.evaluation.reference_pictures import picture_urls, without_pictures, write_pictures
 from agent.instances.dataset_instances import Gold
 from agent.instances.jobs import Instance
 from trajectories.errors import UsageError
@@ -103,7 +104,10 @@ def _grade(
     applied, said = apply(workspace, patch, clean)
     if not applied:
         return GradingResult(gold.id, resolved=False, applied=False, log=said)
-    script = _script(way, workspace.root, test_patch_script(place.base.commit, gold.test_patch))
+    pictures = picture_urls(gold.row)
+    write_pictures(workspace, pictures, str(gold.row.get("repo", "")))
+    tests = test_patch_script(place.base.commit, without_pictures(gold.test_patch, pictures))
+    script = _script(way, workspace.root, tests)
     found = (_by_log if way.read else _by_hooks)(gold, way, workspace, script, timeout, clean)
     return replace(found, log=said + found.log, script=script)
 

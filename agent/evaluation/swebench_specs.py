@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.evaluation.grading_files import START, STOP, files
+from agent.evaluation.javascript_logs import javascript_reader
 
 _PASSED = ("PASSED", "XFAIL")
 
@@ -46,9 +47,10 @@ class SwebenchSpec:
 
 
 def log_reader(name: str, repo: str, version: str) -> Callable[[str], dict[str, bool]] | None:
-    """Return a function that reads a log with the parser of this name; None if the package has no such parser."""
+    """Return a function that reads a log with the parser of this name: the package's, or without the package our own
+    for the runners of JavaScript; None if there is no such parser."""
     if importlib.util.find_spec("swebench") is None:
-        return None
+        return javascript_reader(name)
     from swebench.harness import log_parsers
 
     parsers = getattr(log_parsers, "PARSER_REGISTRY", None)

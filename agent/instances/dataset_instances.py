@@ -71,10 +71,11 @@ def read_instances(paths: Sequence[Path], hints: bool = False, out: Path | None 
     """Return the instances in the files, in their order; rows with the same id in several files are one instance.
 
     The first line of an issue's text is its title; its author always has the trust level `stranger`. An image is used
-    only if the row contains it as a `data:` URL or if it is a file below the data file's folder; image URLs are not
-    fetched. The comments below the issue (`hints_text`) often reveal the solution, so they are read only with `hints`.
-    A file without any issue adds fields to the other files' rows and has no instances of its own. Fetched issues are
-    stored in the batch's folder `out` and read from there the next time.
+    if the row contains it as a `data:` URL or if it is a file below the data file's folder; the URLs that
+    `image_assets` lists for the issue are in `Instance.pictures` and not fetched here. The comments below the issue
+    (`hints_text`) often reveal the solution, so they are read only with `hints`. A file without any issue adds fields
+    to the other files' rows and has no instances of its own. Fetched issues are stored in the batch's folder `out` and
+    read from there the next time.
 
     Raises UsageError with file and line for invalid JSON, an id that is repeated in a file or cannot be used as a
     folder name, and a field that is missing, has the wrong type or differs between files.
@@ -226,7 +227,8 @@ def _instance(id: str, found: _Merged) -> Instance:
             raise UsageError(f"{place} has an invalid {field}: {values[field][:80]!r}.", "Correct it.")
     if row.get("bundle") or values["repo"].startswith((".", "~", "/")):
         values["repo"] = _path(values["repo"], found.files[0].parent, place)
-    return Instance(id=id, issue=_issue(row, found.files, place), **values)
+    urls = tuple(name for name in _pictures(row.get(PICTURES), place) if name.startswith("https://"))
+    return Instance(id=id, issue=_issue(row, found.files, place), pictures=urls, **values)
 
 
 def _path(name: str, folder: Path, place: str) -> str:

@@ -28,7 +28,8 @@ class Instance:
 
     `repo` is owner/name, a URL or a path; `base` is a commit, or "" for the repository's newest commit. `image` and
     `test` come from the instance's row; they are "" if the row has none. `hints` holds the comments below the issue,
-    which are included only on request.
+    which are included only on request. `pictures` are the URLs of the issue's pictures, which are fetched when a run
+    starts.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Instance:
     image: str = ""
     test: str = ""
     hints: str = ""
+    pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

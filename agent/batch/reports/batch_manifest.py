@@ -69,7 +69,7 @@ def manifest(
         role: chosen_model(settings, name) for role, name in assign_roles(settings, strategy).items() if role != CODER
     }
     every = [*models, *roles.values()]
-    hashes = {instance.id: _hash(asdict(instance)) for instance in instances}
+    hashes = {instance.id: _hash(_hashed(instance)) for instance in instances}
     return {
         "swe-agent": __version__,
         "commits": [commit] if (commit := _commit()) else [],
@@ -88,6 +88,12 @@ def manifest(
         "options": dict(options or {}),
         **_data(hashes),
     }
+
+
+def _hashed(instance: Instance) -> dict[str, Any]:
+    """Return the fields to hash; pictures only if there are any, so that batches from before this field resume."""
+    fields = asdict(instance)
+    return fields if instance.pictures else {name: value for name, value in fields.items() if name != "pictures"}
 
 
 def check(out: Path, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,8 @@ TIMEOUT = 10
 SECONDS = 30
 """Maximum number of seconds for fetching all images together."""
 PUBLIC = "https://github.com"
-_CONTENT = ("https://user-images.githubusercontent.com", "https://private-user-images.githubusercontent.com")
+_CONTENT = tuple(f"https://{name}.githubusercontent.com" for name in ("user-images", "private-user-images", "cloud"))
+"""Hosts of attachments; `cloud` has those of before 2017."""
 RAW = "https://raw.githubusercontent.com"
 _PULL = re.compile(r"/[^/]+/[^/]+/(?:(?:raw|blob)/)?(?:refs/)?pull/")
 _STORED = re.compile(r"https://github-production-user-asset-[0-9a-f]{6}\.s3\.amazonaws\.com", re.ASCII)

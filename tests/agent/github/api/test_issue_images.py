@@ -111,6 +111,7 @@ ASSET = "/user-attachments/assets/1"
         ("https://raw.githubusercontent.com/octo/calc/main/a.png", True, False),
         ("https://private-user-images.githubusercontent.com/1/2.png?jwt=3", True, False),
         ("https://user-images.githubusercontent.com/1/2.png", True, False),
+        ("https://cloud.githubusercontent.com/assets/1/2.png", True, False),
         ("https://raw.githubusercontent.com/mallory/x/main/a.png", False, False),
         ("https://raw.githubusercontent.com/octo/calc/refs/pull/5/head/a.png", False, False),
         ("https://github.com/octo/calc/raw/refs/%70ull/5/head/a.png", False, False),
@@ -133,7 +134,7 @@ ASSET = "/user-attachments/assets/1"
         ("a.png", False, False),
         ("https://[", False, False),
     ],
-    ids=range(26),
+    ids=range(27),
 )
 def test_only_githubs_hosts_serve_images_and_receive_token(
     url: str, allowed: bool, with_token: bool, monkeypatch: pytest.MonkeyPatch
