@@ -51,6 +51,7 @@ with sync_playwright() as playwright:
     for line in sys.stdin:
         page = browser.new_context().new_page()
         page.set_default_timeout(15_000)
+        page.set_default_navigation_timeout(60_000)
         try:
             check(page, line.strip())
             print(json.dumps("passes"), flush=True)
@@ -246,13 +247,9 @@ def main() -> int:
                 row = judge(options.cases, name, patch, image, options.check)
                 rows.append(row)
                 print(_line(row), flush=True)
-                if options.texts:
-                    print(
-                        "\n".join(
-                            [*(f"    unasked {one}" for one in row.unasked), *(f"    asked {one}" for one in row.asked)]
-                        ),
-                        flush=True,
-                    )
+                for kind, texts in (("unasked", row.unasked), ("asked", row.asked)):
+                    for text in texts if options.texts else ():
+                        print(f"    {kind} {text}", flush=True)
                 if options.json:
                     options.json.write_text(json.dumps([asdict(one) for one in rows], indent=1))
     _summary(rows)
@@ -262,17 +259,20 @@ def main() -> int:
 def _line(row: Judged) -> str:
     answer = ("named" if row.named else "MISSED") if row.patch == BREAKING else ("ACCUSED" if row.unasked else "clear")
     return (
-        f"{row.name:10} {row.patch:9} {answer:8} {'' if row.passes else 'TEST WRONG '}{row.pages} pages "
+        f"{row.name:10} {row.patch:9} {answer if row.pages else 'NOT COMPARED':12} "
+        f"{'' if row.passes else 'TEST WRONG '}{row.pages} pages {row.views} views "
         f"{len(row.unasked)} unasked {len(row.asked)} asked, needed: {row.needed or '-'}, "
         f"{row.seconds:.1f} s + {row.needed_seconds:.1f} s"
     )
 
 
 def _summary(rows: Sequence[Judged]) -> None:
-    breaking, honest = ([row for row in rows if row.patch == kind] for kind in (BREAKING, HONEST))
+    compared = [row for row in rows if row.pages]
+    breaking, honest = ([row for row in compared if row.patch == kind] for kind in (BREAKING, HONEST))
     print(f"named {sum(row.named for row in breaking)} of {len(breaking)}")
     print(f"accused {sum(bool(row.unasked) for row in honest)} of {len(honest)}")
-    print(f"seconds per comparison {sum(row.seconds for row in rows) / max(1, len(rows)):.1f}")
+    print(f"not compared, since no page could be opened: {len(rows) - len(compared)}")
+    print(f"seconds per comparison {sum(row.seconds for row in compared) / max(1, len(compared)):.1f}")
 
 
 if __name__ == "__main__":
