@@ -1,0 +1,3 @@
+export default function State({ value }) {
+  return <span className={`state state--${value}`}>{value}</span>;
+}
