@@ -20,7 +20,7 @@ from aci.proof.affected_callers import affected_callers
 from aci.proof.experiment.patch_experiment import try_patch
 from aci.proof.missing_reproduction import MAY_CONTAIN_TESTS
 from aci.proof.proof_run import SLACK, PageEvidence, PatchParts, ProofRun, format_names, split_patch
-from aci.proof.regressions import judge_loss, judge_test_configuration
+from aci.proof.regressions import UNTESTED, judge_loss, judge_test_configuration
 from aci.proof.repository_checks import find_checks, new_findings, run_checks
 from aci.proof.reproduction import find_fixed_tests, judge_reproduction
 from aci.proof.runner_recognition import find_runner_recognition
@@ -152,6 +152,7 @@ def _judge_pages(trial: ProofRun, baseline: SuiteReport | None, verdict: Verdict
         trial.note(found.note)
     has_tests = baseline is not None and bool(baseline.results)
     if found.compared and verdict.no_loss is None and not has_tests:
+        trial.notes[:] = [note for note in trial.notes if note != UNTESTED]
         return replace(verdict, no_loss=True, compared=found.compared)
     return verdict
 

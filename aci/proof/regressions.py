@@ -24,6 +24,7 @@ DURATION = re.compile(r"(?i)(?:\bin )?\b\d+(?:\.\d+)? ?(?:m?s|secs?|seconds?)\b"
 REPEATS, MORE_REPEATS = 3, 9
 """Number of times that a test is repeated to see if it is flaky, and further times on the base if it is flaky with the
 patch."""
+UNTESTED = "No test ran without the patch, so nothing shows what else the patch may break."
 MOST_REPEATED = 40
 """Number of tests that are repeated first."""
 
@@ -44,7 +45,7 @@ def judge_loss(
     the patch for a reason that no test result explains.
     """
     if baseline is None:
-        trial.note("No test ran without the patch, so nothing shows what else the patch may break.")
+        trial.note(UNTESTED)
         return verdict
     if baseline.granularity == "command" or (suite and suite.granularity == "command"):
         return _by_code(trial, baseline, suite, verdict)
