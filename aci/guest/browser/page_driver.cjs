@@ -146,6 +146,9 @@ const actions = {
     if (!page || JSON.stringify(wanted) !== JSON.stringify(look)) { look = wanted; await renew(); }
     else for (const other of context.pages()) if (other !== page) other.close().catch(() => {});
     open.clear();
+    // A page that never stops navigating would take the place of the next one: it goes first.
+    await page.goto("about:blank", { timeout: 2000 }).catch(() => {});
+    if (!page || page.url() !== "about:blank") await renew();
     await page.goto(url, { timeout: ANSWER_MS / 2, waitUntil: "domcontentloaded" });
     await settle();
     return describe();
