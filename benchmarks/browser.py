@@ -4,7 +4,8 @@
 
 IMAGE has Chromium, Playwright for Python, and what `aci/environments/browser_setup.py` sets up, such as the image that
 `tests/browser_image.py` makes. Both sides drive the same Chromium in the same container on the same page, one after the
-other; an action of ours includes the description of the page that a model gets, one of Playwright `aria_snapshot()`.
+other; each of our actions includes the description of the page that a model gets, and each of Playwright's calls
+`aria_snapshot()`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 IMAGE is a Docker image with Chromium, Playwright for Python, Flask and Node. The cases (benchmarks/front_end_cases) are
 twelve small projects, each with an issue, a hidden test, and two patches that pass it: `breaking` also changes
-something that the issue does not ask for, `honest` does not. The hidden test stands for the one that reproduces the
+something that the issue does not ask for, `honest` does not. The hidden test serves as the one that reproduces the
 issue. A breaking patch is `named` if the comparison names what it breaks, an honest one is `ACCUSED` if the comparison
 names anything. For each set of npm packages, npm runs once on this machine, in a folder of `--packages`.
 """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aci.environments.browser_setup import CHROMIUM, FOLDER
 from aci.runtime.workspace import HARNESS_SESSION
+from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
@@ -33,9 +34,14 @@ class BrowserPrograms(NamedTuple):
 
 
 def find_browser(workspace: Workspace) -> BrowserPrograms | None:
-    """Return the programs if the workspace has them. A workspace without isolation has no browser: pages run code."""
+    """Return the programs if the workspace has them. A workspace without isolation has no browser: pages run code.
+
+    Raises Cancelled if the workspace is stopped: nothing is known then.
+    """
     if workspace.kind == "local":
         return None
     ran = workspace.run(f"(ROOT={shlex.quote(workspace.root)}; {_FIND})", 30, HARNESS_SESSION)
+    if workspace.cancel.is_set():
+        raise Cancelled("Interrupted while a browser was looked for.", "`swe-agent resume` continues from here.")
     lines = ran.text.split("\n")
     return BrowserPrograms(*lines[:3]) if ran.code == 0 and len(lines) >= 3 else None

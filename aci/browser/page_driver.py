@@ -28,13 +28,11 @@ class PageDriver:
     def __init__(self, conversation: LineConversation, cancel: Event) -> None:
         self._conversation, self._cancel = conversation, cancel
         self._number = 0
-        self.version = ""
 
     def start(self) -> None:
         answer = self._receive(-1, START_SECONDS)
         if answer.get("ok") is not True:
             raise BrowserFailed(f"the browser does not start: {str(answer.get('error', ''))[:1_000]}")
-        self.version = str(answer.get("version", ""))[:40]
 
     def ask(self, action: str, **arguments: Any) -> dict[str, Any]:
         """Have the driver do an action of page_driver.cjs, and return its answer: `ok`, and what the action returns or

@@ -32,6 +32,7 @@ _HOLD = 'printf "ready %s\\n" "$BASE_URL"; exec cat >/dev/null'
 _READY = re.compile(rb"ready (http://(?:127\.0\.0\.1|\[::1\]):\d{1,5})")
 _MOST_LINES = 1_000
 _servers: WeakKeyDictionary[Workspace, ProjectServer] = WeakKeyDictionary()
+_locks: WeakKeyDictionary[Workspace, Lock] = WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -72,6 +73,8 @@ def server_of(workspace: Workspace) -> ProjectServer | None:
     if workspace.kind == "local":
         return None
     with _lock:
+        lock = _locks.setdefault(workspace, Lock())
+    with lock:  # other workspaces do not wait for the look-up
         if workspace not in _servers:
             plan = find_server(workspace)
             if plan is None:

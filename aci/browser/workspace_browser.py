@@ -22,13 +22,21 @@ _lock = Lock()
 
 
 class WorkspaceBrowser:
-    """The browser of one workspace. `programs` is None if the workspace has none."""
+    """The browser of one workspace. `programs` is None if the workspace has none, or before `look_up`."""
 
-    def __init__(self, programs: BrowserPrograms | None) -> None:
+    def __init__(self, programs: BrowserPrograms | None = None) -> None:
         self.programs = programs
+        self._is_known = programs is not None
         self._driver: PageDriver | None = None
         self._starts = 0
         self._lock = Lock()
+
+    def look_up(self, workspace: Workspace) -> None:
+        """Find the programs, once. Raises Cancelled if the workspace is stopped."""
+        with self._lock:
+            if not self._is_known:
+                self.programs = find_browser(workspace)
+                self._is_known = True
 
     def ask(self, workspace: Workspace, action: str, **arguments: Any) -> dict[str, Any]:
         """Return the driver's answer (see `PageDriver.ask`). Raises UsageError if there is no browser, or if it fails;
@@ -68,8 +76,8 @@ class WorkspaceBrowser:
 
 
 def browser_of(workspace: Workspace) -> WorkspaceBrowser:
-    """Return the workspace's browser, which is not started yet. Looks for its programs at the first call."""
+    """Return the workspace's browser. Looks for its programs at the first call; other workspaces do not wait for it."""
     with _lock:
-        if workspace not in _browsers:
-            _browsers[workspace] = WorkspaceBrowser(find_browser(workspace))
-        return _browsers[workspace]
+        browser = _browsers.setdefault(workspace, WorkspaceBrowser())
+    browser.look_up(workspace)
+    return browser

@@ -1,1 +1,1 @@
-"""Pages of a project without and with a patch, compared: what a patch changes for users that nobody asked for."""
+"""Pages of a project without and with a patch, compared: what a patch changes for users without being asked to."""

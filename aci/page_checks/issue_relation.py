@@ -1,7 +1,7 @@
 """Which differences of pages an issue asks for, by its words.
 
 A patch changes the places that the issue is about, and what follows from it. A difference of other elements, which
-share no rare word with the issue, is one that nobody asked for.
+share no rare word with the issue, is one that it does not ask for.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aci.page_checks.page_view import PROPERTIES, Element, PageView
@@ -111,7 +111,7 @@ def find_unasked(
     the tests need, or None if they need the whole patch; it is called if a difference does not fit the issue. What the
     tests need is asked for, unless they need the whole patch and other differences fit the issue better.
     """
-    wanted, rarity = Counter(split_words(issue)), _rarity(views)
+    wanted, rarity = frozenset(split_words(issue)), _rarity(views)
     groups = _groups(placed)
     scores = [max(_score(one, wanted, rarity) for one in group) + _variant_score(group, wanted) for group in groups]
     best = max(scores, default=0.0)
@@ -124,7 +124,7 @@ def find_unasked(
     return [] if len(groups) == 1 or best < LEAST else [one for group in unfit for one in group]
 
 
-def _variant_score(group: Sequence[PlacedDifference], wanted: Mapping[str, int]) -> float:
+def _variant_score(group: Sequence[PlacedDifference], wanted: Collection[str]) -> float:
     """Return the score for differences that exist only at the width or in the colours that the issue names."""
     variants = {one.view.variant for one in group}
     only_dark, only_narrow = all(one.dark for one in variants), all(one.width < NARROW for one in variants)
@@ -178,7 +178,7 @@ def _own_words(element: Element) -> list[str]:
     return split_words(" ".join(named))
 
 
-def _score(one: PlacedDifference, wanted: Mapping[str, int], rarity: Mapping[str, float]) -> float:
+def _score(one: PlacedDifference, wanted: Collection[str], rarity: Mapping[str, float]) -> float:
     """Return the rarity of the issue's words that the element and what surrounds it has, each word once."""
     weights: dict[str, float] = {}
 

@@ -45,19 +45,12 @@ def needed_tree(trees: Trees, base: str, tree: str, paths: Sequence[str], passes
 
 
 def _text(trees: Trees, tree: str, path: str) -> str | None:
+    """Return the text of a file; None if there is no such file, or if it is binary or too large."""
     try:
         data = trees.read(tree, path)
-    except OSError:
+        return data.decode() if len(data) <= MOST_BYTES and b"\0" not in data else None
+    except (OSError, UnicodeDecodeError):
         return None
-    return data.decode() if len(data) <= MOST_BYTES and b"\0" not in data and _is_utf8(data) else None
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _split(path: str, old: str, new: str) -> Iterator[Hunk]:

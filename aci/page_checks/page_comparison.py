@@ -1,4 +1,4 @@
-"""Comparison of the pages of a project without and with a patch: what differs, and what of it nobody asked for."""
+"""Comparison of the pages of a project without and with a patch: what differs, and what of it the issue asks for."""
 
 from __future__ import annotations
 

@@ -85,6 +85,15 @@ def run_tests(
     return report
 
 
+def all_pass(workspace: Workspace, command: str, tests: Sequence[str], timeout: float) -> bool:
+    """Return whether these tests run and pass; false if they cannot be run."""
+    try:
+        report = run_tests(workspace, command, tests, timeout)
+    except UsageError:
+        return False
+    return all((found := report.find(test)) and found.ok for test in tests)
+
+
 def limit_per_test(timeout: float) -> float:
     """Return the seconds that each test may take in a run with this `timeout`."""
     return min(TEST_LIMIT, timeout / 2)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aci.observation.activity_message import ActivityMessage
 from agent.engine.permission_checks import may_test
 from agent.run_state.attempt_outcome import Outcome
-from trajectories.errors import UsageError, WorkspaceError
+from trajectories.errors import WorkspaceError
 from trajectories.records import Once
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def recorded_review(trajectory: Trajectory) -> dict[str, Any] | None:
 
 def _review(branch: Branch, outcome: Outcome) -> dict[str, Any]:
     from aci.merge_readiness.merge_review import review_patch
-    from aci.testing.suite_run import run_tests
+    from aci.testing.suite_run import all_pass
 
     engine = branch.engine
     tests = outcome.verdict.tests
@@ -57,11 +57,7 @@ def _review(branch: Branch, outcome: Outcome) -> dict[str, Any]:
 
         def passes(tree: str) -> bool:
             workspace.restore(tree)
-            try:
-                report = run_tests(workspace, "", tests, engine.settings.test_timeout)
-            except UsageError:
-                return False
-            return all((found := report.find(test)) and found.ok for test in tests)
+            return all_pass(workspace, "", tests, engine.settings.test_timeout)
 
         return _as_data(review_patch(*given, passes), habits)
 

@@ -1,4 +1,4 @@
-"""Pages in the proof: a verified patch must not change, on the pages of the project, what nobody asked for."""
+"""Pages in the proof: a verified patch must not change pages where the issue does not ask for it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _compare(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str)
     from aci.page_checks.needed_parts import needed_tree
     from aci.page_checks.page_comparison import compare_pages
     from aci.proof.proof_run import split_patch
-    from aci.testing.suite_run import run_tests
+    from aci.testing.suite_run import all_pass
 
     engine = branch.engine
     trees = engine.trees
@@ -109,11 +109,7 @@ def _compare(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str)
 
         def passes(some: str) -> bool:
             before.restore(some)
-            try:
-                report = run_tests(before, engine.settings.test, verdict.tests, engine.settings.test_timeout)
-            except UsageError:
-                return False
-            return all((found := report.find(test)) and found.ok for test in verdict.tests)
+            return all_pass(before, engine.settings.test, verdict.tests, engine.settings.test_timeout)
 
         def needed() -> PageServer | None:
             some = needed_tree(trees, base, tree, parts.source, passes) if verdict.tests else None

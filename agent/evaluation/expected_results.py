@@ -44,7 +44,7 @@ def unconfirmed(names: Iterable[str], report: SuiteReport) -> set[str]:
 
     If no hook recorded anything, or the hooks know none of the names, the output is all there is, and the result is
     empty. If a test session started and recorded no test, no name is confirmed. A name may also be the path of a
-    JavaScript file, which stands for all tests in it.
+    JavaScript file, which represents all tests in it.
     """
     if report.granularity == "command":
         return set()

@@ -140,9 +140,9 @@ async function describe(options, name) {
 }
 
 const actions = {
-  async open({ url, width, height, dark, still }) {
+  async open({ url, width, dark }) {
     if (!isAllowed(url)) throw new Error("only pages on localhost can be opened");
-    const wanted = { width: width ?? 1280, height: height ?? 800, dark: !!dark, still: !!still };
+    const wanted = { width: width ?? 1280, height: 800, dark: !!dark, still: false };
     if (!page || JSON.stringify(wanted) !== JSON.stringify(look)) { look = wanted; await renew(); }
     else for (const other of context.pages()) if (other !== page) other.close().catch(() => {});
     open.clear();
@@ -162,9 +162,9 @@ const actions = {
     await settle();
     return describe();
   },
-  async wait({ text, milliseconds }) {
+  async wait({ text }) {
     if (text) await page.getByText(text).first().waitFor({ state: "visible" });
-    else await page.waitForTimeout(Math.min(milliseconds ?? 1000, ACTION_MS));
+    else await page.waitForTimeout(1000);
     return describe();
   },
   async boxes({ target: name }) { return describe({ boxes: true }, name); },
@@ -228,7 +228,7 @@ function readPage([properties, mostElements, mostText]) {
     return url.pathname + url.search + (isRoute ? url.hash : "");
   };
   const links = [...document.querySelectorAll("a[href]")].map((link) => link.href).filter((href) => href.startsWith(location.origin + "/")).slice(0, 100).map(toPath);
-  return { elements, styles, links, width: document.documentElement.scrollWidth, height: document.documentElement.scrollHeight, isCut: elements.length >= mostElements };
+  return { elements, styles, links, width: document.documentElement.scrollWidth, height: document.documentElement.scrollHeight };
 }
 
 // The two pictures over each other, so that only what differs is not black.
@@ -323,7 +323,7 @@ async function drop() {
 
 (async () => {
   await start().catch((error) => { process.stdout.write(JSON.stringify({ id: -1, ok: false, error: error.message.slice(0, 2000) }) + "\n"); process.exit(1); });
-  process.stdout.write(JSON.stringify({ id: -1, ok: true, version: browser.version() }) + "\n");
+  process.stdout.write(JSON.stringify({ id: -1, ok: true }) + "\n");
   for await (const line of readline.createInterface({ input: process.stdin })) {
     process.stdout.write(encode(await answer(line)) + "\n");
   }
