@@ -58,7 +58,7 @@ def fetch(workspace, address):
 
 def marked(workspace):
     """Return the processes of the workspace's servers."""
-    return workspace.run("grep -lzsF SWE_AGENT_SERVER= /proc/[0-9]*/environ").text.split()
+    return workspace.run(f"grep -lzsF SWE_AGENT_GUEST={workspace.harness}/ /proc/[0-9]*/environ").text.split()
 
 
 def test_a_server_is_kept_while_its_files_are_the_same(workspace, serve):
@@ -90,7 +90,7 @@ def test_a_server_ends_with_its_children(workspace, serve):
     assert marked(workspace) == []
     serve(LOADING).address(workspace, "")
     workspace.close()
-    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if b"project-server-" in read(path)]
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if f"{workspace.harness}/".encode() in read(path)]
 
 
 def read(path):
