@@ -1,6 +1,7 @@
 """The benchmark of fillings by a model: which bugs are sampled, and how both sides are counted."""
 
 from dataclasses import asdict
+from typing import Any
 
 from benchmarks._planting_make import Bug
 from benchmarks.cloze import is_unfixed, report, sample_order
@@ -11,7 +12,7 @@ def _bug(number: int, operator: str) -> Bug:
     return Bug(f"bug-{number}", "toolz", "", operator, "a.py", "f", 1, "", ())
 
 
-def _row(asked: bool, **values: object) -> dict[str, object]:
+def _row(asked: bool, **values: object) -> dict[str, Any]:
     row = Row("bug-1", "toolz", "swap", "", 1)
     return {"asked": asked, "fillings": 0, "questions": 2, "templates": {**asdict(row), **values}}
 
@@ -34,7 +35,7 @@ def test_only_bugs_that_templates_are_known_not_to_fix_are_unfixed() -> None:
 
 def test_the_report_counts_both_sides_and_those_that_wait_for_answers() -> None:
     filled = _row(True, tried=100, cpu=20.0)
-    filled |= {"cloze": {**filled["templates"], "plausible": 2, "chosen": 1, "equal": "tree", "tried": 130}}  # type: ignore[dict-item]
+    filled |= {"cloze": {**filled["templates"], "plausible": 2, "chosen": 1, "equal": "tree", "tried": 130}}
     filled |= {"fillings": 40, "memory": [({}, "00" * 4 * 90)]}
     assert report([filled, _row(True)]).splitlines()[2:] == [
         "| templates | 1 | 0 | 0 | 0 | 0 | 0 | 100 | 20 |",
