@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from aci.browser.project_server import ServerPlan
 from aci.browser.server_process import NOT_STARTED, ProjectServer, ServerFailed, server_files, server_of, with_server
@@ -31,6 +34,13 @@ SILENT_PROGRAM = 'import os, socket; link = socket.create_server(("127.0.0.1", i
 LOADING = ServerPlan("python3 serve.py", "test")
 SILENT = f"exec python3 -c '{SILENT_PROGRAM}'"
 FETCH = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode(), end='')"
+
+
+@pytest.fixture(autouse=True)
+def one_at_a_time():
+    """Local workspaces share the ports of this machine, which the program tries in the same order."""
+    with FileLock(Path(tempfile.gettempdir(), f"swe-agent-server-tests-{os.getuid()}.lock")):
+        yield
 
 
 @pytest.fixture
