@@ -26,12 +26,12 @@ class PageCheck:
     outputs that hold their pictures."""
 
     def __init__(self, branch: Branch, base: str, tree: str, issue: str) -> None:
-        self._branch, self._base, self._tree, self._issue = branch, base, tree, issue
+        self.branch, self._base, self._tree, self._issue = branch, base, tree, issue
         self.pages: list[dict[str, Any]] = []
 
     def __call__(self, verdict: Verdict) -> PageEvidence:
         """Compare the pages that the branch visited, and those that they link to, without and with the patch."""
-        branch = self._branch
+        branch = self.branch
         if not has_front_end(branch):
             return PageEvidence()
         if not has_browser(branch):

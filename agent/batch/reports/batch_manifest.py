@@ -43,6 +43,7 @@ ROOM = (
     "update_tests",
 )
 """Settings of a run's environment."""
+SETTINGS = {"limits": LIMITS, "room": ROOM}
 SHAPING = ("swe-agent", "strategy", "prompts", "tools", "model", "roles", "limits", "room")
 """Parts of the manifest that may not change during a batch. Instances may not change either, but more may be added."""
 
@@ -126,12 +127,18 @@ def check(out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
 def _differing(
     known: dict[str, Any], wanted: dict[str, Any], old: Mapping[str, str], new: Mapping[str, str]
 ) -> list[str]:
+    known = known | {part: _defaults(names) | (known.get(part) or {}) for part, names in SETTINGS.items()}
     found = [_difference(known, wanted, part) for part in SHAPING if known.get(part) != wanted[part]]
     changed = [id for id in new if id in old and old[id] != new[id]]
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         found.append(f"the data of {changed[0]}{more}")
     return found
+
+
+def _defaults(names: Sequence[str]) -> dict[str, Any]:
+    """Return the default values of settings, which hold for batches from before these settings existed."""
+    return Settings.model_construct().model_dump(mode="json", include=set(names))
 
 
 def _refuse(out: Path, differing: Sequence[str]) -> None:

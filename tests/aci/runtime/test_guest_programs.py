@@ -14,6 +14,7 @@ ENTRY_MODULES = sorted(
     for file in GUEST_FOLDER.rglob("*.py")
     if "\ndef main(" in file.read_text(encoding="utf-8")
 )
+COPIED_ALONE = {"project_probe", "browser.server_probe"}
 PRINTS_PATH = "import sys\n\ndef main(*words):\n    print(words, sys.path)\n"
 
 
@@ -43,7 +44,7 @@ def folder(tmp_path):
 
 @pytest.mark.slow
 def test_entry_module_is_copied_with_everything_it_imports(folder):
-    standalone = [name for name in ENTRY_MODULES if name != "project_probe"]
+    standalone = [name for name in ENTRY_MODULES if name not in COPIED_ALONE]
     for name in standalone:
         folder.install(name, package=f"_swe_agent_{name.rpartition('.')[2]}")
     imports = "; ".join(f"import _swe_agent_{name.rpartition('.')[2]}.{name}" for name in standalone)

@@ -14,16 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.engine import proof_step
-from agent.engine.branch import Branch
-from agent.engine.page_proof import PageEvidence
+from aci.proof.proof_run import PageEvidence
+from agent.engine.page_proof import PageCheck
 from agent.github.action.solve_job import solve
 from agent.github.task.task_request import write
 from tests.agent.conftest import act, line
 from tests.agent.github.solve_runner import ADD_TEST, FIX, ISSUE, SUBMIT, UNITTEST, Job
 from tests.conftest import IMAGE
 from trajectories.errors import UsageError
-from trajectories.records import Comment, Issue
+from trajectories.records import Comment, Issue, Verdict
 
 SECRET = "correct-horse-battery-staple"
 
@@ -298,12 +297,14 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\2\0\0\0\1"
 def changed_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make each proof find a page that the patch changes."""
 
-    def compare(branch: Branch, *rest: object) -> PageEvidence:
-        numbers = {name: branch.engine.journal.keep(data) for name, data in (("before", PNG), ("after", b"<svg>"))}
+    def compare(check: PageCheck, verdict: Verdict) -> PageEvidence:
+        keep = check.branch.engine.journal.keep
+        numbers = {name: keep(data) for name, data in (("before", PNG), ("after", b"<svg>"))}
         page = {"path": "/cart", "width": 390, "dark": False, "asked": ["Buy: x 4 to 16"], "unasked": []}
-        return PageEvidence(pages=(page | numbers,))
+        check.pages = [page | numbers]
+        return PageEvidence(compared="1 view of 1 page")
 
-    monkeypatch.setattr(proof_step, "compare_with_base", compare)
+    monkeypatch.setattr(PageCheck, "__call__", compare)
 
 
 @pytest.mark.slow
