@@ -75,7 +75,7 @@ def draw_graph(desk: Desk, out: Path) -> None:
     repository = desk.example("planner")
     page = desk.folder / "graph.html"
     desk.run("graph", "planner/passes.py:latest", "--html", page, folder=repository)
-    photograph(page, out / "graph", (1100, 560))
+    photograph(page, out / "graph", (1100, 490))
 
 
 def draw_growth(desk: Desk, out: Path) -> None:
