@@ -94,10 +94,10 @@ def draw_batch(desk: Desk, out: Path) -> None:
     (desk.folder / "issues.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     arguments = ["batch", "--instances", "issues.jsonl", "--out", "night", "--model", desk.model(), "--total", "20"]
     arguments += ["--repeat", "3", "--workers", "3"]
-    recording = record(["swe-agent", *arguments], desk.folder, 100, 24, desk.environment | workspace())
+    recording = record(["swe-agent", *arguments], desk.folder, 108, 24, desk.environment | workspace())
     screens = [screen for _, screen in frames(shorten(recording, str(desk.folder)), 24)]
     middle = max(screens, key=lambda screen: ("5/9" in str(screen), len(screen)))
-    (out / "batch.svg").write_text(still(middle, 100, "swe-agent batch", "A batch: results, and what each run does"))
+    (out / "batch.svg").write_text(still(middle, 108, "swe-agent batch", "A batch: results, and what each run does"))
 
 
 def draw_peers(_: Desk, out: Path) -> None:

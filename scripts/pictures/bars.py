@@ -31,7 +31,8 @@ svg { color-scheme: light dark; font: 14px system-ui, "Segoe UI", "DejaVu Sans",
 
 def draw_bars(groups: Sequence[dict[str, Any]]) -> str:
     """Return the SVG of groups with a `title`, a `unit` and `bars` of `name`, `value` and the figure as `shown`."""
-    y, parts = TOP, []
+    y = TOP
+    parts: list[str] = []
     for group in groups:
         parts += _group(group, y)
         y += TITLE + ROW * len(group["bars"]) + GAP

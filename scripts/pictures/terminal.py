@@ -64,7 +64,7 @@ class Recording:
     events: list[tuple[float, str]] = field(default_factory=list)
 
 
-def record(command: Sequence[str], folder: Path, columns: int, rows: int, environment: Mapping[str, str]) -> Recording:
+def record(command: list[str], folder: Path, columns: int, rows: int, environment: Mapping[str, str]) -> Recording:
     """Run a command in a pseudo-terminal of this size until it ends."""
     child, descriptor = pty.fork()
     if not child:
