@@ -1,6 +1,8 @@
 # On a fresh machine this needs Python 3.11 or later, git and make. `make` alone lists what there is.
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/.ready
+# The demo needs no development tools.
+RUN_READY := .venv/.run-ready
 EXAMPLE ?= invoices
 # PATHS limits the tests to those of packages or modules. COVERAGE=1 measures coverage over `make test` and `make test-rest`.
 PATHS ?=
@@ -14,7 +16,7 @@ SAMPLE_FLOOR := $(if $(filter all,$(SWE_AGENT_TEST_SEED)),,--cov-fail-under=90)
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(READY)  ## fix an example without a key; EXAMPLE=planner takes another
+demo: $(RUN_READY)  ## fix an example without a key; EXAMPLE=planner takes another
 	$(PYTHON_OF_VENV) scripts/demo.py $(EXAMPLE)
 
 test: $(READY)  ## run the quick tests; PATHS="agent/models aci" takes those of some packages
@@ -51,6 +53,10 @@ clean:  ## remove what the other targets made
 	rm -rf .venv .venv-* .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements-dev.lock pyproject.toml scripts/setup
-	scripts/setup
+$(READY): requirements-dev.lock pyproject.toml scripts/setup scripts/install_requirements.py
+	@scripts/setup
+	@touch $@ $(RUN_READY)
+
+$(RUN_READY): requirements.lock scripts/setup scripts/install_requirements.py
+	@scripts/setup run
 	@touch $@
