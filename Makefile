@@ -37,13 +37,14 @@ test-sandbox: $(READY)  ## run the tests of the sandbox; root runs them as an or
 test-pythons: $(READY)  ## run quick unit tests under the other supported Pythons of this machine
 	scripts/test_pythons
 
-check: $(READY)  ## lint, format, types, import contracts, workflows, file lengths
+check: $(READY)  ## lint, format, types, import contracts, workflows, public names, file lengths
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/zizmor --offline --no-progress --quiet action.yml .github examples/github
 	scripts/actionlint .github/workflows/*.yml examples/github/*.yml
+	scripts/check_api
 	$(PYTHON_OF_VENV) -m pytest --quiet tests/test_architecture.py
 
 lock:  ## write the hash-locked requirements anew (needs uv)
