@@ -10,7 +10,7 @@ COVERAGE ?=
 # The floor for all tests is in pyproject.toml; a sample of the slow tests covers less, and not always the same lines.
 SAMPLE_FLOOR := $(if $(filter all,$(SWE_AGENT_TEST_SEED)),,--cov-fail-under=90)
 
-.PHONY: help demo test test-rest test-all test-failed test-sandbox test-pythons check lock clean
+.PHONY: help demo test test-rest test-all test-failed test-sandbox test-pythons check dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -46,6 +46,9 @@ check: $(READY)  ## lint, format, types, import contracts, workflows, public nam
 	scripts/actionlint .github/workflows/*.yml examples/github/*.yml
 	scripts/check_api
 	$(PYTHON_OF_VENV) -m pytest --quiet tests/test_architecture.py
+
+dist: $(READY)  ## build the wheel and the sdist, install each in an empty environment, and run the demo there
+	$(PYTHON_OF_VENV) scripts/dist.py
 
 lock:  ## write the hash-locked requirements anew (needs uv)
 	scripts/lock

@@ -20,6 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distributions
 from pathlib import Path
 
+from pip._vendor.packaging.requirements import Requirement  # the environment holds nothing else yet
+from pip._vendor.packaging.utils import canonicalize_name
+
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
 OPTIONS = ["--no-deps", "--require-hashes", "--progress-bar", "off"]
 MOST_DOWNLOADS = 4  # more processes only compete for the processors and the index
@@ -51,17 +54,19 @@ class Progress:
         print(f"{start}  {self.text:<40} {state}", end="", flush=True)
 
 
-def normalize(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def missing_entries(lock: Path) -> list[str]:
-    """Return the entries of a lock file, each with its hashes, whose package is not installed in that version."""
-    installed = {(normalize(each.name), each.version) for each in distributions()}
-    entries = [entry for entry in re.split(r"\n(?=\S)", lock.read_text("utf-8")) if not entry.startswith("#")]
-    pinned = re.compile(r"([\w.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)")
-    found = [(entry, pinned.match(entry)) for entry in entries]
-    return [entry for entry, match in found if not match or (normalize(match[1]), match[2]) not in installed]
+    """Return the entries of a lock file, each with its hashes, that this Python needs and lacks in that version."""
+    installed = {(canonicalize_name(each.name), each.version) for each in distributions()}
+    missing = []
+    for entry in re.split(r"\n(?=\S)", lock.read_text("utf-8")):
+        if entry.startswith("#"):
+            continue
+        requirement = Requirement(entry.split("\\")[0])
+        (pin,) = requirement.specifier
+        needed = not requirement.marker or requirement.marker.evaluate()
+        if needed and (canonicalize_name(requirement.name), pin.version) not in installed:
+            missing.append(entry)
+    return missing
 
 
 def run_pip(arguments: list[str], progress: Progress) -> None:
@@ -70,7 +75,7 @@ def run_pip(arguments: list[str], progress: Progress) -> None:
         process = subprocess.Popen([*PIP, *arguments], stdout=subprocess.PIPE, stderr=errors, text=True)
         assert process.stdout
         for line in process.stdout:
-            if line.startswith(("Collecting ", "Ignoring ")):
+            if line.startswith("Collecting "):
                 progress.advance()
         if process.wait():
             errors.seek(0)
