@@ -4,7 +4,7 @@
 // Pages are untrusted: only the loopback is reached, and every answer is limited in size and time.
 "use strict";
 const readline = require("node:readline");
-const { chromium } = require(process.argv[2]);
+const { chromium } = require(`${process.argv[2]}/index.js`);  // without a file, Node would prefer a package.json beside it
 
 const ACTION_MS = 5000, ANSWER_MS = 20000, QUIET_MS = 60, BUSY_MS = 2000;
 const MOST_SNAPSHOT = 200000, MOST_TEXT = 500, MOST_EVENTS = 30, MOST_SIMILAR = 5, MOST_PAGES = 5, MOST_WIDTH = 4000, MOST_HEIGHT = 2000, MOST_ELEMENTS = 3000, MOST_OWN_TEXT = 2000;
