@@ -1,6 +1,7 @@
 # On a fresh machine this needs Python 3.11 or later, git and make. `make` alone lists what there is.
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/.ready
+DOCS_READY := .venv-docs/.ready
 EXAMPLE ?= invoices
 # PATHS limits the tests to those of packages or modules. COVERAGE=1 measures coverage over `make test` and `make test-rest`.
 PATHS ?=
@@ -8,7 +9,7 @@ COVERAGE ?=
 # The floor for all tests is in pyproject.toml; a sample of the slow tests covers less, and not always the same lines.
 SAMPLE_FLOOR := $(if $(filter all,$(SWE_AGENT_TEST_SEED)),,--cov-fail-under=90)
 
-.PHONY: help demo test test-rest test-all test-failed test-sandbox test-pythons check lock clean
+.PHONY: help demo test test-rest test-all test-failed test-sandbox test-pythons check docs reference lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -44,13 +45,23 @@ check: $(READY)  ## lint, format, types, import contracts, workflows, file lengt
 	scripts/actionlint .github/workflows/*.yml examples/github/*.yml
 	$(PYTHON_OF_VENV) -m pytest --quiet tests/test_architecture.py
 
+docs: $(DOCS_READY)  ## build the documentation site in build/site, and check it
+	.venv-docs/bin/python scripts/build_docs.py
+
+reference: $(READY)  ## write the generated pages of docs/reference anew
+	$(PYTHON_OF_VENV) scripts/reference.py
+
 lock:  ## write the hash-locked requirements anew (needs uv)
 	scripts/lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-* .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-* .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements-dev.lock pyproject.toml scripts/setup
 	scripts/setup
+	@touch $@
+
+$(DOCS_READY): requirements-docs.lock scripts/setup
+	VENV=.venv-docs LOCK=requirements-docs.lock scripts/setup
 	@touch $@
