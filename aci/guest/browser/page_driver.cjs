@@ -295,8 +295,9 @@ async function answer(line) {
     if (!page && !NO_PAGE_NEEDED.includes(request.do)) throw new Error("no page is open");
     return { id: request.id, ok: true, ...(await Promise.race([act(request), late])), events: takeEvents() };
   } catch (error) {
-    const text = String(error.message).replace(/\u001b\[\d+m/g, "").split("\nCall log")[0].slice(0, 4 * MOST_TEXT);
+    let text = String(error.message).replace(/\u001b\[\d+m/g, "").split("\nCall log")[0].slice(0, 4 * MOST_TEXT);
     if (/does not respond|crashed|closed|Timeout.*exceeded/.test(text) && !(await responds())) await drop();
+    if (page && request.target && /Timeout/.test(text) && await target(request.target).count().catch(() => 1) === 0) text = "no element matches it";
     return { id: request.id, ok: false, error: text, events: takeEvents(), open: !!page };
   } finally { clearTimeout(timer); }
 }
