@@ -1,6 +1,9 @@
 # On a fresh machine this needs Python 3.11 or later, git and make. `make` alone lists what there is.
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/.ready
+# The demo needs no development tools.
+RUN_READY := .venv/.run-ready
+DOCS_READY := .venv-docs/.ready
 EXAMPLE ?= invoices
 # PATHS limits the tests to those of packages or modules. COVERAGE=1 measures coverage over `make test` and `make test-rest`.
 PATHS ?=
@@ -8,13 +11,13 @@ COVERAGE ?=
 # The floor for all tests is in pyproject.toml; a sample of the slow tests covers less, and not always the same lines.
 SAMPLE_FLOOR := $(if $(filter all,$(SWE_AGENT_TEST_SEED)),,--cov-fail-under=90)
 
-.PHONY: help demo test test-rest test-all test-failed test-sandbox test-pythons check lock clean
+.PHONY: help demo test test-rest test-all test-failed test-sandbox test-pythons check dist docs reference lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(READY)  ## fix an example without a key; EXAMPLE=planner takes another
+demo: $(RUN_READY)  ## fix an example without a key; EXAMPLE=planner takes another
 	$(PYTHON_OF_VENV) scripts/demo.py $(EXAMPLE)
 
 test: $(READY)  ## run the quick tests; PATHS="agent/models aci" takes those of some packages
@@ -35,22 +38,40 @@ test-sandbox: $(READY)  ## run the tests of the sandbox; root runs them as an or
 test-pythons: $(READY)  ## run quick unit tests under the other supported Pythons of this machine
 	scripts/test_pythons
 
-check: $(READY)  ## lint, format, types, import contracts, workflows, file lengths
+check: $(READY)  ## lint, format, types, import contracts, workflows, public names, file lengths
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/zizmor --offline --no-progress --quiet action.yml .github examples/github
 	scripts/actionlint .github/workflows/*.yml examples/github/*.yml
+	scripts/check_api
 	$(PYTHON_OF_VENV) -m pytest --quiet tests/test_architecture.py
+
+dist: $(READY)  ## build the wheel and the sdist, install each in an empty environment, and run the demo there
+	$(PYTHON_OF_VENV) scripts/dist.py
+
+docs: $(DOCS_READY)  ## build the documentation site in build/site, and check it
+	.venv-docs/bin/python scripts/build_docs.py
+
+reference: $(READY)  ## write the generated pages of docs/reference anew
+	$(PYTHON_OF_VENV) scripts/reference.py
 
 lock:  ## write the hash-locked requirements anew (needs uv)
 	scripts/lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-* .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-* .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements-dev.lock pyproject.toml scripts/setup
-	scripts/setup
+$(READY): requirements-dev.lock pyproject.toml scripts/setup scripts/install_requirements.py
+	@scripts/setup
+	@touch $@ $(RUN_READY)
+
+$(RUN_READY): requirements.lock scripts/setup scripts/install_requirements.py
+	@scripts/setup run
+	@touch $@
+
+$(DOCS_READY): requirements-docs.lock scripts/setup scripts/install_requirements.py
+	@scripts/setup docs
 	@touch $@

@@ -74,10 +74,11 @@ def main() -> int:
         print(f"demo: there is no example {name!r}; choose one of {known}.", file=sys.stderr)
         return 2
     root = create_repository(example, Path(tempfile.mkdtemp(prefix="swe-agent-demo-")))
-    swe_agent = Path(sys.executable).with_name("swe-agent")
     arguments = ["fix", "--repo", str(root), "--issue-file", str(example / "ISSUE.md"), *workspace_flags(), *flags]
     print("$", " ".join(["swe-agent", *arguments]), flush=True)
-    return subprocess.run([str(swe_agent), *arguments], stdin=subprocess.DEVNULL).returncode
+    # From the checkout: `make demo` installs what the program needs, but not the program.
+    command = [sys.executable, str(ROOT / "swe_agent"), *arguments]
+    return subprocess.run(command, stdin=subprocess.DEVNULL).returncode
 
 
 if __name__ == "__main__":
