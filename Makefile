@@ -3,6 +3,7 @@ PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/.ready
 # The demo needs no development tools.
 RUN_READY := .venv/.run-ready
+DOCS_READY := .venv-docs/.ready
 EXAMPLE ?= invoices
 # PATHS limits the tests to those of packages or modules. COVERAGE=1 measures coverage over `make test` and `make test-rest`.
 PATHS ?=
@@ -10,7 +11,7 @@ COVERAGE ?=
 # The floor for all tests is in pyproject.toml; a sample of the slow tests covers less, and not always the same lines.
 SAMPLE_FLOOR := $(if $(filter all,$(SWE_AGENT_TEST_SEED)),,--cov-fail-under=90)
 
-.PHONY: help demo test test-rest test-all test-failed test-sandbox test-pythons check dist lock clean
+.PHONY: help demo test test-rest test-all test-failed test-sandbox test-pythons check dist docs reference lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -50,11 +51,17 @@ check: $(READY)  ## lint, format, types, import contracts, workflows, public nam
 dist: $(READY)  ## build the wheel and the sdist, install each in an empty environment, and run the demo there
 	$(PYTHON_OF_VENV) scripts/dist.py
 
+docs: $(DOCS_READY)  ## build the documentation site in build/site, and check it
+	.venv-docs/bin/python scripts/build_docs.py
+
+reference: $(READY)  ## write the generated pages of docs/reference anew
+	$(PYTHON_OF_VENV) scripts/reference.py
+
 lock:  ## write the hash-locked requirements anew (needs uv)
 	scripts/lock
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-* .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-* .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements-dev.lock pyproject.toml scripts/setup scripts/install_requirements.py
@@ -63,4 +70,8 @@ $(READY): requirements-dev.lock pyproject.toml scripts/setup scripts/install_req
 
 $(RUN_READY): requirements.lock scripts/setup scripts/install_requirements.py
 	@scripts/setup run
+	@touch $@
+
+$(DOCS_READY): requirements-docs.lock scripts/setup scripts/install_requirements.py
+	@scripts/setup docs
 	@touch $@

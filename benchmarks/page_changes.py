@@ -164,10 +164,10 @@ def _judge(name: str, patch: str, sides: _Sides, case: Path, about: dict[str, An
         return _serve(sides.before, some)
 
     visited = [(path, Variant()) for path in about["visited"]]
-    text = f"{(case / 'issue.md').read_text()}\n{sides.test}"
+    issue = (case / "issue.md").read_text()
     servers = _serve(sides.before, sides.base), _serve(sides.after, sides.tree)
     started = time.monotonic()
-    compared = compare_pages(*servers, text, visited, needed)
+    compared = compare_pages(*servers, issue, sides.test, visited, needed)
     seconds = time.monotonic() - started - spent
     unasked, asked = _texts(compared, "unasked"), _texts(compared, "asked")
     named = any(re.search(about["named"], one) for one in unasked)

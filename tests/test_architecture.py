@@ -25,7 +25,8 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 NEEDS_EXTRA = ROOT / "swe_agent" / "gymnasium_env.py"  # subclasses what an optional package defines
 GUEST_MODULES = [path for path in MODULES if "guest" in path.relative_to(ROOT).parts]
 EXAMPLES = sorted(issue.parent for issue in (ROOT / "examples").glob("*/ISSUE.md"))
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT = PYPROJECT["project"]
 # Guest modules may import only these, as a target repository has nothing else.
 TARGET_PACKAGES = sys.stdlib_module_names | {"pytest", "_pytest", "django"}
 
@@ -152,6 +153,7 @@ def pins(requirement: Requirement) -> list[str]:
     [
         ("requirements.lock", PROJECT["dependencies"]),
         ("requirements-dev.lock", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]),
+        ("requirements-docs.lock", PYPROJECT["dependency-groups"]["docs"]),
     ],
 )
 def test_locks_are_up_to_date_with_project(lock: str, wanted: list[str]) -> None:

@@ -40,7 +40,8 @@ def browser(
     ctx: Context, action: Action, target: str = "", text: str = "", width: int = 1280, dark: bool = False
 ) -> Observation:
     """Use a page of this project in a browser; its server is started when needed. Returns the accessibility tree with
-    references, console errors and failed requests. A test may use Playwright too: BASE_URL is the server's address.
+    references, console errors and failed requests. A test may use Playwright too (in Node,
+    `import { chromium } from "playwright"`): BASE_URL is the server's address.
 
     Args:
         action: `look` shows the window or an element; `layout` returns boxes and computed styles.

@@ -27,7 +27,10 @@ VARIABLES = {
 """Variables with which the project's own Playwright and Puppeteer find Chromium, and download none when installed."""
 
 PROGRAM = "browser/set_up.sh"
-COMMAND = f"sh {FOLDER}/set_up.sh {FOLDER}"
+MODULES = "/node_modules"
+"""Where Node looks for packages last: tests find Playwright here if the project has no own."""
+
+COMMAND = f"sh {FOLDER}/set_up.sh {FOLDER} {MODULES}"
 _LONGEST = 300
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
-from aci.environments.browser_setup import browser_only, host_chromium, recipe_of, without_browser
+from aci.environments.browser_setup import MODULES, browser_only, host_chromium, recipe_of, without_browser
 from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs
 from aci.environments.environment_plan import HOME, OWN_FILES, Command, EnvironmentOptions, Files, Plan
 from aci.environments.environment_records import READY, digest_of, is_made_from, read_object, record_of
@@ -169,7 +169,9 @@ def _relocated(plan: Plan, folder: Path) -> Plan:
     setup = tuple(Command(moved(each.text), each.why, each.optional) for each in plan.setup)
     paths = tuple(each.replace(HOME, str(folder)) for each in plan.paths)
     variables = {name: value.replace(HOME, str(folder)) for name, value in plan.variables.items()}
-    return replace(plan, setup=setup, paths=paths, variables=variables, browser=moved(plan.browser))
+    return replace(
+        plan, setup=setup, paths=paths, variables=variables, browser=moved(plan.browser.removesuffix(f" {MODULES}"))
+    )
 
 
 def _find_folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> Path:

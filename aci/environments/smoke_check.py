@@ -35,6 +35,9 @@ _COLLECTED = re.compile(
 )
 _COUNTS = re.compile(rf"{_NUMBER} (passed|failed|errors?|skipped|xfailed|xpassed)\b")
 _SUMMARY_LINE = re.compile(r"^[ \t]*(?:Tests:?\s.*|\d+ (?:passing|failing)\b.*)$", re.MULTILINE)
+_NO_TESTS = re.compile(r"missing script: \W?test\b|^Error: no test specified$", re.MULTILINE | re.IGNORECASE)
+"""What `npm test` prints without a script `test`, and with the one that `npm init` writes."""
+
 _SUMMARY_COUNT = re.compile(rf"{_NUMBER} (pass(?:ed|ing)|fail(?:ed|ing))\b")
 
 Run = Callable[[str, float], SetupResult]
@@ -86,8 +89,9 @@ def collect_tests(run: Run, pytest: str) -> SmokeResult:
         errors = next((bad[word] for word in ("error", "errors") if word in bad), 0)
         files = "1 file" if errors == 1 else f"{errors} files"
         what = f"{collected} collected, {files} cannot be" if collected else "no tests could be collected"
-        lacking = "" if done.timed_out else done.output
-        return SmokeResult(what, command, collected, 0, lacking=lacking, failing=done.code != 5)
+        is_empty = done.code == 5  # pytest's exit code without tests
+        lacking = "" if done.timed_out or is_empty else done.output
+        return SmokeResult(what, command, collected, 0, lacking=lacking, failing=not is_empty)
     return SmokeResult(f"{collected} collected", command, collected)
 
 
@@ -118,6 +122,8 @@ def _exit_code(run: Run, command: str) -> SmokeResult:
     passed, failed = _summary_counts(done.output)
     if done.timed_out or done.code in (124, 130, 137):
         return SmokeResult(f"`{command}` runs for more than {_seconds_run(done)} s", command, -1, passed, failed)
+    if done.code and "npm test" in command and _NO_TESTS.search(done.output):
+        return SmokeResult("none, as package.json names no command for them", command)
     if done.code:
         what = f"`{command}` ends with exit code {done.code}"
         return SmokeResult(what, command, -1, passed, failed, done.output, failing=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aci.page_checks.page_view import PROPERTIES, Element, PageView
-from aci.page_checks.view_differences import Difference
+from aci.page_checks.view_differences import NEW, Difference
 
 WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])|\d{2,}")
 _STOP = """\
@@ -58,6 +58,9 @@ LEAST, SHARE = 1.0, 0.5
 """A group is asked for if its score is at least LEAST, and at least this share of the best group's."""
 MOST_INSIDE = 40
 NARROW = 700
+STYLE = frozenset([*PROPERTIES, "size", "place", "grid columns"])
+BAD_VALUE = re.compile(r"\b(?:NaN|undefined|Infinity|Invalid Date)\b|\[object \w+\]")
+STATUS = re.compile(r"status (\d+)")
 DARK, PHONE = "dark night theme scheme", "phone mobile narrow small responsive tablet width viewport"
 """Words for what is only seen in dark mode, and only in a narrow window."""
 
@@ -72,6 +75,12 @@ class PlacedDifference:
     @property
     def element(self) -> Element | None:
         return self.view.elements[self.difference.element] if self.difference.element >= 0 else None
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """The element's tag and what of it changed."""
+        element = self.element
+        return (element.tag if element else "", *sorted(one.partition(":")[0] for one in self.difference.changes))
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -92,7 +101,7 @@ def split_words(text: str) -> list[str]:
 
 
 def _stem(word: str) -> str:
-    for ending in ("ing", "ies", "es", "ed", "s"):
+    for ending in ("ing", "ies", "es", "ed", "s", "e", "y"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word
@@ -100,28 +109,51 @@ def _stem(word: str) -> str:
 
 def find_unasked(
     issue: str,
+    tests: str,
     views: Sequence[PageView],
     placed: Sequence[PlacedDifference],
     find_needed: Callable[[], Callable[[PlacedDifference], bool] | None] = lambda: None,
-) -> list[PlacedDifference]:
-    """Return the differences that the issue does not ask for. `issue` is its text, with that of the tests that show
-    it; `views` are the pages before the patch.
+) -> list[PlacedDifference] | None:
+    """Return the differences that the issue does not ask for; None if this cannot be told. `issue` is its text,
+    `tests` that of the tests that show it; `views` are the pages before the patch.
 
     `find_needed` returns a function that tells whether a difference is also there with only the part of the patch that
-    the tests need, or None if they need the whole patch; it is called if a difference does not fit the issue. What the
-    tests need is asked for, unless they need the whole patch and other differences fit the issue better.
+    the tests need, or None if they need the whole patch. What the tests need is asked for. Other differences are asked
+    for if they fit the issue and are like one that the tests need. If the tests need the whole patch, the issue's words
+    decide. New errors of a page are never asked for.
     """
-    wanted, rarity = frozenset(split_words(issue)), _rarity(views)
-    groups = _groups(placed)
+    broken = [one for one in placed if _is_broken(one, issue)]
+    others = [one for one in placed if one not in broken]
+    if not others:
+        return broken
+    wanted, rarity = frozenset(split_words(f"{issue}\n{tests}")), _rarity(views)
+    groups = _groups(others)
     scores = [max(_score(one, wanted, rarity) for one in group) + _variant_score(group, wanted) for group in groups]
-    best = max(scores, default=0.0)
-    scored = zip(groups, scores, strict=True)
-    unfit = [group for group, score in scored if score < LEAST or score < SHARE * best]
-    if not unfit:
-        return []
+    best = max(scores)
+    unfit = [score < LEAST or score < SHARE * best for score in scores]
     if is_needed := find_needed():
-        return [one for group in unfit if not any(map(is_needed, group)) for one in group]
-    return [] if len(groups) == 1 or best < LEAST else [one for group in unfit for one in group]
+        needed = {(one.kind, one.view.variant) for one in others if is_needed(one)}
+        for group, is_unfit in zip(groups, unfit, strict=True):
+            is_alike = not is_unfit and all((one.kind, one.view.variant) in needed for one in group)
+            broken += [] if is_alike or any(map(is_needed, group)) else group
+        return broken
+    if best < LEAST or len(groups) == 1:
+        return broken or (None if all(unfit) else [])
+    return broken + [one for group, is_unfit in zip(groups, unfit, strict=True) if is_unfit for one in group]
+
+
+def _is_broken(placed: PlacedDifference, issue: str) -> bool:
+    """Whether a page fails, or shows a value that a program failed to compute, of which the issue says nothing."""
+    changes, element = placed.difference.changes, placed.element
+    if element is None:
+        return not any(status in issue for one in changes for status in STATUS.findall(one))
+    shown = [
+        one.partition(" -> ")[2]
+        for one in changes
+        if one.startswith("text: ") and not BAD_VALUE.search(one.partition(" -> ")[0])
+    ]
+    shown += [element.text] * (NEW in changes)
+    return any(bad not in issue for text in shown for bad in BAD_VALUE.findall(text))
 
 
 def _variant_score(group: Sequence[PlacedDifference], wanted: Collection[str]) -> float:
@@ -160,7 +192,7 @@ def _groups(placed: Sequence[PlacedDifference]) -> list[list[PlacedDifference]]:
 
 def _is_style(difference: Difference) -> bool:
     """Whether only the style of an element changed, which may be a consequence of the change around it."""
-    return all(one.partition(":")[0] in PROPERTIES for one in difference.changes)
+    return all(one.partition(":")[0] in STYLE for one in difference.changes)
 
 
 def _rarity(views: Sequence[PageView]) -> Mapping[str, float]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from difflib import SequenceMatcher
 
 from aci.merge_readiness.hunks import Hunk, apply_hunks, find_hunks, split_lines
 from aci.merge_readiness.needed_changes import find_unneeded
 from trajectories.git_store.trees import Trees
 
-MOST_HUNKS, MOST_RUNS = 40, 12
+MOST_HUNKS, MOST_RUNS, MOST_SECONDS = 40, 16, 240.0
+LIKENESS = 0.6
+"""A line replaces another one if they are at least this alike."""
 MOST_BYTES = 500_000
 _STYLE = re.compile(r"\.(?:css|scss|sass|less)$")
 
@@ -18,7 +22,7 @@ def needed_tree(trees: Trees, base: str, tree: str, paths: Sequence[str], passes
     """Return the tree with only those changes to source files that the tests need; None if they need all of them.
 
     `passes` runs the tests that reproduce the issue at a tree. Files that the patch adds or removes, and changes that
-    cannot be told apart within MOST_RUNS runs, stay.
+    cannot be told apart within MOST_RUNS runs or MOST_SECONDS, stay.
     """
     texts = {path: (_text(trees, base, path), _text(trees, tree, path)) for path in paths}
     changed = {path: (old, new) for path, (old, new) in texts.items() if old is not None and new is not None}
@@ -26,7 +30,7 @@ def needed_tree(trees: Trees, base: str, tree: str, paths: Sequence[str], passes
     every = [hunk for some in hunks.values() for hunk in some]
     if not 1 < len(every) + len(texts) - len(changed) <= MOST_HUNKS:
         return None
-    runs = 0
+    runs, end = 0, time.monotonic() + MOST_SECONDS
 
     def without(removed: Collection[Hunk]) -> str:
         files = {}
@@ -38,7 +42,7 @@ def needed_tree(trees: Trees, base: str, tree: str, paths: Sequence[str], passes
     def passes_without(removed: Collection[Hunk]) -> bool | None:
         nonlocal runs
         runs += 1
-        return None if runs > MOST_RUNS else passes(without(removed))
+        return None if runs > MOST_RUNS or time.monotonic() > end else passes(without(removed))
 
     removed = find_unneeded(every, passes_without)
     return without(removed) if removed else None
@@ -57,33 +61,56 @@ def _split(path: str, old: str, new: str) -> Iterator[Hunk]:
     """Yield the hunks of a file, those of a style sheet split into declarations and rules, which are independent."""
     before, after = split_lines(old), split_lines(new)
     for hunk in find_hunks(path, old, new):
-        lines, others = hunk.end - hunk.start, hunk.new_end - hunk.new_start
-        if not _STYLE.search(path):
-            yield hunk
-        elif lines == others and all(
-            _depth(before[hunk.start + at]) == _depth(after[hunk.new_start + at]) for at in range(lines)
-        ):
-            yield from (
-                Hunk(path, hunk.start + at, hunk.start + at + 1, hunk.new_start + at, hunk.new_start + at + 1)
-                for at in range(lines)
-            )
-        elif not lines or not others:
-            yield from _rules(hunk, after[hunk.new_start : hunk.new_end] if others else before[hunk.start : hunk.end])
+        if _STYLE.search(path):
+            yield from _split_style(hunk, before, after)
         else:
             yield hunk
 
 
-def _rules(hunk: Hunk, lines: Sequence[str]) -> Iterator[Hunk]:
-    """Yield a part of the hunk for each rule or declaration that it adds or removes."""
-    depth = first = 0
-    for at, line in enumerate(lines, 1):
-        depth += _depth(line)
-        if depth <= 0 or at == len(lines):
-            if hunk.start == hunk.end:
-                yield Hunk(hunk.path, hunk.start, hunk.end, hunk.new_start + first, hunk.new_start + at)
-            else:
-                yield Hunk(hunk.path, hunk.start + first, hunk.start + at, hunk.new_start, hunk.new_start)
-            depth, first = 0, at
+def _split_style(hunk: Hunk, before: Sequence[str], after: Sequence[str]) -> Iterator[Hunk]:
+    """Yield a part of the hunk for each line that replaces one like it, and for each rule or declaration that it
+    removes or adds between them."""
+    at, new_at = hunk.start, hunk.new_start
+    for old in range(hunk.start, hunk.end):
+        likeness, new = max(
+            ((_likeness(before[old], after[new]), new) for new in range(new_at, hunk.new_end)), default=(0.0, new_at)
+        )
+        if likeness >= LIKENESS:
+            yield from _rules(Hunk(hunk.path, at, old, new_at, new), before, after)
+            yield Hunk(hunk.path, old, old + 1, new, new + 1)
+            at, new_at = old + 1, new + 1
+    yield from _rules(Hunk(hunk.path, at, hunk.end, new_at, hunk.new_end), before, after)
+
+
+def _likeness(old: str, new: str) -> float:
+    """Return how alike two lines are, from 0 to 1; 0 if one opens or closes more blocks."""
+    return SequenceMatcher(None, old.strip(), new.strip()).ratio() if _depth(old) == _depth(new) else 0.0
+
+
+def _rules(hunk: Hunk, before: Sequence[str], after: Sequence[str]) -> Iterator[Hunk]:
+    """Yield a part of the hunk for each rule or declaration that it removes, and for each that it adds; the
+    hunk itself if its lines are parts of rules."""
+    if _balance(before[hunk.start : hunk.end]) or _balance(after[hunk.new_start : hunk.new_end]):
+        yield hunk
+        return
+    for first, end in _blocks(before, hunk.start, hunk.end):
+        yield Hunk(hunk.path, first, end, hunk.new_start, hunk.new_start)
+    for first, end in _blocks(after, hunk.new_start, hunk.new_end):
+        yield Hunk(hunk.path, hunk.end, hunk.end, first, end)
+
+
+def _blocks(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of lines that are whole rules or declarations."""
+    depth, first = 0, start
+    for at in range(start, end):
+        depth += _depth(lines[at])
+        if depth <= 0 or at == end - 1:
+            yield first, at + 1
+            depth, first = 0, at + 1
+
+
+def _balance(lines: Sequence[str]) -> int:
+    return sum(map(_depth, lines))
 
 
 def _depth(line: str) -> int:

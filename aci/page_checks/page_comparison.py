@@ -12,14 +12,13 @@ from urllib.parse import urljoin
 
 from aci.browser.page_picture import clean_path, decode_picture, picture_size
 from aci.page_checks.issue_relation import PlacedDifference, find_unasked
-from aci.page_checks.page_view import PROPERTIES, PageView, Variant, read_views
+from aci.page_checks.page_view import HEIGHT, PROPERTIES, PageView, Variant, read_views
 from aci.page_checks.view_differences import Difference, find_differences
 
 if TYPE_CHECKING:
     from aci.browser.workspace_browser import WorkspaceBrowser
     from aci.runtime.workspace import Workspace
 
-HEIGHT = 800
 VARIANTS = (Variant(1280), Variant(390), Variant(1280, dark=True))
 """How each page is opened: on a desktop, on a phone, and in dark mode."""
 MOST_PAGES, MOST_OWN = 8, 3
@@ -65,11 +64,13 @@ class PageChange:
 
 @dataclass(frozen=True, slots=True)
 class PageComparison:
-    """The result: how many views of how many pages were compared, and those that differ."""
+    """The result: how many views of how many pages were compared, and those that differ. `is_judged` is False if it
+    cannot be told which differences the issue asks for; none is then unasked."""
 
     pages: int
     views: int
     changes: tuple[PageChange, ...]
+    is_judged: bool = True
 
     @property
     def unasked(self) -> list[PageChange]:
@@ -80,14 +81,14 @@ def compare_pages(
     before: PageServer,
     after: PageServer,
     issue: str,
+    tests: str = "",
     visited: Sequence[tuple[str, Variant]] = (),
     needed: Callable[[], PageServer | None] = lambda: None,
 ) -> PageComparison:
     """Compare the pages that were visited and those that they link to.
 
-    `issue` is the text of the issue and of the tests that reproduce it. `needed` returns a server with only the part of
-    the patch that the tests need, or None if they need the whole patch; it is called if a difference does not fit the
-    issue.
+    `issue` is the text of the issue, `tests` that of the tests that reproduce it. `needed` returns a server with only
+    the part of the patch that the tests need, or None if they need the whole patch; it is called if pages differ.
     """
     pages = _open_pages(before, visited, time.monotonic() + SECONDS)
     changed: list[tuple[PageView, PageView, list[Difference]]] = []
@@ -101,11 +102,12 @@ def compare_pages(
             news = after.views(path, variants, pictures=True)
         if any(find_differences(old, new) for old, new in zip(olds, again, strict=True)):
             continue  # a difference of a page that always differs shows nothing about the patch
-        found = [(old, new, find_differences(old, new)) for old, new in zip(again, news, strict=True)]
-        changed += [one for one in found if one[2]]
+        compared = [(old, new, find_differences(old, new)) for old, new in zip(again, news, strict=True)]
+        changed += [one for one in compared if one[2]]
     placed = [PlacedDifference(one, old if one.is_missing else new) for old, new, all in changed for one in all]
     olds = [view for views in pages.values() for view in views]
-    unasked = set(map(id, find_unasked(issue, olds, placed, lambda: _need(needed(), changed))))
+    found = find_unasked(issue, tests, olds, placed, lambda: _need(needed(), changed))
+    unasked = set(map(id, found or ()))
     changes, at = [], 0
     for old, new, differences in changed:
         mine = placed[at : at + len(differences)]
@@ -114,7 +116,7 @@ def compare_pages(
         others = tuple(dict.fromkeys(_describe(one) for one in mine if id(one) in unasked))
         picture = _difference(after, old, new)
         changes.append(PageChange(old.path, old.variant, asked, others, old.picture, new.picture, picture))
-    return PageComparison(len(pages), len(olds), tuple(changes))
+    return PageComparison(len(pages), len(olds), tuple(changes), found is not None)
 
 
 def _open_pages(server: PageServer, visited: Sequence[tuple[str, Variant]], until: float) -> dict[str, list[PageView]]:

@@ -26,6 +26,7 @@ PROPERTIES = (
     *("display", "position", "float", "overflow-x", "overflow-y", "z-index", "transform", "filter", "object-fit"),
     *("flex-direction", "flex-wrap", "flex-grow", "order", "justify-content", "align-items", "row-gap", "column-gap"),
     *("clip-path", "max-width", "min-width", "max-height", "min-height", "vertical-align", "object-position"),
+    "grid-template-columns",
     *("box-shadow", "outline-style", "outline-width", "outline-color", "pointer-events"),
     *(f"{kind}-{side}" for kind in ("margin", "padding") for side in ("top", "right", "bottom", "left")),
     *(f"border-{side}-{part}" for side in ("top", "right", "bottom", "left") for part in ("width", "style", "color")),
@@ -49,6 +50,8 @@ INHERITED = frozenset(
         "pointer-events",
     ]
 )
+HEIGHT = 800
+"""The height of the window in pixels."""
 MOST_ELEMENTS, MOST_LINKS, LONGEST = 3_000, 100, 2_000
 MALFORMED = "the browser's description of the page is malformed"
 

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from aci.page_checks.page_view import INHERITED, Element, PageView
+from aci.page_checks.page_view import HEIGHT, INHERITED, Element, PageView
 
 MOST_DIFFERENCES = 200
 REPLACED = ("img", "svg", "canvas", "video", "iframe", "object", "input", "select", "textarea")
 """Elements whose size comes from their content and not only from their style."""
-SAME_SIZE = 2.0
+SAME_SIZE, MOVED = 2.0, 4.0
 OVERFLOW = 2.0
 LONGEST_TEXT = 200
+NEW = "is new"
 NOTHING_PAINTED = {"background-color": "rgba(0, 0, 0, 0)", "background-image": "none", "box-shadow": "none"}
 
 
@@ -39,6 +40,9 @@ def find_differences(before: PageView, after: PageView) -> list[Difference]:
     pairs = match_elements(before.elements, after.elements)
     back = {new: old for old, new in pairs.items()}
     own = {new: _changes(before.elements[old], after.elements[new]) for old, new in pairs.items()}
+    for old, new in pairs.items():
+        if _has_moved(before, old, after, new):
+            own[new]["place"] = ""
     for new, changes in sorted(own.items()):
         left = _without_inherited(changes, own.get(after.elements[new].parent, {}))
         if left:
@@ -153,6 +157,9 @@ def _changes(old: Element, new: Element) -> dict[str, str]:
     for name, before in _painted(old).items():
         if before != (after := _painted(new)[name]):
             found[name] = f"{before} -> {after}"
+    columns = [len(one.style["grid-template-columns"].split()) for one in (old, new)]
+    if columns[0] != columns[1]:
+        found["grid columns"] = f"{columns[0]} -> {columns[1]}"
     sizes = [abs(old.box[edge] - new.box[edge]) for edge in (2, 3)]
     if not found and new.tag in REPLACED and max(sizes) > SAME_SIZE:
         found["size"] = f"{old.box[2]:g} x {old.box[3]:g} -> {new.box[2]:g} x {new.box[3]:g}"
@@ -164,11 +171,31 @@ ATTRIBUTES = ("role", "label", "alt", "title", "placeholder", "link", "value", "
 
 def _painted(element: Element) -> dict[str, str]:
     """Return the style without the colours of borders and outlines that are not there."""
-    style = dict(element.style)
+    style = {name: value for name, value in element.style.items() if name != "grid-template-columns"}
     for edge in ("border-top", "border-right", "border-bottom", "border-left", "outline"):
         if style[f"{edge}-width"] == "0px" or style[f"{edge}-style"] == "none":
             style |= {f"{edge}-width": "0px", f"{edge}-style": "none", f"{edge}-color": ""}
     return style
+
+
+def _has_moved(before: PageView, old: int, after: PageView, new: int) -> bool:
+    """Whether a positioned element has another distance to both edges of what it is placed in: the window, or the
+    element around it."""
+    was, now = before.elements[old], after.elements[new]
+    if not (was.is_visible and now.is_visible and now.style["position"] == was.style["position"]):
+        return False
+    if now.style["position"] == "fixed":
+        around = around_now = (0.0, 0.0, float(after.variant.width), float(HEIGHT))
+    elif now.style["position"] == "absolute" and was.parent >= 0 and now.parent >= 0:
+        around, around_now = before.elements[was.parent].box, after.elements[now.parent].box
+    else:
+        return False
+    for edge, size in ((0, 2), (1, 3)):
+        first = now.box[edge] - around_now[edge] - (was.box[edge] - around[edge])
+        last = first + now.box[size] - around_now[size] - (was.box[size] - around[size])
+        if min(abs(first), abs(last)) > MOVED:
+            return True
+    return False
 
 
 def _without_inherited(changes: Mapping[str, str], of_parent: Mapping[str, str]) -> dict[str, str]:
@@ -190,7 +217,7 @@ def _missing(before: Sequence[Element], pairs: Mapping[int, int]) -> Iterator[Di
 
 def _added(after: Sequence[Element], back: Mapping[int, int]) -> Iterator[Difference]:
     for new in _outermost(after, {new for new in range(len(after)) if new not in back}):
-        yield Difference(new, ("is new",))
+        yield Difference(new, (NEW,))
 
 
 def _outermost(elements: Sequence[Element], some: set[int]) -> list[int]:

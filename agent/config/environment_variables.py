@@ -9,8 +9,12 @@ from collections.abc import Collection, Iterator
 from trajectories.errors import ConfigError
 
 PREFIX = "SWE_AGENT_"
-PROGRAM_VARIABLES = ("CONFIG", "CACHE", "MCP_TOKEN")
-"""Variables of this program that are not settings."""
+PROGRAM_VARIABLES = {
+    "CONFIG": "Path of the configuration file.",
+    "CACHE": "Folder of indexes and other files that are made again when they are missing.",
+    "MCP_TOKEN": "Token that clients of `swe-agent mcp --http` must send.",
+}
+"""Variables of this program that are not settings, each with its meaning."""
 GITHUB = (
     *("LABEL", "ON_OPENED", "ALLOWED_BOTS", "BOT", "MOST_OPEN", "BUDGET", "BUDGET_PER_ISSUE", "BUDGET_PER_DAY"),
     *("OPEN_UNPROVEN", "DRY_RUN", "MAX_PATCH", "MINUTES", "CI_ATTEMPTS", "ASK"),

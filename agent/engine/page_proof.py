@@ -51,7 +51,8 @@ class PageCheck:
         pages = f"{compared.pages} page{'s' * (compared.pages != 1)}"
         if compared.unasked:
             return PageEvidence(doubt=_describe_unasked(compared.unasked))
-        differing = f" {len(compared.changes)} views differ, as the issue asks." if compared.changes else ""
+        asked = "as the issue asks" if compared.is_judged else "and it is unknown whether the issue asks for all of it"
+        differing = f" {len(compared.changes)} views differ, {asked}." if compared.changes else ""
         views = f"{compared.views} views of {pages}"
         return PageEvidence(note=f"Pages were compared: {views}.{differing}", compared=views)
 
@@ -119,7 +120,7 @@ def _compare(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str)
             return _serve(before, some)
 
         tests = "\n".join(_test_text(branch, tree, path) for path in (*parts.tests, *parts.extended))
-        return compare_pages(old, new, f"{issue}\n{tests}", visited_pages(branch), needed)
+        return compare_pages(old, new, issue, tests, visited_pages(branch), needed)
 
 
 def _serve(workspace: Workspace, tree: str) -> PageServer | None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import IMAGE, git
 from tests.e2e import forking
+from tests.e2e.json_reference import check_keys
 
 CALCULATOR = {
     "calc/__init__.py": "",
@@ -84,7 +85,9 @@ class Machine:
     def json(self, *arguments: str, cwd: Path | None = None, timeout: float = 100) -> dict:
         completed = self.run(*arguments, "--json", cwd=cwd, timeout=timeout)
         assert completed.stdout.count("\n") == 1, completed.stdout + completed.stderr
-        return json.loads(completed.stdout) | {"returncode": completed.returncode, "stderr": completed.stderr}
+        printed = json.loads(completed.stdout)
+        check_keys(arguments, printed)
+        return printed | {"returncode": completed.returncode, "stderr": completed.stderr}
 
     def script(self, *lines: dict) -> str:
         """Write a scripted model's file; return its name for `--model`."""

@@ -4,7 +4,7 @@
 // Pages are untrusted: only the loopback is reached, and every answer is limited in size and time.
 "use strict";
 const readline = require("node:readline");
-const { chromium } = require(process.argv[2]);
+const { chromium } = require(`${process.argv[2]}/index.js`);  // without a file, Node would prefer a package.json beside it
 
 const ACTION_MS = 5000, ANSWER_MS = 20000, QUIET_MS = 60, BUSY_MS = 2000;
 const MOST_SNAPSHOT = 200000, MOST_TEXT = 500, MOST_EVENTS = 30, MOST_SIMILAR = 5, MOST_PAGES = 5, MOST_WIDTH = 4000, MOST_HEIGHT = 2000, MOST_ELEMENTS = 3000, MOST_OWN_TEXT = 2000;
@@ -295,8 +295,9 @@ async function answer(line) {
     if (!page && !NO_PAGE_NEEDED.includes(request.do)) throw new Error("no page is open");
     return { id: request.id, ok: true, ...(await Promise.race([act(request), late])), events: takeEvents() };
   } catch (error) {
-    const text = String(error.message).replace(/\u001b\[\d+m/g, "").split("\nCall log")[0].slice(0, 4 * MOST_TEXT);
+    let text = String(error.message).replace(/\u001b\[\d+m/g, "").split("\nCall log")[0].slice(0, 4 * MOST_TEXT);
     if (/does not respond|crashed|closed|Timeout.*exceeded/.test(text) && !(await responds())) await drop();
+    if (page && request.target && /Timeout/.test(text) && await target(request.target).count().catch(() => 1) === 0) text = "no element matches it";
     return { id: request.id, ok: false, error: text, events: takeEvents(), open: !!page };
   } finally { clearTimeout(timer); }
 }

@@ -1,18 +1,21 @@
 #!/bin/sh
 # Adds a browser to an environment: Chromium of the distribution, and in FOLDER what drives it:
-#     set_up.sh FOLDER        runs in the repository, with the project's virtual environment in VIRTUAL_ENV if it has one
+#     set_up.sh FOLDER [MODULES]      runs in the repository, with the project's virtual environment in VIRTUAL_ENV, if any
 #
 # FOLDER/package      playwright-core, unless the repository's node_modules has it
 # FOLDER/node         Node, if that of the image is too old for it
 # FOLDER/chromium     starts Chromium
 # FOLDER/installed    PLAYWRIGHT_BROWSERS_PATH, in which each installed version of Playwright finds Chromium
+# MODULES/playwright  the same playwright-core for tests of a project without its own: Node looks in /node_modules last
 #
 # The last line of the output names the versions, or says why there is no browser.
 set -u
-folder=$1 oldest=20 node_release=22
+folder=$1 modules=${2:-} oldest=20 node_release=22
+for_node_18=1.61 # the last release of playwright-core that runs with it
 
 fail() { echo "$*"; exit 1; }
-is_new() { [ "$("$1" -p 'parseInt(process.versions.node)' 2>/dev/null || echo 0)" -ge "$oldest" ]; }
+release_of() { "$1" -p 'parseInt(process.versions.node)' 2>/dev/null || echo 0; }
+is_new() { [ "$(release_of "$1")" -ge "$oldest" ]; }
 find_chromium() {
     for each in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
         command -v "$each" && return
@@ -56,10 +59,11 @@ use_driver() {  # of Playwright's Python package
 
 use_npm() {
     command -v npm >/dev/null || return 1
-    newer=
+    newer= core=playwright-core
+    case $(release_of node) in 18 | 19) core=$core@$for_node_18 ;; esac
     is_new node || newer=node-linux-$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
     rm -rf "$folder/node" "$folder/package"
-    (cd "$folder" && npm install --no-audit --no-fund --ignore-scripts --prefix "$folder" playwright-core \
+    (cd "$folder" && npm install --no-audit --no-fund --ignore-scripts --prefix "$folder" "$core" \
         ${newer:+"$newer@$node_release"}) || return 1
     ln -sfn node_modules/playwright-core "$folder/package"
     [ -z "$newer" ] || ln -sfn "node_modules/$newer/bin/node" "$folder/node"
@@ -85,6 +89,13 @@ install_driver() {
         use_driver "$own/driver" && return
     fi
     has_driver || use_npm || use_pip || fail "Playwright cannot be installed from npm's or Python's registry."
+}
+
+link_modules() {
+    [ "$modules" ] && [ -e "$folder/package/package.json" ] && mkdir -p "$modules" || return 0
+    for each in playwright playwright-core; do
+        [ -e "$modules/$each" ] || ln -sfn "$folder/package" "$modules/$each"
+    done
 }
 
 link_browsers() {
@@ -134,6 +145,7 @@ mkdir -p "$folder"
 chromium=$(find_chromium) || { install_chromium && chromium=$(find_chromium); } || fail "Chromium cannot be installed."
 version=$("$chromium" --version 2>/dev/null) || fail "$chromium does not start."
 install_driver
+link_modules
 link_browsers
 package=node_modules/playwright-core/package.json
 [ -e "$package" ] || package=$folder/package/package.json

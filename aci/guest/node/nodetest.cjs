@@ -2,7 +2,13 @@
 'use strict';
 
 const path = require('path');
+const { fileURLToPath } = require('url');
 const { write, result } = require('./lines.cjs');
+
+// Node 18 names a file that is an ES module by its URL.
+function located(file) {
+  return path.resolve(file.startsWith('file:') ? fileURLToPath(file) : file);
+}
 
 module.exports = async function* report(source) {
   let [reported, failed] = [0, false];
@@ -10,7 +16,7 @@ module.exports = async function* report(source) {
   const printed = {}; // the end of each file's stderr, which says why it could not be loaded
   for await (const { type, data } of source) {
     if (type === 'test:start') open = open.slice(0, data.nesting).concat([data.name]);
-    const file = path.resolve(data.file || '');
+    const file = located(data.file || '');
     if (type === 'test:stderr') printed[file] = ((printed[file] || '') + data.message).slice(-4000);
     if (type !== 'test:pass' && type !== 'test:fail') continue;
     const error = data.details && data.details.error;

@@ -38,7 +38,9 @@ class Rules(BaseSettings):
     budget: float = Field(default=2.0, gt=0)
     """Maximum amount in dollars for one run."""
     budget_per_issue: float = Field(default=10.0, ge=0)
+    """Maximum amount in dollars for all runs on one issue."""
     budget_per_day: float = Field(default=20.0, ge=0)
+    """Maximum amount in dollars for all runs of one day."""
     ci_attempts: int = Field(default=1, ge=0)
     """Maximum number of times that the Action continues one of its pull requests because CI failed."""
     ask: Literal["nobody", "members", "author"] = "nobody"

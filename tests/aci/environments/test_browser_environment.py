@@ -42,7 +42,7 @@ NODE = {
     "package.json": '{"devDependencies": {"vite": "7"}}',
     "index.html": "<style>h1 {color: rgb(1, 2, 3)}</style><h1>Shop</h1>",
     "page.test.cjs": """\
-const { chromium } = require("/opt/swe-agent/browser/package");
+const { chromium } = require("playwright");
 require("node:test")("colour", async () => {
   const browser = await chromium.launch();
   const page = await browser.newPage();

@@ -156,11 +156,11 @@ class Machine:
             (self.bin / name).write_text(f"#!/bin/sh\n{text}\n")
             (self.bin / name).chmod(0o755)
 
-    def set_up(self, **variables: str) -> tuple[int, str]:
+    def set_up(self, *arguments: str, **variables: str) -> tuple[int, str]:
         """Return the exit code and the last line of the program of set-up."""
         program = self.folder / "set_up.sh"
         program.write_bytes(program_source(browser_setup.PROGRAM))
-        words = ["sh", str(program), str(self.browser)]
+        words = ["sh", str(program), str(self.browser), *arguments]
         env = {"PATH": str(self.bin), **variables}
         ran = subprocess.run(words, env=env, cwd=self.repository, capture_output=True, text=True)
         return ran.returncode, ran.stdout.strip().rpartition("\n")[2]
@@ -195,11 +195,22 @@ printf '{{\\n  "version": "1.65.1"\\n}}' >node_modules/playwright-core/package.j
 def test_npm_gives_playwright_and_newer_node(tmp_path: Path) -> None:
     machine = Machine(tmp_path, {"chromium": CHROMIUM, "node": OLD_NODE, "npm": NPM})
     assert machine.set_up() == (0, "Chromium 156.0, Playwright 1.65.1")
-    assert "playwright-core node-linux-" in (machine.bin / "npm.log").read_text()
+    assert "playwright-core@1.61 node-linux-" in (machine.bin / "npm.log").read_text()
     assert (machine.browser / "package/browsers.json").is_file()
     assert subprocess.run([machine.browser / "node"], capture_output=True).stdout == b"22\n"
     assert machine.set_up()[0] == 0
     assert len((machine.bin / "npm.log").read_text().splitlines()) == 1, "it is there already"
+
+
+@pytest.mark.parametrize(("release", "core"), [(18, "playwright-core@1.61"), (22, "playwright-core")])
+def test_tests_in_node_find_playwright(tmp_path: Path, release: int, core: str) -> None:
+    machine = Machine(tmp_path, {"chromium": CHROMIUM, "node": f"echo {release}", "npm": NPM})
+    modules = tmp_path / "modules"
+    (modules / "playwright").mkdir(parents=True)
+    assert machine.set_up(str(modules))[0] == 0
+    assert core in (machine.bin / "npm.log").read_text().split()
+    assert (modules / "playwright-core/browsers.json").is_file()
+    assert not (modules / "playwright").is_symlink(), "the image's own is kept"
 
 
 def test_each_installed_playwright_finds_chromium(tmp_path: Path) -> None:

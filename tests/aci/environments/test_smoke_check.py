@@ -102,6 +102,24 @@ def test_collection_is_reported(output: str, code: int, summary: str, failing: b
     result = collect_tests(run_that_prints(output, code), "pytest tests")
     assert (result.summary, result.failing) == (summary, failing)
     assert result.command.startswith("pytest tests --collect-only")
+    assert bool(result.lacking) == failing, "nothing is repaired in a repository without tests"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        'npm ERR! Missing script: "test"\nnpm ERR! \nnpm ERR! To see a list of scripts, run:',
+        'npm error Missing script: "test"',
+        "npm ERR! missing script: test\n",
+        '> echo "Error: no test specified" && exit 1\n\nError: no test specified\n',
+    ],
+)
+def test_project_without_tests_lacks_nothing(output: str) -> None:
+    result = run_smoke_check(run_that_prints(output, 1), Plan("", "", "node", folder="web/"))
+    assert (result.failing, result.lacking) == (False, "")
+    assert result.summary == "none, as package.json names no command for them"
+    other = run_smoke_check(run_that_prints('npm ERR! Missing script: "tests"', 1), Plan("", "", "node"))
+    assert other.failing
 
 
 def test_absurd_numbers_are_ignored() -> None:

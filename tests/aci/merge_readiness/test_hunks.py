@@ -29,3 +29,18 @@ def test_search_ends_with_the_time() -> None:
     hunks = [Hunk("a.py", number, number + 1, number, number + 1) for number in range(8)]
     answers = iter([False, True, None])
     assert find_unneeded(hunks, lambda _: next(answers)) == hunks[4:]
+
+
+def test_files_that_depend_on_each_other_are_removed_together():
+    """`b` and `c` pass only together; `d` can be removed once `e` is."""
+
+    def hunks_of(*paths):
+        return [Hunk(path, 1, 2, 1, 2) for path in paths]
+
+    def passes(taken):
+        paths = {hunk.path for hunk in taken}
+        return "a" not in paths and ("b" in paths) == ("c" in paths)
+
+    assert find_unneeded(hunks_of("a", "b", "c"), passes) == hunks_of("b", "c")
+    late = find_unneeded(hunks_of("e", "d"), lambda taken: Hunk("e", 1, 2, 1, 2) in taken)
+    assert late == hunks_of("e", "d")

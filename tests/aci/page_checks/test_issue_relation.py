@@ -27,7 +27,8 @@ def unasked(issue, before, after, find_needed=lambda: None):
     placed = [
         PlacedDifference(one, new) for old, new in zip(before, after, strict=True) for one in find_differences(old, new)
     ]
-    return sorted({one.element.name for one in find_unasked(issue, before, placed, find_needed)})
+    found = find_unasked(issue, "assert text != 'undefined'", before, placed, find_needed)
+    return found if found is None else sorted({one.element.name if one.element else "page" for one in found})
 
 
 def test_change_elsewhere_is_unasked_beside_one_that_fits():
@@ -36,12 +37,38 @@ def test_change_elsewhere_is_unasked_beside_one_that_fits():
     assert unasked(issue, [shop()], [shop(button="navy", footer="red")]) == [f'footer "{FOOTER}"']
 
 
-def test_single_change_is_asked_for_only_if_the_tests_need_it():
+def test_change_that_the_tests_do_not_need_is_unasked():
     issue = "Adding a second lamp does not change the number in the cart."
-    assert unasked(issue, [shop()], [shop(banner="red")]) == []
+    assert unasked(issue, [shop()], [shop(banner="red")]) is None
     assert unasked(issue, [shop()], [shop(banner="red")], lambda: lambda one: False) == ["section.hero"]
     fits = "The footer with the VAT is hard to read."
-    assert unasked(fits, [shop()], [shop(footer="red")], lambda: lambda one: False) == []
+    assert unasked(fits, [shop()], [shop(footer="red")], lambda: lambda one: False) == [f'footer "{FOOTER}"']
+
+
+def test_change_that_fits_and_is_like_a_needed_one_is_asked_for():
+    def view(*colors, variant=Variant()):  # noqa: B008
+        return page(*(element("td", f"Price {n}", color=one) for n, one in enumerate(colors)), variant=variant)
+
+    def is_first(placed):
+        return placed.element.text == "Price 0"
+
+    dark = Variant(dark=True)
+    issue = "The prices in the cells are hard to read."
+    assert unasked(issue, [view("grey", "grey")], [view("black", "black")], lambda: is_first) == []
+    before, after = [view("grey", "grey"), view("grey", "grey", variant=dark)], [view("black", "grey")]
+    assert unasked(issue, before, [*after, view("grey", "black", variant=dark)], lambda: is_first) == ['td "Price 1"']
+
+
+def test_failures_of_pages_are_never_asked_for():
+    issue = "The amount in the shopping list is wrong: 3 in place of 4."
+
+    def view(text, **more):
+        return page(element("li", text), **more)
+
+    assert unasked(issue, [view("Amount 3")], [view("Amount NaN")]) == ['li "Amount NaN"']
+    assert unasked(issue, [view("Amount 3")], [view("Amount 4")]) == []
+    assert unasked(f"{issue} It says undefined.", [view("Amount 3")], [view("Amount undefined")]) == []
+    assert unasked(issue, [view("Amount 3")], [view("Amount 4", errors=("x is null",))]) == ["page"]
 
 
 def test_same_change_of_like_elements_belongs_together():
@@ -56,5 +83,9 @@ def test_same_change_of_like_elements_belongs_together():
 
 def test_variant_that_the_issue_names_counts():
     dark = Variant(dark=True)
-    issue = "In dark mode the welcome text cannot be read."
-    assert unasked(issue, [shop(), shop(dark)], [shop(), shop(dark, banner="white")]) == []
+    issue = "In dark mode, the light room cannot be read."
+    assert unasked(issue, [shop(), shop(dark)], [shop(footer="red"), shop(dark, banner="white")]) == [
+        f'footer "{FOOTER}"'
+    ]
+    vague = "The welcome text cannot be read."
+    assert unasked(vague, [shop(), shop(dark)], [shop(footer="red"), shop(dark, banner="white")]) is None

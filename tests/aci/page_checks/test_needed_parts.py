@@ -44,3 +44,10 @@ def test_nothing_is_taken_back_from_a_patch_that_is_needed(trees):
     assert needed(trees, BASE.replace("blue", "navy"), ["navy"]) is None
     new = BASE.replace("blue", "navy").replace("2px", "3px")
     assert needed(trees, new, ["navy", "3px"]) is None
+
+
+def test_rule_beside_a_changed_line_is_taken_back_alone(trees):
+    old = "@media (min-width: 768px) {\n  .nav { left: 0 }\n}\n"
+    rule = "@media (max-width: 599px) {\n  .links { display: none }\n}\n\n"
+    new = rule + old.replace("768", "1024")
+    assert needed(trees, new, ["1024"], old) == old.replace("768", "1024")

@@ -78,3 +78,20 @@ def test_matching_prefers_the_same_content():
 def test_field_without_words_that_moved_is_no_difference():
     before = page(element("div"), element("textarea", parent=1))
     assert changes(before, page(element("div"), element("label", parent=1), element("textarea", parent=2))) == {}
+
+
+def test_positioned_element_that_moves_differs():
+    def view(x, width=100.0, position="fixed"):
+        return page(element("nav", "Menu", position=position, box=(x, 0.0, width, 20.0)))
+
+    assert [one.changes for one in find_differences(view(0), view(600))] == [("place",)]
+    assert find_differences(view(0), view(0, 300)) == [], "it only grows"
+    assert find_differences(view(0, position="static"), view(600, position="static")) == []
+
+
+def test_number_of_grid_columns_differs():
+    def view(columns):
+        return page(element("ul", "Lamps", grid_template_columns=columns))
+
+    assert find_differences(view("200px 200px"), view("150px 250px")) == []
+    assert [one.changes for one in find_differences(view("200px 200px"), view("400px"))] == [("grid columns: 2 -> 1",)]

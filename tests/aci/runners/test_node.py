@@ -4,8 +4,11 @@ The real runners are used if SWE_AGENT_TEST_NODE_MODULES names a folder that hol
 results are sent to our reporters.
 """
 
+import json
 import os
 import shutil
+import subprocess
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -164,3 +167,17 @@ describe("outer", () => { it("fails", () => assert.equal(1, 2)); it.skip("later"
     assert "RangeError: broken" in report.find("b.test.js").message
     assert report.find("a.test.js::outer > fails").line == 3
     assert run_tests(workspace, "jest", ["a.test.js::one"]).passed == ("a.test.js::one",)
+
+
+@needs_node
+def test_modules_of_node_18_are_named_by_their_url(tmp_path):
+    (tmp_path / "run.json").write_text(
+        json.dumps({"nodes": ["a.test.mjs"], "root": str(tmp_path), "out": f"{tmp_path}/out"})
+    )
+    event = {"type": "test:pass", "data": {"name": "one", "nesting": 0, "file": f"file://{tmp_path}/a.test.mjs"}}
+    reporter = files("aci.guest") / "node" / "nodetest.cjs"
+    script = f"(async () => {{ for await (const said of require('{reporter}')([{json.dumps(event)}])); }})()"
+    env = {**os.environ, "SWE_AGENT_RUN": str(tmp_path / "run.json")}
+    subprocess.run(["node", "-e", script], env=env, check=True)
+    lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert [line["id"] for line in lines if "outcome" in line] == ["a.test.mjs::one"]

@@ -64,7 +64,8 @@ function asked(picture, at, costs, steps, words) {
 
 function dollars(run, at, most, steps) {
   const costs = (run.costs || []).filter((one) => typeof one.dollars === "number");
-  if (!costs.length || !most) return make("p", "soft", "No price is known.");
+  if (!costs.length) return make("p", "soft", "No price is known.");
+  if (!most) return make("p", "soft", "All requests were free.");
   const picture = frame(most, steps, (value) => `$${Number(value.toPrecision(3))}`, `Dollars over ${count(costs.length, "step")}: ${money(costs[costs.length - 1].dollars)} at the end`);
   picture.append(drawn("path", { d: path(costs.map((one) => one.dollars), most, steps), class: "line" }));
   return asked(picture, at, costs, steps, (one) => money(one.dollars));
