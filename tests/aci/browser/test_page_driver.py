@@ -54,7 +54,7 @@ def test_driver_takes_playwright_of_folder_beside_npms_manifest(tmp_path: Path) 
     [
         ("", "nothing on the page matches"),
         (
-            "    - locator resolved to <p>Save</p>\n  - attempting click action\n    2 \u00d7 waiting for element to be stable\n"
+            "    - locator resolved to <p>Save</p>\n  - attempting click action\n    2 \u00d7 waiting for element\n"
             "      - <p>veil</p> intercepts pointer events\n    3 \u00d7 <p>veil</p> intercepts pointer events\n",
             "locator resolved to <p>Save</p>\n<p>veil</p> intercepts pointer events",
         ),
