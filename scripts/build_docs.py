@@ -33,6 +33,12 @@ LOADING = {"script": "src", "img": "src", "iframe": "src", "source": "src", "vid
 """The attributes by which elements load something."""
 NOT_LOADED = ("canonical", "next", "prev", "alternate")
 
+SPELLED = ("docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "AGENTS.md")
+TOOLS = (
+    ("codespell", "--ignore-words-list=aci,astroid", "--skip=*.svg,*.json,*.png", *SPELLED),
+    ("zensical", "build", "--strict", "--clean"),
+)
+
 
 def place_of(path: str) -> str:
     """Return where a file of the repository is in the site."""
@@ -169,6 +175,14 @@ def title_and_summary(text: str) -> tuple[str, str]:
     return title.removeprefix("# "), re.split(r"(?<=[.:])\s", words)[0].rstrip(":")
 
 
+def succeeds(tool: str, *arguments: str) -> bool:
+    """Run a tool of the environment and print its output, without the traceback of an aborted build."""
+    command = [Path(sys.executable).parent / tool, *arguments]
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(result.stdout.partition("Traceback (most recent call last)")[0], end="")
+    return result.returncode == 0
+
+
 def main() -> None:
     stage()
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))
@@ -177,12 +191,8 @@ def main() -> None:
     missing = {page for page in pages - listed if not page.startswith("files/")}
     errors = [f"{page} is not in the navigation of mkdocs.yml" for page in sorted(missing)]
     errors += example_errors()
-    tools = Path(sys.executable).parent
-    spelling = [tools / "codespell", "--ignore-words-list=aci,astroid", "--skip=*.svg,*.json,*.png", "docs"]
-    commands = [[*spelling, "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "AGENTS.md"]]
-    commands += [[tools / "zensical", "build", "--strict", "--clean"]]
     shutil.rmtree(SITE, ignore_errors=True)
-    errors += [f"{Path(each[0]).name} failed" for each in commands if subprocess.run(each, cwd=ROOT).returncode]
+    errors += [f"{name} failed" for name, *arguments in TOOLS if not succeeds(name, *arguments)]
     if SITE.is_dir():
         errors += site_errors()
         write_llms_files(config)

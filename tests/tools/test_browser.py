@@ -67,7 +67,6 @@ def test_mistakes_are_explained(bench: Bench) -> None:
         seen = bench("browser", **arguments)
         assert expected in seen.text, seen.text
     assert bench("browser", action="open", target="/").ok
-    assert "`click` #none failed: no element matches it" in bench("browser", action="click", target="#none").text
 
 
 def test_page_that_does_not_respond_is_given_up(bench: Bench) -> None:
