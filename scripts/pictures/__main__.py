@@ -69,7 +69,7 @@ def draw_report(desk: Desk, out: Path) -> None:
     run = next((desk.folder / "state" / "runs").iterdir()).name
     desk.run("report", run, "--out", page)
     page.write_text(page.read_text().replace(str(desk.folder), "~"))
-    photograph(page, out / "report", (760, 500), scale=1.5)
+    photograph(page, out / "report", (1100, 560))
 
 
 def draw_graph(desk: Desk, out: Path) -> None:
@@ -111,16 +111,14 @@ def flags() -> list[str]:
     return [word for name, value in workspace().items() for word in (f"--{name[10:].lower()}", value)]
 
 
-def photograph(page: Path, target: Path, size: tuple[int, int], scale: float = 1) -> None:
+def photograph(page: Path, target: Path, size: tuple[int, int]) -> None:
     """Write TARGET-light.png and TARGET-dark.png of the top of a page in a window of this size."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for scheme in SCHEMES:
-            tab = browser.new_page(
-                viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale, color_scheme=scheme
-            )
+            tab = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
             tab.goto(page.as_uri())
             tab.screenshot(path=f"{target}-{scheme}.png")
         browser.close()
