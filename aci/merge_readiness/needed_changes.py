@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 
 from aci.merge_readiness.hunks import Hunk
 
-
 MOST_ALONE = 4
 """With at most this many files, each is first tried alone, since the others may depend on each other."""
 

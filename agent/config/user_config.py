@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 LISTED = "`swe-agent config show` lists them."
 BY_HAND = "Change it by hand; nothing was written."
-PLAIN = ("images", "setup_env")
-"""Settings that are tables of strings, with entries such as `images.python3.9`."""
+PLAIN = ("images", "roles", "setup_env")
+"""Settings that are tables of strings, with entries such as `images.python3.9` and `roles.reviewer`."""
 
 TABLES = ("env", "variables")
 """Fields of a service that are tables of variables."""

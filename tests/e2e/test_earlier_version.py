@@ -18,6 +18,7 @@ from agent.github.action.spend_record import read
 from agent.permissions.permission_table import PermissionTable
 from agent.permissions.rule_store import Permissions
 from agent.run_state.run_ownership import record_answer
+from agent.version import __version__
 from tests.conftest import cut_run
 
 ARCHIVE = Path(__file__).parent / "earlier_versions" / "71f8fb4.tar.xz"
@@ -108,19 +109,22 @@ def test_sft_row_has_fields_of_earlier_version(home):
 
 
 def test_batch_is_continued(home, capsys):
-    """The manifest has the prompts and tools of that version, and a batch is refused if they have changed."""
+    """The manifest has the version, its prompts and its tools, and a batch is refused if they have changed."""
     out = home.path / "night"
     command = ["batch", "--instances", str(home.path / "instances.jsonl"), "--out", str(out), "--workers", "1"]
     command += ["--model", f"scripted:{home.path / 'script.jsonl'}", "--strategy", "react", "--test", SUITE]
     first = (out / "results.jsonl").read_bytes()
     assert run([*command, "--slice", "0:1", "--plain"]) == 2
-    assert "other settings: other prompts (coder); tools was" in capsys.readouterr().err
+    changed = f"other settings: swe-agent was 0.1.0, now {__version__}; other prompts (coder); tools was"
+    assert changed in capsys.readouterr().err
     manifest = json.loads((out / "manifest.json").read_text())
     fresh = home.path / "fresh"
     assert run([*command, "--slice", "0:1", "--out", str(fresh), "--json"]) == 0
     now = json.loads((fresh / "manifest.json").read_text())
     shutil.copy(fresh / "manifest.instances.json", out)  # digests of the instances, which name the repository's path
-    (out / "manifest.json").write_text(json.dumps(manifest | {name: now[name] for name in ("prompts", "tools")}))
+    (out / "manifest.json").write_text(
+        json.dumps(manifest | {name: now[name] for name in ("swe-agent", "prompts", "tools")})
+    )
     capsys.readouterr()
     assert run([*command, "--slice", "0:1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["exits"] == {"verified": 1}

@@ -283,6 +283,14 @@ Object.assign(actions, {
 });
 const NO_PAGE_NEEDED = ["open", "capture", "difference"], INPUTS = ["click", "type", "select", "press"];
 
+// Playwright's message, and of its log what it says about the element: that there is none, or what is in front of it.
+function reasonOf(error) {
+  const [said, log = ""] = String(error.message).replace(/\u001b\[\d+m/g, "").split("\nCall log:");
+  const about = log.split("\n").map((each) => each.replace(/^[\s-]*(\d+ × )?/, "")).filter((each) => /resolved to|intercepts pointer|element is (not|outside)/.test(each));
+  if (/Timeout.*exceeded/.test(said) && /waiting for/.test(log) && !about.length) about.push("nothing on the page matches");
+  return [said, ...new Set(about)].map((each) => each.slice(0, MOST_TEXT)).slice(0, 4).join("\n").slice(0, 4 * MOST_TEXT);
+}
+
 async function answer(line) {
   let request, timer;
   try { request = JSON.parse(line); } catch { return { id: 0, ok: false, error: "the request is not JSON" }; }
@@ -295,7 +303,7 @@ async function answer(line) {
     if (!page && !NO_PAGE_NEEDED.includes(request.do)) throw new Error("no page is open");
     return { id: request.id, ok: true, ...(await Promise.race([act(request), late])), events: takeEvents() };
   } catch (error) {
-    const text = String(error.message).replace(/\u001b\[\d+m/g, "").split("\nCall log")[0].slice(0, 4 * MOST_TEXT);
+    const text = reasonOf(error);
     if (/does not respond|crashed|closed|Timeout.*exceeded/.test(text) && !(await responds())) await drop();
     return { id: request.id, ok: false, error: text, events: takeEvents(), open: !!page };
   } finally { clearTimeout(timer); }

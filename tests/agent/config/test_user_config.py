@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,12 @@ def test_misspelt_setting_gets_a_suggestion(written: str, meant: str) -> None:
 def test_unlike_setting_gets_no_suggestion() -> None:
     with pytest.raises(UsageError, match=r"^There is no setting named 'colour'\.$"):
         change("colour", "red")
+
+
+def test_model_of_a_role_is_set(own_config: Path) -> None:
+    change("roles.lesson_writer", "anthropic/claude-haiku-4-5")
+    change("roles.judge", "openai/qwen3")
+    roles = {"lesson_writer": "anthropic/claude-haiku-4-5", "judge": "openai/qwen3"}
+    assert tomllib.loads(own_config.read_text())["roles"] == roles
+    with pytest.raises(UsageError, match="roles is a table, not a value"):
+        change("roles", "openai/qwen3")

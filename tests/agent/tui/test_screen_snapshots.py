@@ -39,11 +39,3 @@ def test_screen_matches_snapshot(
 ) -> None:
     app = RecordedApp(RECORDED_SESSIONS[name], theme, write_runs(tmp_path))
     assert snap_compare(app, press=RECORDED_SESSIONS[name].press, terminal_size=size, run_before=wait_until_idle)
-
-
-def test_image_in_readme_is_current() -> None:
-    here = Path(__file__)
-    snapshot = here.parent / "__snapshots__" / here.stem / "test_screen_matches_snapshot[working-100x30].svg"
-    assert (here.parents[3] / "docs" / "session.svg").read_bytes() == snapshot.read_bytes(), (
-        f"copy {snapshot.name} there"
-    )
