@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ANSWER_TEXTS = {True: "yes", False: "NO", None: "not checked"}
 BACKGROUND_NOTES = re.compile(
-    r"The suite with|Run first, |Pages were |The test command did not end|The code under test runs"
+    r"The suite with|Run first, |Pages were compared|The test command did not end|The code under test runs"
 )
 """Pattern of notes on the extent of a verdict's evidence. These notes are omitted from messages to the model because
 they name no problem to fix."""
