@@ -12,8 +12,8 @@ from aci.runtime.guest_programs import parse_object
 if TYPE_CHECKING:
     from aci.runtime.workspace import LineConversation
 
-START_SECONDS, ANSWER_SECONDS = 60.0, 45.0
-"""How long to wait for the browser to start, and for an answer; the driver itself gives up after 20 seconds."""
+START_SECONDS, ANSWER_SECONDS = 60.0, 60.0
+"""How long to wait for the browser to start, and for an answer; the driver itself gives up earlier."""
 MOST_LINES = 100
 TICK = 0.2
 

@@ -6,7 +6,7 @@
 const readline = require("node:readline");
 const { chromium } = require(`${process.argv[2]}/index.js`);  // without a file, Node would prefer a package.json beside it
 
-const ACTION_MS = 5000, ANSWER_MS = 20000, QUIET_MS = 60, BUSY_MS = 2000;
+const ACTION_MS = 5000, ANSWER_MS = 20000, OPEN_MS = 20000, CAPTURE_MS = 45000, QUIET_MS = 60, BUSY_MS = 2000;
 const MOST_SNAPSHOT = 200000, MOST_TEXT = 500, MOST_EVENTS = 30, MOST_SIMILAR = 5, MOST_PAGES = 5, MOST_WIDTH = 4000, MOST_HEIGHT = 2000, MOST_ELEMENTS = 3000, MOST_OWN_TEXT = 2000;
 const MOST_BYTES = 30000000;  // of an answer; below MAX_LINE_BYTES of line_process.py
 const ACTIVATION_MS = 5000;   // how long after an input a page may open a window, as in Chromium
@@ -149,7 +149,7 @@ const actions = {
     // A page that never stops navigating would take the place of the next one: it goes first.
     await page.goto("about:blank", { timeout: 2000 }).catch(() => {});
     if (!page || page.url() !== "about:blank") await renew();
-    await page.goto(url, { timeout: ANSWER_MS / 2, waitUntil: "domcontentloaded" });
+    await page.goto(url, { timeout: OPEN_MS, waitUntil: "domcontentloaded" });
     await settle();
     return describe();
   },
@@ -254,14 +254,14 @@ Object.assign(actions, {
     const note = (answer) => { if (answer.request().isNavigationRequest() && answer.frame() === opened.mainFrame()) status = answer.status(); };
     page.on("response", note);
     try {
-      await page.goto(url, { timeout: ANSWER_MS / 2, waitUntil: "domcontentloaded" });
+      await page.goto(url, { timeout: OPEN_MS, waitUntil: "domcontentloaded" });
       await settle();
       const views = [];
       for (const { width, dark } of variants) {
         await page.setViewportSize({ width, height });
         await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
         if (views.length && dark) {  // a script may read the colours when the page is loaded
-          await page.reload({ timeout: ANSWER_MS / 2, waitUntil: "domcontentloaded" });
+          await page.reload({ timeout: OPEN_MS, waitUntil: "domcontentloaded" });
           await settle();
         }
         if (views.length) await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
@@ -281,6 +281,7 @@ Object.assign(actions, {
     return { picture: await difference(before, after, Math.min(width, 4000), Math.min(height, MOST_HEIGHT)) };
   },
 });
+const LIMITS = { open: OPEN_MS + ANSWER_MS / 2, capture: CAPTURE_MS };  // a development server compiles what is opened first
 const NO_PAGE_NEEDED = ["open", "capture", "difference"], INPUTS = ["click", "type", "select", "press"];
 
 // Playwright's message, and of its log what it says about the element: that there is none, or what is in front of it.
@@ -296,7 +297,7 @@ async function answer(line) {
   try { request = JSON.parse(line); } catch { return { id: 0, ok: false, error: "the request is not JSON" }; }
   if (NO_PAGE_NEEDED.includes(request.do)) takeEvents();  // those of another page
   if (INPUTS.includes(request.do)) inputAt = Date.now();
-  const late = new Promise((_, fail) => { timer = setTimeout(() => fail(new Error("the page does not respond")), ANSWER_MS); });
+  const late = new Promise((_, fail) => { timer = setTimeout(() => fail(new Error("the page does not respond")), LIMITS[request.do] ?? ANSWER_MS); });
   try {
     const act = actions[request.do];
     if (!act) throw new Error(`there is no action ${request.do}`);
@@ -318,7 +319,7 @@ function encode(answered) {
 }
 
 async function responds() {
-  const soon = new Promise((done) => setTimeout(() => done(false), 1000));
+  const soon = new Promise((done) => setTimeout(() => done(false), 3000));
   return !!page && Promise.race([page.evaluate("true").catch(() => false), soon]);
 }
 
