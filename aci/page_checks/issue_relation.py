@@ -60,6 +60,7 @@ MOST_INSIDE = 40
 NARROW = 700
 STYLE = frozenset([*PROPERTIES, "size", "place", "grid columns"])
 BAD_VALUE = re.compile(r"\b(?:NaN|undefined|Infinity|Invalid Date)\b|\[object \w+\]")
+PARTS = ("section", "article", "table", "form", "nav", "header", "footer", "aside", "dialog", "ul", "ol", "dl", "main")
 STATUS = re.compile(r"status (\d+)")
 DARK, PHONE = "dark night theme scheme", "phone mobile narrow small responsive tablet width viewport"
 """Words for what is only seen in dark mode, and only in a narrow window."""
@@ -81,6 +82,15 @@ class PlacedDifference:
         """The element's tag and what of it changed."""
         element = self.element
         return (element.tag if element else "", *sorted(one.partition(":")[0] for one in self.difference.changes))
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """The page and the innermost part of it, such as a table or a section, with the element."""
+        at = self.difference.element
+        elements = self.view.elements
+        while at >= 0 and elements[at].tag not in PARTS:
+            at = elements[at].parent
+        return (self.view.path, *((elements[at].tag, elements[at].id, elements[at].classes) if at >= 0 else ()))
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -119,8 +129,8 @@ def find_unasked(
 
     `find_needed` returns a function that tells whether a difference is also there with only the part of the patch that
     the tests need, or None if they need the whole patch. What the tests need is asked for. Other differences are asked
-    for if they fit the issue and are like one that the tests need. If the tests need the whole patch, the issue's words
-    decide. New errors of a page are never asked for.
+    for if they fit the issue, and are like one that the tests need or in the same part of the page. If the tests need
+    the whole patch, the issue's words decide. New errors of a page are never asked for.
     """
     broken = [one for one in placed if _is_broken(one, issue)]
     others = [one for one in placed if one not in broken]
@@ -132,10 +142,14 @@ def find_unasked(
     best = max(scores)
     unfit = [score < LEAST or score < SHARE * best for score in scores]
     if is_needed := find_needed():
-        needed = {(one.kind, one.view.variant) for one in others if is_needed(one)}
+        needed = [one for one in others if is_needed(one)]
+        kinds = {(one.kind, one.view.variant) for one in needed}
+        places = {(one.place, one.view.variant) for one in needed}
         for group, is_unfit in zip(groups, unfit, strict=True):
-            is_alike = not is_unfit and all((one.kind, one.view.variant) in needed for one in group)
-            broken += [] if is_alike or any(map(is_needed, group)) else group
+            is_related = not is_unfit and all(
+                (one.kind, one.view.variant) in kinds or (one.place, one.view.variant) in places for one in group
+            )
+            broken += [] if is_related or any(map(is_needed, group)) else group
         return broken
     if best < LEAST or len(groups) == 1:
         return broken or (None if all(unfit) else [])

@@ -61,10 +61,16 @@ def _split(path: str, old: str, new: str) -> Iterator[Hunk]:
     """Yield the hunks of a file, those of a style sheet split into declarations and rules, which are independent."""
     before, after = split_lines(old), split_lines(new)
     for hunk in find_hunks(path, old, new):
-        if _STYLE.search(path):
+        if _STYLE.search(path) or _is_in_style(after, hunk.new_start):
             yield from _split_style(hunk, before, after)
         else:
             yield hunk
+
+
+def _is_in_style(lines: Sequence[str], at: int) -> bool:
+    """Whether a line of a page or component is in an element `style`."""
+    marks = [line for line in lines[:at] if "<style" in line or "</style" in line]
+    return bool(marks) and "</style" not in marks[-1]
 
 
 def _split_style(hunk: Hunk, before: Sequence[str], after: Sequence[str]) -> Iterator[Hunk]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from aci.page_checks.page_view import HEIGHT, INHERITED, Element, PageView
@@ -39,6 +39,7 @@ def find_differences(before: PageView, after: PageView) -> list[Difference]:
     found = list(_page_differences(before, after))
     pairs = match_elements(before.elements, after.elements)
     back = {new: old for old, new in pairs.items()}
+    before, after = _without_wrappers(before, after, pairs)
     own = {new: _changes(before.elements[old], after.elements[new]) for old, new in pairs.items()}
     for old, new in pairs.items():
         if _has_moved(before, old, after, new):
@@ -84,6 +85,25 @@ def match_elements(before: Sequence[Element], after: Sequence[Element]) -> dict[
             pairs[old] = same.pop(0)
     _match_controls(before, after, pairs)
     return pairs
+
+
+def _without_wrappers(before: PageView, after: PageView, pairs: Mapping[int, int]) -> tuple[PageView, PageView]:
+    """Return the views in which a text that moved to a new element inside, or out of one, is where it was before."""
+    views = []
+    for view, other, known in (
+        (after, before, {new: old for old, new in pairs.items()}),
+        (before, after, dict(pairs)),
+    ):
+        elements = list(view.elements)
+        for inside, element in enumerate(view.elements):
+            around = element.parent
+            if inside in known or around not in known or elements[around].text or not element.text:
+                continue
+            if other.elements[known[around]].text == element.text:
+                elements[around] = replace(elements[around], text=element.text)
+                elements[inside] = replace(element, text="")
+        views.append(replace(view, elements=elements))
+    return views[1], views[0]
 
 
 def _match_controls(before: Sequence[Element], after: Sequence[Element], pairs: dict[int, int]) -> None:

@@ -51,3 +51,11 @@ def test_rule_beside_a_changed_line_is_taken_back_alone(trees):
     rule = "@media (max-width: 599px) {\n  .links { display: none }\n}\n\n"
     new = rule + old.replace("768", "1024")
     assert needed(trees, new, ["1024"], old) == old.replace("768", "1024")
+
+
+def test_style_in_a_component_is_split_too(trees):
+    old = "<b>Menu</b>\n<style>\n.a { left: 0 }\n.b { top: 0 }\n</style>\n"
+    new = old.replace("left: 0", "left: 1px").replace("top: 0", "top: 1px")
+    assert needed(trees, new, ["left: 1px"], old, "Menu.vue") == old.replace("left: 0", "left: 1px")
+    plain = new.replace("style", "pre")
+    assert needed(trees, plain, ["left: 1px"], old.replace("style", "pre"), "Menu.vue") is None

@@ -95,3 +95,10 @@ def test_number_of_grid_columns_differs():
 
     assert find_differences(view("200px 200px"), view("150px 250px")) == []
     assert [one.changes for one in find_differences(view("200px 200px"), view("400px"))] == [("grid columns: 2 -> 1",)]
+
+
+def test_text_that_moves_into_a_new_element_is_no_difference():
+    plain = page(element("td", "12.00"))
+    wrapped = page(element("td"), element("span", "12.00", parent=1))
+    assert find_differences(plain, wrapped) == find_differences(wrapped, plain) == []
+    assert find_differences(plain, page(element("td"), element("span", "13.00", parent=1))) != []
