@@ -129,8 +129,8 @@ def find_unasked(
 
     `find_needed` returns a function that tells whether a difference is also there with only the part of the patch that
     the tests need, or None if they need the whole patch. What the tests need is asked for. Other differences are asked
-    for if they fit the issue, and are like one that the tests need or in the same part of the page. If the tests need
-    the whole patch, the issue's words decide. New errors of a page are never asked for.
+    for if they fit the issue, and are like one that the tests need or, if nothing is lost, in the same part of the page.
+    If the tests need the whole patch, the issue's words decide. New errors of a page are never asked for.
     """
     broken = [one for one in placed if _is_broken(one, issue)]
     others = [one for one in placed if one not in broken]
@@ -147,7 +147,9 @@ def find_unasked(
         places = {(one.place, one.view.variant) for one in needed}
         for group, is_unfit in zip(groups, unfit, strict=True):
             is_related = not is_unfit and all(
-                (one.kind, one.view.variant) in kinds or (one.place, one.view.variant) in places for one in group
+                (one.kind, one.view.variant) in kinds
+                or ((one.place, one.view.variant) in places and not one.difference.is_loss)
+                for one in group
             )
             broken += [] if is_related or any(map(is_needed, group)) else group
         return broken

@@ -27,7 +27,7 @@ def needed_tree(trees: Trees, base: str, tree: str, paths: Sequence[str], passes
     texts = {path: (_text(trees, base, path), _text(trees, tree, path)) for path in paths}
     changed = {path: (old, new) for path, (old, new) in texts.items() if old is not None and new is not None}
     hunks = {path: list(_split(path, old, new)) for path, (old, new) in changed.items()}
-    every = [hunk for some in hunks.values() for hunk in some]
+    every = [hunk for path, some in hunks.items() for hunk in some if _is_removable(hunk, *changed[path])]
     if not 1 < len(every) + len(texts) - len(changed) <= MOST_HUNKS:
         return None
     runs, end = 0, time.monotonic() + MOST_SECONDS
@@ -106,13 +106,24 @@ def _rules(hunk: Hunk, before: Sequence[str], after: Sequence[str]) -> Iterator[
 
 
 def _blocks(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of lines that are whole rules or declarations."""
+    """Yield the ranges of lines that are whole rules or declarations; of a rule such as `@media`, its first line, the
+    rules in it, and its last line."""
     depth, first = 0, start
     for at in range(start, end):
         depth += _depth(lines[at])
         if depth <= 0 or at == end - 1:
+            if lines[first].lstrip().startswith("@") and _depth(lines[first]) == 1 and _depth(lines[at]) == -1:
+                yield first, first + 1
+                yield from _blocks(lines, first + 1, at)
+                first = at
             yield first, at + 1
             depth, first = 0, at + 1
+
+
+def _is_removable(hunk: Hunk, old: str, new: str) -> bool:
+    """Whether the rest of the file has no more open blocks without this hunk."""
+    before, after = split_lines(old)[hunk.start : hunk.end], split_lines(new)[hunk.new_start : hunk.new_end]
+    return not _STYLE.search(hunk.path) or _balance(before) == _balance(after)
 
 
 def _balance(lines: Sequence[str]) -> int:

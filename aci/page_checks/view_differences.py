@@ -15,7 +15,7 @@ REPLACED = ("img", "svg", "canvas", "video", "iframe", "object", "input", "selec
 SAME_SIZE, MOVED = 2.0, 4.0
 OVERFLOW = 2.0
 LONGEST_TEXT = 200
-NEW = "is new"
+NEW, HIDDEN = "is new", "is hidden now"
 NOTHING_PAINTED = {"background-color": "rgba(0, 0, 0, 0)", "background-image": "none", "box-shadow": "none"}
 
 
@@ -28,6 +28,11 @@ class Difference:
     element: int
     changes: tuple[str, ...]
     is_missing: bool = False
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether users no longer see the element."""
+        return self.is_missing or HIDDEN in self.changes
 
 
 def find_differences(before: PageView, after: PageView) -> list[Difference]:
@@ -165,7 +170,7 @@ def _changes(old: Element, new: Element) -> dict[str, str]:
     if not old.is_visible and not new.is_visible:
         return {}
     if old.is_visible != new.is_visible:
-        return {"is shown now" if new.is_visible else "is hidden now": ""}
+        return {"is shown now" if new.is_visible else HIDDEN: ""}
     found = {}
     if old.tag != new.tag:
         found["element"] = f"{old.tag} -> {new.tag}"

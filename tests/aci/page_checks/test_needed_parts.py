@@ -50,7 +50,7 @@ def test_rule_beside_a_changed_line_is_taken_back_alone(trees):
     old = "@media (min-width: 768px) {\n  .nav { left: 0 }\n}\n"
     rule = "@media (max-width: 599px) {\n  .links { display: none }\n}\n\n"
     new = rule + old.replace("768", "1024")
-    assert needed(trees, new, ["1024"], old) == old.replace("768", "1024")
+    assert needed(trees, new, ["1024"], old) == "@media (max-width: 599px) {\n}\n" + old.replace("768", "1024")
 
 
 def test_style_in_a_component_is_split_too(trees):
@@ -59,3 +59,9 @@ def test_style_in_a_component_is_split_too(trees):
     assert needed(trees, new, ["left: 1px"], old, "Menu.vue") == old.replace("left: 0", "left: 1px")
     plain = new.replace("style", "pre")
     assert needed(trees, plain, ["left: 1px"], old.replace("style", "pre"), "Menu.vue") is None
+
+
+def test_rules_of_an_added_media_query_are_taken_back_one_by_one(trees):
+    media = "@media (max-width: 720px) {\n  table { width: 1px }\n  td { display: none }\n}\n"
+    found = needed(trees, BASE + media, ["width: 1px"])
+    assert found == BASE + media.replace("  td { display: none }\n", "")
