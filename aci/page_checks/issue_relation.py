@@ -129,7 +129,7 @@ def find_unasked(
 
     `find_needed` returns a function that tells whether a difference is also there with only the part of the patch that
     the tests need, or None if they need the whole patch. What the tests need is asked for. Other differences are asked
-    for if they fit the issue, and are like one that the tests need or, if nothing is lost, in the same part of the page.
+    for if they fit the issue, and are like one that the tests need or, without a loss, in the same part of the page.
     If the tests need the whole patch, the issue's words decide. New errors of a page are never asked for.
     """
     broken = [one for one in placed if _is_broken(one, issue)]
