@@ -64,6 +64,7 @@ EXPECTED: Mapping[str, Expected] = {
     "swe-agent acp": Expected(input=INITIALIZE % 1, output='"protocolVersion"'),
     "swe-agent config key": Expected(input="sk-ant-not-a-key\n", output="keyring"),
     "swe-agent fix  ": TEMPLATES,
+    "swe-agent fix --issue-file bug.md --budget": Expected(before=RESET),
     "swe-agent fix --issue-file bug.md --reproduce": TEMPLATES,
     "swe-agent fix --text": TEMPLATES,
     "swe-agent fork": Expected(before="rm -r $SWE_AGENT_STATE/runs/$(ls $SWE_AGENT_STATE/runs | tail -1)"),
@@ -113,6 +114,7 @@ def with_values(text: str, shop: ExampleShop) -> str:
     if "--choose" in text:
         run = shop.last_run(strategy="templates")
     values = {
+        "https://github.com/you/shop/pull/15": f"{shop.hub.url}/octo/shop/pull/7",
         "https://github.com": shop.hub.url,
         r"--model M\b": f"--model {shop.model}",
         r"--pr URL\b": f"--pr {shop.hub.url}/octo/shop/pull/7",
