@@ -145,13 +145,12 @@ def find_unasked(
         needed = [one for one in others if is_needed(one)]
         kinds = {(one.kind, one.view.variant) for one in needed}
         places = {(one.place, one.view.variant) for one in needed}
-        for group, is_unfit in zip(groups, unfit, strict=True):
-            is_related = not is_unfit and all(
-                (one.kind, one.view.variant) in kinds
-                or ((one.place, one.view.variant) in places and not one.difference.is_loss)
-                for one in group
+        for group, score, is_unfit in zip(groups, scores, unfit, strict=True):
+            is_alike = not is_unfit and all((one.kind, one.view.variant) in kinds for one in group)
+            is_beside = score >= LEAST and all(
+                (one.place, one.view.variant) in places and not one.difference.is_loss for one in group
             )
-            broken += [] if is_related or any(map(is_needed, group)) else group
+            broken += [] if is_alike or is_beside or any(map(is_needed, group)) else group
         return broken
     if best < LEAST or len(groups) == 1:
         return broken or (None if all(unfit) else [])
