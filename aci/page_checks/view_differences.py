@@ -17,6 +17,14 @@ OVERFLOW = 2.0
 LONGEST_TEXT = 200
 NEW, HIDDEN = "is new", "is hidden now"
 NOTHING_PAINTED = {"background-color": "rgba(0, 0, 0, 0)", "background-image": "none", "box-shadow": "none"}
+OF_TEXT = dict.fromkeys(INHERITED, "") | {
+    "text-decoration-line": "none",
+    "opacity": "1",
+    "filter": "none",
+    "clip-path": "none",
+}
+"""Properties by which an element can make a text in it look different, with the value of those not inherited that
+changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,10 @@ def match_elements(before: Sequence[Element], after: Sequence[Element]) -> dict[
 
 
 def _without_wrappers(before: PageView, after: PageView, pairs: Mapping[int, int]) -> tuple[PageView, PageView]:
-    """Return the views in which a text that moved to a new element inside, or out of one, is where it was before."""
+    """Return the views in which a text that moved to a new element inside, or out of one, is where it was before.
+
+    An element that makes the text look different, hides it or is a link remains a difference.
+    """
     views = []
     for view, other, known in (
         (after, before, {new: old for old, new in pairs.items()}),
@@ -104,7 +115,11 @@ def _without_wrappers(before: PageView, after: PageView, pairs: Mapping[int, int
             around = element.parent
             if inside in known or around not in known or elements[around].text or not element.text:
                 continue
-            if other.elements[known[around]].text == element.text:
+            if not element.is_visible or any(element.attributes[:7]):
+                continue
+            was = other.elements[known[around]]
+            looks_same = all(element.style[name] in (was.style[name], none) for name, none in OF_TEXT.items())
+            if was.text == element.text and looks_same:
                 elements[around] = replace(elements[around], text=element.text)
                 elements[inside] = replace(element, text="")
         views.append(replace(view, elements=elements))

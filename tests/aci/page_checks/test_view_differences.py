@@ -102,3 +102,23 @@ def test_text_that_moves_into_a_new_element_is_no_difference():
     wrapped = page(element("td"), element("span", "12.00", parent=1))
     assert find_differences(plain, wrapped) == find_differences(wrapped, plain) == []
     assert find_differences(plain, page(element("td"), element("span", "13.00", parent=1))) != []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"visibility": "hidden"},
+        {"opacity": "0"},
+        {"opacity": "0.1"},
+        {"color": "white"},
+        {"font_size": "1px"},
+        {"text_decoration_line": "line-through"},
+        {"box": (0.0, 0.0, 0.0, 0.0)},
+        {"attributes": (*[""] * 5, "/cart", *[""] * 4)},
+    ],
+)
+def test_new_element_that_hides_or_changes_its_text_differs(more):
+    plain = page(element("td", "12.00"))
+    wrapped = page(element("td"), element("span", "12.00", parent=1, **more))
+    assert find_differences(plain, wrapped) != []
+    assert find_differences(wrapped, plain) != []
