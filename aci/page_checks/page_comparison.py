@@ -139,7 +139,8 @@ def _open_pages(server: PageServer, visited: Sequence[tuple[str, Variant]], unti
 def _need(
     server: PageServer | None, changed: Sequence[tuple[PageView, PageView, list[Difference]]]
 ) -> Callable[[PlacedDifference], bool] | None:
-    """Return whether a difference is also there with only the needed part of the patch."""
+    """Return whether a difference is also there with only the needed part of the patch; None if this part does not
+    serve the pages."""
     if server is None:
         return None
     keys = set()
@@ -147,7 +148,13 @@ def _need(
     for old, *_ in changed:
         olds[old.path].append(old)
     for path, views in olds.items():
-        for old, new in zip(views, server.views(path, [one.variant for one in views]), strict=True):
+        variants = [one.variant for one in views]
+        news = server.views(path, variants)
+        if news[0].error:  # the first page may be compiled when it is asked for
+            news = server.views(path, variants)
+        if news[0].error:
+            return None
+        for old, new in zip(views, news, strict=True):
             found = find_differences(old, new)
             keys |= {PlacedDifference(one, old if one.is_missing else new).key for one in found}
     return lambda placed: placed.key in keys

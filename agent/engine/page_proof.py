@@ -117,7 +117,10 @@ def _compare(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str)
             if some is None:
                 return None
             before.restore(some)
-            return _serve(before, some)
+            try:
+                return _serve(before, some)
+            except UsageError:
+                return None  # the server needs the rest of the patch
 
         tests = "\n".join(_test_text(branch, tree, path) for path in (*parts.tests, *parts.extended))
         return compare_pages(old, new, issue, tests, visited_pages(branch), needed)
