@@ -92,7 +92,7 @@ def compare_pages(
     """
     pages = _open_pages(before, visited, time.monotonic() + SECONDS)
     changed: list[tuple[PageView, PageView, list[Difference]]] = []
-    for path, olds in pages.items():
+    for path, olds in list(pages.items()):
         variants = [one.variant for one in olds]
         news = after.views(path, variants)
         if not any(find_differences(old, new) for old, new in zip(olds, news, strict=True)):
@@ -101,7 +101,8 @@ def compare_pages(
         if news[0].error:
             news = after.views(path, variants, pictures=True)
         if any(find_differences(old, new) for old, new in zip(olds, again, strict=True)):
-            continue  # a difference of a page that always differs shows nothing about the patch
+            del pages[path]  # a difference of a page that always differs shows nothing about the patch
+            continue
         compared = [(old, new, find_differences(old, new)) for old, new in zip(again, news, strict=True)]
         changed += [one for one in compared if one[2]]
     placed = [PlacedDifference(one, old if one.is_missing else new) for old, new, all in changed for one in all]

@@ -46,7 +46,9 @@ class PageCheck:
         if compared is None:
             return PageEvidence(note="Pages were not compared: how the project serves them is unknown.")
         if not compared.views:
-            return PageEvidence(note="Pages were not compared: none could be opened without the patch.")
+            return PageEvidence(
+                note="Pages were not compared: without the patch, none could be opened, or they differ each time."
+            )
         self.pages = _keep(branch, compared.changes)
         pages = f"{compared.pages} page{'s' * (compared.pages != 1)}"
         if compared.unasked:
