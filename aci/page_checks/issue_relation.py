@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aci.page_checks.page_view import PROPERTIES, Element, PageView
@@ -168,8 +168,18 @@ def _is_broken(placed: PlacedDifference, issue: str) -> bool:
         for one in changes
         if one.startswith("text: ") and not BAD_VALUE.search(one.partition(" -> ")[0])
     ]
-    shown += [element.text] * (NEW in changes)
+    if NEW in changes:
+        shown += [one.text for one in _with_inside(placed)]
     return any(bad not in issue for text in shown for bad in BAD_VALUE.findall(text))
+
+
+def _with_inside(placed: PlacedDifference) -> Iterator[Element]:
+    """Yield the element of a difference and all elements in it."""
+    inside = {placed.difference.element}
+    for number, element in enumerate(placed.view.elements):
+        if number in inside or element.parent in inside:
+            inside.add(number)
+            yield element
 
 
 def _variant_score(group: Sequence[PlacedDifference], wanted: Collection[str]) -> float:

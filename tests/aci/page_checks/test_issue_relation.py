@@ -69,6 +69,8 @@ def test_failures_of_pages_are_never_asked_for():
     assert unasked(issue, [view("Amount 3")], [view("Amount 4")]) == []
     assert unasked(f"{issue} It says undefined.", [view("Amount 3")], [view("Amount undefined")]) == []
     assert unasked(issue, [view("Amount 3")], [view("Amount 4", errors=("x is null",))]) == ["page"]
+    added = page(element("li", "Amount 3"), element("li", border_top_width="1px"), element("b", "NaN g", parent=2))
+    assert unasked(issue, [view("Amount 3")], [added]) == ["li"]
 
 
 def test_same_change_of_like_elements_belongs_together():
