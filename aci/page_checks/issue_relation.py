@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 
 from aci.page_checks.page_view import PROPERTIES, Element, PageView
-from aci.page_checks.view_differences import NEW, Difference
+from aci.page_checks.view_differences import NEW, WIDER, Difference
 
 WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])|\d{2,}")
 _STOP = """\
@@ -132,7 +132,7 @@ def find_unasked(
     for if they fit the issue, and are like one that the tests need or, without a loss, in the same part of the page.
     If the tests need the whole patch, the issue's words decide. New errors of a page are never asked for.
     """
-    broken = [one for one in placed if _is_broken(one, issue)]
+    broken = [one for one in placed if _is_broken(one, issue, tests)]
     others = [one for one in placed if one not in broken]
     if not others:
         return broken
@@ -158,11 +158,15 @@ def find_unasked(
     return broken + [one for group, is_unfit in zip(groups, unfit, strict=True) if is_unfit for one in group]
 
 
-def _is_broken(placed: PlacedDifference, issue: str) -> bool:
-    """Whether a page fails, or shows a value that a program failed to compute, of which the issue says nothing."""
+def _is_broken(placed: PlacedDifference, issue: str, tests: str) -> bool:
+    """Whether a page fails, or shows a value that a program failed to compute, of which the issue says nothing. A
+    status can also be one that the tests name, such as 404 for a page to remove."""
     changes, element = placed.difference.changes, placed.element
+    if WIDER in changes:
+        return False
     if element is None:
-        return not any(status in issue for one in changes for status in STATUS.findall(one))
+        numbers = re.findall(r"\d+", f"{issue}\n{tests}")
+        return not any(status in numbers for one in changes for status in STATUS.findall(one))
     shown = [
         one.partition(" -> ")[2]
         for one in changes

@@ -15,7 +15,7 @@ REPLACED = ("img", "svg", "canvas", "video", "iframe", "object", "input", "selec
 SAME_SIZE, MOVED = 2.0, 4.0
 OVERFLOW = 2.0
 LONGEST_TEXT = 200
-NEW, HIDDEN = "is new", "is hidden now"
+NEW, HIDDEN, WIDER = "is new", "is hidden now", "its content is wider than the window"
 NOTHING_PAINTED = {"background-color": "rgba(0, 0, 0, 0)", "background-image": "none", "box-shadow": "none"}
 OF_TEXT = dict.fromkeys(INHERITED, "") | {
     "text-decoration-line": "none",
@@ -71,7 +71,7 @@ def find_differences(before: PageView, after: PageView) -> list[Difference]:
 
 def _page_differences(before: PageView, after: PageView) -> Iterator[Difference]:
     if after.width > after.variant.width + OVERFLOW and before.width <= before.variant.width + OVERFLOW:
-        yield Difference(-1, ("its content is wider than the window",))
+        yield Difference(-1, (WIDER,))
     if new := [one for one in after.errors if one not in before.errors]:
         yield Difference(-1, (f"a script fails: {new[0]}",))
 
