@@ -194,8 +194,9 @@ def _changes(old: Element, new: Element) -> dict[str, str]:
     for name, before, after in zip(ATTRIBUTES, old.attributes, new.attributes, strict=False):
         if before != after:
             found[name] = f'"{before[:60]}" -> "{after[:60]}"'
+    painted = _painted(new)
     for name, before in _painted(old).items():
-        if before != (after := _painted(new)[name]):
+        if before != (after := painted[name]):
             found[name] = f"{before} -> {after}"
     columns = [len(one.style["grid-template-columns"].split()) for one in (old, new)]
     if columns[0] != columns[1]:
