@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import git
 
 ROOT = Path(__file__).resolve().parent.parent
 spec = spec_from_file_location("api_changes", ROOT / "scripts" / "api_changes.py")
@@ -63,3 +66,16 @@ def test_unknown_commit_is_explained() -> None:
     assert result.stderr == (
         "check_api: no-such-commit is not a commit of this clone. Fetch it, or name another one.\n"
     )
+
+
+def test_release_is_compared_with_the_one_before(tmp_path: Path) -> None:
+    script = tmp_path / "scripts" / "check_api"
+    script.parent.mkdir()
+    script.write_bytes((ROOT / "scripts" / "check_api").read_bytes())
+    git(tmp_path, "init", "-q")
+    for version in ("v0.1.0", "v0.2.0"):
+        git(tmp_path, "commit", "-q", "--allow-empty", "-m", version)
+        git(tmp_path, "tag", version)
+    environment = os.environ | {"PYTHON_OF_VENV": "echo"}
+    shown = subprocess.run(["sh", str(script)], env=environment, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.strip() == "scripts/api_changes.py v0.1.0"
