@@ -52,6 +52,19 @@ def test_moved_definition_is_no_change() -> None:
     assert api_changes.find_changes(BEFORE.get, (BEFORE | moved | {"agent/run.py": "def begin(): ..."}).get) == {}
 
 
+def test_change_that_the_changelog_names_since_is_announced() -> None:
+    after = BEFORE | {"tools/base.py": "class Context: ..."}
+    added, removed = "- `tools.base.Context.place` is new.\n", "- `tools.base.Context.place` is removed.\n"
+    for old, new, is_found in (
+        ("", "", True),
+        ("", removed, False),
+        (added, added, True),
+        (added, removed + added, False),
+    ):
+        before, now = BEFORE | {"CHANGELOG.md": old}, after | {"CHANGELOG.md": new}
+        assert bool(api_changes.unannounced_changes(before.get, now.get)) == is_found
+
+
 def test_extension_points_exist_and_are_documented() -> None:
     documented = (ROOT / "docs" / "compatibility.md").read_text("utf-8")
     for module in api_changes.EXTENSION_POINTS:
