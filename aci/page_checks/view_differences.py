@@ -26,6 +26,8 @@ OF_TEXT = dict.fromkeys(INHERITED, "") | {
 """Properties by which an element can make a text in it look different, with the value of those not inherited that
 changes nothing."""
 
+Box = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -221,22 +223,40 @@ def _painted(element: Element) -> dict[str, str]:
 
 def _has_moved(before: PageView, old: int, after: PageView, new: int) -> bool:
     """Whether a positioned element has another distance to both edges of what it is placed in: the window, or the
-    element around it."""
+    element around it and the nearest positioned one."""
     was, now = before.elements[old], after.elements[new]
     if not (was.is_visible and now.is_visible and now.style["position"] == was.style["position"]):
         return False
     if now.style["position"] == "fixed":
-        around = around_now = (0.0, 0.0, float(after.variant.width), float(HEIGHT))
-    elif now.style["position"] == "absolute" and was.parent >= 0 and now.parent >= 0:
-        around, around_now = before.elements[was.parent].box, after.elements[now.parent].box
-    else:
+        window = _window(after)
+        return _is_elsewhere(was.box, now.box, window, window)
+    if now.style["position"] != "absolute" or min(was.parent, now.parent) < 0:
         return False
+    parents = before.elements[was.parent].box, after.elements[now.parent].box
+    containers = _container(before, old), _container(after, new)
+    return _is_elsewhere(was.box, now.box, *parents) and _is_elsewhere(was.box, now.box, *containers)
+
+
+def _is_elsewhere(was: Box, now: Box, around: Box, around_now: Box) -> bool:
+    """Whether a box has another distance to both edges of the box around it, horizontally or vertically."""
     for edge, size in ((0, 2), (1, 3)):
-        first = now.box[edge] - around_now[edge] - (was.box[edge] - around[edge])
-        last = first + now.box[size] - around_now[size] - (was.box[size] - around[size])
+        first = now[edge] - around_now[edge] - (was[edge] - around[edge])
+        last = first + now[size] - around_now[size] - (was[size] - around[size])
         if min(abs(first), abs(last)) > MOVED:
             return True
     return False
+
+
+def _container(view: PageView, index: int) -> Box:
+    """Return the box of the nearest positioned element around an element, or the window."""
+    at = view.elements[index].parent
+    while at >= 0 and view.elements[at].style["position"] not in ("relative", "absolute", "fixed", "sticky"):
+        at = view.elements[at].parent
+    return view.elements[at].box if at >= 0 else _window(view)
+
+
+def _window(view: PageView) -> Box:
+    return 0.0, 0.0, float(view.variant.width), float(HEIGHT)
 
 
 def _without_inherited(changes: Mapping[str, str], of_parent: Mapping[str, str]) -> dict[str, str]:

@@ -89,6 +89,16 @@ def test_positioned_element_that_moves_differs():
     assert find_differences(view(0, position="static"), view(600, position="static")) == []
 
 
+def test_positioned_element_in_a_box_that_moves_is_no_difference():
+    def view(top, badge):
+        section = element("section", position="static", box=(0.0, top, 100.0, 20.0))
+        return page(section, element("b", "3", parent=1, position="absolute", box=(90.0, badge, 10.0, 10.0)))
+
+    assert find_differences(view(20.0, 0.0), view(60.0, 0.0)) == [], "it is placed in the window"
+    assert find_differences(view(20.0, 25.0), view(60.0, 65.0)) == [], "it moves with the box"
+    assert [one.changes for one in find_differences(view(20.0, 0.0), view(20.0, 15.0))] == [("place",)]
+
+
 def test_number_of_grid_columns_differs():
     def view(columns):
         return page(element("ul", "Lamps", grid_template_columns=columns))
