@@ -192,7 +192,7 @@ def _changes(old: Element, new: Element) -> dict[str, str]:
     if old.tag != new.tag:
         found["element"] = f"{old.tag} -> {new.tag}"
     if old.text != new.text:
-        found["text"] = f'"{old.text[:60]}" -> "{new.text[:60]}"'
+        found["text"] = _differing_part(old.text, new.text)
     for name, before, after in zip(ATTRIBUTES, old.attributes, new.attributes, strict=False):
         if before != after:
             found[name] = f'"{before[:60]}" -> "{after[:60]}"'
@@ -207,6 +207,14 @@ def _changes(old: Element, new: Element) -> dict[str, str]:
     if not found and new.tag in REPLACED and max(sizes) > SAME_SIZE:
         found["size"] = f"{old.box[2]:g} x {old.box[3]:g} -> {new.box[2]:g} x {new.box[3]:g}"
     return found
+
+
+def _differing_part(old: str, new: str) -> str:
+    """Return the beginnings of two texts, or of what is around the first difference of long ones."""
+    pairs = enumerate(zip(old, new, strict=False))
+    same = next((at for at, (before, after) in pairs if before != after), min(len(old), len(new)))
+    start = same - 20 if same > 40 else 0
+    return " -> ".join(f'"{"…" * (start > 0)}{text[start : start + 60]}"' for text in (old, new))
 
 
 ATTRIBUTES = ("role", "label", "alt", "title", "placeholder", "link", "value", "aria", "state", "content around it")

@@ -132,3 +132,10 @@ def test_new_element_that_hides_or_changes_its_text_differs(more):
     wrapped = page(element("td"), element("span", "12.00", parent=1, **more))
     assert find_differences(plain, wrapped) != []
     assert find_differences(wrapped, plain) != []
+
+
+def test_difference_at_the_end_of_a_long_text_is_shown():
+    total = "Your order of lamps, delivered to the address above, costs 12.00"
+    after = page(element("p", total.replace("12.00", "NaN")))
+    (found,) = find_differences(page(element("p", total)), after)
+    assert found.changes == ('text: "…ddress above, costs 12.00" -> "…ddress above, costs NaN"',)
