@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aci.page_checks.page_view import PROPERTIES, Element, PageView
-from aci.page_checks.view_differences import NEW, Difference
+from aci.page_checks.view_differences import NEW, WIDER, Difference
 
 WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])|\d{2,}")
 _STOP = """\
@@ -132,7 +132,7 @@ def find_unasked(
     for if they fit the issue, and are like one that the tests need or, without a loss, in the same part of the page.
     If the tests need the whole patch, the issue's words decide. New errors of a page are never asked for.
     """
-    broken = [one for one in placed if _is_broken(one, issue)]
+    broken = [one for one in placed if _is_broken(one, issue, tests)]
     others = [one for one in placed if one not in broken]
     if not others:
         return broken
@@ -157,18 +157,32 @@ def find_unasked(
     return broken + [one for group, is_unfit in zip(groups, unfit, strict=True) if is_unfit for one in group]
 
 
-def _is_broken(placed: PlacedDifference, issue: str) -> bool:
-    """Whether a page fails, or shows a value that a program failed to compute, of which the issue says nothing."""
+def _is_broken(placed: PlacedDifference, issue: str, tests: str) -> bool:
+    """Whether a page fails, or shows a value that a program failed to compute, of which the issue says nothing. A
+    status can also be one that the tests name, such as 404 for a page to remove."""
     changes, element = placed.difference.changes, placed.element
+    if WIDER in changes:
+        return False
     if element is None:
-        return not any(status in issue for one in changes for status in STATUS.findall(one))
+        numbers = re.findall(r"\d+", f"{issue}\n{tests}")
+        return not any(status in numbers for one in changes for status in STATUS.findall(one))
     shown = [
         one.partition(" -> ")[2]
         for one in changes
         if one.startswith("text: ") and not BAD_VALUE.search(one.partition(" -> ")[0])
     ]
-    shown += [element.text] * (NEW in changes)
+    if NEW in changes:
+        shown += [one.text for one in _with_inside(placed)]
     return any(bad not in issue for text in shown for bad in BAD_VALUE.findall(text))
+
+
+def _with_inside(placed: PlacedDifference) -> Iterator[Element]:
+    """Yield the element of a difference and all elements in it."""
+    inside = {placed.difference.element}
+    for number, element in enumerate(placed.view.elements):
+        if number in inside or element.parent in inside:
+            inside.add(number)
+            yield element
 
 
 def _variant_score(group: Sequence[PlacedDifference], wanted: Collection[str]) -> float:
