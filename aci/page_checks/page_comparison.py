@@ -144,7 +144,7 @@ def _need(
     serve the pages."""
     if server is None:
         return None
-    keys = set()
+    styles, others = set(), set()
     olds: dict[str, list[PageView]] = defaultdict(list)
     for old, *_ in changed:
         olds[old.path].append(old)
@@ -156,9 +156,10 @@ def _need(
         if news[0].error:
             return None
         for old, new in zip(views, news, strict=True):
-            found = find_differences(old, new)
-            keys |= {PlacedDifference(one, old if one.is_missing else new).key for one in found}
-    return lambda placed: placed.key in keys
+            found = [PlacedDifference(one, old if one.is_missing else new) for one in find_differences(old, new)]
+            styles |= {one.key for one in found}
+            others |= {one.exact for one in found}
+    return lambda placed: placed.key in styles if placed.is_style else placed.exact in others
 
 
 def _describe(placed: PlacedDifference) -> str:

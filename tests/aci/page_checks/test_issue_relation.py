@@ -107,3 +107,12 @@ def test_removed_page_and_wider_content_can_be_what_the_tests_need():
     issue = "Show the amount of each month."
     assert unasked(issue, [view()], wide, lambda: lambda one: True) == []
     assert unasked(issue, [view()], wide, lambda: lambda one: False) == ["page"]
+
+
+def test_other_text_on_another_page_is_unasked():
+    def view(path, price):
+        return page(element("b", price, classes="price"), path=path)
+
+    issue = "The price of the lamp on the cart page is 10 in place of 8."
+    before, after = [view("/cart", "10"), view("/shop", "30")], [view("/cart", "8"), view("/shop", "31")]
+    assert unasked(issue, before, after, lambda: lambda one: one.view.path == "/cart") == ['b.price "31"']
