@@ -129,12 +129,24 @@ def _without_wrappers(before: PageView, after: PageView, pairs: Mapping[int, int
 
 
 def _match_controls(before: Sequence[Element], after: Sequence[Element], pairs: dict[int, int]) -> None:
-    """Match the remaining fields and pictures, which may have no content, in their order."""
+    """Match the remaining fields and pictures, which may have no content, in their order, and the remaining boxes of
+    the same class around other elements, such as those that a repaired tag closes elsewhere."""
+    rest: dict[tuple[str, ...], list[int]] = defaultdict(list)
     taken = set(pairs.values())
-    for tag in REPLACED:
-        olds = [one for one, element in enumerate(before) if element.tag == tag and one not in pairs]
-        news = [one for one, element in enumerate(after) if element.tag == tag and one not in taken]
-        pairs.update(zip(olds, news, strict=False))
+    for new, element in enumerate(after):
+        if new not in taken and (kind := _kind_of(element)):
+            rest[kind].append(new)
+    for old, element in enumerate(before):
+        if old not in pairs and (same := rest.get(_kind_of(element))):
+            pairs[old] = same.pop(0)
+
+
+def _kind_of(element: Element) -> tuple[str, ...]:
+    """Return what fields, pictures and boxes without a text of their own have in common; () for other elements."""
+    if element.tag in REPLACED:
+        return (element.tag,)
+    named = element.id or element.classes
+    return (element.tag, element.id, element.classes) if named and not element.text else ()
 
 
 def _children(elements: Sequence[Element]) -> Mapping[int, list[int]]:
