@@ -82,14 +82,9 @@ def match_elements(before: Sequence[Element], after: Sequence[Element]) -> dict[
     """Return the indexes of elements that are the same in both, by position among their siblings and content; an
     element that moved is found by its content."""
     pairs: dict[int, int] = {}
-    old_children, new_children = _children(before), _children(after)
+    children = _children(before), _children(after)
     contents = _contents(before), _contents(after)
-    waiting = [(old_children[-1], new_children[-1])]
-    while waiting:
-        olds, news = waiting.pop()
-        for old, new in _match_siblings((before, after), contents, olds, news):
-            pairs[old] = new
-            waiting.append((old_children[old], new_children[new]))
+    _match_children((before, after), contents, children, pairs, [(-1, -1)], of_class=True)
     rest: dict[tuple[str, ...], list[int]] = defaultdict(list)
     taken = set(pairs.values())
     for new, content in enumerate(contents[1]):
@@ -99,6 +94,7 @@ def match_elements(before: Sequence[Element], after: Sequence[Element]) -> dict[
         if old not in pairs and (same := rest.get(content)):
             pairs[old] = same.pop(0)
     _match_controls(before, after, pairs)
+    _match_children((before, after), contents, children, pairs, [(-1, -1), *pairs.items()], of_class=False)
     return pairs
 
 
@@ -171,24 +167,48 @@ def _contents(elements: Sequence[Element]) -> list[tuple[str, ...]]:
     return contents
 
 
+def _match_children(
+    views: tuple[Sequence[Element], Sequence[Element]],
+    contents: tuple[Sequence[tuple[str, ...]], Sequence[tuple[str, ...]]],
+    children: tuple[Mapping[int, list[int]], Mapping[int, list[int]]],
+    pairs: dict[int, int],
+    parents: Sequence[tuple[int, int]],
+    of_class: bool,
+) -> None:
+    """Match the remaining children of matched parents, and theirs, by their content, else by their tag in order; with
+    `of_class`, also by their id and classes."""
+    waiting, taken = list(parents), set(pairs.values())
+    while waiting:
+        parent, new_parent = waiting.pop()
+        olds = [one for one in children[0].get(parent, ()) if one not in pairs]
+        news = [one for one in children[1].get(new_parent, ()) if one not in taken]
+        for old, new in _match_siblings(views, contents, olds, news, of_class):
+            pairs[old] = new
+            taken.add(new)
+            waiting.append((old, new))
+
+
 def _match_siblings(
     views: tuple[Sequence[Element], Sequence[Element]],
     contents: tuple[Sequence[tuple[str, ...]], Sequence[tuple[str, ...]]],
     olds: Sequence[int],
     news: Sequence[int],
+    of_class: bool,
 ) -> Iterator[tuple[int, int]]:
+    def kind(element: Element) -> tuple[str, ...]:
+        return (element.tag, element.id, element.classes) if of_class else (element.tag,)
+
     keys = [
         [(view[one].tag, *content[one]) for one in some]
         for view, content, some in zip(views, contents, (olds, news), strict=True)
     ]
-    for kind, first, end, other, other_end in SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
-        if kind == "equal":
+    for name, first, end, other, other_end in SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
+        if name == "equal":
             yield from zip(olds[first:end], news[other:other_end], strict=True)
-        elif kind == "replace":
+        elif name == "replace":
             left = list(news[other:other_end])
             for old in olds[first:end]:
-                tag = views[0][old].tag
-                alike = next((new for new in left if views[1][new].tag == tag), None)
+                alike = next((new for new in left if kind(views[1][new]) == kind(views[0][old])), None)
                 if alike is not None:
                     left.remove(alike)
                     yield old, alike
@@ -235,6 +255,8 @@ ATTRIBUTES = ("role", "label", "alt", "title", "placeholder", "link", "value", "
 def _painted(element: Element) -> dict[str, str]:
     """Return the style without the colours of borders and outlines that are not there."""
     style = {name: value for name, value in element.style.items() if name != "grid-template-columns"}
+    # Whether an element is in a flex box or a grid decides which of the two is reported.
+    style |= {name: "0px" for name in ("min-width", "min-height") if style[name] == "auto"}
     for edge in ("border-top", "border-right", "border-bottom", "border-left", "outline"):
         if style[f"{edge}-width"] == "0px" or style[f"{edge}-style"] == "none":
             style |= {f"{edge}-width": "0px", f"{edge}-style": "none", f"{edge}-color": ""}
