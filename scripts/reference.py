@@ -136,7 +136,7 @@ def settings() -> str:
     preferences = {f"{TABLE}.{name}": field for name, field in _fields_of_dataclass(Preferences)}
     lines = [
         *_head("Settings", "`swe-agent config` prints the same with the values that apply and their sources."),
-        "A setting `NAME` is a key of the configuration file, the variable `SWE_AGENT_NAME`, and for most commands the "
+        "A setting `NAME` is a key of the configuration file, the variable `SWE_AGENT_<NAME>`, and for most commands the "
         "option `--name`; [Configuration](../configuration.md) describes the order of precedence. The variable of a "
         "list or a table holds JSON. Settings of the section *Session* are set in the file only. A repository's "
         f"`.swe-agent.toml` may set {_joined(f'`{name}`' for name in sorted(OF_REPOSITORY))}.",
@@ -179,7 +179,7 @@ def environment_variables() -> str:
         *_head(
             "Environment variables", "An unknown `SWE_AGENT_*` variable is a warning, or an error if it is misspelt."
         ),
-        f"Each of the {len(Settings.model_fields)} [settings](settings.md) `NAME` can be set as `SWE_AGENT_NAME`, "
+        f"Each of the {len(Settings.model_fields)} [settings](settings.md) `NAME` can be set as `SWE_AGENT_<NAME>`, "
         "except `hooks` and `mcp`, which only your configuration file and the administrator's policy set.",
     ]
     rows = [(f"`SWE_AGENT_{name}`", text) for name, text in PROGRAM_VARIABLES.items()]
