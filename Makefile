@@ -54,7 +54,7 @@ dist: $(READY)  ## build the wheel and the sdist, install each in an empty envir
 docs: $(DOCS_READY)  ## build the documentation site in build/site, and check it
 	.venv-docs/bin/python scripts/build_docs.py
 
-reference: $(READY)  ## write the generated pages of docs/reference anew
+reference: $(READY)  ## regenerate the pages of docs/reference
 	$(PYTHON_OF_VENV) scripts/reference.py
 
 lock:  ## write the hash-locked requirements anew (needs uv)

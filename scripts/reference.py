@@ -70,7 +70,7 @@ OTHER_VARIABLES = {
     "VALGRIND_LIB": "As for Valgrind, which counts instructions.",
     "VISUAL": "Editor that a session opens for a long prompt.",
     "EDITOR": "Editor that a session opens for a long prompt, if `VISUAL` is not set.",
-    "XDG_CONFIG_HOME": "Where git's configuration lies.",
+    "XDG_CONFIG_HOME": "Folder of git's configuration.",
 }
 """What each environment variable that this program reads, and does not define itself, is for."""
 

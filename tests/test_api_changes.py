@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import git
 
 ROOT = Path(__file__).resolve().parent.parent
 spec = spec_from_file_location("api_changes", ROOT / "scripts" / "api_changes.py")
@@ -49,6 +52,19 @@ def test_moved_definition_is_no_change() -> None:
     assert api_changes.find_changes(BEFORE.get, (BEFORE | moved | {"agent/run.py": "def begin(): ..."}).get) == {}
 
 
+def test_change_that_the_changelog_names_since_is_announced() -> None:
+    after = BEFORE | {"tools/base.py": "class Context: ..."}
+    added, removed = "- `tools.base.Context.place` is new.\n", "- `tools.base.Context.place` is removed.\n"
+    for old, new, is_found in (
+        ("", "", True),
+        ("", removed, False),
+        (added, added, True),
+        (added, removed + added, False),
+    ):
+        before, now = BEFORE | {"CHANGELOG.md": old}, after | {"CHANGELOG.md": new}
+        assert bool(api_changes.unannounced_changes(before.get, now.get)) == is_found
+
+
 def test_extension_points_exist_and_are_documented() -> None:
     documented = (ROOT / "docs" / "compatibility.md").read_text("utf-8")
     for module in api_changes.EXTENSION_POINTS:
@@ -63,3 +79,16 @@ def test_unknown_commit_is_explained() -> None:
     assert result.stderr == (
         "check_api: no-such-commit is not a commit of this clone. Fetch it, or name another one.\n"
     )
+
+
+def test_release_is_compared_with_the_one_before(tmp_path: Path) -> None:
+    script = tmp_path / "scripts" / "check_api"
+    script.parent.mkdir()
+    script.write_bytes((ROOT / "scripts" / "check_api").read_bytes())
+    git(tmp_path, "init", "-q")
+    for version in ("v0.1.0", "v0.2.0"):
+        git(tmp_path, "commit", "-q", "--allow-empty", "-m", version)
+        git(tmp_path, "tag", version)
+    environment = os.environ | {"PYTHON_OF_VENV": "echo"}
+    shown = subprocess.run(["sh", str(script)], env=environment, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.strip() == "scripts/api_changes.py v0.1.0"

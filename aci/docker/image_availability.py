@@ -40,7 +40,7 @@ def alternatives(daemon: Daemon, image: str) -> str:
     name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
     present = sorted(_present_tags(daemon), key=lambda tag: (name not in tag, tag))[:MOST_NAMED]
     others = f" (or {', '.join(present[1:])})" if present[1:] else ""
-    images = f"--image {present[0]}{others}, which is present; " if present else ""
+    images = f"--image {present[0]}{others}, which is present, if it has what the tests need; " if present else ""
     return f"Without a registry: {images}--workspace {OTHER_WORKSPACE}; or `docker load` of the image."
 
 

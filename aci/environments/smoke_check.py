@@ -35,7 +35,7 @@ _COLLECTED = re.compile(
 )
 _COUNTS = re.compile(rf"{_NUMBER} (passed|failed|errors?|skipped|xfailed|xpassed)\b")
 _SUMMARY_LINE = re.compile(r"^[ \t]*(?:Tests:?\s.*|\d+ (?:passing|failing)\b.*)$", re.MULTILINE)
-_NO_TESTS = re.compile(r"missing script: \W?test\b|^Error: no test specified$", re.MULTILINE | re.IGNORECASE)
+_NO_TESTS = re.compile(r"missing script: \W?test\W*$|^Error: no test specified$", re.MULTILINE | re.IGNORECASE)
 """What `npm test` prints without a script `test`, and with the one that `npm init` writes."""
 
 _SUMMARY_COUNT = re.compile(rf"{_NUMBER} (pass(?:ed|ing)|fail(?:ed|ing))\b")

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aci.page_checks.page_view import PROPERTIES, Element, PageView
-from aci.page_checks.view_differences import NEW, Difference
+from aci.page_checks.view_differences import NEW, WIDER, Difference
 
 WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])|\d{2,}")
 _STOP = """\
@@ -59,7 +59,7 @@ LEAST, SHARE = 1.0, 0.5
 MOST_INSIDE = 40
 NARROW = 700
 STYLE = frozenset([*PROPERTIES, "size", "place", "grid columns"])
-BAD_VALUE = re.compile(r"\b(?:NaN|undefined|Infinity|Invalid Date)\b|\[object \w+\]")
+BAD_VALUE = re.compile(r"\bNaN\b|\bInvalid Date\b|\[object \w+\]|(?<![A-Za-z] )\b(?:undefined|Infinity)\b(?! [A-Z])")
 PARTS = ("section", "article", "table", "form", "nav", "header", "footer", "aside", "dialog", "ul", "ol", "dl", "main")
 STATUS = re.compile(r"status (\d+)")
 DARK, PHONE = "dark night theme scheme", "phone mobile narrow small responsive tablet width viewport"
@@ -79,9 +79,15 @@ class PlacedDifference:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """The element's tag and what of it changed."""
-        element = self.element
-        return (element.tag if element else "", *sorted(one.partition(":")[0] for one in self.difference.changes))
+        """The element's tag and what of it changed; for changes other than style, also the page."""
+        tag = self.element.tag if self.element else ""
+        path = "" if self.is_style else self.view.path
+        return (tag, path, *sorted(one.partition(":")[0] for one in self.difference.changes))
+
+    @property
+    def is_style(self) -> bool:
+        """Whether only the style of the element changed, which may be a consequence of the change around it."""
+        return all(one.partition(":")[0] in STYLE for one in self.difference.changes)
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -102,6 +108,11 @@ class PlacedDifference:
         if element.classes or element.id:
             return (element.classes, element.id, names)
         return (element.tag, element.text, self.view.path, names)
+
+    @property
+    def exact(self) -> tuple[object, ...]:
+        """The same change of the same element on the same page, opened in the same way."""
+        return (self.key, self.view.path, self.view.variant, self.difference.changes)
 
 
 def split_words(text: str) -> list[str]:
@@ -132,7 +143,7 @@ def find_unasked(
     for if they fit the issue, and are like one that the tests need or, without a loss, in the same part of the page.
     If the tests need the whole patch, the issue's words decide. New errors of a page are never asked for.
     """
-    broken = [one for one in placed if _is_broken(one, issue)]
+    broken = [one for one in placed if _is_broken(one, issue, tests)]
     others = [one for one in placed if one not in broken]
     if not others:
         return broken
@@ -145,31 +156,46 @@ def find_unasked(
         needed = [one for one in others if is_needed(one)]
         kinds = {(one.kind, one.view.variant) for one in needed}
         places = {(one.place, one.view.variant) for one in needed}
-        for group, is_unfit in zip(groups, unfit, strict=True):
-            is_related = not is_unfit and all(
-                (one.kind, one.view.variant) in kinds
-                or ((one.place, one.view.variant) in places and not one.difference.is_loss)
-                for one in group
+        for some, score, is_unfit in zip(groups, scores, unfit, strict=True):
+            has_needed = any(map(is_needed, some))
+            group = [one for one in some if not (is_needed(one) or (has_needed and one.is_style))]
+            is_alike = not is_unfit and all((one.kind, one.view.variant) in kinds for one in group)
+            is_beside = score >= LEAST and all(
+                (one.place, one.view.variant) in places and not one.difference.is_loss for one in group
             )
-            broken += [] if is_related or any(map(is_needed, group)) else group
+            broken += [] if is_alike or is_beside else group
         return broken
     if best < LEAST or len(groups) == 1:
         return broken or (None if all(unfit) else [])
     return broken + [one for group, is_unfit in zip(groups, unfit, strict=True) if is_unfit for one in group]
 
 
-def _is_broken(placed: PlacedDifference, issue: str) -> bool:
-    """Whether a page fails, or shows a value that a program failed to compute, of which the issue says nothing."""
+def _is_broken(placed: PlacedDifference, issue: str, tests: str) -> bool:
+    """Whether a page fails, or shows a value that a program failed to compute, of which the issue says nothing. A
+    status can also be one that the tests name, such as 404 for a page to remove."""
     changes, element = placed.difference.changes, placed.element
+    if WIDER in changes:
+        return False
     if element is None:
-        return not any(status in issue for one in changes for status in STATUS.findall(one))
+        numbers = re.findall(r"\d+", f"{issue}\n{tests}")
+        return not any(status in numbers for one in changes for status in STATUS.findall(one))
     shown = [
         one.partition(" -> ")[2]
         for one in changes
         if one.startswith("text: ") and not BAD_VALUE.search(one.partition(" -> ")[0])
     ]
-    shown += [element.text] * (NEW in changes)
+    if NEW in changes:
+        shown += [one.text for one in _with_inside(placed)]
     return any(bad not in issue for text in shown for bad in BAD_VALUE.findall(text))
+
+
+def _with_inside(placed: PlacedDifference) -> Iterator[Element]:
+    """Yield the element of a difference and all elements in it."""
+    inside = {placed.difference.element}
+    for number, element in enumerate(placed.view.elements):
+        if number in inside or element.parent in inside:
+            inside.add(number)
+            yield element
 
 
 def _variant_score(group: Sequence[PlacedDifference], wanted: Collection[str]) -> float:
@@ -194,7 +220,7 @@ def _groups(placed: Sequence[PlacedDifference]) -> list[list[PlacedDifference]]:
         leader[find(number)] = find(by_key.setdefault(one.key, number))
     by_view: dict[tuple[int, int], int] = {(id(one.view), one.difference.element): n for n, one in enumerate(placed)}
     for number, one in enumerate(placed):
-        parent = one.element.parent if one.element and _is_style(one.difference) else -1
+        parent = one.element.parent if one.element and one.is_style else -1
         while parent >= 0:
             if (around := by_view.get((id(one.view), parent))) is not None:
                 leader[find(number)] = find(around)
@@ -204,11 +230,6 @@ def _groups(placed: Sequence[PlacedDifference]) -> list[list[PlacedDifference]]:
     for number, one in enumerate(placed):
         groups.setdefault(find(number), []).append(one)
     return list(groups.values())
-
-
-def _is_style(difference: Difference) -> bool:
-    """Whether only the style of an element changed, which may be a consequence of the change around it."""
-    return all(one.partition(":")[0] in STYLE for one in difference.changes)
 
 
 def _rarity(views: Sequence[PageView]) -> Mapping[str, float]:

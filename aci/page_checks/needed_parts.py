@@ -14,6 +14,8 @@ from trajectories.git_store.trees import Trees
 MOST_HUNKS, MOST_RUNS, MOST_SECONDS = 40, 16, 240.0
 LIKENESS = 0.6
 """A line replaces another one if they are at least this alike."""
+MOST_AHEAD = MOST_HUNKS
+"""Among how many of the next lines the one that replaces a line is searched."""
 MOST_BYTES = 500_000
 _STYLE = re.compile(r"\.(?:css|scss|sass|less)$")
 
@@ -78,9 +80,8 @@ def _split_style(hunk: Hunk, before: Sequence[str], after: Sequence[str]) -> Ite
     removes or adds between them."""
     at, new_at = hunk.start, hunk.new_start
     for old in range(hunk.start, hunk.end):
-        likeness, new = max(
-            ((_likeness(before[old], after[new]), new) for new in range(new_at, hunk.new_end)), default=(0.0, new_at)
-        )
+        near = range(new_at, min(hunk.new_end, new_at + MOST_AHEAD))
+        likeness, new = max(((_likeness(before[old], after[new]), new) for new in near), default=(0.0, new_at))
         if likeness >= LIKENESS:
             yield from _rules(Hunk(hunk.path, at, old, new_at, new), before, after)
             yield Hunk(hunk.path, old, old + 1, new, new + 1)

@@ -92,7 +92,7 @@ def compare_pages(
     """
     pages = _open_pages(before, visited, time.monotonic() + SECONDS)
     changed: list[tuple[PageView, PageView, list[Difference]]] = []
-    for path, olds in pages.items():
+    for path, olds in list(pages.items()):
         variants = [one.variant for one in olds]
         news = after.views(path, variants)
         if not any(find_differences(old, new) for old, new in zip(olds, news, strict=True)):
@@ -101,7 +101,8 @@ def compare_pages(
         if news[0].error:
             news = after.views(path, variants, pictures=True)
         if any(find_differences(old, new) for old, new in zip(olds, again, strict=True)):
-            continue  # a difference of a page that always differs shows nothing about the patch
+            del pages[path]  # a difference of a page that always differs shows nothing about the patch
+            continue
         compared = [(old, new, find_differences(old, new)) for old, new in zip(again, news, strict=True)]
         changed += [one for one in compared if one[2]]
     placed = [PlacedDifference(one, old if one.is_missing else new) for old, new, all in changed for one in all]
@@ -139,18 +140,26 @@ def _open_pages(server: PageServer, visited: Sequence[tuple[str, Variant]], unti
 def _need(
     server: PageServer | None, changed: Sequence[tuple[PageView, PageView, list[Difference]]]
 ) -> Callable[[PlacedDifference], bool] | None:
-    """Return whether a difference is also there with only the needed part of the patch."""
+    """Return whether a difference is also there with only the needed part of the patch; None if this part does not
+    serve the pages."""
     if server is None:
         return None
-    keys = set()
+    styles, others = set(), set()
     olds: dict[str, list[PageView]] = defaultdict(list)
     for old, *_ in changed:
         olds[old.path].append(old)
     for path, views in olds.items():
-        for old, new in zip(views, server.views(path, [one.variant for one in views]), strict=True):
-            found = find_differences(old, new)
-            keys |= {PlacedDifference(one, old if one.is_missing else new).key for one in found}
-    return lambda placed: placed.key in keys
+        variants = [one.variant for one in views]
+        news = server.views(path, variants)
+        if news[0].error:  # the first page may be compiled when it is asked for
+            news = server.views(path, variants)
+        if news[0].error:
+            return None
+        for old, new in zip(views, news, strict=True):
+            found = [PlacedDifference(one, old if one.is_missing else new) for one in find_differences(old, new)]
+            styles |= {one.key for one in found}
+            others |= {one.exact for one in found}
+    return lambda placed: placed.key in styles if placed.is_style else placed.exact in others
 
 
 def _describe(placed: PlacedDifference) -> str:

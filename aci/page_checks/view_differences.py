@@ -15,8 +15,18 @@ REPLACED = ("img", "svg", "canvas", "video", "iframe", "object", "input", "selec
 SAME_SIZE, MOVED = 2.0, 4.0
 OVERFLOW = 2.0
 LONGEST_TEXT = 200
-NEW, HIDDEN = "is new", "is hidden now"
+NEW, HIDDEN, WIDER = "is new", "is hidden now", "its content is wider than the window"
 NOTHING_PAINTED = {"background-color": "rgba(0, 0, 0, 0)", "background-image": "none", "box-shadow": "none"}
+OF_TEXT = dict.fromkeys(INHERITED, "") | {
+    "text-decoration-line": "none",
+    "opacity": "1",
+    "filter": "none",
+    "clip-path": "none",
+}
+"""Properties by which an element can make a text in it look different, with the value of those not inherited that
+changes nothing."""
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ def find_differences(before: PageView, after: PageView) -> list[Difference]:
 
 def _page_differences(before: PageView, after: PageView) -> Iterator[Difference]:
     if after.width > after.variant.width + OVERFLOW and before.width <= before.variant.width + OVERFLOW:
-        yield Difference(-1, ("its content is wider than the window",))
+        yield Difference(-1, (WIDER,))
     if new := [one for one in after.errors if one not in before.errors]:
         yield Difference(-1, (f"a script fails: {new[0]}",))
 
@@ -93,7 +103,10 @@ def match_elements(before: Sequence[Element], after: Sequence[Element]) -> dict[
 
 
 def _without_wrappers(before: PageView, after: PageView, pairs: Mapping[int, int]) -> tuple[PageView, PageView]:
-    """Return the views in which a text that moved to a new element inside, or out of one, is where it was before."""
+    """Return the views in which a text that moved to a new element inside, or out of one, is where it was before.
+
+    An element that makes the text look different, hides it or is a link remains a difference.
+    """
     views = []
     for view, other, known in (
         (after, before, {new: old for old, new in pairs.items()}),
@@ -104,7 +117,11 @@ def _without_wrappers(before: PageView, after: PageView, pairs: Mapping[int, int
             around = element.parent
             if inside in known or around not in known or elements[around].text or not element.text:
                 continue
-            if other.elements[known[around]].text == element.text:
+            if not element.is_visible or any(element.attributes[:7]):
+                continue
+            was = other.elements[known[around]]
+            looks_same = all(element.style[name] in (was.style[name], none) for name, none in OF_TEXT.items())
+            if was.text == element.text and looks_same:
                 elements[around] = replace(elements[around], text=element.text)
                 elements[inside] = replace(element, text="")
         views.append(replace(view, elements=elements))
@@ -112,12 +129,24 @@ def _without_wrappers(before: PageView, after: PageView, pairs: Mapping[int, int
 
 
 def _match_controls(before: Sequence[Element], after: Sequence[Element], pairs: dict[int, int]) -> None:
-    """Match the remaining fields and pictures, which may have no content, in their order."""
+    """Match the remaining fields and pictures, which may have no content, in their order, and the remaining boxes of
+    the same class around other elements, such as those that a repaired tag closes elsewhere."""
+    rest: dict[tuple[str, ...], list[int]] = defaultdict(list)
     taken = set(pairs.values())
-    for tag in REPLACED:
-        olds = [one for one, element in enumerate(before) if element.tag == tag and one not in pairs]
-        news = [one for one, element in enumerate(after) if element.tag == tag and one not in taken]
-        pairs.update(zip(olds, news, strict=False))
+    for new, element in enumerate(after):
+        if new not in taken and (kind := _kind_of(element)):
+            rest[kind].append(new)
+    for old, element in enumerate(before):
+        if old not in pairs and (same := rest.get(_kind_of(element))):
+            pairs[old] = same.pop(0)
+
+
+def _kind_of(element: Element) -> tuple[str, ...]:
+    """Return what fields, pictures and boxes without a text of their own have in common; () for other elements."""
+    if element.tag in REPLACED:
+        return (element.tag,)
+    named = element.id or element.classes
+    return (element.tag, element.id, element.classes) if named and not element.text else ()
 
 
 def _children(elements: Sequence[Element]) -> Mapping[int, list[int]]:
@@ -175,12 +204,13 @@ def _changes(old: Element, new: Element) -> dict[str, str]:
     if old.tag != new.tag:
         found["element"] = f"{old.tag} -> {new.tag}"
     if old.text != new.text:
-        found["text"] = f'"{old.text[:60]}" -> "{new.text[:60]}"'
+        found["text"] = _differing_part(old.text, new.text)
     for name, before, after in zip(ATTRIBUTES, old.attributes, new.attributes, strict=False):
         if before != after:
             found[name] = f'"{before[:60]}" -> "{after[:60]}"'
+    painted = _painted(new)
     for name, before in _painted(old).items():
-        if before != (after := _painted(new)[name]):
+        if before != (after := painted[name]):
             found[name] = f"{before} -> {after}"
     columns = [len(one.style["grid-template-columns"].split()) for one in (old, new)]
     if columns[0] != columns[1]:
@@ -189,6 +219,14 @@ def _changes(old: Element, new: Element) -> dict[str, str]:
     if not found and new.tag in REPLACED and max(sizes) > SAME_SIZE:
         found["size"] = f"{old.box[2]:g} x {old.box[3]:g} -> {new.box[2]:g} x {new.box[3]:g}"
     return found
+
+
+def _differing_part(old: str, new: str) -> str:
+    """Return the beginnings of two texts, or of what is around the first difference of long ones."""
+    pairs = enumerate(zip(old, new, strict=False))
+    same = next((at for at, (before, after) in pairs if before != after), min(len(old), len(new)))
+    start = same - 20 if same > 40 else 0
+    return " -> ".join(f'"{"…" * (start > 0)}{text[start : start + 60]}"' for text in (old, new))
 
 
 ATTRIBUTES = ("role", "label", "alt", "title", "placeholder", "link", "value", "aria", "state", "content around it")
@@ -205,22 +243,40 @@ def _painted(element: Element) -> dict[str, str]:
 
 def _has_moved(before: PageView, old: int, after: PageView, new: int) -> bool:
     """Whether a positioned element has another distance to both edges of what it is placed in: the window, or the
-    element around it."""
+    element around it and the nearest positioned one."""
     was, now = before.elements[old], after.elements[new]
     if not (was.is_visible and now.is_visible and now.style["position"] == was.style["position"]):
         return False
     if now.style["position"] == "fixed":
-        around = around_now = (0.0, 0.0, float(after.variant.width), float(HEIGHT))
-    elif now.style["position"] == "absolute" and was.parent >= 0 and now.parent >= 0:
-        around, around_now = before.elements[was.parent].box, after.elements[now.parent].box
-    else:
+        window = _window(after)
+        return _is_elsewhere(was.box, now.box, window, window)
+    if now.style["position"] != "absolute" or min(was.parent, now.parent) < 0:
         return False
+    parents = before.elements[was.parent].box, after.elements[now.parent].box
+    containers = _container(before, old), _container(after, new)
+    return _is_elsewhere(was.box, now.box, *parents) and _is_elsewhere(was.box, now.box, *containers)
+
+
+def _is_elsewhere(was: Box, now: Box, around: Box, around_now: Box) -> bool:
+    """Whether a box has another distance to both edges of the box around it, horizontally or vertically."""
     for edge, size in ((0, 2), (1, 3)):
-        first = now.box[edge] - around_now[edge] - (was.box[edge] - around[edge])
-        last = first + now.box[size] - around_now[size] - (was.box[size] - around[size])
+        first = now[edge] - around_now[edge] - (was[edge] - around[edge])
+        last = first + now[size] - around_now[size] - (was[size] - around[size])
         if min(abs(first), abs(last)) > MOVED:
             return True
     return False
+
+
+def _container(view: PageView, index: int) -> Box:
+    """Return the box of the nearest positioned element around an element, or the window."""
+    at = view.elements[index].parent
+    while at >= 0 and view.elements[at].style["position"] not in ("relative", "absolute", "fixed", "sticky"):
+        at = view.elements[at].parent
+    return view.elements[at].box if at >= 0 else _window(view)
+
+
+def _window(view: PageView) -> Box:
+    return 0.0, 0.0, float(view.variant.width), float(HEIGHT)
 
 
 def _without_inherited(changes: Mapping[str, str], of_parent: Mapping[str, str]) -> dict[str, str]:

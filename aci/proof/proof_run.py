@@ -171,7 +171,7 @@ class ProofRun:
             else:
                 report = self._related_first(workspace, self.related, slack * self.spare)
         except UsageError as error:
-            self.note(error.message)
+            self.note(f"{error.message} {error.fix}".strip())
             return None
         self.take(report)
         nothing_found = not report.results and report.complete and not self.by_code

@@ -46,7 +46,9 @@ class PageCheck:
         if compared is None:
             return PageEvidence(note="Pages were not compared: how the project serves them is unknown.")
         if not compared.views:
-            return PageEvidence(note="Pages were not compared: none could be opened without the patch.")
+            return PageEvidence(
+                note="Pages were not compared: without the patch, none could be opened, or they differ each time."
+            )
         self.pages = _keep(branch, compared.changes)
         pages = f"{compared.pages} page{'s' * (compared.pages != 1)}"
         if compared.unasked:
@@ -117,7 +119,10 @@ def _compare(branch: Branch, base: str, tree: str, verdict: Verdict, issue: str)
             if some is None:
                 return None
             before.restore(some)
-            return _serve(before, some)
+            try:
+                return _serve(before, some)
+            except UsageError:
+                return None  # the server needs the rest of the patch
 
         tests = "\n".join(_test_text(branch, tree, path) for path in (*parts.tests, *parts.extended))
         return compare_pages(old, new, issue, tests, visited_pages(branch), needed)

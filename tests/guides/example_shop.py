@@ -282,7 +282,7 @@ class ExampleShop:
             (packages / place.name).symlink_to(place)
 
     def _write_history(self) -> None:
-        """The last release is right; a commit after it breaks `Cart.total`, and the branch `fix-total` mends it."""
+        """The last release is right; a commit after it breaks `Cart.total`, and the branch `fix-total` fixes it."""
         folder = write(self.repository, FILES)
         git(folder, "init", "-q", "-b", "main")
         for message, files in (

@@ -86,8 +86,8 @@ EXPECTED: Mapping[str, Expected] = {
 """By the beginning of a command; the longest one counts."""
 NOT_RUN: Mapping[str, str] = {
     "swe-agent synth ../shop --out tasks.jsonl --count 500": "needs a cluster with Ray, an extra that is not installed",
-    "swe-agent synth pathspec": "needs Ray and somebody else's repository",
-    "swe-agent synth $1": "is in a shell function, and the repositories are somebody else's",
+    "swe-agent synth pathspec": "needs Ray and another person's repository",
+    "swe-agent synth $1": "is in a shell function, and the repositories are another person's",
 }
 """Commands that cannot run here, by their beginning, with the reason."""
 

@@ -127,7 +127,7 @@ def check(out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
 def _differing(
     known: dict[str, Any], wanted: dict[str, Any], old: Mapping[str, str], new: Mapping[str, str]
 ) -> list[str]:
-    known = known | {part: _defaults(names) | (known.get(part) or {}) for part, names in SETTINGS.items()}
+    known = known | {part: _defaults(names) | known[part] for part, names in SETTINGS.items()}
     found = [_difference(known, wanted, part) for part in SHAPING if known.get(part) != wanted[part]]
     changed = [id for id in new if id in old and old[id] != new[id]]
     if changed:
@@ -160,7 +160,7 @@ def add_images(out: Path, images: Mapping[str, str]) -> None:
 
 def read_manifest(out: Path) -> dict[str, Any] | None:
     """Return the manifest in `out`; None if there is none. Raises RunBroken for one that cannot be read."""
-    return _read(out / MANIFEST, {"commits": list, "images": dict, "files": list})
+    return _read(out / MANIFEST, {"commits": list, "images": dict, "files": list, **dict.fromkeys(SETTINGS, dict)})
 
 
 def _read(path: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:

@@ -27,7 +27,8 @@ def daemon_with(*tags: list[str] | None) -> Any:
 def test_present_images_of_the_same_name_come_first() -> None:
     daemon = daemon_with(["debian:12"], ["my/python:old", "my/python:latest"], None, ["a:1"], ["b:1"])
     fix = alternatives(daemon, "registry.example/python:3.14")
-    assert fix.startswith("Without a registry: --image my/python:latest (or a:1, b:1), which is present; --workspace ")
+    images = "--image my/python:latest (or a:1, b:1), which is present, if it has what the tests need; "
+    assert fix.startswith(f"Without a registry: {images}--workspace ")
     assert OTHER_WORKSPACE in fix
 
 

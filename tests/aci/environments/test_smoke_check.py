@@ -118,8 +118,9 @@ def test_project_without_tests_lacks_nothing(output: str) -> None:
     result = run_smoke_check(run_that_prints(output, 1), Plan("", "", "node", folder="web/"))
     assert (result.failing, result.lacking) == (False, "")
     assert result.summary == "none, as package.json names no command for them"
-    other = run_smoke_check(run_that_prints('npm ERR! Missing script: "tests"', 1), Plan("", "", "node"))
-    assert other.failing
+    for name in ("tests", "test:unit"):
+        other = run_smoke_check(run_that_prints(f'npm ERR! Missing script: "{name}"', 1), Plan("", "", "node"))
+        assert other.failing
 
 
 def test_absurd_numbers_are_ignored() -> None:

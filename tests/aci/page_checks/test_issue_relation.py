@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aci.page_checks.issue_relation import PlacedDifference, find_unasked
 from aci.page_checks.page_view import Variant
 from aci.page_checks.view_differences import find_differences
@@ -22,12 +24,12 @@ def shop(variant=Variant(), **styles):  # noqa: B008
     )
 
 
-def unasked(issue, before, after, find_needed=lambda: None):
+def unasked(issue, before, after, find_needed=lambda: None, tests="assert text != 'undefined'"):
     """Return the names of the elements whose changes are not asked for."""
     placed = [
         PlacedDifference(one, new) for old, new in zip(before, after, strict=True) for one in find_differences(old, new)
     ]
-    found = find_unasked(issue, "assert text != 'undefined'", before, placed, find_needed)
+    found = find_unasked(issue, tests, before, placed, find_needed)
     return found if found is None else sorted({one.element.name if one.element else "page" for one in found})
 
 
@@ -69,6 +71,8 @@ def test_failures_of_pages_are_never_asked_for():
     assert unasked(issue, [view("Amount 3")], [view("Amount 4")]) == []
     assert unasked(f"{issue} It says undefined.", [view("Amount 3")], [view("Amount undefined")]) == []
     assert unasked(issue, [view("Amount 3")], [view("Amount 4", errors=("x is null",))]) == ["page"]
+    added = page(element("li", "Amount 3"), element("li", border_top_width="1px"), element("b", "NaN g", parent=2))
+    assert unasked(issue, [view("Amount 3")], [added]) == ["li"]
 
 
 def test_same_change_of_like_elements_belongs_together():
@@ -89,3 +93,26 @@ def test_variant_that_the_issue_names_counts():
     ]
     vague = "The welcome text cannot be read."
     assert unasked(vague, [shop(), shop(dark)], [shop(footer="red"), shop(dark, banner="white")]) is None
+
+
+def test_removed_page_and_wider_content_can_be_what_the_tests_need():
+    def view(**more):
+        return page(element("td", "Amount 3"), **more)
+
+    issue, gone = "Remove the page of the archive, which 14041 readers had.", [replace(view(), status=404)]
+    assert unasked(issue, [view()], gone, lambda: lambda one: True) == ["page"]
+    assert unasked(issue, [view()], gone, lambda: lambda one: True, "assert status == 404") == []
+    assert unasked(issue, [view()], gone, lambda: lambda one: False, "assert status == 404") == ["page"]
+    wide = [replace(view(), width=1500.0)]
+    issue = "Show the amount of each month."
+    assert unasked(issue, [view()], wide, lambda: lambda one: True) == []
+    assert unasked(issue, [view()], wide, lambda: lambda one: False) == ["page"]
+
+
+def test_other_text_on_another_page_is_unasked():
+    def view(path, price):
+        return page(element("b", price, classes="price"), path=path)
+
+    issue = "The price of the lamp on the cart page is 10 in place of 8."
+    before, after = [view("/cart", "10"), view("/shop", "30")], [view("/cart", "8"), view("/shop", "31")]
+    assert unasked(issue, before, after, lambda: lambda one: one.view.path == "/cart") == ['b.price "31"']

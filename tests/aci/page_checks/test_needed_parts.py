@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aci.page_checks import needed_parts
 from aci.page_checks.needed_parts import needed_tree
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 
@@ -65,3 +66,11 @@ def test_rules_of_an_added_media_query_are_taken_back_one_by_one(trees):
     media = "@media (max-width: 720px) {\n  table { width: 1px }\n  td { display: none }\n}\n"
     found = needed(trees, BASE + media, ["width: 1px"])
     assert found == BASE + media.replace("  td { display: none }\n", "")
+
+
+def test_each_line_is_compared_with_few_others(monkeypatch):
+    old, new = ("".join(f".{letter}{n} {{}}\n" for n in range(500)) for letter in "ab")
+    compared = []
+    monkeypatch.setattr(needed_parts, "_likeness", lambda *lines: compared.append(lines) or 0.0)
+    assert len(list(needed_parts._split("style.css", old, new))) == 1000
+    assert len(compared) == 500 * needed_parts.MOST_AHEAD

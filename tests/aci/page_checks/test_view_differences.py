@@ -89,6 +89,16 @@ def test_positioned_element_that_moves_differs():
     assert find_differences(view(0, position="static"), view(600, position="static")) == []
 
 
+def test_positioned_element_in_a_box_that_moves_is_no_difference():
+    def view(top, badge):
+        section = element("section", position="static", box=(0.0, top, 100.0, 20.0))
+        return page(section, element("b", "3", parent=1, position="absolute", box=(90.0, badge, 10.0, 10.0)))
+
+    assert find_differences(view(20.0, 0.0), view(60.0, 0.0)) == [], "it is placed in the window"
+    assert find_differences(view(20.0, 25.0), view(60.0, 65.0)) == [], "it moves with the box"
+    assert [one.changes for one in find_differences(view(20.0, 0.0), view(20.0, 15.0))] == [("place",)]
+
+
 def test_number_of_grid_columns_differs():
     def view(columns):
         return page(element("ul", "Lamps", grid_template_columns=columns))
@@ -102,3 +112,46 @@ def test_text_that_moves_into_a_new_element_is_no_difference():
     wrapped = page(element("td"), element("span", "12.00", parent=1))
     assert find_differences(plain, wrapped) == find_differences(wrapped, plain) == []
     assert find_differences(plain, page(element("td"), element("span", "13.00", parent=1))) != []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"visibility": "hidden"},
+        {"opacity": "0"},
+        {"opacity": "0.1"},
+        {"color": "white"},
+        {"font_size": "1px"},
+        {"text_decoration_line": "line-through"},
+        {"box": (0.0, 0.0, 0.0, 0.0)},
+        {"attributes": (*[""] * 5, "/cart", *[""] * 4)},
+    ],
+)
+def test_new_element_that_hides_or_changes_its_text_differs(more):
+    plain = page(element("td", "12.00"))
+    wrapped = page(element("td"), element("span", "12.00", parent=1, **more))
+    assert find_differences(plain, wrapped) != []
+    assert find_differences(wrapped, plain) != []
+
+
+def test_difference_at_the_end_of_a_long_text_is_shown():
+    total = "Your order of lamps, delivered to the address above, costs 12.00"
+    after = page(element("p", total.replace("12.00", "NaN")))
+    (found,) = find_differences(page(element("p", total)), after)
+    assert found.changes == ('text: "…ddress above, costs 12.00" -> "…ddress above, costs NaN"',)
+
+
+def test_box_that_closes_elsewhere_is_the_same_box():
+    border = {"border_top_width": "1px", "border_top_style": "solid"}
+
+    def card(*parts, parent=1):
+        return page(element("div", classes="card", **border), *(element("b", text, parent=parent) for text in parts))
+
+    broken = page(
+        element("div", classes="card", **border),
+        element("b", "?", parent=1),
+        element("b", "Knots"),
+        element("b", "Hitches"),
+    )
+    assert find_differences(broken, card("?", "Knots", "Hitches")) == []
+    assert [one.changes for one in find_differences(card("?", "Knots"), card("?"))] == [("is missing",)]

@@ -186,7 +186,10 @@ def test_image_digests_are_added_when_known(tmp_path: Path, data: Path) -> None:
     assert (read_manifest(tmp_path) or {})["images"] == {"a": ["sha256:1"], "b": ["sha256:2"]}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"commits": {}}'])
+LISTS = '{"commits": [], "images": {}, "files": [], "limits": [1], "room": [1]}'
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"commits": {}}', LISTS])
 def test_damaged_manifest_is_reported(tmp_path: Path, data: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(RunBroken, match="is damaged"):
