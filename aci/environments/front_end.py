@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from aci.environments.environment_plan import Files
 
@@ -35,6 +36,10 @@ _PYTHON_MANIFEST = re.compile(
 _TEMPLATE = re.compile(r"(?:^|.*/)(?:templates|views)/.*\.(?:html?|jinja2?|html\.j2|ejs|hbs|pug|twig)")
 _PAGE = re.compile(r"(?:[^/]+/){0,2}[^/]+\.html?", re.IGNORECASE)
 _ACTIVE = re.compile(rb"<(?:script|style|link)\b", re.IGNORECASE)
+_NODE_START = re.compile(r"(?<![\w./-])(?:node|nodemon|tsx|ts-node|bun|deno)\s")
+_WRITER = re.compile(r".+(?<!\.d)\.[cm]?[jt]s")
+_WRITER_NAME = re.compile(r"layout|views?\b|page|template|html|server|render", re.IGNORECASE)
+_WRITTEN = re.compile(rb"<!doctype html", re.IGNORECASE)
 _MOST_FILES = 20
 
 
@@ -50,7 +55,8 @@ def find_front_end(files: Files) -> str:
     """
     paths = [path for path in files if not _ASIDE.search(path)]
     manifests = _shallowest([path for path in paths if re.fullmatch(r"(?:[^/]+/){0,3}package\.json", path)])
-    packages = {path: _dependencies(files[path]) for path in manifests}
+    values = {path: _manifest(files[path]) for path in manifests}
+    packages = {path: _dependencies(value) for path, value in values.items()}
     for path, names in packages.items():
         if found := sorted(_PACKAGES & names) or sorted({"react"} & names if not _NO_PAGES & names else ()):
             return f"{path} names {found[0]}"
@@ -59,24 +65,48 @@ def find_front_end(files: Files) -> str:
         if server := next(servers, "") or _python_server(files, paths):
             return f"There are templates of pages for {server}"
     pages = _shallowest([path for path in paths if _PAGE.fullmatch(path) and _has_parts(path, paths)])
-    page = next((path for path in pages if _ACTIVE.search(files[path][:100_000])), "")
-    return f"There is {page}" if page else ""
+    if page := next((path for path in pages if _ACTIVE.search(files[path][:100_000])), ""):
+        return f"There is {page}"
+    page = next((path for folder in _node_programs(values) for path in _writers(files, paths, folder)), "")
+    return f"{page} writes pages" if page else ""
+
+
+def _node_programs(manifests: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield the folder of each package.json whose script `start` or `dev` is a program for Node."""
+    for path, manifest in manifests.items():
+        scripts = manifest.get("scripts")
+        starts = [scripts.get(name) for name in ("start", "dev")] if isinstance(scripts, dict) else []
+        if any(isinstance(start, str) and _NODE_START.search(start) for start in starts):
+            yield path.removesuffix("package.json")
+
+
+def _writers(files: Files, paths: list[str], folder: str) -> Iterator[str]:
+    """Yield the modules of a folder that contain the text of a page, if there is a style sheet for it."""
+    inside = [path for path in paths if path.startswith(folder)]
+    if not any(path.endswith(".css") for path in inside):
+        return
+    modules = [path for path in inside if _WRITER.fullmatch(path)]
+    modules.sort(key=lambda path: (not _WRITER_NAME.search(path.removeprefix(folder)), path.count("/"), path))
+    for path in modules[:_MOST_FILES]:
+        text = files[path][:100_000]
+        if _WRITTEN.search(text) and _ACTIVE.search(text):
+            yield path
 
 
 def _shallowest(paths: list[str]) -> list[str]:
     return sorted(paths, key=lambda path: (path.count("/"), path))[:_MOST_FILES]
 
 
-def _dependencies(manifest: bytes) -> frozenset[str]:
+def _manifest(text: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(manifest)
+        value = json.loads(text)
     except (ValueError, RecursionError):
-        return frozenset()
-    tables = (
-        [value.get(name) for name in ("dependencies", "devDependencies", "peerDependencies")]
-        if isinstance(value, dict)
-        else []
-    )
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _dependencies(manifest: dict[str, Any]) -> frozenset[str]:
+    tables = [manifest.get(name) for name in ("dependencies", "devDependencies", "peerDependencies")]
     return frozenset(name for table in tables if isinstance(table, dict) for name in table)
 
 

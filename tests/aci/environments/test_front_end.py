@@ -9,6 +9,8 @@ import pytest
 
 from aci.environments.front_end import find_front_end, has_front_end
 
+WRITER = "export const layout = (main) => `<!doctype html><link rel=stylesheet href=/style.css>${main}`;"
+STARTED = json.dumps({"scripts": {"start": "node server.js"}})
 PAGE = "<link rel=stylesheet href=style.css><p>Hello</p>"
 
 
@@ -34,6 +36,10 @@ FRONT_ENDS = [
         {"package.json": package(dependencies=["express"]), "views/a.ejs": ""},
         "There are templates of pages for express",
     ),
+    (
+        {"package.json": STARTED, "server.js": "", "views/layout.js": WRITER, "public/style.css": ""},
+        "views/layout.js writes pages",
+    ),
 ]
 OTHERS = [
     {"package.json": package(dependencies=["left-pad"], devDependencies=["mocha"]), "index.js": ""},
@@ -45,6 +51,9 @@ OTHERS = [
     {"index.html": "A document.", "a.py": ""},
     {"requirements.txt": "flask-like\n# flask\n", "templates/a.html": ""},
     {"requirements.txt": "flask\n", "app.py": ""},
+    {"package.json": package(dependencies=["left-pad"]), "html.js": WRITER, "style.css": ""},
+    {"package.json": STARTED, "html.js": WRITER},
+    {"package.json": STARTED, "tests/html.js": WRITER, "style.css": ""},
     {},
 ]
 
