@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 
 from aci.page_checks.page_view import PROPERTIES, Element, PageView
-from aci.page_checks.view_differences import NEW, WIDER, Difference
+from aci.page_checks.view_differences import ELSEWHERE, NEW, WIDER, Difference
 
 WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])|\d{2,}")
 _STOP = """\
@@ -58,7 +58,7 @@ LEAST, SHARE = 1.0, 0.5
 """A group is asked for if its score is at least LEAST, and at least this share of the best group's."""
 MOST_INSIDE = 40
 NARROW = 700
-STYLE = frozenset([*PROPERTIES, "size", "place", "grid columns"])
+STYLE = frozenset([*PROPERTIES, "size", ELSEWHERE, "grid columns"])
 BAD_VALUE = re.compile(r"\bNaN\b|\bInvalid Date\b|\[object \w+\]|(?<![A-Za-z] )\b(?:undefined|Infinity)\b(?! [A-Z])")
 PARTS = ("section", "article", "table", "form", "nav", "header", "footer", "aside", "dialog", "ul", "ol", "dl", "main")
 STATUS = re.compile(r"status (\d+)")
@@ -103,7 +103,7 @@ class PlacedDifference:
         """What the same change of like elements on other pages, at other widths and in other colours has in common."""
         names = tuple(sorted(one.partition(":")[0] for one in self.difference.changes))
         element = self.element
-        if element is None:
+        if element is None or names == (ELSEWHERE,):  # a part that moves takes others with it
             return (self.view.path, names)
         if element.classes or element.id:
             return (element.classes, element.id, names)

@@ -15,7 +15,7 @@ REPLACED = ("img", "svg", "canvas", "video", "iframe", "object", "input", "selec
 SAME_SIZE, MOVED = 2.0, 4.0
 OVERFLOW = 2.0
 LONGEST_TEXT = 200
-NEW, HIDDEN, WIDER = "is new", "is hidden now", "its content is wider than the window"
+NEW, HIDDEN, WIDER, ELSEWHERE = "is new", "is hidden now", "its content is wider than the window", "is in another place"
 NOTHING_PAINTED = {"background-color": "rgba(0, 0, 0, 0)", "background-image": "none", "box-shadow": "none"}
 OF_TEXT = dict.fromkeys(INHERITED, "") | {
     "text-decoration-line": "none",
@@ -57,8 +57,10 @@ def find_differences(before: PageView, after: PageView) -> list[Difference]:
     before, after = _without_wrappers(before, after, pairs)
     own = {new: _changes(before.elements[old], after.elements[new]) for old, new in pairs.items()}
     for old, new in pairs.items():
-        if _has_moved(before, old, after, new):
-            own[new]["place"] = ""
+        parent = before.elements[old].parent
+        is_same_parent = parent < 0 or pairs.get(parent) == after.elements[new].parent
+        if _has_moved(before, old, after, new, is_same_parent):
+            own[new][ELSEWHERE] = ""
     for new, changes in sorted(own.items()):
         left = _without_inherited(changes, own.get(after.elements[new].parent, {}))
         if left:
@@ -263,12 +265,15 @@ def _painted(element: Element) -> dict[str, str]:
     return style
 
 
-def _has_moved(before: PageView, old: int, after: PageView, new: int) -> bool:
+def _has_moved(before: PageView, old: int, after: PageView, new: int, is_same_parent: bool) -> bool:
     """Whether a positioned element has another distance to both edges of what it is placed in: the window, or the
-    element around it and the nearest positioned one."""
+    element around it and the nearest positioned one. An element that is in another one has moved if it has another
+    column or width."""
     was, now = before.elements[old], after.elements[new]
     if not (was.is_visible and now.is_visible and now.style["position"] == was.style["position"]):
         return False
+    if not is_same_parent:
+        return any(abs(was.box[edge] - now.box[edge]) > MOVED for edge in (0, 2))
     if now.style["position"] == "fixed":
         window = _window(after)
         return _is_elsewhere(was.box, now.box, window, window)

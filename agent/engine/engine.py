@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +39,7 @@ from agent.permissions.approvals import Answer, Approval, Approve
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import digest_path
 from tools.base import Toolbox
-from trajectories.errors import LimitStop
+from trajectories.errors import Cancelled, LimitStop
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, first_record
 from trajectories.records import Hold, Note, Reply, Run, Turn
@@ -129,9 +129,10 @@ class RunWorkspaces:
         return workspace
 
     def _record_copies(self, workspace: Workspace, options: WorkspaceOptions) -> None:
-        for copy in find_installed_copies(workspace, options.trees, options.base.tree):
-            options.say(copy)
-            self._record(copy)
+        with suppress(Cancelled):  # the run ends, or its time is used up
+            for copy in find_installed_copies(workspace, options.trees, options.base.tree):
+                options.say(copy)
+                self._record(copy)
 
     def _environment_options(self, options: WorkspaceOptions, settings: Settings) -> EnvironmentOptions:
         """Return the environment options from the settings and from the base's `.swe-agent.toml`, if it has one."""

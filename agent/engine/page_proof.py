@@ -54,7 +54,8 @@ class PageCheck:
         if compared.unasked:
             return PageEvidence(doubt=_describe_unasked(compared.unasked))
         asked = "as the issue asks" if compared.is_judged else "and it is unknown whether the issue asks for all of it"
-        differing = f" {len(compared.changes)} views differ, {asked}." if compared.changes else ""
+        count = len(compared.changes)
+        differing = f" {count} view{' differs' if count == 1 else 's differ'}, {asked}." if count else ""
         views = f"{compared.views} views of {pages}"
         return PageEvidence(note=f"Pages were compared: {views}.{differing}", compared=views)
 

@@ -84,7 +84,7 @@ def test_positioned_element_that_moves_differs():
     def view(x, width=100.0, position="fixed"):
         return page(element("nav", "Menu", position=position, box=(x, 0.0, width, 20.0)))
 
-    assert [one.changes for one in find_differences(view(0), view(600))] == [("place",)]
+    assert [one.changes for one in find_differences(view(0), view(600))] == [("is in another place",)]
     assert find_differences(view(0), view(0, 300)) == [], "it only grows"
     assert find_differences(view(0, position="static"), view(600, position="static")) == []
 
@@ -96,7 +96,7 @@ def test_positioned_element_in_a_box_that_moves_is_no_difference():
 
     assert find_differences(view(20.0, 0.0), view(60.0, 0.0)) == [], "it is placed in the window"
     assert find_differences(view(20.0, 25.0), view(60.0, 65.0)) == [], "it moves with the box"
-    assert [one.changes for one in find_differences(view(20.0, 0.0), view(20.0, 15.0))] == [("place",)]
+    assert [one.changes for one in find_differences(view(20.0, 0.0), view(20.0, 15.0))] == [("is in another place",)]
 
 
 def test_number_of_grid_columns_differs():
@@ -154,4 +154,8 @@ def test_box_that_closes_elsewhere_is_the_same_box():
         element("b", "Hitches"),
     )
     assert find_differences(broken, card("?", "Knots", "Hitches")) == []
+    outside = page(*broken.elements[1:3], element("b", "Knots", box=(0.0, 0.0, 900.0, 20.0)), element("b", "Hitches"))
+    assert [one.changes for one in find_differences(card("?", "Knots", "Hitches"), outside)] == [
+        ("is in another place",)
+    ]
     assert [one.changes for one in find_differences(card("?", "Knots"), card("?"))] == [("is missing",)]
