@@ -137,8 +137,8 @@ def settings() -> str:
     lines = [
         *_head("Settings", "`swe-agent config` prints the same with the values that apply and their sources."),
         "A setting `NAME` is a key of the configuration file, the variable `SWE_AGENT_<NAME>`, and for most commands "
-        "the option `--name`; [Configuration](../configuration.md) describes the order of precedence. The variable of a "
-        "list or a table holds JSON. Settings of the section *Session* are set in the file only. A repository's "
+        "the option `--name`; [Configuration](../configuration.md) describes the order of precedence. The variable of "
+        "a list or a table holds JSON. Settings of the section *Session* are set in the file only. A repository's "
         f"`.swe-agent.toml` may set {_joined(f'`{name}`' for name in sorted(OF_REPOSITORY))}.",
     ]
     for section, members in SECTIONS.items():
