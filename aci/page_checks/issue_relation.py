@@ -143,8 +143,10 @@ def find_unasked(
     for if they fit the issue, and are like one that the tests need or, without a loss, in the same part of the page.
     If the tests need the whole patch, the issue's words decide. New errors of a page are never asked for.
     """
-    broken = [one for one in placed if _is_broken(one, issue, tests)]
-    others = [one for one in placed if one not in broken]
+    broken: list[PlacedDifference] = []
+    others: list[PlacedDifference] = []
+    for one in placed:
+        (broken if _is_broken(one, issue, tests) else others).append(one)
     if not others:
         return broken
     wanted, rarity = frozenset(split_words(f"{issue}\n{tests}")), _rarity(views)

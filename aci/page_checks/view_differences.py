@@ -87,15 +87,8 @@ def match_elements(before: Sequence[Element], after: Sequence[Element]) -> dict[
     children = _children(before), _children(after)
     contents = _contents(before), _contents(after)
     _match_children((before, after), contents, children, pairs, [(-1, -1)], of_class=True)
-    rest: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    taken = set(pairs.values())
-    for new, content in enumerate(contents[1]):
-        if new not in taken and content:
-            rest[content].append(new)
-    for old, content in enumerate(contents[0]):
-        if old not in pairs and (same := rest.get(content)):
-            pairs[old] = same.pop(0)
-    _match_controls(before, after, pairs)
+    _match_rest(*contents, pairs)
+    _match_rest([_kind_of(one) for one in before], [_kind_of(one) for one in after], pairs)
     _match_children((before, after), contents, children, pairs, [(-1, -1), *pairs.items()], of_class=False)
     return pairs
 
@@ -108,7 +101,7 @@ def _without_wrappers(before: PageView, after: PageView, pairs: Mapping[int, int
     views = []
     for view, other, known in (
         (after, before, {new: old for old, new in pairs.items()}),
-        (before, after, dict(pairs)),
+        (before, after, pairs),
     ):
         elements = list(view.elements)
         for inside, element in enumerate(view.elements):
@@ -126,21 +119,21 @@ def _without_wrappers(before: PageView, after: PageView, pairs: Mapping[int, int
     return views[1], views[0]
 
 
-def _match_controls(before: Sequence[Element], after: Sequence[Element], pairs: dict[int, int]) -> None:
-    """Match the remaining fields and pictures, which may have no content, in their order, and the remaining boxes of
-    the same class around other elements, such as those that a repaired tag closes elsewhere."""
+def _match_rest(olds: Sequence[tuple[str, ...]], news: Sequence[tuple[str, ...]], pairs: dict[int, int]) -> None:
+    """Match the remaining elements with equal keys in their order; () matches nothing."""
     rest: dict[tuple[str, ...], list[int]] = defaultdict(list)
     taken = set(pairs.values())
-    for new, element in enumerate(after):
-        if new not in taken and (kind := _kind_of(element)):
-            rest[kind].append(new)
-    for old, element in enumerate(before):
-        if old not in pairs and (same := rest.get(_kind_of(element))):
+    for new, key in enumerate(news):
+        if new not in taken and key:
+            rest[key].append(new)
+    for old, key in enumerate(olds):
+        if old not in pairs and (same := rest.get(key)):
             pairs[old] = same.pop(0)
 
 
 def _kind_of(element: Element) -> tuple[str, ...]:
-    """Return what fields, pictures and boxes without a text of their own have in common; () for other elements."""
+    """Return what fields, pictures and boxes without a text of their own have in common, such as a box that a repaired
+    tag closes elsewhere; () for other elements."""
     if element.tag in REPLACED:
         return (element.tag,)
     named = element.id or element.classes
