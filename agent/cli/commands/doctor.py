@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import chain
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,8 @@ JSON_KEYS = ("name", "ok", "found", "fix", "warning")
 
 def command(
     model: Annotated[str | None, typer.Option(help="Check this model, not the configured one.", metavar="M")] = None,
+    workspace: options.Workspace = None,
+    image: options.Image = None,
     ask: Annotated[bool, typer.Option("--ask", help="Also send the model one small request, which is billed.")] = False,
     collect: Annotated[
         bool, typer.Option("--collect", help="Also collect the tests without isolation, or after a set-up.")
@@ -33,9 +35,9 @@ def command(
 ) -> int:
     """Check git, Docker, disk, model, settings and the repository, and show how to fix each problem.
 
-    In a repository, the checks cover the image or the Python that `fix` would use there, whether a registry offers the
-    image if it is not present, and whether pytest can collect the tests. Collecting imports the tests, so it happens
-    where that is isolated and needs no set-up first; with --collect in any case.
+    In a repository, the checks cover the image or the Python that `fix` would use with the same options, whether a
+    registry offers the image if it is not present, and whether pytest can collect the tests. Collecting imports the
+    tests, so it happens where that is isolated and needs no set-up first; with --collect in any case.
 
     The model checks cover whether the model is known, its price, its context window and where its key is stored; with
     --ask, also whether it answers. Exit codes: 0 all checks pass or only warn, 3 fix settings, key or price, 5 fix this
@@ -48,7 +50,7 @@ def command(
     if clean:
         return _clean(json)
     source, found = _find_repository()
-    settings, problems = _load_settings(source, model)
+    settings, problems = _load_settings(source, model=model, workspace=workspace, image=image)
     progress = Console(json=json, plain=True)
     findings = []
     with progress.heartbeat():
@@ -75,13 +77,13 @@ def _find_repository() -> tuple[Repository | None, Finding]:
     return source, Finding("repository", True, f"{source.root}, {source.describe_source(None)}")
 
 
-def _load_settings(source: Repository | None, model: str | None) -> tuple[Settings, list[Finding]]:
+def _load_settings(source: Repository | None, **flags: Any) -> tuple[Settings, list[Finding]]:
     """Return the settings, without those of the repository if its file is invalid, and that problem."""
     try:
-        return load_settings(source.file(".swe-agent.toml") or b"" if source else b"", model=model), []
+        return load_settings(source.file(".swe-agent.toml") or b"" if source else b"", **flags), []
     except ConfigError as error:
         # Raises the same error again if it is in the user's own settings.
-        return load_settings(model=model), [Finding("settings", False, error.message, error.fix, error.code)]
+        return load_settings(**flags), [Finding("settings", False, error.message, error.fix, error.code)]
 
 
 def _print(finding: Finding) -> None:
