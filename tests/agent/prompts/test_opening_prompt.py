@@ -78,9 +78,8 @@ def test_missing_pytest_is_noted_before_the_first_request(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bare/bin'}{os.pathsep}{os.environ['PATH']}")
     message = first_message(bench, {"test_calc.py": "import pytest\n\n\ndef test_it():\n    pass\n"})
     assert "does not have it; nearest: test_calc.py" in message
-    (note,) = [event for event in bench.events if event.kind == "tests"]
-    assert note.text.startswith("The repository's tests seem to need pytest")
-    assert NO_LOSS_UNKNOWN in note.text
+    (note,) = [event for event in bench.events if event.kind == "summary"]
+    assert note.text.startswith(f"{NO_LOSS_UNKNOWN} The repository's tests seem to need pytest")
 
 
 @pytest.mark.parametrize(
