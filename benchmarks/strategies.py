@@ -1,12 +1,13 @@
 """Cost of the strategies relative to `react`, on the same tasks and with the same scripted player as the model.
 
-    python -m benchmarks.strategies [--attempts N] [--json OUT] [--keep]
+    python -m benchmarks.strategies [--attempts N] [--only NAME,..] [--roles ROLE,..] [--json OUT] [--keep]
 
 The player knows the test and the patches of each task, inspects the code before it edits, and answers each role as its
 prompt requires. In half of the tasks its first patch is wrong, to measure how a strategy continues. Tokens are
 characters / 4. As with a provider's cache, an input token that repeats the start of an earlier request costs a tenth;
 an output token costs five times an input token. `--keep` writes `agent/strategies/costs.json`, which `swe-agent
-strategies` shows. The costs do not indicate which strategy solves more issues.
+strategies` shows. `--roles` gives the player to optional roles too, such as `forecaster`. The costs do not indicate
+which strategy solves more issues.
 """
 
 from __future__ import annotations
@@ -314,14 +315,15 @@ class Row:
     ended: str
 
 
-def measure(strategy: str, case: Case, attempts: int, folder: Path) -> Row:
-    """Run the strategy on the case."""
+def measure(strategy: str, case: Case, attempts: int, folder: Path, roles: Sequence[str] = ()) -> Row:
+    """Run the strategy on the case, with the player also in the optional `roles`."""
     player = Player(case)
     loaded, scripted.load = scripted.load, lambda name, settings: player  # type: ignore[assignment,return-value]
     try:
         settings = Settings(
             strategy=strategy,
             model="scripted:player",
+            roles=dict.fromkeys(roles, "scripted:player"),
             attempts=attempts,
             workspace="local",
             state=folder / "state",
@@ -356,13 +358,18 @@ def _repository(folder: Path) -> Path:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--attempts", type=int, default=3, metavar="N")
+    parser.add_argument("--only", default="", metavar="NAME,..", help="measure `react` and these strategies")
+    parser.add_argument("--roles", default="", metavar="ROLE,..", help="optional roles that have a model")
     parser.add_argument("--json", type=Path, metavar="OUT")
     parser.add_argument("--keep", action="store_true", help="write the costs that `swe-agent strategies` shows")
     options = parser.parse_args(arguments)
-    names = [row.name for row in strategy_rows() if row.roles]
+    if options.keep and (options.only or options.roles):
+        parser.error("--keep needs all strategies, without optional roles.")
+    only, roles = options.only.split(",") if options.only else [], options.roles.split(",") if options.roles else []
+    names = [row.name for row in strategy_rows() if row.roles and (not only or row.name in ("react", *only))]
     with tempfile.TemporaryDirectory() as folder:
         found = [
-            measure(name, case, options.attempts, Path(folder) / f"{name}-{number}")
+            measure(name, case, options.attempts, Path(folder) / f"{name}-{number}", roles)
             for name in names
             for number, case in enumerate(_cases())
         ]
