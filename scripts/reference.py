@@ -82,7 +82,10 @@ def commands() -> str:
     known = build_command_line().list_commands(None)
     others = [name for name in known if not any(name in members for members in GROUPS.values())]
     lines = [
-        *_head("Command line", "`swe-agent COMMAND --help` prints the description of one command."),
+        *_head(
+            "Command line",
+            "This page describes all commands. `swe-agent COMMAND --help` prints the description of one command.",
+        ),
         "Without arguments, `swe-agent` opens a [session](../session.md). A quoted text in place of a command opens a "
         "session with this text as the first request. All commands use the same [exit codes](exit-codes.md).",
     ]

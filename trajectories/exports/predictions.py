@@ -10,7 +10,7 @@ from trajectories.exports._record_text import instance_of, unicode
 from trajectories.records import Reply
 from trajectories.trajectory import RunView
 
-WHAT = "predictions for SWE-bench, one per line, with the source part of the patch"
+WHAT = "SWE-bench's format for predictions, one per line, with the source part of the patch"
 ENDING = "jsonl"
 SEVERAL = True
 

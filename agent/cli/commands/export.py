@@ -27,7 +27,8 @@ def command(
     ],
     format: Annotated[str, typer.Option(help=f"{_help()}.", metavar="F")],
     out: Annotated[
-        Path | None, typer.Option(help="Output file; a training set also gets a data card beside it.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Output file; for a training set, a data card is written beside it.", metavar="FILE"),
     ] = None,
     exclude: Annotated[
         list[str] | None,

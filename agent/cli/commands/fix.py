@@ -39,7 +39,8 @@ def command(
     vulnerability: Annotated[
         bool | None,
         typer.Option(
-            "--vulnerability/--no-vulnerability", help="Withhold the exploit, or not; by default, the labels decide."
+            "--vulnerability/--no-vulnerability",
+            help="Whether to withhold the exploit; by default, the issue's labels decide.",
         ),
     ] = None,
     ci: Annotated[

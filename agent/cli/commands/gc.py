@@ -23,7 +23,10 @@ def command(
         list[str] | None, typer.Argument(help="Runs to remove, even if they can be resumed.", metavar="[RUN]…")
     ] = None,
     older_than: Annotated[
-        str, typer.Option(help="Remove ended runs not changed for 30d or 12w, or since 2026-01-31.", metavar="T")
+        str,
+        typer.Option(
+            help="Remove ended runs not changed in this time (30d, 12w), or since this date (2026-01-31).", metavar="T"
+        ),
     ] = "",
     keep: Annotated[int | None, typer.Option(help="Remove ended runs except the newest N.", min=0, metavar="N")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,

@@ -37,15 +37,13 @@ def command(
     ] = None,
     reproduce: Annotated[
         str | None,
-        typer.Option(help="With --good: a failing test; finds the commit that broke it.", metavar="FILE|NODE"),
+        typer.Option(help="With --good: a failing test; finds the commit that broke the test.", metavar="FILE|NODE"),
     ] = None,
     test: options.Test = None,
     repo: options.IssueRepo = None,
     repo_mismatch_ok: options.MismatchOk = False,
     base: options.SearchBase = None,
-    top: Annotated[
-        int, typer.Option(help="Number of files, and of functions, to list.", min=1, max=1000, metavar="N")
-    ] = 10,
+    top: Annotated[int, typer.Option(help="Number of files and functions to list.", min=1, max=1000, metavar="N")] = 10,
     run: Annotated[
         bool, typer.Option("--run", help="Run the issue's example, and use its calls for the ranking.")
     ] = False,

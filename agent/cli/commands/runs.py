@@ -44,7 +44,10 @@ def command(
         typer.Option(help="Only runs in this state, such as verified, unproven or running; repeatable.", metavar="E"),
     ] = None,
     since: Annotated[
-        str, typer.Option(help="Only runs of the last 12h, 3d or 2w, or since 2026-01-31.", metavar="T")
+        str,
+        typer.Option(
+            help="Only runs started in this time (12h, 3d, 2w), or since this date (2026-01-31).", metavar="T"
+        ),
     ] = "",
     model: Annotated[str, typer.Option(help="Only runs with a model whose name contains M.", metavar="M")] = "",
     strategy: Annotated[str, typer.Option(help="Only runs with this strategy.", metavar="S")] = "",
@@ -53,7 +56,9 @@ def command(
         str,
         typer.Option(help="Only runs whose issue, requests or patch paths contain all these words.", metavar="WORDS"),
     ] = "",
-    sort: Annotated[Sort, typer.Option(help="Sort key: numbers in descending order, text in ascending order.")] = "at",
+    sort: Annotated[
+        Sort, typer.Option(help="Sort by this key: numbers in descending order, text in ascending order.")
+    ] = "at",
     limit: Annotated[int | None, typer.Option(help="Show at most N runs.", min=1, metavar="N")] = None,
     json: options.Json = False,
     plain: options.Plain = False,

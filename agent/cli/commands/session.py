@@ -68,7 +68,7 @@ def command(
 
     swe-agent -p "why is the total wrong?"   print the answer and exit; changes to files are printed as a diff
 
-    With -p, the exit codes are those of `fix`.
+    With `-p`, the exit codes are those of `fix`.
     """
     if resume and newest:
         raise UsageError("--resume and --continue were both given.", "Choose one.")
