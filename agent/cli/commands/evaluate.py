@@ -29,9 +29,7 @@ def command(
     gold: Annotated[
         bool, typer.Option("--gold", help="First grade the reference patches; skip instances that they do not solve.")
     ] = False,
-    repeats: Annotated[
-        int, typer.Option(help="Maximum number of test runs while tests fail.", min=1, max=100, metavar="N")
-    ] = 3,
+    repeats: Annotated[int, typer.Option(help="Run failing tests up to N times.", min=1, max=100, metavar="N")] = 3,
     workers: Annotated[
         int | None, typer.Option(help="Number of instances to grade at the same time.", min=1, max=256, metavar="N")
     ] = None,

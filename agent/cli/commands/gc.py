@@ -25,7 +25,8 @@ def command(
     older_than: Annotated[
         str,
         typer.Option(
-            help="Remove ended runs not changed in this time (30d, 12w), or since this date (2026-01-31).", metavar="T"
+            help="Remove ended runs that did not change in this time (30d, 12w), or since this date (2026-01-31).",
+            metavar="T",
         ),
     ] = "",
     keep: Annotated[int | None, typer.Option(help="Remove ended runs except the newest N.", min=0, metavar="N")] = None,

@@ -14,16 +14,18 @@ Verb = Literal["gate", "solve", "publish", "prove", "comment"]
 
 
 def command(
-    verb: Annotated[Verb, typer.Argument(help="Which job.", metavar="gate|solve|publish|prove|comment")],
+    verb: Annotated[Verb, typer.Argument(help="Job to run.", metavar="gate|solve|publish|prove|comment")],
     task: Annotated[
         Path, typer.Option("--task", "--errand", help="Task file that the gate writes.", metavar="F")
     ] = Path("task.json"),
     digest: Annotated[str, typer.Option(help="SHA-256 of the task file.", metavar="D")] = "",
     repo: Annotated[Path, typer.Option(help="Folder with a checkout of the repository.", metavar="DIR")] = Path(),
     out: Annotated[Path | None, typer.Option(help="gate, solve, prove: the output file.", metavar="F")] = None,
-    handover: Annotated[str, typer.Option(help='publish, comment: output of solve or prove, or "".', metavar="F")] = "",
-    handover_digest: Annotated[str, typer.Option(help="publish: SHA-256 of the handover.", metavar="D")] = "",
-    parent: Annotated[str, typer.Option(help='solve: run to continue, or "".', metavar="DIR")] = "",
+    handover: Annotated[
+        str, typer.Option(help='publish, comment: output file of solve or prove, or "".', metavar="F")
+    ] = "",
+    handover_digest: Annotated[str, typer.Option(help="publish: SHA-256 of the file of --handover.", metavar="D")] = "",
+    parent: Annotated[str, typer.Option(help='solve: folder of the run to continue, or "".', metavar="DIR")] = "",
     model: Annotated[str | None, typer.Option(help="As in `fix`.", metavar="M")] = None,
     strategy: Annotated[str | None, typer.Option(help="As in `fix`.", metavar="S")] = None,
     test: options.Test = None,

@@ -20,7 +20,7 @@ def command(
     verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="list|add|edit|forget")] = "list",
     words: Annotated[
         list[str] | None,
-        typer.Argument(help="add: the fact. forget: its number in `list`.", metavar="[TEXT|N]..."),
+        typer.Argument(help="add: the fact. forget: the number of the fact in `list`.", metavar="[TEXT|N]..."),
     ] = None,
     repo: options.Repo = ".",
     everywhere: Annotated[
