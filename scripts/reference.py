@@ -51,13 +51,13 @@ OTHER_VARIABLES = {
     "GIT_AUTHOR_EMAIL": "Email address of the author of commits that `--branch` and `/commit` make, as for git.",
     "GIT_AUTHOR_NAME": "Name of the author of commits that `--branch` and `/commit` make, as for git.",
     "GITHUB_API_URL": "Address of the API of GitHub Enterprise Server; GitHub sets it for Actions.",
-    "GITHUB_EVENT_NAME": "Kind of the event; GitHub sets it for Actions.",
-    "GITHUB_EVENT_PATH": "File with the event; GitHub sets it for Actions.",
-    "GITHUB_REPOSITORY": "Repository; GitHub sets it for Actions.",
+    "GITHUB_EVENT_NAME": "Name of the event that started the workflow; GitHub sets it for Actions.",
+    "GITHUB_EVENT_PATH": "File that describes the event; GitHub sets it for Actions.",
+    "GITHUB_REPOSITORY": "Repository of the workflow; GitHub sets it for Actions.",
     "GITHUB_SERVER_URL": "Address of GitHub Enterprise Server; GitHub sets it for Actions.",
     "GITHUB_TOKEN": "Token for GitHub, as for `gh`. You can also set `GH_TOKEN`. For another host, set `GH_HOST` and "
     "`GH_ENTERPRISE_TOKEN`.",
-    "GITHUB_WORKFLOW_REF": "Workflow; GitHub sets it for Actions.",
+    "GITHUB_WORKFLOW_REF": "Path and ref of the workflow; GitHub sets it for Actions.",
     "NO_COLOR": "If this variable is set and not empty, the output has no colours.",
     "PAGER": "Program that shows long output at a terminal.",
     "PATH": "Folders of programs, also for commands in the workspace `local`.",
@@ -192,7 +192,7 @@ def environment_variables() -> str:
         "and in the administrator's policy.",
     ]
     rows = [(f"`SWE_AGENT_{name}`", text) for name, text in PROGRAM_VARIABLES.items()]
-    lines += ["", "## Of this program", "", *_table(("variable", "meaning"), rows)]
+    lines += ["", "## Variables of swe-agent", "", *_table(("variable", "meaning"), rows)]
     texts = _field_texts(Rules)
     rows = [
         (f"`SWE_AGENT_GITHUB_{name.upper()}`", _default(field.get_default()), texts.get(name, ""))
@@ -206,7 +206,7 @@ def environment_variables() -> str:
     ]
     lines += ["", *_table(("variable", "default", "meaning"), rows)]
     rows = [(f"`{name}`", text) for name, text in sorted(OTHER_VARIABLES.items())]
-    lines += ["", "## Of other programs", "", *_table(("variable", "meaning"), rows)]
+    lines += ["", "## Variables of other programs", "", *_table(("variable", "meaning"), rows)]
     lines += [
         "",
         "The API keys of model providers are read from the variables that litellm uses, such as `OPENAI_API_KEY`, or",

@@ -20,7 +20,7 @@ SECTIONS = {
     },
     "Work": {
         "strategy": "Strategy; `swe-agent strategies` lists all.",
-        "attempts": "Attempts of strategies that make several.",
+        "attempts": "Number of attempts of some strategies.",
         "rounds": "How often a model gets unproven work back.",
         "delegate": "Let the model delegate tasks to helpers.",
         "ask_at_plateau": "Ask the model if the search of `test` stalls.",
@@ -78,7 +78,7 @@ SECTIONS = {
     "Storage and permissions": {
         "state": "Folder of runs and reports.",
         "permissions": "What is allowed or denied without asking.",
-        "hooks": "Your programs that run at points of a run.",
+        "hooks": "Your programs that run at fixed points.",
         "mcp": "MCP servers whose tools a session offers.",
     },
     "Session": {
