@@ -200,7 +200,7 @@ def _collect(workspace: Workspace, command: str, origin: str) -> Finding:
     from aci.environments.setup_container import SetupResult
     from aci.environments.smoke_check import collect_tests
     from aci.runtime.workspace import HARNESS_SESSION
-    from aci.testing.suite_command import PYTEST, detect_command
+    from aci.testing.suite_command import PYTEST, NeedsPytest, detect_command
 
     def run(line: str, seconds: float) -> SetupResult:
         done = workspace.run(line, seconds, HARNESS_SESSION)
@@ -208,6 +208,8 @@ def _collect(workspace: Workspace, command: str, origin: str) -> Finding:
 
     try:
         command = command or detect_command(workspace)
+    except NeedsPytest as error:
+        return Finding("tests", True, error.message, error.fix, warning=True)
     except UsageError as error:  # a repository without tests can be worked on
         return Finding("tests", True, f"{error.message} {error.fix}")
     source = f", from {origin}" if origin else ""

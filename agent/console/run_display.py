@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from agent.engine.engine import Engine
 from agent.engine.proof_step import ANSWER_TEXTS, PARTS, verdict_of
 from agent.engine.result_json import as_json
 from agent.engine.run_result import Result
+from agent.limits.run_budget import UNPRICED_TOKENS
 from agent.permissions.approvals import Answer
 from agent.run_state.failing_tests_issue import NoFailingTest
 from agent.run_state.progress_event import ProgressEvent
@@ -71,6 +72,11 @@ NO_TEST = "[bold yellow]Not verified:[/] no test shows the issue. Give one with 
 NOTHING_TO_FIX = "[bold yellow]There is nothing to fix.[/]"
 NO_CHANGE = "[bold yellow]The patch changes nothing.[/]"
 THOUGHT_LINES = 2
+MOST_NAMES = 10
+UNPRICED = (
+    "The model's price is not known, so the budget in dollars does not limit its requests. It may use {limit:,} tokens "
+    "(option --max-tokens)."
+)
 
 
 class Console:
@@ -88,6 +94,7 @@ class Console:
         self._activities = Activities()
         self._live: Live | None = None
         self._is_asking = False
+        self._has_warned = False
 
     def heartbeat(self) -> AbstractContextManager[None]:
         """Return a context in which a line says what is being done whenever nothing else is shown for a while."""
@@ -156,10 +163,22 @@ class Console:
         self._activities.step(step)
         if self._is_live:
             self._print_step(step)
-            return
+        else:
+            self._print_line(step)
+        self._warn_unpriced()
+
+    def _print_line(self, step: Step) -> None:
         done = "; ".join(describe(action) for action in step.actions)
         seen = _result_line(step)
         self._line(step.branch, step.author, f"{done} → {seen}" if done else seen, self._cost(step))
+
+    def _warn_unpriced(self) -> None:
+        """Say once that no budget in dollars limits the run, if a model's price is unknown."""
+        if self._has_warned or self._engine is None or self._engine.ledger.spent.dollars is not None:
+            return
+        self._has_warned = True
+        limit = self._engine.settings.max_tokens or UNPRICED_TOKENS
+        self.progress.print(f"[yellow]{UNPRICED.format(limit=limit)}[/]", soft_wrap=True)
 
     def _print_step(self, step: Step) -> None:
         """Show a step on a terminal: a heading with the cost so far, the thought, and a line for each action."""
@@ -337,12 +356,18 @@ class Console:
         named = "\n".join(verdict.notes)
         shown = tuple(test for test in verdict.tests if test not in named)
         for title, names in (("shown by", shown), ("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
-            if names:
-                self.out.print(
-                    f"{title}: {escape_markup(', '.join(names[:10]))}{' …' if len(names) > 10 else ''}", soft_wrap=True
-                )
+            for line in _listed(title, names):
+                self.out.print(escape_markup(line), soft_wrap=True)
         for note in verdict.notes:
             self.out.print(f"[dim]· {escape_markup(note)}[/]", soft_wrap=True)
+
+
+def _listed(title: str, names: Sequence[str]) -> list[str]:
+    """Return a title and the names, one in each line if there are several."""
+    if len(names) < 2:
+        return [f"{title}: {name}" for name in names]
+    more = [f"  and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+    return [f"{title}:", *(f"  {name}" for name in names[:MOST_NAMES]), *more]
 
 
 def _mark(verdict: Verdict, part: str) -> str:

@@ -11,7 +11,7 @@ from agent.phases.base_failures import failing_tests
 from agent.phases.offered_edits import apply_edit
 from agent.phases.template_search import search_end, search_templates
 from agent.prompts.opening_prompt import likely_sources
-from agent.repair.edit_descriptions import LETTERS, describe_change
+from agent.repair.edit_descriptions import LETTERS, count_passing, describe_change
 
 if TYPE_CHECKING:
     from agent.engine.parallel_attempts import Attempt
@@ -39,7 +39,7 @@ def template_candidates(task: Task, given: Sequence[str]) -> Generator[Step, Non
         return []
     task.branch.needs_test = False  # the failing tests may reproduce the issue
     found = search_templates(task, tests, search_end(task, tests["seconds"]))
-    task.note("summary", f"{found['tried']:,} edits tried, {len(found['plausible'])} pass the tests")
+    task.note("summary", f"{found['tried']:,} edits tried, {count_passing(len(found['plausible']))}")
     places = range(min(MOST, len(found["edits"])))
     return (yield from attempts(task, [_attempt(task, found, place, given) for place in places]))
 

@@ -17,7 +17,7 @@ from aci.proof.suite_selection import nearest_tests
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
 from aci.runtime.background_task import BackgroundTask
-from aci.testing.suite_command import detect
+from aci.testing.suite_command import NeedsPytest, detect
 from agent.prompts.experience_prompt import past_runs_prompt
 from agent.prompts.instruction_prompt import repository_notes
 from agent.prompts.memory_prompt import memory_prompt
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
 SHOWN_SOURCES, MOST_SOURCE_LINES, LONGEST_PARAMETERS = 3, 80, 120
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
+NO_LOSS_UNKNOWN = "The proof cannot check whether the other tests still pass."
 NEAR_PLACES = 3
 """Maximum number of functions for which the nearest tests are listed."""
 
@@ -221,7 +222,9 @@ def describe_tests(branch: Branch, found: dict[str, Any]) -> str:
         origin = f"from {documented.where}" if documented else f"Python {version}" if version else ""
         how = f"`{command}`{f' ({quote_text(origin)})' if origin else ''}"
     except UsageError as error:
-        how = error.message
+        how = error.message.rstrip(".")
+        if isinstance(error, NeedsPytest):
+            branch.note("summary", f"{NO_LOSS_UNKNOWN} {error.message} {error.fix}")
     tests = [
         path
         for path in branch.engine.trees.files(search_tree(branch.turn, branch.engine.trees))

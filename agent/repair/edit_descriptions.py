@@ -17,6 +17,11 @@ def number_in_words(number: int) -> str:
     return NUMBERS[number] if 0 <= number < len(NUMBERS) else f"{number:,}"
 
 
+def count_passing(count: int) -> str:
+    """Return how many edits pass the tests, as the second half of a sentence."""
+    return f"{count:,} {'passes' if count == 1 else 'pass'} the tests"
+
+
 def describe_change(path: str, line: int, function: str, description: str) -> str:
     """Describe an edit in a sentence that includes its location."""
     where = f"in `{function}` (`{path}`, line {line})" if function else f"in `{path}`, line {line}"

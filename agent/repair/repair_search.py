@@ -18,6 +18,7 @@ from agent.repair.analysis.source_file import Source
 from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
 from agent.repair.behaviour_choice import Choice
 from agent.repair.candidate_order import order_candidates
+from agent.repair.edit_descriptions import count_passing
 from agent.repair.edit_selection import FEW, SECONDS, choose_edit
 from agent.repair.search_progress import Memory, NoMemory, SearchProgress
 from trajectories.errors import UsageError
@@ -121,7 +122,7 @@ class Progress:
         places = "1 place" if self.places == 1 else f"{self.places:,} places"
         text = f"{self.doing}: {self.tried:,} at {places}"
         text += f", {self.rate:,.0f} a second" if self.rate else ""
-        return f"{text}; {self.plausible} pass the tests, first {self.best}" if self.plausible else text
+        return f"{text}; {count_passing(self.plausible)}, first {self.best}" if self.plausible else text
 
 
 @dataclass

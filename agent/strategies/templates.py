@@ -16,7 +16,7 @@ from agent.phases.offered_edits import explain_doubt
 from agent.phases.template_search import EDITS, search_end, search_templates
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import describe_places, likely_sources, places
-from agent.repair.edit_descriptions import describe_change
+from agent.repair.edit_descriptions import count_passing, describe_change
 from agent.run_state.attempt_outcome import Outcome
 
 if TYPE_CHECKING:
@@ -127,10 +127,9 @@ def _counts_text(found: dict[str, Any]) -> str:
     if found["why"]:
         return str(found["why"])
     count, alike = len(found["plausible"]), len({one["behaviour"] for one in found["plausible"]})
-    passing = f"{count} pass the tests" if count != 1 else "1 passes the tests"
     kinds = f", in {alike} different ways" if count > 1 and alike > 1 else ", all alike" if count > 1 else ""
     places = "1 place" if found["places"] == 1 else f"{found['places']:,} places"
-    return f"{found['tried']:,} edits tried at {places} in {found['seconds']:.0f} s; {passing}{kinds}."
+    return f"{found['tried']:,} edits tried at {places} in {found['seconds']:.0f} s; {count_passing(count)}{kinds}."
 
 
 def _advice(found: dict[str, Any], failing: Sequence[str]) -> str:

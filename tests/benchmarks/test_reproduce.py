@@ -24,13 +24,13 @@ def test_rates_count_issues_with_code_that_run_here() -> None:
     rows = [
         row("green", cpu=3.0),
         row("red at gold"),
-        row("no test", "The issue's example fails with KeyError: 'x', which is not what the issue reports."),
-        row("no test", "The issue's example fails with ValueError: 1, which is not what the issue reports."),
+        row("no test", "The issue's example fails with KeyError: 'x', but the issue does not report it."),
+        row("no test", "The issue's example fails with ValueError: 1, but the issue does not report it."),
         row("no code", "The issue shows no Python code that can be run.", 0.0),
         row("not run", "No environment: The set-up command failed.", 0.0),
     ]
     text = reproduce.summary(rows)
-    assert "| The issue's example fails with an exception, which is not what the issue reports. | 2 |" in text
+    assert "| The issue's example fails with an exception, but the issue does not report it. | 2 |" in text
     assert "6 issues, 5 with code, 4 of them run here: 1 (25 %) red at base and green at gold, 1 red at gold" in text
     assert "mean 1.5, at most 3.0" in text
 

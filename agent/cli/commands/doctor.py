@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import chain
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +24,8 @@ def command(
     model: Annotated[
         str | None, typer.Option(help="Check this model in place of the configured model.", metavar="M")
     ] = None,
+    workspace: options.Workspace = None,
+    image: options.Image = None,
     ask: Annotated[bool, typer.Option("--ask", help="Also send the model one small request, which is billed.")] = False,
     collect: Annotated[
         bool, typer.Option("--collect", help="Collect the tests even without isolation, or if that needs a set-up.")
@@ -35,9 +37,9 @@ def command(
 ) -> int:
     """Check git, Docker, disk, model, settings and the repository, and show how to fix each problem.
 
-    In a repository, `doctor` checks the image or the Python that `fix` would use, and whether pytest can collect the
-    tests. If the image is not present, `doctor` checks whether a registry offers it. Collection imports the tests. So
-    without --collect, `doctor` collects them only in isolation, and only if no set-up is needed.
+    In a repository, `doctor` checks the image or the Python that `fix` would use with the same options, and whether
+    pytest can collect the tests. If the image is not present, `doctor` checks whether a registry offers it. Collection
+    imports the tests. So without --collect, `doctor` collects them only in isolation, and only if no set-up is needed.
 
     The model checks show whether the model is known, its price, the size of its context window, and where its key is
     stored. With --ask, they also show whether the model answers.
@@ -50,7 +52,7 @@ def command(
     if clean:
         return _clean(json)
     source, found = _find_repository()
-    settings, problems = _load_settings(source, model)
+    settings, problems = _load_settings(source, model=model, workspace=workspace, image=image)
     progress = Console(json=json, plain=True)
     findings = []
     with progress.heartbeat():
@@ -77,13 +79,13 @@ def _find_repository() -> tuple[Repository | None, Finding]:
     return source, Finding("repository", True, f"{source.root}, {source.describe_source(None)}")
 
 
-def _load_settings(source: Repository | None, model: str | None) -> tuple[Settings, list[Finding]]:
+def _load_settings(source: Repository | None, **flags: Any) -> tuple[Settings, list[Finding]]:
     """Return the settings, without those of the repository if its file is invalid, and that problem."""
     try:
-        return load_settings(source.file(".swe-agent.toml") or b"" if source else b"", model=model), []
+        return load_settings(source.file(".swe-agent.toml") or b"" if source else b"", **flags), []
     except ConfigError as error:
         # Raises the same error again if it is in the user's own settings.
-        return load_settings(model=model), [Finding("settings", False, error.message, error.fix, error.code)]
+        return load_settings(**flags), [Finding("settings", False, error.message, error.fix, error.code)]
 
 
 def _print(finding: Finding) -> None:

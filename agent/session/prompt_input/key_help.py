@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 TYPED = (
-    ("words", "an issue, a question, what to do next; a GitHub issue's URL alone fetches the issue"),
+    ("words", "an issue, a question or an instruction; the URL of a GitHub issue alone fetches the issue"),
     ("@path", "attaches a file's text, a folder's listing or a picture"),
-    ("!command", "runs in the workspace"),
-    ("/command", "one of the commands, or one of your own"),
+    ("!command", "runs the command in the workspace"),
+    ("/command", "runs a built-in command or a custom command"),
 )
 KEYS = (
-    ("enter", "send; during a turn: queue for afterwards"),
+    ("enter", "send; during a turn: queue until the turn ends"),
     ("ctrl+s", "send to the model at its next step"),
     ("escape", "interrupt the turn; enter on an empty prompt resumes it"),
     ("ctrl+j", "new line; alt-enter and shift-enter too"),
-    ("tab", "complete a command, its argument, a path"),
-    ("up", "earlier prompts; on an empty prompt, takes back the last queued one"),
+    ("tab", "complete a command, its argument or a path"),
+    ("up", "earlier prompts; on an empty prompt: take back the last queued prompt"),
     ("down", "later prompts"),
     ("ctrl+r", "search earlier prompts"),
     ("ctrl+g", "edit the prompt in $EDITOR"),
@@ -24,12 +24,12 @@ KEYS = (
     ("pageup", "scroll up"),
     ("pagedown", "scroll down"),
     ("end", "on an empty prompt: jump to the end of the conversation and follow it"),
-    ("ctrl+end", "the same, with any prompt"),
+    ("ctrl+end", "jump to the end of the conversation and follow it, with any prompt"),
     ("ctrl+b", "fold the side panel"),
     ("f1", "help"),
     ("ctrl+l", "redraw the screen"),
-    ("ctrl+c", "clear the prompt; twice on an empty one: quit"),
-    ("ctrl+d", "quit, on an empty prompt"),
+    ("ctrl+c", "clear the prompt; on an empty prompt, twice: quit"),
+    ("ctrl+d", "on an empty prompt: quit"),
     ("ctrl+q", "quit"),
 )
 """Keys by their names in Textual, with their effect in the session."""

@@ -331,9 +331,12 @@ def test_statement_that_does_not_end_is_skipped(reproduce: Reproduce) -> None:
     [
         ("It does not work.", NO_CODE),
         ("```\n>>> from shop.cart import *\n>>> count(Cart([1]))\n2\n```\nIs that right?", "does not say which result"),
-        ("```\n>>> from shop.cart import *\n>>> count(Cart([1]))\n7\n```\nIt should be 1.", "not those that the issue"),
-        ("```\n>>> import shop\n>>> shop.count(shop.Cart())\n```\nIt fails with IndexError.", "not what the issue"),
-        ("```\n>>> import shop\n>>> shop.count(shop.Cart())\nKeyError: empty\n```\nA clearer error please.", "it asks"),
+        ("```\n>>> from shop.cart import *\n>>> count(Cart([1]))\n7\n```\nIt should be 1.", "differ from those in"),
+        ("```\n>>> import shop\n>>> shop.count(shop.Cart())\n```\nIt fails with IndexError.", "does not report"),
+        (
+            "```\n>>> import shop\n>>> shop.count(shop.Cart())\nKeyError: empty\n```\nA clearer error please.",
+            "for more",
+        ),
         ("```\n>>> unknown_name(1)\n```\nNameError: name 'unknown_name' is not defined", "not found"),
         ("```\n>>> import shop, os\n>>> os._exit(0)\n```", "in time"),
     ],

@@ -208,6 +208,21 @@ def test_step_in_log_is_one_line_with_its_cost(engine):
     assert "\x1b" not in row
 
 
+def test_log_says_once_that_model_has_no_price(engine):
+    from agent.engine.branch import Branch
+
+    screen = io.StringIO()
+    console = create_console(screen, 80, terminal=False)
+    with console.watching(engine):
+        console.step(Branch(engine).say("First."))
+        assert "price" not in screen.getvalue()
+        engine.ledger.hold("main", 2, 1, "openai/mine", None, 100, 100)
+        console.step(Branch(engine).say("Second."))
+        console.step(Branch(engine).say("Third."))
+    assert screen.getvalue().count("The model's price is not known") == 1
+    assert "It may use 1,000,000 tokens" in screen.getvalue()
+
+
 def test_log_shows_first_line_of_message_to_model(engine):
     from agent.engine.branch import Branch
 
@@ -308,6 +323,17 @@ def test_proof_contains_no_control_characters():
     console.ending(Exit("verified", 0, verdict=verdict), Path("/nowhere"))
     assert "\x1b" not in screen.getvalue()
     assert screen.getvalue().count("red") == 4
+
+
+def test_proof_lists_names_of_several_tests_below_each_other():
+    screen = io.StringIO()
+    console = Console()
+    console.out = RichConsole(file=screen, width=200, color_system=None, highlight=False)  # type: ignore[assignment]
+    tests = tuple(f"t.py::test_{number}" for number in range(12))
+    console.ending(Exit("verified", 0, verdict=Verdict("verified", red=True, tests=tests, lost=tests[:1])), Path("/no"))
+    assert "\nshown by:\n  t.py::test_0\n  t.py::test_1\n" in screen.getvalue()
+    assert "\n  t.py::test_9\n  and 2 more\n" in screen.getvalue()
+    assert "\nlost: t.py::test_0\n" in screen.getvalue()
 
 
 def test_run_list_shows_status_of_each_run(bench, monkeypatch, capsys):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import venv
+from pathlib import Path
+
 import pytest
 
 from aci.observation.prompt_tags import quote_text as framed_text
 from agent.engine.branch import Branch
-from agent.prompts.opening_prompt import MOST_SOURCE_LINES, describe_places, opening
+from agent.prompts.opening_prompt import MOST_SOURCE_LINES, NO_LOSS_UNKNOWN, describe_places, opening
 from tests.agent.conftest import Bench, line
 from tests.conftest import git
 
@@ -64,6 +68,18 @@ def test_message_states_missing_tests(bench: Bench) -> None:
     message = first_message(bench, {})
     assert "No tests were found" in message
     assert "nearest: none yet" in message
+
+
+@pytest.mark.slow
+def test_missing_pytest_is_noted_before_the_first_request(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bare/bin'}{os.pathsep}{os.environ['PATH']}")
+    message = first_message(bench, {"test_calc.py": "import pytest\n\n\ndef test_it():\n    pass\n"})
+    assert "does not have it; nearest: test_calc.py" in message
+    (note,) = [event for event in bench.events if event.kind == "summary"]
+    assert note.text.startswith(f"{NO_LOSS_UNKNOWN} The repository's tests seem to need pytest")
 
 
 @pytest.mark.parametrize(

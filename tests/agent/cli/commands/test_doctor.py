@@ -51,6 +51,25 @@ def test_file_that_cannot_be_collected_is_a_warning_if_others_can(
     assert (code, results["tests"]["ok"], results["tests"]["warning"]) == (5, False, False)
 
 
+def test_missing_pytest_is_a_warning(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "tests/test_a.py").write_text("import pytest\n\n\ndef test_a():\n    pass\n")
+    venv.create(tmp_path / "bare", with_pip=False)
+    monkeypatch.delenv("SWE_AGENT_TEST")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bare/bin'}{os.pathsep}{os.environ['PATH']}")
+    code, results = checks(capsys)
+    assert (code, results["tests"]["warning"]) == (0, True)
+    assert "seem to need pytest" in results["tests"]["found"]
+
+
+def test_options_choose_what_is_checked(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(json=True, workspace="docker", image="no-such-image:1") in (0, 5)
+    names = [check["name"] for check in json.loads(capsys.readouterr().out)["checks"]]
+    assert "docker" in names
+    assert "python" not in names
+
+
 def test_invalid_config_of_the_repository_is_a_finding(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (repository / ".swe-agent.toml").write_text("test = \n")
     code, results = checks(capsys)
