@@ -31,43 +31,43 @@ TABLES = {
 }
 """The settings that are tables of their own, with the heading of each in the configuration file, and its guide."""
 EXIT_CODES = {
-    0: "The command did what it was asked to. For `fix`, `prove` and similar commands: the patch is verified.",
+    0: "The command succeeded. For `fix`, `prove` and similar commands: the patch is verified.",
     1: "No fix was found, or a limit other than the budget ended the run.",
-    2: "Usage: an option, a path, a revision or a text cannot be used.",
-    3: "Configuration: a setting, credentials, or a price that is missing.",
+    2: "Usage error: an option, a path, a revision or a text is invalid.",
+    3: "Configuration error: a setting or credentials are invalid, or a price is missing.",
     4: "The budget is used up.",
-    5: "The workspace could not be started, or failed; or a run cannot be read.",
+    5: "The workspace could not be started, the workspace failed, or a run cannot be read.",
     6: "There is a patch, but it is not verified.",
-    75: "Try again later: another process works on this run, or the provider asks to wait.",
+    75: "Try again later: another process works on this run, or the provider refuses requests for now.",
     130: "Interrupted. `swe-agent resume` continues the run.",
 }
 OTHER_VARIABLES = {
-    "CI": "Nothing is asked at a terminal if it is set.",
-    "COLORFGBG": "Whether the terminal is light or dark, for the theme `auto`.",
+    "CI": "If this variable is set, commands ask no questions at a terminal.",
+    "COLORFGBG": "Colours of the terminal; the theme `auto` uses them to choose between light and dark.",
     "COLUMNS": "Width of the output in columns.",
-    "DOCKER_CONFIG": "As for `docker`: the folder of its configuration.",
-    "DOCKER_CONTEXT": "As for `docker`: the context, and with it the daemon.",
-    "DOCKER_HOST": "As for `docker`: the address of the daemon.",
-    "GIT_AUTHOR_EMAIL": "As for git: the author of commits by `--branch` and `/commit`.",
-    "GIT_AUTHOR_NAME": "As for git: the author of commits by `--branch` and `/commit`.",
-    "GITHUB_API_URL": "The API of GitHub Enterprise Server; GitHub sets it for Actions.",
-    "GITHUB_EVENT_NAME": "Set by GitHub for Actions: the kind of event.",
-    "GITHUB_EVENT_PATH": "Set by GitHub for Actions: the file with the event.",
-    "GITHUB_REPOSITORY": "Set by GitHub for Actions: the repository.",
-    "GITHUB_SERVER_URL": "The address of GitHub Enterprise Server; GitHub sets it for Actions.",
-    "GITHUB_TOKEN": "Token for GitHub, as for `gh`; also `GH_TOKEN`, and for another host `GH_HOST` with "
+    "DOCKER_CONFIG": "Configuration folder of Docker, as for `docker`.",
+    "DOCKER_CONTEXT": "Docker context, which selects the daemon, as for `docker`.",
+    "DOCKER_HOST": "Address of the Docker daemon, as for `docker`.",
+    "GIT_AUTHOR_EMAIL": "Email address of the author of commits that `--branch` and `/commit` make, as for git.",
+    "GIT_AUTHOR_NAME": "Name of the author of commits that `--branch` and `/commit` make, as for git.",
+    "GITHUB_API_URL": "Address of the API of GitHub Enterprise Server; GitHub sets it for Actions.",
+    "GITHUB_EVENT_NAME": "Name of the event that started the workflow; GitHub sets it for Actions.",
+    "GITHUB_EVENT_PATH": "File that describes the event; GitHub sets it for Actions.",
+    "GITHUB_REPOSITORY": "Repository of the workflow; GitHub sets it for Actions.",
+    "GITHUB_SERVER_URL": "Address of GitHub Enterprise Server; GitHub sets it for Actions.",
+    "GITHUB_TOKEN": "Token for GitHub, as for `gh`. You can also set `GH_TOKEN`. For another host, set `GH_HOST` and "
     "`GH_ENTERPRISE_TOKEN`.",
-    "GITHUB_WORKFLOW_REF": "Set by GitHub for Actions: the workflow.",
-    "NO_COLOR": "No colours if it is set and not empty.",
+    "GITHUB_WORKFLOW_REF": "Path and ref of the workflow; GitHub sets it for Actions.",
+    "NO_COLOR": "If this variable is set and not empty, the output has no colours.",
     "PAGER": "Program that shows long output at a terminal.",
-    "PATH": "Where programs are found, also by commands of the workspace `local`.",
-    "PYENV_ROOT": "Where `evaluate` finds older versions of Python.",
-    "PYTHONHASHSEED": "The hash seed under which `count` measures a command.",
-    "PYTHONPATH": "As for Python; the workspace `local` passes it on.",
-    "PYTHONUSERBASE": "As for Python; the workspace `local` passes it on.",
-    "RUSTUP_HOME": "As for rustup; the workspace `local` passes it on.",
-    "TERM": "What the terminal can do; with `dumb`, the session has no screen.",
-    "VALGRIND_LIB": "As for Valgrind, which counts instructions.",
+    "PATH": "Folders of programs, also for commands in the workspace `local`.",
+    "PYENV_ROOT": "Folder of pyenv, in which `evaluate` finds older versions of Python.",
+    "PYTHONHASHSEED": "Hash seed with which `count` measures a command.",
+    "PYTHONPATH": "Module search path of Python; the workspace `local` passes it to commands.",
+    "PYTHONUSERBASE": "Folder of the user's Python packages; the workspace `local` passes it to commands.",
+    "RUSTUP_HOME": "Folder of rustup; the workspace `local` passes it to commands.",
+    "TERM": "Type of the terminal; if it is `dumb`, the session has no screen.",
+    "VALGRIND_LIB": "Library folder of Valgrind, with which `swe-agent` counts instructions.",
     "VISUAL": "Editor that a session opens for a long prompt.",
     "EDITOR": "Editor that a session opens for a long prompt, if `VISUAL` is not set.",
     "XDG_CONFIG_HOME": "Folder of git's configuration.",
@@ -82,9 +82,12 @@ def commands() -> str:
     known = build_command_line().list_commands(None)
     others = [name for name in known if not any(name in members for members in GROUPS.values())]
     lines = [
-        *_head("Command line", "`swe-agent COMMAND --help` prints the same for one command."),
-        "Text in place of a command is the first request of a [session](../session.md). "
-        "`swe-agent` alone opens a session. [Exit codes](exit-codes.md) are common to all commands.",
+        *_head(
+            "Command line",
+            "This page describes all commands. `swe-agent COMMAND --help` prints the description of one command.",
+        ),
+        "Without arguments, `swe-agent` opens a [session](../session.md). A quoted text in place of a command opens a "
+        "session with this text as the first request. All commands use the same [exit codes](exit-codes.md).",
     ]
     for group, members in {**GROUPS, OTHER: tuple(others)}.items():
         lines += ["", f"## {group}"]
@@ -135,11 +138,15 @@ def settings() -> str:
 
     preferences = {f"{TABLE}.{name}": field for name, field in _fields_of_dataclass(Preferences)}
     lines = [
-        *_head("Settings", "`swe-agent config` prints the same with the values that apply and their sources."),
-        "A setting `NAME` is a key of the configuration file, the variable `SWE_AGENT_<NAME>`, and for most commands "
-        "the option `--name`; [Configuration](../configuration.md) describes the order of precedence. The variable of "
-        "a list or a table holds JSON. Settings of the section *Session* are set in the file only. A repository's "
-        f"`.swe-agent.toml` may set {_joined(f'`{name}`' for name in sorted(OF_REPOSITORY))}.",
+        *_head(
+            "Settings",
+            "`swe-agent config` prints all settings with their current values and the sources of the values.",
+        ),
+        "You can set a setting `NAME` with the key `NAME` of the configuration file or the variable "
+        "`SWE_AGENT_<NAME>`. For many settings, commands also have an option with the same name. "
+        "[Configuration](../configuration.md) describes the order of precedence. The variable of a list or a table "
+        "contains JSON. The settings of the section *Session* can be set only in the configuration file. A "
+        f"repository's `.swe-agent.toml` can set only {_joined(f'`{name}`' for name in sorted(OF_REPOSITORY))}.",
     ]
     for section, members in SECTIONS.items():
         rows = []
@@ -177,13 +184,15 @@ def environment_variables() -> str:
 
     lines = [
         *_head(
-            "Environment variables", "An unknown `SWE_AGENT_*` variable is a warning, or an error if it is misspelt."
+            "Environment variables",
+            "An unknown `SWE_AGENT_*` variable causes a warning, or an error if the name is similar to a known one.",
         ),
-        f"Each of the {len(Settings.model_fields)} [settings](settings.md) `NAME` can be set as `SWE_AGENT_<NAME>`, "
-        "except `hooks` and `mcp`, which only your configuration file and the administrator's policy set.",
+        f"You can set each of the {len(Settings.model_fields)} [settings](settings.md) `NAME` with the variable "
+        "`SWE_AGENT_<NAME>`. The exceptions are `hooks` and `mcp`, which can be set only in your configuration file "
+        "and in the administrator's policy.",
     ]
     rows = [(f"`SWE_AGENT_{name}`", text) for name, text in PROGRAM_VARIABLES.items()]
-    lines += ["", "## Of this program", "", *_table(("variable", "meaning"), rows)]
+    lines += ["", "## Variables of swe-agent", "", *_table(("variable", "meaning"), rows)]
     texts = _field_texts(Rules)
     rows = [
         (f"`SWE_AGENT_GITHUB_{name.upper()}`", _default(field.get_default()), texts.get(name, ""))
@@ -193,16 +202,16 @@ def environment_variables() -> str:
         "",
         "## Inputs of the Action",
         "",
-        "The workflow sets these; [GitHub](../github.md) describes the inputs.",
+        "The workflow of the Action sets these variables. [GitHub](../github.md) describes the inputs.",
     ]
     lines += ["", *_table(("variable", "default", "meaning"), rows)]
     rows = [(f"`{name}`", text) for name, text in sorted(OTHER_VARIABLES.items())]
-    lines += ["", "## Of other programs", "", *_table(("variable", "meaning"), rows)]
+    lines += ["", "## Variables of other programs", "", *_table(("variable", "meaning"), rows)]
     lines += [
         "",
-        "Keys of model providers are read from the variables that litellm names, such as `OPENAI_API_KEY`, or from",
+        "The API keys of model providers are read from the variables that litellm uses, such as `OPENAI_API_KEY`, or",
     ]
-    lines += ["the one that `key_env` names ([settings](settings.md#models))."]
+    lines += ["from the variable that `key_env` names ([settings](settings.md#models))."]
     return "\n".join(lines) + "\n"
 
 
@@ -227,10 +236,10 @@ def exit_codes() -> str:
         *_head("Exit codes", "Every command ends with one of these codes."),
         *_table(("code", "meaning", "errors of the library"), rows),
         "",
-        "`fix`, `resume`, `fork` and `prove` have all of them, and a session with `-p` as well. In a "
-        "[batch](../batch.md), a single result does not change the exit code: 0 says that all instances are done, 4 "
-        "that `--total` is used up, and 5 that infrastructure failed for some instances. With `--json`, an error is an "
-        'object too: `{"error": {"code", "message", "fix"}}` ([JSON output](json.md)).',
+        "`fix`, `resume`, `fork`, `prove` and a session with `-p` use all of these codes. In a [batch](../batch.md), "
+        "the result of a single instance does not change the exit code. The code is 0 if all instances are done, 4 if "
+        "`--total` is used up, and 5 if the infrastructure failed for some instances. With `--json`, an error is "
+        'printed as an object: `{"error": {"code", "message", "fix"}}` ([JSON output](json.md)).',
     ]) + "\n"  # fmt: skip
 
 
@@ -242,10 +251,10 @@ def records() -> str:
     of_journal, of_events = journal.schema(), events.schema()["$defs"]
     kinds = [each["$ref"].rpartition("/")[2] for each in of_journal["oneOf"]]
     lines = [
-        *_head("Records and events", "The fields of each line of a journal and of an event stream."),
+        *_head("Records and events", "This page lists the fields of the lines in a journal and in an event stream."),
         "[journal.schema.json](../journal.schema.json) and [events.schema.json](../events.schema.json) are the JSON "
-        "Schemas. [The journal](../journal.md) and [Events](../events.md) describe when each line is written. In event "
-        "lines, a field that is not required is left out if it has no value.",
+        "Schemas. [The journal](../journal.md) and [Events](../events.md) describe when each line is written. Event "
+        "lines omit a field that is not required if the field has no value.",
     ]
     parts = sorted(of_journal["$defs"].keys() - kinds)
     lines += ["", "## Journal records", *_schema_tables(kinds, of_journal["$defs"])]
@@ -297,7 +306,7 @@ def library() -> str:
     lines = [
         *_head(
             "Library",
-            "Every public name of `swe_agent`, with its signature; [The library](../library.md) is the guide.",
+            "This page lists the public names of `swe_agent`. [The library](../library.md) is the guide.",
         ),
         "The site shows signatures and docstrings here. In the repository, read the modules named below.",
     ]

@@ -62,13 +62,14 @@ def make(
     repo: str | os.PathLike[str] | None = None,
     **options: Unpack[MakeOptions],
 ) -> Environment:
-    """Return an environment for an instance: a row of a data set with SWE-bench's fields, or an issue, whose text
-    starts with its title. `repo` is the folder of the repository, instead of the row's `bundle` or `repo`. Relative
-    paths are relative to the current folder, also those in a row.
+    """Return an environment for an instance: a row of a data set with SWE-bench's fields, or an issue. The first line
+    of an issue's text is its title. `repo` is the folder of the repository, and replaces the row's `bundle` or `repo`.
+    Relative paths, including those in a row, are relative to the current folder.
 
-    The reward of an episode is 1 if the row's tests pass with the patch, or for an instance without tests if the patch
-    is verified, and 0 otherwise. Raises SweAgentError for input that cannot be used, and TypeError for an unknown
-    option.
+    The reward of an episode is 1 if the row's tests pass with the patch, and 0 otherwise. For an instance without
+    tests, the reward is 1 if the patch is verified.
+
+    Raises SweAgentError for invalid input, and TypeError for an unknown option.
     """
     from dataclasses import replace
 
@@ -109,8 +110,8 @@ def make_vec(
     repo: str | os.PathLike[str] | None = None,
     **options: Unpack[MakeOptions],
 ) -> VectorEnvironment:
-    """Return an environment for each instance, which are stepped in parallel; the parameters are those of `make`. The
-    same instance may occur several times, for a group of episodes."""
+    """Return a vector environment that steps one environment for each instance in parallel. The parameters are those of
+    `make`. The same instance can occur several times, for a group of episodes."""
     return VectorEnvironment([make(instance, repo, **options) for instance in instances])
 
 

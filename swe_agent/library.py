@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from agent.engine.run_result import Result
 
 Event: TypeAlias = Step | ProgressEvent
-"""What a run reports: the steps that it records, and progress, which is not stored."""
+"""An event of a run: a step, which the run records, or a progress event, which is not stored."""
 END = None
 """Marks the end of a run's events."""
 
 
 class FixOptions(TypedDict, total=False):
-    """The options of `fix` and `start_fix`, which are flags of `swe-agent fix`.
+    """The options of `fix` and `start_fix`. Each option corresponds to a flag of `swe-agent fix`.
 
-    An option that is not given has its value from the environment, the user's configuration or the repository's, as for
-    the command; this includes the settings that are no options here.
+    The value of an option that is not given comes from the environment, the user's configuration or the repository's
+    configuration, as for the command. The same applies to settings that are not options of these functions.
     """
 
     model: str
@@ -39,28 +39,29 @@ class FixOptions(TypedDict, total=False):
     """The command that starts the project's server."""
     effort: Literal["none", "minimal", "low", "medium", "high"]
     budget: float
-    """Dollars."""
+    """Maximum cost in dollars."""
     max_steps: int
     max_tokens: int
     max_time: float
-    """Seconds."""
+    """Maximum time in seconds."""
     update_tests: bool
     """Keep changes to existing tests in the patch."""
     apply: bool
-    """Apply the patch, verified or not, to the working tree."""
+    """Apply the patch to the working tree, even if it is not verified."""
     branch: str
     """Commit the patch on a new branch of this name."""
 
 
 class FixRun:
-    """A run that solves an issue, and an iterator over its events. Close it, or use it in a `with` statement.
+    """A run that solves an issue, and an iterator over the events of the run. Close the run, or use it in a `with`
+    statement.
 
-    The run works in a thread of its own, whether or not its events are read. An error that ends it is raised after its
-    last event. A run that is closed before its end can be resumed with `swe-agent resume`.
+    The run works in its own thread, even if nothing reads its events. If an error ends the run, the iterator raises the
+    error after the last event. If you close a run before its end, you can continue it with `swe-agent resume`.
     """
 
     def __init__(self, engine: Engine, events: SimpleQueue[Event | None]) -> None:
-        """`events` receives what the engine reports."""
+        """`events` receives the events of the engine."""
         from aci.runtime.background_task import BackgroundTask
 
         self._engine = engine
@@ -126,10 +127,10 @@ def fix(
     base: str | None = None,
     **options: Unpack[FixOptions],
 ) -> Result:
-    """Solve an issue and return the result, as `swe-agent fix` does; the parameters are those of `start_fix`.
+    """Solve an issue as `swe-agent fix` does, and return the result. The parameters are those of `start_fix`.
 
-    A run that ends without a fix, or at one of its limits, has a result too. Raises SweAgentError for input that cannot
-    be used, and for a run that is interrupted or cannot go on; its `fix` says what to do.
+    A run that ends without a fix, or at one of its limits, also has a result. Raises SweAgentError for invalid input,
+    and for a run that is interrupted or cannot continue. The attribute `fix` of the error says what you can do.
     """
     with start_fix(issue, repo, base, **options) as run:
         return run.result()
@@ -144,10 +145,10 @@ def start_fix(
 ) -> FixRun:
     """Start a run that solves an issue, and return it.
 
-    `issue` is a text whose first line is the title; without one, the failing tests are to pass. `repo` is a folder,
-    or a URL to clone. The run starts from the working tree, or from the commit `base`.
+    `issue` is a text whose first line is the title. Without an issue, the run tries to make the failing tests pass.
+    `repo` is a folder, or a URL to clone. The run starts from the working tree, or from the commit `base`.
 
-    Raises SweAgentError for input that cannot be used, and TypeError for an unknown option.
+    Raises SweAgentError for invalid input, and TypeError for an unknown option.
     """
     if unknown := [name for name in options if name not in FixOptions.__annotations__]:
         raise TypeError(f"fix has no option {unknown[0]!r}; it has {', '.join(FixOptions.__annotations__)}")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class SweAgentError(Exception):
-    """Base class. `message` says in one sentence what is wrong, `fix` what to do about it."""
+    """Base class of all errors. `message` describes the error in one sentence, and `fix` says what you can do."""
 
     code = 1
 

@@ -32,9 +32,10 @@ internet."""
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment on an issue, or a text linked from it. `at` is ISO 8601 in UTC. `role` is the author's role on the
-    platform (`OWNER`, `NONE`; "" if unknown). `about` is "" for a comment; for a linked text it describes the source:
-    `#12, closed pull request: Title`, or `src/a.py:10` for a line under review."""
+    """A comment on an issue, or a text to which the issue links. `at` is the time in ISO 8601, in UTC. `role` is the
+    author's role on the platform, such as `OWNER` or `NONE`, or "" if the role is unknown. `about` is "" for a comment.
+    For a linked text, `about` describes the source, such as `#12, closed pull request: Title`, or `src/a.py:10` for a
+    comment on a line of code."""
 
     author: str
     body: str
@@ -47,8 +48,8 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class PastItem:
-    """An earlier issue or pull request of the repository, as it was at the date of the base; `text` is its body and its
-    comments."""
+    """An earlier issue or pull request of the repository, as it was at the date of the base. `text` contains the body
+    and the comments."""
 
     number: int
     title: str
@@ -57,10 +58,11 @@ class PastItem:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """The issue to solve. `comments` are the discussion and linked texts, oldest first; `images` are data: URLs.
+    """The issue to solve. `comments` contains the comments and the linked texts, oldest first. `images` contains
+    pictures as `data:` URLs.
 
-    `attachments` is text of files that the user attached for the model. It is not part of the issue's own text.
-    `past` are earlier items for localization, which are in no prompt.
+    `attachments` is the text of files that the user attached for the model. It is not part of the issue's own text.
+    `past` contains earlier issues and pull requests. Only localization uses them; no prompt contains them.
     """
 
     title: str
@@ -81,8 +83,8 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The state that a run starts from: `commit` is HEAD, `tree` contains the user's files, and `changes` is the number
-    of uncommitted edits in it."""
+    """The state that a run starts from. `commit` is HEAD or the commit that the user named. `tree` contains the files,
+    including the user's uncommitted edits, and `changes` is the number of these edits."""
 
     commit: str
     tree: str
@@ -95,7 +97,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One tool call. `id` is the provider's id for it; `error` says why the call could not be parsed."""
+    """One tool call. `id` is the provider's id of the call. `error` says why the call could not be parsed."""
 
     tool: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -107,8 +109,8 @@ class Action:
 class Observation:
     """The result of an action, as the model sees it.
 
-    `out` is the reference to the full output (17 for `out:17`) if the text was truncated. `data` is for programs:
-    strategies and front ends read it, models do not.
+    If the text was truncated, `out` is the number of the full output, such as 17 for `out:17`. `data` is for strategies
+    and front ends; models do not see it.
     """
 
     text: str
@@ -119,11 +121,12 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request as billed. `input_tokens` includes those read from the provider's cache (`cached_tokens`)
-    and those written to it (`written_tokens`); `dollars` is the provider's own figure.
+    """The billed tokens of one request. `input_tokens` includes the tokens that were read from the provider's cache
+    (`cached_tokens`) and those that were written to the cache (`written_tokens`). `dollars` is the cost that the
+    provider states.
 
-    `stated_output` is the provider's count of output tokens if that count is too small for the text that arrived; then
-    `output_tokens` is an estimate, and the source of the settlement is `estimate`. Otherwise `stated_output` is
+    If the provider's count of output tokens is too small for the text that arrived, `stated_output` is this count,
+    `output_tokens` is an estimate, and the source of the settlement is `estimate`. Otherwise, `stated_output` is
     null."""
 
     input_tokens: int = 0
@@ -169,16 +172,19 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of the proof. Each part (`red`, `green`, `red_again`, `no_loss`) is true, false, or null if it could
-    not be judged.
+    """The result of the proof. Each of `red`, `green`, `red_again` and `no_loss` is true, false, or null if the proof
+    could not decide it.
 
-    `generality` tells whether the patch does more than its tests ask, as an experiment shows: `shown`, `examples only`,
-    or `undecided`; it is "" if there was no experiment.
-    `tests` reproduce the issue. `compared` says what `no_loss` rests on, such as `85 tests (time limit)`. `lost` are
-    tests that passed before and do not pass now. `contradicted` are tests that the issue expects to fail from now on,
-    each with the sentence that says so. `flaky` are tests that were excluded.
-    `commands` are shell commands that repeat the proof. `failures` is a summary of what failed with the patch. `notes`
-    state the limits of the proof.
+    `generality` says whether the patch changes the behaviour for more inputs than the examples in its tests: `shown`,
+    `examples only` or `undecided`. It is "" if the proof did not examine this.
+
+    `tests` lists the tests that reproduce the issue. `compared` says which results `no_loss` is based on, such as
+    `85 tests (time limit)`. `lost` lists the tests that passed before and do not pass with the patch. `contradicted`
+    lists the existing tests that the issue expects to fail after the fix, each with the sentence that says this.
+    `flaky` lists the tests that were excluded because their results vary.
+
+    `commands` lists shell commands that repeat the proof. `failures` lists what failed with the patch. `notes`
+    describes the limits of the proof.
     """
 
     kind: Literal["verified", "faster", "unproven", "none"] = "none"
@@ -229,8 +235,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The first record of every journal. `version` is the version of the journal's format, 1 if the line does not
-    contain it."""
+    """The first record of every journal. `version` is the version of the journal's format. If the line has no
+    `version`, the version is 1."""
 
     id: str
     issue: Issue
@@ -249,9 +255,10 @@ class Run:
 class Turn:
     """One user request and the work on it; `fix` starts a run with one turn, and a session can have many turns.
 
-    `request` is the user's text; the request of the first turn is the run's issue. `prompts` are the strategy's
-    prompts, if they differ from those of the run. `settings` are the settings that the user changed since the previous
-    turn; `images` are data: URLs, and `attachments` is text of files that the user attached for the model.
+    `request` is the user's text; the request of the first turn is the run's issue. `prompts` contains the prompts of
+    the strategy if they differ from those of the run. `settings` contains the settings that the user has changed since
+    the previous turn. `images` contains pictures as `data:` URLs. `attachments` is the text of files that the user
+    attached for the model.
     """
 
     request: str
@@ -267,8 +274,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The reservation for one request: its maximum cost, which is on disk before the request is sent. `ask` is the
-    number of the request in its branch, and `attempt` counts how often it was sent."""
+    """The reservation for one request: the maximum cost of the request, written to disk before the request is sent.
+    `ask` is the number of the request in its branch. `attempt` counts how often the request was sent."""
 
     branch: str
     ask: int
@@ -286,7 +293,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The settlement of a hold: the cost of its request, and the source of that figure. A hold without a settlement is
+    """The settlement of a hold: the cost of the request, and the source of this figure. A hold without a settlement is
     charged in full."""
 
     hold: str
@@ -299,10 +306,10 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A model's reply to request number `ask` of a branch; on disk before its actions run.
+    """A model's reply to request number `ask` of a branch. The record is written to disk before the actions run.
 
-    `blocks` are the provider's own data (signed thinking, encrypted reasoning), byte for byte, and are only sent to the
-    same `model`.
+    `blocks` contains the provider's own data (signed thinking, encrypted reasoning), byte for byte. The data is only
+    sent to the same `model`.
     """
 
     text: str = ""
@@ -319,11 +326,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One iteration of the loop, written when its last action is done.
+    """One step of a branch. The record is written after the last action of the step.
 
-    `author` is the role that acted (`coder`, `reviewer`), `user`, or a strategy's name. `reply` is the `ask` number of
-    the model's reply; null for a step without a model, which contains a message in its observations if `actions` is
-    empty.
+    `author` is the role that acted (such as `coder` or `reviewer`), `user`, or the name of a strategy. `reply` is the
+    `ask` number of the model's reply, or null for a step without a model. If such a step has no actions, its
+    observations contain a message.
     """
 
     branch: str
@@ -345,7 +352,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A named result of a branch, computed once and read from this record afterwards."""
+    """A named result of a branch that is computed once. Later, the result is read from this record."""
 
     branch: str
     name: str
@@ -356,8 +363,8 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An annotation: a strategy's structure (`phase`, `candidate`, `score`, `vote`, `prune`, `summary`), a user's
-    message when it is received (`message`), or the intent and the result of a side effect (`intent`, `done`)."""
+    """An annotation. It describes the work of a strategy (`phase`, `candidate`, `score`, `vote`, `prune`, `summary`), a
+    message from the user (`message`), or the intent and the result of a side effect (`intent`, `done`)."""
 
     branch: str
     kind: str
@@ -369,9 +376,9 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The end of a run, or of one of its turns. `code` is the process's exit code; `tree` is the best tree.
+    """The end of a run, or of one turn. `code` is the exit code of the process, and `tree` is the best tree.
 
-    `kind` is `verified` or `faster` only if the verdict has the same kind; otherwise it is read as `unproven`.
+    If `kind` is `verified` or `faster` but the verdict has another kind, `kind` is read as `unproven`.
     """
 
     kind: str

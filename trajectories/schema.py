@@ -29,11 +29,11 @@ def schema() -> dict[str, Any]:
         of["required"] = [*of.get("required", []), "type"]
         of["properties"][JOINED] = {
             "const": True,
-            "description": "Written together with the record before it; the first record of a group has no such field.",
+            "description": "Written together with the previous record; the first record of a group has no such field.",
         }
     version = definitions["Run"]["properties"]["version"]
     version["default"] = 1
-    version["description"] = "Version of this line and those after it; 1 if the line names none."
+    version["description"] = "Version of this line and the lines after it; 1 if the line has no version."
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"A line of a run's journal.jsonl, version {VERSION}",

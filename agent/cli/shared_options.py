@@ -17,18 +17,22 @@ from trajectories.errors import UsageError
 RunName = Annotated[
     str,
     typer.Argument(
-        help="Name as `runs` shows it, or its unique start or last part.", metavar="RUN", autocompletion=complete_run
+        help="Name of the run as `runs` shows it; a unique prefix or the last part also works.",
+        metavar="RUN",
+        autocompletion=complete_run,
     ),
 ]
 IssueUrl = Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")]
-IssueFile = Annotated[Path | None, typer.Option(help="File with the issue's text; `-` reads stdin.", metavar="F")]
+IssueFile = Annotated[Path | None, typer.Option(help="File with the issue's text; `-` means stdin.", metavar="F")]
 IssueText = Annotated[str | None, typer.Option(help="Text of the issue.", metavar="T")]
 Repo = Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")]
 SearchBase = Annotated[str | None, typer.Option(help="Search this commit, not the working tree.", metavar="REV")]
-Model = Annotated[str | None, typer.Option(help="scripted:FILE, replay:RUN, or a model's name.", metavar="M")]
+Model = Annotated[str | None, typer.Option(help="Model: its name, scripted:FILE or replay:RUN.", metavar="M")]
 Strategy = Annotated[
     str | None,
-    typer.Option(help="Strategy; `strategies` lists them.", metavar="S", autocompletion=complete_strategy),
+    typer.Option(
+        help="Strategy; `swe-agent strategies` lists all strategies.", metavar="S", autocompletion=complete_strategy
+    ),
 ]
 Prompts = Annotated[Path | None, typer.Option(help="Folder whose files replace the strategy's prompts.", metavar="DIR")]
 Filter = Annotated[str, typer.Option(help="Only instances whose id matches.", metavar="REGEX")]
@@ -36,10 +40,12 @@ Base = Annotated[str | None, typer.Option(help="Start from this commit, not from
 Workspace = Annotated[
     str | None,
     typer.Option(
-        help="docker, sandbox or local (not isolated).", metavar="W", autocompletion=complete_value_of("workspace")
+        help="Where commands run: docker, sandbox or local (not isolated).",
+        metavar="W",
+        autocompletion=complete_value_of("workspace"),
     ),
 ]
-Image = Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")]
+Image = Annotated[str | None, typer.Option(help="Docker image that contains the tools of the repository.", metavar="I")]
 EngineOption = Annotated[list[str] | None, typer.Option(help="Option of the engine; repeatable.", metavar="NAME=VALUE")]
 Budget = Annotated[float | None, typer.Option(help="Budget in dollars.", metavar="USD")]
 MaxSteps = Annotated[int | None, typer.Option(help="Maximum number of model replies.", metavar="N")]
@@ -49,7 +55,7 @@ Serve = Annotated[str | None, typer.Option(help="Command that starts the project
 Effort = Annotated[
     str | None,
     typer.Option(
-        help="How much the model thinks: none, minimal, low, medium, high.",
+        help="Reasoning effort of the model: none, minimal, low, medium or high.",
         metavar="E",
         autocompletion=complete_value_of("effort"),
     ),
@@ -59,13 +65,13 @@ MaxTime = Annotated[
     float | None,
     typer.Option(help="Time limit in seconds; time spent waiting for your answers does not count.", metavar="S"),
 ]
-Apply = Annotated[bool, typer.Option("--apply", help="Apply the patch, verified or not.")]
+Apply = Annotated[bool, typer.Option("--apply", help="Apply the patch, even if it is not verified.")]
 Branch = Annotated[str | None, typer.Option(help="Commit the patch on a new branch.", metavar="B")]
 Pr = Annotated[bool, typer.Option("--pr", help="Open a draft pull request with a verified patch.")]
 IssueRepo = Annotated[
     str | None,
     typer.Option(
-        help="Repository: a folder, or a URL to clone. Default: the current folder, or for --issue a clone.",
+        help="Repository: a folder, or a URL to clone. Default: the current folder; with --issue, a clone.",
         metavar="DIR|URL",
     ),
 ]
@@ -73,22 +79,22 @@ MismatchOk = Annotated[
     bool, typer.Option("--repo-mismatch-ok", help="Use --repo even if the issue belongs to another repository.")
 ]
 PatchBase = Annotated[
-    str | None, typer.Option(help="Commit that the patch applies to; its tests are used.", metavar="REV")
+    str | None, typer.Option(help="Commit that the patch applies to, and whose tests are used.", metavar="REV")
 ]
 PatchReproduction = Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")]
 Sarif = Annotated[Path | None, typer.Option(help="Also write the findings as SARIF 2.1.0 to this file.", metavar="F")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Plain = Annotated[bool, typer.Option("--plain", help="No colours and no live status line.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Use no colours and no live status line.")]
 
 Events = Annotated[
     str,
     typer.Option(
-        help="Write the events of the work as JSON lines to this file outside the repository; `-` is stdout.",
+        help="Write events as JSON lines to this file, which must be outside the repository; `-` means stdout.",
         metavar="F",
     ),
 ]
 Deltas = Annotated[
-    bool, typer.Option("--deltas", help="With --events: also the text of replies while it arrives, line by line.")
+    bool, typer.Option("--deltas", help="With --events: also write the text of each reply as it arrives, line by line.")
 ]
 
 RUN_OPTIONS = {

@@ -10,8 +10,8 @@ from trajectories.errors import ConfigError
 
 PREFIX = "SWE_AGENT_"
 PROGRAM_VARIABLES = {
-    "CONFIG": "Path of the configuration file.",
-    "CACHE": "Folder of indexes and other files that are made again when they are missing.",
+    "CONFIG": "Path of your configuration file.",
+    "CACHE": "Folder of indexes and other files that `swe-agent` can create again.",
     "MCP_TOKEN": "Token that clients of `swe-agent mcp --http` must send.",
 }
 """Variables of this program that are not settings, each with its meaning."""

@@ -34,10 +34,10 @@ def _check_url(url: str) -> str:
 class McpServer(BaseModel):
     """`[mcp.NAME]` of the user's config or of the administrator's policy.
 
-    A server is a program with its arguments (`command`, which no shell reads), or an address (`url`). `env` names the
-    variables that the program gets in addition to a few such as PATH and HOME; `token_env` names the variable whose
-    value is sent to the address as a bearer token. The tools in `allow`, named as the server does, are called without
-    asking. `timeout` is the limit of one request, in seconds.
+    A server is a program with its arguments (`command`, which runs without a shell), or an address (`url`). `env` lists
+    the variables that the program gets in addition to a few others such as PATH and HOME. `token_env` is the name of
+    the variable whose value is sent to the address as a bearer token. `allow` lists tools, by the names that the server
+    gives them, that are called without asking. `timeout` is the time limit of one request, in seconds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -49,9 +49,9 @@ PRICES = {"price_in": "input", "price_out": "output", "price_cached": "cached", 
 class ModelTable(BaseModel):
     """`[models.NAME]` of the user's config.
 
-    Prices are in dollars per million tokens; `context` and `max_output` are in tokens. `key_env` names the environment
-    variable with the key. `calls` is how tools are called: natively, or in fenced text for models without tool calls.
-    `fallback` is the model that is used when this one fails.
+    Prices are in dollars per million tokens; `context` and `max_output` are in tokens. `key_env` is the name of the
+    environment variable that contains the API key. `calls` says how the model calls tools: natively, or in fenced text
+    if the model does not support tool calls. `fallback` is the model that is used if this model fails.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -92,8 +92,8 @@ class ModelTable(BaseModel):
 class ServiceTable(BaseModel):
     """`[services.NAME]` of the user's config; `aci/docker/service_containers.py` documents each key.
 
-    The service runs for the listed `repositories`, named as in `env list`, or for all repositories if the list is
-    empty.
+    The service runs for the repositories in the list `repositories`, or for all repositories if the list is empty. The
+    names are those in `swe-agent env list`.
     """
 
     model_config = ConfigDict(extra="forbid")

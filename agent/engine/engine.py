@@ -147,7 +147,7 @@ class RunWorkspaces:
 class Engine:
     """The shared state of one run, whose directory must already contain its first record.
 
-    Close it at the end, or use it in a `with` statement.
+    Close the engine at the end, or use it in a `with` statement.
     """
 
     def __init__(

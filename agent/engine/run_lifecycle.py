@@ -84,11 +84,11 @@ def begin(
     registry: Path | None = None,
     proposed: Proposal | None = None,
 ) -> Path:
-    """Create a new run, write its first records and return its directory; by default its name is based on the current
-    time. A `proposed` patch is stored with them.
+    """Create a new run, write its first records and return its directory. By default, the name of the run is based on
+    the current time. A `proposed` patch is stored with the records.
 
-    The run is registered as the user's own in the state folder `registry`, which defaults to the one in the settings.
-    If creating the run fails, no files remain.
+    The run is registered as the user's own in the state folder `registry`, which defaults to the state folder in the
+    settings. If the creation of the run fails, no files remain.
 
     This also checks for problems that would make the run fail later, such as an unavailable model or a patch that could
     not be delivered.
@@ -187,8 +187,8 @@ def reopen(
     workspace: str | None = None,
     registry: Path | None = None,
 ) -> Engine:
-    """Open one of the user's own runs on disk, with the settings that `settings_of_own_run` returns, and return its
-    engine.
+    """Open one of the user's own runs on disk, with the settings that `settings_of_own_run` returns, and return the
+    engine of the run.
 
     Cancelling `parent` cancels the engine. Runs in the folder `trusted` count as the user's own without being
     registered; `workspace` replaces the recorded workspace. The run is registered in the state folder `registry`, which

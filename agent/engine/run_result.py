@@ -13,7 +13,7 @@ from trajectories.records import Exit, Patch, Spent, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a run, which has ended with `exit` or was stopped and can be resumed."""
+    """The result of a run that has ended with `exit`, or of a run that was stopped and can be resumed."""
 
     run: str
     directory: Path
@@ -27,15 +27,15 @@ class Result:
     word: str = ""
     """The closing message of the model or strategy; may be empty."""
     began: str = ""
-    """The tree at the start of the turn. The turn's patch is the difference between it and the exit's tree."""
+    """The tree at the start of the turn. The turn's patch is the difference between this tree and the exit's tree."""
     pull: str = ""
     """The URL of the pull request with the patch."""
     candidates: tuple[Mapping[str, Any], ...] = ()
     """The candidates of `optimize`, each with its status, the reasons, its instructions and its reward."""
     pages: tuple[ChangedPage, ...] = ()
-    """The pages of the project that the patch changes, those with changes that the issue does not ask for first."""
+    """The pages of the project that the patch changes. Pages with changes that the issue does not request are first."""
     review: Mapping[str, Any] | None = None
-    """The review of the patch for merging, if the settings ask for one: `findings` and `notes`."""
+    """The review of the patch before merging, if the setting `merge_review` is on: `findings` and `notes`."""
 
     @property
     def verdict(self) -> Verdict:

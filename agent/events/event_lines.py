@@ -31,9 +31,10 @@ class EventLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordLine(EventLine):
-    """A record of the run's journal, written when it is on disk. `record` is the line of the journal.
+    """A record of the run's journal, written when the record is on disk. `record` is the line of the journal.
 
-    The stream begins with all records of a new run; of a resumed one with its `run` record and the last `turn`.
+    For a new run, the stream contains all records. For a resumed run, the stream begins with the `run` record and the
+    last `turn` record.
     """
 
     type: Literal["run", "turn", "hold", "settle", "reply", "step", "once", "note", "exit"]
@@ -42,8 +43,8 @@ class RecordLine(EventLine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLine(EventLine):
-    """A request to a model starts, or its reply is complete. `role` is who is asked (`coder`, `reviewer`), and "" at
-    the end."""
+    """A request to a model starts, or its reply is complete. `role` is the role that the model plays, such as `coder`
+    or `reviewer`, when the request starts, and "" when the reply is complete."""
 
     branch: str
     status: Literal["started", "completed"]
@@ -53,7 +54,7 @@ class RequestLine(EventLine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeltaLine(EventLine):
-    """Text of a reply while it arrives, in whole lines; only on request."""
+    """Text of a reply while the reply arrives, in whole lines. These lines are written only with `--deltas`."""
 
     branch: str
     text: str
@@ -62,8 +63,8 @@ class DeltaLine(EventLine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolLine(EventLine):
-    """A tool starts, has printed something, or has ended. `text` says what it does, or holds the last lines of its
-    output so far. The whole result is in the next `step`."""
+    """A tool starts, has printed output, or has ended. `text` describes the tool's work, or contains the last lines of
+    its output so far. The next `step` contains the complete result."""
 
     branch: str
     status: Literal["started", "output", "completed", "failed"]
@@ -73,7 +74,7 @@ class ToolLine(EventLine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofLine(EventLine):
-    """Progress of a proof. Its result is in a `step` of author `proof`."""
+    """Progress of a proof. The result of the proof is in a `step` with the author `proof`."""
 
     text: str
     type: Literal["proof"] = "proof"
@@ -81,7 +82,7 @@ class ProofLine(EventLine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressLine(EventLine):
-    """Other progress, worded for people."""
+    """Other progress, as text for people."""
 
     branch: str
     text: str
@@ -90,8 +91,8 @@ class ProgressLine(EventLine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorLine(EventLine):
-    """An error that stopped a run without an `exit` record, so that it can be resumed, or that prevented it. `code` is
-    the exit code of a command that runs nothing else."""
+    """An error that stopped a run without an `exit` record, so that the run can be resumed, or an error that prevented
+    the run from starting. `code` is the exit code of a command that performs only this run."""
 
     code: int
     message: str

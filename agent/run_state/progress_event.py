@@ -16,9 +16,9 @@ class ProgressEvent:
 
     - `ask`: a request to the model; `delta`: a piece of its reply; `replied`: the end of the reply
     - `action`: the start of an action; `output`: the last lines of its output so far; `done`, `failed`: its end
-    - `progress`: the status of what has started, which is updated repeatedly
-    - `say`: a message; it names an activity that starts if the text is an ActivityMessage
-    - `phase`, `candidate`, `summary` or any other: a note of the strategy, which the run records
+    - `progress`: the status of an activity that has started; it is updated repeatedly
+    - `say`: a message; if the text is an ActivityMessage, it names an activity that starts
+    - `phase`, `candidate`, `summary` or any other kind: a note of the strategy, which the run records
 
     Events are not stored; everything that must persist is in the journal.
     """

@@ -14,7 +14,7 @@ from trajectories.outside_calls import offered_tools
 from trajectories.training.conversations import RequestReply, conversations
 from trajectories.trajectory import Message, RunView
 
-WHAT = "OpenAI's chat format for fine-tuning, one conversation per line, as it was sent"
+WHAT = "OpenAI's chat format for fine-tuning, one conversation per line, as the model saw it"
 ENDING = "jsonl"
 SEVERAL = True
 

@@ -18,7 +18,7 @@ from trajectories.report.reply_costs import Costs, costs
 from trajectories.report.report_text import format_time, shorten_text
 from trajectories.trajectory import NOT_CHECKED, RunView
 
-WHAT = "a document for people, long output shortened"
+WHAT = "a document for people, with long outputs shortened"
 ENDING = "md"
 SEVERAL = False
 LONGEST, LONGEST_LINE = 4_000, 200

@@ -10,7 +10,7 @@ from trajectories.exports._record_text import instance_of, unicode
 from trajectories.records import Reply
 from trajectories.trajectory import RunView
 
-WHAT = "SWE-bench's predictions, one patch per line, its source part only"
+WHAT = "SWE-bench's format for predictions, one per line, with the source part of the patch"
 ENDING = "jsonl"
 SEVERAL = True
 

@@ -15,11 +15,12 @@ def command(
     *,
     run_settings: dict[str, Any],
 ) -> int:
-    """Serve sessions to an editor that speaks the Agent Client Protocol (Zed, Neovim, toad), on stdin and stdout.
+    """Serve sessions to an editor that supports the Agent Client Protocol (Zed, Neovim, toad), on stdin and stdout.
 
-    The editor chooses the repository and sends prompts; it chooses neither model, workspace nor budget, which apply to
-    each session. Files change only by /apply and /commit, after a question. Exit codes: 0 the editor has left, 2 usage,
-    3 configuration, 130 interrupted.
+    The editor chooses the repository and sends prompts. You set the model, the workspace and the budget of each
+    session; the editor cannot change them. Your files change only by /apply and /commit, after you confirm the change.
+
+    Exit codes: 0 (the editor has left), 2 (usage), 3 (configuration), 130 (interrupted).
     """
     from agent.acp.server import serve_stdio
 

@@ -29,15 +29,17 @@ def command(
     instances: Instances,
     out: Annotated[Path, typer.Option(help="Output folder of the batch.", metavar="DIR")],
     repos: Annotated[
-        Path | None, typer.Option(help="Folder of clones, reused by later batches.", metavar="DIR")
+        Path | None, typer.Option(help="Folder of the clones; later batches reuse them.", metavar="DIR")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Instances solved at the same time.", min=1, max=1000, metavar="N")
+        int | None, typer.Option(help="Number of instances to solve at the same time.", min=1, max=1000, metavar="N")
     ] = None,
     filter: options.Filter = "",
     shuffle: Annotated[int | None, typer.Option(help="Shuffle the instances with this seed.", metavar="SEED")] = None,
-    slice: Annotated[str, typer.Option(help="Python slice of the instances, applied last.", metavar="A:B")] = "",
-    repeat: Annotated[int, typer.Option(help="Attempts per instance.", min=1, max=100, metavar="K")] = 1,
+    slice: Annotated[
+        str, typer.Option(help="Python slice of the instances, applied after --shuffle.", metavar="A:B")
+    ] = "",
+    repeat: Annotated[int, typer.Option(help="Number of runs per instance.", min=1, max=100, metavar="K")] = 1,
     total: Annotated[
         float | None, typer.Option(help="Budget of the whole batch in dollars.", min=0, metavar="USD")
     ] = None,
@@ -46,14 +48,14 @@ def command(
     strategy: options.Strategy = None,
     attempts: options.Attempts = None,
     prompts: options.Prompts = None,
-    hints: Annotated[bool, typer.Option("--hints", help="Show the model the comments below an issue.")] = False,
+    hints: Annotated[bool, typer.Option("--hints", help="Show the model the comments on an issue.")] = False,
     *,
     run_settings: dict[str, Any],
-    disk_limit: Annotated[str, typer.Option(help="Disk space for images, such as 50g.", metavar="SIZE")] = "",
+    disk_limit: Annotated[str, typer.Option(help="Maximum disk space for images, such as 50g.", metavar="SIZE")] = "",
     retries: Annotated[
-        int, typer.Option(help="Retries after infrastructure failures.", min=0, max=20, metavar="N")
+        int, typer.Option(help="Number of retries after an infrastructure failure.", min=0, max=20, metavar="N")
     ] = 2,
-    engine: Annotated[str, typer.Option(help="Where instances are solved: local, or ray.", metavar="E")] = "local",
+    engine: Annotated[str, typer.Option(help="Where instances are solved: local or ray.", metavar="E")] = "local",
     engine_option: options.EngineOption = None,
     leaderboard: Annotated[
         Path | None, typer.Option(help="Also write a submission for SWE-bench's experiments repository.", metavar="DIR")
@@ -61,11 +63,12 @@ def command(
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Solve many issues within one budget and write predictions for SWE-bench; resumable.
+    """Solve many issues within one budget, and write predictions for SWE-bench.
 
-    To resume a batch, run the command again with the same --out. Exit codes: 0 all instances are done, 4 the total
-    budget ran out, 2 usage, 3 configuration, 5 infrastructure failed, 75 another process uses the folder,
-    130 interrupted (resumable).
+    To resume a batch, run the command again with the same --out.
+
+    Exit codes: 0 (all instances are done), 4 (total budget used up), 2 (usage), 3 (configuration), 5 (infrastructure
+    failed), 75 (another process uses the folder), 130 (interrupted, resumable).
     """
     flags = {
         "model": model,

@@ -12,11 +12,11 @@ Shell = Literal["bash", "zsh", "fish"]
 def command(shell: Annotated[Shell, typer.Argument(help="Your shell.", metavar="bash|zsh|fish")]) -> int:
     """Print the completion script of a shell, for subcommands, options, runs, strategies and settings.
 
-    bash, in ~/.bashrc: eval "$(swe-agent completion bash)"
+    For bash, add this line to ~/.bashrc: eval "$(swe-agent completion bash)"
 
-    zsh, in ~/.zshrc after compinit: eval "$(swe-agent completion zsh)"
+    For zsh, add this line to ~/.zshrc after compinit: eval "$(swe-agent completion zsh)"
 
-    fish: swe-agent completion fish > ~/.config/fish/completions/swe-agent.fish
+    For fish, run: swe-agent completion fish > ~/.config/fish/completions/swe-agent.fish
     """
     from typer._completion_shared import get_completion_script
 

@@ -30,27 +30,31 @@ def command(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="A setting; for `key` a provider or model.", metavar="NAME", autocompletion=complete_setting
+            help="A setting; for `key`, a provider or model.", metavar="NAME", autocompletion=complete_setting
         ),
     ] = None,
     value: Annotated[str | None, typer.Argument(help="set: the new value.", metavar="VALUE")] = None,
-    delete: Annotated[bool, typer.Option("--delete", help="key: delete it.")] = False,
-    in_clear: Annotated[bool, typer.Option("--in-clear", help="key: store it unencrypted in a file.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="show, get: one JSON object on stdout.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="key: delete the key.")] = False,
+    in_clear: Annotated[bool, typer.Option("--in-clear", help="key: store the key unencrypted in a file.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="show, get: print one JSON object on stdout.")] = False,
 ) -> int:
     """Show and change settings, and store the API keys of model providers.
 
-    `config show` lists every setting with its value, what it means, and where the value comes from. For a key, only the
-    place where it is stored is shown. `config get NAME` prints one value.
+    `config show` lists every setting with its value, its meaning and its source. For an API key, it shows only where
+    the key is stored. `config get NAME` prints one value.
 
-    `config set NAME VALUE`, `config unset NAME`: change your config file; `config path` prints its path.
-    Set a field of a model as models.MODEL.FIELD, without quotes:
+    `config set NAME VALUE` and `config unset NAME` change your configuration file. `config path` prints its path.
+
+    To set a field of a model, write models.MODEL.FIELD without quotes:
+
     swe-agent config set models.openai/gpt-4.1.price_in 2.5
-    Approve a service that runs beside the workspace by setting its image:
+
+    To approve a service that runs beside the workspace, set its image:
+
     swe-agent config set services.postgres.image postgres:16
 
-    `config key NAME`: ask for the key of a provider (openai) or model (openai/gpt-4.1), or read it from stdin,
-    and store it in the system's keyring. `config key NAME --delete` deletes it.
+    `config key NAME` asks for the key of a provider (openai) or a model (openai/gpt-4.1), or reads the key from stdin,
+    and stores it in the system's keyring. `config key NAME --delete` deletes the key.
     """
     words = [word for word in (name, value) if word is not None]
     if len(words) != len(WORDS[verb]):

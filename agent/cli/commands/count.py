@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 def command(
     words: Annotated[list[str], typer.Argument(help="The command, after `--`.", metavar="-- COMMAND")],
-    repeat: Annotated[int, typer.Option(help="Number of runs.", min=1, max=1000, metavar="N")] = 1,
+    repeat: Annotated[int, typer.Option(help="Number of times to run the command.", min=1, max=1000, metavar="N")] = 1,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
     """Count the instructions that a command executes, including all processes and threads that it starts.
 
-    Uses the processor's counter if there is one, else valgrind (about 26 times as slow as the command), else Python's
-    opcode events. With --json the command's own output goes to stderr.
-    Exit codes: 0 counted, whatever the command's exit code, 2 usage, 130 interrupted.
+    `count` uses the processor's counter if there is one. Otherwise it uses Valgrind, with which the command takes about
+    26 times as long, or Python's opcode events if Valgrind is missing. With --json, the output of the command is
+    written to stderr.
+
+    Exit codes: 0 (counted, whatever the command's exit code), 2 (usage), 130 (interrupted).
     """
     import sys
 

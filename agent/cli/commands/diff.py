@@ -25,18 +25,23 @@ STATUS = {"new file": "A", "deleted file": "D"}
 
 
 def command(
-    left: Annotated[str, typer.Argument(help="Run and step as `show` names them, or a run.", metavar="RUN[@STEP]")],
-    right: Annotated[str, typer.Argument(help="The other side, of the same form.", metavar="RUN[@STEP]")],
-    stat: Annotated[bool, typer.Option("--stat", help="Only list the files, with lines added and removed.")] = False,
+    left: Annotated[
+        str, typer.Argument(help="Run and step as `show` names them, or only a run.", metavar="RUN[@STEP]")
+    ],
+    right: Annotated[str, typer.Argument(help="Run and step, or run, to compare with.", metavar="RUN[@STEP]")],
+    stat: Annotated[
+        bool, typer.Option("--stat", help="Only list the files, with the numbers of added and removed lines.")
+    ] = False,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
     """Show the files that differ between two steps, or the first step where two runs differ.
 
-    STEP is main#7, or 7 for short; 0 is the run's base. Without steps, two runs are compared step by step, as `replay`
-    does. Trees, success and exit codes must be equal; text that differs in every run, such as times, is ignored.
+    STEP is main#7, or 7 for short; 0 is the run's base. Without steps, `diff` compares two runs step by step. As in
+    `replay`, a step differs if its tree, its success or an exit code differs. Text that changes in every run, such as
+    times, is ignored.
 
-    Exit codes: 0 shown, with or without differences, 2 usage, 5 workspace (a damaged run).
+    Exit codes: 0 (shown, with or without differences), 2 (usage), 5 (damaged run).
     """
     from agent.config.settings import load_settings
     from trajectories.errors import UsageError

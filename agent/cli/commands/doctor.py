@@ -21,31 +21,33 @@ JSON_KEYS = ("name", "ok", "found", "fix", "warning")
 
 
 def command(
-    model: Annotated[str | None, typer.Option(help="Check this model, not the configured one.", metavar="M")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Check this model in place of the configured model.", metavar="M")
+    ] = None,
     workspace: options.Workspace = None,
     image: options.Image = None,
     ask: Annotated[bool, typer.Option("--ask", help="Also send the model one small request, which is billed.")] = False,
     collect: Annotated[
-        bool, typer.Option("--collect", help="Also collect the tests without isolation, or after a set-up.")
+        bool, typer.Option("--collect", help="Collect the tests even without isolation, or if that needs a set-up.")
     ] = False,
     clean: Annotated[
-        bool, typer.Option("--clean", help="Remove leftovers of dead runs: containers, images, locks, folders.")
+        bool, typer.Option("--clean", help="Remove leftovers of dead processes: containers, images, locks, folders.")
     ] = False,
     json: options.Json = False,
 ) -> int:
     """Check git, Docker, disk, model, settings and the repository, and show how to fix each problem.
 
-    In a repository, the checks cover the image or the Python that `fix` would use with the same options, whether a
-    registry offers the image if it is not present, and whether pytest can collect the tests. Collecting imports the
-    tests, so it happens where that is isolated and needs no set-up first; with --collect in any case.
+    In a repository, `doctor` checks the image or the Python that `fix` would use with the same options, and whether
+    pytest can collect the tests. If the image is not present, `doctor` checks whether a registry offers it. Collection
+    imports the tests. So without --collect, `doctor` collects them only in isolation, and only if no set-up is needed.
 
-    The model checks cover whether the model is known, its price, its context window and where its key is stored; with
-    --ask, also whether it answers. Exit codes: 0 all checks pass or only warn, 3 fix settings, key or price, 5 fix this
-    machine.
+    The model checks show whether the model is known, its price, the size of its context window, and where its key is
+    stored. With --ask, they also show whether the model answers.
 
-    With --clean, nothing is checked; leftovers are removed instead. Leftovers are containers and temporary folders of
-    dead processes, half-built images, unused base images and volumes, and stale locks. Runs, patches and environments
-    are kept.
+    With --clean, `doctor` checks nothing and removes leftovers: containers and temporary folders of dead processes,
+    half-built images, unused base images and volumes, and stale locks. Runs, patches and environments are kept.
+
+    Exit codes: 0 (no check failed), 3 (fix the settings, a key or a price), 5 (fix this machine).
     """
     if clean:
         return _clean(json)

@@ -25,23 +25,24 @@ def command(
     base: Annotated[str | None, typer.Option(help="Use this commit, not the working tree.", metavar="REV")] = None,
     image: options.Image = None,
     workspace: options.Workspace = None,
-    keep: Annotated[int, typer.Option(help="prune: keep at most this many.", min=0, metavar="K")] = 10,
-    days: Annotated[
-        float, typer.Option(help="prune: remove those unused for this many days.", min=0, metavar="N")
-    ] = 30,
+    keep: Annotated[int, typer.Option(help="prune: keep at most K environments.", min=0, metavar="K")] = 10,
+    days: Annotated[float, typer.Option(help="prune: remove environments unused for N days.", min=0, metavar="N")] = 30,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
     """Build, list, explain or prune the environments in which repositories' tests run.
 
-    `env why` shows how the repository's environment is determined, and what was refused; it builds nothing.
+    `env why` shows how the environment of the repository is determined, and which settings of the repository
+    were refused. It builds nothing.
 
-    `env build` builds it, which `fix` does automatically if it is missing. `env list` lists all environments.
+    `env build` builds the environment. `fix` does this automatically if the environment is missing.
 
-    `env prune` removes environments unused for --days, and all but the --keep most recently used.
+    `env list` lists all environments.
 
-    For the workspaces sandbox and local, and where Docker does not answer but a sandbox works, these are the Python
-    environments on this machine instead of Docker images.
+    `env prune` removes the environments that were not used for N days, and all but the K most recently used ones.
+
+    With the workspaces sandbox and local, environments are Python environments on this machine instead of Docker
+    images. This is also the case if Docker does not answer but a sandbox works.
     """
     if verb in ("build", "why"):
         _build_or_explain(verb, repo, base, image, workspace, json, plain)

@@ -19,40 +19,44 @@ if TYPE_CHECKING:
 def command(
     instances: Annotated[list[Path], typer.Option(help="File of instances with their tests; repeatable.", metavar="F")],
     predictions: Annotated[
-        str, typer.Option(help="all_preds.jsonl, preds.json, a batch's folder, or `gold`.", metavar="P")
+        str, typer.Option(help="Predictions: all_preds.jsonl, preds.json, a batch's folder, or `gold`.", metavar="P")
     ],
     out: Annotated[Path, typer.Option(help="Folder for verdicts, logs and reports.", metavar="DIR")],
     repos: Annotated[
-        Path | None, typer.Option(help="Folder of clones; missing ones are cloned.", metavar="DIR")
+        Path | None, typer.Option(help="Folder of clones; missing repositories are cloned.", metavar="DIR")
     ] = None,
     workspace: options.Workspace = None,
     gold: Annotated[
         bool, typer.Option("--gold", help="First grade the reference patches; skip instances that they do not solve.")
     ] = False,
-    repeats: Annotated[int, typer.Option(help="Maximum attempts while tests fail.", min=1, max=100, metavar="N")] = 3,
+    repeats: Annotated[int, typer.Option(help="Run failing tests up to N times.", min=1, max=100, metavar="N")] = 3,
     workers: Annotated[
-        int | None, typer.Option(help="Instances graded at the same time.", min=1, max=256, metavar="N")
+        int | None, typer.Option(help="Number of instances to grade at the same time.", min=1, max=256, metavar="N")
     ] = None,
     filter: options.Filter = "",
     slice: Annotated[str, typer.Option(help="Python slice of the instances.", metavar="A:B")] = "",
-    run_id: Annotated[str, typer.Option(help="Name of this evaluation under DIR.", metavar="ID")] = "evaluate",
+    run_id: Annotated[
+        str, typer.Option(help="Name of this evaluation in the --out folder.", metavar="ID")
+    ] = "evaluate",
     compare: Annotated[
-        str, typer.Option(help="Other predictions or run report to compare with.", metavar="OTHER")
+        str, typer.Option(help="Other predictions, or a run report, to compare with.", metavar="OTHER")
     ] = "",
     timeout: Annotated[
         float, typer.Option(help="Time limit for an instance's tests in seconds.", min=1, metavar="S")
     ] = 1800.0,
     test: Annotated[
-        str, typer.Option(help="Test command for all instances, in place of their own.", metavar="CMD")
+        str, typer.Option(help="Test command for all instances, in place of their own commands.", metavar="CMD")
     ] = "",
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Grade predictions: apply each in a clean workspace and run the instance's hidden tests.
+    """Grade predictions: apply each patch in a clean workspace, and run the hidden tests of its instance.
 
-    Results are stored in DIR; run the command again to resume. Reports have the format of SWE-bench's harness.
-    Exit codes: 0 graded, whatever the result, 2 usage, 3 configuration, 5 no workspace, 75 try again later,
-    130 interrupted.
+    The results are stored in the --out folder; to resume, run the command again. Reports have the format of SWE-bench's
+    harness.
+
+    Exit codes: 0 (graded, whatever the result), 2 (usage), 3 (configuration), 5 (no workspace), 75 (try again later),
+    130 (interrupted).
     """
     from agent.evaluation.evaluation import EvaluateOptions
     from agent.evaluation.grading_queue import RESUME_ADVICE

@@ -25,15 +25,17 @@ def command(
     repo: options.Repo = ".",
     search: Annotated[
         str | None,
-        typer.Option(help="list: only entries with all these words in issue, places, kind or lesson.", metavar="WORDS"),
+        typer.Option(
+            help="list: only entries whose issue, places, kind or lesson contain all these words.", metavar="WORDS"
+        ),
     ] = None,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """List, show, accept or forget what earlier runs in a repository learned.
+    """List, show, accept or forget the experience from earlier runs in a repository.
 
     Entries are small files in your state folder, one for each run whose patch was proven or disproved. A later run in
-    the repository gets the three most similar entries.
+    the repository gets the three entries that are most similar to its issue.
 
     An entry from an untrusted author's issue is not used until you read it (`show`) and accept it (`accept`).
     """

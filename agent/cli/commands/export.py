@@ -22,25 +22,28 @@ def _help() -> str:
 
 
 def command(
-    runs: Annotated[list[str], typer.Argument(help="Names as `runs` shows them, or files.", metavar="RUN")],
+    runs: Annotated[
+        list[str], typer.Argument(help="Names of runs as `runs` shows them, or trajectory files.", metavar="RUN")
+    ],
     format: Annotated[str, typer.Option(help=f"{_help()}.", metavar="F")],
     out: Annotated[
-        Path | None, typer.Option(help="Write to this file; a training set gets a data card beside it.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Output file; for a training set, a data card is written beside it.", metavar="FILE"),
     ] = None,
     exclude: Annotated[
         list[str] | None,
         typer.Option(
-            help="Leave runs of these out of a training set: `swe-bench` (its repositories), or a file of instances.",
+            help="Leave runs out of a training set: those on repositories of `swe-bench`, or on instances in a file.",
             metavar="swe-bench|FILE",
         ),
     ] = None,
     last_turn: Annotated[
-        bool, typer.Option("--last-turn", help="Train only the last reply of each conversation (sft).")
+        bool, typer.Option("--last-turn", help="With sft: train only on the last reply of each row.")
     ] = False,
 ) -> int:
-    """Export runs in another program's format, to stdout or a file; see docs/exports.md.
+    """Export runs in another program's format, to stdout or a file.
 
-    Exit codes: 0 done, 2 usage (no such run or format, nothing to export), 5 a run is damaged.
+    Exit codes: 0 (done), 2 (usage: no such run or format, or nothing to export), 5 (a run is damaged).
     """
     from contextlib import ExitStack
 

@@ -34,11 +34,14 @@ def command(
     issue_file: options.IssueFile = None,
     text: options.IssueText = None,
     advisory: Annotated[
-        Path | None, typer.Option(help="Advisory on a vulnerability (OSV, GitHub) as JSON.", metavar="FILE")
+        Path | None, typer.Option(help="File with a security advisory as JSON (OSV or GitHub).", metavar="FILE")
     ] = None,
     vulnerability: Annotated[
         bool | None,
-        typer.Option("--vulnerability/--no-vulnerability", help="Whether to withhold the exploit; default: by label."),
+        typer.Option(
+            "--vulnerability/--no-vulnerability",
+            help="Whether to withhold the exploit; by default, the issue's labels decide.",
+        ),
     ] = None,
     ci: Annotated[
         str, typer.Option(help="URL of failed CI on GitHub: a run, a job or a pull request.", metavar="URL")
@@ -61,19 +64,20 @@ def command(
         bool, typer.Option("--update-tests", help="Keep changes to existing tests in the patch.")
     ] = False,
     merge_review: Annotated[
-        bool, typer.Option("--merge-review", help="Also look for changes that the fix does not need.")
+        bool, typer.Option("--merge-review", help="Also list changes that the fix does not need.")
     ] = False,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Solve an issue; the result is a verified patch, or a report that there is none.
+    """Solve an issue: return a verified patch, or report that there is none.
 
     Without an issue, make the failing tests of the repository pass.
 
-    With --ci, fix what failed in CI, at its commit. If a run of yours made the branch, a copy of it is continued.
+    With --ci, fix the failures of a CI run, at the commit that CI tested. If one of your runs made the branch, `fix`
+    continues a copy of that run.
 
-    Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ran out, 1 no fix,
-    2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
+    Exit codes: 0 (verified), 6 (a patch that is not verified), 4 (budget used up), 1 (no fix), 2 (usage),
+    3 (configuration), 5 (workspace), 75 (try again later), 130 (interrupted, resumable).
     """
     options.check_delivery(apply, branch, pr, issue)
     wanted = load_settings(apply=apply or None, branch=branch, pr=pr or None)

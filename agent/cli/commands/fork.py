@@ -23,16 +23,14 @@ MOST_HINT = 100_000
 @options.with_events
 def command(
     step: Annotated[
-        str, typer.Argument(help="Run and step as `show` names them; 7 stands for main#7.", metavar="RUN@STEP")
+        str, typer.Argument(help="Run and step as `show` names them; 7 is short for main#7.", metavar="RUN@STEP")
     ],
-    hint: Annotated[str, typer.Option(help="Message to the model before it continues.", metavar="TEXT")] = "",
-    model: Annotated[str | None, typer.Option(help="Another model.", metavar="M")] = None,
+    hint: Annotated[str, typer.Option(help="Message that the model gets before it continues.", metavar="TEXT")] = "",
+    model: Annotated[str | None, typer.Option(help="Model of the new run.", metavar="M")] = None,
     effort: options.Effort = None,
-    budget: Annotated[
-        float | None, typer.Option(help="Budget in dollars; the new run starts at zero.", metavar="USD")
-    ] = None,
+    budget: Annotated[float | None, typer.Option(help="Budget of the new run in dollars.", metavar="USD")] = None,
     max_steps: Annotated[
-        int | None, typer.Option(help="Maximum model replies, including those before the step.", metavar="N")
+        int | None, typer.Option(help="Maximum number of model replies, including those before the step.", metavar="N")
     ] = None,
     max_tokens: options.MaxTokens = None,
     max_time: options.MaxTime = None,
@@ -43,11 +41,13 @@ def command(
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Continue from a step of a run in a new run, with a hint, another model or another budget.
+    """Start a new run from a step of another run, with a hint, another model or another budget.
 
     The new run copies the old run's history up to that step, and continues in a new workspace with the files as they
-    were after that step. The old run is not changed. Output and exit codes are those of `fix`. A run that you did not
-    create here is forked in the repository of the current folder and with your settings.
+    were after that step. The old run is not changed. Output and exit codes are those of `fix`.
+
+    If you did not create the old run on this machine, the new run uses the repository of the current folder and your
+    settings.
     """
     options.check_delivery(apply, branch)
     if len(hint) > MOST_HINT:

@@ -20,23 +20,30 @@ if TYPE_CHECKING:
 
 def command(
     run: Annotated[
-        list[str] | None, typer.Argument(help="Remove these runs, even if they can be resumed.", metavar="[RUN]…")
+        list[str] | None, typer.Argument(help="Runs to remove, even if they can be resumed.", metavar="[RUN]…")
     ] = None,
     older_than: Annotated[
-        str, typer.Option(help="Remove ended runs not changed since: 30d, 12w, or 2026-01-31.", metavar="T")
+        str,
+        typer.Option(
+            help="Remove ended runs that did not change in this time (30d, 12w), or since this date (2026-01-31).",
+            metavar="T",
+        ),
     ] = "",
     keep: Annotated[int | None, typer.Option(help="Remove ended runs except the newest N.", min=0, metavar="N")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Remove old runs, and unused data of the others.
+    """Remove old runs, and unused data of the remaining runs.
 
-    Without RUN, --older-than or --keep no run is removed. With both options, a run must be older and not among the
-    newest N to be removed. A resumable or damaged run is removed only if it is named; a run in use is never removed. In
-    the remaining runs that you created, files left incomplete by crashes and outputs that no record names are removed,
-    and the trees of ended runs are packed. Empty folders of runs that never started are removed after a day. Other
-    files in the runs folder are kept. Exit codes: 0 done, 2 usage, 75 a named run is in use.
+    Without RUN, --older-than or --keep, no run is removed. With both --older-than and --keep, only runs that meet both
+    conditions are removed. A resumable or damaged run is removed only if you name it. A run in use is never removed.
+
+    In the remaining runs that you created, `gc` removes incomplete files from crashes and outputs that no record names,
+    and packs the trees of ended runs. After a day, it removes the empty folders of runs that never started. Other files
+    in the runs folder are kept.
+
+    Exit codes: 0 (done), 2 (usage), 75 (a named run is in use).
     """
     from agent.cli.time_spans import parse_time
     from agent.console.rich_terminal import waiting

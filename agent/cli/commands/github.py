@@ -14,16 +14,18 @@ Verb = Literal["gate", "solve", "publish", "prove", "comment"]
 
 
 def command(
-    verb: Annotated[Verb, typer.Argument(help="Which job.", metavar="gate|solve|publish|prove|comment")],
+    verb: Annotated[Verb, typer.Argument(help="Job to run.", metavar="gate|solve|publish|prove|comment")],
     task: Annotated[
         Path, typer.Option("--task", "--errand", help="Task file that the gate writes.", metavar="F")
     ] = Path("task.json"),
     digest: Annotated[str, typer.Option(help="SHA-256 of the task file.", metavar="D")] = "",
-    repo: Annotated[Path, typer.Option(help="A checkout of the repository.", metavar="DIR")] = Path(),
-    out: Annotated[Path | None, typer.Option(help="gate, solve, prove: output file.", metavar="F")] = None,
-    handover: Annotated[str, typer.Option(help='publish, comment: output of solve or prove, or "".', metavar="F")] = "",
-    handover_digest: Annotated[str, typer.Option(help="publish: SHA-256 of the handover.", metavar="D")] = "",
-    parent: Annotated[str, typer.Option(help='solve: run to continue, or "".', metavar="DIR")] = "",
+    repo: Annotated[Path, typer.Option(help="Folder with a checkout of the repository.", metavar="DIR")] = Path(),
+    out: Annotated[Path | None, typer.Option(help="gate, solve, prove: the output file.", metavar="F")] = None,
+    handover: Annotated[
+        str, typer.Option(help='publish, comment: output file of solve or prove, or "".', metavar="F")
+    ] = "",
+    handover_digest: Annotated[str, typer.Option(help="publish: SHA-256 of the file of --handover.", metavar="D")] = "",
+    parent: Annotated[str, typer.Option(help='solve: folder of the run to continue, or "".', metavar="DIR")] = "",
     model: Annotated[str | None, typer.Option(help="As in `fix`.", metavar="M")] = None,
     strategy: Annotated[str | None, typer.Option(help="As in `fix`.", metavar="S")] = None,
     test: options.Test = None,
@@ -34,15 +36,17 @@ def command(
     max_tokens: options.MaxTokens = None,
     max_time: options.MaxTime = None,
 ) -> int:
-    """Run a job of the GitHub Action: decide whether to work on an issue, solve it, or publish the result; prove a pull
-    request, or comment on it.
+    """Run a job of the GitHub Action.
 
-    `github gate` reads the event and writes the task file. `github solve` needs a model, and no write permission.
+    `github gate` reads the event, decides whether to work on the issue, and writes the task file.
 
-    `github publish` writes to GitHub. It needs no model and runs no code of the repository.
+    `github solve` solves the issue. It needs a model, and no write permission.
 
-    `github prove` proves the pull request of the event; it needs no model and no token. `github comment` shows the
-    result on the pull request.
+    `github publish` publishes the result on GitHub. It needs no model and runs no code of the repository.
+
+    `github prove` proves the pull request of the event. It needs no model and no token.
+
+    `github comment` writes the result of the proof as a comment on the pull request.
     """
     from agent.github.action.job_log import escape_commands
 

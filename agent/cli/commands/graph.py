@@ -18,17 +18,20 @@ MOST = 25
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Class.method, module.name, path.py:name, path.py.", metavar="NAME")],
+    name: Annotated[
+        str, typer.Argument(help="Symbol or file: Class.method, module.name, path.py:name or path.py.", metavar="NAME")
+    ],
     repo: options.Repo = ".",
     base: options.SearchBase = None,
-    depth: Annotated[int, typer.Option(help="Levels of callers, callees and so on.", min=1, max=4, metavar="N")] = 1,
+    depth: Annotated[int, typer.Option(help="Number of levels of neighbours.", min=1, max=4, metavar="N")] = 1,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained HTML page.", metavar="F")] = None,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
     """Show a symbol's neighbours in the code graph: callers, callees, base classes, subclasses and tests.
 
-    Exit codes: 0 done, 2 usage (for an unknown name the nearest names are listed), 5 workspace.
+    If the name is unknown, the command lists the most similar names. Exit codes: 0 (done), 2 (usage, unknown name),
+    5 (workspace).
     """
     from aci.graph.symbol_context import look_up_context
     from aci.localization.issue_localization import query_tree_graph

@@ -25,40 +25,44 @@ def command(
     issue_file: options.IssueFile = None,
     text: options.IssueText = None,
     patch: Annotated[
-        Path | None, typer.Option(help="A diff instead of an issue: what else is likely to need a change?", metavar="F")
+        Path | None, typer.Option(help="Diff, in place of an issue: find what else may need a change.", metavar="F")
     ] = None,
     log: Annotated[
         Path | None,
-        typer.Option(help="An error log instead of an issue: tests, compiler, CI; `-` reads stdin.", metavar="F"),
+        typer.Option(help="Error log of tests, a compiler or CI, in place of an issue; `-` means stdin.", metavar="F"),
     ] = None,
     good: Annotated[
-        str | None, typer.Option(help="With --log: a commit without the error; ranks those after it.", metavar="REV")
+        str | None,
+        typer.Option(help="With --log: a commit without the error; later commits are ranked.", metavar="REV"),
     ] = None,
     reproduce: Annotated[
         str | None,
-        typer.Option(help="With --good: a test that fails; finds the commit that broke it.", metavar="FILE|NODE"),
+        typer.Option(help="With --good: a failing test; finds the commit that broke the test.", metavar="FILE|NODE"),
     ] = None,
     test: options.Test = None,
     repo: options.IssueRepo = None,
     repo_mismatch_ok: options.MismatchOk = False,
     base: options.SearchBase = None,
-    top: Annotated[int, typer.Option(help="Number of files and of functions.", min=1, max=1000, metavar="N")] = 10,
+    top: Annotated[int, typer.Option(help="Number of files and functions to list.", min=1, max=1000, metavar="N")] = 10,
     run: Annotated[
         bool, typer.Option("--run", help="Run the issue's example, and use its calls for the ranking.")
     ] = False,
     workspace: Annotated[
-        str | None, typer.Option(help="Where --run and --reproduce run: docker, sandbox or local.", metavar="W")
+        str | None,
+        typer.Option(help="Where --run and --reproduce execute code: docker, sandbox or local.", metavar="W"),
     ] = None,
     image: Annotated[str | None, typer.Option(help="Docker image for --run and --reproduce.", metavar="I")] = None,
     json: options.Json = False,
     plain: options.Plain = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="List each file that was skipped.")] = False,
 ) -> int:
-    """Find the files, functions and classes in which an issue is likely to be fixed, with reasons; no model is used.
+    """Find the files, functions and classes where an issue is likely to be fixed, with reasons; no model is used.
 
-    With --patch, find what else is likely to need a change; with --log, the places that an error log names. Exit codes:
-    0 done, 1 --reproduce found no single commit, 2 usage, 3 configuration, 5 workspace, 75 try again later,
-    130 interrupted.
+    With --patch, find other places that are likely to need a change. With --log, find the places that an error log
+    names.
+
+    Exit codes: 0 (done), 1 (--reproduce found no single commit), 2 (usage), 3 (configuration), 5 (workspace),
+    75 (try again later), 130 (interrupted).
     """
     if log or good or reproduce or test:
         from agent.cli.log_search import LogOptions, locate_log

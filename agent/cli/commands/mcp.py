@@ -15,15 +15,15 @@ def command(
     root: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Top of a repository that clients may use, which you trust as your own; default: the repository here; "
-            "repeatable.",
+            help="Top folder of a repository that clients may use, and that you trust as your own. Default: the "
+            "repository of the current folder. Repeatable.",
             metavar="DIR",
         ),
     ] = None,
     http: Annotated[
         int | None,
         typer.Option(
-            help="Serve on this port of 127.0.0.1, not on stdin; 0: a free one.", min=0, max=65535, metavar="PORT"
+            help="Serve on this port of 127.0.0.1, not on stdin; 0: any free port.", min=0, max=65535, metavar="PORT"
         ),
     ] = None,
     model: options.Model = None,
@@ -37,9 +37,13 @@ def command(
 ) -> int:
     """Serve locate, graph, symbols, run_tests, prove, optimize and fix as tools for another agent, over MCP.
 
-    Clients choose neither model, workspace, budget nor test command, and get patches; the working tree is not changed.
-    --max-tokens is also for all runs together. With --http, clients need the token that is printed on stderr, or
-    $SWE_AGENT_MCP_TOKEN. Exit codes: 0 the client has left, 2 usage, 3 configuration, 130 interrupted.
+    Clients cannot choose the model, the workspace, the budget or the test command. They get patches; the working tree
+    is not changed. --budget and --max-tokens limit all runs together.
+
+    With --http, clients must send a token: the value of $SWE_AGENT_MCP_TOKEN, or the token that is printed on stderr if
+    this variable is not set.
+
+    Exit codes: 0 (the client has left), 2 (usage), 3 (configuration), 130 (interrupted).
     """
     from agent.mcp.server import check_sdk, serve_stdio
     from agent.mcp.server_options import server_options

@@ -20,19 +20,20 @@ def command(
     verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="list|add|edit|forget")] = "list",
     words: Annotated[
         list[str] | None,
-        typer.Argument(help="add: the fact. forget: its number in `list`.", metavar="[TEXT|N]..."),
+        typer.Argument(help="add: the fact. forget: the number of the fact in `list`.", metavar="[TEXT|N]..."),
     ] = None,
     repo: options.Repo = ".",
     everywhere: Annotated[
-        bool, typer.Option("--all", help="add, edit, forget: facts for all projects instead of this one.")
+        bool,
+        typer.Option("--all", help="add, edit, forget: use the facts for all projects, not those of this project."),
     ] = False,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """List, add, edit or forget facts about a project or your taste.
+    """List, add, edit or forget facts about a project or your preferences.
 
-    Facts are lines of Markdown files in your state folder: one file for each project, and one for all. Runs that you
-    start are given them as your advice; batches and the Action are not.
+    Each fact is a line in a Markdown file in your state folder. There is one file for each project, and one for all
+    projects. Runs that you start get the facts as your advice. Batches and the Action do not get them.
     """
     if (verb in ("add", "forget")) != bool(words):
         what = {"add": "takes the fact to remember", "forget": "takes the number of a fact"}

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 def command(
     repo: options.Repo = ".",
     function: Annotated[str, typer.Option(help="The function to make faster.", metavar="PATH.py:QUALNAME")] = "",
-    workload: Annotated[str, typer.Option(help="Command to make faster; its calls are recorded.", metavar="CMD")] = "",
+    workload: Annotated[
+        str, typer.Option(help="Command to make faster; its function calls are recorded.", metavar="CMD")
+    ] = "",
     benchmark: Annotated[
         str, typer.Option(help="A pytest-benchmark, CodSpeed or asv benchmark as the workload.", metavar="NODEID")
     ] = "",
     base: options.Base = None,
     model: Annotated[
-        str | None, typer.Option(help="Model that proposes candidates beside the built-in rewrites.", metavar="M")
+        str | None, typer.Option(help="Model that proposes rewrites in addition to the built-in ones.", metavar="M")
     ] = None,
     budget: options.Budget = None,
     *,
@@ -44,10 +46,12 @@ def command(
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Make a function faster, and prove it: same results, fewer instructions.
+    """Make a function faster, and prove that it returns the same results with fewer instructions.
 
-    Without --function the hottest functions of the workload are chosen; without a workload the tests are the workload.
-    Exit codes: 0 faster, 6 a patch that is not proven, 1 nothing was made faster, others as for `fix`.
+    Without --function, `optimize` chooses the hottest functions of the workload. Without --workload or --benchmark, the
+    tests are the workload.
+
+    Exit codes: 0 (faster), 6 (a patch that is not proven), 1 (nothing was made faster), otherwise as for `fix`.
     """
     options.check_delivery(apply, branch)
     options.check_writable(sarif)

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @options.with_run_options
 def command(
-    patch: Annotated[Path | None, typer.Option(help="File with the diff; `-` reads stdin.", metavar="F")] = None,
+    patch: Annotated[Path | None, typer.Option(help="File with the diff; `-` means stdin.", metavar="F")] = None,
     branch: Annotated[str | None, typer.Option(help="Branch or commit with the changes.", metavar="REV")] = None,
-    staged: Annotated[bool, typer.Option("--staged", help="The staged changes.")] = False,
+    staged: Annotated[bool, typer.Option("--staged", help="Prove the staged changes.")] = False,
     pr: Annotated[str, typer.Option(help="URL of a pull request on GitHub.", metavar="URL")] = "",
     check: Annotated[
-        Path | None, typer.Option(help="Evidence bundle: prove its patch again, and compare.", metavar="F")
+        Path | None, typer.Option(help="Evidence bundle: prove its patch again, and compare the results.", metavar="F")
     ] = None,
     issue: options.IssueUrl = "",
     issue_file: options.IssueFile = None,
@@ -40,9 +40,10 @@ def command(
 ) -> int:
     """Prove a patch that you or another program made; no model is used.
 
-    Tests, test configuration and settings are those of the base. Exit codes: 0 verified, 6 not verified,
-    1 the patch changes nothing, 2 usage, 3 configuration, 5 workspace, 75 try again later,
-    130 interrupted (resumable).
+    The proof uses the existing tests, the test configuration and the settings of the base.
+
+    Exit codes: 0 (verified), 6 (not verified), 1 (the patch changes nothing), 2 (usage), 3 (configuration),
+    5 (workspace), 75 (try again later), 130 (interrupted, resumable).
     """
     from agent.config.settings import WITHOUT_MEMORY, load_settings
     from agent.console.foreground_run import drive_new

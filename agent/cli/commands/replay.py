@@ -28,11 +28,12 @@ def command(
 ) -> int:
     """Repeat a run's recorded replies in a fresh workspace, and show at which steps the results differ.
 
-    No model is used, so it costs nothing. Trees, success and exit codes must be equal; in text, times, durations,
-    addresses, temporary paths, process ids and ports are ignored. Steps where only text differs are listed separately.
-    After a step that differs, the replay continues from the recorded tree. The replay is recorded as a separate run.
+    No model is used, so a replay costs nothing. A step differs if its tree, its success or an exit code differs. Steps
+    in which only text differs are listed separately. Times, durations, addresses, temporary paths, process ids and
+    ports in text are ignored. After a step that differs, the replay continues from the recorded tree. The replay is
+    recorded as a separate run.
 
-    Exit codes: 0 the same, 1 something differs, 2 usage, 5 workspace, 130 interrupted.
+    Exit codes: 0 (no step differs), 1 (a step differs), 2 (usage), 5 (workspace), 130 (interrupted).
     """
     from agent.config.settings import load_settings
     from agent.console.foreground_run import stop

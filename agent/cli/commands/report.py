@@ -16,7 +16,7 @@ def command(
     run: Annotated[
         str,
         typer.Argument(
-            help="Name as `runs` shows it, or its unique start or last part; or a trajectory file.",
+            help="Name of the run as `runs` shows it, a unique prefix or the last part; or a trajectory file.",
             metavar="RUN",
             autocompletion=complete_run,
         ),
@@ -28,12 +28,13 @@ def command(
         Path | None, typer.Option(help="Output file or folder; default: the user's state folder.", metavar="F")
     ] = None,
 ) -> int:
-    """Write an HTML report of a run, or of two runs and where they differ.
+    """Write an HTML report of a run, or of two runs and their differences.
 
-    The page is one self-contained file: issue, plan, steps with observations and diffs, branches, proof and costs.
-    Secrets are masked. An earlier report is overwritten; any other non-empty file is not. On a terminal the command
-    offers to open the page in a browser.
-    Exit codes: 0 done, 2 usage, 5 the run cannot be read.
+    The report is one self-contained file with the issue, the plan, the steps with observations and diffs, the branches,
+    the proof and the costs. Secrets are masked. The command overwrites an earlier report, but no other non-empty file.
+    At a terminal, it offers to open the report in a browser.
+
+    Exit codes: 0 (done), 2 (usage), 5 (the run cannot be read).
     """
     from contextlib import ExitStack
 

@@ -34,9 +34,11 @@ def command(
 ) -> int:
     """Write a failing test from the example that an issue shows; no model is used.
 
-    The example runs in a workspace. If a statement fails as the issue reports, and the issue says what is right, it
-    becomes a test without the statements that it does not need. Otherwise one sentence says why there is no test.
-    Exit codes: 0 there is a failing test, 1 there is none, 2 usage, 3 configuration, 5 workspace, 75 try again later.
+    The example runs in a workspace. If a statement fails as the issue reports, and the issue states the correct result,
+    the command writes a test with this statement and the statements that it needs. Otherwise, the command explains why
+    there is no test.
+
+    Exit codes: 0 (a failing test), 1 (no test), 2 (usage), 3 (configuration), 5 (workspace), 75 (try again later).
     """
     from agent.config.settings import load_settings
     from agent.config.workspace_choice import choose_workspace

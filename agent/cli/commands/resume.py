@@ -30,26 +30,27 @@ PR_CHECKED_LATER = "URL"
 def command(
     run: options.RunName,
     pr: Annotated[
-        bool, typer.Option("--pr", help="Open a draft pull request with the patch, verified or not.")
+        bool, typer.Option("--pr", help="Open a draft pull request, even if the patch is not verified.")
     ] = False,
     apply: options.Apply = False,
     branch: options.Branch = None,
     choose: Annotated[
         str,
-        typer.Option(help="Take this one of the edits that the run offered, and prove it.", metavar="A|B|C"),
+        typer.Option(help="Prove this edit out of those that the run offered.", metavar="A|B|C"),
     ] = "",
     workspace: options.Workspace = None,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Resume an interrupted run; for a run that has ended, show its result again.
+    """Resume an interrupted run, or show the result of a run that has ended.
 
-    `--apply`, `--branch` and `--pr` deliver the patch of a run that has ended, as `fix` does at its end.
+    For a run that has ended, --apply, --branch and --pr deliver its patch, as the same options of `fix` do.
 
-    With `--choose` a run that ended with several edits continues with the chosen one.
+    If a run ended with several possible edits, --choose continues the run with one of them.
 
-    A run that you did not create here is continued as a copy, in the repository of the current folder and with your
-    settings; only its image and its set-up, test and server commands are used.
+    If you did not create the run on this machine, `resume` continues a copy of the run in the repository of the current
+    folder, with your settings. Of the run's own settings, only the image and the set-up, test and server commands are
+    used.
     """
     options.check_delivery(apply, branch, pr, issue=PR_CHECKED_LATER)
     delivery = "--apply" if apply else "--branch" if branch else "--pr" if pr else ""

@@ -24,10 +24,11 @@ REVIEWED = (0, 1, 6)
 def command(
     pr: Annotated[str, typer.Option(help="URL of a pull request on GitHub.", metavar="URL")] = "",
     branch: Annotated[str | None, typer.Option(help="Branch or commit with the changes.", metavar="REV")] = None,
-    patch: Annotated[Path | None, typer.Option(help="File with the diff; `-` reads stdin.", metavar="F")] = None,
+    patch: Annotated[Path | None, typer.Option(help="File with the diff; `-` means stdin.", metavar="F")] = None,
     post: Annotated[bool, typer.Option("--post", help="Post the review on the pull request.")] = False,
     model: Annotated[
-        str | None, typer.Option(help="Model that also reads the patch, once; without it none is asked.", metavar="M")
+        str | None,
+        typer.Option(help="Model that also reads the patch once; by default, no model is used.", metavar="M"),
     ] = None,
     budget: options.Budget = None,
     issue: options.IssueUrl = "",
@@ -43,10 +44,12 @@ def command(
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Review a patch: the proof of `prove` and what a reviewer should look at first.
+    """Review a patch: prove it, and list what a reviewer should look at first.
 
-    Nothing is written to GitHub without --post. Exit codes: 0 reviewed, whatever the verdict, 2 usage,
-    3 configuration, 5 workspace, 75 try again later, 130 interrupted.
+    Without --post, the command writes nothing to GitHub.
+
+    Exit codes: 0 (reviewed, whatever the verdict), 2 (usage), 3 (configuration), 5 (workspace), 75 (try again later),
+    130 (interrupted).
     """
     from agent.cli.review_output import ReviewConsole, show
     from agent.config.settings import WITHOUT_MEMORY, load_settings

@@ -41,22 +41,29 @@ def command(
     ] = "",
     ended: Annotated[
         list[str] | None,
-        typer.Option(help="Only runs in this state: verified, unproven, running …; repeatable.", metavar="E"),
+        typer.Option(help="Only runs in this state, such as verified, unproven or running; repeatable.", metavar="E"),
     ] = None,
-    since: Annotated[str, typer.Option(help="Only runs started since: 3d, 12h, 2w, or 2026-01-31.", metavar="T")] = "",
-    model: Annotated[str, typer.Option(help="Only runs with a model whose name contains this.", metavar="M")] = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            help="Only runs started in this time (12h, 3d, 2w), or since this date (2026-01-31).", metavar="T"
+        ),
+    ] = "",
+    model: Annotated[str, typer.Option(help="Only runs with a model whose name contains M.", metavar="M")] = "",
     strategy: Annotated[str, typer.Option(help="Only runs with this strategy.", metavar="S")] = "",
     resumable: Annotated[bool, typer.Option("--resumable", help="Only runs that can be resumed.")] = False,
     search: Annotated[
         str,
-        typer.Option(help="Only runs with all these words in issue, requests or paths of the patch.", metavar="WORDS"),
+        typer.Option(help="Only runs whose issue, requests or patch paths contain all these words.", metavar="WORDS"),
     ] = "",
-    sort: Annotated[Sort, typer.Option(help="Sort key; numbers descending, text ascending.")] = "at",
-    limit: Annotated[int | None, typer.Option(help="Show at most this many.", min=1, metavar="N")] = None,
+    sort: Annotated[
+        Sort, typer.Option(help="Sort by this key: numbers in descending order, text in ascending order.")
+    ] = "at",
+    limit: Annotated[int | None, typer.Option(help="Show at most N runs.", min=1, metavar="N")] = None,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """List the runs, newest first: how it ended, cost, steps, repository and issue."""
+    """List the runs, newest first, with result, cost, steps, repository and issue."""
     wanted = RunFilter(
         ended=_states(ended or []),
         since=parse_time(since, time.time()) if since else 0.0,

@@ -26,24 +26,24 @@ def command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            help="The first request, in quotes or after `--`. With --resume, first the run's name, its start or end.",
+            help="The first request, in quotes or after `--`. With --resume, the first word names the run.",
             metavar="REQUEST",
             autocompletion=_complete_word,
         ),
     ] = None,
     ask: Annotated[
         str | None,
-        typer.Option("--print", "-p", help="Print the answer to this request, without a screen.", metavar="REQUEST"),
+        typer.Option("--print", "-p", help="Print the answer to this request, and exit.", metavar="REQUEST"),
     ] = None,
     newest: Annotated[bool, typer.Option("--continue", "-c", help="Resume the last run of the repository.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Resume an earlier run, chosen from a list unless it is named.")
+        bool, typer.Option("--resume", help="Resume an earlier run. If you name no run, choose one from a list.")
     ] = False,
     repo: options.Repo = ".",
     subtree: Annotated[str, typer.Option(help="Read, change and test only this folder.", metavar="DIR")] = "",
     base: options.Base = None,
-    mode: Annotated[str, typer.Option(help="build (changes files), or plan (read-only).", metavar="M")] = "build",
-    model: Annotated[str | None, typer.Option(help="A model's name.", metavar="M")] = None,
+    mode: Annotated[str, typer.Option(help="Mode: build (changes files) or plan (only reads).", metavar="M")] = "build",
+    model: Annotated[str | None, typer.Option(help="Name of the model.", metavar="M")] = None,
     strategy: options.Strategy = None,
     workspace: options.Workspace = None,
     image: options.Image = None,
@@ -52,20 +52,23 @@ def command(
     budget: options.Budget = None,
     max_tokens: options.MaxTokens = None,
     screen: Annotated[
-        str | None, typer.Option(help="full, inline (keeps the terminal's scrollback), or auto.", metavar="S")
+        str | None, typer.Option(help="Screen: full, inline (keeps the terminal's scrollback) or auto.", metavar="S")
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="No screen: read requests from stdin, one per line.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Use no screen: read one request per line from stdin.")
+    ] = False,
 ) -> int:
-    """Open an interactive session in a repository; `swe-agent` without a subcommand does this.
+    """Open an interactive session in a repository. `swe-agent` without a subcommand also opens a session.
 
-    Describe what to do, or ask about the code; `/help` lists the commands. If stdin or stdout is not a terminal, or
-    with --plain, requests are read line by line; answers go to stdout and progress to stderr.
+    In a session, describe a change or ask about the code; `/help` lists the commands. With --plain, or if stdin or
+    stdout is not a terminal, the session reads one request per line. It prints answers to stdout and progress to
+    stderr.
 
-    swe-agent "why is the total wrong?"   begins with this request
+    swe-agent "why is the total wrong?"   start with this request
 
-    swe-agent -p "why is the total wrong?"   prints the answer and ends; changed files are printed as a diff
+    swe-agent -p "why is the total wrong?"   print the answer and exit; changes to files are printed as a diff
 
-    Exit code of -p: as for `fix`.
+    With `-p`, the exit codes are those of `fix`.
     """
     if resume and newest:
         raise UsageError("--resume and --continue were both given.", "Choose one.")

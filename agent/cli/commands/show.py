@@ -21,7 +21,7 @@ def command(
     run: Annotated[
         str,
         typer.Argument(
-            help="Name as `runs` shows it, or its unique start or last part; or a trajectory file of SWE-agent.",
+            help="Name of the run as `runs` shows it, a unique prefix or the last part; or a .traj file of SWE-agent.",
             metavar="RUN",
             autocompletion=complete_run,
         ),
@@ -29,16 +29,18 @@ def command(
     step: Annotated[
         str,
         typer.Argument(
-            help="Show this step in full, with its diff: main#7, or 7 for short; RUN@7 also works.", metavar="[STEP]"
+            help="Step to show in full, with its diff: main#7, or 7 for short; RUN@7 also works.", metavar="[STEP]"
         ),
     ] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Follow a run of another process until it ends.")] = False,
     plain: options.Plain = False,
 ) -> int:
-    """Show a run step by step: replies, actions, observations and proof; or one step in full.
+    """Show a run step by step (replies, actions, observations and proof), or one step in full.
 
-    On a terminal the output goes through $PAGER, as in git. Ctrl-C ends --follow, not the run.
-    Exit codes: 0 shown, 2 usage, 5 damaged, 130 --follow was interrupted.
+    At a terminal, the command shows its output in the program that $PAGER names, as git does. Ctrl-C ends --follow, but
+    not the run.
+
+    Exit codes: 0 (shown), 2 (usage), 5 (damaged run), 130 (--follow was interrupted).
     """
     if step and follow:
         raise UsageError("--follow shows a whole run, not a step.", "Leave out --follow, or the step.")

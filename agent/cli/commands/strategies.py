@@ -11,7 +11,7 @@ COSTS = "Costs are token costs on the scripted tasks of `python -m benchmarks.st
 
 
 def command(json: options.Json = False, plain: options.Plain = False) -> int:
-    """List the strategies for `fix --strategy`: what each does, its source, its cost relative to `react`, its use."""
+    """List the strategies for `fix --strategy`, with their source, their use, and their cost relative to `react`."""
     found = strategy_rows()
     if json:
         from dataclasses import asdict

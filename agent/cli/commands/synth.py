@@ -21,19 +21,21 @@ RESUME_ADVICE = "Run the same command again to continue."
 
 def command(
     repo: Annotated[str, typer.Argument(help="Repository: a folder, or a URL to clone.", metavar="REPO")],
-    out: Annotated[Path, typer.Option(help="File for the instances, which ends in .jsonl.", metavar="F")],
+    out: Annotated[Path, typer.Option(help="Output file; its name must end in .jsonl.", metavar="F")],
     count: Annotated[int, typer.Option(help="Number of instances in the file.", min=1, metavar="N")] = 50,
     kinds: Annotated[str, typer.Option(help="Kinds of tasks, separated by commas.", metavar="K,..")] = "plant",
     seed: Annotated[int, typer.Option(help="Seed of the random choices.", metavar="S")] = 0,
     base: Annotated[str, typer.Option(help="Commit to make tasks from.", metavar="REV")] = "HEAD",
-    workers: Annotated[int, typer.Option(help="Candidates validated at a time.", min=1, max=1000, metavar="N")] = 2,
-    engine: Annotated[str, typer.Option(help="Where candidates are validated: local, or ray.", metavar="E")] = "local",
+    workers: Annotated[
+        int, typer.Option(help="Number of candidates to validate at the same time.", min=1, max=1000, metavar="N")
+    ] = 2,
+    engine: Annotated[str, typer.Option(help="Where candidates are validated: local or ray.", metavar="E")] = "local",
     engine_option: options.EngineOption = None,
     difficulty: Annotated[
-        str, typer.Option(help="`full` also tries repair by templates, 60 CPU seconds each.", metavar="quick|full")
+        str, typer.Option(help="`full` also tries template repair, 60 CPU seconds per task.", metavar="quick|full")
     ] = "quick",
     model: Annotated[
-        str | None, typer.Option(help="Model for issue texts and the kind rewrite; default: none.", metavar="M")
+        str | None, typer.Option(help="Model for issue texts and for the kind `rewrite`; default: none.", metavar="M")
     ] = None,
     budget: options.Budget = None,
     max_tokens: options.MaxTokens = None,
@@ -43,11 +45,13 @@ def command(
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Make verified tasks from a repository whose tests run, in the format of SWE-bench.
+    """Make verified tasks in the format of SWE-bench from a repository whose tests run.
 
-    Each is a change that makes tests fail, twice the same ones, and the patch that takes it back. Instances that the
-    file has already are not made again. Exit codes: 0 done, even if there are fewer than N, 1 no instance, 2 usage,
-    3 configuration, 4 budget used up, 5 workspace, 75 try again later, 130 interrupted.
+    Each task consists of a change that makes the same tests fail in two runs, and the patch that reverts the change.
+    Tasks that are already in the output file are not made again.
+
+    Exit codes: 0 (done, even with fewer than N instances), 1 (no instance), 2 (usage), 3 (configuration), 4 (budget
+    used up), 5 (workspace), 75 (try again later), 130 (interrupted).
     """
     from agent.instances.jobs import read_engine_options
     from agent.synthesis.synthesis_files import check_out

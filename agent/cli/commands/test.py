@@ -24,14 +24,14 @@ def command(
     repo: options.Repo = ".",
     function: Annotated[
         str,
-        typer.Option(help="What to test: a function, a class, or with PATH.py alone a file.", metavar="PATH.py:NAME"),
+        typer.Option(help="The function or class to test; PATH.py alone means the whole file.", metavar="PATH.py:NAME"),
     ] = "",
     changed: Annotated[bool, typer.Option("--changed", help="Test the functions that differ from --base.")] = False,
     base: Annotated[
-        str, typer.Option(help="With --changed: commit to compare the working tree with.", metavar="REV")
+        str, typer.Option(help="With --changed: the commit to compare the working tree with.", metavar="REV")
     ] = "HEAD",
     model: Annotated[
-        str | None, typer.Option(help="Model that writes tests once the search finds no more.", metavar="M")
+        str | None, typer.Option(help="Model that writes tests when the search finds no more tests.", metavar="M")
     ] = None,
     budget: options.Budget = None,
     *,
@@ -43,8 +43,10 @@ def command(
 ) -> int:
     """Write stable tests that raise coverage and kill more mutants.
 
-    The tests describe the current behaviour; behaviour that looks wrong is reported and not tested. No source file is
-    changed. Exit codes: 0 tests were written, 1 no test could be written, others as for `fix`.
+    The tests assert the current behaviour. Behaviour that looks wrong is reported and not tested. The command changes
+    no source files.
+
+    Exit codes: 0 (tests were written), 1 (no test could be written), otherwise as for `fix`.
     """
     options.check_delivery(apply, branch)
     if bool(function) == changed:

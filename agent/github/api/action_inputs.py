@@ -26,9 +26,9 @@ class Rules(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SWE_AGENT_GITHUB_", extra="forbid", frozen=True)
 
     label: str = "swe-agent"
-    """The label that asks for a fix; "" for none."""
+    """The label that requests a fix; "" means that no label does."""
     on_opened: Literal["nobody", "members", "everyone"] = "nobody"
-    """Authors whose new issues are worked on without a request."""
+    """Authors whose new issues the Action works on without a request."""
     allowed_bots: str = ""
     """Logins of bots that may make requests, separated by commas."""
     bot: str = "github-actions[bot]"
@@ -44,17 +44,16 @@ class Rules(BaseSettings):
     ci_attempts: int = Field(default=1, ge=0)
     """Maximum number of times that the Action continues one of its pull requests because CI failed."""
     ask: Literal["nobody", "members", "author"] = "nobody"
-    """Who may answer the model's questions about an issue; `author` means its author and members. With `nobody` it may
-    ask none."""
+    """Who may answer the model's questions about an issue; `author` means its author and members. With `nobody`, the
+    model may ask no questions."""
     open_unproven: bool = False
     """Whether an unproven patch also becomes a pull request."""
     dry_run: bool = False
-    """Whether to check events and solve tasks without writing anything to GitHub."""
+    """Whether the Action solves issues without writing anything to GitHub."""
     max_patch: int = Field(default=200_000, gt=0)
     """Maximum size in bytes of a published patch."""
     minutes: int = Field(default=120, gt=0)
-    """Maximum number of minutes for solving. A reservation that is clearly older than this does not block other
-    runs."""
+    """Time limit of the solving job in minutes. A reservation that is clearly older does not block other runs."""
 
     @property
     def bots(self) -> frozenset[str]:
