@@ -16,4 +16,4 @@ def test_values_in_pipe_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("COLUMNS", "40")
     assert command() == 0
     rows = [row for row in capsys.readouterr().out.splitlines() if row.startswith("test ")]
-    assert rows == [f"test            {test}  Test command; if not set, it is detected. From $SWE_AGENT_TEST."]
+    assert rows == [f"test            {test}  Test command; by default, it is detected. From $SWE_AGENT_TEST."]
