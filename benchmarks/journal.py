@@ -27,7 +27,7 @@ from typing import Any
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from trajectories.journal import Journal, encode, read
 from trajectories.records import Action, Hold, Issue, Observation, Record, Reply, Settle, Step, Usage
 

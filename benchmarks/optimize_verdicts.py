@@ -34,9 +34,9 @@ from unittest.mock import patch
 from aci.performance.equivalence import Answer, describe_differences
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import begin, reopen, solve
-from agent.engine.run_result import Result
 from agent.evaluation.confidence_intervals import wilson
+from agent.lifecycle.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.run_result import Result
 from agent.optimization import candidate_benchmark, optimization_workflow
 from benchmarks._process_cpu import adopt_orphans, cpu_seconds
 from benchmarks.verdict_cases import create_repository

@@ -45,8 +45,8 @@ from aci.performance.target_function import parse_target
 from aci.repository.patch import is_test
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import begin, reopen, solve
 from agent.engine.task import Task
+from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.optimization import candidate_benchmark
 from agent.optimization.candidate_benchmark import RIGHT, Bench, CandidateVerdict, load_verdict
 from agent.optimization.function_contract import contract_breach

@@ -27,7 +27,7 @@ from typing import Any
 from aci.repository.user_repository import Repository
 from agent.cli.strategy_table import strategy_rows
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.limits.run_budget import Price
 from agent.models import scripted
 from agent.models.base import Message, RequestOptions, messages_since_reply

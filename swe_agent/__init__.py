@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings as Settings
     from agent.config.settings import load_settings as load_settings
     from agent.engine.engine import Engine as Engine
-    from agent.engine.run_lifecycle import begin as begin
-    from agent.engine.run_lifecycle import reopen as reopen
-    from agent.engine.run_result import Result as Result
     from agent.github.pull_request.publish import solve as solve
+    from agent.lifecycle.run_lifecycle import begin as begin
+    from agent.lifecycle.run_lifecycle import reopen as reopen
+    from agent.lifecycle.run_result import Result as Result
     from agent.run_state.progress_event import ProgressEvent as ProgressEvent
     from agent.version import __version__ as __version__
     from swe_agent import gym as gym
@@ -44,7 +44,7 @@ else:  # hidden from type checkers, for which a `__getattr__` would define every
         "FixRun": "swe_agent.library",
         "Event": "swe_agent.library",
         "ProgressEvent": "agent.run_state.progress_event",
-        "Result": "agent.engine.run_result",
+        "Result": "agent.lifecycle.run_result",
         "Issue": "trajectories.records",
         "Patch": "trajectories.records",
         "Step": "trajectories.records",
@@ -55,8 +55,8 @@ else:  # hidden from type checkers, for which a `__getattr__` would define every
         "Settings": "agent.config.settings",
         "load_settings": "agent.config.settings",
         "Engine": "agent.engine.engine",
-        "begin": "agent.engine.run_lifecycle",
-        "reopen": "agent.engine.run_lifecycle",
+        "begin": "agent.lifecycle.run_lifecycle",
+        "reopen": "agent.lifecycle.run_lifecycle",
         "solve": "agent.github.pull_request.publish",
         "gym": "swe_agent",
         "main": "swe_agent.entry_point",

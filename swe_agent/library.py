@@ -13,7 +13,7 @@ from trajectories.records import Issue, Step
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.engine.run_result import Result
+    from agent.lifecycle.run_result import Result
 
 Event: TypeAlias = Step | ProgressEvent
 """An event of a run: a step, which the run records, or a progress event, which is not stored."""
@@ -154,8 +154,8 @@ def start_fix(
         raise TypeError(f"fix has no option {unknown[0]!r}; it has {', '.join(FixOptions.__annotations__)}")
     from agent.cli.shared_options import check_delivery
     from agent.config.settings import load_settings
-    from agent.engine.new_run import open_new_run
     from agent.instances.issue_input import from_text, limit_to_base_date, repository_for
+    from agent.lifecycle.new_run import open_new_run
     from agent.run_state.failing_tests_issue import FAILING_TESTS
 
     events: SimpleQueue[Event | None] = SimpleQueue()

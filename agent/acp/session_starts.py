@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aci.observation.untrusted_text import one_line
-from agent.engine.run_lifecycle import new_run_name
+from agent.lifecycle.run_lifecycle import new_run_name
 from agent.run_state.run_ownership import run_owner
 from agent.session.resumable_runs import ResumableRun, runs_of
 from agent.session.session_start import Start, start

@@ -12,10 +12,10 @@ from agent.batch.batch_spending import dollars_spent
 from agent.batch.job_settings import RUN_ONLY_SETTINGS
 from agent.config.settings import WITHOUT_MEMORY, load_settings
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin, reopen, result, solve
-from agent.engine.run_result import Result
 from agent.instances.issue_pictures import with_pictures
 from agent.instances.jobs import FAILED, Job, JobResult, JobWatch
+from agent.lifecycle.run_lifecycle import begin, reopen, result, solve
+from agent.lifecycle.run_result import Result
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import run_owner
 from agent.run_state.run_settings import recorded_settings

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from agent.console.run_display import Console
-from agent.engine.result_json import as_json
-from agent.engine.run_result import Result
+from agent.lifecycle.result_json import as_json
+from agent.lifecycle.run_result import Result
 from agent.review.patch_review import Review, sarif_of
 from agent.review.review_text import show_review
 from trajectories.errors import SweAgentError

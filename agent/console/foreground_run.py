@@ -9,10 +9,10 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.console.run_display import Console
 from agent.engine.engine import Engine
-from agent.engine.new_run import open_new_run
-from agent.engine.run_lifecycle import result
-from agent.engine.run_result import Result
 from agent.github.pull_request.publish import solve
+from agent.lifecycle.new_run import open_new_run
+from agent.lifecycle.run_lifecycle import result
+from agent.lifecycle.run_result import Result
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.permissions.approvals import Answer, Approval
 from agent.run_state.proposed_tree import Proposal

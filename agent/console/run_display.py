@@ -24,11 +24,11 @@ from agent.console.activity_lines import FRAMES_PER_SECOND, Activities, LiveStat
 from agent.console.heartbeat import heartbeat
 from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
 from agent.conversation.action_summary import describe
-from agent.engine.delivery import is_in_clone
 from agent.engine.engine import Engine
 from agent.engine.proof_step import ANSWER_TEXTS, PARTS, verdict_of
-from agent.engine.result_json import as_json
-from agent.engine.run_result import Result
+from agent.lifecycle.delivery import is_in_clone
+from agent.lifecycle.result_json import as_json
+from agent.lifecycle.run_result import Result
 from agent.limits.run_budget import UNPRICED_TOKENS
 from agent.permissions.approvals import Answer
 from agent.run_state.failing_tests_issue import NoFailingTest

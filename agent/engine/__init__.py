@@ -1,1 +1,1 @@
-"""Runs: the loop, tasks, branches, attempts, turns, proof step and delivery."""
+"""The parts of a run: the loop, branches, tasks, parallel attempts and the proof step."""

@@ -17,12 +17,12 @@ from agent.conversation.messages import BranchConversation
 from agent.conversation.model_roles import CODER
 from agent.conversation.request_builder import build_request, system_prompt
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin, reopen, solve
-from agent.engine.run_result import Result
 from agent.evaluation.instance_grading import EvaluationContext, evaluate_one
 from agent.evaluation.patch_grade import GradingResult
 from agent.instances.dataset_instances import Gold
 from agent.instances.jobs import Instance, Job
+from agent.lifecycle.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.run_result import Result
 from agent.limits.cancellation import CancellationToken
 from agent.models.base import Message
 from agent.models.caller import Caller, CallerRequest, decode_action

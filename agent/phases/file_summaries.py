@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from aci.observation.output_text import cut, mask_secrets
 from aci.observation.prompt_tags import quote_fully
 from aci.observation.untrusted_text import one_line
-from agent.engine.lessons import lowest_trust
+from agent.lifecycle.lessons import lowest_trust
 from agent.prompts.opening_prompt import places
 from trajectories.errors import SweAgentError
 from trajectories.file_limits import open_regular

@@ -17,7 +17,7 @@ from agent.github.pull_request.review_focus import ROUTINE
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.engine.run_result import Result
+    from agent.lifecycle.run_result import Result
     from trajectories.records import Verdict
 
 Level = Literal["error", "warning", "note"]

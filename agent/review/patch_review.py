@@ -17,7 +17,7 @@ from agent.run_state.proposed_tree import find_proposal
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.engine.run_result import Result
+    from agent.lifecycle.run_result import Result
     from trajectories.records import Verdict
 
 SHOWN = "shown-change"

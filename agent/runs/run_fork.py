@@ -291,7 +291,7 @@ def copy_run(source: Path, settings: Settings, name: str = "", trusted: bool = T
     The folder is removed if the body of the `with` statement fails. Raises RunBroken if there are no objects,
     WorkspaceError if they cannot be copied.
     """
-    from agent.engine.run_lifecycle import MAKE_ROOM, new_folder
+    from agent.lifecycle.run_lifecycle import MAKE_ROOM, new_folder
 
     try:
         with new_folder(settings, name) as directory, ExitStack() as held:

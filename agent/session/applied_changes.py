@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from aci.repository.diff_hunks import Part, apply_parts, is_within, split_diff
 from aci.repository.tree_merge import Conflict, MergeResult, merge_trees
-from agent.engine.exploit_quotes import warn_of_quotes
-from agent.engine.exploit_withholding import public_tree
-from agent.engine.user_change_detection import compare_user_tree
+from agent.lifecycle.exploit_quotes import warn_of_quotes
+from agent.lifecycle.exploit_withholding import public_tree
+from agent.lifecycle.user_change_detection import compare_user_tree
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
 from agent.run_state.merge_base import EFFECT, MOVED, find_merge_base, present_tree

@@ -10,8 +10,8 @@ from aci.observation.output_text import mask_secrets, shorten
 from aci.observation.untrusted_text import clean_text
 from aci.repository.user_repository import Repository
 from agent.engine.engine import Engine
-from agent.engine.exploit_withholding import neutral_title, withholds
-from agent.engine.run_lifecycle import DONE
+from agent.lifecycle.exploit_withholding import neutral_title, withholds
+from agent.lifecycle.run_lifecycle import DONE
 from trajectories.errors import ConfigError
 from trajectories.git_store.git_commands import decode
 from trajectories.records import Exit, Turn

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from aci.observation.untrusted_text import clean_text, escape_invisible
 from agent.console.run_display import Console
-from agent.engine.run_result import Result
+from agent.lifecycle.run_result import Result
 from agent.run_state.terminal_question import can_choose
 from agent.session import session_events
 from agent.session.session import Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.engine.run_result import Result
+from agent.lifecycle.run_result import Result
 from agent.permissions.approvals import Answer, Approval
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import SweAgentError

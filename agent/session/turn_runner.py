@@ -12,10 +12,10 @@ from aci.observation.output_text import mask_secrets
 from agent.config.settings import under_policy
 from agent.conversation.model_roles import check_models, needs_model
 from agent.engine.engine import known_secrets
-from agent.engine.run_lifecycle import begin, reopen
-from agent.engine.turn_lifecycle import end_interrupted, next_turn, resume_turn
-from agent.engine.user_change_detection import PINNED
 from agent.github.pull_request.publish import solve
+from agent.lifecycle.run_lifecycle import begin, reopen
+from agent.lifecycle.turn_lifecycle import end_interrupted, next_turn, resume_turn
+from agent.lifecycle.user_change_detection import PINNED
 from agent.permissions.approvals import Approval
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import run_owner

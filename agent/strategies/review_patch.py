@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.engine.merge_review import record_review, recorded_review
 from agent.engine.proof_step import verdict_text
+from agent.lifecycle.merge_review import record_review, recorded_review
 from agent.phases.proposed_proof import prove_proposal
 from agent.review.model_remarks import BRANCH, UNREAD, reading_request
 from trajectories.errors import Cancelled, ModelError, Refused, Stop

@@ -14,8 +14,8 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.branch import Branch
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin, reopen
 from agent.engine.task import Task
+from agent.lifecycle.run_lifecycle import begin, reopen
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.records import Issue, Step

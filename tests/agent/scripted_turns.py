@@ -9,9 +9,9 @@ from typing import Any
 
 from agent.config.settings import Settings
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import reopen, solve
-from agent.engine.run_result import Result
-from agent.engine.turn_lifecycle import next_turn
+from agent.lifecycle.run_lifecycle import reopen, solve
+from agent.lifecycle.run_result import Result
+from agent.lifecycle.turn_lifecycle import next_turn
 from agent.models.scripted import Scripted
 from agent.run_state.progress_event import ProgressEvent
 from tests.agent.conftest import Bench

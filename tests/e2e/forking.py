@@ -12,11 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 IMPORTED = [
-    "agent.engine.run_lifecycle",
+    "agent.lifecycle.run_lifecycle",
     "agent.console.run_display",
     "agent.console.foreground_run",
-    "agent.engine.delivery",
-    "agent.engine.lessons",
+    "agent.lifecycle.delivery",
+    "agent.lifecycle.lessons",
     "aci.graph.code_graph",
     "git",
 ]

@@ -15,7 +15,7 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.console import heartbeat
-from agent.engine.run_lifecycle import reopen
+from agent.lifecycle.run_lifecycle import reopen
 from swe_agent import Issue, ProgressEvent, Step, SweAgentError, fix, load_settings, start_fix
 from tests.conftest import IMAGE, MakeRepo, git
 from tests.e2e.conftest import CALCULATOR, TEST_CORE, answer, call

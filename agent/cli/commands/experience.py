@@ -65,8 +65,8 @@ def _bank(repo: str) -> Bank:
     from aci.repository.user_repository import Repository
     from agent.config.settings import load_settings
     from agent.console.rich_terminal import plain_waiting
-    from agent.engine.lessons import open_bank
     from agent.instances.issue_input import repository_from
+    from agent.lifecycle.lessons import open_bank
 
     source = Repository.open(repository_from(repo, plain_waiting))
     owner = find_identity(source, source.commit())

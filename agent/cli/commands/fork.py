@@ -12,7 +12,7 @@ from agent.config.settings import load_settings
 from agent.console.foreground_run import run_to_end
 from agent.console.run_display import Console
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import reopen
+from agent.lifecycle.run_lifecycle import reopen
 from agent.run_state.run_ownership import ask_for_owner
 from agent.runs.run_fork import find_origin, fork, fork_settings
 from trajectories.errors import UsageError

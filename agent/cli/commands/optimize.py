@@ -19,7 +19,7 @@ from trajectories.records import Issue
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.engine.run_result import Result
+    from agent.lifecycle.run_result import Result
     from trajectories.errors import SweAgentError
 
 

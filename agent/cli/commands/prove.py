@@ -11,7 +11,7 @@ from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.engine.run_result import Result
+    from agent.lifecycle.run_result import Result
     from trajectories.errors import SweAgentError
 
 

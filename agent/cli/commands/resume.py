@@ -15,8 +15,8 @@ from agent.console.foreground_run import run_to_end, solve_and_show
 from agent.console.rich_terminal import clean_printer
 from agent.console.run_display import Console
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import reopen, result
-from agent.engine.run_result import Result
+from agent.lifecycle.run_lifecycle import reopen, result
+from agent.lifecycle.run_result import Result
 from agent.run_state.follow_up_head import follow_up_head
 from agent.run_state.run_ownership import ask_for_owner, run_owner
 from trajectories.errors import UsageError
@@ -103,7 +103,7 @@ def _solve(engine: Engine, console: Console) -> Result:
 
 
 def _solve_chosen(engine: Engine, console: Console, words: str) -> Result:
-    from agent.engine.turn_lifecycle import next_turn
+    from agent.lifecycle.turn_lifecycle import next_turn
     from agent.phases.offered_edits import offered_edits, parse_choice
     from agent.repair.edit_descriptions import LETTERS
 
@@ -117,7 +117,7 @@ def _solve_chosen(engine: Engine, console: Console, words: str) -> Result:
 
 
 def _solve_and_deliver(engine: Engine, console: Console, apply: bool, branch: str) -> Result:
-    from agent.engine.delivery import check_request, deliver_on_request
+    from agent.lifecycle.delivery import check_request, deliver_on_request
 
     check_request(engine, apply, branch)
     deliver_on_request(engine, _solve(engine, console), apply, branch)

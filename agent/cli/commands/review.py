@@ -12,7 +12,7 @@ from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.engine.run_result import Result
+    from agent.lifecycle.run_result import Result
     from agent.review.patch_review import Review
     from trajectories.errors import SweAgentError
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.engine.run_lifecycle import reopen
 from agent.github.action.follow_up import earlier_run
+from agent.lifecycle.run_lifecycle import reopen
 from agent.prompts.quotation import discussion
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.turn_state import MAIN

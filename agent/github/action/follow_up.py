@@ -18,10 +18,10 @@ from aci.repository.plain_folder import reopen_repository
 from agent.config.settings import Settings, load_settings
 from agent.console.foreground_run import solve_and_show
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin, reopen, result
-from agent.engine.turn_lifecycle import next_turn
 from agent.github.action.run_archive import restore_run
 from agent.github.task.task_text import issue_of, request_of
+from agent.lifecycle.run_lifecycle import begin, reopen, result
+from agent.lifecycle.turn_lifecycle import next_turn
 from agent.run_state.follow_up_head import BUILD, HEAD, PROVE
 from agent.run_state.merge_base import EFFECT, MOVED, effects, find_merge_base
 from agent.run_state.progress_event import ProgressEvent
@@ -34,8 +34,8 @@ from trajectories.records import Exit, Note, Turn
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
     from agent.console.run_display import Console
-    from agent.engine.run_result import Result
     from agent.github.task.task_request import TaskRequest
+    from agent.lifecycle.run_result import Result
 
 PULL = "pull"
 FOLLOW_UP_SETTINGS = {"update_tests": True}

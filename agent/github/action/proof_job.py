@@ -18,8 +18,6 @@ from agent.console.error_report import report_error
 from agent.console.foreground_run import run_to_end
 from agent.console.run_display import Console
 from agent.engine.engine import Engine, known_secrets
-from agent.engine.run_lifecycle import begin, reopen
-from agent.engine.run_result import Result
 from agent.github.action.job_log import escaped_output
 from agent.github.action.job_outputs import summarise
 from agent.github.action.solve_job import REPORTED, ignore_signals
@@ -27,6 +25,8 @@ from agent.github.pull_request.proof_comment import proof_comment
 from agent.github.pull_request.run_outcome import outcome_of, outcome_without_run
 from agent.github.task.pull_request_event import ProposedPull, read_pull
 from agent.github.task.result_file import AGAIN, Outcome, pack
+from agent.lifecycle.run_lifecycle import begin, reopen
+from agent.lifecycle.run_result import Result
 from agent.run_state.proposed_tree import NOT_ISOLATED
 from trajectories.errors import Cancelled, SweAgentError, UsageError
 from trajectories.records import Issue

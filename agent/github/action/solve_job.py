@@ -22,10 +22,6 @@ from agent.console.error_report import report_error
 from agent.console.foreground_run import run_to_end, solve_and_show
 from agent.console.run_display import Console
 from agent.engine.engine import Engine, known_secrets
-from agent.engine.exploit_quotes import quoting_files
-from agent.engine.exploit_withholding import public_tree
-from agent.engine.run_lifecycle import begin, reopen
-from agent.engine.run_result import Result
 from agent.github.action.job_log import escaped_output, hidden_output
 from agent.github.action.job_outputs import summarise, write_outputs
 from agent.github.action.run_archive import archive_run
@@ -34,6 +30,10 @@ from agent.github.pull_request.run_outcome import outcome_of, outcome_without_ru
 from agent.github.task.result_file import AGAIN, Outcome, pack
 from agent.github.task.task_request import TaskRequest, read
 from agent.github.task.task_text import issue_of
+from agent.lifecycle.exploit_quotes import quoting_files
+from agent.lifecycle.exploit_withholding import public_tree
+from agent.lifecycle.run_lifecycle import begin, reopen
+from agent.lifecycle.run_result import Result
 from agent.limits.cancellation import SIGNALS
 from trajectories.changed_pages import PICTURES
 from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from agent.engine import run_lifecycle
 from agent.engine.engine import Engine
-from agent.engine.run_result import Result
+from agent.lifecycle import run_lifecycle
+from agent.lifecycle.run_result import Result
 from trajectories.records import Step
 
 

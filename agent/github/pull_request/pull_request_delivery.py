@@ -12,10 +12,10 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.engine.exploit_quotes import quoting_files
-from agent.engine.exploit_withholding import public_patch
 from agent.github.api.github_urls import address_of
 from agent.github.api.pull_requests import OpenedPullRequest, branches, open_pull
+from agent.lifecycle.exploit_quotes import quoting_files
+from agent.lifecycle.exploit_withholding import public_patch
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import encode
 from trajectories.records import Note
@@ -23,8 +23,8 @@ from trajectories.records import Note
 if TYPE_CHECKING:
     from aci.repository.publish_store import PublishStore
     from agent.engine.engine import Engine
-    from agent.engine.run_result import Result
     from agent.github.pull_request.destination import Destination
+    from agent.lifecycle.run_result import Result
 
 EFFECT = "request"
 TRIES = 20

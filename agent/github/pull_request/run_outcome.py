@@ -10,8 +10,6 @@ from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import clean_text
 from aci.proof.prompt_injection import find_injections
 from aci.repository.patch import is_test
-from agent.engine.exploit_withholding import public_title, withholds
-from agent.engine.result_json import as_json
 from agent.github.pull_request.failed_run_summary import (
     Work,
     attempt_lines,
@@ -25,6 +23,8 @@ from agent.github.pull_request.title_and_summary import make_title, request_titl
 from agent.github.task.outcome_schema import LONGEST_DIFF, LONGEST_LINE
 from agent.github.task.result_file import Outcome
 from agent.github.task.secret_masking import each_text
+from agent.lifecycle.exploit_withholding import public_title, withholds
+from agent.lifecycle.result_json import as_json
 from agent.run_state.strategy_traits import is_by_hand, is_conversational
 from agent.run_state.turn_state import MAIN, submission_field
 from tools.base import metadata_of
@@ -33,7 +33,7 @@ from trajectories.records import Comment, Once, Step
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.engine.run_result import Result
+    from agent.lifecycle.run_result import Result
 
 MOST_PLACES, MOST_TRIED, MOST_NAMED, MOST_REASONS = 5, 8, 200, 3
 TITLE, WORDS, ANSWER, LINE = 100, 2_000, 20_000, 1_000

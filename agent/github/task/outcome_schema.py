@@ -1,4 +1,4 @@
-"""The schema of an `Outcome`, including its result, which `agent/engine/result_json.py` creates."""
+"""The schema of an `Outcome`, including its result, which `agent/lifecycle/result_json.py` creates."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ from agent.console import heartbeat
 from agent.console.activity_lines import NARROW, Activities, LiveStatus, cost, tail, thousands
 from agent.console.error_report import report_error
 from agent.console.run_display import Console, _result_line
-from agent.engine.result_json import as_json
-from agent.engine.run_lifecycle import result
+from agent.lifecycle.result_json import as_json
+from agent.lifecycle.run_lifecycle import result
 from agent.limits.run_budget import Price
 from agent.run_state.failing_tests_issue import NoFailingTest
 from agent.run_state.progress_event import ProgressEvent

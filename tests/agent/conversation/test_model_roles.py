@@ -11,7 +11,7 @@ from aci.repository.user_repository import Repository
 from agent.config.api_keys import variables
 from agent.config.settings import ModelTable, Settings, load_settings
 from agent.conversation.model_roles import assign_roles, check_models, needs_model, roles_of, used_models
-from agent.engine.run_lifecycle import begin
+from agent.lifecycle.run_lifecycle import begin
 from tests.agent.conftest import Bench, line
 from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Issue

@@ -9,7 +9,7 @@ import pytest
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.base_workspace import open_base
-from agent.engine.run_lifecycle import confirm_test_command
+from agent.lifecycle.run_lifecycle import confirm_test_command
 from agent.permissions.approvals import Answer, Approval
 from agent.permissions.decisions import judge
 from agent.permissions.rule_store import StoredRule

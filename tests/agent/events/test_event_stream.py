@@ -12,12 +12,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from agent.conversation import model_requests
-from agent.engine.run_lifecycle import solve
 from agent.engine.task import Task
 from agent.events import schema
 from agent.events.event_lines import encode_line, progress_line
 from agent.events.event_stream import EventStream, JournalFollower, current_stream, open_events
 from agent.events.event_writer import EventWriter
+from agent.lifecycle.run_lifecycle import solve
 from agent.run_state.progress_event import ProgressEvent
 from tests.agent.conftest import Bench, act, line
 from trajectories.errors import UsageError, WorkspaceError
@@ -276,7 +276,7 @@ def test_error_that_stops_run_is_a_line(bench: Bench, events_file: Path, monkeyp
     def fail(*_: object) -> None:
         raise WorkspaceError("The daemon is gone.", "Start it.")
 
-    monkeypatch.setattr("agent.engine.run_lifecycle.Branch", fail)
+    monkeypatch.setattr("agent.lifecycle.run_lifecycle.Branch", fail)
     engine = bench.engine()
     with pytest.raises(WorkspaceError):
         list(solve(engine))

@@ -15,9 +15,9 @@ from aci.repository.user_repository import Repository
 from agent.cli import command_line
 from agent.cli.ci_continuation import find_run_of_branch
 from agent.config.settings import load_settings
-from agent.engine.run_lifecycle import begin, reopen
 from agent.github.task.task_text import CI_REQUEST
 from agent.instances.ci_input import checks_from, issue_of_checks
+from agent.lifecycle.run_lifecycle import begin, reopen
 from tests.agent.conftest import act, line
 from tests.agent.github.solve_runner import ADD_TEST, FIX, SUBMIT, UNITTEST, Job
 from tests.conftest import git

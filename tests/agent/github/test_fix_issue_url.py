@@ -16,8 +16,8 @@ import pytest
 from aci.repository.user_repository import Repository
 from agent.cli import command_line
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import begin
 from agent.instances.past_items import add_past_items
+from agent.lifecycle.run_lifecycle import begin
 from tests.agent.conftest import line
 from tests.agent.github.solve_runner import ADD_TEST, FIX, SUBMIT, UNITTEST, Job
 from tests.conftest import git

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agent.config.settings import load_settings
-from agent.engine.run_lifecycle import reopen, solve
+from agent.lifecycle.run_lifecycle import reopen, solve
 from agent.runs.run_lookup import open_run
 from swe_agent import gym
 from tests.agent.gym.conftest import (

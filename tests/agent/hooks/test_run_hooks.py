@@ -16,9 +16,9 @@ import pytest
 
 from agent.config.hook_table import HookTable
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import solve
-from agent.engine.run_result import Result
 from agent.events.event_stream import open_events
+from agent.lifecycle.run_lifecycle import solve
+from agent.lifecycle.run_result import Result
 from agent.runs.run_lookup import open_own_run
 from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
 from tests.agent.conftest import Bench, act, line

@@ -9,7 +9,7 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
-from agent.engine.run_lifecycle import begin
+from agent.lifecycle.run_lifecycle import begin
 from agent.mcp.run_resources import RUNS, list_server_runs, read_report, read_resource
 from agent.mcp.server_options import ServerOptions
 from tests.conftest import MakeRepo

@@ -151,7 +151,7 @@ def test_policy_neither_renews_the_budget_nor_delivers(
         found.append(engine.settings)
         raise Cancelled("Enough.")
 
-    monkeypatch.setattr("agent.engine.run_lifecycle.solve", stop)
+    monkeypatch.setattr("agent.lifecycle.run_lifecycle.solve", stop)
     monkeypatch.setattr(ServerBudget, "left", lambda self: {"budget": 0.25, "max_tokens": 70})
     call(server, "fix", issue="add() subtracts")
     assert [(each.budget, each.max_tokens, each.apply, each.branch) for each in found] == [(0.25, 70, False, "")]

@@ -11,8 +11,8 @@ import pytest
 from agent.engine.engine import Engine
 from agent.engine.engine_servers import NOT_OFFERED
 from agent.engine.outside_calls import UNKNOWN
-from agent.engine.run_lifecycle import solve
 from agent.engine.task import Task
+from agent.lifecycle.run_lifecycle import solve
 from agent.permissions.approvals import Answer
 from agent.run_state.attempt_outcome import Outcome
 from agent.runs.run_lookup import open_run

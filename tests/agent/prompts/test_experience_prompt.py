@@ -14,7 +14,7 @@ from aci.history.repository_identity import find_identity
 from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
 from agent.engine.branch import Branch
-from agent.engine.lessons import open_bank
+from agent.lifecycle.lessons import open_bank
 from agent.prompts.experience_prompt import HEAD, framed_entry
 from agent.prompts.opening_prompt import opening
 from agent.run_state.run_ownership import register
@@ -217,7 +217,7 @@ def test_unwritable_bank_does_not_fail_run(bench: Bench) -> None:
     (bench.folder / "state" / "experience").write_text("a file")
     engine = bench.engine()
     try:
-        from agent.engine import lessons
+        from agent.lifecycle import lessons
 
         engine.trajectory.exit = None
         lessons.store_lessons(engine)  # a run without an end gives no lessons

@@ -11,7 +11,7 @@ from aci.instructions.instruction_files import LARGEST
 from aci.instructions.instruction_frames import MOST_OF_FILE
 from agent.engine.branch import Branch
 from agent.engine.permission_checks import may_test
-from agent.engine.run_lifecycle import confirm_test_command
+from agent.lifecycle.run_lifecycle import confirm_test_command
 from agent.permissions.approvals import Answer, Approval
 from agent.prompts.instruction_prompt import repository_notes
 from agent.prompts.opening_prompt import opening

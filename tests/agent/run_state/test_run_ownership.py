@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.engine.run_lifecycle import reopen
+from agent.lifecycle.run_lifecycle import reopen
 from agent.run_state.run_ownership import ask_for_owner, record_answer, run_owner
 from tests.agent.conftest import line
 from trajectories.errors import UsageError

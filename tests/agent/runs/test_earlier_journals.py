@@ -16,8 +16,8 @@ import pytest
 
 from agent.cli.commands import runs, show
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import reopen
-from agent.engine.run_result import Result
+from agent.lifecycle.run_lifecycle import reopen
+from agent.lifecycle.run_result import Result
 from agent.run_state.run_ownership import record_answer
 from agent.runs.run_fork import find_origin, fork
 from agent.runs.run_lookup import open_own_run

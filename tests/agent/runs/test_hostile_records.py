@@ -12,7 +12,7 @@ from aci.observation.untrusted_text import one_line
 from agent.cli.commands.runs import command as list_runs
 from agent.console.pager import Lines
 from agent.console.run_display import Console
-from agent.engine.run_result import Result
+from agent.lifecycle.run_result import Result
 from agent.run_state.progress_event import ProgressEvent
 from agent.runs.run_transcript import TranscriptPrinter
 from agent.session.resumable_runs import read_preview, runs_in

@@ -6,8 +6,8 @@ import pytest
 
 from agent.engine.branch import STOPPED
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import reopen
-from agent.engine.turn_lifecycle import resume_turn
+from agent.lifecycle.run_lifecycle import reopen
+from agent.lifecycle.turn_lifecycle import resume_turn
 from agent.runs.run_fork import find_origin, fork, fork_settings
 from agent.runs.run_lookup import open_own_run
 from agent.runs.run_replay import RunReplay, begin_replay, replay_settings

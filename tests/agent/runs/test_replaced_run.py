@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.commands.diff import command
-from agent.engine.run_lifecycle import result
+from agent.lifecycle.run_lifecycle import result
 from agent.run_state.run_ownership import run_owner
 from agent.runs.run_lookup import open_run
 from tests.agent.conftest import Bench, act, line

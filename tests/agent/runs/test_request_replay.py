@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.engine.run_lifecycle import reopen
-from agent.engine.turn_lifecycle import resume_turn
+from agent.lifecycle.run_lifecycle import reopen
+from agent.lifecycle.turn_lifecycle import resume_turn
 from agent.models.scripted import Scripted
 from agent.phases.step_rewind import rewind_to
 from agent.runs.run_fork import find_origin, fork, fork_settings

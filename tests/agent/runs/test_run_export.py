@@ -140,7 +140,7 @@ def test_export_writes_into_pipe(tmp_path: Path) -> None:
 def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from aci.repository.user_repository import Repository
     from agent.config.settings import Settings
-    from agent.engine.run_lifecycle import begin, reopen
+    from agent.lifecycle.run_lifecycle import begin, reopen
     from tests.conftest import git
 
     folder = tmp_path_factory.mktemp("exporting")

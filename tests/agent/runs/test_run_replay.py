@@ -10,7 +10,7 @@ import pytest
 
 from agent.cli.commands.replay import command
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import reopen
+from agent.lifecycle.run_lifecycle import reopen
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.run_ownership import register
 from agent.runs.run_fork import find_origin, fork, fork_settings

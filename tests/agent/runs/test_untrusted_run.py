@@ -15,7 +15,7 @@ from agent.config import settings as settings_module
 from agent.config.settings import WITHOUT_MEMORY, load_settings
 from agent.conversation.model_roles import assign_roles
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import reopen, result, solve
+from agent.lifecycle.run_lifecycle import reopen, result, solve
 from agent.models.base import load_model
 from agent.run_state.run_ownership import run_owner
 from agent.runs.run_fork import copy_untrusted_run, find_origin, fork, fork_settings

@@ -15,8 +15,8 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.branch import Branch
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin, reopen
-from agent.engine.user_change_detection import take_over_changes
+from agent.lifecycle.run_lifecycle import begin, reopen
+from agent.lifecycle.user_change_detection import take_over_changes
 from agent.permissions.approvals import Answer, Approval
 from agent.run_state.merge_base import present_tree
 from agent.run_state.turn_state import MAIN

@@ -217,7 +217,7 @@ def test_resumed_run_takes_over_same_edits(session) -> None:
     session.file("own.txt").write_bytes(b"changed again\n")
     session.reopen()
     from agent.engine.branch import Branch
-    from agent.engine.user_change_detection import take_over_changes
+    from agent.lifecycle.user_change_detection import take_over_changes
 
     branch = Branch(session.engine)
     assert [repeated.tree for repeated in take_over_changes(branch)] == [step.tree] == [branch.tree]

@@ -10,7 +10,7 @@ import pytest
 from agent.config.settings import NOWHERE, Settings
 from agent.engine.base_instructions import BaseInstructions
 from agent.engine.branch import INTERRUPTED, STOPPED
-from agent.engine.turn_lifecycle import next_turn
+from agent.lifecycle.turn_lifecycle import next_turn
 from agent.run_state.run_ownership import register
 from agent.session import session_events
 from agent.session.error_messages import error_event

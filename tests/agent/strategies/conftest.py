@@ -14,8 +14,8 @@ import pytest
 from aci.repository.user_repository import Repository
 from agent.config.settings import ModelTable, Settings
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin, reopen, solve
-from agent.engine.run_result import Result
+from agent.lifecycle.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.run_result import Result
 from agent.permissions.approvals import Approve
 from tests.agent.conftest import act
 from trajectories.git_store.trees import Trees

@@ -13,8 +13,8 @@ from aci.repository.user_repository import Repository
 from agent.cli.command_line import run
 from agent.config.settings import Settings
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin, reopen, solve
-from agent.engine.turn_lifecycle import next_turn
+from agent.lifecycle.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.turn_lifecycle import next_turn
 from agent.phases.edit_choice import remaining_doubt, vote
 from agent.phases.offered_edits import apply_edit, explain_doubt, offered_edits, options, parse_choice
 from trajectories.errors import Cancelled, UsageError

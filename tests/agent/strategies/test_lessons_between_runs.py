@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import load_settings
-from agent.engine.run_lifecycle import reopen
+from agent.lifecycle.run_lifecycle import reopen
 from agent.prompts.lesson_prompt import HEAD
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy, edit_calc, equal, finish_run, new_test

@@ -13,7 +13,7 @@ from aci.environments.environment_plan import EnvironmentOptions
 from aci.environments.setup_proposals import FailedSetup
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.settings import ModelTable, load_settings
-from agent.engine.run_lifecycle import reopen
+from agent.lifecycle.run_lifecycle import reopen
 from agent.permissions.approvals import Answer, Approval
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy, edit_calc, equal, finish_run, new_test

@@ -11,7 +11,7 @@ import pytest
 from aci.observation.prompt_tags import quote_text
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import begin, reopen
+from agent.lifecycle.run_lifecycle import begin, reopen
 from tests.aci.history.test_commit_search import commit
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import (

@@ -13,7 +13,7 @@ from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.repair.search_progress import WIDTH
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import Cancelled

@@ -12,8 +12,8 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import begin, reopen, solve
-from agent.engine.run_result import Result
+from agent.lifecycle.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.run_result import Result
 from tests.agent.conftest import act, line
 from tests.conftest import IMAGE
 from trajectories.journal import read

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from agent.config.session_preferences import Preferences
-from agent.engine.run_result import Result
+from agent.lifecycle.run_result import Result
 from agent.permissions.approvals import Approval
 from agent.run_state.progress_event import ProgressEvent
 from agent.session.session_events import (

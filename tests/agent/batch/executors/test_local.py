@@ -19,10 +19,10 @@ from agent.batch.job_settings import RUN_ONLY_SETTINGS, JobPreparation
 from agent.batch.reports.batch_results import ResultStore, load_results
 from agent.config.settings import load_settings
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin
 from agent.events.event_stream import open_events
 from agent.instances.jobs import ExecutorOptions, Instance, open_executor
 from agent.instances.repository_clones import Repositories
+from agent.lifecycle.run_lifecycle import begin
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.run_ownership import register, run_owner
@@ -82,7 +82,7 @@ def test_each_failed_try_is_one_event(
         raise WorkspaceError("The daemon with a-secret-of-this-test is gone.", "Start it.")
 
     monkeypatch.setenv("DEPLOY_TOKEN", "a-secret-of-this-test")
-    monkeypatch.setattr("agent.engine.run_lifecycle.Branch", fail)
+    monkeypatch.setattr("agent.lifecycle.run_lifecycle.Branch", fail)
     repo, out, cancel = make_repo({"core.py": ""}), tmp_path / "out", CancellationToken()
     flags = {"model": script, "strategy": "react", "workspace": "local", "retry_wait": 0}
     preparation = JobPreparation(Repositories(tmp_path / "clones"), flags, out)

@@ -13,7 +13,7 @@ import pytest
 from aci.history.repository_identity import find_identity
 from aci.repository.user_repository import Repository
 from agent.cli.command_line import run
-from agent.engine.lessons import open_bank
+from agent.lifecycle.lessons import open_bank
 from trajectories.experience import Bank, Entry
 from trajectories.lessons import record_use
 

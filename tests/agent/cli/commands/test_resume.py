@@ -12,7 +12,7 @@ from aci.repository.user_repository import Repository
 from agent.cli.commands.fix import command as fix
 from agent.cli.commands.resume import command as resume
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import begin, reopen, result
+from agent.lifecycle.run_lifecycle import begin, reopen, result
 from tests.agent.conftest import act, line
 from tests.conftest import git
 from trajectories.errors import UsageError

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aci.repository.commit_ancestry import is_ancestor
-from agent.engine.exploit_quotes import warn_of_quotes
-from agent.engine.exploit_withholding import public_patch, public_title
+from agent.lifecycle.exploit_quotes import warn_of_quotes
+from agent.lifecycle.exploit_withholding import public_patch, public_title
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
 from agent.run_state.follow_up_head import follow_up_head
@@ -18,7 +18,7 @@ from trajectories.records import Note, Patch
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.engine.run_result import Result
+    from agent.lifecycle.run_result import Result
 
 
 Publish = Callable[["Engine", "Result"], None]

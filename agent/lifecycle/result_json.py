@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.engine.run_result import Result
+from agent.lifecycle.run_result import Result
 from trajectories.changed_pages import ChangedPage
 from trajectories.errors import SweAgentError
 

@@ -24,17 +24,17 @@ from agent.conversation.model_requests import settle_recorded_replies
 from agent.conversation.model_roles import LESSON_WRITER, assign_roles, validate_models
 from agent.engine.branch import Branch
 from agent.engine.delegation import Delegation
-from agent.engine.delivery import Publish, deliver
 from agent.engine.engine import Engine, environment_notes, known_secrets
-from agent.engine.merge_review import record_review, recorded_review
 from agent.engine.proof_step import best_outcome, rejected_outcome
-from agent.engine.run_result import Result
 from agent.engine.setup_question import step_proposals
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
-from agent.engine.user_change_detection import take_over_changes
 from agent.engine.user_choices import assumptions
 from agent.evidence.proof_script import local_script
+from agent.lifecycle.delivery import Publish, deliver
+from agent.lifecycle.merge_review import record_review, recorded_review
+from agent.lifecycle.run_result import Result
+from agent.lifecycle.user_change_detection import take_over_changes
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.attempt_outcome import Outcome
@@ -265,7 +265,7 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         if engine.settings.merge_review:
             record_review(branch, outcome)
         if LESSON_WRITER in engine.trajectory.turns[-1].models:
-            from agent.engine.lesson_writer import write_lesson
+            from agent.lifecycle.lesson_writer import write_lesson
 
             yield from write_lesson(branch, outcome)
     except Cancelled:
@@ -305,7 +305,7 @@ def _best(engine: Engine) -> Outcome:
 
 def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publish: Publish | None) -> None:
     """Write and deliver the patch, store its lessons, then write the exit record."""
-    from agent.engine.lessons import store_lessons
+    from agent.lifecycle.lessons import store_lessons
 
     tree = without_edited_tests(engine, outcome.tree)
     began = turn_base_tree(engine.trajectory, engine.run.base.tree)

@@ -12,8 +12,8 @@ import pytest
 from agent.conversation.run_models import context_share
 from agent.engine.branch import INTERRUPTED, MOVED, STOPPED
 from agent.engine.proof_step import verdict_of
-from agent.engine.run_lifecycle import reopen
-from agent.engine.turn_lifecycle import end_interrupted, next_turn, resume_turn
+from agent.lifecycle.run_lifecycle import reopen
+from agent.lifecycle.turn_lifecycle import end_interrupted, next_turn, resume_turn
 from agent.runs.run_fork import find_origin, fork, fork_settings
 from tests.agent.conftest import Bench, act, line
 from tests.agent.scripted_turns import Sent, TurnSession, finish_solving

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agent.config.workspace_choice import choose_workspace
-from agent.engine.run_lifecycle import begin, reopen
+from agent.lifecycle.run_lifecycle import begin, reopen
 from agent.run_state.progress_event import ProgressEvent
 
 if TYPE_CHECKING:
