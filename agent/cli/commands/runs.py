@@ -58,7 +58,8 @@ def command(
         typer.Option(help="Only runs whose issue, requests or changed paths contain all these words.", metavar="WORDS"),
     ] = "",
     sort: Annotated[
-        Sort, typer.Option(help="Sort by this key: numbers in descending order, text in ascending order.")
+        Sort,
+        typer.Option(help="Sort by at (newest first), dollars or steps (largest first), issue or repository (A to Z)."),
     ] = "at",
     limit: Annotated[int | None, typer.Option(help="Show at most N runs.", min=1, metavar="N")] = None,
     json: options.Json = False,
