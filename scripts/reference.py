@@ -143,7 +143,8 @@ def settings() -> str:
             "`swe-agent config` prints all settings with their current values and the sources of the values.",
         ),
         "You can set a setting `NAME` with the key `NAME` of the configuration file or the variable "
-        "`SWE_AGENT_<NAME>`. For many settings, commands also have an option with the same name. "
+        "`SWE_AGENT_<NAME>`. The settings `hooks` and `mcp` have no variable. For many settings, commands also have an "
+        "option with the same name. "
         "[Configuration](../configuration.md) describes the order of precedence. The variable of a list or a table "
         "contains JSON. The settings of the section *Session* can be set only in the configuration file. A "
         f"repository's `.swe-agent.toml` can set only {_joined(f'`{name}`' for name in sorted(OF_REPOSITORY))}.",
@@ -187,9 +188,9 @@ def environment_variables() -> str:
             "Environment variables",
             "An unknown `SWE_AGENT_*` variable causes a warning, or an error if the name is similar to a known one.",
         ),
-        f"You can set each of the {len(Settings.model_fields)} [settings](settings.md) `NAME` with the variable "
-        "`SWE_AGENT_<NAME>`. The exceptions are `hooks` and `mcp`, which can be set only in your configuration file "
-        "and in the administrator's policy.",
+        f"There are {len(Settings.model_fields)} [settings](settings.md). You can set each setting `NAME` except "
+        "`hooks` and `mcp` with the variable `SWE_AGENT_<NAME>`. You can set `hooks` and `mcp` only in your "
+        "configuration file and in the administrator's policy.",
     ]
     rows = [(f"`SWE_AGENT_{name}`", text) for name, text in PROGRAM_VARIABLES.items()]
     lines += ["", "## Variables of swe-agent", "", *_table(("variable", "meaning"), rows)]
@@ -254,7 +255,9 @@ def records() -> str:
         *_head("Records and events", "This page lists the fields of the lines in a journal and in an event stream."),
         "[journal.schema.json](../journal.schema.json) and [events.schema.json](../events.schema.json) are the JSON "
         "Schemas. [The journal](../journal.md) and [Events](../events.md) describe when each line is written. Event "
-        "lines omit a field that is not required if the field has no value.",
+        "lines omit a field that is not required if the field has no value. In a record or an event line, `at` is the "
+        "time in seconds since 1970. If several records are written together, all except the first have the field "
+        "`joined`.",
     ]
     parts = sorted(of_journal["$defs"].keys() - kinds)
     lines += ["", "## Journal records", *_schema_tables(kinds, of_journal["$defs"])]
@@ -308,7 +311,8 @@ def library() -> str:
             "Library",
             "This page lists the public names of `swe_agent`. [The library](../library.md) is the guide.",
         ),
-        "The site shows signatures and docstrings here. In the repository, read the modules named below.",
+        "The documentation site shows the signatures and docstrings here. In the repository, read the modules that are "
+        "named below.",
     ]
     for name in (each for each in swe_agent.__all__ if each not in ("main", "gym", "__version__")):
         lines += ["", f"::: {swe_agent._MODULES[name]}.{name}"]

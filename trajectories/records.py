@@ -33,9 +33,9 @@ internet."""
 @dataclass(frozen=True, slots=True)
 class Comment:
     """A comment on an issue, or a text to which the issue links. `at` is the time in ISO 8601, in UTC. `role` is the
-    author's role on the platform, such as `OWNER` or `NONE`, or "" if the role is unknown. `about` is "" for a comment.
-    For a linked text, `about` describes the source, such as `#12, closed pull request: Title`, or `src/a.py:10` for a
-    comment on a line of code."""
+    author's role on the platform, such as `OWNER` or `NONE`, or "" if the role is unknown. `about` is "" for a comment
+    on the issue itself. For a linked text, `about` describes the source, such as `#12, closed pull request: Title`, or
+    `src/a.py:10` for a comment on a line of code."""
 
     author: str
     body: str
@@ -84,7 +84,7 @@ class Issue:
 @dataclass(frozen=True, slots=True)
 class Base:
     """The state that a run starts from. `commit` is HEAD or the commit that the user named. `tree` contains the files,
-    including the user's uncommitted edits, and `changes` is the number of these edits."""
+    including the user's uncommitted edits, and `changes` is the number of files with such edits."""
 
     commit: str
     tree: str
@@ -110,7 +110,7 @@ class Observation:
     """The result of an action, as the model sees it.
 
     If the text was truncated, `out` is the number of the full output, such as 17 for `out:17`. `data` is for strategies
-    and front ends; models do not see it.
+    and user interfaces; models do not see it.
     """
 
     text: str
@@ -173,7 +173,9 @@ class Patch:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of the proof. Each of `red`, `green`, `red_again` and `no_loss` is true, false, or null if the proof
-    could not decide it.
+    could not decide it. They say whether a test failed without the patch (`red`), passed with the patch (`green`) and
+    failed again without the source part of the patch (`red_again`), and whether all tests that passed before still pass
+    (`no_loss`).
 
     `generality` says whether the patch changes the behaviour for more inputs than the examples in its tests: `shown`,
     `examples only` or `undecided`. It is "" if the proof did not examine this.
@@ -308,8 +310,8 @@ class Settle:
 class Reply:
     """A model's reply to request number `ask` of a branch. The record is written to disk before the actions run.
 
-    `blocks` contains the provider's own data (signed thinking, encrypted reasoning), byte for byte. The data is only
-    sent to the same `model`.
+    `blocks` contains the provider's own data (signed thinking, encrypted reasoning), byte for byte. swe-agent sends
+    this data back only to the model that `model` names.
     """
 
     text: str = ""
@@ -328,9 +330,9 @@ class Reply:
 class Step:
     """One step of a branch. The record is written after the last action of the step.
 
-    `author` is the role that acted (such as `coder` or `reviewer`), `user`, or the name of a strategy. `reply` is the
-    `ask` number of the model's reply, or null for a step without a model. If such a step has no actions, its
-    observations contain a message.
+    `author` is the role that acted (such as `coder` or `reviewer`), `user`, or the name of a strategy or another part
+    of swe-agent (such as `proof`). `reply` is the `ask` number of the model's reply, or null for a step without a
+    model. If a step without a model has no actions, its observations contain a message.
     """
 
     branch: str
@@ -352,7 +354,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A named result of a branch that is computed once. Later, the result is read from this record."""
+    """A named result that a branch computes only once. Later, the result is read from this record."""
 
     branch: str
     name: str
@@ -363,8 +365,9 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An annotation. It describes the work of a strategy (`phase`, `candidate`, `score`, `vote`, `prune`, `summary`), a
-    message from the user (`message`), or the intent and the result of a side effect (`intent`, `done`)."""
+    """An annotation. Its `kind` says what the annotation describes. For example, it describes the work of a strategy
+    (`phase`, `candidate`, `score`, `vote`, `prune`, `summary`), a message from the user (`message`), or the intent or
+    the result of a side effect (`intent`, `done`)."""
 
     branch: str
     kind: str
@@ -376,7 +379,8 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The end of a run, or of one turn. `code` is the exit code of the process, and `tree` is the best tree.
+    """The end of a run, or of one turn. `code` is the exit code of the process, and `tree` is the best tree, from which
+    the patch is made.
 
     If `kind` is `verified` or `faster` but the verdict has another kind, `kind` is read as `unproven`.
     """

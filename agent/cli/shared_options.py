@@ -17,7 +17,7 @@ from trajectories.errors import UsageError
 RunName = Annotated[
     str,
     typer.Argument(
-        help="Name of the run as `runs` shows it; a unique prefix or the last part also works.",
+        help="Name of the run as `runs` shows it; a unique prefix or the last part of the name also works.",
         metavar="RUN",
         autocompletion=complete_run,
     ),

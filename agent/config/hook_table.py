@@ -50,8 +50,9 @@ class Hook(BaseModel):
 class HookTable(BaseModel):
     """`[hooks]` of the user's config or of the administrator's policy: the hooks of each event, in order.
 
-    Each key is an event and contains a list of hooks, which run in this order. `command` is a program with its
-    arguments, which runs without a shell. `timeout` is the time limit of the hook, in seconds.
+    Each key is a point in a run and contains the list of hooks for this point, which run in the order of the list.
+    `command` is a program with its arguments, which runs without a shell. `timeout` is the time limit of the hook, in
+    seconds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

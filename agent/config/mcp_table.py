@@ -36,8 +36,8 @@ class McpServer(BaseModel):
 
     A server is a program with its arguments (`command`, which runs without a shell), or an address (`url`). `env` lists
     the variables that the program gets in addition to a few others such as PATH and HOME. `token_env` is the name of
-    the variable whose value is sent to the address as a bearer token. `allow` lists tools, by the names that the server
-    gives them, that are called without asking. `timeout` is the time limit of one request, in seconds.
+    the variable whose value is sent to the address as a bearer token. `allow` lists the tools that are called without
+    asking, by their names on the server. `timeout` is the time limit of one request, in seconds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -21,7 +21,7 @@ SECTIONS = {
     "Work": {
         "strategy": "Strategy; `swe-agent strategies` lists all.",
         "attempts": "Number of attempts of some strategies.",
-        "rounds": "How often a model gets unproven work back.",
+        "rounds": "Maximum number of rounds of work and proof.",
         "delegate": "Let the model delegate tasks to helpers.",
         "ask_at_plateau": "Ask the model if the search of `test` stalls.",
         "update_tests": "Keep changes to existing tests in the patch.",
@@ -73,7 +73,7 @@ SECTIONS = {
     },
     "Batches": {
         "retry_wait": "Seconds before the first retry of a request.",
-        "patience": "Seconds of refused requests that end a batch.",
+        "patience": "Seconds until refused requests end a batch.",
     },
     "Storage and permissions": {
         "state": "Folder of runs and reports.",

@@ -50,8 +50,8 @@ class ModelTable(BaseModel):
     """`[models.NAME]` of the user's config.
 
     Prices are in dollars per million tokens; `context` and `max_output` are in tokens. `key_env` is the name of the
-    environment variable that contains the API key. `calls` says how the model calls tools: natively, or in fenced text
-    if the model does not support tool calls. `fallback` is the model that is used if this model fails.
+    environment variable that contains the API key. `calls` says how the model calls tools: natively, or in fenced code
+    blocks if the model does not support tool calls. `fallback` is the model that is used if this model fails.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -93,7 +93,7 @@ class ServiceTable(BaseModel):
     """`[services.NAME]` of the user's config; `aci/docker/service_containers.py` documents each key.
 
     The service runs for the repositories in the list `repositories`, or for all repositories if the list is empty. The
-    names are those in `swe-agent env list`.
+    list contains names that `swe-agent env list` shows.
     """
 
     model_config = ConfigDict(extra="forbid")

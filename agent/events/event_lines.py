@@ -91,8 +91,8 @@ class ProgressLine(EventLine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorLine(EventLine):
-    """An error that stopped a run without an `exit` record, so that the run can be resumed, or an error that prevented
-    the run from starting. `code` is the exit code of a command that performs only this run."""
+    """An error that stopped a run or prevented the run from starting. A run that was stopped in this way has no `exit`
+    record and can be resumed. `code` is the exit code of a command that performs only this run."""
 
     code: int
     message: str

@@ -24,8 +24,8 @@ def _check_allowing_rule(text: str) -> str:
 class PermissionTable(BaseModel):
     """`[permissions]` of the user's config and of the administrator's policy; `agent/permissions/rules.py` reads them.
 
-    `allow` says what a session may do without asking, and `deny` says what it must not do. If a rule of each list
-    matches, the denial applies.
+    `allow` says what a session may do without asking, and `deny` says what it must not do. If an action matches a rule
+    of each list, the action is denied.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -15,7 +15,7 @@ from trajectories.training.candidate_messages import as_line, conversation_parts
 from trajectories.training.candidates import Candidate, Key
 from trajectories.trajectory import RunView
 
-WHAT = "the fastest proven run of each issue, for fine-tuning with TRL's SFTTrainer"
+WHAT = "the cheapest proven run of each issue, for fine-tuning with TRL's SFTTrainer"
 ENDING = "jsonl"
 SEVERAL = True
 FILTERS = "Proven candidates only; of each issue text the cheapest; each patch once."

@@ -18,9 +18,9 @@ def command(
     """Serve sessions to an editor that supports the Agent Client Protocol (Zed, Neovim, toad), on stdin and stdout.
 
     The editor chooses the repository and sends prompts. You set the model, the workspace and the budget of each
-    session; the editor cannot change them. Your files change only by /apply and /commit, after you confirm the change.
+    session; the editor cannot change them. Only /apply and /commit change your files, after you confirm the change.
 
-    Exit codes: 0 (the editor has left), 2 (usage), 3 (configuration), 130 (interrupted).
+    Exit codes: 0 (the editor disconnected), 2 (usage), 3 (configuration), 130 (interrupted).
     """
     from agent.acp.server import serve_stdio
 

@@ -20,9 +20,9 @@ def command(
 ) -> int:
     """Count the instructions that a command executes, including all processes and threads that it starts.
 
-    `count` uses the processor's counter if there is one. Otherwise it uses Valgrind, with which the command takes about
-    26 times as long, or Python's opcode events if Valgrind is missing. With --json, the output of the command is
-    written to stderr.
+    `count` uses the processor's counter if there is one. Otherwise, it uses Valgrind, with which the command takes
+    about 26 times as long. If Valgrind is missing, `count` uses Python's opcode events. With --json, the output of the
+    command is written to stderr.
 
     Exit codes: 0 (counted, whatever the command's exit code), 2 (usage), 130 (interrupted).
     """

@@ -28,7 +28,9 @@ def command(
     left: Annotated[
         str, typer.Argument(help="Run and step as `show` names them, or only a run.", metavar="RUN[@STEP]")
     ],
-    right: Annotated[str, typer.Argument(help="Run and step, or run, to compare with.", metavar="RUN[@STEP]")],
+    right: Annotated[
+        str, typer.Argument(help="The run and step, or only the run, to compare with.", metavar="RUN[@STEP]")
+    ],
     stat: Annotated[
         bool, typer.Option("--stat", help="Only list the files, with the numbers of added and removed lines.")
     ] = False,

@@ -28,7 +28,8 @@ def command(
     image: options.Image = None,
     ask: Annotated[bool, typer.Option("--ask", help="Also send the model one small request, which is billed.")] = False,
     collect: Annotated[
-        bool, typer.Option("--collect", help="Collect the tests even without isolation, or if that needs a set-up.")
+        bool,
+        typer.Option("--collect", help="Collect the tests even without isolation, or if a set-up is needed first."),
     ] = False,
     clean: Annotated[
         bool, typer.Option("--clean", help="Remove leftovers of dead processes: containers, images, locks, folders.")
@@ -39,7 +40,8 @@ def command(
 
     In a repository, `doctor` checks the image or the Python that `fix` would use with the same options, and whether
     pytest can collect the tests. If the image is not present, `doctor` checks whether a registry offers it. Collection
-    imports the tests. So without --collect, `doctor` collects them only in isolation, and only if no set-up is needed.
+    imports the tests. Therefore, without --collect, `doctor` collects them only in an isolated workspace that needs
+    no set-up.
 
     The model checks show whether the model is known, its price, the size of its context window, and where its key is
     stored. With --ask, they also show whether the model answers.
@@ -47,7 +49,8 @@ def command(
     With --clean, `doctor` checks nothing and removes leftovers: containers and temporary folders of dead processes,
     half-built images, unused base images and volumes, and stale locks. Runs, patches and environments are kept.
 
-    Exit codes: 0 (no check failed), 3 (fix the settings, a key or a price), 5 (fix this machine).
+    Exit codes: 0 (no check failed), 3 (a problem with the settings, a key or a price), 5 (a problem with this
+    machine).
     """
     if clean:
         return _clean(json)

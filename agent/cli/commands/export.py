@@ -33,7 +33,7 @@ def command(
     exclude: Annotated[
         list[str] | None,
         typer.Option(
-            help="Leave runs out of a training set: those on repositories of `swe-bench`, or on instances in a file.",
+            help="Exclude runs from a training set: runs on SWE-bench's repositories, or on the instances in a file.",
             metavar="swe-bench|FILE",
         ),
     ] = None,

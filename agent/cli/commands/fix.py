@@ -40,7 +40,7 @@ def command(
         bool | None,
         typer.Option(
             "--vulnerability/--no-vulnerability",
-            help="Whether to withhold the exploit; by default, the issue's labels decide.",
+            help="Whether the issue is a vulnerability, whose exploit is withheld; by default, its labels decide.",
         ),
     ] = None,
     ci: Annotated[
@@ -73,8 +73,8 @@ def command(
 
     Without an issue, make the failing tests of the repository pass.
 
-    With --ci, fix the failures of a CI run, at the commit that CI tested. If one of your runs made the branch, `fix`
-    continues a copy of that run.
+    With --ci, fix the failures of CI at the commit that CI tested. If one of your earlier swe-agent runs put its patch
+    on the tested branch, `fix` continues a copy of that run.
 
     Exit codes: 0 (verified), 6 (a patch that is not verified), 4 (budget used up), 1 (no fix), 2 (usage),
     3 (configuration), 5 (workspace), 75 (try again later), 130 (interrupted, resumable).

@@ -25,7 +25,7 @@ def command(
     older_than: Annotated[
         str,
         typer.Option(
-            help="Remove ended runs that did not change in this time (30d, 12w), or since this date (2026-01-31).",
+            help="Remove ended runs that have not changed for this long (30d, 12w), or since this date (2026-01-31).",
             metavar="T",
         ),
     ] = "",
@@ -39,9 +39,9 @@ def command(
     Without RUN, --older-than or --keep, no run is removed. With both --older-than and --keep, only runs that meet both
     conditions are removed. A resumable or damaged run is removed only if you name it. A run in use is never removed.
 
-    In the remaining runs that you created, `gc` removes incomplete files from crashes and outputs that no record names,
-    and packs the trees of ended runs. After a day, it removes the empty folders of runs that never started. Other files
-    in the runs folder are kept.
+    In the remaining runs that you created, `gc` removes incomplete files that a crash left, and outputs that no record
+    refers to. It packs the trees of ended runs. It also removes an empty folder that was created more than a day ago
+    for a run that never started. Other files in the runs folder are kept.
 
     Exit codes: 0 (done), 2 (usage), 75 (a named run is in use).
     """

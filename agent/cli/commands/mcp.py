@@ -43,7 +43,7 @@ def command(
     With --http, clients must send a token: the value of $SWE_AGENT_MCP_TOKEN, or the token that is printed on stderr if
     this variable is not set.
 
-    Exit codes: 0 (the client has left), 2 (usage), 3 (configuration), 130 (interrupted).
+    Exit codes: 0 (the client disconnected), 2 (usage), 3 (configuration), 130 (interrupted).
     """
     from agent.mcp.server import check_sdk, serve_stdio
     from agent.mcp.server_options import server_options

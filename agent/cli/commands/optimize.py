@@ -48,8 +48,8 @@ def command(
 ) -> int:
     """Make a function faster, and prove that it returns the same results with fewer instructions.
 
-    Without --function, `optimize` chooses the hottest functions of the workload. Without --workload or --benchmark, the
-    tests are the workload.
+    Without --function, `optimize` chooses the hottest functions of the workload. If you pass neither
+    --workload nor --benchmark, the tests are the workload.
 
     Exit codes: 0 (faster), 6 (a patch that is not proven), 1 (nothing was made faster), otherwise as for `fix`.
     """

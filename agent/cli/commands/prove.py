@@ -22,7 +22,8 @@ def command(
     staged: Annotated[bool, typer.Option("--staged", help="Prove the staged changes.")] = False,
     pr: Annotated[str, typer.Option(help="URL of a pull request on GitHub.", metavar="URL")] = "",
     check: Annotated[
-        Path | None, typer.Option(help="Evidence bundle: prove its patch again, and compare the results.", metavar="F")
+        Path | None,
+        typer.Option(help="File that --bundle wrote: prove its patch again, and compare the results.", metavar="F"),
     ] = None,
     issue: options.IssueUrl = "",
     issue_file: options.IssueFile = None,
@@ -31,7 +32,9 @@ def command(
     repo_mismatch_ok: options.MismatchOk = False,
     base: options.PatchBase = None,
     reproduce: options.PatchReproduction = None,
-    bundle: Annotated[Path | None, typer.Option(help="Write an evidence bundle to this file.", metavar="F")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Write the patch and the evidence for the verdict to this archive.", metavar="F")
+    ] = None,
     *,
     run_settings: dict[str, Any],
     sarif: options.Sarif = None,

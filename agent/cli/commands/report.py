@@ -16,7 +16,7 @@ def command(
     run: Annotated[
         str,
         typer.Argument(
-            help="Name of the run as `runs` shows it, a unique prefix or the last part; or a trajectory file.",
+            help="Name of the run as `runs` shows it, a unique prefix or last part of the name, or a trajectory file.",
             metavar="RUN",
             autocompletion=complete_run,
         ),

@@ -44,7 +44,7 @@ def command(
 ) -> int:
     """Resume an interrupted run, or show the result of a run that has ended.
 
-    For a run that has ended, --apply, --branch and --pr deliver its patch, as the same options of `fix` do.
+    For a run that has ended, --apply, --branch and --pr deliver its patch.
 
     If a run ended with several possible edits, --choose continues the run with one of them.
 

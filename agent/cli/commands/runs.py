@@ -46,7 +46,8 @@ def command(
     since: Annotated[
         str,
         typer.Option(
-            help="Only runs started in this time (12h, 3d, 2w), or since this date (2026-01-31).", metavar="T"
+            help="Only runs that started at most this long ago (12h, 3d, 2w), or since this date (2026-01-31).",
+            metavar="T",
         ),
     ] = "",
     model: Annotated[str, typer.Option(help="Only runs with a model whose name contains M.", metavar="M")] = "",
@@ -54,10 +55,11 @@ def command(
     resumable: Annotated[bool, typer.Option("--resumable", help="Only runs that can be resumed.")] = False,
     search: Annotated[
         str,
-        typer.Option(help="Only runs whose issue, requests or patch paths contain all these words.", metavar="WORDS"),
+        typer.Option(help="Only runs whose issue, requests or changed paths contain all these words.", metavar="WORDS"),
     ] = "",
     sort: Annotated[
-        Sort, typer.Option(help="Sort by this key: numbers in descending order, text in ascending order.")
+        Sort,
+        typer.Option(help="Sort by at (newest first), dollars or steps (largest first), issue or repository (A to Z)."),
     ] = "at",
     limit: Annotated[int | None, typer.Option(help="Show at most N runs.", min=1, metavar="N")] = None,
     json: options.Json = False,

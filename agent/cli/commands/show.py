@@ -21,7 +21,7 @@ def command(
     run: Annotated[
         str,
         typer.Argument(
-            help="Name of the run as `runs` shows it, a unique prefix or the last part; or a .traj file of SWE-agent.",
+            help="Name of the run as `runs` shows it, a unique prefix or last part of the name, or a .traj file.",
             metavar="RUN",
             autocompletion=complete_run,
         ),

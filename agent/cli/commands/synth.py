@@ -32,7 +32,10 @@ def command(
     engine: Annotated[str, typer.Option(help="Where candidates are validated: local or ray.", metavar="E")] = "local",
     engine_option: options.EngineOption = None,
     difficulty: Annotated[
-        str, typer.Option(help="`full` also tries template repair, 60 CPU seconds per task.", metavar="quick|full")
+        str,
+        typer.Option(
+            help="`full` also tries template repair, for up to 60 CPU seconds per task.", metavar="quick|full"
+        ),
     ] = "quick",
     model: Annotated[
         str | None, typer.Option(help="Model for issue texts and for the kind `rewrite`; default: none.", metavar="M")

@@ -53,7 +53,8 @@ class Rules(BaseSettings):
     max_patch: int = Field(default=200_000, gt=0)
     """Maximum size in bytes of a published patch."""
     minutes: int = Field(default=120, gt=0)
-    """Time limit of the solving job in minutes. A reservation that is clearly older does not block other runs."""
+    """Time limit of the solving job in minutes. An unfinished run blocks other runs on the same issue for at most this
+    time and one hour."""
 
     @property
     def bots(self) -> frozenset[str]:
