@@ -262,7 +262,7 @@ def _why_none(example: _Example, ran: ExampleRun) -> str:
         return f"The issue's example needs names that are not found: {', '.join(missing[:5])}."
     if raised:
         first = f"{raised[0].error}: {raised[0].message}".strip(": ").split("\n")[0][:150]
-        return f"The issue's example fails with {first}, but the issue does not report it or asks for more."
+        return f"The issue's example fails with {first}, but the issue does not report it, or asks for another change."
     if any(example.expected):
         return "The issue's example runs, but its results differ from those in the issue, or are already as expected."
     return "The issue's example runs, and the issue does not say which result is expected."

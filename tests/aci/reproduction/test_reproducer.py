@@ -335,7 +335,7 @@ def test_statement_that_does_not_end_is_skipped(reproduce: Reproduce) -> None:
         ("```\n>>> import shop\n>>> shop.count(shop.Cart())\n```\nIt fails with IndexError.", "does not report"),
         (
             "```\n>>> import shop\n>>> shop.count(shop.Cart())\nKeyError: empty\n```\nA clearer error please.",
-            "for more",
+            "another change",
         ),
         ("```\n>>> unknown_name(1)\n```\nNameError: name 'unknown_name' is not defined", "not found"),
         ("```\n>>> import shop, os\n>>> os._exit(0)\n```", "in time"),
