@@ -38,7 +38,10 @@ def test_rates_count_issues_with_code_that_run_here() -> None:
 @pytest.mark.parametrize(
     ("why", "reason"),
     [
-        ("The issue's example fails with KeyError: 1, but the issue does not report it.", "fails with an exception, but the issue does not report it."),
+        (
+            "The issue's example fails with KeyError: 1, but the issue does not report it.",
+            "fails with an exception, but the issue does not report it.",
+        ),
         ("The issue's example needs names that are not found: a, b.", "needs names that are not found."),
         ("The example fails as reported, but not as a test in tests/test_a.py (NameError).", "but not as a test."),
     ],
