@@ -18,20 +18,20 @@ def find_unneeded(hunks: Sequence[Hunk], passes: Callable[[Collection[Hunk]], bo
     idea is that of delta debugging (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002).
     """
     removed: list[Hunk] = []
-    needed: set[frozenset[Hunk]] = set()
+    failed: set[frozenset[Hunk]] = set()
     is_over = False
 
     def can_remove(group: Sequence[Hunk]) -> bool:
         nonlocal is_over
         without = frozenset((*removed, *group))
-        if is_over or without in needed:
+        if is_over or without in failed:
             return False
-        answer = passes([*removed, *group])
+        answer = passes(without)
         is_over = answer is None
         if answer:
             removed.extend(group)
-        else:
-            needed.add(without)
+        elif answer is False:
+            failed.add(without)
         return bool(answer)
 
     def reduce(group: Sequence[Hunk]) -> None:

@@ -10,7 +10,7 @@ SECTIONS = {
         "prompts": "Folder of prompts that replace built-in ones.",
         "first_timeout": "Maximum seconds until a reply begins.",
         "model_timeout": "Maximum seconds between parts of a reply.",
-        "max_reply": "Maximum size of one reply in bytes.",
+        "max_reply": "Maximum size of one reply, such as 64m.",
     },
     "Limits of a run": {
         "budget": "Maximum cost in dollars.",

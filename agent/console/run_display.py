@@ -74,7 +74,7 @@ NO_CHANGE = "[bold yellow]The patch changes nothing.[/]"
 THOUGHT_LINES = 2
 MOST_NAMES = 10
 UNPRICED = (
-    "The model's price is not known, so the budget in dollars does not limit its requests. It may use {limit:,} tokens "
+    "No price is known for a model of this run, so no budget in dollars limits it. The run may use {limit:,} tokens "
     "(option --max-tokens)."
 )
 

@@ -25,7 +25,7 @@ class PermissionTable(BaseModel):
     """`[permissions]` of the user's config and of the administrator's policy; `agent/permissions/rules.py` reads them.
 
     `allow` says what a session may do without asking, and `deny` says what it must not do. If an action matches a rule
-    of each list, the action is denied.
+    of each list, the action is denied. The rules of the config and those of the policy all apply.
     """
 
     model_config = ConfigDict(extra="forbid")

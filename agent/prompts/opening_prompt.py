@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
 SHOWN_SOURCES, MOST_SOURCE_LINES, LONGEST_PARAMETERS = 3, 80, 120
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
-NO_LOSS_UNKNOWN = "The proof cannot check whether the other tests still pass."
+NOT_CHECKED = "This run cannot check whether the other tests still pass."
 NEAR_PLACES = 3
 """Maximum number of functions for which the nearest tests are listed."""
 
@@ -224,7 +224,7 @@ def describe_tests(branch: Branch, found: dict[str, Any]) -> str:
     except UsageError as error:
         how = error.message.rstrip(".")
         if isinstance(error, NeedsPytest):
-            branch.note("summary", f"{NO_LOSS_UNKNOWN} {error.message} {error.fix}")
+            branch.notify(f"{NOT_CHECKED} {error.message} {error.fix}")
     tests = [
         path
         for path in branch.engine.trees.files(search_tree(branch.turn, branch.engine.trees))

@@ -20,9 +20,14 @@ def test_blocks_are_applied_or_not(old, new) -> None:
 def test_blocks_that_are_not_needed_are_found(count, data) -> None:
     hunks = [Hunk(f"{number % 3}.py", number, number + 1, number, number + 1) for number in range(count)]
     needed = data.draw(st.sets(st.sampled_from(hunks)))
-    assert find_unneeded(hunks, lambda taken: needed.isdisjoint(taken)) == [
-        hunk for hunk in hunks if hunk not in needed
-    ]
+    tried = []
+
+    def passes(taken):
+        tried.append(frozenset(taken))
+        return needed.isdisjoint(taken)
+
+    assert find_unneeded(hunks, passes) == [hunk for hunk in hunks if hunk not in needed]
+    assert len(tried) == len(set(tried))
 
 
 def test_search_ends_with_the_time() -> None:

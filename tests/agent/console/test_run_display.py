@@ -219,8 +219,8 @@ def test_log_says_once_that_model_has_no_price(engine):
         engine.ledger.hold("main", 2, 1, "openai/mine", None, 100, 100)
         console.step(Branch(engine).say("Second."))
         console.step(Branch(engine).say("Third."))
-    assert screen.getvalue().count("The model's price is not known") == 1
-    assert "It may use 1,000,000 tokens" in screen.getvalue()
+    assert screen.getvalue().count("No price is known for a model") == 1
+    assert "The run may use 1,000,000 tokens" in screen.getvalue()
 
 
 def test_log_shows_first_line_of_message_to_model(engine):

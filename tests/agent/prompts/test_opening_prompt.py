@@ -10,7 +10,7 @@ import pytest
 
 from aci.observation.prompt_tags import quote_text as framed_text
 from agent.engine.branch import Branch
-from agent.prompts.opening_prompt import MOST_SOURCE_LINES, NO_LOSS_UNKNOWN, describe_places, opening
+from agent.prompts.opening_prompt import MOST_SOURCE_LINES, NOT_CHECKED, describe_places, opening
 from tests.agent.conftest import Bench, line
 from tests.conftest import git
 
@@ -78,8 +78,8 @@ def test_missing_pytest_is_noted_before_the_first_request(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bare/bin'}{os.pathsep}{os.environ['PATH']}")
     message = first_message(bench, {"test_calc.py": "import pytest\n\n\ndef test_it():\n    pass\n"})
     assert "does not have it; nearest: test_calc.py" in message
-    (note,) = [event for event in bench.events if event.kind == "summary"]
-    assert note.text.startswith(f"{NO_LOSS_UNKNOWN} The repository's tests seem to need pytest")
+    (note,) = [event for event in bench.events if event.kind == "say" and "pytest" in event.text]
+    assert note.text.startswith(f"{NOT_CHECKED} The repository's tests seem to need pytest")
 
 
 @pytest.mark.parametrize(
