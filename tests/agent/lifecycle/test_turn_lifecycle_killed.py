@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.agent.engine.test_turn_lifecycle import DOUBLE, FILES, FIX
 
 from agent.config.settings import Settings
 from agent.engine.branch import RESUMED
@@ -17,6 +16,7 @@ from agent.lifecycle.run_lifecycle import reopen
 from agent.lifecycle.run_result import Result
 from agent.lifecycle.turn_lifecycle import next_turn
 from tests.agent.conftest import Bench, act, line
+from tests.agent.lifecycle.test_turn_lifecycle import DOUBLE, FILES, FIX
 from tests.agent.scripted_turns import Sent, finish_solving, start_turn_session
 from tests.conftest import copy_run
 from tests.e2e.kill_runner import account

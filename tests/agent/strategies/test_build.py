@@ -10,7 +10,7 @@ import pytest
 from agent.engine.proof_step import NO_LOSS_TEXT, NO_TESTS
 from agent.strategies.build import AGAIN, PLANNED
 from tests.agent.conftest import Bench, act, line
-from tests.agent.engine.test_turn_lifecycle import FILES, FIX, LOUDER
+from tests.agent.lifecycle.test_turn_lifecycle import FILES, FIX, LOUDER
 from tests.agent.scripted_turns import TurnSession, start_turn_session
 from trajectories.records import Note
 
