@@ -57,7 +57,7 @@ def test_show_reports_origin_of_each_value(user, calculator):
     assert "models.ollama/q.api_base" in completed.stdout
     lines = [" ".join(line.split()) for line in completed.stdout.splitlines()]
     assert "rounds 5 Maximum number of rounds of work and proof. From $SWE_AGENT_ROUNDS." in lines
-    assert "max_steps 100 Number of model replies." in lines
+    assert "max_steps 100 Maximum number of model replies." in lines
     assert [line for line in lines if line in ("Model", "Tests", "Session", "Model ollama/q", "Other")] == [
         "Model", "Tests", "Session", "Model ollama/q",
     ]  # fmt: skip
