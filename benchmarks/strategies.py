@@ -366,9 +366,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.keep and (options.only or options.roles):
         parser.error("--keep needs all strategies, without optional roles.")
     only, roles = options.only.split(",") if options.only else [], options.roles.split(",") if options.roles else []
-    if unknown := {*only} - {row.name for row in strategy_rows() if row.roles}:
+    asking = [row.name for row in strategy_rows() if row.roles]
+    if unknown := {*only} - {*asking}:
         parser.error(f"There is no strategy {min(unknown)!r} that asks a model.")
-    names = [row.name for row in strategy_rows() if row.roles and (not only or row.name in ("react", *only))]
+    names = [name for name in asking if not only or name in ("react", *only)]
     with tempfile.TemporaryDirectory() as folder:
         found = [
             measure(name, case, options.attempts, Path(folder) / f"{name}-{number}", roles)
