@@ -181,8 +181,8 @@ def reason_of(row: dict[str, Any]) -> str:
     """Return the reason of a row without the names and messages that differ between issues."""
     if row["outcome"] == "not run":
         return (
-            "The repository cannot be read, its environment cannot be set up, or its changed modules cannot be imported "
-            "there."
+            "The repository cannot be read, its environment cannot be set up, or its changed modules cannot be "
+            "imported there."
         )
     general = re.sub(r" with .*?, (but the issue does not)", r" with an exception, \1", row["why"])
     return re.sub(r":.*| in \S+ \(.*", "", general).rstrip(".") + "."
