@@ -1,4 +1,4 @@
-"""Rules of the house for every test: none reaches the network, none that needs Docker or a browser is passed over."""
+"""Rules for every test: none reaches the network or changes the machine, and CI skips none that needs Docker."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import machine_guard
 
 IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
@@ -70,6 +72,17 @@ def _guard_lookup(name: str) -> None:
     setattr(socket, name, guarded)
 
 
+_environment = machine_guard.isolate(dict(os.environ))
+_own = next(_environment)
+# Before the first import of a test: some modules read the environment when they are imported.
+os.environ.clear()
+os.environ.update(_own)
+
+
+def pytest_unconfigure() -> None:
+    next(_environment, None)
+
+
 def pytest_configure() -> None:
     for name in ("connect", "connect_ex", "sendto"):
         _guard_socket(name)
@@ -83,6 +96,19 @@ def no_network() -> Iterator[None]:
     contacted.clear()
     yield
     assert not contacted, f"the test tried to reach the network: {contacted}"
+
+
+@pytest.fixture(autouse=True)
+def unchanged_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test that started a package manager, or after which the machine is not as it was."""
+    if request.node.get_closest_marker("packages"):
+        monkeypatch.setenv("PATH", machine_guard.path_with_installers())
+    started, before = machine_guard.started_installers(), machine_guard.machine_state()
+    yield
+    new = machine_guard.started_installers().removeprefix(started)
+    assert not new, f"a test started a package manager: {new}"
+    changed = [name for name, state in machine_guard.machine_state().items() if state != before[name]]
+    assert not changed, f"the machine changed during the test: {', '.join(changed)}"
 
 
 @pytest.fixture(autouse=True)

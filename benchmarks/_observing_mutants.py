@@ -7,13 +7,11 @@ cache with one file for each package.
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import random
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +25,10 @@ from aci.repair.spectrum import belongs_to_tests
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from agent.repair.analysis.source_file import Definition, Source
+from benchmarks._archives import unpack_commit
 from benchmarks._mutating import Mutant, mutants
 from trajectories.errors import UsageError
+from trajectories.git_store.git_commands import GitFailed
 from trajectories.git_store.trees import Trees
 
 TESTS, TESTS_OF_MUTANT = 80, 12
@@ -192,16 +192,13 @@ class Observer:
 def _checkout(package: Package, repos: Path, folder: Path) -> Path:
     """Check out the package at its commit as a repository with one commit."""
     fetched = repos / package.repository.replace("/", "+") / "repo"
-    archived = subprocess.run(
-        ["git", "-C", str(fetched), "archive", "--format=tar", package.commit], capture_output=True, check=False
-    )
-    if archived.returncode:
+    try:
+        unpack_commit(fetched, package.commit, folder)
+    except GitFailed:
         raise UsageError(
             f"{fetched} has no commit {package.commit[:12]} of {package.repository}.",
             "Fetch the repository to that folder; it may be bare.",
-        )
-    with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+        ) from None
     user = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"]
     for command in (["init", "-q"], ["add", "-A", "-f"], [*user, "commit", "-q", "-m", "Package"]):
         subprocess.run(["git", "-C", str(folder), *command], check=True, capture_output=True)

@@ -25,13 +25,11 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +39,7 @@ from aci.graph.name_lookup import dotted_name
 from aci.graph.outline import FUNCTION, Location, Outline
 from aci.graph.scope_bindings import FileNames
 from aci.repository.file_blobs import GitBlobs
-from trajectories.git_store.git_commands import QUIET, environment, git
+from benchmarks._archives import unpack_commit
 
 CALL_KINDS = ("call", "attribute", "protocol", "through C")
 TESTS = frozenset(("test", "tests", "testing", "conftest.py"))
@@ -86,10 +84,8 @@ class Figures(NamedTuple):
 
 def trace(git_dir: Path, commit: str, package: str, python: str, command: Sequence[str]) -> Trace:
     """Run the tests under the tracer. Raises RuntimeError if no call was traced."""
-    env = environment({**QUIET, "GIT_DIR": str(git_dir)})
     with tempfile.TemporaryDirectory(prefix="swe-agent-calls-") as place:
-        with tarfile.open(fileobj=BytesIO(git("archive", commit, env=env))) as archive:
-            archive.extractall(place, filter="data")
+        unpack_commit(git_dir, commit, Path(place))
         folder, out = Path(place, package), Path(place, ".calls.json")
         above = str(folder.parent) if (folder / "__init__.py").exists() else str(folder)
         own = {**os.environ, "PYTHONPATH": above, "PYTHONDONTWRITEBYTECODE": "1"}

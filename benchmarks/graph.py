@@ -24,7 +24,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +31,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks._archives import unpack_commit
 from benchmarks.graph_sides import AIDER, LOCAGENT
 
 PROJECTS = (
@@ -178,13 +178,7 @@ def warm_locate(project: Project, folder: Path, runs: int) -> dict[str, Cost]:
 
 def unpack(project: Project, folder: Path) -> Path:
     """Unpack the files of the commit, for peers that need a work tree."""
-    archive = folder / "files.tar"
-    with archive.open("wb") as out:
-        git = ["git", "--git-dir", str(project.git_dir), "archive", "--format=tar", project.commit]
-        subprocess.run(git, stdout=out, check=True)
-    with tarfile.open(archive) as files:
-        files.extractall(folder / "files", filter="data")
-    archive.unlink()
+    unpack_commit(project.git_dir, project.commit, folder / "files")
     return folder / "files"
 
 

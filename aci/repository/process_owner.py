@@ -30,7 +30,7 @@ def has_ended(owner: str) -> bool:
     except ProcessLookupError:
         return True
     except OSError:
-        return False
+        pass  # another user's process: its start time can be read all the same
     state, began = _fields(pid)
     # without a start time (no /proc, or too many open files), the process may still be running
     return bool(began) and (began != start or state in "ZX")

@@ -19,6 +19,7 @@ from agent.permissions.permission_table import PermissionTable
 from agent.permissions.rule_store import Permissions
 from agent.run_state.run_ownership import record_answer
 from agent.version import __version__
+from benchmarks._archives import unpack
 from tests.conftest import cut_run
 
 ARCHIVE = Path(__file__).parent / "earlier_versions" / "71f8fb4.tar.xz"
@@ -45,7 +46,7 @@ class Home:
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Home:
     with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(tmp_path, filter="data")
+        unpack(archive, tmp_path)
     home = Home(tmp_path / "ada")
     for file in home.path.rglob("*"):
         if file.is_file() and b"/home/ada" in (data := file.read_bytes()) and b"\0" not in data:

@@ -14,6 +14,7 @@ from aci.history.repository_identity import find_identity
 from aci.repository.user_repository import Repository
 from agent.cli.command_line import run
 from agent.lifecycle.lessons import open_bank
+from tests.conftest import git
 from trajectories.experience import Bank, Entry
 from trajectories.lessons import record_use
 
@@ -144,6 +145,6 @@ def test_invalid_time_is_reported_without_failure(bank: Bank, capsys: pytest.Cap
 
 def test_shallow_clone_error_suggests_unshallow(bank: Bank, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shallow = tmp_path / "shallow"
-    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "More"], check=True)
+    git(Path.cwd(), "commit", "-q", "--allow-empty", "-m", "More")
     subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{Path.cwd()}", str(shallow)], check=True)
     assert "git fetch --unshallow" in run_experience(capsys, "--repo", str(shallow), code=2)[1]
