@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
 from typing import Any
 
@@ -16,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import machine_guard
+from tests.machine_guard import RealMachine, isolated_environment
 
 IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
@@ -72,15 +76,16 @@ def _guard_lookup(name: str) -> None:
     setattr(socket, name, guarded)
 
 
-_environment = machine_guard.isolate(dict(os.environ))
-_own = next(_environment)
-# Before the first import of a test: some modules read the environment when they are imported.
+_guard = ExitStack()
+_own_environment = _guard.enter_context(isolated_environment(os.environ))
+MACHINE = RealMachine(**json.loads(_own_environment[machine_guard.MACHINE]))
+# Before the first test is imported: some modules read the environment when they are imported.
 os.environ.clear()
-os.environ.update(_own)
+os.environ.update(_own_environment)
 
 
 def pytest_unconfigure() -> None:
-    next(_environment, None)
+    _guard.close()
 
 
 def pytest_configure() -> None:
@@ -101,13 +106,13 @@ def no_network() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def unchanged_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails a test that started a package manager, or after which the machine is not as it was."""
-    if request.node.get_closest_marker("packages"):
-        monkeypatch.setenv("PATH", machine_guard.path_with_installers())
-    started, before = machine_guard.started_installers(), machine_guard.machine_state()
+    if request.node.get_closest_marker("installers"):
+        monkeypatch.setenv("PATH", MACHINE.path)
+    started, before = MACHINE.started_installers(), MACHINE.state()
     yield
-    new = machine_guard.started_installers().removeprefix(started)
-    assert not new, f"a test started a package manager: {new}"
-    changed = [name for name, state in machine_guard.machine_state().items() if state != before[name]]
+    new = MACHINE.started_installers().removeprefix(started)
+    assert not new, f"the test started a package manager: {new}"
+    changed = [name for name, state in MACHINE.state().items() if state != before[name]]
     assert not changed, f"the machine changed during the test: {', '.join(changed)}"
 
 
@@ -160,6 +165,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.outcome = "failed"
         report.longrepr = f"A test that needs {needs[0]} was skipped in CI. {reason}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was not tested here: one line a reason, with the number of tests."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"Skipped {count:5}: {reason}")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -86,7 +86,7 @@ def test_result_is_described(code: int, timed_out: bool, text: str) -> None:
 def test_failure_is_only_reported_even_that_of_network(tmp_path: Path) -> None:
     said: list[str] = []
     options: Any = SimpleNamespace(say=said.append)
-    fails = f"test -f {tmp_path}/browser/set_up.sh && echo 'read timed out'; exit 1"
+    fails = f"cat {tmp_path}/browser/set_up.sh >/dev/null && echo 'read timed out'; exit 1"
     made = FolderSetup(Plan("", "img", browser=fails), options, SETTINGS)
     made._add_browser(Folder(tmp_path), {})
     assert (tmp_path / "browser/set_up.sh").read_bytes() == program_source(browser_setup.PROGRAM)

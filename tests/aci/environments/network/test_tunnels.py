@@ -89,6 +89,8 @@ def test_hello_with_other_host_closes_tunnel(pem: Path) -> None:
     assert messages == [f"{reason}: the tunnel was closed."]
 
 
+@pytest.mark.slow
+@pytest.mark.installers
 def test_curl_reaches_only_host_of_its_tunnel(pem: Path) -> None:
     with tls_registry(pem) as (port, server_names), proxy(f"localhost:{port}") as (proxy_port, _):
 
