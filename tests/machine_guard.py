@@ -37,6 +37,8 @@ INSTALLERS = (
 HOME_FOLDERS = ("", ".cache", ".config", ".local/bin", ".local/lib", ".local/share", ".local/state")
 """Folders of the real home whose entries are compared. Other programs of the user may change what is further down."""
 HOME_FILES = (".gitconfig", ".config/git/config", ".config/pip/pip.conf", ".npmrc", ".docker/config.json", ".profile")
+INSTALLED = (Path("/var/lib/dpkg/status"), Path(sysconfig.get_path("purelib")), Path(sys.prefix, "bin"))
+"""The list of Debian's packages, and the environment of the tests."""
 GIT_CONFIG = "[user]\n\tuseConfigOnly = true\n"
 """Without an identity of its own, a commit fails on every machine, not only where git can guess none."""
 MACHINE = "PYTEST_REAL_MACHINE"
@@ -67,7 +69,7 @@ class RealMachine:
                 state[f"~/{name}"] = frozenset(each.name for each in (home / name).iterdir())
             except OSError:
                 state[f"~/{name}"] = None
-        for file in (Path("/var/lib/dpkg/status"), Path(sysconfig.get_path("purelib")), Path(sys.prefix, "bin")):
+        for file in INSTALLED:
             state[str(file)] = _file_state(file)
         return state
 
