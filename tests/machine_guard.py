@@ -91,7 +91,7 @@ def isolated_environment(environment: Mapping[str, str]) -> Iterator[dict[str, s
     if MACHINE in environment:
         yield dict(environment)
         return
-    with tempfile.TemporaryDirectory(prefix="swe-agent-tests-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="pytest-machine-", ignore_cleanup_errors=True) as name:
         home, programs, started = (Path(name, each) for each in ("home", "programs", "started"))
         home.mkdir()
         programs.mkdir()

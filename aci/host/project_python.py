@@ -39,13 +39,13 @@ class ProjectPython:
     @property
     def version(self) -> str:
         """The version of Python, such as `3.12.1`; "" if the environment does not say."""
-        found = re.search(r"(?m)^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", _read(self.prefix / "pyvenv.cfg"))
+        found = re.search(r"(?m)^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", read_text(self.prefix / "pyvenv.cfg"))
         return found[1] if found else ""
 
     @property
     def home(self) -> Path:
         """The folder of the interpreter that the environment was made with."""
-        found = re.search(r"(?m)^home\s*=\s*(/.+)", _read(self.prefix / "pyvenv.cfg"))
+        found = re.search(r"(?m)^home\s*=\s*(/.+)", read_text(self.prefix / "pyvenv.cfg"))
         return Path(found[1].strip()) if found else self.programs
 
     def editable_folders(self, root: Path) -> list[str]:
@@ -54,9 +54,9 @@ class ProjectPython:
         found: dict[str, None] = {}
         for site in sorted(self.prefix.glob("lib/python3*/site-packages")):
             for file in sorted(site.glob("*.pth")):
-                found |= dict.fromkeys(line.strip() for line in _read(file).splitlines() if line.startswith("/"))
+                found |= dict.fromkeys(line.strip() for line in read_text(file).splitlines() if line.startswith("/"))
             for file in sorted(site.glob("__editable___*_finder.py")):
-                mapping = re.search(r"(?m)^MAPPING\b[^=]*=\s*(\{.*\})", _read(file))
+                mapping = re.search(r"(?m)^MAPPING\b[^=]*=\s*(\{.*\})", read_text(file))
                 with suppress(ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
                     named = ast.literal_eval(mapping[1]) if mapping else {}
                     found |= dict.fromkeys(posixpath.dirname(str(path)) for path in named.values())
@@ -78,7 +78,7 @@ def find_project_python(
 
 def _candidates(root: Path, variables: Mapping[str, str], is_tracked: Callable[[str], bool]) -> Iterator[ProjectPython]:
     active = Path(variables.get("VIRTUAL_ENV", ""))
-    is_own = active.is_dir() and active.resolve() == Path(sys.prefix).resolve()
+    is_own = os.path.realpath(active) == os.path.realpath(sys.prefix)
     if variables.get("VIRTUAL_ENV") and not is_own and _has_python(active):
         yield ProjectPython(active, "it is active")
     conda = variables.get("CONDA_PREFIX", "")
@@ -107,7 +107,7 @@ def _kept_elsewhere(
         if is_mac
         else Path(variables.get("XDG_DATA_HOME") or home / ".local/share")
     )
-    named = Path(_read(root / ".pdm-python").strip())
+    named = Path(read_text(root / ".pdm-python").strip())
     if not is_tracked(".pdm-python") and named.is_absolute() and not named.is_relative_to(root):
         yield "PDM", named.parent.parent
     project = _tables(root / "pyproject.toml")
@@ -145,7 +145,7 @@ def _normalized(name: str) -> str:
 def _tables(file: Path) -> dict[str, dict[str, object]]:
     """Return the tables `project` and `tool.poetry` of a pyproject.toml; nothing if it cannot be read."""
     try:
-        text = tomllib.loads(_read(file))
+        text = tomllib.loads(read_text(file))
     except (tomllib.TOMLDecodeError, RecursionError):
         return {}
     tool = text.get("tool")
@@ -161,12 +161,25 @@ def _has_python(folder: Path) -> bool:
     return os.access(folder / "bin/python", os.X_OK)
 
 
-def _read(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """Return the beginning of a file; "" if it is no regular file or cannot be read."""
     try:
         with open_regular(file) as opened:
             return opened.read(MOST_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def pyenv_root(variables: Mapping[str, str]) -> Path:
+    """Return pyenv's folder, which need not exist. `variables` are those of the user's environment."""
+    return Path(variables.get("PYENV_ROOT") or Path(variables.get("HOME") or Path.home(), ".pyenv"))
+
+
+def pyenv_prefixes(variables: Mapping[str, str], pattern: str) -> list[Path]:
+    """Return the folders of pyenv's Pythons whose names match a glob pattern; none if pyenv's folder is unreadable."""
+    with suppress(OSError):
+        return sorted((pyenv_root(variables) / "versions").glob(pattern))
+    return []
 
 
 def project_python(options: WorkspaceOptions) -> ProjectPython | None:

@@ -17,7 +17,7 @@ from subprocess import DEVNULL, PIPE, Popen
 
 from aci.host.bubblewrap import SHARED_MEMORY, SandboxContents
 from aci.host.clones import FOLDER
-from aci.host.project_python import ProjectPython
+from aci.host.project_python import ProjectPython, pyenv_prefixes, pyenv_root, read_text
 from trajectories.errors import WorkspaceError
 
 INIT = f"{FOLDER}/sandbox_init.py"
@@ -133,7 +133,7 @@ class VisibleTools:
         programs = [*self._show_environment(python)] if python else []
         if not programs:
             self._show_user_packages()
-            folders = [*_pyenv_folders(variables, self._home, root), *folders]
+            folders = [*_pyenv_folders(variables, root), *folders]
         own = [each.resolve() for each in programs]
         folders = [each for each in folders if not self._is_in_checkout(each) and each.resolve() not in own]
         path = os.pathsep.join(map(str, folders))
@@ -227,7 +227,7 @@ class VisibleTools:
     def _show_caches(self, variables: Mapping[str, str]) -> None:
         for name, (default, parts) in _CACHES.items():
             folder = Path(variables.get(name) or self._home / default)
-            if folder.is_dir():
+            if os.access(folder, os.R_OK | os.X_OK) and folder.is_dir():
                 self.variables[name] = str(folder)
                 for part in (folder / part for part in parts):
                     if part.exists():
@@ -274,13 +274,12 @@ class SocketSearch:
         }
 
 
-def _pyenv_folders(variables: Mapping[str, str], home: Path, root: Path) -> list[Path]:
+def _pyenv_folders(variables: Mapping[str, str], root: Path) -> list[Path]:
     """Return the folders of the interpreters that pyenv uses for the project."""
-    base = Path(variables.get("PYENV_ROOT") or home / ".pyenv")
-    files = [file for file in (root / ".python-version", base / "version") if file.is_file()]
-    named = variables.get("PYENV_VERSION") or next((file.read_text("utf-8", "replace") for file in files), "")
+    files = (root / ".python-version", pyenv_root(variables) / "version")
+    named = variables.get("PYENV_VERSION") or next(filter(None, map(read_text, files)), "")
     names = [name for name in re.split(r"[:\s]+", named[:1000]) if re.fullmatch(r"\w[\w.+-]*", name)]
-    versions = [path for name in names for path in (base / "versions" / name, *base.glob(f"versions/{name}.*"))]
+    versions = [path for name in names for each in (name, f"{name}.*") for path in pyenv_prefixes(variables, each)]
     return [version / "bin" for version in versions if any(version.glob("lib/python3*/os.py"))]
 
 

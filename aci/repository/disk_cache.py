@@ -49,12 +49,13 @@ def _installed_version(package: str) -> str:
 def cache_file(folder: Path, name: str, version: int) -> Path:
     """Return the cache's file; remove files of other versions that have not been used for a month."""
     own = folder / f"{name}-{version:08x}.sqlite"
-    for file in folder.glob(f"{name}*.sqlite*"):
-        with suppress(OSError):  # another process has removed it, or it is a folder
-            if file.name.startswith(f"{own.stem}."):
-                os.utime(file)
-            elif re.fullmatch(rf"{name}(-[0-9a-f]{{8}})?(\.\d+)?\.sqlite(-wal|-shm)?", file.name) and _is_old(file):
-                file.unlink()
+    with suppress(OSError):  # the folder cannot be read; opening the cache says so
+        for file in folder.glob(f"{name}*.sqlite*"):
+            with suppress(OSError):  # another process has removed it, or it is a folder
+                if file.name.startswith(f"{own.stem}."):
+                    os.utime(file)
+                elif re.fullmatch(rf"{name}(-[0-9a-f]{{8}})?(\.\d+)?\.sqlite(-wal|-shm)?", file.name) and _is_old(file):
+                    file.unlink()
     return own
 
 
@@ -190,8 +191,9 @@ class Cache:
         connection.execute("COMMIT")
 
     def _unusable(self, error: Exception) -> CacheUnusable:
+        reason = error.strerror if isinstance(error, OSError) else error
         return CacheUnusable(
-            f"The cache {self._file} cannot be used: {error}.",
+            f"The cache {self._file} cannot be used: {reason}.",
             "Point SWE_AGENT_CACHE to a writable folder with free space, or wait for the process that uses the cache.",
         )
 

@@ -232,7 +232,11 @@ def _from_file() -> dict[str, str]:
         kept: dict[str, Any] = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}.", "Check its permissions and those of its folders."
+        ) from None
+    except ValueError as error:
         raise ConfigError(f"{path} cannot be read: {error}.", "Fix the file, or remove it.") from None
     if mode & 0o077:
         raise ConfigError(f"{path} holds keys, and other users can read it.", f"chmod 600 {path}")

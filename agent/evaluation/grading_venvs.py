@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.environments.environment import TreeFiles
+from aci.host.project_python import pyenv_prefixes
 from aci.observation.activity_message import ActivityMessage
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.workspace import WorkspaceOptions
@@ -80,8 +81,8 @@ def _make(root: Path, python: str, setup: str, place: WorkspaceOptions) -> None:
 def _python(version: str) -> str:
     """Return a Python interpreter of this version from the PATH or pyenv; if the version is empty, any Python 3."""
     name = f"python{version}" if version else "python3"
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    for program in (shutil.which(name), *map(str, sorted(pyenv.glob(f"{version}.*/bin/{name}")))):
+    kept = [str(prefix / "bin" / name) for prefix in pyenv_prefixes(os.environ, f"{version or '3'}.*")]
+    for program in (shutil.which(name), *filter(shutil.which, kept)):
         if program and not subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode:
             return program  # it was run first, because a pyenv shim on the PATH may fail
     raise WorkspaceError(

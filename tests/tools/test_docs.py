@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aci.host.project_python import pyenv_prefixes
 from tests.tools.conftest import Bench, MakeBench
 
 pytestmark = pytest.mark.slow
@@ -123,7 +124,7 @@ def test_node_package_shows_version_and_declarations(bench: Bench) -> None:
 
 
 def test_program_runs_under_old_python(environment: Path) -> None:
-    pythons = sorted(Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv").glob("versions/3.[78].*/bin/python3"))
+    pythons = [prefix / "bin/python3" for prefix in pyenv_prefixes(os.environ, "3.[78].*")]
     if not pythons:
         pytest.skip("pyenv has no old Python")
     program = Path(__file__).parents[2] / "aci/guest/package_docs.py"

@@ -3,10 +3,10 @@
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
+from aci.host.project_python import pyenv_prefixes
 from aci.performance.count_job import LocalHost
 from aci.performance.instruction_count import count_calls, incomparable_reason
 from aci.runtime.guest_programs import install_programs
@@ -41,7 +41,7 @@ def test_work_moved_into_c_is_not_comparable(fork, kind):
 
 def installed_pythons():
     """Return the Pythons that pyenv has installed, oldest first."""
-    paths = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv").glob("versions/3.*/bin/python3")
+    paths = [prefix / "bin/python3" for prefix in pyenv_prefixes(os.environ, "3.*[0-9]")]
     return sorted(paths, key=lambda each: [int(part) for part in each.parts[-3].split(".")])
 
 

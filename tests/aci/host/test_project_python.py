@@ -170,3 +170,25 @@ def test_commands_of_local_workspace_run_in_the_environment(make_repo: MakeRepo,
     assert printed == [str(folder / ".venv")] * 2
     assert imported == f"{workspace.root}/backend/lib/shop/__init__.py", "not the user's files"
     assert any(line.endswith(".venv is the project's environment.") for line in said)
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "unreadable"])
+def test_pyenv_without_readable_folder_has_no_pythons(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "pyenv"
+    if kind == "file":
+        place.touch()
+    elif kind == "unreadable":
+        (place / "versions/3.12.1").mkdir(parents=True)
+        place.chmod(0)
+        if os.access(place, os.R_OK):
+            pytest.skip("root can read every folder")
+    assert project_python.pyenv_prefixes({"PYENV_ROOT": str(place)}, "3.*") == []
+    if place.exists():
+        place.chmod(0o700)
+
+
+def test_pythons_of_pyenv_are_found_by_pattern(tmp_path: Path) -> None:
+    for name in ("3.9.18", "3.12.1", "pypy3"):
+        (tmp_path / ".pyenv/versions" / name).mkdir(parents=True)
+    found = project_python.pyenv_prefixes({"HOME": str(tmp_path)}, "3.*")
+    assert [prefix.name for prefix in found] == ["3.12.1", "3.9.18"]
