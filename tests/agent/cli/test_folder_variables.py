@@ -1,4 +1,4 @@
-"""Environment variables that name a folder: whatever they hold, a command works or says in one sentence what is wrong."""
+"""Environment variables that name a folder: a command works with any value, or says in one sentence what is wrong."""
 
 from __future__ import annotations
 
