@@ -12,7 +12,7 @@ from trajectories.git_store.git_commands import QUIET, environment, git
 
 def unpack_commit(repository: Path, commit: str, folder: Path) -> None:
     """Write the files of a commit into `folder`. Raises GitFailed if the repository has no such commit."""
-    archived = git("archive", "--format=tar", commit, env=environment(QUIET), cwd=repository)
+    archived = git("-C", str(repository), "archive", "--format=tar", commit, env=environment(QUIET))
     with tarfile.open(fileobj=io.BytesIO(archived)) as archive:
         unpack(archive, folder)
 
