@@ -60,8 +60,11 @@ def create_repository(example: Path, folder: Path) -> Path:
     root = folder / example.name
     shutil.copytree(example, root, ignore=shutil.ignore_patterns("ISSUE.md", "__pycache__", ".pytest_cache"))
     git = ("git", "-C", str(root), "-c", "user.name=Demo", "-c", "user.email=demo@example.org")
-    for command in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--no-gpg-sign", "-m", "Import")):
-        subprocess.run([*git, *command], check=True)
+    # without the user's hooks, signatures and conversions
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    for command in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "Import")):
+        subprocess.run([*git, *command], check=True, env=environment)
     return root
 
 

@@ -53,6 +53,7 @@ GIT_CONFIG = """\
 [apply]
 	whitespace = error
 """
+HOOKS = {f"hooks/{name}": "#!/bin/sh\nexit 1\n" for name in ("pre-commit", "post-checkout", "reference-transaction")}
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ class Machine:
     umask: int = 0o022
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables; `{home}` is the path of the home, `{other}` a folder on another file system."""
-    git_config: str = ""
-    """Text of ~/.gitconfig."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Texts of files in the home; `{home}` is its path. All are executable."""
 
 
 MACHINES = {
@@ -83,7 +84,7 @@ MACHINES = {
     "umask": Machine("umask 077", umask=0o077),
     "locale": Machine("locale C", variables={"LANG": "C", "LC_ALL": "C"}),
     "timezone": Machine("time zone Pacific/Kiritimati (UTC+14)", variables={"TZ": "Pacific/Kiritimati"}),
-    "git": Machine("unusual git configuration", git_config=GIT_CONFIG),
+    "git": Machine("unusual git configuration", files={".gitconfig": GIT_CONFIG, **HOOKS, "ignored": "*.py\n"}),
 }
 
 
@@ -134,7 +135,10 @@ def try_machine(machine: Machine, keep: bool = False) -> Row:
     with _folders(machine, keep) as (home, other):
         clone = home / "swe-agent"
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, clone], check=True, umask=machine.umask)
-        (home / ".gitconfig").write_text(machine.git_config.format(home=home))
+        for name, text in machine.files.items():
+            (home / name).parent.mkdir(exist_ok=True)
+            (home / name).write_text(text.format(home=home))
+            (home / name).chmod(0o755)
         subprocess.run(["chown", "--recursive", f"{machine.user}:{machine.user}", home, other], check=True)
         own = {"PATH": SYSTEM_PATH, "HOME": str(home), "USER": "user", "LOGNAME": "user", "LANG": "C.UTF-8"}
         own |= {name: value.format(home=home, other=other) for name, value in machine.variables.items()}
