@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aci.observation.failure_cause import failure_cause, last_line
 from aci.observation.untrusted_text import clean_text
 from aci.performance.target_function import PickledCall, Target, iter_functions, python_line
 from aci.repository.patch import is_test, is_test_config
@@ -96,7 +97,8 @@ def profile_command(room: Workspace, command: str, timeout: float = 600.0, calls
     """
     answers, code, text = _run(room, command, timeout, False)
     if not any(answer["stacks"] for answer in answers):
-        how = f"; it ended with status {code}: {clean_text(text).strip()[-200:]}" if code else "."
+        why = (failure_cause(text) or last_line(text)).removesuffix(".")
+        how = f"; it ended with status {code}{f': {why}' if why else ''}." if code else "."
         fix = "Give a command that runs Python for a tenth of a second or more."
         raise UsageError(f"No Python code of the workload was sampled{how}", fix)
     sources = _Sources(room)

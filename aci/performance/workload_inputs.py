@@ -16,6 +16,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from aci.observation.failure_cause import failure_cause, last_line
 from aci.performance.canonical_values import format_value
 from aci.performance.equivalence import (
     Answer,
@@ -101,7 +102,8 @@ def record_calls(
         raise Cancelled("The recording was interrupted.")
     if ran.code:
         how = f"took more than {timeout:.0f} s" if ran.timed_out else f"ended with {ran.code}"
-        say(f"The command {how} while calls of {target} were recorded: {format_value(ran.text.strip()[-200:], 200)}")
+        why = failure_cause(ran.output) or last_line(ran.output)
+        say(f"The command {how} while calls of {target} were recorded{f': {why}' if why else '.'}")
     summary, *lines = run_calls(
         room, "performance.recording_merge", {"folder": f"{folder}/calls", "most": most}, [], 120
     ) or [{}]
