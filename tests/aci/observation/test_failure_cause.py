@@ -46,7 +46,8 @@ def banner(name):
         ),
         (
             'Traceback (most recent call last):\n  File "a.py", line 1, in f\n'
-            "ModuleNotFoundError: No module named 'x'\n\nThe above exception was the direct cause of the following exception:\n\n"
+            "ModuleNotFoundError: No module named 'x'\n\n"
+            "The above exception was the direct cause of the following exception:\n\n"
             'Traceback (most recent call last):\n  File "b.py", line 1, in g\n    raise\n'
             "django.core.exceptions.ImproperlyConfigured: SECRET_KEY is not set\n"
             "make: *** [Makefile:2: test] Error 1\n",
