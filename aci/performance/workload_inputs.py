@@ -109,7 +109,7 @@ def record_calls(
     ) or [{}]
     room.run(f"rm -rf {shlex.quote(folder)}", session=SESSION)
     _report_lost_calls(target, summary, say)
-    calls = [InputCall(data, origin, times=int(line.get("times", 1))) for line in lines if (data := _data(line))]
+    calls = [InputCall(data, origin, times=int(line.get("times", 1))) for line in lines if (data := call_data(line))]
     return tuple(_loadable(room, target, calls, say))
 
 
@@ -170,7 +170,9 @@ def vary_calls(
         "numbers": allowed_numbers(source, target),
     }
     lines = run_calls(room, "performance.call_variation", job, [call.data for call in calls], 150)
-    varied = [InputCall(data, origin, strange=line.get("strange") is True) for line in lines if (data := _data(line))]
+    varied = [
+        InputCall(data, origin, strange=line.get("strange") is True) for line in lines if (data := call_data(line))
+    ]
     first = collect_answers(room, target, varied, LIMIT)
     answered = [(call, one) for call, one in zip(varied, first, strict=True) if _is_comparable(one)]
     second = collect_answers(room, target, [call for call, _ in answered], LIMIT, hash_seed=1)
@@ -309,7 +311,7 @@ def scale_calls(
         if "note" in line:
             say(f"{target}: {format_value(str(line['note']), 300)}")
     return tuple(
-        InputCall(data, "grown", int(line["size"])) for line in lines if (data := _data(line)) and "size" in line
+        InputCall(data, "grown", int(line["size"])) for line in lines if (data := call_data(line)) and "size" in line
     )
 
 
@@ -374,7 +376,8 @@ def _is_file(room: Workspace, path: str) -> bool:
     return True
 
 
-def _data(line: Mapping[str, Any]) -> bytes:
+def call_data(line: Mapping[str, Any]) -> bytes:
+    """Return the pickle in a line of a guest program's answer, or b"" if it has none."""
     try:
         return base64.b64decode(str(line.get("data", "")), validate=True)
     except ValueError:
