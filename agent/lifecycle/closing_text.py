@@ -53,7 +53,8 @@ def _unfinished_search(engine: Engine, tree: str) -> str:
     """Describe what the current turn's search has found so far: edits that pass the tests, or rewrites that give the
     same results, with the diff of the first one to `tree`. Return "" if it has found nothing."""
     done = [record for record in engine.trajectory.of_turn if isinstance(record, Once)]
-    found = SearchProgress(_Recorded(engine, [one.value for one in done if _PART.search(one.name)]))
+    parts = [one.value for one in done if _PART.search(one.name) and one.value.get("tree") == tree]
+    found = SearchProgress(_Recorded(engine, parts))
     edits = found.least
     if edits:
         data = edits[0].apply(engine.trees.read(tree, edits[0].path))
@@ -64,12 +65,17 @@ def _unfinished_search(engine: Engine, tree: str) -> str:
         title = f"The search was ended after {found.count:,} edits; {count_passing(len(edits))}. None is proven."
         return _text(title, lines, engine.trees.diff(tree, engine.trees.write({edits[0].path: data}, tree)))
     judged = [one.value for one in done if _JUDGED.search(one.name)]
-    right = sorted((one for one in judged if one["status"] == "right"), key=lambda one: one["large"] or one["cost"])
+    right = sorted((one for one in judged if one["status"] == "right"), key=_instructions)
     if not right:
         return ""
     title = "The search was ended. These rewrites give the same results so far; the final checks were not made."
-    lines = [f"{one['what']}: {one['large'] or one['cost']:,} instructions." for one in right]
+    lines = [f"{one['what']}: {_instructions(one):,} instructions." for one in right]
     return _text(title, lines, engine.trees.diff(tree, right[0]["tree"]))
+
+
+def _instructions(judged: dict[str, Any]) -> int:
+    """Return the number by which rewrites are ranked; earlier versions counted no large call."""
+    return int(judged.get("large") or judged["cost"])
 
 
 def _text(title: str, lines: list[str], diff: str) -> str:

@@ -27,4 +27,4 @@ class SearchRecord:
     def keep(self, part: dict[str, Any], digests: bytes) -> None:
         number = len(self._task.branch.known(TRIED))
         out = self._task.branch.engine.journal.keep(digests)
-        self._task.once(f"{TRIED}{number}", lambda: {**part, "digests": out}, late=True)
+        self._task.once(f"{TRIED}{number}", lambda: {**part, "digests": out, "tree": self._task.tree}, late=True)
