@@ -185,6 +185,10 @@ class Verdict:
     lists the existing tests that the issue expects to fail after the fix, each with the sentence that says this.
     `flaky` lists the tests that were excluded because their results vary.
 
+    `conditions` lists what the kind `faster` does not say: `large inputs` if the recorded calls do not become faster,
+    and `recorded types` if the new code does not accept a type of values that the old code accepts and that no recorded
+    call has.
+
     `commands` lists shell commands that repeat the proof. `failures` lists what failed with the patch. `notes`
     describes the limits of the proof.
     """
@@ -199,6 +203,7 @@ class Verdict:
     generality: Literal["", "shown", "examples only", "undecided"] = ""
     checks: tuple[str, ...] = ()
     contradicted: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
     flaky: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
@@ -215,6 +220,11 @@ class Verdict:
         """A sentence for a verdict that claims less than its kind says, or why there is no proof; "" for others."""
         if self.kind == "verified" and self.generality == "undecided":
             return "Verified on its examples; whether the fix is general was not shown."
+        if self.kind == "faster" and self.conditions:
+            where = " on large inputs" if "large inputs" in self.conditions else ""
+            same = "same results" + (" for values of the recorded types" if "recorded types" in self.conditions else "")
+            calls = "; the recorded calls need no fewer instructions" if where else ", fewer instructions"
+            return f"Faster{where}: {same}{calls}."
         if self.kind != "unproven":
             return ""
         if self.generality == "examples only":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 HEADERS = {
     "Python.h": "python3-dev",
     "ffi.h": "libffi-dev",
@@ -109,6 +112,7 @@ OPTIONS = {
     "--pylint": "pytest-pylint",
     "--reruns": "pytest-rerunfailures",
     "--random": "pytest-randomly",
+    "--random-order": "pytest-random-order",
     "--html": "pytest-html",
     "--ds": "pytest-django",
     "--reuse-db": "pytest-django",
@@ -116,6 +120,7 @@ OPTIONS = {
     "--snapshot": "syrupy",
     "--mpl": "pytest-mpl",
     "--doctest-plus": "pytest-doctestplus",
+    "--remote-data": "pytest-remotedata",
     "--disable-socket": "pytest-socket",
     "--allow-hosts": "pytest-socket",
     "--instafail": "pytest-instafail",
@@ -123,7 +128,20 @@ OPTIONS = {
     "--pspec": "pytest-pspec",
     "--durations-path": "pytest-split",
 }
-"""Prefixes of pytest's options, and the plug-ins that provide them."""
+"""Beginnings of pytest's options, and the plug-ins that provide them; the longest that fits counts."""
+
+SETTINGS = {
+    "asyncio": "pytest-asyncio",
+    "DJANGO": "pytest-django",
+    "timeout": "pytest-timeout",
+    "env": "pytest-env",
+    "mock": "pytest-mock",
+    "benchmark": "pytest-benchmark",
+    "doctest_plus": "pytest-doctestplus",
+    "remote_data": "pytest-remotedata",
+    "flake8": "pytest-flake8",
+}
+"""The same for the settings in pytest's configuration file."""
 
 FIXTURES = {
     "mocker": "pytest-mock",
@@ -151,3 +169,25 @@ FIXTURES = {
     "lazy_fixture": "pytest-lazy-fixture",
 }
 """Fixtures, and the packages that provide them."""
+
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(?:[<>=~!]{1,3}[\w.*]+)?")
+
+
+def missing_plugins(output: str) -> list[str]:
+    """Return the pytest plug-ins that a failed start of pytest lacks: those it requires by name, those that provide an
+    option or setting that it does not know, and those that it imports."""
+    found: list[str] = []
+    if unknown := re.search(r"error: unrecognized arguments: (.+)", output):
+        found += [_longest(OPTIONS, word) for word in unknown[1].split()]
+    for setting in re.findall(r"^ERROR: Unknown config option: (\w+)", output, re.MULTILINE):
+        found.append(_longest(SETTINGS, setting))
+    if required := re.search(r"Missing required plugins: (.+)", output):
+        found += [name for one in required[1].split(",") if _REQUIREMENT.fullmatch(name := one.strip())]
+    if named := re.search(r'Error importing plugin "(\w+)[\w.]*": No module named', output):
+        package = MODULES.get(named[1], named[1].replace("_", "-"))
+        found += [package] if package in {*OPTIONS.values(), *FIXTURES.values()} else []  # never guess a name
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def _longest(table: Mapping[str, str], word: str) -> str:
+    return table.get(max((key for key in table if word.startswith(key)), key=len, default=""), "")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from aci.environments.environment_plan import VENV
-from aci.environments.known_packages import FIXTURES, HEADERS, MODULES, OPTIONS, PROGRAMS
+from aci.environments.known_packages import FIXTURES, HEADERS, MODULES, PROGRAMS, missing_plugins
 from aci.environments.npm_versions import relax_command, unavailable_package
 
 MAX_REPAIRS = 3
@@ -42,7 +42,6 @@ class Repair:
 
 APT_INSTALL = "export DEBIAN_FRONTEND=noninteractive; apt-get update -q && apt-get install -qy --no-install-recommends "
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
-_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(?:[<>=~!]{1,3}[\w.*]+)?")
 _PLACE = r"(?:cd (?:'[^']*'|\S+) && )?"
 """Matches the `cd` at the start of a command whose manifest is in a subfolder."""
 
@@ -206,18 +205,13 @@ def _module(failure: Failure) -> Repair | None:
 
 def _plugin(failure: Failure) -> Repair | None:
     """Install the plug-in that provides an option of pytest or a fixture of the tests."""
-    if unknown := re.search(r"error: unrecognized arguments: (.+)", failure.output):
-        packages = [OPTIONS[key] for word in unknown[1].split() for key in OPTIONS if word.startswith(key)]
-        if packages:
-            return _pip(packages, f"pytest is given {unknown[1].split()[0]}")
+    if packages := missing_plugins(failure.output):
+        return _pip(packages, "pytest is started with plug-ins that are not installed")
     fixtures = [FIXTURES[name] for name in re.findall(r"fixture '(\w+)' not found", failure.output) if name in FIXTURES]
     if fixtures:
         return _pip(fixtures, "tests use fixtures that no installed plug-in provides")
     if re.search(r"async def functions are not natively supported", failure.output):
         return _pip(["pytest-asyncio"], "tests are async functions")
-    if required := re.search(r"Missing required plugins: (.+)", failure.output):
-        named = [name for one in required[1].split(",") if _REQUIREMENT.fullmatch(name := one.strip())]
-        return _pip(named, "its configuration requires plug-ins") if named else None
     return None
 
 

@@ -215,6 +215,7 @@ class SetupRun(ABC, Generic[Place]):
         own = QUIET_ENVIRONMENT | self._session_variables(place)
         repairs: list[str] = []
         end = time.monotonic() + self._seconds_left()
+        self._say(ActivityMessage("Collecting and running the base's tests in the new environment"))
         found = self._run_tests(place, own)
         while found.lacking:
             failed = SetupResult(found.command, 1, found.lacking, 0.0)
@@ -226,6 +227,7 @@ class SetupRun(ABC, Generic[Place]):
                     break
             elif found.passed > 0 or not self._run_proposals(place, failed, env, end, repairs):
                 break
+            self._say(ActivityMessage("Collecting and running the base's tests again"))
             found = self._run_tests(place, own)
         self.repairs += repairs
         self._say(f"The base's tests: {found.summary}.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from aci.environments.environment_plan import Plan
 from aci.environments.setup_container import SetupResult
+from aci.observation.failure_cause import failure_cause
 from trajectories.git_store.trees import Trees
 
 TIME = 120
@@ -90,6 +91,8 @@ def collect_tests(run: Run, pytest: str) -> SmokeResult:
         files = "1 file" if errors == 1 else f"{errors} files"
         what = f"{collected} collected, {files} cannot be" if collected else "no tests could be collected"
         is_empty = done.code == 5  # pytest's exit code without tests
+        if not collected and not is_empty and (cause := failure_cause(done.output)):
+            what += f": {cause}"
         lacking = "" if done.timed_out or is_empty else done.output
         return SmokeResult(what, command, collected, 0, lacking=lacking, failing=not is_empty)
     return SmokeResult(f"{collected} collected", command, collected)
@@ -125,7 +128,8 @@ def _exit_code(run: Run, command: str) -> SmokeResult:
     if done.code and "npm test" in command and _NO_TESTS.search(done.output):
         return SmokeResult("none, as package.json names no command for them", command)
     if done.code:
-        what = f"`{command}` ends with exit code {done.code}"
+        cause = failure_cause(done.output) if passed < 0 else ""
+        what = f"`{command}` ends with exit code {done.code}{f': {cause}' if cause else ''}"
         return SmokeResult(what, command, -1, passed, failed, done.output, failing=True)
     return SmokeResult(f"`{command}` succeeds", command, -1, passed, failed)
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aci.observation.failure_cause import failure_cause, last_line
 from aci.observation.untrusted_text import clean_text
 from aci.performance.target_function import PickledCall, Target, iter_functions, python_line
 from aci.repository.patch import is_test, is_test_config
@@ -49,7 +50,8 @@ class FunctionTime:
     """The time of a function: `own` includes libraries and C code that it calls, `total` also the repository's
     functions.
 
-    `share` and `total_share` are relative to the whole workload. `calls` is 0 if calls were not counted.
+    `share` and `total_share` are relative to the whole workload. `calls` is 0 if calls were not counted. `inside` is
+    the part of `own` in the function's own lines and in C code, without the Python code of libraries.
     """
 
     target: Target
@@ -58,6 +60,7 @@ class FunctionTime:
     calls: int
     share: float
     total_share: float
+    inside: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Profile:
     processes: int
     code: int = 0
     """The exit status of the workload while it was sampled."""
+    is_cut: bool = False
+    """Whether the workload was ended by the time limit, so that only its beginning was sampled."""
 
     @property
     def seconds(self) -> float:
@@ -88,15 +93,19 @@ class LineTime:
     share: float
 
 
-def profile_command(room: Workspace, command: str, timeout: float = 600.0, calls: bool = True) -> Profile:
+def profile_command(
+    room: Workspace, command: str, timeout: float = 600.0, calls: bool = True, may_cut: bool = False
+) -> Profile:
     """Run a workload under the sampler, and, with `calls`, once more to count the calls of each function.
 
     Only processes that start Python with the inherited environment are sampled. Raises UsageError if the workload does
-    not finish in time or no Python was sampled. A failing workload is profiled until it exits.
+    not finish in time or no Python was sampled. With `may_cut`, a workload that does not finish in time is profiled
+    until then. A failing workload is profiled until it exits.
     """
-    answers, code, text = _run(room, command, timeout, False)
+    answers, code, text, is_cut = _run(room, command, timeout, False, may_cut)
     if not any(answer["stacks"] for answer in answers):
-        how = f"; it ended with status {code}: {clean_text(text).strip()[-200:]}" if code else "."
+        why = (failure_cause(text) or last_line(text)).removesuffix(".")
+        how = f"; it ended with status {code}{f': {why}' if why else ''}." if code else "."
         fix = "Give a command that runs Python for a tenth of a second or more."
         raise UsageError(f"No Python code of the workload was sampled{how}", fix)
     sources = _Sources(room)
@@ -108,13 +117,13 @@ def profile_command(room: Workspace, command: str, timeout: float = 600.0, calls
             stacks[tuple(numbers[number] for number in stack)] += weight
     counted = _calls(_run(room, command, timeout, True)[0], sources) if calls else {}
     found = tuple(frames)
-    return Profile(command, found, tuple(stacks.items()), _spent(found, stacks, counted), len(answers), code)
+    return Profile(command, found, tuple(stacks.items()), _spent(found, stacks, counted), len(answers), code, is_cut)
 
 
-def hottest_functions(profile: Profile, n: int = 5, least: float = 0.01) -> list[Target]:
+def hottest_functions(profile: Profile, n: int = 5, least: float = 0.01) -> list[FunctionTime]:
     """Return the functions with the most own time whose share is at least `least`, excluding tests and `__main__`
     code."""
-    found = [one.target for one in profile.spent if one.share >= least and _is_candidate(one.target)]
+    found = [one for one in profile.spent if one.share >= least and _is_candidate(one.target)]
     return found[:n]
 
 
@@ -198,8 +207,11 @@ def profile_lines(
 # Running
 
 
-def _run(room: Workspace, command: str, timeout: float, calls: bool) -> tuple[list[dict[str, Any]], int, str]:
-    """Run the workload; return the report of each process, the exit status and the output."""
+def _run(
+    room: Workspace, command: str, timeout: float, calls: bool, may_cut: bool = False
+) -> tuple[list[dict[str, Any]], int, str, bool]:
+    """Run the workload; return the report of each process, the exit status, the output, and whether the time limit
+    ended it."""
     folder = f"{room.harness}/profile-{secrets.token_hex(8)}"
     job = {"root": room.root, "out": f"{folder}/out", "every": EVERY, "calls": calls}
     source = program_source("performance/sampling_profiler.py")
@@ -212,13 +224,13 @@ def _run(room: Workspace, command: str, timeout: float, calls: bool) -> tuple[li
     ran = room.run(f"(cd {shlex.quote(room.root)} && {line}\n) </dev/null", timeout, SESSION)
     if ran.code == 130:
         raise Cancelled("The profiling was interrupted.")
-    if ran.timed_out:
+    if ran.timed_out and not may_cut:
         raise UsageError(f"The workload did not finish within {timeout:g} s.", "Give a shorter one.")
     listed = room.run(f"ls {shlex.quote(folder)}/out", 30, SESSION).text.split()
     names = sorted(name for name in listed if name.endswith(".json"))[:MOST_PROCESSES]
     found = [_answer(room, f"{folder}/out/{name}") for name in names]
     room.run(f"rm -rf {shlex.quote(folder)}", 30, SESSION)
-    return [answer for answer in found if answer], ran.code, ran.text
+    return [answer for answer in found if answer], ran.code, ran.text, ran.timed_out
 
 
 def _answer(room: Workspace, path: str) -> dict[str, Any]:
@@ -291,16 +303,21 @@ def _spent(
     frames: Sequence[Frame], stacks: Mapping[Stack, float], counted: Mapping[Target, int]
 ) -> tuple[FunctionTime, ...]:
     own: Counter[Target] = Counter()
+    inside: Counter[Target] = Counter()
     total: Counter[Target] = Counter()
     for stack, weight in stacks.items():
         mine = [target for number in stack if (target := frames[number].target)]
         if mine:
             own[mine[-1]] += weight  # type: ignore[assignment]
+        if mine and frames[stack[-1]].target:
+            inside[mine[-1]] += weight  # type: ignore[assignment]
         for target in set(mine):
             total[target] += weight  # type: ignore[assignment]
     whole = sum(stacks.values())
     found = [
-        FunctionTime(target, own[target], spent, counted.get(target, 0), own[target] / whole, spent / whole)
+        FunctionTime(
+            target, own[target], spent, counted.get(target, 0), own[target] / whole, spent / whole, inside[target]
+        )
         for target, spent in total.items()
     ]
     return tuple(sorted(found, key=lambda one: (-one.own, -one.total, str(one.target))))

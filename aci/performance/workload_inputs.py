@@ -13,9 +13,11 @@ import posixpath
 import re
 import secrets
 import shlex
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from aci.observation.failure_cause import failure_cause, last_line
 from aci.performance.canonical_values import format_value
 from aci.performance.equivalence import (
     Answer,
@@ -36,6 +38,8 @@ from trajectories.errors import Cancelled, UsageError
 MOST_LOST, LIMIT, SPARE = 5, 1.0, 3
 """Maximum number of reasons for lost calls that are reported; seconds that a mutated call may take; number of calls
 that are mutated for each one that is kept."""
+VARYING_SECONDS, LEAST_VARIED = 20.0, 150
+"""Seconds for which derived calls of a slow function are tried, and how many are tried in any case."""
 SETTINGS = "pyproject.toml pytest.ini .pytest.ini setup.cfg tox.ini"
 ASV = re.compile(r"(?:time|timeraw|track|mem|peakmem)_", re.IGNORECASE)
 _HAS = "from importlib.util import find_spec as f; print(*[n for n in ('pytest_benchmark', 'pytest_codspeed') if f(n)])"
@@ -101,13 +105,14 @@ def record_calls(
         raise Cancelled("The recording was interrupted.")
     if ran.code:
         how = f"took more than {timeout:.0f} s" if ran.timed_out else f"ended with {ran.code}"
-        say(f"The command {how} while calls of {target} were recorded: {format_value(ran.text.strip()[-200:], 200)}")
+        why = failure_cause(ran.output) or last_line(ran.output)
+        say(f"The command {how} while calls of {target} were recorded{f': {why}' if why else '.'}")
     summary, *lines = run_calls(
         room, "performance.recording_merge", {"folder": f"{folder}/calls", "most": most}, [], 120
     ) or [{}]
     room.run(f"rm -rf {shlex.quote(folder)}", session=SESSION)
     _report_lost_calls(target, summary, say)
-    calls = [InputCall(data, origin, times=int(line.get("times", 1))) for line in lines if (data := _data(line))]
+    calls = [InputCall(data, origin, times=int(line.get("times", 1))) for line in lines if (data := call_data(line))]
     return tuple(_loadable(room, target, calls, say))
 
 
@@ -155,6 +160,8 @@ def vary_calls(
     Each call has some of `constants`; without these, numbers and strings in the function's file are tried now and then.
     The function in the workspace finishes each call in time with the same result under two hash seeds, and at most a
     fifth of `want` raise an exception. Calls whose answers differ from those of earlier calls come first.
+
+    If the calls take long, fewer of them are tried: those for which VARYING_SECONDS suffice, at least LEAST_VARIED.
     """
     if not calls or want < 1:
         return ()
@@ -168,9 +175,11 @@ def vary_calls(
         "numbers": allowed_numbers(source, target),
     }
     lines = run_calls(room, "performance.call_variation", job, [call.data for call in calls], 150)
-    varied = [InputCall(data, origin, strange=line.get("strange") is True) for line in lines if (data := _data(line))]
-    first = collect_answers(room, target, varied, LIMIT)
-    answered = [(call, one) for call, one in zip(varied, first, strict=True) if _is_comparable(one)]
+    varied = [
+        InputCall(data, origin, strange=line.get("strange") is True) for line in lines if (data := call_data(line))
+    ]
+    first = _answers_in_time(room, target, varied)
+    answered = [(call, one) for call, one in zip(varied, first, strict=False) if _is_comparable(one)]
     second = collect_answers(room, target, [call for call, _ in answered], LIMIT, hash_seed=1)
     steady = [pair for pair, again in zip(answered, second, strict=True) if pair[1] == again]
     seen: set[str] = set()
@@ -188,6 +197,15 @@ def vary_calls(
         if len(found) < want and left[kind] >= 0:
             found.append(call)
     return tuple(found)
+
+
+def _answers_in_time(room: Workspace, target: Target, calls: Sequence[InputCall]) -> list[Answer]:
+    """Return the answers of the first calls, as many as there is time for."""
+    began = time.monotonic()
+    first = collect_answers(room, target, calls[:LEAST_VARIED], LIMIT)
+    passed = time.monotonic() - began
+    more = int(len(first) * max(0.0, VARYING_SECONDS - passed) / max(passed, 0.001))
+    return [*first, *collect_answers(room, target, calls[len(first) :][:more], LIMIT)]
 
 
 def _is_comparable(answer: Answer) -> bool:
@@ -307,7 +325,7 @@ def scale_calls(
         if "note" in line:
             say(f"{target}: {format_value(str(line['note']), 300)}")
     return tuple(
-        InputCall(data, "grown", int(line["size"])) for line in lines if (data := _data(line)) and "size" in line
+        InputCall(data, "grown", int(line["size"])) for line in lines if (data := call_data(line)) and "size" in line
     )
 
 
@@ -372,7 +390,8 @@ def _is_file(room: Workspace, path: str) -> bool:
     return True
 
 
-def _data(line: Mapping[str, Any]) -> bytes:
+def call_data(line: Mapping[str, Any]) -> bytes:
+    """Return the pickle in a line of a guest program's answer, or b"" if it has none."""
     try:
         return base64.b64decode(str(line.get("data", "")), validate=True)
     except ValueError:

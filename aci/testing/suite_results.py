@@ -10,6 +10,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, get_args
 
+from aci.environments.known_packages import missing_plugins
+from aci.observation.failure_cause import failure_cause, last_line
+from aci.observation.untrusted_text import clean_text
 from aci.runtime.workspace import CommandResult
 
 Line = dict[str, Any]
@@ -26,6 +29,9 @@ IN_PYTHON = ("pytest", "unittest")
 PYTHON_FAILED = 2
 """Highest exit code that Python's test runners use for failed tests; pytest reports internal problems from 3 on. Other
 runners have their own codes: cargo's is 101."""
+MOST_LAST_LINES = 20
+"""Number of last lines of the output in which a rule that fails a run without failed tests is looked for, such as a
+minimum coverage; earlier lines may be those of the tests."""
 LARGEST = 1_000_000_000
 """Upper limit of line numbers, counts and seconds."""
 
@@ -278,7 +284,8 @@ def _trouble(ran: CommandResult, any_results: bool, codes: Collection[int]) -> t
     if ran.code > 128:
         return (f"The test command was killed by signal {ran.code - 128}.",)
     if ran.code and not any_results:
-        return (f"The test command ended with exit code {ran.code}: {ran.text.strip()[-300:]}",)
+        cause = _cause(ran, clean_text(ran.output)[-300:])
+        return (f"The test command ended with exit code {ran.code}: {cause}",)
     return ()
 
 
@@ -288,17 +295,30 @@ def _mismatches(ran: CommandResult, complete: bool, results: Collection[TestResu
     if ended := [result.id for result in results if result.too_long]:
         notes.append(f"Stopped because they ran too long: {', '.join(ended[:5])}{' …' if len(ended) > 5 else ''}.")
     if not complete and not ran.timed_out:
-        last = f" Its last output: {_last_line(ran.text)}" if not results and ran.text.strip() else ""
-        notes.append(f"The test run ended with exit code {ran.code} before all its tests were reported.{last}")
+        why = "" if results else _cause(ran, last_line(ran.output))
+        notes.append(f"The test run ended with exit code {ran.code} before all its tests were reported{_after(why)}")
     if complete and any_bad and ran.code == 0:
         notes.append("The command exited with 0 although tests failed.")
     if complete and not any_bad and ran.code not in (0, 5):
-        notes.append(f"The command exited with {ran.code} although no test failed.")
+        if results:
+            ending = "\n".join(clean_text(ran.output).split("\n")[-MOST_LAST_LINES:])
+            notes.append(f"The command exited with {ran.code} although no test failed{_after(failure_cause(ending))}")
+        else:
+            why = _cause(ran, last_line(ran.output))
+            notes.append(f"The test run ended with exit code {ran.code} and reported no test{_after(why)}")
     return tuple(notes)
 
 
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1].strip()[-300:]
+def _cause(ran: CommandResult, otherwise: str) -> str:
+    """Return why a runner could not run the tests, and which plug-ins it lacks; `otherwise` if it does not say why."""
+    why = failure_cause(ran.output) or otherwise
+    plugins = missing_plugins(clean_text(ran.output))
+    return f"{why.rstrip('.')}. Not installed: {', '.join(plugins)}." if plugins else why
+
+
+def _after(why: str) -> str:
+    """Return the end of a sentence: a colon and the reason, or only the full stop."""
+    return f": {why.removesuffix('.')}." if why else "."
 
 
 def _number(value: Any) -> int:

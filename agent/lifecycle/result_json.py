@@ -29,6 +29,7 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
             "generality": verdict.generality,
             "checks": list(verdict.checks),
             "contradicted": list(verdict.contradicted),
+            "conditions": list(verdict.conditions),
             "flaky": list(verdict.flaky),
             "commands": list(verdict.commands),
             "tests": list(verdict.tests),

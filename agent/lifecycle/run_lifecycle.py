@@ -31,6 +31,7 @@ from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
 from agent.engine.user_choices import assumptions
 from agent.evidence.proof_script import local_script
+from agent.lifecycle.closing_text import closing_text
 from agent.lifecycle.delivery import Publish, deliver
 from agent.lifecycle.merge_review import record_review, recorded_review
 from agent.lifecycle.run_result import Result
@@ -42,8 +43,8 @@ from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import Proposal, find_proposal, proposal_note
 from agent.run_state.run_ownership import open_registry, register, run_owner
 from agent.run_state.run_settings import settings_of_own_run
-from agent.run_state.strategy_traits import is_apart, is_by_hand, is_conversational, may_delegate
-from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree
+from agent.run_state.strategy_traits import is_apart, is_by_hand, may_delegate
+from agent.run_state.turn_state import MAIN, turn_base_tree
 from agent.version import __version__
 from tools.base import Toolbox, metadata_of
 from trajectories.changed_pages import pages_of_tree
@@ -406,21 +407,6 @@ def _candidates(trajectory: Trajectory) -> list[dict[str, Any]]:
     return list({(each["function"], each["tree"]): each for group in groups for each in group}.values())
 
 
-def _last_word(trajectory: Trajectory) -> str:
-    """Return the closing message of the turn: the text of the last step if the strategy wrote it, or else the model's
-    last message or summary; in a conversation it includes the test results."""
-    steps = [step for step in trajectory.of_turn if isinstance(step, Step) and step.branch == MAIN]
-    last = steps[-1] if steps else None
-    if last and not last.actions and last.author == trajectory.turns[-1].strategy:
-        return "\n".join(observation.text for observation in last.observations)
-    proven = [step for step in steps if step.author == "proof"]
-    shown = [proven[-1].observations[0].text] if proven and is_conversational(trajectory.turns[-1].strategy) else []
-    replied = next((step for step in reversed(steps) if step.reply is not None), None)
-    if replied and not replied.actions and is_conversational(trajectory.turns[-1].strategy):
-        return "\n\n".join([trajectory.replies[MAIN, replied.reply or 0].text, *shown])
-    return "\n\n".join(filter(None, [submission_field(trajectory.of_turn, "summary"), *shown]))
-
-
 def result(engine: Engine, coming: Exit | None = None) -> Result:
     """Return the run's current result, even if it has not ended; `coming` is an exit that is about to be recorded."""
     trajectory = engine.trajectory
@@ -430,6 +416,7 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
         tree = without_edited_tests(engine, outcome.tree)
         exit = Exit("open", Cancelled.code, tree, outcome.verdict, seconds=engine.clock.seconds)
     done = [record for record in trajectory.of_turn if isinstance(record, Note) and record.kind == "done"]
+    began = turn_base_tree(trajectory, engine.run.base.tree)
     return Result(
         run=engine.run.id,
         directory=engine.journal.directory,
@@ -440,9 +427,9 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
         ended=trajectory.exit is not None,
         effects=tuple(note.text for note in done),
         pull=next((str(note.data["url"]) for note in reversed(done) if "url" in note.data), ""),
-        word=_last_word(trajectory),
+        word=closing_text(engine, exit, began),
         pages=tuple(pages_of_tree(trajectory, exit.tree)),
-        began=turn_base_tree(trajectory, engine.run.base.tree),
+        began=began,
         review=recorded_review(trajectory),
         candidates=tuple(_candidates(trajectory)),
     )

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aci.performance.accepted_types import TypeDifference, type_differences
 from aci.performance.cheating_check import find_cheating
 from aci.performance.efficiency import Growth, fit_growth
 from aci.performance.equivalence import (
@@ -347,6 +348,18 @@ class Bench:
         calls = vary_calls(self.before, self.target, self._valid_calls, SEARCHED, 3, "unseen", new_constants)
         old, new = (collect_answers(room, self.target, calls) for room in (self.before, self.workspace_at(tree)))
         return describe_differences(old, new)[:MOST_WORDS]
+
+    def type_differences(self, tree: str) -> tuple[TypeDifference, ...]:
+        """Return the types of values that the original accepts and the candidate does not. No recorded call has them,
+        since such a candidate would be wrong."""
+
+        def compared() -> list[dict[str, Any]]:
+            self._progress("try values of other types")
+            rooms = (self.before, self.workspace_at(tree))
+            return [asdict(one) for one in type_differences(*rooms, self.target, self._valid_calls)]
+
+        found = self.task.once(f"other types {self.target} {tree}", compared)
+        return tuple(TypeDifference(**one) for one in found)
 
     def timing(self, tree: str) -> Timing | None:
         """Return time and memory of the measured and grown calls before and after; None if they cannot be timed."""

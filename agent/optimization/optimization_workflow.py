@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import shlex
+import time
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from io import BytesIO
 from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aci.performance.efficiency import LEAST_GAIN
 from aci.performance.instruction_count import fork_for_counting
 from aci.performance.profiling import (
+    FunctionTime,
     format_flame_graph,
     hottest_functions,
     profile_command,
@@ -23,7 +27,7 @@ from aci.performance.workload_inputs import benchmark_command
 from aci.testing.suite_command import detect_command
 from agent.optimization.candidate_benchmark import RIGHT, SCORES, Bench, CandidateVerdict
 from agent.optimization.rewrites.rewrite_catalog import Rewrite, rewrites
-from agent.optimization.speedup import growth_text
+from agent.optimization.speedup import LEAST_RATIO, growth_text, is_promising, ratio_text
 from trajectories.errors import UsageError
 from trajectories.journal import write_durably
 from trajectories.training.rewards import rewards
@@ -31,7 +35,17 @@ from trajectories.training.rewards import rewards
 if TYPE_CHECKING:
     from agent.engine.task import Task
 
-TARGETS = 3
+TARGETS, CONSIDERED = 3, 20
+"""Numbers of functions that are worked on, and of hot functions from which these are chosen."""
+INSIDE = 0.1
+"""Minimum share of a function's time in its own lines; the rest is in Python code of libraries, which is not
+changed."""
+PROFILE_SECONDS = 30.0
+"""Time limit of the profile if the tests are the workload; a long suite is sampled until then."""
+SEARCH_SECONDS = 120.0
+"""Seconds after which no further rewrite of a function is tried, once one is right and promising."""
+SHARE_OF_SEARCH = 0.5
+"""The same as a share of the time that is left of `--max-time`; the rest is for the final checks and the proof."""
 REWRITES, BEFORE_MODEL = 12, 3
 """Maximum number of candidates from built-in rewrites that are tried for a function, and of those that are tried before
 a model is asked; the most promising ones come first."""
@@ -64,25 +78,56 @@ def workload_of(task: Task) -> str:
 
 
 def choose_targets(task: Task, command: str) -> list[Target]:
-    """Return the function that the user named, or else the hottest functions of the workload.
+    """Return the function that the user named, or else the hottest functions of the workload that can become faster.
 
-    In the second case, the profile is written to the run's folder.
+    In the second case, the profile is written to the run's folder. Without a model, functions without a built-in
+    rewrite are left out; with a model, those that spend their time in the Python code of libraries are.
     """
     if task.turn.settings.function:
         return [parse_target(task.turn.settings.function)]
 
     def profiled() -> dict[str, Any]:
+        is_named = bool(named_workload(task))
+        limit = task.turn.settings.test_timeout if is_named else PROFILE_SECONDS
         with closing(fork_for_counting(task.workspace, task.turn.base.tree)) as room:
-            found = profile_command(room, command, calls=False)
+            found = profile_command(room, command, limit, calls=False, may_cut=not is_named)
         write_durably(task.branch.engine.journal.directory / "profile.speedscope.json", to_speedscope(found).encode())
+        hot = hottest_functions(found, CONSIDERED, LEAST_GAIN)
+        chosen = [each.target for each in hot if _may_improve(task, each)][:TARGETS]
+        left_out = [each.target for each in hot if each.target not in chosen]
         return {
             "flame": format_flame_graph(found),
-            "targets": [[each.path, each.name] for each in hottest_functions(found, TARGETS, LEAST_GAIN)],
+            "targets": [[each.path, each.name] for each in chosen],
+            "left_out": [str(each) for each in left_out[:TARGETS]],
+            "is_cut": found.is_cut,
         }
 
     found = task.once("targets", profiled)
     task.note("summary", found["flame"])
+    if found.get("is_cut"):
+        task.note("summary", f"The workload was profiled for {PROFILE_SECONDS:g} s and then ended.")
+    if found.get("left_out"):
+        why = "no built-in rewrite applies; a model may see more (--model)"
+        why = "a change of them is not likely to help" if task.turn.settings.model else why
+        task.note("summary", f"Hot functions that are not tried: {', '.join(found['left_out'])} ({why}).")
     return [Target(path, name) for path, name in found["targets"]]
+
+
+def _may_improve(task: Task, spent: FunctionTime) -> bool:
+    """Return whether a change of a hot function may make it faster."""
+    try:
+        if rewrites(task.trees.read(task.turn.base.tree, spent.target.path), spent.target):
+            return True
+    except (FileNotFoundError, UsageError):  # a generated file, or a function whose definition was replaced
+        return False
+    return bool(task.turn.settings.model) and spent.inside >= INSIDE * spent.own
+
+
+def search_seconds(task: Task) -> float:
+    """Return how many seconds the search for a rewrite of one function may take before its checks."""
+    deadline = task.branch.cancel.deadline
+    left = math.inf if deadline is None else max(0.0, deadline - time.monotonic())
+    return min(SEARCH_SECONDS, SHARE_OF_SEARCH * left)
 
 
 def propose_rewrites(task: Task, bench: Bench) -> list[Rewrite]:
@@ -94,15 +139,28 @@ def judge_rewrites(
     task: Task, bench: Bench, proposed: Sequence[Rewrite], found: list[CandidateVerdict]
 ) -> list[CandidateVerdict]:
     """Judge built-in rewrites of the function; each verdict is added to `found` at once, so that none is lost if the
-    time ends."""
-    start = len(found)
-    for rewrite in proposed:
+    time ends.
+
+    After `search_seconds`, no further rewrite is judged if one is right and promising.
+    """
+    start, began, seconds = len(found), time.monotonic(), search_seconds(task)
+    for number, rewrite in enumerate(proposed):
         task.branch.cancel.check()
+        if any(each.status == RIGHT and is_promising(bench.baseline(), each, LEAST_RATIO) for each in found):
+            is_over = partial(_is_over, began + seconds)
+            if task.once(f"end of search {bench.target} {len(found)}", is_over):
+                left = len(proposed) - number
+                task.note("prune", f"{left} less likely rewrites are not tried: the time for them is over")
+                break
         tree = task.trees.write({bench.target.path: rewrite.data}, bench.tree)
         judged = bench.judge(rewrite.what, tree)
         task.note("candidate", f"{judged.what}: {candidate_line(judged, bench)}")
         found.append(judged)
     return found[start:]
+
+
+def _is_over(end: float) -> bool:
+    return time.monotonic() > end
 
 
 def record_rewards(task: Task, target: Target, group: Sequence[CandidateVerdict]) -> None:
@@ -143,9 +201,9 @@ def candidate_line(judged: CandidateVerdict, bench: Bench, most: int | None = No
         return f"{judged.status}: {'; '.join(judged.why[:most])}{more}"
     before = bench.baseline()
     ratio = before.cost / max(judged.cost, 1)
-    large = f", {before.large / judged.large:.2f}x fewer on the largest input" if judged.large else ""
+    large = f", {ratio_text(before.large / judged.large, 2)} on the largest input" if judged.large else ""
     return (
-        f"right, {before.cost:,} -> {judged.cost:,} instructions ({ratio:.2f}x fewer){large}, "
+        f"right, {before.cost:,} -> {judged.cost:,} instructions ({ratio_text(ratio, 2)}){large}, "
         f"growth {growth_text(before.growth)} -> {growth_text(judged.growth)}, {judged.lines} lines changed"
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from aci.performance.accepted_types import TypeDifference, ValueKind
 from aci.performance.efficiency import LEAST_GAIN, Growth, RankedCandidate, is_worthwhile, rank_candidates
 from aci.performance.target_function import Target
 from agent.optimization.candidate_benchmark import Bench, CandidateVerdict, Sample
@@ -21,6 +22,12 @@ LEAST_RATIO = 1.05
 """Minimum ratio of instructions before and after a built-in rewrite; a smaller gain is not worth a review."""
 UNCLEAR = 1.5
 """Width of a confidence interval above which an exponent is not shown."""
+KINDS: dict[ValueKind, str] = {
+    "unhashable": "values that cannot be hashed, such as lists",
+    "unordered": "values of several types, which cannot be ordered",
+    "iterator": "an iterator instead of a list",
+    "tuple": "a tuple instead of a list",
+}
 SLOWER = 4.0
 """Share by which the calls of the tests, which are mostly small, may become slower if large inputs become faster by a
 larger factor."""
@@ -34,6 +41,7 @@ class Gain:
     the candidate executes fewer there, otherwise of the largest recorded call. `workload` holds the processor time of
     the whole workload and of the function in it, before and after the change; it is empty if it could not be sampled.
     `slower` is the share by which recorded calls may become slower if large inputs become faster by a larger factor.
+    `types` are the kinds of values that only the original accepts.
     """
 
     target: Target
@@ -43,6 +51,7 @@ class Gain:
     workload: tuple[Sample, ...]
     timing: Timing | None
     slower: float = LEAST_GAIN
+    types: tuple[TypeDifference, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -65,6 +74,11 @@ class Gain:
     @property
     def is_large_faster(self) -> bool:
         return is_large_faster(self.before, self.after)
+
+    @property
+    def is_for_large_inputs_only(self) -> bool:
+        """Whether the recorded calls do not execute fewer instructions, but larger inputs do."""
+        return not is_worthwhile(self.before.cost, self.after.cost)
 
     @property
     def measured(self) -> tuple[Measurements, Measurements]:
@@ -102,19 +116,19 @@ class Gain:
         if len(set(codes)) > 1:
             found.append(f"the workload ends with status {codes[1]}, not {codes[0]}")
         elif not self.is_worth_it:
-            large = f", {self.large_ratio:.2f}x fewer on the largest input" if self.after.large else ""
+            large = f", {ratio_text(self.large_ratio, 2)} on the largest input" if self.after.large else ""
             found.append(
-                f"the function executes {self.ratio:.2f}x fewer instructions{large}, and does not grow more slowly: "
-                f"less than {LEAST_GAIN:.0%} is not worth a change"
+                f"the function executes {ratio_text(self.ratio, 2)} instructions{large}, and does not grow more "
+                f"slowly: less than {LEAST_GAIN:.0%} is not worth a change"
             )
         return found
 
     @property
     def summary(self) -> str:
         cost = (
-            f"{self.before.cost:,} -> {self.after.cost:,} instructions ({self.ratio:.1f}x fewer, {self.after.backend})"
+            f"{self.before.cost:,} -> {self.after.cost:,} instructions ({ratio_text(self.ratio)}, {self.after.backend})"
         )
-        large = f"; {self.large_ratio:.1f}x fewer on the largest input" if self.after.large else ""
+        large = f"; {ratio_text(self.large_ratio)} on the largest input" if self.after.large else ""
         return f"{cost}{large}; growth {growth_text(self.before.growth)} -> {growth_text(self.after.growth)}"
 
     @property
@@ -131,7 +145,7 @@ class Gain:
             )
         if not self.timing:
             lines.append("The function's calls could not be timed.")
-        return tuple(lines)
+        return (*lines, *(f"{self.target}: {_condition_text(one)}" for one in self.types))
 
 
 def best_of(right: Sequence[CandidateVerdict]) -> CandidateVerdict:
@@ -151,7 +165,23 @@ def measure_gain(bench: Bench, judged: CandidateVerdict) -> Gain:
     seeds = tuple(bench.seeds(judged.tree, is_large_faster(before, judged)))
     workload = tuple(bench.workload(judged.tree))
     slower = LEAST_GAIN if bench.is_workload_named else SLOWER
-    return Gain(bench.target, before, judged, seeds, workload, bench.timing(judged.tree), slower)
+    types = bench.type_differences(judged.tree)
+    return Gain(bench.target, before, judged, seeds, workload, bench.timing(judged.tree), slower, types)
+
+
+def conditions(gains: Sequence[Gain]) -> tuple[str, ...]:
+    """Return the conditions of a verdict on these gains, as `Verdict.conditions` defines them."""
+    found = ["recorded types"] if any(gain.types for gain in gains) else []
+    return (*(["large inputs"] if all(gain.is_for_large_inputs_only for gain in gains) else []), *found)
+
+
+def _condition_text(difference: TypeDifference) -> str:
+    """Return the sentence of the verdict that names a kind of values that only the original accepts."""
+    outcome = "raises an exception" if difference.raises else "returns another result"
+    return (
+        f"For {KINDS[difference.kind]}, the new code {outcome} where the old code returns a result. No recorded call "
+        f"passes such values. An example: {difference.example}"
+    )
 
 
 def is_large_faster(before: CandidateVerdict, after: CandidateVerdict) -> bool:
@@ -161,6 +191,11 @@ def is_large_faster(before: CandidateVerdict, after: CandidateVerdict) -> bool:
 
 def _is_below(after: Growth | None, before: Growth | None) -> bool:
     return bool(after and before and after.is_below(before))
+
+
+def ratio_text(ratio: float, digits: int = 1) -> str:
+    """Return in words how many times fewer, or more, instructions the new code executes."""
+    return f"{ratio:.{digits}f}x fewer" if ratio >= 1 else f"{1 / ratio:.{digits}f}x more"
 
 
 def growth_text(growth: Growth | None) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from agent.repair.search_progress import TRIED
+
 if TYPE_CHECKING:
     from agent.engine.task import Task
-
-NAME = "tried "
 
 
 class SearchRecord:
@@ -18,13 +18,13 @@ class SearchRecord:
         self._task = task
 
     def parts(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        for part in self._task.branch.known(NAME).values():
+        for part in self._task.branch.known(TRIED).values():
             try:
                 yield part, self._task.branch.engine.journal.recall(part["digests"])
             except FileNotFoundError:  # the file of digests was removed, so this part is tried again
                 continue
 
     def keep(self, part: dict[str, Any], digests: bytes) -> None:
-        number = len(self._task.branch.known(NAME))
+        number = len(self._task.branch.known(TRIED))
         out = self._task.branch.engine.journal.keep(digests)
-        self._task.once(f"{NAME}{number}", lambda: {**part, "digests": out}, late=True)
+        self._task.once(f"{TRIED}{number}", lambda: {**part, "digests": out, "tree": self._task.tree}, late=True)

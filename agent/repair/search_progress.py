@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from aci.repair.candidate_evaluator import Candidate, CandidateResult, FunctionSpan
 
+TRIED = "tried "
+"""Beginning of the names of the recorded parts of a search."""
 WIDTH = 4
 """Number of bytes in a digest. After 100,000 edits, one in 40,000 new edits is mistaken for an earlier one."""
 

@@ -33,6 +33,7 @@ from agent.optimization.speedup import (
     LEAST_RATIO,
     Gain,
     best_of,
+    conditions,
     final_summary,
     is_promising,
     measure_gain,
@@ -107,7 +108,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
     notes = tuple(note for gain in gains for note in gain.notes)
     if verdict.no_loss or is_untested(verdict):  # the workload's calls give the same results
-        verdict = replace(verdict, kind="faster")
+        verdict = replace(verdict, kind="faster", conditions=conditions(gains))
     write_charts(task, gains)
     yield task.say(final_summary(gains, words), author=AUTHOR)
     return Outcome(task.tree, replace(verdict, notes=(*notes, *words, *verdict.notes)))

@@ -94,6 +94,8 @@ def test_faster_rewrite_is_found_and_run_can_be_resumed(machine_with_plain_pytho
     assert (result["exit"], result["verdict"]["kind"]) == (0, "faster"), result
     assert result["verdict"]["no_loss"]
     assert "set()" in result["patch"]
+    assert result["verdict"]["conditions"] == ["recorded types"]
+    assert any("values that cannot be hashed" in note and "unique([[" in note for note in result["verdict"]["notes"])
     assert (Path(result["directory"]) / "optimize.svg").read_text().startswith("<svg")
     notes = [note for note in read(Path(result["directory"])).notes if note.kind == "score"]
     rewards = [each["reward"] for each in notes[-1].data["group"] if each["status"] == "right"]

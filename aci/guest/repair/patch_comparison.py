@@ -199,15 +199,17 @@ def _argument(value):
 
 
 def _features(value):
-    """Return properties of a value by which a patch may select it: its length, first and last part, or its number."""
+    """Return properties of a value by which a patch may select it, as a user reads them: its length, its first and last
+    item or character, or its number."""
     if type(value) in (int, float):
         return ["value %r" % value]
     if type(value) not in (str, bytes, list, tuple) or not value:
         return []
     found = ["length %d" % len(value)]
+    unit = {str: "character", bytes: "byte"}.get(type(value), "item")
     for name, part in (("first", value[0]), ("last", value[-1])):
         if type(part) in SCALARS:
-            found.append("%s part %s" % (name, repr(part)[:LONGEST]))
+            found.append("%s %s %s" % (name, unit, repr(part)[:LONGEST]))
     return found
 
 

@@ -46,6 +46,8 @@ ROOM = (
 SETTINGS = {"limits": LIMITS, "room": ROOM}
 SHAPING = ("swe-agent", "strategy", "prompts", "tools", "model", "roles", "limits", "room")
 """Parts of the manifest that may not change during a batch. Instances may not change either, but more may be added."""
+SHOWN = {"room": "environment", "limits": "limit"}
+"""What a user reads for a part of the manifest, if that is not the part's key in the file."""
 
 
 def manifest(
@@ -185,13 +187,13 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _difference(known: dict[str, Any], wanted: dict[str, Any], part: str) -> str:
     """Describe how a part of the manifest differs: the innermost keys that differ, with both values shortened."""
-    old, new = known.get(part), wanted[part]
+    old, new, shown = known.get(part), wanted[part], SHOWN.get(part, part)
     if not isinstance(old, dict) or not isinstance(new, dict):
-        return f"{part} was {_short(old)}, now {_short(new)}"
+        return f"{shown} was {_short(old)}, now {_short(new)}"
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     if part == "prompts":
         return f"other prompts ({', '.join(names)})"
-    return ", ".join(f"{part} {name} was {_short(old.get(name))}, now {_short(new.get(name))}" for name in names)
+    return ", ".join(f"{shown} {name} was {_short(old.get(name))}, now {_short(new.get(name))}" for name in names)
 
 
 def _short(value: object) -> str:

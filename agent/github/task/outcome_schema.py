@@ -38,6 +38,7 @@ class VerdictSchema(_Strict):
     generality: Literal["", "shown", "examples only", "undecided"] = ""
     checks: Lines
     contradicted: Lines
+    conditions: Lines = ()
     flaky: Lines
     commands: Lines
     tests: Lines

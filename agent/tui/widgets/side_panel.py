@@ -125,7 +125,7 @@ def proof(status: Status) -> Content:
         lines.append(Content.styled(f"  in {one_line(verdict.compared)}", "$text-muted"))
     elif verdict.no_loss is None:
         lines[-1] = Content.styled(f"? {PARTS['no_loss']}: unknown", "$text-warning")
-    verified = "verified on its examples" if verdict.headline else "verified"
+    verified = "verified on its examples" if verdict.generality == "undecided" else "verified"
     whole = (verified, "bold $text-success") if verdict.verified else ("not verified: /prove", "$text-warning")
     return Content("\n").join([*lines, Content.styled(*whole)])
 

@@ -33,6 +33,7 @@ from aci.environments.host_environment import (
     needs_set_up,
 )
 from aci.environments.setup_container import SetupResult
+from aci.observation.activity_message import ActivityMessage
 from aci.repository.disk_cache import cache_folder
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
@@ -319,6 +320,8 @@ def test_set_up_runs_once_and_its_files_are_in_each_workspace(
     assert add_environment(options, settings, kind) == found
     assert found.environment
     assert len([line for line in said if line.startswith("Set-up 1/")]) == 1
+    activities = [line for line in said if isinstance(line, ActivityMessage)]
+    assert "base's tests" in activities[-1], "the tests are not shown as a part of the set-up commands"
     assert [hosts for _, _, hosts in asked] == ([()] if kind == "local" else [])
     assert not (options.repository.root / "made.py").exists(), "set-up ran in a clone"
     record = json.loads((found.environment.parent.parent / READY).read_text())

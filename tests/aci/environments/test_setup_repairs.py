@@ -91,6 +91,9 @@ def test_missing_module_is_installed_only_if_tests_import_it() -> None:
     [
         ("ERROR: usage: pytest\npytest: error: unrecognized arguments: --cov=x --cov-report", "pytest-cov"),
         ("pytest: error: unrecognized arguments: -n", "pytest-xdist"),
+        ("pytest: error: unrecognized arguments: --random-order", "pytest-random-order"),
+        ("ERROR: Unknown config option: asyncio_mode\n", "pytest-asyncio"),
+        ("ImportError: Error importing plugin \"pytest_django\": No module named 'pytest_django'", "pytest-django"),
         ("E       fixture 'mocker' not found", "pytest-mock"),
         ("async def functions are not natively supported.", "pytest-asyncio"),
         ("/usr/bin/python3: No module named pytest", "pytest"),
@@ -128,6 +131,11 @@ def test_required_plugins_are_installed_by_valid_names() -> None:
     output = "ERROR: Missing required plugins: --index-url, -e, pytest-cov>=2.0, x;y, pytest-xdist\n"
     assert repair_for(output, TEST).first == ("pip install 'pytest-cov>=2.0' pytest-xdist",)
     assert find_repair(Failure(TEST, "Missing required plugins: --index-url, -e")) is None
+
+
+def test_name_of_plugin_is_never_guessed() -> None:
+    output = "ImportError: Error importing plugin \"internal_plugin\": No module named 'internal_plugin'"
+    assert find_repair(Failure(TEST, output)) is None
 
 
 def test_failing_editable_install_becomes_regular_install() -> None:

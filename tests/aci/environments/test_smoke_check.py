@@ -96,6 +96,7 @@ def run_that_prints(output: str, code: int = 0) -> Run:
         ("no tests collected in 0.1s", 5, "no tests could be collected", False),
         ("3 tests collected, 1 error in 0.1s\n1 error in 0.1s", 2, "3 collected, 1 file cannot be", True),
         ("No module named pytest", 1, "no tests could be collected", True),
+        ("ERROR: gone.py not found\n", 4, "no tests could be collected: ERROR: gone.py not found", True),
     ],
 )
 def test_collection_is_reported(output: str, code: int, summary: str, failing: bool) -> None:

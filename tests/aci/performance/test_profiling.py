@@ -119,8 +119,8 @@ def test_profile_has_own_and_total_times_calls_and_candidates(
     assert work.total >= total.total
     assert work.total_share <= 1.0
     assert (price.calls, total.calls, work.calls) == (30, 1, 1)
-    assert hottest_functions(profile, 1) == [Target("shop.py", "Cart.price")]
-    assert all("at_the_end" not in target.name for target in hottest_functions(profile, 99, 0))
+    assert [one.target for one in hottest_functions(profile, 1)] == [Target("shop.py", "Cart.price")]
+    assert all("at_the_end" not in one.target.name for one in hottest_functions(profile, 99, 0))
     assert spent[MODULE].total >= work.total, "code in a `__main__` block belongs to the module"
     assert profile.processes == 1
 
@@ -135,8 +135,8 @@ def test_time_in_c_and_libraries_belongs_to_caller(workspace: PosixWorkspace) ->
 def test_functions_in_tests_are_not_candidates(workspace: PosixWorkspace) -> None:
     profile = profile_command(workspace, "python -m pytest -q -p no:cacheprovider tests")
     assert Target("tests/test_shop.py", "busy") in {one.target for one in profile.spent}
-    assert hottest_functions(profile)[0] == Target("shop.py", "in_c")
-    assert all(target.path == "shop.py" for target in hottest_functions(profile, 99, 0))
+    assert hottest_functions(profile)[0].target == Target("shop.py", "in_c")
+    assert all(one.target.path == "shop.py" for one in hottest_functions(profile, 99, 0))
 
 
 @pytest.mark.slow
@@ -189,6 +189,23 @@ def test_interrupted_profile_raises_cancelled(workspace: PosixWorkspace) -> None
 def test_workload_that_exceeds_timeout_is_refused(workspace: PosixWorkspace) -> None:
     with pytest.raises(UsageError, match="within 1 s"):
         profile_command(workspace, "sleep 60", timeout=1)
+
+
+@pytest.mark.slow
+def test_long_workload_is_profiled_until_the_time_limit(workspace: PosixWorkspace) -> None:
+    command = "python -c 'import shop, time; [shop.in_c(200_000) for _ in range(4)]; time.sleep(600)'"
+    profile = profile_command(workspace, command, timeout=15, calls=False, may_cut=True)
+    assert profile.is_cut
+    assert by_name(profile)["in_c"].total > 0
+
+
+@pytest.mark.slow
+def test_time_in_python_code_of_libraries_is_not_inside(workspace: PosixWorkspace) -> None:
+    workspace.write("shop_json.py", b"import json\ndef text(n):\n    return json.dumps(list(range(n)), indent=1)\n")
+    code = "import shop, shop_json; shop_json.text(300_000); shop.in_c(300_000)"
+    spent = by_name(profile_command(workspace, f"python -c {shlex.quote(code)}", calls=False))
+    assert spent["text"].inside < 0.2 * spent["text"].own
+    assert spent["in_c"].inside > 0.8 * spent["in_c"].own
 
 
 def test_invalid_profile_data_is_ignored(workspace: PosixWorkspace) -> None:

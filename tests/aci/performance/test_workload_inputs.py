@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from aci.performance import workload_inputs
 from aci.performance.canonical_values import format_value
 from aci.performance.efficiency import fit_growth
 from aci.performance.equivalence import collect_answers, describe_differences, raised_explicitly
@@ -295,6 +296,17 @@ def test_varied_calls_depend_only_on_seed(workspace: PosixWorkspace) -> None:
     assert describe_differences(first, again) == []
     kinds = [one.kind for one in first]
     assert kinds.count("returned") == 25  # the interpreter fails only on types that were never recorded
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.0, 10), (600.0, 40)])
+def test_fewer_calls_are_derived_for_slow_function(
+    workspace: PosixWorkspace, monkeypatch: pytest.MonkeyPatch, seconds: float, most: int
+) -> None:
+    monkeypatch.setattr(workload_inputs, "VARYING_SECONDS", seconds)
+    monkeypatch.setattr(workload_inputs, "LEAST_VARIED", 10)
+    calls = record_calls(workspace, core("dedupe"), UNITTEST)
+    varied = vary_calls(workspace, core("dedupe"), calls, 40, seed=1)
+    assert most / 2 <= len(varied) <= most
 
 
 def test_derived_calls_that_raise_are_few_and_strange_ones_raise_explicitly(workspace: PosixWorkspace) -> None:

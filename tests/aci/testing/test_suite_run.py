@@ -1,5 +1,6 @@
 """Test runs in real workspaces and their reports."""
 
+import re
 import shlex
 
 import pytest
@@ -231,11 +232,56 @@ def test_hanging_test_does_not_hide_other_results(open_local):
 
 
 @pytest.mark.slow
-def test_run_that_ends_before_first_test_reports_its_last_output(open_local):
-    report = run_tests(open_local({"conftest.py": "import no_such_module", "test_a.py": "def test_a(): pass"}))
-    assert not report.complete
-    assert "Its last output: " in report.notes[-1]
-    assert "No module named 'no_such_module'" in report.notes[-1]
+@pytest.mark.parametrize("command", ["python3 -m pytest", "make test", "sh run.sh"])
+@pytest.mark.parametrize(
+    ("files", "cause", "plugins"),
+    [
+        ({"pytest.ini": "addopts = -p no:cov --cov=shop"}, "unrecognized arguments: --cov=shop", ["pytest-cov"]),
+        (
+            {"pytest.ini": "addopts = --reruns 2 --remote-data=any"},
+            "unrecognized arguments: --reruns --remote-data=any",
+            ["pytest-rerunfailures", "pytest-remotedata"],
+        ),
+        (
+            {"pytest.ini": "required_plugins = pytest-absent>=2"},
+            "Missing required plugins: pytest-absent>=2",
+            ["pytest-absent>=2"],
+        ),
+        (
+            {"pytest.ini": "addopts = --strict-config\nasyncio_mode = auto"},
+            "Unknown config option: asyncio_mode",
+            ["pytest-asyncio"],
+        ),
+        ({"pytest.ini": "addopts = -p pytest_django"}, 'Error importing plugin "pytest_django"', ["pytest-django"]),
+        ({"pytest.ini": "addopts = -p internal_plugin"}, 'Error importing plugin "internal_plugin"', []),
+        ({"pytest.ini": "minversion = 99"}, "'minversion' requires pytest-99", []),
+        ({"conftest.py": "import no_such_module"}, "ModuleNotFoundError: No module named 'no_such_module'", []),
+        ({"conftest.py": "def pytest_collection_modifyitems(items): items[9]"}, "IndexError", []),
+    ],
+)
+def test_run_without_tests_says_its_cause_and_missing_plugins(open_local, command, files, cause, plugins):
+    text = {name: f"[pytest]\n{text}\n" if name == "pytest.ini" else text for name, text in files.items()}
+    run = "python3 -m pytest"
+    more = {"Makefile": f"test:\n\t{run}\n", "run.sh": f"{run}\n", "test_a.py": "def test_a(): pass\n"}
+    report = run_tests(open_local({**more, **text}), command)
+    assert not report.ok
+    (note,) = report.notes
+    assert cause in note
+    assert note.partition(" Not installed: ")[2] == (f"{', '.join(plugins)}." if plugins else "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["python3 -m pytest tests/gone", "python3 -m pytest test_a.py::gone"])
+def test_test_that_is_not_found_is_named(open_local, command):
+    report = run_tests(open_local({"test_a.py": "def test_a(): pass\n"}), command)
+    assert re.search(r"reported no test: ERROR: .*not found: .*gone\.$", report.notes[0]), report.notes
+
+
+@pytest.mark.slow
+def test_rule_that_fails_run_without_failed_test_is_named(open_local):
+    rule = "echo 'ERROR: Coverage failure: total of 50 is less than fail-under=99'; exit 2"
+    report = run_tests(open_local({"test_a.py": "def test_a(): pass\n"}), f"python3 -m pytest && {rule}")
+    assert re.search(r"although no test failed: .*fail-under=99", report.notes[0]), report.notes
 
 
 @pytest.mark.parametrize("ending", ["os._exit(0)", "os.abort()", "os.kill(os.getpid(), 11)"])

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from aci.performance.accepted_types import TypeDifference
 from aci.performance.target_function import Target
 from aci.performance.timing import Timing
 from agent.optimization.candidate_benchmark import RIGHT, Bench, CandidateVerdict, Sample
-from agent.optimization.speedup import LEAST_RATIO, Gain, best_of, is_promising, measure_gain
+from agent.optimization.speedup import LEAST_RATIO, Gain, best_of, conditions, is_promising, measure_gain
+from trajectories.records import Verdict
 from trajectories.training.rewards import rewards
 
 
@@ -30,6 +32,52 @@ def test_function_is_judged_without_rest_of_workload():
         "the function executes 1.01x fewer instructions, and does not grow more slowly: less than 2% is not worth a "
         "change"
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "types", "headline"),
+    [
+        (verdict(7800), verdict(1000), False, ""),
+        (verdict(1823, 100_000), verdict(900, 1000), False, ""),
+        (
+            verdict(1823, 100_000),
+            verdict(2940, 1000),
+            False,
+            "Faster on large inputs: same results; the recorded calls need no fewer instructions.",
+        ),
+        (
+            verdict(7800),
+            verdict(1000),
+            True,
+            "Faster: same results for values of the recorded types, fewer instructions.",
+        ),
+        (
+            verdict(1000, 100_000),
+            verdict(1000, 1000),
+            True,
+            "Faster on large inputs: same results for values of the recorded types; "
+            "the recorded calls need no fewer instructions.",
+        ),
+    ],
+)
+def test_headline_names_what_becomes_no_faster_or_other_types(before, after, types, headline):
+    differences = (TypeDifference("unhashable", True, "f([[1]])"),) if types else ()
+    found = gain(before, after, slower=4.0, types=differences)
+    assert found.against == []
+    assert Verdict("faster", conditions=conditions([found])).headline == headline
+    named = [note for note in found.notes if "For values that cannot be hashed" in note and "f([[1]])" in note]
+    assert len(named) == types
+
+
+def test_more_instructions_are_not_called_fewer():
+    found = gain(verdict(1823, 100_000), verdict(2940, 1000), slower=4.0)
+    assert "1,823 -> 2,940 instructions (1.6x more" in found.summary
+    assert "100.0x fewer on the largest input" in found.summary
+
+
+def test_one_function_whose_calls_are_faster_is_enough_for_the_general_headline():
+    large = gain(verdict(1823, 100_000), verdict(2940, 1000), slower=4.0)
+    assert conditions([large, gain(verdict(7800), verdict(1000))]) == ()
 
 
 def test_wall_time_is_no_objection():
@@ -81,6 +129,9 @@ class CountedBench:
 
     def timing(self, tree):
         return None
+
+    def type_differences(self, tree):
+        return (TypeDifference("unhashable", True, "f([[1]])"),)
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,9 @@ def test_commits_of_swe_agent_are_collected(tmp_path: Path, data: Path) -> None:
     ("more", "message"),
     [
         ({"strategy": "test-then-patch"}, "strategy was templates, now test-then-patch"),
-        ({"budget": 3.0}, "limits budget was 2.0, now 3.0"),
-        ({"workspace": "local"}, "room workspace was docker, now local"),
-        ({"setup": "make"}, "room setup was nothing, now make"),
+        ({"budget": 3.0}, "limit budget was 2.0, now 3.0"),
+        ({"workspace": "local"}, "environment workspace was docker, now local"),
+        ({"setup": "make"}, "environment setup was nothing, now make"),
     ],
 )
 def test_settings_that_affect_results_must_not_change(

@@ -1,0 +1,103 @@
+"""The closing message of a turn: the strategy's or the model's last text, and what an interrupted search has found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from agent.repair.edit_descriptions import count_passing, describe_change
+from agent.repair.search_progress import TRIED, SearchProgress
+from agent.run_state.strategy_traits import is_conversational
+from agent.run_state.turn_state import MAIN, submission_field
+from trajectories.records import Once, Step
+
+if TYPE_CHECKING:
+    from agent.engine.engine import Engine
+    from trajectories.records import Exit
+    from trajectories.trajectory import Trajectory
+
+MOST_EDITS, MOST_LINES = 5, 40
+"""Maximum numbers of edits or rewrites that are listed, and of lines of the first one's diff."""
+ENDED_EARLY = {"open", "interrupted", "limit", "budget", "error"}
+"""Kinds of exits after which a search may be unfinished; the patch of its first edit is not delivered."""
+_PART = re.compile(rf"(?:^|[./]){TRIED}\d+$")
+_JUDGED = re.compile(r"(?:^|[./])judge ")
+"""Matches the name under which `optimize` records the verdict on a rewrite, after the turn's number."""
+
+
+def closing_text(engine: Engine, exit: Exit, began: str) -> str:
+    """Return the closing message of the current turn, which began with the tree `began` and ends, or would end, with
+    `exit`."""
+    is_search_over = exit.kind not in ENDED_EARLY or exit.tree != began
+    found = "" if is_search_over else _unfinished_search(engine, began)
+    return "\n\n".join(filter(None, [_last_word(engine.trajectory), found]))
+
+
+def _last_word(trajectory: Trajectory) -> str:
+    """Return the closing message of the turn: the text of the last step if the strategy wrote it, or else the model's
+    last message or summary; in a conversation it includes the test results."""
+    steps = [step for step in trajectory.of_turn if isinstance(step, Step) and step.branch == MAIN]
+    last = steps[-1] if steps else None
+    if last and not last.actions and last.author == trajectory.turns[-1].strategy:
+        return "\n".join(observation.text for observation in last.observations)
+    proven = [step for step in steps if step.author == "proof"]
+    shown = [proven[-1].observations[0].text] if proven and is_conversational(trajectory.turns[-1].strategy) else []
+    replied = next((step for step in reversed(steps) if step.reply is not None), None)
+    if replied and not replied.actions and is_conversational(trajectory.turns[-1].strategy):
+        return "\n\n".join([trajectory.replies[MAIN, replied.reply or 0].text, *shown])
+    return "\n\n".join(filter(None, [submission_field(trajectory.of_turn, "summary"), *shown]))
+
+
+def _unfinished_search(engine: Engine, tree: str) -> str:
+    """Describe what the current turn's search has found so far: edits that pass the tests, or rewrites that give the
+    same results, with the diff of the first one to `tree`. Return "" if it has found nothing."""
+    done = [record for record in engine.trajectory.of_turn if isinstance(record, Once)]
+    parts = [one.value for one in done if _PART.search(one.name) and one.value.get("tree") == tree]
+    found = SearchProgress(_Recorded(engine, parts))
+    edits = found.least
+    if edits:
+        data = edits[0].apply(engine.trees.read(tree, edits[0].path))
+        lines = [
+            describe_change(one.path, one.line, one.function.qualname if one.function else "", one.description)
+            for one in edits
+        ]
+        title = f"The search was ended after {found.count:,} edits; {count_passing(len(edits))}. None is proven."
+        return _text(title, lines, engine.trees.diff(tree, engine.trees.write({edits[0].path: data}, tree)))
+    judged = [one.value for one in done if _JUDGED.search(one.name)]
+    right = sorted((one for one in judged if one["status"] == "right"), key=_instructions)
+    if not right:
+        return ""
+    title = "The search was ended. These rewrites give the same results so far; the final checks were not made."
+    lines = [f"{one['what']}: {_instructions(one):,} instructions." for one in right]
+    return _text(title, lines, engine.trees.diff(tree, right[0]["tree"]))
+
+
+def _instructions(judged: dict[str, Any]) -> int:
+    """Return the number by which rewrites are ranked; earlier versions counted no large call."""
+    return int(judged.get("large") or judged["cost"])
+
+
+def _text(title: str, lines: list[str], diff: str) -> str:
+    more = [f"- and {len(lines) - MOST_EDITS} more"] if len(lines) > MOST_EDITS else []
+    shown = [line for line in diff.splitlines() if not line.startswith("index ")]
+    cut = [f"… {len(shown) - MOST_LINES} more lines"] if len(shown) > MOST_LINES else []
+    listed = (f"- {line}" for line in lines[:MOST_EDITS])
+    return "\n".join([title, *listed, *more, "The first of them:", *shown[:MOST_LINES], *cut])
+
+
+class _Recorded:
+    """The recorded parts of a search, to read."""
+
+    def __init__(self, engine: Engine, parts: list[dict[str, Any]]) -> None:
+        self._engine, self._parts = engine, parts
+
+    def parts(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        for part in self._parts:
+            try:
+                yield part, self._engine.journal.recall(part["digests"])
+            except FileNotFoundError:
+                yield part, b""
+
+    def keep(self, part: dict[str, Any], digests: bytes) -> None:
+        raise NotImplementedError
