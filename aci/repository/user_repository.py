@@ -46,6 +46,8 @@ OPTIONS = (
     *("-c", "core.splitIndex=false"),  # with a split index, git writes the shared part into the git directory
     *("-c", "core.safecrlf=false"),
     *("-c", "core.quotePath=false"),
+    *("-c", "apply.whitespace=nowarn"),  # a patch is applied as it is, whatever the user's settings say
+    *("-c", "apply.ignoreWhitespace=no"),
     *("-c", f"core.fsync={DURABLE}"),
     *("-c", "gc.auto=0"),
 )
@@ -196,7 +198,7 @@ class Repository:
             for direction in ((), ("--reverse",)):
                 self._git("read-tree", blobs.key, env=env)
                 try:
-                    self._git("apply", "--cached", "--whitespace=nowarn", *direction, env=env, input=encode(diff))
+                    self._git("apply", "--cached", *direction, env=env, input=encode(diff))
                 except GitFailed as error:
                     why.append(error.reasons)
                     continue
@@ -305,20 +307,20 @@ class Repository:
             return
         with self._lock():
             try:
-                self._git("apply", "--check", "--whitespace=nowarn", input=encode(diff))
+                self._git("apply", "--check", input=encode(diff))
+                listed = self._git("apply", "--numstat", "-z", input=encode(diff)).split(b"\0")[:-1]
             except GitFailed as error:
                 why = f"The patch for {base} does not apply to {self.root}: {error.reasons}."
                 raise UsageError(why, fix) from error
-            listed = self._git("apply", "--numstat", "-z", input=encode(diff)).split(b"\0")[:-1]
             with self._saved([line.split(b"\t", 2)[2] for line in listed]):
-                self._git("apply", "--whitespace=nowarn", input=encode(diff))
+                self._git("apply", input=encode(diff))
 
     def applied(self, diff: str) -> bool:
         """Whether the working tree already contains the diff's changes."""
         if self.bare or not diff:
             return not self.bare
         try:
-            self._git("apply", "--check", "--reverse", "--whitespace=nowarn", input=encode(diff))
+            self._git("apply", "--check", "--reverse", input=encode(diff))
         except GitFailed:
             return False
         return True
