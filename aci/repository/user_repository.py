@@ -21,7 +21,6 @@ from pathlib import Path
 
 from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
-from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
 from aci.repository.untracked_files import is_readable, without_environments
 from trajectories.errors import NoRepository, TryLater, UsageError
 from trajectories.git_store.git_commands import (
@@ -181,32 +180,6 @@ class Repository:
                 self._worktree(index, folder)
                 tree = self._git("write-tree", "--missing-ok", env=self._draft(folder)).decode().strip()
                 yield GitBlobs(self.git_dir, tree, objects=[folder])
-
-    @contextmanager
-    def patched(self, diff: str, rev: str | None = None) -> Iterator[tuple[GitBlobs, GitBlobs]]:
-        """Yield the files without and with a patch, which is applied to the files of `blobs`, or reverted if they
-        contain it. Raises UsageError if the patch does not apply or its unpacked size is too large."""
-        if unpacked_size(diff) > MOST_UNFOLDED:
-            raise UsageError(
-                f"The patch's binary files have more than {MOST_UNFOLDED:,} bytes.",
-                "Leave them out: only source counts.",
-            )
-        check_base(self.git_dir, self.commit(rev))
-        with self.blobs(rev) as blobs, tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
-            env = self._draft(Path(name), *blobs.objects)
-            why = []
-            for direction in ((), ("--reverse",)):
-                self._git("read-tree", blobs.key, env=env)
-                try:
-                    self._git("apply", "--cached", *direction, env=env, input=encode(diff))
-                except GitFailed as error:
-                    why.append(error.reasons)
-                    continue
-                tree = self._git("write-tree", "--missing-ok", env=env).decode().strip()
-                other = GitBlobs(self.git_dir, tree, objects=[Path(name), *blobs.objects])
-                yield (other, blobs) if direction else (blobs, other)
-                return
-            raise UsageError(f"The patch does not apply to {self.root}: {why[0]}.", "Name its base commit with --base.")
 
     def _draft(self, folder: Path, *more: Path) -> dict[str, str]:
         """Return an environment in which git uses the index in `folder` and writes new objects there."""

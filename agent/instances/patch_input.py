@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.repository.proposed_patch import fork_point, tree_of_diff, tree_of_index
+from aci.repository.proposed_patch import OTHER_BASE, fork_point, tree_of_diff, tree_of_index
 from agent.console.rich_terminal import plain_waiting
 from agent.instances.issue_input import STDIN, issue_from, patch_from, repository_for
 from agent.run_state.proposed_tree import NOT_ISOLATED, Proposal
@@ -106,9 +106,9 @@ def proposal_from(
     return commit, proposal_from_diff(source, commit, patch_from(patch), f"patch {patch}")
 
 
-def proposal_from_diff(source: Repository, commit: str, diff: str, name: str) -> Proposal:
-    """Return the patch that a diff makes of the commit."""
-    return Proposal(name, lambda trees: tree_of_diff(source, trees, commit, diff))
+def proposal_from_diff(source: Repository, commit: str, diff: str, name: str, other_base: str = OTHER_BASE) -> Proposal:
+    """Return the patch that a diff makes of the commit; `other_base` is what to do if it has another base."""
+    return Proposal(name, lambda trees: tree_of_diff(source, trees, commit, diff, other_base))
 
 
 def proposal_from_commits(source: Repository, base: str, head: str, name: str) -> tuple[str, Proposal]:

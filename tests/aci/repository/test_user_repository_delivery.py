@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.clone import clone
+from aci.repository.proposed_patch import patched_files
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import BYTES, User
 from trajectories.errors import TryLater, UsageError, WorkspaceError
@@ -54,7 +55,7 @@ def test_patch_with_trailing_blanks_applies_whatever_the_users_setting(user: Use
     assert (user.root / "a.py").read_bytes() == b"a = 2  \n\t \n"
     assert (user.root / "new.py").read_bytes() == b"x = 1 \n\n\n"
     assert repository.applied(diff)
-    with repository.patched(diff) as (without, patched):
+    with patched_files(repository, diff) as (without, patched):
         assert without.key != patched.key
 
 
