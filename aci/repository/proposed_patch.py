@@ -106,5 +106,23 @@ def fork_point(source: Repository, rev: str, other: str) -> str:
     return found
 
 
+def branch_start(source: Repository, rev: str = "HEAD") -> str:
+    """Return the commit at which a branch left the main branch: the latest commit that `rev` has in common with a
+    remote's default branch, or with a local branch that has the name of a main branch.
+
+    It is "" if there is no such branch, or if one has all commits of `rev`. Raises UsageError for an unknown `rev`.
+    """
+    tip = source.commit(rev)
+    heads = source._git("for-each-ref", "--format=%(symref)", "refs/remotes/*/HEAD").decode().split()
+    names = filter(None, (source.configured("init.defaultBranch"), "main", "master"))
+    found = []
+    for name in dict.fromkeys([*heads, *(f"refs/heads/{name}" for name in names)]):
+        other = source._commit(name)
+        start = source._git("merge-base", tip, other, ok=(0, 1)).decode().strip() if other else ""
+        if start and start != tip:
+            found.append((int(source._git("rev-list", "--count", f"{start}..{tip}")), start))
+    return min(found)[1] if found else ""
+
+
 def _tree_id(source: Repository, commit: str) -> str:
     return source._git("rev-parse", f"{commit}^{{tree}}").decode().strip()

@@ -162,8 +162,9 @@ def test_resumed_run_of_a_patch_from_elsewhere_is_not_run_without_isolation(mach
     assert "no isolation" in result["error"]["message"]
 
 
-def test_branch_that_is_checked_out_is_named_at_once(machine: Machine, repository) -> None:
+def test_branch_without_commits_of_its_own_is_named_at_once(machine: Machine, repository) -> None:
     git(repository, "checkout", "-q", "fix")
+    git(repository, "branch", "-f", "main", "fix")
     result = machine.json("prove", "--branch", "fix", "--repo", repository)
     assert (result["returncode"], result["error"]["message"]) == (2, "HEAD has all commits of fix.")
 
