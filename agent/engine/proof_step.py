@@ -100,7 +100,9 @@ def proof_step(
         data["pages"] = pages.pages
     if observed:
         data["outcomes"] = engine.journal.keep(json.dumps(observed).encode())
-        data["environment"] = engine.workspaces.environment
+        python = engine.workspaces.python
+        data["environment"] = engine.workspaces.environment | python.facts
+        data |= {"interpreter": python.folder} if python.folder else {}
     return Observation(words, verdict.verified, data=data)
 
 
