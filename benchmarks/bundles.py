@@ -115,7 +115,7 @@ def packed(files: Files, bundle: Bundle, command: str | None = None) -> bytes:
     """Return an archive whose statement and script agree with its other files, as an attacker would make it."""
     claims = decode_claims(files[CLAIMS])
     given = {"reproduction": list(bundle.reproduction), "command": bundle.command if command is None else command}
-    files[SCRIPT] = portable_script(bundle.base, claims.tests("commands")).encode()
+    files[SCRIPT] = portable_script(bundle.base, claims.tests("commands"), claims.environment).encode()
     files[STATED] = json.dumps(proof_bundle._statement(claims, given, files), indent=1).encode()
     return proof_bundle._archive(files)
 

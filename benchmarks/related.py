@@ -39,6 +39,7 @@ from aci.localization.edit_signals import find_reasons
 from aci.localization.issue_localization import past_changes
 from aci.localization.place_ranking import file_reader
 from aci.repository.patch import diff_sections, is_test
+from aci.repository.proposed_patch import patched_files
 from aci.repository.user_repository import Repository
 from benchmarks.localization import Instance, load
 from trajectories.errors import SweAgentError, UsageError
@@ -85,7 +86,7 @@ def _hash(id: str) -> int:
 def find_features(instance: Instance, patch: str, cache: Path) -> Features:
     """Return the reasons for the places of an instance, given a patch. Raises UsageError for an unknown commit."""
     repository = Repository.open(instance.git_dir)
-    with repository.patched(patch, instance.commit) as (before, after):
+    with patched_files(repository, patch, instance.commit) as (before, after):
         edits = edits_between(before, after)
 
         def question(graph: Graph) -> Features:

@@ -28,6 +28,7 @@ from aci.environments.environment_plan import EnvironmentOptions
 from aci.environments.host_environment import add_environment, find_host_plan
 from aci.repository.file_blobs import Blobs, TreeBlobs
 from aci.repository.patch import is_test
+from aci.repository.proposed_patch import patched_files
 from aci.repository.user_repository import Repository
 from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
@@ -101,7 +102,7 @@ def one_row(issue: dict[str, Any], gold: str, options: Options) -> dict[str, Any
         with ExitStack() as opened:
             try:
                 source, settings = Repository.open(mirror), load_settings(b"", workspace="local")
-                before, after = opened.enter_context(source.patched(gold, issue["base_commit"]))
+                before, after = opened.enter_context(patched_files(source, gold, issue["base_commit"]))
                 opening = open_base(source, issue["base_commit"], settings, lambda _: None)
                 base, environment = opened.enter_context(opening)
                 changed = _changes(before, after)

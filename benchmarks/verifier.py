@@ -35,7 +35,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from aci.proof.proof import FORGERY, prove
+from aci.proof.proof import prove
 from aci.proof.proof_run import format_names
 from aci.proof.suite_baselines import Baselines
 from aci.testing.suite_run import run_tests
@@ -227,7 +227,7 @@ def reason_of(verdict: Verdict) -> str:
     """Return the parts of the proof that do not hold, and its notes."""
     parts = {name: getattr(verdict, name) for name in ("red", "green", "red_again", "no_loss")}
     missing = [f"{name} {value}" for name, value in parts.items() if value is not True]
-    notes = [note for note in verdict.notes if note != FORGERY and not note.startswith("The suite with")]
+    notes = [note for note in verdict.notes if not note.startswith("The suite with")]
     notes = [note for note in notes if not any(note in other for other in notes if other != note)]
     lost = [f"Lost: {format_names(verdict.lost)}."] if verdict.lost else []
     return " ".join([*([", ".join(missing) + "."] if missing else []), *lost, *notes])

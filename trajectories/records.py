@@ -216,23 +216,40 @@ class Verdict:
         return self.kind in PROVEN
 
     @property
+    def is_tested(self) -> bool:
+        """Whether tests judged anything. Without a test for the issue, `red` is None although tests ran."""
+        return self.red is not None or self.no_loss is not None
+
+    @property
     def headline(self) -> str:
-        """A sentence for a verdict that claims less than its kind says, or why there is no proof; "" for others."""
-        if self.kind == "verified" and self.generality == "undecided":
-            return "Verified on its examples; whether the fix is general was not shown."
-        if self.kind == "faster" and self.conditions:
+        """The verdict in a sentence, which claims no more than the parts of the proof show."""
+        if self.kind == "faster":
             where = " on large inputs" if "large inputs" in self.conditions else ""
             same = "same results" + (" for values of the recorded types" if "recorded types" in self.conditions else "")
             calls = "; the recorded calls need no fewer instructions" if where else ", fewer instructions"
             return f"Faster{where}: {same}{calls}."
-        if self.kind != "unproven":
-            return ""
+        if self.kind == "verified" and self.generality == "undecided":
+            return "Verified on its examples; whether the fix is general was not shown."
+        if self.kind == "verified":
+            return "Verified: a test fails without the change and passes with it, and no test that passed before fails."
+        if self.kind == "none":
+            return "No verdict: the change has no source that tests can judge."
         if self.generality == "examples only":
             return "Not verified: the patch fits the examples of its tests only."
         if self.no_loss is False and self.lost:
             tests = "a test that passed" if len(self.lost) == 1 else f"{len(self.lost)} tests that passed"
             return f"Not verified: the patch breaks {tests} before."
-        return ""
+        if not self.is_tested:
+            return "No verdict: no test results without and with the change could be compared."
+        if not self.red:
+            return "Not verified: no test fails without the change and passes with it."
+        if not self.green:
+            return "Not verified: the tests that fail without the change do not pass with it."
+        if not self.red_again:
+            return "Not verified: the tests pass without the change to the source."
+        if self.no_loss is None:
+            return "Not verified: it is unknown whether the tests that passed before still pass."
+        return "Not verified: all parts of the proof pass, but a check doubts its results; its notes say why."
 
     @property
     def rank(self) -> int:

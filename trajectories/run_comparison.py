@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
+from trajectories.outcome_words import PART_LABELS
 from trajectories.records import Action, Observation, Reply, Step
 from trajectories.trajectory import Trajectory
 
@@ -201,8 +202,9 @@ def _exact_part(step: Step, seen: Observation | None) -> str:
         return "not done"
     verdict = seen.data.get("verdict") if step.author == PROOF else None
     if isinstance(verdict, dict):
-        parts = (f"{name.replace('_', ' ')} {TOLD[value]}" for name in PARTS if (value := verdict.get(name)) in TOLD)
-        return f"{verdict.get('kind')}: {', '.join(parts) or 'not checked'}"
+        told = {name: TOLD[value] for name in PARTS if (value := verdict.get(name)) in TOLD}
+        parts = [f"{PART_LABELS[name]}: {answer}" for name, answer in told.items()]
+        return f"{verdict.get('kind')} ({', '.join(parts) or 'not checked'})"
     code = seen.data.get("code")
     return ("ok" if seen.ok else "not ok") + (f", exit code {code}" if code is not None else "")
 

@@ -119,6 +119,8 @@ Message = dict[str, Any]
 """A message of a conversation, in OpenAI's chat format."""
 HAND = "hand"
 """The author of actions that the user runs by hand."""
+PROPOSAL = "proposal"
+"""The kind of the note for a patch that was given to the run, and not made by it."""
 NOT_CHECKED = "Recorded by someone else; not verified here."
 """Remark on the results of a run that is not the user's own."""
 Requests = Callable[[str], Iterator[Sequence[Message]]]

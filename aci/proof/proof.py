@@ -38,7 +38,6 @@ from trajectories.git_store.trees import Trees
 from trajectories.records import Issue, Verdict
 
 CORES_FOR_TWO, BYTES_FOR_TWO = 4, 8_000_000_000
-FORGERY = "The code under test runs in the process that reports on it, so a forged result cannot be ruled out."
 
 REPRODUCING = "Running the tests that reproduce the issue without and with the patch"
 COMPARING = "No test reproduces the issue: comparing the tests' results without and with the patch"
@@ -279,7 +278,6 @@ def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport 
         *_ran(baseline, suite, trial.related),
         *_about(trial.trees, trial.base, trial.proved, trial.parts),
         *affected_callers(trial.trees, trial.base, trial.proved, trial.parts.source),
-        FORGERY,
     )
     return replace(
         verdict,

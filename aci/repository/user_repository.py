@@ -21,7 +21,6 @@ from pathlib import Path
 
 from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
-from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
 from aci.repository.untracked_files import is_readable, without_environments
 from trajectories.errors import NoRepository, TryLater, UsageError
 from trajectories.git_store.git_commands import (
@@ -46,6 +45,8 @@ OPTIONS = (
     *("-c", "core.splitIndex=false"),  # with a split index, git writes the shared part into the git directory
     *("-c", "core.safecrlf=false"),
     *("-c", "core.quotePath=false"),
+    *("-c", "apply.whitespace=nowarn"),  # a patch is applied as it is, whatever the user's settings say
+    *("-c", "apply.ignoreWhitespace=no"),
     *("-c", f"core.fsync={DURABLE}"),
     *("-c", "gc.auto=0"),
 )
@@ -180,32 +181,6 @@ class Repository:
                 tree = self._git("write-tree", "--missing-ok", env=self._draft(folder)).decode().strip()
                 yield GitBlobs(self.git_dir, tree, objects=[folder])
 
-    @contextmanager
-    def patched(self, diff: str, rev: str | None = None) -> Iterator[tuple[GitBlobs, GitBlobs]]:
-        """Yield the files without and with a patch, which is applied to the files of `blobs`, or reverted if they
-        contain it. Raises UsageError if the patch does not apply or its unpacked size is too large."""
-        if unpacked_size(diff) > MOST_UNFOLDED:
-            raise UsageError(
-                f"The patch's binary files have more than {MOST_UNFOLDED:,} bytes.",
-                "Leave them out: only source counts.",
-            )
-        check_base(self.git_dir, self.commit(rev))
-        with self.blobs(rev) as blobs, tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
-            env = self._draft(Path(name), *blobs.objects)
-            why = []
-            for direction in ((), ("--reverse",)):
-                self._git("read-tree", blobs.key, env=env)
-                try:
-                    self._git("apply", "--cached", "--whitespace=nowarn", *direction, env=env, input=encode(diff))
-                except GitFailed as error:
-                    why.append(error.reasons)
-                    continue
-                tree = self._git("write-tree", "--missing-ok", env=env).decode().strip()
-                other = GitBlobs(self.git_dir, tree, objects=[Path(name), *blobs.objects])
-                yield (other, blobs) if direction else (blobs, other)
-                return
-            raise UsageError(f"The patch does not apply to {self.root}: {why[0]}.", "Name its base commit with --base.")
-
     def _draft(self, folder: Path, *more: Path) -> dict[str, str]:
         """Return an environment in which git uses the index in `folder` and writes new objects there."""
         return {
@@ -305,20 +280,20 @@ class Repository:
             return
         with self._lock():
             try:
-                self._git("apply", "--check", "--whitespace=nowarn", input=encode(diff))
+                self._git("apply", "--check", input=encode(diff))
+                listed = self._git("apply", "--numstat", "-z", input=encode(diff)).split(b"\0")[:-1]
             except GitFailed as error:
                 why = f"The patch for {base} does not apply to {self.root}: {error.reasons}."
                 raise UsageError(why, fix) from error
-            listed = self._git("apply", "--numstat", "-z", input=encode(diff)).split(b"\0")[:-1]
             with self._saved([line.split(b"\t", 2)[2] for line in listed]):
-                self._git("apply", "--whitespace=nowarn", input=encode(diff))
+                self._git("apply", input=encode(diff))
 
     def applied(self, diff: str) -> bool:
         """Whether the working tree already contains the diff's changes."""
         if self.bare or not diff:
             return not self.bare
         try:
-            self._git("apply", "--check", "--reverse", "--whitespace=nowarn", input=encode(diff))
+            self._git("apply", "--check", "--reverse", input=encode(diff))
         except GitFailed:
             return False
         return True

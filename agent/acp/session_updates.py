@@ -6,19 +6,17 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
-
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import clean_text, wrap_code
 from agent.acp.permission_requests import PermissionRequest
 from agent.acp.tool_calls import PROOF, ToolCalls
-from agent.console.run_display import ENDINGS
 from agent.engine.engine import known_secrets
 from agent.engine.proof_step import NO_LOSS_TEXT
 from agent.events.reply_lines import ReplyLines
 from agent.session import session_events
 from agent.session.session_state import is_proof
 from trajectories.errors import Cancelled
+from trajectories.outcome_words import ending_of
 from trajectories.records import Exit, Note, Reply, Run, Step, Turn
 from trajectories.trajectory import HAND
 
@@ -237,8 +235,7 @@ class SessionUpdates:
         yield from self.say(_without(self._masked(word), self._answer or self._streamed))
         lines = []
         if exit.kind not in QUIET and NO_LOSS_TEXT not in word:
-            headline = exit.verdict.headline if exit.kind == exit.verdict.kind else ""
-            lines.append(headline or Text.from_markup(ENDINGS.get(exit.kind, "")).plain)
+            lines.append(ending_of(exit).headline)
         lines.append(f"{exit.message} {exit.fix}".strip())
         yield from self.say("\n\n".join(filter(None, lines)))
 

@@ -25,7 +25,7 @@ from agent.console.heartbeat import heartbeat
 from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
 from agent.conversation.action_summary import describe
 from agent.engine.engine import Engine
-from agent.engine.proof_step import ANSWER_TEXTS, PARTS, verdict_of
+from agent.engine.proof_step import ANSWER_TEXTS, verdict_of
 from agent.lifecycle.delivery import is_in_clone
 from agent.lifecycle.result_json import as_json
 from agent.lifecycle.run_result import Result
@@ -35,6 +35,7 @@ from agent.run_state.failing_tests_issue import NoFailingTest
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import find_proposal
 from trajectories.errors import SweAgentError, UsageError
+from trajectories.outcome_words import PART_LABELS, PART_SENTENCES, Tone, ending_of, run_ending
 from trajectories.records import Exit, Reply, Spent, Step, Verdict
 from trajectories.trajectory import NOT_CHECKED, Trajectory
 
@@ -46,31 +47,9 @@ if TYPE_CHECKING:
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
 FLAG = re.compile(r"--[a-z][a-z-]+")
 MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]not checked[/]"}
-ENDINGS = {
-    "verified": "[bold green]Verified:[/] the patch solves the issue, and a test proves it.",
-    "faster": "[bold green]Faster:[/] same results, fewer instructions.",
-    "unproven": "[bold yellow]Not verified:[/] there is a patch, but the proof is not complete.",
-    "not_found": "[bold yellow]No fix was found.[/]",
-    "budget": "[bold yellow]The budget is used up.[/]",
-    "limit": "[bold yellow]A limit ended the run.[/]",
-    "error": "[bold red]The model failed.[/]",
-    "open": "[bold yellow]Not finished.[/]",
-    "stuck": "[bold yellow]The model repeated itself.[/]",
-    "asked": "[bold yellow]The run waits for answers to its questions.[/]",
-    "interrupted": "[bold yellow]Interrupted.[/]",
-    "answered": "[bold]Answered.[/]",
-    "done": "[bold]Done.[/]",
-    "undone": "[bold]Undone or redone.[/]",
-    "written": "[bold green]Tests were written:[/] they pass every time, and describe the code's present behaviour.",
-    "replayed": "[bold green]Replayed:[/] only texts differ.",
-    "parted": "[bold yellow]Replayed:[/] it diverges from the recorded run.",
-}
-
-
-WITHOUT_ISSUE = "[bold green]Verified:[/] a test fails without the patch and passes with it. No issue was given."
-NO_TEST = "[bold yellow]Not verified:[/] no test shows the issue. Give one with --reproduce."
+COLOURS: dict[Tone, str] = {"good": "bold green", "warning": "bold yellow", "bad": "bold red", "neutral": "bold"}
 NOTHING_TO_FIX = "[bold yellow]There is nothing to fix.[/]"
-NO_CHANGE = "[bold yellow]The patch changes nothing.[/]"
+GIVE_TEST = "Give a test that shows the issue with --reproduce."
 THOUGHT_LINES = 2
 MOST_NAMES = 10
 UNPRICED = (
@@ -285,23 +264,23 @@ class Console:
         last: str = "",
         untrusted: bool = False,
         nothing_to_fix: bool = False,
+        trajectory: Trajectory | None = None,
     ) -> None:
         """Show how a run ended, or that there was nothing to fix.
 
         If a limit ended the run after its `last` step, the message says how to continue with a higher limit. The result
-        of an `untrusted` run is shown as a claim.
+        of an `untrusted` run is shown as a claim. `trajectory` is that of the run, by default of the engine.
         """
-        claimed = f"[bold yellow]Claimed: {escape_markup(exit.kind)}.[/] {NOT_CHECKED}"
-        headline = exit.verdict.headline if exit.kind == exit.verdict.kind else ""
-        colour = "green" if exit.verdict.verified else "yellow"
-        ending = f"[bold {colour}]{headline}[/]" if headline else ENDINGS.get(exit.kind, escape_markup(exit.kind))
-        if self._engine and not headline and find_proposal(self._engine.trajectory):
-            issue = self._engine.run.issue.text.strip()
-            ends = {"verified": ending if issue else WITHOUT_ISSUE, "not_found": NO_CHANGE}
-            has_no_test = exit.kind == "unproven" and not exit.verdict.red
-            ending = NO_TEST if has_no_test else ends.get(exit.kind, ending)
-        ending = NOTHING_TO_FIX if nothing_to_fix else ending
-        self.out.print(claimed if untrusted else ending)
+        trajectory = trajectory or (self._engine.trajectory if self._engine else None)
+        ending = run_ending(trajectory, exit) if trajectory else ending_of(exit)
+        if untrusted:
+            self.out.print(f"[bold yellow]Claimed: {escape_markup(exit.kind)}.[/] {NOT_CHECKED}")
+        elif nothing_to_fix:
+            self.out.print(NOTHING_TO_FIX)
+        else:
+            self.out.print(f"[{COLOURS[ending.tone]}]{escape_markup(ending.headline)}[/]", soft_wrap=True)
+        if trajectory and find_proposal(trajectory) and exit.kind == "unproven" and not exit.verdict.red:
+            self.out.print(GIVE_TEST)
         if exit.message:
             flag = FLAG.search(exit.fix) if exit.kind in ("limit", "budget") and last else None
             fix = exit.fix
@@ -345,9 +324,9 @@ class Console:
             self.out.print(f"[dim]· {escape_markup(note)}[/]", soft_wrap=True)
 
     def _proof(self, verdict: Verdict, title: str) -> None:
-        if any(getattr(verdict, part) is not None for part in PARTS):
+        if any(getattr(verdict, part) is not None for part in PART_SENTENCES):
             table = Table(title, "", box=None, pad_edge=False)
-            for part, meaning in PARTS.items():
+            for part, meaning in PART_SENTENCES.items():
                 if (
                     verdict.kind != "faster" or getattr(verdict, part) is not None
                 ):  # a speed-up has no test that fails before it
@@ -389,8 +368,9 @@ def _result_line(step: Step) -> str:
         verdict = verdict_of(step)
         if verdict.red is None and verdict.green is None:  # the proof checked for regressions only
             return _first_line(step.observations[0].text)
-        parts = (f"{part.replace('_', ' ')} {ANSWER_TEXTS[getattr(verdict, part)]}" for part in PARTS)
-        return f"{verdict.kind}: {', '.join(parts)}{f'; general: {verdict.generality}' if verdict.generality else ''}"
+        parts = (f"{words}: {ANSWER_TEXTS[getattr(verdict, part)]}" for part, words in PART_LABELS.items())
+        general = f", general: {verdict.generality}" if verdict.generality else ""
+        return f"{verdict.kind} ({', '.join(parts)}{general})"
     text = "\n".join(observation.text for observation in reversed(step.observations))
     return _first_line(strip_tags(text))
 

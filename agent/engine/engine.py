@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aci.environments.environment import environment_for, plan_for
 from aci.environments.environment_records import proposed_steps
+from aci.environments.python_description import PythonDescription, describe_python
 from aci.instructions.documented_commands import describe_command
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.contamination import find_installed_copies
@@ -83,6 +84,11 @@ class RunWorkspaces:
             if self._root is None:
                 self._root = self._open()
             return self._root
+
+    @cached_property
+    def python(self) -> PythonDescription:
+        """The Python of the workspace, as it is when this is read first."""
+        return describe_python(self.root())
 
     def fork(self, tree: str, cancel: CancellationToken) -> Workspace:
         """Return a fresh workspace at `tree` for a proof or a branch. The workspace stops when `cancel` is set."""

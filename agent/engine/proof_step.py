@@ -17,6 +17,7 @@ from agent.engine.permission_checks import REFUSED, may_test
 from agent.run_state.attempt_outcome import Outcome, load_verdict
 from agent.run_state.strategy_traits import is_by_hand, is_conversational
 from agent.run_state.turn_state import MAIN, current_tree
+from trajectories.outcome_words import PART_SENTENCES
 from trajectories.records import Issue, Note, Observation, Run, Step, Verdict
 
 if TYPE_CHECKING:
@@ -32,12 +33,6 @@ BACKGROUND_NOTES = re.compile(
 )
 """Pattern of notes on the extent of a verdict's evidence. These notes are omitted from messages to the model because
 they name no problem to fix."""
-PARTS = {
-    "red": "a test fails without the patch",
-    "green": "it passes with the patch",
-    "red_again": "it fails again without the source changes",
-    "no_loss": "all tests that passed before still pass",
-}
 NO_LOSS_TEXT = "All tests that passed before still pass. The change is not verified: /prove runs the whole proof."
 UNKNOWN_LOSS_TEXT = "It is unknown whether the tests that passed before still pass. /prove runs the whole proof."
 NO_TESTS = "No test ran before the change, so nothing shows whether it breaks anything."
@@ -105,7 +100,9 @@ def proof_step(
         data["pages"] = pages.pages
     if observed:
         data["outcomes"] = engine.journal.keep(json.dumps(observed).encode())
-        data["environment"] = engine.workspaces.environment
+        python = engine.workspaces.python
+        data["environment"] = engine.workspaces.environment | python.facts
+        data |= {"interpreter": python.folder} if python.folder else {}
     return Observation(words, verdict.verified, data=data)
 
 
@@ -152,7 +149,7 @@ def verdict_text(verdict: Verdict, whole: bool = False) -> str:
     """Return the verdict as a message that lists the problems for the model to fix; with `whole`, also notes on the
     extent of the tests."""
     lines = [f"Proof: {verdict.kind}. {verdict.headline}".strip()]
-    lines += [f"- {meaning}: {ANSWER_TEXTS[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
+    lines += [f"- {meaning}: {ANSWER_TEXTS[getattr(verdict, part)]}" for part, meaning in PART_SENTENCES.items()]
     lines[-1] += f", {verdict.compared}" if verdict.no_loss and verdict.compared else ""
     if verdict.lost:
         lines.append(f"- lost: {', '.join(verdict.lost[:20])}{' …' if len(verdict.lost) > 20 else ''}")

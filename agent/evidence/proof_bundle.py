@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.evidence.proof_claims import ProofClaims, claims_of, decode_claims, encode_claims, is_test_name
-from agent.evidence.proof_script import PATCH, portable_script
+from agent.evidence.proof_script import PATCH, earlier_script, portable_script
 from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, open_regular
 from trajectories.journal import write_durably
@@ -72,7 +72,7 @@ def write_bundle(
     claims = replace(claims_of(journal.trajectory, journal.recall), source=source)
     claims = decode_claims(hide(encode_claims(claims).decode()).encode())
     issue = {"title": run.issue.title, "body": run.issue.body, "url": run.issue.url}
-    script = portable_script(run.base.commit, claims.tests("commands"))
+    script = portable_script(run.base.commit, claims.tests("commands"), claims.environment)
     files = {
         PATCH: diff,
         ISSUE: hide(json.dumps(issue, indent=1)).encode(),
@@ -144,7 +144,9 @@ def read_bundle(file: Path) -> Bundle:
         raise UsageError(f"{bad[0][:60]!r} in {file} is not the name of a test.", REMAKE)
     expected = _statement(claims, given, files) if _has_source(claims) else {}
     problems = [] if statement == expected else [f"{STATED} does not describe the bundle's other files."]
-    if files[SCRIPT].decode("utf-8", "surrogateescape") != portable_script(base, claims.tests("commands")):
+    commands = claims.tests("commands")
+    scripts = (portable_script(base, commands, claims.environment), earlier_script(base, commands))
+    if files[SCRIPT].decode("utf-8", "surrogateescape") not in scripts:
         problems.append(f"{SCRIPT} is not the one that the bundle's commands give.")
     title, body, url = (str(issue.get(name, "")) for name in ("title", "body", "url"))
     return Bundle(

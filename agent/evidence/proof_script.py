@@ -1,14 +1,21 @@
-"""Shell scripts that repeat a proof in a checkout of the base."""
+"""Shell scripts that repeat a proof in a checkout of the base, and say for each part whether it holds."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
+from trajectories.outcome_words import PART_SENTENCES
 from trajectories.records import Base
+from trajectories.trajectory import Trajectory
 
+Environment = Mapping[str, str | list[str]]
+"""What the proof ran in, as its step records it: `workspace`, `image` and `setup`, `python` and `packages`."""
+UNKNOWN: Environment = MappingProxyType({})
 PATCH = "patch.diff"
+APPLY, TAKE_OUT = "git apply ", "git apply -R "
 BYTECODE = "export PYTHONDONTWRITEBYTECODE=1"
 """Python would use its cache of a file that changes, with the same size, within a second."""
 CONTAINER = (
@@ -18,26 +25,143 @@ CONTAINER = (
     "fi",
 )
 HERE = 'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)'
+MOST_PACKAGES = 300
+FUNCTIONS = r"""
+log=$(mktemp) || exit 1
+applied=no failed=no unknown=no
+change() { git -c safe.directory='*' -c apply.whitespace=nowarn apply "$@"; }
+clean() {
+  status=$?
+  trap - EXIT
+  if [ $applied = all ]; then change -R "$patch"; fi
+  if [ $applied = tests ]; then put_source && change -R "$patch"; fi
+  rm -f "$log"
+  exit $status
+}
+trap clean EXIT
+trap 'exit 130' INT TERM
+answer() {  # sentence, answer
+  echo "$1: $2"
+  if [ "$2" = no ]; then failed=yes; tail -n 15 "$log" | sed 's/^/    /'; fi
+}
+passes() { if tests; then answer "$1" yes; else answer "$1" no; fi; }
+fails() {  # 126 and 127 mean that the command did not start
+  if tests; then answer "$1" no; elif [ $? -lt 126 ]; then answer "$1" yes; else answer "$1" no; fi
+}
+""".strip().split("\n")
+"""`clean` restores the checkout, also after an interrupt. The script defines `tests`, `suite`, and how the source
+changes are taken out and put back."""
 
 
-def local_script(base: Base, patch: Path, commands: Sequence[str], is_own: bool = True) -> str:
-    """Return the script of a run on this machine, with the path of its patch. Unless the patch is the user's own, it
-    refuses to run outside of a container."""
-    where = f"# Run this in a checkout of {base.commit}"
+def local_script(
+    base: Base,
+    patch: Path,
+    commands: Sequence[str],
+    is_own: bool = True,
+    environment: Environment = UNKNOWN,
+    folder: str = "",
+) -> str:
+    """Return the script of a run on this machine, with the path of its patch, and `folder`, the one of the environment
+    in which its interpreter is. Unless the patch is the user's own, it refuses to run outside of a container."""
+    where = f"# Run it in a checkout of {base.commit}"
     where += f", with the {base.changes} uncommitted changes that the run started with." if base.changes else "."
-    return _script(where, () if is_own else CONTAINER, shlex.quote(str(patch)), commands)
+    use = f"if [ -x {shlex.quote(f'{folder}/python3')} ]; then PATH={shlex.quote(folder)}:$PATH; fi" if folder else ""
+    return _script([where], (*(() if is_own else CONTAINER), use), shlex.quote(str(patch)), commands, environment)
 
 
-def portable_script(commit: str, commands: Sequence[str]) -> str:
+def proof_environment(trajectory: Trajectory) -> tuple[Environment, str]:
+    """Return what the last proof of a run ran in, and the folder of its interpreter, or ""."""
+    step = next((step for step in reversed(trajectory.all_steps()) if step.author == "proof"), None)
+    data = step.observations[0].data if step and step.observations else {}
+    return data.get("environment", {}), str(data.get("interpreter", ""))
+
+
+def portable_script(commit: str, commands: Sequence[str], environment: Environment = UNKNOWN) -> str:
     """Return the script of a bundle, beside which the patch lies. It refuses to run outside of a container."""
+    where = f"# Run it in a checkout of {commit}, in a container: it runs the patched code."
+    return _script([where], (*CONTAINER, HERE), f'"$here/{PATCH}"', commands, environment)
+
+
+def earlier_script(commit: str, commands: Sequence[str]) -> str:
+    """Return the script of an earlier bundle, which only ran the commands."""
+    lines = [f'{line.removesuffix(PATCH)}"$here/{PATCH}" || exit' if _applies(line) else line for line in commands]
     where = f"# Run this in a checkout of {commit}, in a container: it runs the patched code."
-    return _script(where, (*CONTAINER, HERE), f'"$here/{PATCH}"', commands)
+    return "\n".join(["#!/bin/sh", where, *CONTAINER, HERE, BYTECODE, "set -x", *lines, ""])
 
 
-def _script(where: str, check: Sequence[str], patch: str, commands: Sequence[str]) -> str:
-    lines = [
-        f"{line.removesuffix(PATCH)}{patch}" if line.startswith("git apply ") and line.endswith(PATCH) else line
-        for line in commands
+def _applies(line: str) -> bool:
+    return line.startswith(APPLY) and line.endswith(PATCH)
+
+
+def _script(
+    where: Sequence[str], check: Sequence[str], patch: str, commands: Sequence[str], environment: Environment
+) -> str:
+    described = [f"# {line}" for line in describe(environment)]
+    head = ["#!/bin/sh", "# Repeats a proof, and exits with 0 if each part of it holds, otherwise with 1.", *where]
+    lines = [*head, *described, *filter(None, check), f"patch={patch}", BYTECODE, *FUNCTIONS]
+    suite = [line for line in commands if not line.startswith(APPLY)]
+    taken_out = next((line for line in commands if line.startswith(TAKE_OUT)), "")
+    if taken_out:
+        source = taken_out.removeprefix(TAKE_OUT).removesuffix(PATCH).strip()
+        lines += [_function("tests", suite[0]), f'take_source_out() {{ change -R {source} "$patch"; }}']
+        lines += [f'put_source() {{ change {source} "$patch"; }}']
+        suite = suite[1:-1]
+    lines += [_function("suite", suite[0])] if suite else []
+    return "\n".join([*lines, "", *_parts(bool(taken_out), bool(suite)), *_end(environment), ""])
+
+
+def _function(name: str, command: str) -> str:
+    return f'{name}() (\n  {command}\n) >"$log" 2>&1'
+
+
+def _parts(has_tests: bool, has_suite: bool) -> list[str]:
+    """Return the lines that run the parts: base, patch, without the source changes."""
+    no = {part: f"answer {shlex.quote(words)}" for part, words in PART_SENTENCES.items()}
+    lines = ["before=no; if suite; then before=yes; fi"] if has_suite else []
+    lines += ['change "$patch" || { echo "The patch does not apply to this checkout."; exit 1; }', "applied=all"]
+    if has_tests:
+        lines += ["take_source_out || exit 1", "applied=tests", f"fails {shlex.quote(PART_SENTENCES['red'])}"]
+        lines += ["put_source || exit 1", "applied=all", f"passes {shlex.quote(PART_SENTENCES['green'])}"]
+    else:
+        lines += [': >"$log"', f"{no['red']} no"]
+    if has_suite:
+        lines += [
+            f"if suite; then {no['no_loss']} yes",
+            f"elif [ $before = yes ]; then {no['no_loss']} no",
+            f'else unknown=yes; {no["no_loss"]} "unknown (the suite fails without the patch, too)"; fi',
+        ]
+    else:
+        lines += ["unknown=yes", f'{no["no_loss"]} "unknown (the proof has no test command)"']
+    if has_tests:
+        lines += ["take_source_out || exit 1", "applied=tests", f"fails {shlex.quote(PART_SENTENCES['red_again'])}"]
+    return lines
+
+
+def _end(environment: Environment) -> list[str]:
+    described = [f"  echo {shlex.quote(line)}" for line in describe(environment)]
+    return [
+        "if [ $failed = yes ]; then",
+        '  echo "The proof does not hold here."',
+        *described,
+        "  exit 1",
+        "fi",
+        "if [ $unknown = yes ]; then",
+        '  echo "The proof holds, but for the part that is unknown: swe-agent prove compares single tests."',
+        "else",
+        '  echo "The proof holds."',
+        "fi",
     ]
-    lines = [f"{line} || exit" if line.startswith("git apply ") else line for line in lines]
-    return "\n".join(["#!/bin/sh", where, *check, BYTECODE, "set -x", *lines, ""])
+
+
+def describe(environment: Environment) -> list[str]:
+    """Return sentences that say what the proof ran in, each on one line."""
+
+    def line(value: object) -> str:
+        return "".join(char if char.isprintable() else " " for char in str(value))
+
+    image, python = environment.get("image"), environment.get("python")
+    setup, packages = environment.get("setup") or [], environment.get("packages") or []
+    found = [f"The proof ran in the Docker image {line(image)}."] if image else []
+    found += [f"Set-up of the image: {line('; '.join(setup))}."] if setup else []
+    found += [f"The proof ran with Python {line(python)}."] if python else []
+    return found + ([f"Packages: {line(', '.join(packages[:MOST_PACKAGES]))}."] if packages else [])

@@ -13,7 +13,7 @@ from aci.history.repository_identity import normalise_url
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import one_line
 from aci.repository.proposed_patch import tree_of_diff
-from agent.evidence.proof_bundle import Bundle, source_of, write_bundle
+from agent.evidence.proof_bundle import REMAKE, Bundle, source_of, write_bundle
 from agent.evidence.proof_claims import encode_claims, find_differences
 from agent.run_state.proposed_tree import Proposal
 from trajectories.errors import UsageError
@@ -39,7 +39,7 @@ def proposal_of_bundle(source: Repository, bundle: Bundle) -> tuple[str, Proposa
         ) from None
 
     def tree(trees: Trees) -> str:
-        return tree_of_diff(source, trees, commit, bundle.diff)
+        return tree_of_diff(source, trees, commit, bundle.diff, REMAKE)
 
     def problems(trees: Trees, patched: str) -> Iterator[str]:
         yield from bundle.problems

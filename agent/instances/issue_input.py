@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from base64 import b64encode
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from aci.issue_text.image_links import MOST_PICTURES, PICTURE, image_format
 from aci.issue_text.vulnerability import is_advisory, parse_advisory, with_advisory
 from aci.observation.untrusted_text import clean_text
+from aci.repository.patch_text import read_patch
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, open_stream
 from trajectories.records import Issue
@@ -30,7 +30,6 @@ BINARY_BYTES = 8_000
 """Number of bytes at the start of a file in which a null byte marks it as binary, as for git."""
 Waiting = Callable[[str], AbstractContextManager[object]]
 """Shows what the user waits for while a context is open. `nullcontext` shows nothing."""
-DIFF = re.compile(r"^(?:diff --git |--- \S)", re.MULTILINE)
 
 
 def issue_from(
@@ -138,18 +137,13 @@ def _below(folder: Path, name: str, most: int) -> bytes:
 def patch_from(file: Path | None, *issue: object) -> str:
     """Return the diff in a file, or "" if no file is given.
 
-    Raises UsageError if both a file and an issue (any value other than None) are given, or if the file has no diff. The
-    diff's bytes need not be UTF-8; encode the text with `surrogateescape` to get them back.
+    Raises UsageError if both a file and an issue (any value other than None) are given, and what `read_patch` raises.
     """
     if file is None:
         return ""
     if any(value is not None for value in issue):
         raise UsageError("--patch and an issue were both given.", "Choose one.")
-    diff = _bytes(file, "patch", MOST_PATCH).decode("utf-8", "surrogateescape")
-    if not DIFF.search(diff):
-        what = "contains no diff" if diff.strip() else "is empty"
-        raise UsageError(f"The patch {file} {what}.", "Give a diff as `git diff` writes it.")
-    return diff
+    return read_patch(_bytes(file, "patch", MOST_PATCH), str(file))
 
 
 def log_from(file: Path) -> str:

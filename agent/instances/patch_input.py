@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.repository.proposed_patch import fork_point, tree_of_diff, tree_of_index
+from aci.repository.proposed_patch import OTHER_BASE, branch_start, fork_point, tree_of_diff, tree_of_index
 from agent.console.rich_terminal import plain_waiting
 from agent.instances.issue_input import STDIN, issue_from, patch_from, repository_for
 from agent.run_state.proposed_tree import NOT_ISOLATED, Proposal
@@ -93,12 +93,16 @@ def proposal_from(
 ) -> tuple[str, Proposal]:
     """Return the commit that a patch starts from, and the patch.
 
-    Without `base` it is HEAD for a diff and for staged changes, and the last common commit with HEAD for a branch.
+    Without `base` it is HEAD for a diff and for staged changes. For a branch it is the last common commit with HEAD; if
+    HEAD has all commits of the branch, as when it is checked out, it is the commit at which it left the main branch.
     """
     if branch:
-        commit = source.commit(base) if base else fork_point(source, "HEAD", branch)
-        if commit == source.commit(branch):
-            raise UsageError(f"HEAD has all commits of {branch}.", "Name the commit that they start from with --base.")
+        commit, tip = source.commit(base) if base else fork_point(source, "HEAD", branch), source.commit(branch)
+        if commit == tip and not base:
+            commit = branch_start(source, branch) or tip
+        if commit == tip:
+            what = f"{base} is the commit of {branch}." if base else f"HEAD has all commits of {branch}."
+            raise UsageError(what, "Name the commit that they start from with --base.")
         return commit, Proposal(f"branch {branch}", partial(_tree_of_commit, source, branch))
     commit = source.commit(base)
     if staged:
@@ -106,9 +110,9 @@ def proposal_from(
     return commit, proposal_from_diff(source, commit, patch_from(patch), f"patch {patch}")
 
 
-def proposal_from_diff(source: Repository, commit: str, diff: str, name: str) -> Proposal:
-    """Return the patch that a diff makes of the commit."""
-    return Proposal(name, lambda trees: tree_of_diff(source, trees, commit, diff))
+def proposal_from_diff(source: Repository, commit: str, diff: str, name: str, other_base: str = OTHER_BASE) -> Proposal:
+    """Return the patch that a diff makes of the commit; `other_base` is what to do if it has another base."""
+    return Proposal(name, lambda trees: tree_of_diff(source, trees, commit, diff, other_base))
 
 
 def proposal_from_commits(source: Repository, base: str, head: str, name: str) -> tuple[str, Proposal]:

@@ -30,7 +30,7 @@ from agent.engine.setup_question import step_proposals
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
 from agent.engine.user_choices import assumptions
-from agent.evidence.proof_script import local_script
+from agent.evidence.proof_script import local_script, proof_environment
 from agent.lifecycle.closing_text import closing_text
 from agent.lifecycle.delivery import Publish, deliver
 from agent.lifecycle.merge_review import record_review, recorded_review
@@ -318,7 +318,8 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
         write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
         if outcome.verdict.commands:
             is_own = find_proposal(engine.trajectory).get("own", True) is True
-            script = local_script(engine.run.base, folder / "patch.diff", outcome.verdict.commands, is_own)
+            commands, where = outcome.verdict.commands, proof_environment(engine.trajectory)
+            script = local_script(engine.run.base, folder / "patch.diff", commands, is_own, *where)
             write_durably(folder / "proof.sh", script.encode("utf-8", "surrogateescape"))
         else:
             (folder / "proof.sh").unlink(missing_ok=True)  # an existing script belongs to an earlier turn's patch

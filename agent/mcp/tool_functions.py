@@ -11,6 +11,7 @@ from agent.limits.cancellation import CancellationToken
 from agent.mcp import tool_arguments as arguments
 from agent.mcp.server_options import ServerOptions
 from trajectories.errors import Cancelled, SweAgentError, UsageError
+from trajectories.git_store.git_commands import encode
 from trajectories.records import Issue
 
 if TYPE_CHECKING:
@@ -126,16 +127,16 @@ def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
 
 
 def prove(call: ToolCall, given: arguments.Prove) -> dict[str, Any]:
-    from agent.instances.issue_input import DIFF
+    from aci.repository.patch_text import read_patch
     from agent.instances.patch_input import check_isolation, proposal_from_diff
 
-    if not DIFF.search(given.patch):
-        raise UsageError("The patch contains no diff.", "Give a diff as `git diff` writes it.")
+    diff = read_patch(encode(given.patch))
     source = call.server.open_repository(given.repository)
     issue, commit = _issue(given.issue) if given.issue.strip() else Issue(""), source.commit()
     settings = call.server.settings(source, commit, strategy="proposed-patch", model="", merge_review=True)
     check_isolation(settings, staged=False)
-    proposal = proposal_from_diff(source, commit, given.patch, "a patch of an MCP client")
+    name, other_base = "a patch of an MCP client", "Make the patch on the commit that is checked out."
+    proposal = proposal_from_diff(source, commit, diff, name, other_base)
     return _run(call, issue, source, settings, commit, proposal)
 
 

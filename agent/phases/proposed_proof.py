@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 AUTHOR = "proposed-patch"
+FORGERY = "The code under test runs in the process that reports on it. It could forge a result, so read the patch."
+"""Note on a patch of somebody else that is verified; of other patches, only docs/verdicts.md says it."""
 
 
 def prove_proposal(task: Task) -> Generator[Step, None, Outcome]:
@@ -54,4 +56,6 @@ def prove_proposal(task: Task) -> Generator[Step, None, Outcome]:
         yield task.say("\n".join([*(differences or [same]), *others]), author=AUTHOR)
         kind = verdict.kind if not differences or verdict.kind == "none" else "unproven"
         verdict = replace(verdict, kind=kind, notes=(*differences, *others, *verdict.notes))
+    if verdict.verified and proposal.get("own") is not True:
+        verdict = replace(verdict, notes=(*verdict.notes, FORGERY))
     return Outcome(task.tree, verdict)

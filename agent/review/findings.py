@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import one_line
 from agent.github.pull_request.review_focus import ROUTINE
+from trajectories.outcome_words import proof_headline
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
@@ -159,8 +160,9 @@ def _of_verdict(verdict: Verdict, changed: Collection[str], stopped: bool = Fals
     for test in verdict.contradicted[:MOST_TESTS]:
         yield Finding("behaviour-change", f"The issue asks for it: {test}")
     if not verdict.verified and not verdict.lost:
-        is_untested = verdict.kind == "none" or not _is_tested(verdict)
-        yield Finding("not-verified" if is_untested or verdict.red else "missing-test", headline(verdict, stopped))
+        is_untested = verdict.kind == "none" or not verdict.is_tested
+        rule = "not-verified" if is_untested or verdict.red else "missing-test"
+        yield Finding(rule, proof_headline(verdict, stopped))
     for note in verdict.notes:
         if not ROUTINE.match(note) and not _ELSEWHERE.match(note):
             rule = next((rule for rule, pattern in _NOTES if pattern.search(note)), "proof-limit")
@@ -174,34 +176,6 @@ def _of_verdict(verdict: Verdict, changed: Collection[str], stopped: bool = Fals
 
 _NOTES = (("affected-caller", _CALLERS), ("behaviour-change", _BEHAVIOUR))
 """Rules of a verdict's notes by the sentences that `aci/proof` writes; all other notes are limits of the proof."""
-
-
-def headline(verdict: Verdict, stopped: bool = False) -> str:
-    """Return the verdict on a patch in a sentence; `stopped` is whether the run was stopped before its end."""
-    if verdict.headline:
-        return verdict.headline
-    if verdict.verified:
-        return "Verified: a test fails without the change and passes with it, and no test that passed before fails."
-    if stopped and not _is_tested(verdict):
-        return "No verdict: the proof was stopped before its end."
-    if verdict.kind == "none":
-        return "No verdict: the change has no source that tests can judge."
-    if not _is_tested(verdict):
-        return "No verdict: no test results without and with the change could be compared."
-    if not verdict.red:
-        return "Not verified: no test fails without the change and passes with it."
-    if not verdict.green:
-        return "Not verified: the tests that fail without the change do not pass with it."
-    if not verdict.red_again:
-        return "Not verified: the tests pass without the change to the source."
-    if verdict.no_loss is None:
-        return "Not verified: it is unknown whether the tests that passed before still pass."
-    return "Not verified: a check of the proof doubts its results."
-
-
-def _is_tested(verdict: Verdict) -> bool:
-    """Whether the proof found anything out. Without a test for the issue, `red` is None although tests ran."""
-    return verdict.red is not None or verdict.no_loss is not None
 
 
 def _of_merge_review(review: Mapping[str, Any], changed: Collection[str]) -> Iterator[Finding]:

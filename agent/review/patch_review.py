@@ -11,9 +11,10 @@ from aci.observation.output_text import mask_secrets
 from aci.repository.patch import belongs_to_tests
 from agent.github.pull_request.review_focus import Hunk, hunks
 from agent.review.diff_lines import Lines, changed_lines
-from agent.review.findings import RULES, Finding, headline, patch_findings
+from agent.review.findings import RULES, Finding, patch_findings
 from agent.review.model_remarks import model_remarks
 from agent.run_state.proposed_tree import find_proposal
+from trajectories.outcome_words import run_ending
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
@@ -90,7 +91,7 @@ def review_of(engine: Engine, ended: Result) -> Review:
     places = _hunks(engine.trees.diff(base, tree))
     findings = (*found, *remarks)
     place = (places[0].path, places[0].line) if places else next(((path, 1) for path in lines), ("", 0))
-    said = hide(headline(ended.verdict, stopped=bool(ended.exit.message)))
+    said = hide(run_ending(engine.trajectory, ended.exit).headline)
     first = tuple(map(hide, _first(findings, places)))
     return Review(ended.verdict, said, findings, first, lines, place, hide(unread or ended.exit.message))
 

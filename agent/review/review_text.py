@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from aci.observation.untrusted_text import one_line
-from agent.engine.proof_step import ANSWER_TEXTS, PARTS
+from agent.engine.proof_step import ANSWER_TEXTS
+from trajectories.outcome_words import PART_SENTENCES, verdict_tone
 
 if TYPE_CHECKING:
     from agent.console.rich_terminal import Rich
@@ -19,10 +20,10 @@ MOST = 12
 
 def show_review(review: Review, out: Rich) -> None:
     """Write a review: verdict, the parts of the proof, where to look first, and findings by heading."""
-    colour = "green" if review.verdict.verified else "yellow"
+    colour = "green" if verdict_tone(review.verdict) == "good" else "yellow"
     out.print(Text(review.headline, f"bold {colour}"), soft_wrap=True)
-    if any(getattr(review.verdict, part) is not None for part in PARTS):
-        for part, meaning in PARTS.items():
+    if any(getattr(review.verdict, part) is not None for part in PART_SENTENCES):
+        for part, meaning in PART_SENTENCES.items():
             out.print(Text(f"  {meaning}: {ANSWER_TEXTS[getattr(review.verdict, part)]}", "dim"), soft_wrap=True)
     if review.incomplete:
         out.print(Text(one_line(review.incomplete), "yellow"), soft_wrap=True)

@@ -8,9 +8,8 @@ from typing import Any
 
 from trajectories.git_store.trees import Trees
 from trajectories.records import Note
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import PROPOSAL, Trajectory
 
-PROPOSAL = "proposal"
 NOT_ISOLATED = "A patch from elsewhere does not run in the local workspace, which has no isolation."
 
 

@@ -63,20 +63,13 @@ def _parting(left: RunView, right: RunView) -> dict[str, Any]:
 
 
 def _words(secrets: Sequence[str]) -> ReportText:
-    from rich.text import Text
-
     from aci.browser.page_picture import picture_size
     from aci.observation.output_text import mask_secrets
     from aci.repository.patch import belongs_to_tests
-    from agent.console.run_display import ENDINGS
     from agent.conversation.action_summary import describe
-    from agent.engine.proof_step import PARTS
     from trajectories.report.report_text import ReportText
 
-    endings = {kind: Text.from_markup(words).plain for kind, words in ENDINGS.items()}
-    return ReportText(
-        describe, belongs_to_tests, lambda text: mask_secrets(text, secrets), PARTS, endings, picture_size
-    )
+    return ReportText(describe, belongs_to_tests, lambda text: mask_secrets(text, secrets), picture_size)
 
 
 def report_path(runs: Sequence[RunView], named: Path | None, reports: Path) -> Path:

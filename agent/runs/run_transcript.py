@@ -181,8 +181,9 @@ class TranscriptPrinter:
         console = Console(out=True)
         console.out = self._out.rich
         self._out.line()
-        steps = self._material.trajectory.all_steps()
-        console.ending(exit, self._material.directory, steps[-1].id if steps else "", self._material.untrusted)
+        material, steps = self._material, self._material.trajectory.all_steps()
+        last = steps[-1].id if steps else ""
+        console.ending(exit, material.directory, last, material.untrusted, trajectory=material.trajectory)
 
     def _note(self, note: Note) -> None:
         if note.kind == "phase":

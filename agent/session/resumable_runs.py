@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.limits.run_budget import Ledger
-from agent.run_state.proposed_tree import PROPOSAL
 from trajectories.errors import RunBroken
 from trajectories.journal import first_record, open_journal, read
 from trajectories.records import Exit, Reply, Spent
 from trajectories.run_comparison import REPLAY
+from trajectories.trajectory import PROPOSAL
 
 TAIL = 16_000
 """Number of bytes at the end of a journal that are searched for the end of its last turn."""

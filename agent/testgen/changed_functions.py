@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 from aci.performance.target_function import iter_functions
 from aci.repository.patch import is_test
+from aci.repository.proposed_patch import branch_start
 from aci.repository.user_repository import Repository
 from trajectories.errors import UsageError
 
@@ -15,12 +16,20 @@ ODD = "%,:"
 """Characters that are quoted in the paths of a run's settings, in addition to white space."""
 
 
-def changed_functions(source: Repository, rev: str) -> list[tuple[str, str]]:
+def changed_functions(source: Repository, rev: str = "") -> list[tuple[str, str]]:
     """Return (path, dotted name) of each non-test function that is new or has changed since the merge base with `rev`.
 
+    Without `rev` it is HEAD, or if nothing differs from HEAD, the commit at which the branch left the main branch.
     Changes of comments and layout do not count. Files that cannot be parsed are skipped. Raises UsageError for an
     unknown `rev`.
     """
+    if rev:
+        return _changed_since(source, rev)
+    start = branch_start(source)
+    return _changed_since(source, "HEAD") or (_changed_since(source, start) if start else [])
+
+
+def _changed_since(source: Repository, rev: str) -> list[tuple[str, str]]:
     base = source.commit(rev)
     merge_base = source._git("merge-base", "HEAD", base, ok=(0, 1)).decode().strip()
     if not merge_base:

@@ -7,37 +7,18 @@ from textual.content import Content
 from aci.observation.untrusted_text import clean_text
 from agent.console.activity_lines import cost
 from agent.session.resumable_runs import RunPreview
-from trajectories.records import Exit
+from trajectories.outcome_words import WITHOUT_EXIT, ending_of
 
 LONGEST = 1500
 """Maximum number of characters of each text in the preview."""
 REQUEST = 400
 """Maximum number of characters of a request, so that the answer below it is visible; a request may include whole
 files."""
-ENDS = {
-    "verified": "Verified.",
-    "faster": "Faster, with the same results.",
-    "unproven": "A patch, not verified.",
-    "asked": "The run waits for answers to its questions.",
-    "not_found": "No fix was found.",
-    "budget": "The budget was used up.",
-    "limit": "A limit was reached.",
-    "error": "The model could not continue.",
-    "answered": "Answered; nothing was changed.",
-    "undone": "Undone.",
-    "done": "Done.",
-    "written": "Tests were written.",
-}
-
-
-def _end(exit: Exit) -> str:
-    headline = exit.verdict.headline if exit.kind == exit.verdict.kind else ""
-    return headline or ENDS.get(exit.kind, clean_text(exit.kind))
 
 
 def preview_text(seen: RunPreview) -> Content:
     """Return the preview: how the run ended, its cost, the requests and the model's last message."""
-    end = "Not finished." if seen.exit is None else _end(seen.exit)
+    end = clean_text((WITHOUT_EXIT["open"] if seen.exit is None else ending_of(seen.exit)).headline)
     facts = f"{_count(seen.turns, 'turn')} · {_count(seen.steps, 'step')} · {cost(seen.spent, short=True)}"
     parts = [(end, "bold"), (f"\n{facts}\n\n", "$text-muted"), (_short(seen.issue, REQUEST), "")]
     if seen.request:

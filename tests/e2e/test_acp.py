@@ -78,7 +78,7 @@ def test_editor_gets_a_verified_fix(machine: Machine, calculator: Path, caplog: 
     test = ("--test", "python3 -m unittest discover")
     client = with_client(machine, ["--model", machine.script(SOLUTION), *test], act)
     said = "".join(each.content.text for each in client.updates if each.session_update == "agent_message_chunk")
-    assert "Verified: the patch solves the issue" in said
+    assert "Verified: a test fails without the change" in said
     assert "Error parsing" not in caplog.text  # what the SDK's client logs about a line that is no message
     assert any(each.session_update == "plan" for each in client.updates)
     assert "return a + b" in (calculator / "calc" / "core.py").read_text()

@@ -1,5 +1,6 @@
 """`swe-agent fix` as a process: output, results and files."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,10 @@ def test_plain_output_shows_steps_diff_proof_and_directory(machine, calculator, 
     assert str(directory) in completed.stdout
     git(calculator, "diff", "--exit-code")
     script = directory / "proof.sh"
-    assert f"git apply {directory}/patch.diff" in script.read_text()
+    assert f"patch={directory}/patch.diff" in script.read_text()
+    repeated = subprocess.run(["sh", script], cwd=calculator, capture_output=True, text=True, check=False)
+    assert (repeated.returncode, repeated.stdout.splitlines()[-1]) == (0, "The proof holds."), repeated
+    git(calculator, "diff", "--exit-code")
 
 
 def test_uncommitted_work_is_part_of_base_and_kept(machine, calculator, issue_file, solving_model):

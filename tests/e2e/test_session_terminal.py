@@ -62,7 +62,7 @@ def test_issue_is_fixed_applied_and_session_resumed(user: User, calculator: Path
             window.type("No waiting, please: fix it.")
             window.keys("Enter")
             window.wait("add\\(\\) adds now")
-            window.wait("All tests that passed before still pass|no loss")
+            window.wait("All tests that passed before still pass|no test broken")
             window.type("/undo")
             window.keys("Enter")
             window.wait("[Uu]ndo|[Bb]ack")

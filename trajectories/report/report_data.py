@@ -9,6 +9,7 @@ from typing import Any
 
 from trajectories.changed_pages import pages_of_tree
 from trajectories.errors import RunBroken
+from trajectories.outcome_words import PART_SENTENCES, verdict_tone
 from trajectories.records import Exit, Issue, Run, Step, Verdict
 from trajectories.report.branch_structure import branches_as_json as branches_told
 from trajectories.report.branch_structure import structure
@@ -76,7 +77,7 @@ def build_report_data(material: RunView, words: ReportText, share: int = 1) -> d
         "at": format_time(run.at),
         "versions": run.versions,
         "settings": _settings(run),
-        "ended": ended(trajectory.exit, words, material.untrusted) if trajectory.exit else None,
+        "ended": ended(trajectory.exit, material) if trajectory.exit else None,
         "spent": _spent(material),
         "verdict": _verdict(material, words),
         "pages": pages,
@@ -141,15 +142,16 @@ def _verdict(material: RunView, words: ReportText) -> dict[str, Any] | None:
     verdict = next(proven, None)
     if verdict is None:
         return None
-    parts = {part: getattr(verdict, part) for part in words.parts}
+    parts = {part: getattr(verdict, part) for part in PART_SENTENCES}
     rows = [
-        {"name": part, "value": value, "words": words.parts[part]}
+        {"name": part, "value": value, "words": PART_SENTENCES[part]}
         for part, value in parts.items()
         if verdict.kind != "faster" or value is not None  # a speed-up has no failing test
     ]
     shown_verdict = {name: value for name, value in asdict(verdict).items() if name not in parts}
+    shown_verdict["tone"] = verdict_tone(verdict)
     if material.untrusted:
-        shown_verdict |= {"kind": f"claimed: {verdict.kind}", "notes": [NOT_CHECKED, *verdict.notes]}
+        shown_verdict |= {"tone": "warning", "kind": f"claimed: {verdict.kind}", "notes": [NOT_CHECKED, *verdict.notes]}
     base = material.trajectory.run.base if material.trajectory.run else ""
     return shown_verdict | {"rows": rows, "repeat": f"In a checkout of {base}, with this report's patch as patch.diff."}
 

@@ -29,15 +29,12 @@ class Diff(str):
 @dataclass(frozen=True)
 class ReportText:
     """Functions and descriptions that other layers supply. `describe` summarises an action in a line, `in_tests` says
-    whether a path belongs to the tests of a patch, `mask` hides secrets. `parts` describes the parts of a verdict, and
-    `endings` the kinds of exits. `picture_size` returns width and height of a picture that a page may show, else
-    None."""
+    whether a path belongs to the tests of a patch, `mask` hides secrets. `picture_size` returns width
+    and height of a picture that a page may show, else None."""
 
     describe: Callable[[Action], str]
     in_tests: Callable[[str], bool]
     mask: Callable[[str], str]
-    parts: Mapping[str, str]
-    endings: Mapping[str, str]
     picture_size: Callable[[bytes], tuple[int, int] | None]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trajectories.changed_pages import picture_number
+from trajectories.outcome_words import run_ending
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.branch_structure import Structure
 from trajectories.report.reply_costs import Costs
@@ -52,16 +53,18 @@ def items(context: TimelineContext) -> Iterator[dict[str, Any]]:
         elif isinstance(record, Exit):
             yield {
                 "kind": "exit",
-                "ended": ended(record, context.words, context.material.untrusted),
+                "ended": ended(record, context.material),
                 "at": format_time(record.at),
             }
 
 
-def ended(exit: Exit, words: ReportText, untrusted: bool = False) -> dict[str, Any]:
-    """Return how a run or a turn ended, marked as a claim for an `untrusted` run."""
+def ended(exit: Exit, material: RunView) -> dict[str, Any]:
+    """Return how a run or a turn ended, marked as a claim for an untrusted run."""
+    ending = run_ending(material.trajectory, exit)
     return {
-        "kind": f"claimed: {exit.kind}" if untrusted else exit.kind,
-        "words": NOT_CHECKED if untrusted else words.endings.get(exit.kind, ""),
+        "kind": f"claimed: {exit.kind}" if material.untrusted else exit.kind,
+        "words": NOT_CHECKED if material.untrusted else ending.headline,
+        "tone": "warning" if material.untrusted else ending.tone,
         "code": exit.code,
         "message": exit.message,
         "fix": exit.fix,

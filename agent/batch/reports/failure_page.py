@@ -11,20 +11,11 @@ from html import escape
 from urllib.parse import quote
 
 from agent.batch.reports.failure_statistics import Case, FailureStatistics, LocalizationStatistics
+from agent.batch.reports.outcome_reasons import OUTCOME_REASONS
 from agent.batch.reports.progress_text import clock, money, single_line
 from agent.console.activity_lines import thousands
 from trajectories.pages import beginning, part
 
-MEANINGS = {
-    "verified": "a test proves the patch",
-    "unproven": "a patch, but the proof is not complete",
-    "empty": "ended without a patch",
-    "stuck": "repeated itself",
-    "budget": "the budget ran out",
-    "limit": "the limit of steps or time was reached",
-    "error": "the model failed with an error",
-    "infrastructure": "the machine, an image or the instance failed, not the model",
-}
 NOTHING = "—"
 SHARES = {True: "solved", False: "not solved"}
 BAR = 80
@@ -55,9 +46,9 @@ def group(cause: str, count: int) -> str:
         f"<th{' class=number' * (name in ('$', 'seconds', 'steps'))}>{name}</th>"
         for name in ("run", "phase", "last actions", "last result", "gold files", "steps", "seconds", "$")
     )
-    shown = " open" if count <= 20 else ""
+    shown, meaning = " open" if count <= 20 else "", _text(OUTCOME_REASONS[cause].headline)
     return (
-        f'<details{shown}><summary><b class="{cause}">{cause}</b> {count} · {MEANINGS[cause]}</summary>\n'
+        f'<details{shown}><summary><b class="{cause}">{cause}</b> {count} · {meaning}</summary>\n'
         f'<div class="scroll"><table class="runs"><thead><tr>{heads}</tr></thead><tbody>\n'
     )
 
@@ -99,14 +90,14 @@ def _tiles(survey: FailureStatistics) -> str:
 def _exits(survey: FailureStatistics) -> str:
     most = max((one.runs for one in survey.causes.values()), default=1)
     rows = []
-    for cause, meaning in MEANINGS.items():
+    for cause, words in OUTCOME_REASONS.items():
         if (one := survey.causes.get(cause)) is None:
             continue
         long = round(BAR * one.runs / most)
         bar = f'<svg class="{cause}" width="{BAR}" height="10"><rect width="{long}" height="10"/></svg>'
         figures = [str(one.runs), str(one.patches), str(one.solved), f"{one.dollars:.2f}"]
         apart = ' class="apart"' if cause == "infrastructure" else ""
-        named = _cells([f'<b class="{cause}">{cause}</b><small>{meaning}</small>', bar])
+        named = _cells([f'<b class="{cause}">{cause}</b><small>{_text(words.headline)}</small>', bar])
         rows.append(f"<tr{apart}>{named}{_cells(figures, 'number')}</tr>")
     return _section("How runs ended", ("", "", "#runs", "#with a patch", "#solved", "#$"), rows)
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from agent.instances.jobs import JobResult
+from trajectories.outcome_words import BATCH_ENDINGS, ENDINGS, Tone
 
 OUTCOME_REASONS = {
-    "verified": "green",
-    "unproven": "yellow",
-    "empty": "yellow",
-    "stuck": "yellow",
-    "budget": "yellow",
-    "limit": "yellow",
-    "error": "red",
-    "infrastructure": "red",
+    **{kind: ENDINGS[kind] for kind in ("verified", "unproven")},
+    "empty": BATCH_ENDINGS["empty"],
+    **{kind: ENDINGS[kind] for kind in ("stuck", "budget", "limit", "error")},
+    "infrastructure": BATCH_ENDINGS["infrastructure"],
 }
-"""Reasons and the colours they are shown in. Runs that ended by themselves are `unproven` or `empty`; for other runs,
+"""The reasons and their words. Runs that ended by themselves are `unproven` or `empty`; for other runs,
 the reason for the stop matters more than whether they have a patch."""
+
+COLOURS: dict[Tone, str] = {"good": "green", "warning": "yellow", "bad": "red", "neutral": "dim"}
 
 
 def outcome_reason(done: JobResult) -> str:

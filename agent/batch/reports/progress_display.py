@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from agent.batch.reports.batch_progress import BatchLimits, BatchProgress, BatchSnapshot, RunningInstance
-from agent.batch.reports.outcome_reasons import OUTCOME_REASONS, outcome_reason
+from agent.batch.reports.outcome_reasons import COLOURS, OUTCOME_REASONS, outcome_reason
 from agent.batch.reports.progress_text import (
     clock,
     forecast_cost_text,
@@ -168,7 +168,7 @@ class Dashboard:
     def done(self, done: JobResult) -> None:
         seconds = self._tally.done(done)
         reason = outcome_reason(done)
-        line = Text.assemble((f"{reason:>14}", OUTCOME_REASONS[reason]), " ", single_line(done.run))
+        line = Text.assemble((f"{reason:>14}", COLOURS[OUTCOME_REASONS[reason].tone]), " ", single_line(done.run))
         line.append(f"  {money(done.dollars, 4)}  {clock(seconds)}", style="dim")
         if done.error and reason in ("error", "infrastructure"):
             line.append(f"  {single_line(done.error)}", style="dim")
@@ -208,7 +208,7 @@ class Dashboard:
         over = self._plan.total is not None and now.cost is not None and now.cost.mean > self._plan.total
         dollars = Text(", ".join(filter(None, (spent, forecast_cost_text(now.cost)))), "yellow" if over else "")
         yield from (Text.assemble(times, " · ", dollars),) if width >= WIDE else (Text(times), dollars)
-        exits = [(f"{name} {now.causes.get(name, 0)}", colour) for name, colour in OUTCOME_REASONS.items()]
+        exits = [(f"{name} {now.causes.get(name, 0)}", COLOURS[words.tone]) for name, words in OUTCOME_REASONS.items()]
         shown = [one for one in exits if one[0].startswith("verified") or not one[0].endswith(" 0")]
         yield Text(" · ").join([Text(text, colour) for text, colour in shown])
 

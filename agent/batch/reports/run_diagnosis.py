@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.batch.reports.progress_text import single_line
-from agent.engine.proof_step import ANSWER_TEXTS, PARTS
+from agent.engine.proof_step import ANSWER_TEXTS
 from trajectories.file_limits import open_regular
 from trajectories.journal import decode
+from trajectories.outcome_words import PART_SENTENCES
 from trajectories.records import Note, Once, Run, Step
 from trajectories.unified_diff import split_header
 
@@ -117,7 +118,7 @@ def _unproven(step: Step) -> str:
         return "Proof"
     kind = f"Proof {single_line(str(verdict.get('kind')))}"
     for answer in (False, None):
-        for part, meaning in PARTS.items():
+        for part, meaning in PART_SENTENCES.items():
             if verdict.get(part) is answer:
                 return f"{kind}: {meaning}: {ANSWER_TEXTS[answer]}"
     return kind

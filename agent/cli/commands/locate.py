@@ -121,8 +121,9 @@ def _for_issue(
 
 def _for_patch(source: Repository, diff: str, base: str | None, top: int, progress: Rich) -> LocalizationResult:
     from aci.localization.issue_localization import HistoryBase, find_related_places
+    from aci.repository.proposed_patch import patched_files
 
-    with source.patched(diff, base) as (without, patched):
+    with patched_files(source, diff, base) as (without, patched):
         return find_related_places(
             without, patched, HistoryBase(source.git_dir, source.commit(base)), top, progress.print
         )

@@ -12,22 +12,12 @@ from aci.observation.untrusted_text import one_line
 from agent.cli import shared_options as options
 from agent.cli.time_spans import parse_time
 from agent.config.settings import load_settings
-from agent.runs.run_listing import DAMAGED, NEWER, OPEN, RUNNING, RunFilter, RunSummary, Sort, list_runs
+from agent.runs.run_listing import RunFilter, RunSummary, Sort, list_runs
 from trajectories.errors import UsageError
+from trajectories.outcome_words import ENDINGS, WITHOUT_EXIT
 
-WORDS = {
-    "": "not begun",
-    OPEN: "resumable",
-    NEWER: "of a newer version",
-    "unproven": "not verified",
-    "not_found": "no fix",
-    "asked": "waits for an answer",
-}
-STATES = (
-    "verified", "faster", "unproven", "not_found", "budget", "limit", "error", "stuck", "asked", "interrupted",
-    "answered", "done", "undone", "written", "replayed", "parted", OPEN, RUNNING, DAMAGED, NEWER,
-)  # fmt: skip
-"""Values that `--ended` accepts, in addition to the texts shown in the `ended` column."""
+STATES = {**ENDINGS, **WITHOUT_EXIT}
+"""The words for each state. `--ended` accepts a state, except the empty one, or its label in the `ended` column."""
 NARROW = 16
 """Minimum width of the issue, in columns; if less is left, the origin of a run is shortened to `MARK`."""
 MARK = " (from …)"
@@ -96,10 +86,11 @@ def command(
 def _states(asked: list[str]) -> tuple[str, ...]:
     """Return the states that `--ended` names; a value such as `verified,faster` names two. Raises UsageError for an
     unknown state."""
-    meant = {"_".join(words.split()): state for state, words in WORDS.items()} | {state: state for state in STATES}
+    meant = {"_".join(words.label.split()): state for state, words in STATES.items()}
+    meant |= {state: state for state in STATES if state}
     given = ["_".join(name.replace("-", " ").split()) for each in asked for name in each.split(",")]
     if (wrong := next((name for name in given if name not in meant), None)) is not None:
-        raise UsageError(f"No run ends as {wrong!r}.", f"Choose from: {', '.join(STATES)}.")
+        raise UsageError(f"No run ends as {wrong!r}.", f"Choose from: {', '.join(filter(None, STATES))}.")
     return tuple(meant[name] for name in given)
 
 
@@ -130,7 +121,7 @@ def _cut(text: str, width: int) -> str:
 
 def _row(line: RunSummary) -> tuple[str, str, str, str, str, str, str]:
     cost = "?" if line.dollars is None else f"{line.dollars:.4f}"
-    state = WORDS.get(line.state, one_line(line.state))
+    state = STATES[line.state].label if line.state in STATES else one_line(line.state)
     origin = f" (from {one_line(line.origin)})" if line.origin else ""
     repository = _cut(one_line(PurePath(line.repository).name), LONGEST_NAME)
     return one_line(line.run), state, cost, str(line.steps), repository, one_line(line.issue), origin

@@ -28,8 +28,13 @@ def command(
     ] = "",
     changed: Annotated[bool, typer.Option("--changed", help="Test the functions that differ from --base.")] = False,
     base: Annotated[
-        str, typer.Option(help="With --changed: the commit to compare the working tree with.", metavar="REV")
-    ] = "HEAD",
+        str,
+        typer.Option(
+            help="With --changed: the commit to compare the working tree with; by default HEAD, or where the branch "
+            "left the main branch if nothing differs from HEAD.",
+            metavar="REV",
+        ),
+    ] = "",
     model: Annotated[
         str | None, typer.Option(help="Model that writes tests when the search finds no more tests.", metavar="M")
     ] = None,
@@ -91,10 +96,9 @@ def _checked_target(source: Repository, function: str) -> str:
 
 
 def _changed_targets(source: Repository, base: str) -> str:
-    """Return the functions that have changed since the merge base with `base`. Raises UsageError if there are none."""
+    """Return the functions that `changed_functions` finds. Raises UsageError if there are none."""
     found = changed_functions(source, base)
     if not found:
-        raise UsageError(
-            f"No Python function outside of tests differs from {base}.", "Compare with another commit: --base REV."
-        )
+        what = f"No Python function outside of tests differs from {base or 'HEAD'}."
+        raise UsageError(what, "Compare with another commit: --base REV.")
     return format_targets(found)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.tui.widgets.conversation_items import Block, Line, blank_block, text_blocks
 from trajectories.changed_pages import changed_pages
+from trajectories.outcome_words import PART_LABELS, Tone, ending_of
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from trajectories.errors import SweAgentError
     from trajectories.records import Exit, Step, Verdict
 
-PARTS = {"red": "red without it", "green": "green with it", "red_again": "red again", "no_loss": "no loss"}
-"""Short labels of the checks in a proof."""
 COLOURS = {True: "success", False: "error", None: "muted"}
 MORE = "`/cost USD` raises the session's budget."
 NAMED = 10
@@ -27,19 +26,10 @@ NAMED = 10
 MOST_PAGES, SHOWN_CLOSED = 3, "difference"
 """Maximum number of changed pages while the item is closed, and the picture of each whose path is shown then."""
 DOUBTED = "Not verified: all parts of the proof pass, but"
-UNTRUSTED = f"{DOUBTED} its results cannot be trusted; its notes say why."
-ENDINGS = {
-    "verified": ("Verified: the patch solves the issue, and a test proves it.", "bold success"),
-    "faster": ("Faster: same results, fewer instructions.", "bold success"),
-    "unproven": ("Not verified: the files are changed, but the proof is incomplete.", "warning"),
-    "not_found": ("No fix was found.", "warning"),
-    "budget": ("The budget is used up.", "bold warning"),
-    "limit": ("A limit ended the turn.", "bold warning"),
-    "asked": ("The run waits for answers to its questions.", "warning"),
-    "stuck": ("The model was stuck in a loop and was stopped.", "warning"),
-    "error": ("The model could not continue.", "bold error"),
-    "interrupted": ("Interrupted; the changes so far are kept.", "muted"),
-}
+STYLES: dict[Tone, str] = {"good": "bold success", "warning": "bold warning", "bad": "bold error", "neutral": "muted"}
+"""Styles of how a turn ended."""
+QUIET = frozenset({"done", "undone"})
+"""Endings of a turn that a command's message has told already."""
 
 
 class PageLines(NamedTuple):
@@ -89,7 +79,7 @@ def page_lines(step: Step, picture: PictureFile) -> tuple[PageLines, ...]:
 
 
 def _parts(verdict: Verdict, pen: LineRenderer) -> list[Strip]:
-    judged = [(words, getattr(verdict, part)) for part, words in PARTS.items()]
+    judged = [(words, getattr(verdict, part)) for part, words in PART_LABELS.items()]
     judged = [(words, value) for words, value in judged if value is not None]
     if not judged:
         return [pen.line(("Proof ", "bold"), ("without a result", "muted"), indent=2)]
@@ -106,30 +96,28 @@ def end_lines(exit: Exit, word: str = "", proof: Step | None = None) -> list[Lin
     """
     if exit.kind == "answered":
         return []
-    words, style = ENDINGS.get(exit.kind, ("", "muted"))
-    if exit.kind == exit.verdict.kind and exit.verdict.headline:
-        words = exit.verdict.headline
-    elif exit.kind == "unproven":
-        words, repeated = _not_verified(exit.verdict, _asked(proof))
+    ending = ending_of(exit)
+    words = "" if exit.kind in QUIET else ending.headline
+    if exit.kind == "unproven":
+        words, repeated = _not_verified(exit.verdict, _asked(proof)) or (words, "")
         word = "\n".join(line for line in word.split("\n") if not line or line != repeated).strip()
     parts = (words, exit.message, exit.fix) if exit.kind != "budget" else (exit.message or words, MORE)
     text = " ".join(part for part in parts if part)
     found = [Line(word, "text", spaced=True)] if word else []
-    return [*found, Line(text, style, spaced=True)] if text else found
+    return [*found, Line(text, STYLES[ending.tone], spaced=True)] if text else found
 
 
-def _not_verified(verdict: Verdict, asked: Mapping[str, Any]) -> tuple[str, str]:
-    """Return why a turn is not verified, and the line of the strategy's message that says the same."""
+def _not_verified(verdict: Verdict, asked: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return why a turn is not verified, and the line of the strategy's message that says the same; None if the
+    verdict's headline says why."""
     from agent.engine.proof_step import NO_LOSS_TEXT
 
     if asked.get("reproduces") is False and verdict.no_loss:
         return NO_LOSS_TEXT, NO_LOSS_TEXT
-    if not all(getattr(verdict, part) for part in PARTS):
-        return ENDINGS["unproven"][0], ""
     doubt = str(asked.get("doubt", ""))
-    if doubt not in verdict.notes:
-        return UNTRUSTED, ""
-    return f"{DOUBTED} {doubt[:1].lower()}{doubt[1:]}", doubt
+    if doubt in verdict.notes and all(getattr(verdict, part) for part in PART_LABELS):
+        return f"{DOUBTED} {doubt[:1].lower()}{doubt[1:]}", doubt
+    return None
 
 
 def _asked(proof: Step | None) -> Mapping[str, Any]:

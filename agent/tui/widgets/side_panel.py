@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from aci.observation.untrusted_text import one_line
 from agent.session.session_status import ChangedFile, Status
-from agent.tui.widgets.outcome_items import PARTS
+from trajectories.outcome_words import PART_LABELS
 
 MARKS = {True: ("✓", "$text-success"), False: ("✗", "$text-error"), None: ("·", "$text-muted")}
 LETTERS = {"A": "$text-success", "M": "$text-warning", "D": "$text-error", "R": "$text-secondary"}
@@ -118,13 +118,13 @@ def proof(status: Status) -> Content:
     verdict = status.verdict
     if not status.files:
         return Content("")
-    if verdict is None or all(getattr(verdict, part) is None for part in PARTS):
+    if verdict is None or all(getattr(verdict, part) is None for part in PART_LABELS):
         return Content.styled("not verified: /prove", "$text-warning")
-    lines = [Content.assemble(MARKS[getattr(verdict, part)], " ", words) for part, words in PARTS.items()]
+    lines = [Content.assemble(MARKS[getattr(verdict, part)], " ", words) for part, words in PART_LABELS.items()]
     if verdict.no_loss and verdict.compared:
         lines.append(Content.styled(f"  in {one_line(verdict.compared)}", "$text-muted"))
     elif verdict.no_loss is None:
-        lines[-1] = Content.styled(f"? {PARTS['no_loss']}: unknown", "$text-warning")
+        lines[-1] = Content.styled(f"? {PART_LABELS['no_loss']}: unknown", "$text-warning")
     verified = "verified on its examples" if verdict.generality == "undecided" else "verified"
     whole = (verified, "bold $text-success") if verdict.verified else ("not verified: /prove", "$text-warning")
     return Content("\n").join([*lines, Content.styled(*whole)])

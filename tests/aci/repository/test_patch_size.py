@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
+from aci.repository.proposed_patch import patched_files
 from aci.repository.user_repository import Repository
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
@@ -27,7 +28,7 @@ def test_literal_that_unpacks_too_large_is_refused(make_repo: MakeRepo) -> None:
     diff = binary_diff(repo, bytes(MOST_UNFOLDED + 1))
     assert len(diff) < 500_000
     assert unpacked_size(diff) > MOST_UNFOLDED
-    with pytest.raises(UsageError, match="binary files"), Repository.open(repo).patched(diff):
+    with pytest.raises(UsageError, match="binary files"), patched_files(Repository.open(repo), diff):
         pass
 
 
@@ -38,7 +39,7 @@ def test_unpacked_size_of_delta_is_size_of_its_result(make_repo: MakeRepo) -> No
     diff = binary_diff(repo, old * 40)
     assert "\ndelta " in diff
     assert 40 * len(old) <= unpacked_size(diff) < 42 * len(old)
-    with Repository.open(repo).patched(diff) as (without, patched):
+    with patched_files(Repository.open(repo), diff) as (without, patched):
         assert without.key != patched.key
 
 

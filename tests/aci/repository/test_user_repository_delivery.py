@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.clone import clone
+from aci.repository.proposed_patch import patched_files
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import BYTES, User
 from trajectories.errors import TryLater, UsageError, WorkspaceError
@@ -42,6 +43,29 @@ def test_apply_changes_files_and_nothing_else(user: User, trees: Trees) -> None:
     assert repository.base(trees).tree == tree
     assert (user.root / "b.py").read_bytes() == b"mine, not staged\n"
     assert not [file for file in (user.root / ".git").iterdir() if file.name.startswith("swe-agent-")]
+
+
+@pytest.mark.parametrize("value", ["error", "error-all", "fix", "warn"])
+def test_patch_with_trailing_blanks_applies_whatever_the_users_setting(user: User, trees: Trees, value: str) -> None:
+    user.git("config", "apply.whitespace", value)
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    diff = trees.diff(base.tree, trees.write({"a.py": b"a = 2  \n\t \n", "new.py": b"x = 1 \n\n\n"}, base.tree))
+    repository.apply(diff, base)
+    assert (user.root / "a.py").read_bytes() == b"a = 2  \n\t \n"
+    assert (user.root / "new.py").read_bytes() == b"x = 1 \n\n\n"
+    assert repository.applied(diff)
+    with patched_files(repository, diff) as (without, patched):
+        assert without.key != patched.key
+
+
+def test_setting_that_ignores_blanks_does_not_let_another_patch_apply(user: User, trees: Trees) -> None:
+    user.git("config", "apply.ignoreWhitespace", "change")
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    diff = trees.diff(base.tree, trees.write({"a.py": b"a = 2\n"}, base.tree)).replace("-a = 1", "-a  =  1")
+    with pytest.raises(UsageError, match="does not apply"):
+        repository.apply(diff, base)
 
 
 def test_refused_apply_changes_nothing_and_names_files(user: User, trees: Trees, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def files_of(claims: ProofClaims, reproduction: tuple[str, ...] = (), command: s
         "patch.diff": b"diff --git a/a.py b/a.py\n",
         "issue.json": json.dumps({"title": "A bug", "body": "", "url": ""}).encode(),
         "claims.json": encode_claims(claims),
-        "proof.sh": proof_bundle.portable_script(COMMIT, claims.tests("commands")).encode(),
+        "proof.sh": proof_bundle.portable_script(COMMIT, claims.tests("commands"), claims.environment).encode(),
     }
     given = {"reproduction": list(reproduction), "command": command}
     return files | {"statement.json": json.dumps(proof_bundle._statement(claims, given, files)).encode()}

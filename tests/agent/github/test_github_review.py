@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.github.api.github_urls import Address, address_of
-from agent.review.findings import Finding, headline
+from agent.review.findings import Finding
 from agent.review.github_review import MARK, NO_REMARKS, REMARK, Posted, check_postable, post_review, summary
 from agent.review.patch_review import Review
 from agent.review.sarif import fingerprints
@@ -35,7 +35,7 @@ REFUSED = {
 
 
 def review(*findings: Finding, verdict: Verdict = VERIFIED, first: tuple[str, ...] = ()) -> Review:
-    return Review(verdict, headline(verdict), findings, first, {"calc.py": frozenset({1, 2})}, ("calc.py", 1))
+    return Review(verdict, verdict.headline, findings, first, {"calc.py": frozenset({1, 2})}, ("calc.py", 1))
 
 
 class Project:

@@ -12,10 +12,10 @@ from agent.review.findings import (
     _of_merge_review,
     _of_optimization,
     _of_verdict,
-    headline,
     place_in,
     places_in,
 )
+from trajectories.outcome_words import proof_headline
 from trajectories.records import Verdict
 
 CALLERS = "area (calc/core.py:3) has a new signature: `scale` is new; calls outside the patch: calc/app.py:7."
@@ -74,12 +74,12 @@ def test_parts_of_verdict_become_findings(parts: dict[str, Any], found: list[tup
 def test_patch_that_was_not_tested_has_no_verdict(verdict: Verdict, stopped: bool, words: str) -> None:
     (found,) = _of_verdict(verdict, CHANGED, stopped)
     assert found.rule == "not-verified"
-    assert found.text == headline(verdict, stopped)
+    assert found.text == proof_headline(verdict, stopped)
     assert found.text.startswith(f"No verdict: {words}")
 
 
 def test_finished_proof_of_stopped_run_counts() -> None:
-    assert headline(VERIFIED, stopped=True).startswith("Verified: ")
+    assert proof_headline(VERIFIED, stopped=True).startswith("Verified: ")
     verdict = Verdict("unproven", red=False, no_loss=True)
     assert [one.rule for one in _of_verdict(verdict, CHANGED, stopped=True)] == ["missing-test"]
 
@@ -138,9 +138,9 @@ def test_candidates_of_optimization_become_findings_at_functions() -> None:
 
 
 def test_headline_says_what_is_missing() -> None:
-    assert headline(VERIFIED).startswith("Verified: ")
-    assert "unknown whether" in headline(Verdict("unproven", red=True, green=True, red_again=True))
-    assert "without the change to the source" in headline(Verdict("unproven", red=True, green=True, no_loss=True))
+    assert proof_headline(VERIFIED).startswith("Verified: ")
+    assert "unknown whether" in proof_headline(Verdict("unproven", red=True, green=True, red_again=True))
+    assert "without the change to the source" in proof_headline(Verdict("unproven", red=True, green=True, no_loss=True))
 
 
 def test_only_paths_of_the_change_are_places() -> None:

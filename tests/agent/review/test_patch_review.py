@@ -9,13 +9,13 @@ from typing import Any
 
 from agent.console.rich_terminal import Rich
 from agent.github.pull_request.review_focus import Hunk
-from agent.review.findings import RULES, Finding, _finished, headline
+from agent.review.findings import RULES, Finding, _finished
 from agent.review.model_remarks import UNREAD
 from agent.review.patch_review import Review, _first, review_of, sarif_of
 from agent.review.review_text import MOST, show_review
-from agent.run_state.proposed_tree import PROPOSAL
 from trajectories.git_store.trees import EMPTY_TREE, Trees
-from trajectories.records import Note, Verdict
+from trajectories.records import Exit, Note, Verdict
+from trajectories.trajectory import PROPOSAL
 
 VERIFIED = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, generality="shown")
 SHOWN = Finding("shown-change", "The patch changes the behaviour for 3 of 9 variants of the tests' values.")
@@ -24,7 +24,7 @@ CALLER = Finding("affected-caller", "add (calc/core.py:1) has a new signature.",
 
 def review(*findings: Finding, verdict: Verdict = VERIFIED, **more: Any) -> Review:
     return Review(
-        verdict, headline(verdict), findings, (), {"calc/core.py": frozenset({1})}, ("calc/core.py", 1), **more
+        verdict, verdict.headline, findings, (), {"calc/core.py": frozenset({1})}, ("calc/core.py", 1), **more
     )
 
 
@@ -57,10 +57,10 @@ def test_secrets_are_masked_in_all_texts(tmp_path: Path) -> None:
         base = trees.write({"a.py": b"x = 1\n"}, EMPTY_TREE)
         tree = trees.write({f"{secret}.py": b"x = 2\n"}, base)
         notes = [Note("main", PROPOSAL, "", data={"tree": tree}), Note("main", UNREAD, f"The key {secret} is wrong.")]
-        trajectory = SimpleNamespace(notes=notes, all_steps=lambda: ())
+        trajectory = SimpleNamespace(notes=notes, all_steps=lambda: (), run=None)
         run = SimpleNamespace(base=SimpleNamespace(tree=base))
         engine: Any = SimpleNamespace(secrets=(secret,), trajectory=trajectory, trees=trees, run=run)
-        ended: Any = SimpleNamespace(verdict=VERIFIED, exit=SimpleNamespace(message=""), review=None)
+        ended: Any = SimpleNamespace(verdict=VERIFIED, exit=Exit("verified", 0, verdict=VERIFIED), review=None)
         found = review_of(engine, ended)
     assert found.first
     assert found.incomplete.startswith("The key ")

@@ -54,7 +54,15 @@ def run(steps: int = 12, *, size: int = 200, name: str = "20260101-090000-abcdef
     items: list[dict[str, Any]] = [note("phase", "repair"), *(step(n, size=size) for n in range(1, first_part + 1))]
     for n in range(1, (steps - first_part) // 2 + 1):
         items += [step(n, "main/try-1", size), step(n, "main/try-2", size)]
-    verified = {"kind": "verified", "code": 0, "message": "", "words": "Verified.", "fix": "", "seconds": 61.5}
+    verified = {
+        "kind": "verified",
+        "code": 0,
+        "message": "",
+        "words": "Verified.",
+        "tone": "good",
+        "fix": "",
+        "seconds": 61.5,
+    }
     items += [
         note("candidate", "a tree that passes", data={"score": 0.75}),
         {"kind": "exit", "ended": verified, "at": ""},

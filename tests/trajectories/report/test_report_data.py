@@ -44,8 +44,6 @@ REPORT_TEXT = ReportText(
     describe=lambda action: f"{action.tool} …",
     in_tests=lambda path: path.startswith("tests/"),
     mask=lambda text: text.replace(SECRET, "[masked]"),
-    parts={"red": "a test fails without the patch", "no_loss": "what passed passes"},
-    endings={"verified": "Verified."},
     picture_size=picture_size,
 )
 ISSUE = Issue("Wrong", "body", author="ann", trust="stranger", comments=(Comment("bob", "me too", role="NONE"),))
@@ -131,7 +129,8 @@ def test_steps_have_thought_actions_outputs_and_changes(trees, tmp_path):
     assert report["ended"] == items_of_kind(report, "exit")[0]["ended"]
     assert report["ended"] == {
         "kind": "verified",
-        "words": "Verified.",
+        "words": Verdict("verified").headline,
+        "tone": "good",
         "code": 0,
         "message": "",
         "fix": "",
@@ -296,7 +295,9 @@ def test_proof_has_row_for_each_part():
     ]
     assert report["rows"] == [
         {"name": "red", "value": True, "words": "a test fails without the patch"},
-        {"name": "no_loss", "value": None, "words": "what passed passes"},
+        {"name": "green", "value": None, "words": "it passes with the patch"},
+        {"name": "red_again", "value": None, "words": "it fails again without the source changes"},
+        {"name": "no_loss", "value": None, "words": "all tests that passed before still pass"},
     ]
     assert (report["kind"], report["commands"], report["tests"]) == ("verified", ["pytest"], ["t::x"])
     assert report["repeat"] == "In a checkout of cccccccccc, with this report's patch as patch.diff."
@@ -304,6 +305,13 @@ def test_proof_has_row_for_each_part():
         run_view(run(), turn(), Exit("faster", 0, EMPTY_TREE, Verdict("faster", no_loss=True))), REPORT_TEXT
     )
     assert [row["name"] for row in faster["verdict"]["rows"]] == ["no_loss"]
+
+
+def test_report_says_no_more_than_the_verdict():
+    verdict = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, generality="undecided")
+    report = build_report_data(run_view(run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict)), REPORT_TEXT)
+    assert report["ended"]["words"] == "Verified on its examples; whether the fix is general was not shown."
+    assert report["ended"]["tone"] == report["verdict"]["tone"] == "warning"
 
 
 @pytest.mark.parametrize("tree", [EMPTY_TREE, "f" * 40])
@@ -422,7 +430,7 @@ def test_all_texts_are_shortened_to_size_of_report(monkeypatch):
     assert report["patch"][0]["diff"].count("x") > len(long)
     assert len(json.dumps(report | {"patch": []})) < 40_000
     assert report["cut"] == [
-        "The middle of 21 texts of more than 1,412 characters is left out.",
+        "The middle of 21 texts of more than 1,404 characters is left out.",
         "The data of 1 note is left out: it has more than 10,000 characters.",
     ]
 

@@ -2,10 +2,12 @@
 
 const COLOURED = { verified: "good", faster: "good", replayed: "good", error: "bad", infrastructure: "bad", answered: "plain", done: "plain", undone: "plain" };
 const colour = (kind) => (Object.hasOwn(COLOURED, kind) ? COLOURED[kind] : "fair");
+const TONES = { good: "good", warning: "fair", bad: "bad", neutral: "plain" };
+const toneOf = (ended) => (Object.hasOwn(TONES, ended.tone) ? TONES[ended.tone] : colour(ended.kind));
 
 function outcome(run) {
   const kind = (run.ended && run.ended.kind) || "";
-  return kind ? make("b", `outcome ${colour(kind)}`, kind.replace(/_/g, " ")) : make("b", "outcome soft", "not ended");
+  return kind ? make("b", `outcome ${toneOf(run.ended)}`, kind.replace(/_/g, " ")) : make("b", "outcome soft", "not ended");
 }
 
 function based(base) {

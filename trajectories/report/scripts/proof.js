@@ -32,7 +32,7 @@ function copied(text) {
 function proofOf(run) {
   const verdict = run.verdict;
   if (!verdict) return null;
-  const card = make("div", "card proof", make("p", "kind", make("b", `outcome ${colour(verdict.kind)}`, verdict.kind), ...granularity(verdict)));
+  const card = make("div", "card proof", make("p", "kind", make("b", `outcome ${toneOf(verdict)}`, verdict.kind), ...granularity(verdict)));
   const rows = (verdict.rows || []).map((row) =>
     make("li", "", mark(row.value), make("b", "", row.name.replace(/_/g, " ")), shown(row.words || "", (text) => make("span", "", text))),
   );

@@ -104,7 +104,7 @@ function turn(at, one) {
 function left(one) {
   const ended = one.ended || {};
   const words = last(ended);
-  const made = make("div", "turn exit", make("b", `outcome ${colour(ended.kind)}`, (ended.kind || "ended").replace(/_/g, " ")));
+  const made = make("div", "turn exit", make("b", `outcome ${toneOf(ended)}`, (ended.kind || "ended").replace(/_/g, " ")));
   if (words) made.append(shown(words, (text) => make("span", "", text)));
   return made;
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.proof.proof import FORGERY, prove
+from aci.proof.proof import prove
 from trajectories.records import Issue
 
 pytestmark = pytest.mark.slow
@@ -80,13 +80,12 @@ NOT_CATCHABLE = ("equals everything",)
 
 @pytest.mark.docker
 @pytest.mark.parametrize("attack", SOURCES)
-def test_forging_source_is_caught_or_possible_forgery_is_noted(make_repo, open_ws, attack):
+def test_forging_source_is_caught(make_repo, open_ws, attack):
     base = {"shop.py": WRONG, "tests/__init__.py": "", "tests/test_other.py": "import shop\n\n" + OTHER}
     ws = open_ws("docker", make_repo(base))
     trees, start = ws.options.trees, ws.options.base.tree
     tree = trees.write({"tests/test_total.py": TEST.encode(), "shop.py": (WRONG + SOURCES[attack]).encode()}, start)
     verdict = prove(ws.fork, trees, start, tree, issue=ISSUE, command="python3 -m pytest -q", timeout=60)
-    assert FORGERY in verdict.notes
     assert verdict.kind != "verified" or attack in NOT_CATCHABLE
 
 

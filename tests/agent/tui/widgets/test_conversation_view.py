@@ -325,9 +325,9 @@ def test_proof_shows_each_of_its_parts() -> None:
     async def interact(app: ConversationApp) -> None:
         app.conversation.add(ProofItem(proof))
         text = app.text()
-        assert "red without it" in text
-        assert "no loss" in text
-        assert "red again" not in text, "it has no result"
+        assert "fails without it" in text
+        assert "no test broken" in text
+        assert "fails again" not in text, "it has no result"
         assert "lost: test_x" in text
 
     run_conversation(interact)
@@ -376,15 +376,15 @@ def test_end_with_complete_proof_explains_why_it_is_not_verified() -> None:
         assert "Another edit" not in app.text(), "the end shows it"
 
     run_conversation(interact)
-    (verdict,) = end_lines(unproven(**HOLDS), proof=proof_of(HOLDS))
-    assert verdict.text.endswith("its results cannot be trusted; its notes say why.")
+    (verdict,) = end_lines(Exit("unproven", 6, verdict=Verdict(**HOLDS | {"kind": "unproven"})), proof=proof_of(HOLDS))
+    assert verdict.text.endswith("a check doubts its results; its notes say why.")
 
 
 def test_turn_with_incomplete_proof_is_not_verified() -> None:
     exit = unproven(red=True, green=True, no_loss=False)
     report, verdict = end_lines(exit, f"I tried.\n{DOUBT}", proof_of({"kind": "unproven"}, doubt=DOUBT))
     assert report.text == f"I tried.\n{DOUBT}"
-    assert verdict.text.startswith("Not verified: the files are changed, but")
+    assert verdict.text.startswith("Not verified: there is a patch, but")
     assert end_lines(exit) == [verdict]
 
 
