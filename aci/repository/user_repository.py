@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -273,7 +274,7 @@ class Repository:
         If the diff does not apply completely and cleanly, nothing is changed and UsageError names the files (and
         `kept`, the file with the patch). Raises TryLater while another process applies a patch.
         """
-        fix = f"Apply it by hand: git apply --3way {kept}" if kept else "Use --branch, and merge."
+        fix = f"Apply it by hand: git apply --3way {shlex.quote(str(kept))}" if kept else "Use --branch, and merge."
         if self.bare:
             raise UsageError(f"{self.root} is bare: it has no working tree to apply the patch to.", "Use --branch.")
         if not diff:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 import tomllib
 from dataclasses import dataclass
@@ -239,7 +240,7 @@ def _from_file() -> dict[str, str]:
     except ValueError as error:
         raise ConfigError(f"{path} cannot be read: {error}.", "Fix the file, or remove it.") from None
     if mode & 0o077:
-        raise ConfigError(f"{path} holds keys, and other users can read it.", f"chmod 600 {path}")
+        raise ConfigError(f"{path} holds keys, and other users can read it.", f"chmod 600 {shlex.quote(str(path))}")
     return {name: value for name, value in kept.items() if isinstance(value, str)}
 
 

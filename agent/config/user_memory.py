@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +74,9 @@ class MemoryFile:
             why = "it is a link" if self.path.is_symlink() else error.strerror or str(error)
             raise ConfigError(f"{self.path} is not used: {why}.", "Replace it by a file of your own.") from None
         if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise ConfigError(f"{self.path} is not used: others can write it.", f"chmod 600 {self.path}")
+            raise ConfigError(
+                f"{self.path} is not used: others can write it.", f"chmod 600 {shlex.quote(str(self.path))}"
+            )
         if len(data) > LARGEST:
             raise ConfigError(f"{self.path} is not used: it has more than {LARGEST:,} bytes.", "Remove old facts.")
         try:

@@ -6,6 +6,7 @@ On a terminal a step takes several lines, and the bottom lines are redrawn durin
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -293,7 +294,7 @@ class Console:
             return
         if not untrusted and (directory / "proof.sh").exists():
             self.out.print(
-                f"Repeat the proof in a checkout of the base: sh {escape_markup(directory / 'proof.sh')}",
+                f"Repeat the proof in a checkout of the base: sh {escape_markup(shlex.quote(str(directory / 'proof.sh')))}",
                 soft_wrap=True,
             )
         self.out.print(f"[dim]The run is in {escape_markup(directory)} ({exit.seconds:.1f} s).[/]", soft_wrap=True)

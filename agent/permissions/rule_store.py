@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -112,7 +113,7 @@ class Permissions:
                 if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) & 0o022:
                     raise ConfigError(
                         f"{self.path} can be written by other users, so its rules are ignored.",
-                        f"chmod 600 {self.path}",
+                        f"chmod 600 {shlex.quote(str(self.path))}",
                     )
                 table = json.loads(file.read())
         except FileNotFoundError:
