@@ -293,10 +293,8 @@ class Console:
         if directory is None:
             return
         if not untrusted and (directory / "proof.sh").exists():
-            self.out.print(
-                f"Repeat the proof in a checkout of the base: sh {escape_markup(shlex.quote(str(directory / 'proof.sh')))}",
-                soft_wrap=True,
-            )
+            command = f"sh {shlex.quote(str(directory / 'proof.sh'))}"
+            self.out.print(f"Repeat the proof in a checkout of the base: {escape_markup(command)}", soft_wrap=True)
         self.out.print(f"[dim]The run is in {escape_markup(directory)} ({exit.seconds:.1f} s).[/]", soft_wrap=True)
 
     def _pages(self, result: Result) -> None:
