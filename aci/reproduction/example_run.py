@@ -40,6 +40,8 @@ class StepResult:
     in_example: bool = False
     as_wanted: tuple[str, ...] = ()
     path: str = ""
+    operands: tuple[str, ...] = ()
+    """For an assertion, the texts of its operands, in the order of evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,12 @@ def run_example(
     expected: Mapping[int, Sequence[str]],
     seconds: float,
     raises: Sequence[str] = (),
-    reduce: bool = False,
+    reduce: Sequence[int] = (),
 ) -> ExampleRun:
     """Run statements one after the other in one namespace, whether or not earlier ones fail; empty if that fails.
 
-    The code is untrusted, so the workspace must be one in which untrusted code may run. `seconds` limits the CPU time.
+    The steps with the numbers `reduce` are left out if the last one fails in the same way without them. The code is
+    untrusted, so the workspace must be one in which untrusted code may run. `seconds` limits the CPU time.
     """
     folder = f"{workspace.harness}/example-{secrets.token_hex(8)}"
     job = {
@@ -72,7 +75,7 @@ def run_example(
         "steps": list(steps),
         "expected": {str(number): list(texts) for number, texts in expected.items()},
         "raises": list(raises),
-        "reduce": reduce,
+        "reduce": list(reduce),
         "seconds": seconds,
         "out": f"{folder}/answer.json",
     }
@@ -118,4 +121,5 @@ def _parse_step(one: dict[str, Any]) -> StepResult:
         in_example=bool(one.get("in_example")),
         as_wanted=tuple(map(str, one.get("as_wanted", ()))),
         path=str(one.get("path", "")),
+        operands=tuple(map(_text, one.get("operands", ()))),
     )

@@ -30,6 +30,11 @@ OF_THE_EXAMPLE = {"NameError", "SyntaxError", "IndentationError", "ImportError",
 ALIKE = 0.6
 """Minimum similarity of an exception's message and the reported one."""
 
+SAYS_RESULT = "The issue says that {} is expected."
+NO_RESULT = (
+    "The issue reports this exception, but states no result, so the test only checks that no exception is raised."
+)
+
 Form = Literal["runs", "asserts", "equals", "is", "text", "raises"]
 
 
@@ -56,7 +61,7 @@ def find_failures(
     found: list[Failure] = []
     for n, (step, result) in enumerate(zip(steps, results, strict=False)):
         if result.kind == "raised":
-            found += _raised(n, step, result, pieces, wanted, asks)
+            found += _raised(n, step, result, pieces, wanted, asks, expected[n])
         elif result.kind == "value" and is_reported(step, result, outputs):
             same = [other.shown for m, other in enumerate(results) if m != n and steps[m].text == step.text]
             found += _value(n, result, expected[n], shown, {normalize(text) for texts in same for text in texts})
@@ -64,7 +69,13 @@ def find_failures(
 
 
 def _raised(
-    n: int, step: Piece, result: StepResult, pieces: Sequence[Piece], wanted: Sequence[str], asks: bool
+    n: int,
+    step: Piece,
+    result: StepResult,
+    pieces: Sequence[Piece],
+    wanted: Sequence[str],
+    asks: bool,
+    expected: Sequence[str],
 ) -> Iterator[Failure]:
     today = f"{result.error}: {result.message}".strip(": ")
     if result.error == "AssertionError" and result.in_example and re.match(r"assert\b|unittest\.", step.text):
@@ -77,7 +88,31 @@ def _raised(
             if name not in result.as_wanted:
                 yield Failure(n, "raises", name, today, f"The issue says that {name} should be raised.")
     elif result.error not in wanted:
-        yield Failure(n, "runs", "", today, "The issue reports this exception.")
+        form, value = _stated_result(step, result.error, expected)
+        yield Failure(n, form, value, today, SAYS_RESULT.format(value) if value else NO_RESULT)
+
+
+def _stated_result(step: Piece, error: str, expected: Sequence[str]) -> tuple[Form, str]:
+    """Return how a test checks the result of a statement that raises an exception today, and the result: the one that a
+    session shows below it, as a doctest compares it, or the only literal that the issue expects; ("runs", "") if there
+    is none."""
+    tree = ast.parse(step.text).body
+    if len(tree) != 1 or not isinstance(tree[0], ast.Expr):
+        return "runs", ""
+    is_printed = re.match(r"p?print\(", step.text) is not None
+    shown = step.shown.strip() if step.aloud and not is_printed else ""
+    if shown and is_expression(shown) and "\n" not in shown and error not in shown:
+        return _literal_form(shown) or ("text", repr(shown))
+    stated = {text: form for text in expected if not is_printed and (form := _literal_form(text))}
+    return next(iter(stated.values())) if len(stated) == 1 else ("runs", "")
+
+
+def _literal_form(text: str) -> tuple[Form, str] | None:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+    return "is" if value is None or isinstance(value, bool) else "equals", text
 
 
 def judge_test(pieces: Sequence[Piece], failed: TestResult, path: str) -> str:
@@ -133,7 +168,7 @@ def _value(
     """Yield the expected values that the step does not have today. A value that the same statement has `elsewhere` in
     the example, in another state, is not expected here."""
     today = result.shown[0] if result.shown else ""
-    because = "The issue says that {} is expected."
+    because = SAYS_RESULT
     for text, compared in zip(expected, result.expected, strict=False):
         if normalize(text) in elsewhere or (compared.get("equal") and compared.get("fits")):
             continue

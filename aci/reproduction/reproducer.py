@@ -10,13 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aci.issue_text.issue_claims import expected_values, inline_examples, is_expression, wanted_errors
+from aci.issue_text.issue_claims import (
+    expected_values,
+    inline_examples,
+    is_expression,
+    normalize,
+    wanted_errors,
+)
 from aci.issue_text.issue_examples import Piece, split_examples
 from aci.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_table, needs_django
 from aci.reproduction.example_run import ExampleRun, StepResult, run_example
 from aci.reproduction.issue_failures import Failure, find_failures, judge_test
 from aci.reproduction.issue_test import choose_place, expand_stars, render_test, tests_as_written
 from aci.reproduction.missing_imports import find_imports
+from aci.reproduction.step_dependencies import needed_steps
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import run_tests
 from trajectories.errors import UsageError
@@ -35,6 +42,7 @@ MOST_TRIED = 4
 MOST_ROUNDS = 3
 UNFINISHED = "The issue's example did not end in time, ended the process, or could not be run."
 NOT_OF_REPOSITORY = "The issue's example fails as reported, but does not use the repository."
+DEPENDS_ON_FAILED = "The example fails as reported, but depends on a statement that raises another exception."
 NO_CODE = "The issue shows no Python code that can be run."
 
 
@@ -158,7 +166,7 @@ class Reproducer:
         steps: Sequence[str],
         expected: Mapping[int, Sequence[str]],
         raises: Sequence[str] = (),
-        reduce: bool = False,
+        reduce: Sequence[int] = (),
     ) -> ExampleRun:
         usable = {n: [text if is_expression(text) else "..." for text in texts] for n, texts in expected.items()}
         ran = run_example(self.workspace, steps, usable, max(self.seconds - self.cpu, 1.0), raises, reduce)
@@ -171,7 +179,11 @@ class Reproducer:
         chosen = [example.steps[n].text for n in needed]
         checked = {len(chosen) - 1: [failure.expected]} if failure.form in ("equals", "is") else {}
         raises = [failure.expected] if failure.form == "raises" else []
-        reduced = self._run(chosen, checked, raises, reduce=True)
+        quiet = {at for at, n in enumerate(needed) if results[n].kind == "value" and results[n].shown[:1] == ("None",)}
+        removable = set(range(len(chosen))) - needed_steps(chosen, quiet)
+        reduced = self._run(chosen, checked, raises, sorted(removable))
+        if reduced.steps[len(chosen) - 1 :] and not _is_same(reduced.steps[-1], results[failure.step]):
+            return Reproduction(reason=DEPENDS_ON_FAILED)
         numbers = reduced.kept or range(len(chosen))
         used = [results[needed[n]] for n in sorted(numbers, reverse=True)]
         sources = [path for one in used for path, _ in one.frames[::-1]] + [one.path for one in used if one.path]
@@ -192,6 +204,12 @@ class Reproducer:
             how = failed[0].error or failed[0].outcome if failed else "no test was found"
             return Reproduction(reason=f"The example fails as reported, but not as a test in {path} ({how}).")
         return Reproduction(path, text, failed[0].id, failure.today, failure.because)
+
+
+def _is_same(one: StepResult, other: StepResult) -> bool:
+    """Return whether a statement has the same result in two runs of the example."""
+    first, second = ([normalize(text) for text in (*each.shown, *each.operands)] for each in (one, other))
+    return (one.kind, one.error, first) == (other.kind, other.error, second)
 
 
 def example_code(issue: Issue) -> list[str]:
@@ -247,7 +265,7 @@ def _fails_as(seen: TestResult, failure: Failure, result: StepResult) -> bool:
     """Return whether the test fails for the reason that the example showed."""
     if seen.outcome != "failed" or seen.too_long:
         return False
-    if failure.form in ("runs", "raises"):
+    if result.kind == "raised" and failure.form != "asserts":
         return seen.error.rpartition(".")[2] == result.error or result.error in seen.message
     return seen.error.rpartition(".")[2] == "AssertionError"
 

@@ -81,7 +81,7 @@ class CaseSearch:
         self._tries: Counter[int] = Counter()
         self._called: Counter[str] = Counter()
         self._late: Counter[str] = Counter()
-        self._outcomes: set[tuple[object, ...]] = set()
+        self._checked: set[Case] = set()
         self._since = self._since_arc = 0
 
     def run(self, until: Callable[[], bool]) -> str:
@@ -115,10 +115,11 @@ class CaseSearch:
             if not self.can_be_test(seen):
                 self._remember(seen)
                 continue
-            outcome = (own, seen.asserts, seen.error)
-            if not new and outcome in self._outcomes:
+            # Only a repeated program is dropped. Two cases with equal lines and results differ in their arguments, and
+            # only one of them may kill the mutant of a boundary.
+            if not new and seen.case in self._checked:
                 continue
-            self._outcomes.add(outcome)
+            self._checked.add(seen.case)
             reached = self._reached(seen)
             if new or reached:
                 chosen.append((seen, reached))

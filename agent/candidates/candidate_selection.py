@@ -80,7 +80,8 @@ def select_candidate(
     scores = rank_candidates(candidates, matrix)
     for score in scores:
         against = _failed_tests_note(matrix, score.candidate)
-        task.note("score", str(score), share=score.share, tree=score.candidate.tree, against=against)
+        one = score.candidate
+        task.note("score", str(score), share=score.share, tree=one.tree, against=against, alike=list(one.alike))
     best = scores[0].candidate
     if not matrix.failed(best.name):
         return best, True
@@ -92,8 +93,11 @@ def select_candidate(
         [said] = yield from ask_roles(task, [Question(name, ROLE, _selection_question(task, likely, matrix, advice))])
         place = parse_letter(said, len(likely))
         if place is not None:
-            task.note("vote", f"The selector chooses {likely[place].name}.", tree=likely[place].tree, against="")
-            return likely[place], True
+            chosen = likely[place]
+            task.note(
+                "vote", f"The selector chooses {chosen.name}.", tree=chosen.tree, against="", alike=list(chosen.alike)
+            )
+            return chosen, True
         task.note("vote", "The selector chooses none.")
     return best, False
 

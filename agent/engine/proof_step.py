@@ -165,19 +165,16 @@ def best_outcome(trajectory: Trajectory, trees: Trees, base: str, branch: str = 
 
     A verified tree is preferred to one that passes the reproduction test (green), then to one that loses no passing
     tests, then to one that can be parsed; of equally ranked trees, the latest is returned. A tree does not count as
-    verified if the last note on it contains evidence `against` it. For a conversational turn, the conversation's
-    current tree is returned.
+    verified if the last note on it contains evidence `against` it. If its last judge gave no answer, this is noted.
+    For a conversational turn, the conversation's current tree is returned.
     """
     if is_conversational(trajectory.turns[-1].strategy) and branch == MAIN:
         tree = current_tree(trajectory, base)
         return Outcome(tree, Verdict("none" if tree == base else "unproven"))
     steps = (record for record in trajectory.of_turn if isinstance(record, Step))
     under = [step for step in steps if f"{step.branch}/".startswith(f"{branch}/")]
-    notes = [note.data for note in trajectory.of_turn if isinstance(note, Note) and "against" in note.data]
-    doubts = {str(data.get("tree", "")): str(data["against"]) for data in notes}
-    proven = [
-        (with_doubt(verdict_of(step), doubts.get(step.tree, "")), step.tree) for step in under if step.author == "proof"
-    ]
+    notes = [record for record in trajectory.of_turn if isinstance(record, Note)]
+    proven = [(_reviewed(verdict_of(step), step.tree, notes), step.tree) for step in under if step.author == "proof"]
     if proven:
         verdict, tree = max(enumerate(proven), key=lambda item: (item[1][0].rank, item[0]))[1]
         if verdict.rank:
@@ -188,6 +185,15 @@ def best_outcome(trajectory: Trajectory, trees: Trees, base: str, branch: str = 
     tree = next((tree for tree in changed if _parses(trees, base, tree)), changed[0])
     verdict = next((verdict for verdict, proven_tree in reversed(proven) if proven_tree == tree), Verdict("unproven"))
     return Outcome(tree, verdict)
+
+
+def _reviewed(verdict: Verdict, tree: str, notes: Sequence[Note]) -> Verdict:
+    """Return the verdict on a tree with what the last judgement says, and that the last judge gave no answer if so."""
+    judged = [note for note in notes if note.data.get("tree") == tree and ({"against", "judged"} & note.data.keys())]
+    against = next((str(note.data["against"]) for note in reversed(judged) if "against" in note.data), "")
+    found = with_doubt(verdict, against)
+    missing = judged[-1].text if judged and judged[-1].data.get("judged") is False else ""
+    return replace(found, notes=(missing, *found.notes)) if missing else found
 
 
 def with_doubt(verdict: Verdict, why: str) -> Verdict:

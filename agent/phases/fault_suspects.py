@@ -15,6 +15,7 @@ from aci.repair.candidate_evaluator import Evaluator
 from aci.repair.spectrum import trace_tests
 from aci.repository.python_source import definitions
 from agent.phases.base_failures import failing_tests
+from agent.phases.issue_reproduction import recorded_reproduction
 from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
 from trajectories.errors import UsageError
 
@@ -23,50 +24,74 @@ if TYPE_CHECKING:
 
 CPU_SECONDS, SECONDS = 20.0, 90.0
 """The time limits for tracing the tests: CPU time of the target's processes, and wall-clock time."""
-MOST, MOST_NAMED, LONGEST = 10, 5, 120
-"""Maximum number of lines shown, of failing tests named, and of characters per line."""
+MOST, MOST_NAMED, LONGEST, LONGEST_TEST = 10, 5, 120, 3_000
+"""Maximum number of lines shown, of failing tests named, of characters per line, and of those of an example's test."""
 NONE = "No test fails with the present files, so no lines are suspicious."
 NOT_TRACED = "The failing tests could not be traced: {why}"
 NO_OWN_CODE = "the traced tests ran none of the repository's own source code."
+EXAMPLE = (
+    "No test of the repository fails. This one was made from the issue's example, without a model, and is not in the "
+    "files. Check that it shows the issue:\n{test}\n"
+)
 HEAD = "{failing} failing tests ({names}) and {passing} passing ones were traced; the most suspicious lines first:"
 
 
 def suspicious_lines(task: Task, given: Sequence[str]) -> str:
     """Return the most suspicious lines as text for a prompt; the result is recorded for each state of the files.
 
-    `given` are the failing tests that the user gave.
+    `given` are the failing tests that the user gave. If no test fails, the test that is made from the issue's example
+    is traced. It is not added to the files, since nobody has checked it.
     """
-    found: dict[str, Any] = task.once(f"suspects {task.tree[:12]}", lambda: _trace_tests(task, given))
+    found: dict[str, Any] = task.once(f"suspects {task.tree[:12]}", lambda: _trace_failing(task, given))
     task.branch.needs_test &= not found["failing"]  # failing tests may reproduce the issue
+    example = ""
+    if found.get("passed") and not given and (made := recorded_reproduction(task, named=False)).get("text"):
+        traced = task.once(f"suspects of the example {task.tree[:12]}", lambda: _trace_example(task, found, made))
+        if traced["lines"]:
+            found, example = traced, EXAMPLE.format(test=quote_text(made["text"][:LONGEST_TEST]))
     if not found["lines"]:
         return NOT_TRACED.format(why=quote_text(found["why"])) if found["why"] else NONE
     names = quote_text(", ".join(found["failing"][:MOST_NAMED]))
     head = HEAD.format(failing=len(found["failing"]), names=names, passing=found["passing"])
-    return f"{head}\n{quote_text(chr(10).join(found['lines']))}"
+    return f"{example}{head}\n{quote_text(chr(10).join(found['lines']))}"
 
 
-def _trace_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
+def _trace_failing(task: Task, given: Sequence[str]) -> dict[str, Any]:
+    """Trace the failing tests. If none fails, return the `command` and the tests that `passed`, for a test that is made
+    later."""
     tests = failing_tests(task, given)
-    found: dict[str, Any] = {"failing": [], "passing": 0, "lines": [], "why": ""}
-    if not tests["failing"]:
-        return found | {"why": "" if tests["passing"] else tests["summary"]}
-    names = [*tests["failing"], *tests["passing"]]
+    if tests["failing"]:
+        return _trace_tests(task, task.tree, tests["command"], tests["failing"], tests["passing"])
+    found = _nothing("" if tests["passing"] else tests["summary"])
+    return found | {"command": tests["command"], "passed": tests["passing"]}
+
+
+def _trace_example(task: Task, base: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+    tree = task.trees.write({made["path"]: made["text"].encode()}, task.tree)
+    return _trace_tests(task, tree, base["command"], [made["test"]], base["passed"])
+
+
+def _trace_tests(task: Task, tree: str, command: str, failing: Sequence[str], passing: Sequence[str]) -> dict[str, Any]:
     try:
         with (
-            closing(task.branch.place.fork(task.tree)) as workspace,
-            Evaluator(workspace, tests["command"], names, task.branch.cancel, task.tree) as evaluator,
+            closing(task.branch.place.fork(tree)) as workspace,
+            Evaluator(workspace, command, [*failing, *passing], task.branch.cancel, tree) as evaluator,
         ):
-            spectrum = trace_tests(evaluator, tests["failing"], tests["passing"], CPU_SECONDS, SECONDS)
+            spectrum = trace_tests(evaluator, failing, passing, CPU_SECONDS, SECONDS)
     except UsageError as error:
-        return found | {"why": error.message}
+        return _nothing(error.message)
     read = _Reader(task)
     likely = find_suspects(spectrum, read.data)[:MOST]
-    return found | {
+    return {
         "why": NO_OWN_CODE,
         "failing": [one.test for one in spectrum.failing],
         "passing": len(spectrum.passing),
         "lines": [read.describe(one) for one in likely],
     }
+
+
+def _nothing(why: str) -> dict[str, Any]:
+    return {"failing": [], "passing": 0, "lines": [], "why": why}
 
 
 class _Reader:

@@ -30,7 +30,7 @@ MOST_SHOWN = 300
 def example_test(task: Task) -> Generator[Step, None, tuple[str, ...]]:
     """Add the test from the issue's example in a step and return it; nothing if there is none, or if the user refuses
     to run the example."""
-    found = _reproduction(task)
+    found = recorded_reproduction(task)
     if not found.get("text"):
         return ()
     yield _add(task, found, ())
@@ -44,7 +44,7 @@ def draft_test(task: Task) -> Generator[Step, None, bool]:
     """
     if task.turn.settings.workspace == "local":
         return False
-    found = _reproduction(task)
+    found = recorded_reproduction(task)
     if not found.get("text"):
         return False
     step = _add(task, found, (Action("run_tests", {"nodes": [found["path"]]}),))
@@ -61,14 +61,16 @@ def _add(task: Task, found: dict[str, Any], more: tuple[Action, ...]) -> Step:
     return task.step(None, task.act(actions), actions, AUTHOR)
 
 
-def _reproduction(task: Task) -> dict[str, Any]:
-    """Return the reproduction of the issue, which is recorded; empty if the issue has no example."""
+def recorded_reproduction(task: Task, named: bool = True) -> dict[str, Any]:
+    """Return the reproduction of the issue, which is recorded; empty if the issue has no example. It is a phase of its
+    own if it is `named`."""
     from aci.reproduction.reproducer import example_code  # only runs without a given test need it
 
     code = example_code(task.turn.issue)
     if not code or task.turn.settings.subtree:
         return {}
-    task.note("phase", "run the issue's example")
+    if named:
+        task.note("phase", "run the issue's example")
     found: dict[str, Any] = task.once("reproduction", lambda: _reproduce(task, code))
     task.note("summary", found.get("reason") or f"Made from the issue's example: {found.get('test', '')}")
     return found

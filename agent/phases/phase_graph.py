@@ -57,6 +57,7 @@ RAN = "Its code was run here. It printed:"
 LEFT = "Others have changed the files."
 OTHERS = "\n\nThis question is asked {count} times; this is number {at}. Answer with something that the others miss."
 ANSWER = "That was the last round. Answer now, in words, without a tool call."
+NO_JUDGEMENT = "The {role} gave no answer, so it did not judge the patch."
 BROKEN = (
     "These tests that you wrote passed before and fail now:\n{tests}\n"
     "The files are restored to the state in which they passed. Continue so that all of them pass."
@@ -247,10 +248,11 @@ def _run_once(task: Task, name: str, said: str) -> str:
 
 
 def _judgement(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
-    """Return whether the judge answers yes. A missing answer counts as yes."""
+    """Return whether the work goes on as it is: the judge does not answer no. A missing answer is no judgement, and the
+    verdict says so."""
     task, said = progress.task, next(iter((yield from _answers(progress, name, phase))), "")
-    if not said:
-        task.note("vote", f"{phase.role} gives no answer")
+    if not said.strip():
+        task.note("vote", NO_JUDGEMENT.format(role=phase.role), tree=task.tree, judged=False)
         return True
     good, why = is_yes(said), f"The {phase.role} rejects it: {_one_line(said)}"
     vote = f"{phase.role} says {'yes' if good else 'no'}: {_one_line(said)}"

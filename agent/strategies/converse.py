@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aci.observation.prompt_tags import quote_text
+from aci.proof.evidence import find_test_file
+from aci.repository.patch import belongs_to_tests
 from aci.runtime.workspace import HARNESS_SESSION
 from agent.candidates.attempt_summary import MOST_PATCH, attempt_summary, cut
 from agent.candidates.candidate_selection import adopt_candidate, select_candidate
-from agent.candidates.cross_test_matrix import run_cross_tests, run_reported_tests
+from agent.candidates.cross_test_matrix import new_tests, run_cross_tests, run_reported_tests
 from agent.candidates.diverse_attempts import (
     FILES_OF_BASE,
     Candidate,
@@ -56,7 +58,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     task.branch.scope = Scope(task.turn.settings.subtree)
     understood = task.branch.steps[-1].n
     wrong: list[Candidate] = []
-    best = Left(start, tuple(task.once("failing", lambda: _failing(task, start, given))))
+    best = Left(start)
     for number in range(task.turn.settings.rounds):
         task.note("phase", f"patch {number + 1}")
         if wrong:
@@ -76,7 +78,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The files to continue from, and the reproduction tests that fail with them."""
+    """The files to continue from, and, for a partial fix, the tests that still fail with them."""
 
     tree: str
     failing: tuple[str, ...] = ()
@@ -84,27 +86,34 @@ class Left:
 
 def _better(task: Task, best: Left, found: Candidate, given: Sequence[str]) -> Left:
     """Return the new patch as the one to continue from if it fixes some failing tests and breaks none; otherwise return
-    the previous best."""
-    before = best.failing or found.verdict.tests
-    if found.verdict.no_loss is False or not before:
+    the previous best. Without `given` tests, those of the patch count: `verdict.tests` lists only the fixed ones."""
+    tests = given or _tests_of_patch(task, found)
+    if found.verdict.no_loss is False or not tests:
         return best
-    tests = given or found.verdict.tests
-    still = task.once(f"failing after {found.name}", lambda: _failing(task, found.tree, tests))
-    left = tuple(test for test in before if test in still)
-    if not 0 < len(left) < len(before):
+    compared = task.once(f"partial fix {found.name}", lambda: _compare(task, best.tree, found.tree, tests))
+    fixed, failing = set(compared["after"]) - set(compared["before"]), tuple(compared["failing"])
+    if not fixed or not failing or not set(compared["before"]) <= set(compared["after"]):
         return best
-    task.note("score", f"{found.name} fixes {len(before) - len(left)} of {len(before)} tests")
-    return Left(found.tree, left)
+    task.note("score", f"{found.name} fixes {len(fixed)} of {len(fixed) + len(failing)} tests")
+    return Left(found.tree, failing)
 
 
-def _failing(task: Task, tree: str, tests: Sequence[str]) -> list[str]:
-    """Run the tests on a tree and return those that are reported as failed."""
-    if not tests:
-        return []
-    with closing(task.branch.place.fork(tree)) as workspace:
+def _tests_of_patch(task: Task, found: Candidate) -> list[str]:
+    """Return the test files that a patch adds, and those of the tests that it fixes."""
+    fixed = {find_test_file(test, task.trees.files(found.tree)) for test in found.verdict.tests}
+    return sorted({*new_tests(task, found.tree), *fixed} - {""})
+
+
+def _compare(task: Task, before: str, after: str, tests: Sequence[str]) -> dict[str, list[str]]:
+    """Run the tests of the tree `after` with the source of both trees. Return those that pass with each, and those that
+    fail with `after`."""
+    changed = [change.path for change in task.trees.changed(before, after) if belongs_to_tests(change.path)]
+    with closing(task.branch.place.fork(after)) as workspace:
         workspace.expect(HARNESS_SESSION)
-        report = run_reported_tests(task, workspace, tree, tests)
-    return list(report.failed) if report else []
+        trees = task.trees.overlay(before, after, changed), after
+        reports = [run_reported_tests(task, workspace, tree, tests) for tree in trees]
+    passed = [list(report.passed) if report else [] for report in reports]
+    return {"before": passed[0], "after": passed[1], "failing": list(reports[1].failed) if reports[1] else []}
 
 
 def _feedback(task: Task, wrong: Sequence[Candidate], best: Left, start: str) -> str:

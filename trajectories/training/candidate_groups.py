@@ -64,7 +64,19 @@ def select_candidates(
                 found.groups.setdefault(_group_key(candidate), []).append(candidate)
         if record is not None:
             known.add((record.id, record.at))
+    for key, group in found.groups.items():
+        found.groups[key] = _without_undecided(found, group)
     return found
+
+
+def _without_undecided(found: Selection, group: Sequence[Candidate]) -> list[Candidate]:
+    """Leave out proven candidates whose fix may fit its examples only, if another one's fix was shown to be general:
+    they must be neither rewarded as much nor counted as failures."""
+    if not any(each.proven and each.generality == "shown" for each in group):
+        return list(group)
+    undecided = [each for each in group if each.proven and each.generality == "undecided"]
+    found.leave_out(undecided, "whether the fix is general was not shown")
+    return [each for each in group if each not in undecided]
 
 
 def _group_key(candidate: Candidate) -> str:

@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from trajectories.records import ANSWERED, PART, PROVEN, Exit, Run
+from trajectories.records import ANSWERED, PART, PROVEN, Exit, Note, Run, Step, Verdict
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import RunView, Trajectory
 
@@ -52,6 +52,8 @@ class Candidate:
     dollars: float = 0.0
     instructions: int = 0
     backend: str = ""
+    generality: str = ""
+    """Whether the fix is general, as in `Verdict.generality`."""
 
     @property
     def key(self) -> Key:
@@ -117,14 +119,15 @@ def candidates(run: RunView) -> list[Candidate]:
     attempts = [branch for branch in outcomes if branch not in questions and outcomes[branch]["exit"] != PART]
     own = [branch for branch in asked if not any(_is_under(branch, attempt) for attempt in attempts)]
     found = []
+    judgements = _Judgements(trajectory, end)
     if end.kind in TRIED:
-        kind, tree = _own_result(trajectory, attempts, end) if attempts else (_verdict(trajectory, end), end.tree)
-        found += _candidate(run, own, questions, kind, tree)
+        verdict, tree = _own_result(trajectory, attempts, end) if attempts else (asdict(end.verdict), end.tree)
+        found += _candidate(run, own, questions, judgements.judge(verdict, tree), tree)
     for attempt in attempts:
         outcome, under = outcomes[attempt], [branch for branch in asked if _is_under(branch, attempt)]
-        kind = outcome["verdict"]["kind"]
-        if kind in PROVEN or (outcome["exit"] or "unproven") in TRIED:
-            found += _candidate(run, under, questions, kind, outcome["tree"])
+        verdict, tree = outcome["verdict"], outcome["tree"]
+        if verdict["kind"] in PROVEN or (outcome["exit"] or "unproven") in TRIED:
+            found += _candidate(run, under, questions, judgements.judge(verdict, tree, attempt), tree)
     return found
 
 
@@ -144,10 +147,44 @@ def _questions(trajectory: Trajectory, outcomes: Mapping[str, Mapping[str, Any]]
     return said - acted
 
 
-def _verdict(trajectory: Trajectory, end: Exit) -> str:
-    """Return the verdict of the instance's own tests if they graded the patch (docs/gym.md), otherwise the proof's."""
-    grades = _grades(trajectory)
-    return ("verified" if grades[-1] else "unproven") if grades else end.verdict.kind
+@dataclass(frozen=True)
+class _Judgement:
+    """Whether a patch counts as proven, and whether its fix is general."""
+
+    proven: bool
+    generality: str = ""
+
+
+class _Judgements:
+    """What a run says about its patches after their own proofs: the tests of other attempts, a reviewer, later proofs,
+    its last verdict, and the instance's own tests."""
+
+    def __init__(self, trajectory: Trajectory, end: Exit) -> None:
+        self.end = end
+        self.grades = _grades(trajectory)
+        self.refuted: dict[str, bool] = {}
+        """Whether the last note on a tree, or on an attempt with this name, speaks against the patch."""
+        self.proofs: dict[str, bool] = {}
+        """Whether the last proof of a tree succeeded."""
+        for record in trajectory.of_turn:
+            if isinstance(record, Note) and "against" in record.data:
+                names = record.data.get("alike") or ()
+                is_against = bool(record.data["against"])
+                self.refuted |= dict.fromkeys((str(record.data.get("tree", "")), *map(str, names)), is_against)
+            elif isinstance(record, Step) and record.author == "proof" and record.observations:
+                self.proofs[record.tree] = record.observations[0].data["verdict"]["kind"] in PROVEN
+        if end.verdict.kind == "unproven":
+            self.proofs[end.tree] = False
+
+    def judge(self, verdict: Mapping[str, Any], tree: str, attempt: str = "") -> _Judgement:
+        """Judge a patch with this verdict of its own. `attempt` is the branch that made it, if it was an attempt: if
+        several attempts made the same patch, only one of them is compared with the others."""
+        generality = str(verdict.get("generality", ""))
+        if tree == self.end.tree and self.grades:
+            return _Judgement(self.grades[-1])
+        name = attempt.rpartition("/")[2]
+        is_refuted = self.refuted.get(tree, self.refuted.get(name, False)) or not self.proofs.get(tree, True)
+        return _Judgement(verdict["kind"] in PROVEN and generality != "examples only" and not is_refuted, generality)
 
 
 def _grades(trajectory: Trajectory) -> list[bool]:
@@ -155,14 +192,14 @@ def _grades(trajectory: Trajectory) -> list[bool]:
     return [note.data["resolved"] for note in trajectory.notes if note.kind == "score" and "resolved" in note.data]
 
 
-def _own_result(trajectory: Trajectory, attempts: Sequence[str], end: Exit) -> tuple[str, str]:
+def _own_result(trajectory: Trajectory, attempts: Sequence[str], end: Exit) -> tuple[Mapping[str, Any], str]:
     """Return the verdict and the tree of the work beside the attempts, whose patch need not be the run's."""
     proofs = [step for step in trajectory.all_steps() if step.author == "proof"]
     proofs = [step for step in proofs if not any(_is_under(step.branch, attempt) for attempt in attempts)]
     if not proofs:
-        return "none", ""
+        return asdict(Verdict()), ""
     tree = proofs[-1].tree
-    return (end.verdict.kind if tree == end.tree else proofs[-1].observations[0].data["verdict"]["kind"]), tree
+    return (asdict(end.verdict) if tree == end.tree else proofs[-1].observations[0].data["verdict"]), tree
 
 
 def _working_branches(trajectory: Trajectory, branches: Sequence[str]) -> list[str]:
@@ -180,7 +217,7 @@ def _working_branches(trajectory: Trajectory, branches: Sequence[str]) -> list[s
 
 
 def _candidate(
-    run: RunView, branches: Sequence[str], questions: Collection[str], verdict: str, tree: str
+    run: RunView, branches: Sequence[str], questions: Collection[str], judged: _Judgement, tree: str
 ) -> list[Candidate]:
     """Return the candidate whose work is in these branches; empty if they only answer questions."""
     trajectory = run.trajectory
@@ -195,7 +232,8 @@ def _candidate(
     steps = sum(len(trajectory.steps[branch]) for branch in branches)
     left = [step.tree for step in reversed(trajectory.steps[work[0]]) if step.author == trajectory.turns[0].strategy]
     counted = _counted(run, [tree, *left, trajectory.run.base.tree])
-    return [Candidate(run, trajectory.run, tuple(work), verdict in PROVEN, tree, tokens, steps, dollars, *counted)]
+    branches, record = tuple(work), trajectory.run
+    return [Candidate(run, record, branches, judged.proven, tree, tokens, steps, dollars, *counted, judged.generality)]
 
 
 def _counted(run: RunView, left: Sequence[str]) -> tuple[int, str]:

@@ -2,9 +2,10 @@
 
 Called with the path of a JSON job {"root", "steps", "expected", "reduce", "raises", "seconds", "out"}. `steps` are the
 source texts of statements; `expected` maps the number of a step, as text, to expressions whose values are compared with
-the step's value. Writes one JSON object to `out`: {"steps": [..], "names": [..], "stars": {number: [..]}, "kept": [..],
-"cpu": seconds}.
-With `reduce`, the last step is the failing one, and `kept` holds the numbers of the steps that its failure needs.
+the step's value. Of an assertion, the values of its operands are reported. Writes one JSON object to `out`:
+{"steps": [..], "names": [..], "stars": {number: [..]}, "kept": [..], "cpu": seconds}.
+With `reduce`, the last step is the failing one. `reduce` holds the numbers of the steps that may be left out, and
+`kept` those of the steps that remain because the last one fails in another way without them.
 
 Every try runs in a forked child, so that the imports are executed only once. `seconds` limits the CPU time of all tries
 together. Standard library only, for the target's own Python (3.6 and later).
@@ -30,6 +31,9 @@ FILE = "<example>"
 LONGEST = 4000
 SHARE = 6
 """A statement may take one part of the remaining CPU time in so many."""
+
+OPERAND = "__swe_agent_operand__"
+"""Name of the function that records the operands of an assertion while it runs."""
 
 WAIT = 3
 """Maximum wall-clock time of a try, as a multiple of the remaining CPU time."""
@@ -70,6 +74,10 @@ class Steps:
         try:
             tree = ast.parse(source)
             shown = expression_of(tree)
+            if len(tree.body) == 1 and isinstance(tree.body[0], ast.Assert):
+                found["operands"] = []
+                self.names[OPERAND] = lambda value: (found["operands"].append(cut(repr, value)), value)[1]
+                tree.body[0].test = ast.fix_missing_locations(recorded_operands(tree.body[0].test))
             if shown is None:
                 exec(compile(tree, FILE, "exec"), self.names)
             else:
@@ -79,6 +87,7 @@ class Steps:
             found.update(self.describe_error(error))
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
+            self.names.pop(OPERAND, None)
             found["out"] = cut(str, sys.stdout.getvalue()) if isinstance(sys.stdout, io.StringIO) else ""
             sys.stdout = printed
         if re.match(r"from [\w.]+ import \*", source):
@@ -197,6 +206,26 @@ def expression_of(tree):
     return shown
 
 
+def recorded_operands(node):
+    """Return the condition of an assertion with each operand, and each argument of a called function, recorded once it
+    is evaluated."""
+    if isinstance(node, ast.BoolOp):
+        node.values = [recorded_operands(one) for one in node.values]
+        return node
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        node.operand = recorded_operands(node.operand)
+        return node
+    if isinstance(node, ast.Compare):
+        node.left = recorded_operands(node.left)
+        node.comparators = [recorded_operands(one) for one in node.comparators]
+        return node
+    if isinstance(node, ast.Starred):
+        return node
+    if isinstance(node, ast.Call):
+        node.args = [recorded_operands(one) for one in node.args]
+    return ast.copy_location(ast.Call(ast.Name(OPERAND, ast.Load()), [node], []), node)
+
+
 class Tries:
     """Tries in forked children, with a limit of CPU seconds for all of them."""
 
@@ -242,10 +271,10 @@ class Tries:
         return dict(done, steps=answers)
 
     def reduce(self, steps, wanted):
-        """Return the steps that the failure of the last one needs: each other step is left out in turn, from the last
-        one to the first."""
+        """Return the steps that the failure of the last one needs: each step that may be left out is left out in turn,
+        from the last one to the first."""
         kept = list(steps)
-        for step in steps[-2::-1]:
+        for step in [one for one in steps[-2::-1] if one[0] in self.job["reduce"]]:
             shorter = [one for one in kept if one is not step]
             answer = self.run(shorter)
             finished = answer is not None and len(answer["steps"]) == len(shorter)
@@ -255,7 +284,7 @@ class Tries:
 
 
 def signature(step):
-    keys = ("kind", "type", "message", "repr", "expected", "in_example")
+    keys = ("kind", "type", "message", "repr", "operands", "expected", "in_example")
     frames = [place[2] for place in step.get("frames", ())][-1:]
     return [re.sub(r"0x[0-9a-f]+", "", json.dumps(step.get(key))) for key in keys] + frames
 

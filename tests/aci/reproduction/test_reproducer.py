@@ -7,7 +7,14 @@ import pytest
 
 from aci.repository.file_blobs import TreeBlobs
 from aci.reproduction.example_run import run_example
-from aci.reproduction.reproducer import NO_CODE, NOT_OF_REPOSITORY, Reproducer, Reproduction, example_code
+from aci.reproduction.reproducer import (
+    DEPENDS_ON_FAILED,
+    NO_CODE,
+    NOT_OF_REPOSITORY,
+    Reproducer,
+    Reproduction,
+    example_code,
+)
 from aci.testing.suite_run import run_tests
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.records import Issue
@@ -103,6 +110,116 @@ AttributeError: 'int' object has no attribute 'price'
         "def test_total_of_numbers_fails():\n    cart = Cart([1, 2])\n    total(cart)\n"
     )
     assert found.error == "AttributeError: 'int' object has no attribute 'price'"
+
+
+QUEUE = """\
+RATE = 1
+
+
+class Cart:
+    def __init__(self):
+        self.lines = []
+
+    def add(self, price, count):
+        self.lines.append((price, count))
+
+    def total(self):
+        return sum(price * count for price, count in self.lines)
+
+    def weight(self):
+        return 0
+
+    def pop(self, name):
+        names = {}
+        return names[name]
+
+    def clear(self):
+        self.lines = []
+
+
+def configure(rate):
+    global RATE
+    RATE = rate
+
+
+def gross(price):
+    return price
+"""
+RIGHT = QUEUE.replace(
+    "return sum(price * count for price, count in self.lines)",
+    "return sum(price * count * (0.9 if count >= 10 else 1) for price, count in self.lines)",
+)
+RIGHT = RIGHT.replace("return 0", "return len(self.lines)").replace("return price", "return price * RATE")
+RIGHT = RIGHT.replace("names = {}", "names = {'empty': 'empty'} if not self.lines else {'empty': None}")
+USE = "from shop import Cart, configure, gross\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [
+        ("cart = Cart()\ncart.add(1.0, 10)\nassert cart.total() == 9.0", ["cart.add(1.0, 10)"]),
+        ("cart = Cart()\ncart.add(1.0, 10)\nassert cart.weight() == 1", ["cart.add(1.0, 10)"]),
+        ("cart = Cart()\ncart.add(1.0, 10)\nn = cart.weight()\nassert n == 1", ["cart.add(1.0, 10)"]),
+        ("cart = Cart()\nsame = cart\nsame.add(1.0, 10)\nassert cart.weight() == 1", ["same.add(1.0, 10)"]),
+        ("cart = Cart()\nfor n in range(3):\n    cart.add(n, 1)\nassert cart.weight() == 3", ["    cart.add(n, 1)"]),
+        ("configure(3)\nassert gross(2) == 6", ["configure(3)"]),
+        ("import shop.cart\nshop.cart.RATE = 3\nassert gross(2) == 6", ["shop.cart.RATE = 3"]),
+        (
+            "cart = Cart()\ncart.add(1.0, 10)\ncart.weight()\n```\nIt gives `0`, but it should be 1.",
+            ["cart.add(1.0, 10)"],
+        ),
+    ],
+)
+def test_statement_that_the_result_depends_on_is_kept(reproduce: Reproduce, code: str, kept: list[str]) -> None:
+    body = f"```python\n{USE}{code}\n" + ("" if "```" in code else "```\n")
+    found = reproduce("Wrong result", body, fixed=RIGHT, **{"shop/cart.py": QUEUE})
+    assert set(kept) <= {line[4:] for line in found.text.splitlines()}, found.reason
+
+
+def test_statement_that_the_result_does_not_depend_on_is_left_out(reproduce: Reproduce) -> None:
+    code = "cart = Cart()\nother = Cart()\nother.add(1.0, 10)\nprint(cart)\ncart.add(2.0, 1)\ncart = Cart()\n"
+    body = f"```python\n{USE}{code}cart.add(1.0, 10)\nassert cart.total() == 9.0\n```\n"
+    text = reproduce("Wrong result", body, fixed=RIGHT, **{"shop/cart.py": QUEUE}).text
+    assert text.endswith("():\n    cart = Cart()\n    cart.add(1.0, 10)\n    assert cart.total() == 9.0\n")
+
+
+def test_assertion_that_depends_on_a_failed_statement_gives_no_test(reproduce: Reproduce) -> None:
+    faulty = QUEUE.replace("self.lines.append((price, count))", "self.lines.append((price, count))\n        {}[price]")
+    code = "cart = Cart()\ncart.add(1.0, 10)\nassert cart.total() == 9.0"
+    found = reproduce("Wrong result", f"```python\n{USE}{code}\n```\n", **{"shop/cart.py": faulty})
+    assert found.reason == DEPENDS_ON_FAILED
+
+
+@pytest.mark.parametrize(
+    ("body", "check"),
+    [
+        (">>> Cart().pop('empty')\n'empty'\n```\nNow it fails with `KeyError: 'empty'`.", "== 'empty'"),
+        (">>> Cart().pop('empty')\nKeyError: 'empty'\n```\nIt should return `'empty'`.", "== 'empty'"),
+        (">>> Cart().pop('empty')\nKeyError: 'empty'\n```\nExpected:\n```\n'empty'\n```", "== 'empty'"),
+    ],
+)
+def test_stated_result_of_failing_call_is_asserted(reproduce: Reproduce, body: str, check: str) -> None:
+    found = reproduce("Pop fails", f"```\n>>> from shop import Cart\n{body}", fixed=RIGHT, **{"shop/cart.py": QUEUE})
+    assert found.text.endswith(f"    assert Cart().pop('empty') {check}\n"), found
+    assert found.because == "The issue says that 'empty' is expected."
+
+
+def test_shown_result_that_is_no_literal_is_compared_as_text(reproduce: Reproduce) -> None:
+    faulty = FILES["shop/cart.py"].replace("return Cart(self.items)", "return Cart(self.missing)")
+    body = "```\n>>> from shop import Cart\n>>> Cart([1, 2]).reverse()\nCart([2, 1])\n```\n"
+    found = reproduce(
+        "Reverse",
+        f"{body}AttributeError: 'Cart' object has no attribute 'missing'",
+        **{"shop/cart.py": faulty},
+        fixed=FIXED,
+    )
+    assert "    assert repr(Cart([1, 2]).reverse()) == 'Cart([2, 1])'\n" in found.text
+
+
+def test_test_without_expected_value_says_so(reproduce: Reproduce) -> None:
+    body = "```\n>>> from shop import Cart\n>>> Cart().pop('empty')\nKeyError: 'empty'\n```\n"
+    found = reproduce("Pop fails", body, fixed=RIGHT, **{"shop/cart.py": QUEUE})
+    assert "states no result, so the test only checks that no exception is raised" in found.because
 
 
 def test_repeated_statement_is_reduced(reproduce: Reproduce) -> None:

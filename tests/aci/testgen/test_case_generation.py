@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -40,6 +41,22 @@ def test_generated_tests_cover_function_and_pass(open_project, tmp_path: Path, s
     process = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert process.returncode == 0, text + process.stdout + process.stderr
     assert cases_from_json(generated.as_json()) == generated
+
+
+BOUNDARIES = {
+    "if": "def f(n):\n    if n > 50:\n        return 3\n    if n > 10:\n        return 2\n    return 1\n",
+    "chain": "def f(age):\n    if 13 <= age < 20:\n        return True\n    return False\n",
+    "length": "def f(text):\n    return len(text) > 8\n",
+    "float": "def f(weight):\n    fee = 0\n    if weight >= 2.5:\n        fee = 4\n    return fee\n",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", BOUNDARIES.values(), ids=BOUNDARIES)
+def test_mutants_of_boundary_are_killed(open_project, text: str) -> None:
+    request = replace(make_request("f", text=text), most=1000)
+    generated = generate_cases(open_project(text), request, Event(), 30.0)
+    assert [request.mutants[number].what for number in generated.usable - generated.killed] == []
 
 
 @pytest.mark.slow

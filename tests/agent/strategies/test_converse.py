@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agent.conftest import line
+from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import CALC, FILES, SUBMIT, RunStrategy, edit_calc, equal, new_test
 
 pytestmark = pytest.mark.slow
@@ -37,6 +37,66 @@ def test_partial_fix_is_kept(run_strategy: RunStrategy) -> None:
         "converse", EXPLANATION, first, second, files=files, issue=issue, reproduce="tests/test_calc.py", attempts=1
     )
     assert (run.kind, run.evaluate("add(1, 2)"), run.evaluate("twice(5)")) == ("verified", 3, 10)
+
+
+TWO_CASES = """\
+import unittest
+
+from calc import add, twice
+
+
+class BothTest(unittest.TestCase):
+    def test_add(self):
+        self.assertEqual(add(2, 3), 5)
+
+    def test_twice(self):
+        self.assertEqual(twice(5), 10)
+
+    def test_name(self):
+        self.assertEqual(add.__name__, "add")
+"""
+BOTH = "add() and twice() are wrong\n\nadd(2, 3) gives -1 instead of 5. twice(5) gives 7 instead of 10."
+
+
+FAULTY = {
+    **FILES,
+    "calc.py": CALC.replace("a * 2", "a + 2"),
+    "tests/test_calc.py": FILES["tests/test_calc.py"].replace("twice(4), 8", "twice(2), 4"),
+}
+
+
+@pytest.mark.parametrize("place", ["new file", "new file that cannot be imported before"])
+def test_partial_fix_is_kept_without_a_given_test(run_strategy: RunStrategy, place: str) -> None:
+    edits, fixed, every = [edit_calc("a + b")], 1, 2
+    if place == "new file":
+        edits.append(act("edit", path="tests/test_both.py", old="", new=TWO_CASES))
+    else:
+        tests = TWO_CASES.replace("add, twice", "MOST, add, twice").replace('add.__name__, "add"', "MOST, 9")
+        edits.append(act("edit", path="tests/test_both.py", old="", new=tests))
+        edits.append(act("edit", path="calc.py", old="def twice", new="MOST = 9\n\n\ndef twice"))
+        fixed, every = 2, 3
+    first = line("So.", *edits, SUBMIT, n=2)
+    second = line("And this.", edit_calc("a * 2", "a + 2"), SUBMIT, n=3, contains="patch-1 is a partial fix")
+    run = run_strategy("converse", EXPLANATION, first, second, files=FAULTY, issue=BOTH, attempts=1)
+    assert run.notes("score") == [f"patch-1 fixes {fixed} of {every} tests"]
+    assert (run.kind, run.evaluate("add(1, 2)"), run.evaluate("twice(5)")) == ("verified", 3, 10)
+
+
+@pytest.mark.parametrize("fault", ["breaks", "fixes nothing"])
+def test_patch_that_is_no_partial_fix_is_not_kept(run_strategy: RunStrategy, fault: str) -> None:
+    tests = act("edit", path="tests/test_both.py", old="", new=TWO_CASES)
+    edits = {
+        "breaks": [
+            edit_calc("a + b"),
+            act("edit", path="calc.py", old="def twice", new="add.__name__ = ''\n\n\ndef twice"),
+        ],
+        "fixes nothing": [edit_calc("b - a")],
+    }[fault]
+    first = line("So.", tests, *edits, SUBMIT, n=2)
+    second = line("And.", tests, edit_calc("a + b"), edit_calc("a * 2", "a + 2"), SUBMIT, n=3)
+    run = run_strategy("converse", EXPLANATION, first, second, files=FAULTY, issue=BOTH, attempts=1)
+    assert run.notes("score") == []
+    assert run.kind == "verified"
 
 
 def test_edit_before_explanation_is_refused(run_strategy: RunStrategy) -> None:

@@ -108,6 +108,29 @@ def test_patch_that_reviewer_always_rejects_is_unproven(run_strategy: RunStrateg
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("answer", ["", "  \n", "no reply"])
+def test_reviewer_without_answer_is_no_judgement(run_strategy: RunStrategy, answer: str) -> None:
+    silent = [] if answer == "no reply" else [line(answer, branch="main/review-1-1")]
+    fixed = line("So.", STRONG, RIGHT, SUBMIT, branch="main/fix")
+    run = run_strategy("spec", *READS, fixed, *silent)
+    said = "The reviewer gave no answer, so it did not judge the patch."
+    assert run.notes("vote") == [said]
+    assert (run.kind, run.result.exit.verdict.notes[0]) == ("verified", said)
+
+
+@pytest.mark.slow
+def test_missing_answer_does_not_withdraw_an_objection(run_strategy: RunStrategy) -> None:
+    fixed = line("So.", STRONG, RIGHT, SUBMIT, branch="main/fix", n=1)
+    unchanged = line("It is right.", SUBMIT, branch="main/fix", n=2)
+    answers = line("Not good.\nno", branch="main/review-1-1"), line("", branch="main/review-2-1")
+    run = run_strategy("spec", *READS, fixed, unchanged, *answers)
+    said = "The reviewer gave no answer, so it did not judge the patch."
+    assert run.notes("vote")[1] == said
+    assert run.result.exit.verdict.kind == "unproven"
+    assert run.result.exit.verdict.notes[:2] == (said, "The reviewer rejects it: Not good. no")
+
+
+@pytest.mark.slow
 def test_tester_sends_work_back(run_strategy: RunStrategy) -> None:
     lines = (
         line("calc.py:1 add.", branch="main/explore"),

@@ -44,6 +44,27 @@ def test_lines_run_only_by_failing_tests_guide_search(run_strategy: RunStrategy)
     assert run_strategy("react", *lines, **options).kind != "verified"
 
 
+@pytest.mark.parametrize(
+    ("strategy", "branch"), [("search-api", "main/search"), ("spec", "main/intent"), ("team", "main/explore")]
+)
+def test_issue_example_gives_suspects_if_no_test_fails(strategy: str, branch: str, run_strategy: RunStrategy) -> None:
+    passing = TESTS.partition("    def test_shown")[0]
+    body = "```\n>>> from calc import gross\n>>> gross(2)\n6\n```\nIt should be 4."
+    options = {"files": SHOP_FILES | {"tests/test_calc.py": passing}, "issue": f"It is wrong\n\n{body}"}
+    run = run_strategy(strategy, line("calc.py:gross."), max_steps=6, **options)
+    prompt = next(step for step in run.steps if step.branch == branch).observations[0].text
+    assert SUSPECT in prompt
+    assert "self.assertEqual(gross(2), 4)" in prompt
+    assert (run.result.exit.code, run.notes("summary")[0].partition(":")[0]) == (1, "Made from the issue's example")
+
+
+def test_issue_without_failing_example_gives_no_suspects(run_strategy: RunStrategy) -> None:
+    body = "```\n>>> from calc import twice\n>>> twice(2)\n4\n```\nIt should be 4."
+    run = run_strategy("search-api", line("calc.py:add."), issue=f"It is wrong\n\n{body}", max_steps=6)
+    prompt = next(step for step in run.steps if step.branch == "main/search").observations[0].text
+    assert "No test fails" in prompt
+
+
 def test_diagnostics_are_reported_after_edit(run_strategy: RunStrategy) -> None:
     test = new_test("signs", equal("add(-2, 3)", 1), equal("add(2, 3)", 5))
     bad, good = "twice(a, b) + b - a", "twice(a) + b - a"
