@@ -80,7 +80,6 @@ def make(
     from agent.instances.issue_input import from_text
     from agent.instances.jobs import Instance
     from agent.instances.repository_clones import Repositories
-    from trajectories.errors import UsageError
 
     if unknown := [name for name in options if name not in MakeOptions.__annotations__]:
         raise TypeError(f"make has no option {unknown[0]!r}; it has {', '.join(MakeOptions.__annotations__)}")
@@ -99,10 +98,7 @@ def make(
     flags |= {"model": MODEL, "strategy": "react" if gold is None else "episode", **WITHOUT_MEMORY}
     out = Path(options["out"]).resolve() if "out" in options else state
     prepare = JobPreparation(Repositories(Path(options.get("clones") or state / "clones")), flags, out)
-    plan = plan_episodes(found, gold, prepare)
-    if gold is not None and plan.settings.workspace == "sandbox":
-        raise UsageError("Instances cannot be graded in a sandbox, which has no image.", "Use docker or local.")
-    return Environment(plan)
+    return Environment(plan_episodes(found, gold, prepare))
 
 
 def make_vec(

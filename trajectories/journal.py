@@ -346,13 +346,15 @@ def acquire_lock(path: Path, message: str, fix: str) -> FileLock:
     Raises TryLater with this `message` and `fix` if another process has it, OSError if the file cannot be created, and
     RunBroken if `path` is not a lock file, because locking would truncate it.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
+
+    from trajectories.held_lock import HeldLock
 
     with suppress(FileNotFoundError):
         about = path.lstat()
         if not stat.S_ISREG(about.st_mode) or about.st_size:
             raise RunBroken(f"{path} is not a lock file of swe-agent.", "Check what it is, and remove it.")
-    lock = FileLock(path, thread_local=False)
+    lock = HeldLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -71,9 +71,18 @@ _DAY = 86400.0
 
 
 def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> WorkspaceOptions:
+    """Do the same as `set_up_environment`, but return the options unchanged if the set-up fails. Raises Cancelled."""
+    try:
+        return set_up_environment(options, settings, workspace)
+    except WorkspaceError as error:
+        options.say(f"{error.message} Continuing without an environment, so tests may not run.")
+        return options
+
+
+def set_up_environment(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> WorkspaceOptions:
     """Return the options of a workspace of the kind `sandbox` or `local` with an environment that is set up for it,
     unless the project has one or none can be planned. None is set up for `local` if the Python on the PATH has all
-    packages. Raises Cancelled."""
+    packages. Raises WorkspaceError if the set-up fails, and Cancelled."""
     plan = _find_plan(options, settings, workspace)
     if plan is None:
         return options
@@ -94,10 +103,9 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
             with exclusive_lock(locks / f"host-environment-{folder.name}.lock", options):
                 if not (folder / READY).exists():
                     _set_up(plan, folder, made_from, settings, kind)
-        except WorkspaceError as error:
+        except WorkspaceError:
             remove_folder(folder)
-            options.say(f"{error.message} Continuing without an environment, so tests may not run.")
-            return options
+            raise
     os.utime(folder / READY)
     return replace(options, environment=folder / FILES / "venv")
 

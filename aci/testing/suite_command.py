@@ -19,7 +19,11 @@ from trajectories.errors import UsageError
 Look = Callable[[str], str]
 
 
-class NeedsPytest(UsageError):
+class NoTestRunner(UsageError):
+    """The workspace lacks the program that runs the tests."""
+
+
+class NeedsPytest(NoTestRunner):
     """Raised if most tests need pytest and no Python of the workspace has it; other tests do not replace them."""
 
 
@@ -288,7 +292,7 @@ def _python_command(
     ran = workspace.run(f"PYTHONPATH= python3 {place} || PYTHONPATH= python {place}", 60, session)
     found = _last_object(ran.text)
     if not found:
-        raise UsageError("The workspace has no Python to run the tests.", NEEDS_TEST)
+        raise NoTestRunner("The workspace has no Python to run the tests.", NEEDS_TEST)
     version = str(found.get("version", ""))
     if own := django_command(str(found["python"]), folder, files, look):
         return own, version

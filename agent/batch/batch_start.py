@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from math import fsum
 from pathlib import Path
@@ -17,19 +17,20 @@ from agent.batch.batch_worker import BatchDisplay, WorkerResources
 from agent.batch.final_outputs import write_final_outputs
 from agent.batch.index_process import GraphIndexer
 from agent.batch.job_settings import JobPreparation
-from agent.batch.reports.batch_manifest import add_images, check, manifest
+from agent.batch.reports.batch_manifest import add_images, check, manifest, read_manifest
 from agent.batch.reports.batch_progress import BatchLimits
 from agent.batch.reports.batch_results import ResultStore
 from agent.batch.reports.fault_tolerant_display import FaultTolerantDisplay
 from agent.batch.reports.progress_display import open_display
 from agent.config.settings import WITHOUT_MEMORY, Settings, load_settings
+from agent.config.workspace_choice import choose_workspace
 from agent.console.foreground_run import stop
 from agent.conversation.model_roles import chosen_model, needs_model, used_models
 from agent.instances.append_log import write_error
 from agent.instances.dataset_instances import read_instances, select
 from agent.instances.host_errors import check_machine
 from agent.instances.instance_images import IMAGE_LIST, Images, bytes_of
-from agent.instances.jobs import ExecutorOptions, JobResult, open_executor, read_engine_options
+from agent.instances.jobs import ExecutorOptions, Instance, JobResult, open_executor, read_engine_options
 from agent.instances.repository_clones import Repositories
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.limits.rate_limiter import Limiter
@@ -57,12 +58,17 @@ def start_batch(asked: BatchOptions, plain: bool = False) -> BatchSummary:
         raise UsageError(f"--repos {asked.repos} is not a folder.", "Give a folder; it is created if necessary.")
     options, limit = read_engine_options(asked.engine_options), bytes_of(asked.disk_limit)
     instances = select(read_instances(asked.files, asked.hints, asked.out), asked.filter, asked.slice, asked.seed)
-    preparing = JobPreparation(Repositories(asked.repos or state / "clones"), given, asked.out)
     opened: list[Batch] = []
     with stopped_by_signals(lambda: stop(opened)), ExitStack() as stack:
         store = stack.enter_context(ResultStore(asked.out, digest))
-        check(asked.out, manifest(settings, instances, asked.files, {}, options=asked.noted))
         found = read_unfinished_runs(settings.runs, store.done)
+        is_started = bool(store.done or found.begun or found.broken)
+        notes: list[str] = []
+        if asked.engine == "local":
+            settings = _choose_workspace(settings, instances, asked.out if is_started else None, notes.append)
+            given["workspace"] = settings.workspace
+        check(asked.out, manifest(settings, instances, asked.files, {}, options=asked.noted), is_started)
+        preparing = JobPreparation(Repositories(asked.repos or state / "clones"), given, asked.out)
         batch_budget = BatchBudget(asked.total, _spent(store.done.values(), found, settings, asked.total))
         limiter, cancel = Limiter(settings.retry_wait, settings.patience), CancellationToken()
         shown = FaultTolerantDisplay(
@@ -93,9 +99,22 @@ def start_batch(asked: BatchOptions, plain: bool = False) -> BatchSummary:
         batch = Batch(asked.out, jobs, means, asked.workers)
         opened.append(batch)
         with shown:
+            for note in notes:
+                shown.say(note)
             summary = batch.run()
         write_final_outputs(asked, {done.instance for done in store.done.values()}, summary.left == 0, shown)
         return summary
+
+
+def _choose_workspace(
+    settings: Settings, instances: Sequence[Instance], started: Path | None, say: Callable[[str], object]
+) -> Settings:
+    """Return the settings with the workspace of the runs in `started`, the folder of a batch that has any; else with
+    the workspace that is chosen for `fix`. An image that an instance names needs a container."""
+    known = read_manifest(started) if started else None
+    if known is None and any(instance.image for instance in instances):
+        return settings
+    return choose_workspace(settings, say, known["room"].get("workspace", "") if known else "")
 
 
 def classify_jobs(begun: UnfinishedRun | None, failed: bool) -> int:

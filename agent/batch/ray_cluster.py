@@ -11,6 +11,7 @@ from threading import Lock, current_thread, main_thread
 from typing import Any
 
 from agent.batch.batch_worker import BatchHalt
+from agent.installation import install_extra
 from agent.instances.jobs import ExecutorOptions
 from trajectories.errors import SweAgentError, UsageError
 
@@ -117,7 +118,7 @@ def library() -> Any:
         import ray
     except ImportError:
         what = "--engine ray needs the package ray, which is not installed."
-        raise UsageError(what, "Install swe-agent with it: pipx install 'swe-agent[ray]'.") from None
+        raise UsageError(what, install_extra("ray")) from None
     return ray
 
 

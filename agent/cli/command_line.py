@@ -39,6 +39,8 @@ GROUPS = {
 }
 """The groups of subcommands in the help; those that are not named here are in the group `OTHER`."""
 OTHER = "Other"
+ISSUE_OPTIONS = {"--text": "TEXT", "--issue-file": "FILE", "--issue": "URL"}
+"""The options with which a subcommand takes an issue, each with its value."""
 
 
 class Command(TyperCommand):
@@ -52,7 +54,10 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.obj = tuple(args)
+        ctx.allow_extra_args = True  # they are reported below, with the options that take them
         parsed: list[str] = super().parse_args(ctx, args)
+        if parsed and not ctx.resilient_parsing:
+            raise _extra_argument(ctx, parsed[0])
         return parsed
 
 
@@ -113,6 +118,15 @@ def unknown_word(words: list[str], commands: list[str]) -> UsageError:
     if question := did_you_mean(word, commands):
         return UsageError(f"There is no subcommand {word!r}. {question}", request)
     return UsageError(f"There is no subcommand {word!r}; `swe-agent --help` lists them.", request)
+
+
+def _extra_argument(ctx: Any, word: str) -> UsageError:
+    """Return the error for an argument of a subcommand that takes no more of them."""
+    offered = {name for param in ctx.command.params for name in getattr(param, "opts", ())}
+    takes = [f"{name} {value}" for name, value in ISSUE_OPTIONS.items() if name in offered]
+    fix = f"Give an issue as {', '.join(takes[:-1])} or {takes[-1]}." if len(takes) > 1 else ""
+    what = f"`{ctx.command_path}` does not take the argument {word!r}."
+    return UsageError(what, f"{fix} See `{ctx.command_path} --help`.".strip())
 
 
 def load_command(name: str) -> Any:

@@ -12,14 +12,20 @@ from agent.config.setting_descriptions import SECTIONS
 from agent.config.settings import ModelTable, Settings, load_settings, origins, read_toml
 from agent.config.user_config import parse_name
 from agent.config.user_file import user_file
+from agent.config.workspace_choice import choose_workspace
 from trajectories.errors import ConfigError, UsageError
 
 DEFAULT = "default"
+WITHOUT_DOCKER = "this machine, where Docker does not answer"
+"""The source of the workspace that is chosen without Docker."""
 
 
 def setting_values(of_repository: bytes = b"") -> dict[str, Any]:
     """Return the object that `config show --json` prints. Raises ConfigError for invalid settings."""
-    settings, where = load_settings(of_repository), origins(of_repository)
+    named, where = load_settings(of_repository), origins(of_repository)
+    settings = choose_workspace(named, lambda text: None)
+    if settings.workspace != named.workspace:
+        where = {**where, "workspace": WITHOUT_DOCKER}
     visible = {
         name: _without_keys(value) for name, value in settings.model_dump(mode="json", exclude={"models"}).items()
     }

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from agent.config.settings import Settings
 
 
-def choose_workspace(settings: Settings, say: Callable[[str], object]) -> Settings:
+def choose_workspace(settings: Settings, say: Callable[[str], object], started_in: str = "") -> Settings:
     """Return the settings with a sandbox as the workspace if nothing names one, no Docker daemon answers, and a sandbox
-    works here."""
-    if settings.model_fields_set & {"workspace", "image", "services", "runtime", "read_only", "cpus"}:
+    works here. If earlier results come from the workspace `started_in`, it stays unless the settings name another."""
+    if "workspace" in settings.model_fields_set:
+        return settings
+    if started_in:
+        return settings.model_copy(update={"workspace": started_in})
+    if settings.model_fields_set & {"image", "services", "runtime", "read_only", "cpus"}:
         return settings
     from aci.docker.docker_daemon import daemon_listens
 

@@ -13,10 +13,13 @@ from typing import Any
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings, load_settings
+from agent.config.workspace_choice import choose_workspace
 from agent.evaluation.evaluation_report import (
     ReportCounts,
+    check_same_workspace,
     compare_reports,
     count_outcomes,
+    is_rated,
     outcomes,
     read_outcomes,
     run_report,
@@ -25,10 +28,10 @@ from agent.evaluation.evaluation_report import (
 )
 from agent.evaluation.gold_check import RUN, Case
 from agent.evaluation.grading_queue import RESUME_ADVICE, GradingQueue, Outcome, Plan
-from agent.evaluation.grading_store import GradingStore
+from agent.evaluation.grading_store import GradingStore, graded_in
 from agent.evaluation.instance_grading import EvaluationContext, evaluate_one
 from agent.evaluation.patch_grade import GradingResult
-from agent.evaluation.prediction_comparison import Outcomes, compare
+from agent.evaluation.prediction_comparison import compare
 from agent.evaluation.predictions import Predictions, dollars, read_predictions
 from agent.instances.dataset_instances import Gold, read_golds, read_instances, select
 from agent.instances.host_errors import check_machine
@@ -71,8 +74,6 @@ def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
     folder, and Cancelled.
     """
     settings = load_settings(workspace=asked.workspace, test=asked.test or None)
-    if settings.workspace == "sandbox":
-        raise UsageError("Instances cannot be graded in a sandbox, which has no image.", "Use --workspace docker.")
     cases = _cases(asked, say)
     golds = {name: case.gold for name, case in cases.items()}
     theirs = _by_run_id(asked.run_id, read_predictions(asked.predictions, golds), cases, asked.predictions, say)
@@ -83,6 +84,9 @@ def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
     if asked.compare:
         _check_comparable(asked.compare, cases, theirs, report or others.values())
     with _locked(asked.out, settings.state), stop_on_signal() as cancel:
+        settings = _with_workspace(settings, asked.out, cases, say)
+        if report is not None:
+            check_same_workspace(Path(asked.compare), settings.workspace)
         repositories = Repositories(asked.repos or settings.state / "clones")
         plan = Plan(
             out=asked.out,
@@ -101,8 +105,17 @@ def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
         outcome = GradingQueue(plan, grade, cancel, say, lambda: _check(settings)).run()
         runs = [_count_run(run, plan, outcome) for run in plan.sets]
         for run in runs:
-            write(plan.out / run.file, run_report(run, outcome.quarantined))
-        return _write_summary(asked, plan, outcome, runs[: len(theirs)], report or outcomes(runs[len(theirs) :]))
+            write(plan.out / run.file, run_report(run, outcome.quarantined, settings.workspace))
+        ours, compared = runs[: len(theirs)], runs[len(theirs) :]
+        found = summary(plan, outcome, ours) | {"workspace": settings.workspace}
+        if asked.compare and is_rated(ours) and (report is not None or is_rated(compared)):
+            paid = dollars(asked.compare), dollars(asked.predictions)
+            difference = compare(report or outcomes(compared), outcomes(ours), *paid)
+            found["comparison"] = compare_reports(difference, asked.compare)
+        write(plan.out / "evaluation.json", found)
+        if failed := found["environment_failures"]:
+            say(f"No verdict for {failed} predictions, because their environment failed. {RESUME_ADVICE}")
+        return found
 
 
 def _cases(asked: EvaluateOptions, say: Say) -> dict[str, Case]:
@@ -153,6 +166,22 @@ def _at_commit(case: Case, repositories: Repositories) -> Case:
         return case  # grading reports the reason
 
 
+def _with_workspace(settings: Settings, out: Path, cases: Mapping[str, Case], say: Say) -> Settings:
+    """Return the settings with the workspace of the verdicts in `out`, if it has any; else with the workspace that is
+    chosen for `fix`. An image that an instance names needs a container.
+
+    Raises UsageError for another workspace, because grades from different environments are not comparable.
+    """
+    known = graded_in(out)
+    if not known and any(case.instance.image for case in cases.values()):
+        return settings
+    settings = choose_workspace(settings, say, known)
+    if known and settings.workspace != known:
+        what = f"The verdicts in {out} come from the workspace {known}, and are not mixed with others."
+        raise UsageError(what, f"Use --workspace {known}, or choose another --out.")
+    return settings
+
+
 def _check(settings: Settings) -> None:
     """Raise WorkspaceError if every instance would fail on this machine."""
     try:
@@ -187,18 +216,6 @@ def _setup(settings: Settings) -> str:
 def _count_run(run: str, plan: Plan, outcome: Outcome) -> ReportCounts:
     ids = [name for name in plan.cases if name not in outcome.quarantined]
     return count_outcomes(run, plan.sets[run], ids, outcome.verdicts[run])
-
-
-def _write_summary(
-    asked: EvaluateOptions, plan: Plan, outcome: Outcome, runs: list[ReportCounts], others: Outcomes
-) -> dict[str, Any]:
-    """Write the summary report and return it."""
-    report = summary(plan, outcome, runs)
-    if asked.compare:
-        found = compare(others, outcomes(runs), dollars(asked.compare), dollars(asked.predictions))
-        report["comparison"] = compare_reports(found, asked.compare)
-    write(plan.out / "evaluation.json", report)
-    return report
 
 
 @contextmanager

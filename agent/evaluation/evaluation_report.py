@@ -17,6 +17,8 @@ from agent.evaluation.predictions import Predictions
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_limits import check_values, read_limited
 
+IMAGES = "docker"
+"""The workspace that grades in images, as SWE-bench's harness does."""
 SCHEMA = 2
 """Schema version of SWE-bench's run report, as swebench 4 writes it (harness/reporting.py)."""
 
@@ -25,8 +27,8 @@ SCHEMA = 2
 class ReportCounts:
     """The instance ids of one run id, grouped by outcome; each is in `total` and in one of the outcomes.
 
-    `errors` are instances without a verdict or with a patch that does not apply; `missing` are instances without a
-    prediction. Neither counts as resolved.
+    `errors` are instances without a verdict or with a patch that does not apply; the former are also in `no_verdict`,
+    and `missing` are instances without a prediction. None of them counts as resolved.
     """
 
     run: str
@@ -36,6 +38,7 @@ class ReportCounts:
     unresolved: tuple[str, ...]
     empty: tuple[str, ...]
     errors: tuple[str, ...]
+    no_verdict: tuple[str, ...]
     missing: tuple[str, ...]
     flaky: Mapping[str, tuple[str, ...]]
 
@@ -60,13 +63,17 @@ def count_outcomes(
         unresolved=tuple(name for name in done if not verdicts[name].resolved),
         empty=empty,
         errors=tuple(name for name in given if name not in sorted_out),
+        no_verdict=tuple(
+            name for name in given if name not in empty and (name not in verdicts or verdicts[name].error)
+        ),
         missing=tuple(name for name in sorted(ids) if name not in predictions),
         flaky={name: graded.flaky for name, graded in sorted(verdicts.items()) if graded.flaky},
     )
 
 
-def run_report(found: ReportCounts, quarantined: Collection[str] = ()) -> dict[str, Any]:
-    """Return the run report with the keys of SWE-bench's `make_run_report`, plus the ids of quarantined instances."""
+def run_report(found: ReportCounts, quarantined: Collection[str] = (), workspace: str = IMAGES) -> dict[str, Any]:
+    """Return the run report with the keys of SWE-bench's `make_run_report`, plus the ids of quarantined instances, and
+    the workspace of grades that do not come from images."""
     completed = sorted(found.resolved + found.unresolved)
     submitted = sorted(set(found.total) - set(found.missing))
     report = {
@@ -89,7 +96,8 @@ def run_report(found: ReportCounts, quarantined: Collection[str] = ()) -> dict[s
         "unstopped_containers": [],
         "unremoved_images": [],
     }
-    return report | ({"quarantined_ids": sorted(quarantined)} if quarantined else {})
+    own = {"quarantined_ids": sorted(quarantined)} if quarantined else {}
+    return report | own | ({"workspace": workspace} if workspace != IMAGES else {})
 
 
 def outcomes(runs: Collection[ReportCounts]) -> dict[str, list[bool]]:
@@ -118,50 +126,75 @@ def read_outcomes(path: Path) -> Outcomes | None:
         ) from None
 
 
+def check_same_workspace(path: Path, workspace: str) -> None:
+    """Raise UsageError if the run report in `path` comes from another workspace; one that names none comes from images,
+    as those of SWE-bench's harness."""
+    theirs = json.loads(read_limited(path)).get("workspace", IMAGES)
+    if theirs != workspace:
+        raise UsageError(
+            f"The grades in {path} come from the workspace {theirs}, not from {workspace}: they are not comparable.",
+            "Grade both with the same --workspace.",
+        )
+
+
+def is_rated(runs: Collection[ReportCounts], names: Collection[str] | None = None) -> bool:
+    """Return whether a rate says something about the predictions for these instances (default: all): without a single
+    verdict, it would say that they resolve nothing."""
+    judged, failed = set[str](), set[str]()
+    for run in runs:
+        failed |= set(run.no_verdict)
+        judged |= {*run.resolved, *run.unresolved, *run.errors} - set(run.no_verdict)
+    wanted = judged | failed if names is None else set(names)
+    return bool(wanted & judged) or not wanted & failed
+
+
 def summary(plan: Plan, outcome: Outcome, runs: list[ReportCounts]) -> dict[str, Any]:
-    """Return the object that `--json` prints, without the comparison; the rates cover all instances that are not
-    quarantined."""
+    """Return the object that `--json` prints, without the workspace and the comparison; the rates cover all instances
+    that are not quarantined, except where none has a verdict."""
     ids = runs[0].total
-    resolved = [set(run.resolved) for run in runs]
     by_repository: dict[str, list[str]] = {}
     for name in ids:
         by_repository.setdefault(plan.cases[name].instance.repo, []).append(name)
     return {
         "model": runs[0].model,
         "total": len(ids),
-        **_rate(list(ids), resolved),
+        **_rate(list(ids), runs),
+        "environment_failures": sum(
+            graded.infrastructure for verdicts in outcome.verdicts.values() for graded in verdicts.values()
+        ),
         "runs": [_run(run, plan.out) for run in runs],
         "quarantined": dict(outcome.quarantined),
-        "repositories": {
-            repo: {"total": len(names), **_rate(names, resolved)} for repo, names in by_repository.items()
-        },
-        "repeats": _repeats(ids, resolved),
+        "repositories": {repo: {"total": len(names), **_rate(names, runs)} for repo, names in by_repository.items()},
+        "repeats": _repeats(ids, runs),
         "out": str(plan.out),
     }
 
 
-def _rate(ids: list[str], resolved: list[set[str]]) -> dict[str, Any]:
+def _rate(ids: list[str], runs: list[ReportCounts]) -> dict[str, Any]:
     """Return the share of resolved instances, with Wilson's interval for a single run or a bootstrap interval of the
-    mean for several runs."""
-    if not ids:
-        return {"resolved": 0, "rate": None, "interval": None}
+    mean for several runs, and the number of predictions without a verdict."""
+    failed = {"no_verdict": sum(name in run.no_verdict for run in runs for name in ids)}
+    if not ids or not is_rated(runs, ids):
+        return {"resolved": 0, "rate": None, "interval": None, **failed}
+    resolved = [set(run.resolved) for run in runs]
     rows = [[name in run for run in resolved] for name in ids]
     hits = sum(map(sum, rows))
     interval = wilson(hits, len(ids)) if len(resolved) == 1 else repeat_statistics(rows).interval
     mean = hits if len(resolved) == 1 else hits / len(resolved)
-    return {"resolved": mean, "rate": hits / len(resolved) / len(ids), "interval": _pair(interval)}
+    return {"resolved": mean, "rate": hits / len(resolved) / len(ids), "interval": _pair(interval), **failed}
 
 
-def _repeats(ids: Collection[str], resolved: list[set[str]]) -> dict[str, Any] | None:
-    if len(resolved) == 1 or not ids:
+def _repeats(ids: Collection[str], runs: list[ReportCounts]) -> dict[str, Any] | None:
+    if len(runs) == 1 or not ids or not is_rated(runs):
         return None
+    resolved = [set(run.resolved) for run in runs]
     found = repeat_statistics([[name in run for run in resolved] for name in ids])
     at = {str(k): value for k, value in enumerate(found.pass_at, 1)}
     return {"rates": list(found.rates), "mean": found.mean, "variance": found.variance, "pass_at": at}
 
 
 def _run(run: ReportCounts, out: Path) -> dict[str, Any]:
-    names = "resolved", "unresolved", "empty", "errors", "missing"
+    names = "resolved", "unresolved", "empty", "errors", "no_verdict", "missing"
     lists: dict[str, Any] = {name: list(getattr(run, name)) for name in names}
     return {"run_id": run.run, "report": str(out / run.file), **lists, "flaky": dict(run.flaky)}
 

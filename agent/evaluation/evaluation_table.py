@@ -18,9 +18,14 @@ def show(data: Mapping[str, Any], plain: bool) -> None:
     """Print evaluation results as a table, with lists of errors, empty patches, flaky tests and the like."""
     out = console(plain)
     out.print(_table(data))
+    if data.get("workspace") in ("sandbox", "local"):
+        what = f"Graded in the workspace {data['workspace']}, not in the images of SWE-bench's harness"
+        out.print(f"{what}: not comparable with grades from images.", soft_wrap=True)
     for run in data["runs"]:
         where = f" ({run['run_id']})" if len(data["runs"]) > 1 else ""
-        _show_list(out, f"No verdict, or the patch does not apply{where}", run["errors"])
+        _show_list(out, f"No verdict{where}", run["no_verdict"])
+        refused = [name for name in run["errors"] if name not in run["no_verdict"]]
+        _show_list(out, f"The patch does not apply{where}", refused)
         _show_list(out, f"Empty patches{where}", run["empty"])
         _show_list(out, f"Without a prediction{where}", run["missing"])
         _show_list(out, f"Flaky{where}", [f"{name}: {', '.join(tests)}" for name, tests in run["flaky"].items()])
@@ -35,7 +40,7 @@ def show(data: Mapping[str, Any], plain: bool) -> None:
 def _table(data: Mapping[str, Any]) -> Table:
     table = Table(title=clean_text(data["model"]), title_justify="left", box=None, pad_edge=False)
     table.add_column("repository")
-    for name in ("resolved", "of", "rate", "95 %"):
+    for name in ("resolved", "of", "no verdict", "rate", "95 %"):
         table.add_column(name, justify="right")
     for repository, row in sorted(data["repositories"].items()):
         table.add_row(clean_text(repository), *_cells(row))
@@ -44,9 +49,10 @@ def _table(data: Mapping[str, Any]) -> Table:
 
 
 def _cells(row: Mapping[str, Any]) -> Sequence[str]:
+    counts = f"{row['resolved']:.4g}", str(row["total"]), str(row["no_verdict"])
     if row["rate"] is None:
-        return "0", "0", "-", "-"
-    return f"{row['resolved']:.4g}", str(row["total"]), _percent(row["rate"]), _between(row["interval"])
+        return *counts, "-", "-"
+    return *counts, _percent(row["rate"]), _between(row["interval"])
 
 
 def _show_list(out: Rich, what: str, names: Sequence[str]) -> None:

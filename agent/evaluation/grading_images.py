@@ -1,4 +1,4 @@
-"""The environment of an instance's tests: an image, or a venv on this machine."""
+"""The environment of an instance's tests: an image, or a Python environment on this machine."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from threading import Lock
 
 from aci.docker.docker_daemon import connect, docker_errors
 from aci.environments.environment import TreeFiles, environment_for
+from aci.environments.host_environment import find_host_plan, set_up_environment
 from aci.environments.language_images import DEFAULTS
+from aci.host.project_python import project_python
 from aci.observation.activity_message import ActivityMessage
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.environment_options import environment_options
 from agent.config.settings import Settings
 from agent.evaluation.grading_specs import GradingSpec
-from agent.evaluation.grading_venvs import venv
+from agent.evaluation.grading_venvs import python_version, venv
 from agent.instances.image_registry import ImageNotFound, official_image, pull
 from agent.instances.jobs import Instance
 from trajectories.errors import UsageError, WorkspaceError
@@ -27,6 +29,7 @@ UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 """Pattern of Docker's error messages that mean that no image can be pulled; other errors concern a single image."""
+NEEDS_IMAGE = "Grade this instance in a container: --workspace docker."
 _CONDA = "if [ -f /opt/miniconda3/bin/activate ]; then . /opt/miniconda3/bin/activate; conda activate testbed; fi"
 """Shell command that activates the environment in SWE-bench's images."""
 
@@ -95,9 +98,12 @@ def with_test_image(
     that cannot be built.
     """
     image = settings.image or way.image
-    setup = settings.setup or ("" if way.image or way.setup is None else way.setup(_files(place, setup_commit)))
+    is_in_image = bool(way.image) and settings.workspace == "docker"
+    setup = settings.setup or ("" if is_in_image or way.setup is None else way.setup(_files(place, setup_commit)))
+    if settings.workspace == "local" and setup:
+        return place, venv(way.python, setup, place)
     if settings.workspace != "docker":
-        return place, venv(way.python, setup, place) if setup else ()
+        return _with_host_environment(way, place, settings, setup), ()
     wished = environment_options(settings, {"setup": "the instance", "image": "the instance"})
     if way.python and not image:  # the environment is fully specified, so no tests are run on the base to detect it
         wished = replace(wished, images={"python": image_of_python(way.python, settings.images)}, test="true")
@@ -108,6 +114,20 @@ def with_test_image(
         wished = replace(wished, image=image, test=way.command)
     commands = (_CONDA,) if way.image and not settings.image else ()
     return replace(place, image=environment_for(place, replace(wished, setup=setup))), commands
+
+
+def _with_host_environment(
+    way: GradingSpec, place: WorkspaceOptions, settings: Settings, setup: str
+) -> WorkspaceOptions:
+    """Return the options with the environment that the repository's files imply, as `fix` uses it on this machine, or
+    one made by `setup`. Raises WorkspaceError if the tests need another one."""
+    if way.python and (version := python_version("python3")) != way.python:
+        raise WorkspaceError(f"The tests need Python {way.python}, but python3 is {version or 'missing'}.", NEEDS_IMAGE)
+    wished = environment_options(settings, {"setup": "the instance"})
+    wished = replace(wished, image="", setup=setup, test="true" if way.python else way.command)
+    if setup and find_host_plan(place, wished, settings.workspace) is None and not project_python(place):
+        raise WorkspaceError("Only Python environments can be set up without a container.", NEEDS_IMAGE)
+    return set_up_environment(place, wished, settings.workspace)
 
 
 def image_of_python(version: str, images: Mapping[str, str]) -> str:

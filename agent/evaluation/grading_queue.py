@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
+from aci.testing.suite_command import NoTestRunner
 from agent.evaluation.flakiness import flaky_tests, grade_with_repeats, verdict_without_flaky
 from agent.evaluation.gold_check import Case, GoldCheck, GoldCheckFailed, Grade
 from agent.evaluation.grading_store import GradingStore
@@ -174,7 +175,7 @@ class GradingQueue:
         except Stop as stop:
             raise Cancelled("Interrupted.", RESUME_ADVICE) from stop
         except SweAgentError as error:
-            broken = isinstance(error, WorkspaceError)
+            broken = isinstance(error, WorkspaceError | NoTestRunner)
             if isinstance(error, WorkspaceError):
                 self._broken.append(error)
                 self._check_machine()

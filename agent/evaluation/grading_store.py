@@ -86,6 +86,19 @@ class GradingStore:
         return short
 
 
+def graded_in(directory: Path) -> str:
+    """Return the kind of workspace that the verdicts in an evaluation's folder come from; "" if there is none, or none
+    that records it."""
+    for path in directory.glob(f"{LOGS}/*/*/*/graded.json"):
+        try:
+            workspace = json.loads(path.read_bytes())["workspace"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if isinstance(workspace, str) and workspace:
+            return workspace
+    return ""
+
+
 def key(*parts: object) -> str:
     """Return a hash of everything that a verdict depends on."""
     return sha256(json.dumps(parts, default=str).encode()).hexdigest()

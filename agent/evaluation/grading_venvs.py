@@ -90,6 +90,15 @@ def _python(version: str) -> str:
     )
 
 
+def python_version(program: str) -> str:
+    """Return the version of a Python interpreter, such as `3.12`; "" if it cannot be run."""
+    script = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        return subprocess.run([program, "-Ic", script], capture_output=True, check=False, text=True).stdout.strip()
+    except OSError:
+        return ""
+
+
 def _check_out(place: WorkspaceOptions, target: Path) -> None:
     target.mkdir()
     git("read-tree", place.base.tree, env=_git(place, target))

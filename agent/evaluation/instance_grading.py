@@ -29,6 +29,8 @@ from trajectories.git_store.trees import Trees
 
 NOT_RUN = 126, 127
 """Exit codes of a shell that cannot run or find a program."""
+_NO_MODULE = re.compile(r"(?m)^\S+: No module named [\w.]+\s*\Z")
+"""The last line of `python -m NAME` if the interpreter has no module NAME."""
 _NEVER_RAN = "The test command ran no tests."
 _ENDS = "[ ! -L {log} ] && [ -f {log} ] && head -c 400000 {log} && echo && echo ... && tail -c 400000 {log}"
 """A shell command that prints the beginning and end of a log that is too long; the first part contains the marker where
@@ -91,7 +93,7 @@ def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluation
             )
         finally:
             workspace.close()
-    return replace(found, seconds=round(time.monotonic() - began, 3))
+    return replace(found, seconds=round(time.monotonic() - began, 3), workspace=options.settings.workspace)
 
 
 def _grade(
@@ -135,10 +137,10 @@ def _by_log(
     if error := _error_of(code, timeout):
         return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
     passed = way.read(log)
-    if code in NOT_RUN and not passed:
-        return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
-    names = _names(gold)
     output = log.rpartition(START)[2].partition(STOP)[0]
+    if not passed and _is_missing(code, output):
+        return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, infrastructure=True, log=log)
+    names = _names(gold)
     by_default = way.fail_only and bool(_RAN_TESTS.search(output))
     doubtful = unconfirmed(names, report)
     if any(passed.get(name, by_default) for name in names) and _is_silenced(report, run, workspace, clean):
@@ -183,14 +185,20 @@ def _by_hooks(
     if report.timed_out:
         return GradingResult(gold.id, resolved=False, applied=True, error=_error_of(124, timeout), log=log)
     names = _names(gold)
-    if not report.results and (report.code in NOT_RUN or (report.granularity == "test" and report.code in (0, 5))):
-        return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
+    missing = _is_missing(report.code, report.output.decode("utf-8", "replace"))
+    if not report.results and (missing or (report.granularity == "test" and report.code in (0, 5))):
+        return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, infrastructure=missing, log=log)
     if report.ok and _is_silenced(report, run_without_patch, workspace, clean):
         log += "The test runner recorded no result, as it does without the patch.\n"
         report = replace(report, code=1)
     if not names:
         return GradingResult(gold.id, resolved=report.ok, applied=True, log=log)
     return _result(gold, passes(names, report), log)
+
+
+def _is_missing(code: int, output: str) -> bool:
+    """Return whether the program that runs the tests does not exist in the workspace."""
+    return code in NOT_RUN or (code == 1 and bool(_NO_MODULE.search(output)))
 
 
 def _run(workspace: Workspace, script: str, timeout: float) -> tuple[int, str]:

@@ -32,5 +32,7 @@ class GradingResult:
     """The tests' whole output."""
     seconds: float = 0.0
     flaky: tuple[str, ...] = ()
+    workspace: str = ""
+    """The kind of workspace in which the tests ran; "" if an earlier version, which did not record it, ran them."""
     script: str = ""
     """The shell commands that ran the tests, to repeat them by hand."""

@@ -61,20 +61,24 @@ class RunSummary:
     turns: int = 0
     origin: str = ""
     asked: str = field(default="", repr=False)
+    is_begun: bool = field(default=False, repr=False)
+    """Whether anything was done, as opposed to a run whose workspace could not be opened."""
 
     @property
     def state(self) -> str:
-        """`running`, `open` if the run can be resumed, otherwise how it ended, or "" if it was not started.
+        """`running`, `open` if there is work to resume, otherwise how the run ended, or "" if it never began.
 
         An interrupted replay has the state `interrupted`.
         """
         if self.running:
             return RUNNING
-        return OPEN if self.resumable else self.ended or ("interrupted" if self.turns else "")
+        if self.resumable:
+            return OPEN if self.is_begun else ""
+        return self.ended or ("interrupted" if self.turns else "")
 
     def as_json(self) -> dict[str, object]:
         """Return the object that `runs --json` prints."""
-        return {name: value for name, value in asdict(self).items() if name != "asked"}
+        return {name: value for name, value in asdict(self).items() if name not in ("asked", "is_begun")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,7 @@ def _read(journal: Path, line: RunSummary) -> None:
         if kind is None or kind[1] not in LONG or raw[:1] != b"{":
             return False
         line.steps += kind[1] == b"step"
+        line.is_begun = True
         return True
 
     holds: list[Hold] = []
@@ -179,8 +184,12 @@ def _read(journal: Path, line: RunSummary) -> None:
             match record:
                 case Step():  # a step that another program wrote in another format, so that `is_long` did not count it
                     line.steps += 1
+                    line.is_begun = True
                 case Hold():
                     holds.append(record)
+                    line.is_begun = True
+                case Note(kind="phase"):
+                    line.is_begun = True
                 case Settle():
                     settles[record.hold] = record
                 case Run():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from aci.repository.patch import count_diff_lines
 from agent.conversation.run_models import context_share
 from agent.engine.proof_step import verdict_of
-from agent.run_state.merge_base import find_merge_base, present_tree
+from agent.run_state.merge_base import effects, find_merge_base, present_tree
 from agent.session.applied_changes import pending_user_changes
 from agent.session.session_status import ChangedFile, Status
 from trajectories.errors import SweAgentError
@@ -43,6 +43,8 @@ class SessionSnapshot:
         self._files: tuple[ChangedFile, ...] = ()
         self._edited: tuple[str, ...] = ()
         self._head = ""
+        self._committed = ""
+        """The last commit that the session made on the user's branch."""
         self._computed_for: tuple[object, ...] = ()
 
     @property
@@ -61,12 +63,13 @@ class SessionSnapshot:
             except SweAgentError:
                 self._head = ""
         if engine is None:
-            self._files, self._computed_for = (), ()
+            self._files, self._computed_for, self._committed = (), (), ""
             return
         trajectory, base = engine.trajectory, engine.run.base.tree
         seen = (trajectory.run, self.tree, sum(note.kind == "done" for note in trajectory.notes))
         if seen != self._computed_for:
             self._computed_for = seen
+            self._committed = next((str(data["commit"]) for data in reversed([*effects(trajectory, "commit")])), "")
             self._files = _changed_files(engine.trees, find_merge_base(engine.trees, trajectory, base).tree, self.tree)
 
     def check_user_changes(self) -> None:
@@ -138,6 +141,8 @@ class SessionSnapshot:
         if engine is None:
             return "HEAD"
         base = engine.run.base
+        if self._committed:
+            return "HEAD" if self._committed == self._head else self._committed[:7]
         name = "HEAD" if base.commit == self._head else base.commit[:7]
         return f"{name} + {base.changes} change{'s' * (base.changes != 1)}" if base.changes else name
 

@@ -27,10 +27,10 @@ class Status:
     """The status of a session.
 
     `context` is the share of the model's context window that the last request used, or None if unknown. `base` is the
-    state from which the run started ("1a2b3c4 + 3 changes"), `branch` is the user's branch, and `seconds` is the time
-    for which the run was active. `phases` are the phases of the turn so far, `files` are the session's changes that are
-    not applied, and `verdict` is the verdict of the last proof if it still applies to these files. `edited` are files
-    that the user changed and the session has not merged yet.
+    state from which the run started ("1a2b3c4 + 3 changes"), or the session's last commit on the user's branch.
+    `branch` is that branch, and `seconds` is the time for which the run was active. `phases` are the phases of the turn
+    so far, `files` are the session's changes that are not applied, and `verdict` is the verdict of the last proof if it
+    still applies to these files. `edited` are files that the user changed and the session has not merged yet.
     """
 
     state: State

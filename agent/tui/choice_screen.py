@@ -90,7 +90,7 @@ class ChoiceScreen(ModalScreen[int | None]):
         self._quiet, self._is_shown = self._clock(), True
 
     def is_early(self) -> bool:
-        """Return whether text and Enter are for the prompt, because the user typed them before seeing the options."""
+        """Return whether Enter is for the prompt, because the user pressed it before seeing the options."""
         return not self._is_shown or self._is_in_grace()
 
     def _is_in_grace(self) -> bool:

@@ -69,14 +69,14 @@ class Dialogs:
         return self._asked is not None
 
     def yield_to_prompt(self, event: events.Event) -> str:
-        """Close a choice that opened while the user was typing: at the first text or Enter that comes too early for an
-        answer. The app then sends the event to the prompt. Return how to open the choice again, or "" if none was
-        closed."""
-        is_key = isinstance(event, events.Key) and (event.is_printable or event.key == "enter")
-        if self._choice is None or not (is_key or isinstance(event, events.Paste)):
+        """Close a choice at the first text, which is never an answer, and at an Enter that comes too early for one. The
+        app then sends the event to the prompt. Return how to open the choice again, or "" if none was closed."""
+        is_text = isinstance(event, events.Paste) or (isinstance(event, events.Key) and event.is_printable)
+        is_enter = isinstance(event, events.Key) and event.key == "enter"
+        if self._choice is None or not (is_text or is_enter):
             return ""
         screen, later = self._choice
-        if self._app.screen is not screen or not screen.is_early():
+        if self._app.screen is not screen or not (is_text or screen.is_early()):
             return ""
         self._close_choice()
         return later

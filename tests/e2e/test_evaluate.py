@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +166,7 @@ def test_each_outcome_of_prediction_is_reported(evaluation: Evaluation) -> None:
 
 def _check_official_report(evaluation: Evaluation) -> None:
     report = json.loads((evaluation.out / "us__one.evaluate.json").read_text())
-    assert list(report) == OFFICIAL
+    assert list(report) == [*OFFICIAL, "workspace"], "these grades do not come from an image"
     assert report["schema_version"] == 2
     assert report["error_ids"] == ["c-refused"]
     assert report["incomplete_ids"] == ["c-missing"]
@@ -199,7 +200,7 @@ def test_useless_instances_are_quarantined(evaluation: Evaluation) -> None:
     }
     assert (result["resolved"], result["total"]) == (1, 1)
     report = json.loads((evaluation.out / "us__one.evaluate.json").read_text())
-    assert list(report) == [*OFFICIAL, "quarantined_ids"]
+    assert list(report) == [*OFFICIAL, "quarantined_ids", "workspace"]
     assert report["submitted_ids"] == ["c-right"]
 
     before = {path: path.stat().st_mtime_ns for path in evaluation.out.rglob("graded.json")}
@@ -423,6 +424,21 @@ def test_evaluation_without_workspace_fails(evaluation: Evaluation) -> None:
     completed = evaluation.machine.run(*evaluation.arguments(instances, "gold"))
     assert completed.returncode == 5, completed.stderr
     assert "Traceback" not in completed.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["no-such-program", f"{sys.executable} -m no_such_module"])
+def test_failed_environment_is_no_verdict(evaluation: Evaluation, command: str) -> None:
+    instances = evaluation.write_rows("instances.jsonl", [evaluation.instance(name) for name in ("c-1", "c-2")])
+    predictions = evaluation.write_predictions("p.jsonl", c_1=evaluation.solution(), c_2=evaluation.solution("*"))
+    result = evaluation.machine.json(*evaluation.arguments(instances, predictions, "--test", command))
+    assert result["returncode"] == 5
+    assert (result["resolved"], result["total"], result["rate"], result["interval"]) == (0, 2, None, None)
+    assert (result["no_verdict"], result["environment_failures"], result["workspace"]) == (2, 2, "local")
+    assert result["runs"][0]["no_verdict"] == ["c-1", "c-2"]
+    assert "No verdict for 2 predictions, because their environment failed." in result["stderr"]
+    result = evaluation.machine.json(*evaluation.arguments(instances, predictions))
+    assert (result["returncode"], result["rate"]) == (0, 0.5), "the evaluation cannot be continued"
 
 
 @pytest.mark.slow

@@ -99,13 +99,14 @@ def _hashed(instance: Instance) -> dict[str, Any]:
     return fields if instance.pictures else {name: value for name, value in fields.items() if name != "pictures"}
 
 
-def check(out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+def check(out: Path, wanted: dict[str, Any], is_started: bool = True) -> dict[str, Any]:
     """Write or update the manifest of the batch in `out`, and return it (without the instances, which are separate).
 
-    Raises UsageError if settings that affect results have changed, RunBroken for an unreadable manifest, WorkspaceError
-    if it cannot be written.
+    Until a run of the batch `is_started`, no result depends on an earlier manifest, which is then replaced. Raises
+    UsageError if settings that affect results have changed, RunBroken for an unreadable manifest, WorkspaceError if it
+    cannot be written.
     """
-    known = read_manifest(out)
+    known = read_manifest(out) if is_started else None
     new = wanted["instances"]
     old = {} if known is None else _read(out / INSTANCES, {}) or {}
     if known is not None:

@@ -33,6 +33,8 @@ class Verdicts:
 
     folder: Path
     model: str = ""
+    workspace: str = ""
+    """The workspace of the evaluation; "" if an earlier version did not record it."""
     runs: dict[int, _Run] = field(default_factory=dict)
     """The evaluation's run for each repeat."""
 
@@ -67,7 +69,7 @@ def read_verdicts(out: Path) -> Verdicts:
         report = json.loads((folder / REPORT).read_bytes())
         runs = [(str(each["run_id"]), each) for each in report["runs"]]
         found = {_repeat(name, runs[0][0], each): _run(name, each) for name, each in runs}
-        return Verdicts(folder, str(report["model"]), found)
+        return Verdicts(folder, str(report["model"]), str(report.get("workspace", "")), found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Verdicts(folder)
 
@@ -81,5 +83,5 @@ def _repeat(run_id: str, first: str, report: dict[str, Any]) -> int:
 
 
 def _run(name: str, report: dict[str, Any]) -> _Run:
-    failed = frozenset(report["unresolved"]) | frozenset(report["errors"])
+    failed = frozenset(report["unresolved"]) | frozenset(report["errors"]) - frozenset(report.get("no_verdict", ()))
     return _Run(name, frozenset(report["resolved"]), failed, frozenset(report["empty"]))

@@ -29,6 +29,8 @@ from trajectories.file_limits import is_in, open_regular, read_limited
 MISSING = "TO FILL IN"
 PREDICTIONS = ("all_preds.jsonl", "preds.json")
 WEB = "Does not have web-browsing OR has taken steps to prevent lookup of SWE-bench solutions via web-browsing"
+NOT_IN_IMAGES = ("sandbox", "local")
+"""Workspaces whose grades are not those of SWE-bench's harness."""
 OF_LOGS = ("patch.diff", "eval.sh", "report.json", "run_instance.log", "test_output.txt")
 
 
@@ -54,9 +56,9 @@ def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> P
     """Write a submission of the batch in `out` to `folder` and return the folder.
 
     It contains the first repeat, since a submission has one attempt for each instance. The logs are those of the newest
-    evaluation in `out/evaluation`, if they belong to the same patch. An existing README.md or metadata.yaml is kept,
-    because it may have been filled in. Raises UsageError if `folder` is `out`, or if a file to publish is a link or
-    outside `out`; WorkspaceError if the submission cannot be written; RunBroken for damaged results.
+    evaluation in `out/evaluation`, if it graded the same patch in an image. An existing README.md or metadata.yaml is
+    kept, because it may have been filled in. Raises UsageError if `folder` is `out`, or if a file to publish is a link
+    or outside `out`; WorkspaceError if the submission cannot be written; RunBroken for damaged results.
     """
     if folder.resolve() == out.resolve():
         raise UsageError(f"{folder} is the batch's own folder.", "Give another one with --leaderboard.")
@@ -73,7 +75,7 @@ def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> P
                 if not is_in(run, out):
                     raise _not_published(run, f"it is not in {out}")
                 (folder / "trajs" / f"{name}.md").write_text(page(done, run), "utf-8")
-                if log := verdicts.log(done):
+                if verdicts.workspace not in NOT_IN_IMAGES and (log := verdicts.log(done)):
                     _copy_logs(log, done.instance, folder / "logs" / name, out, counts)
         for name, text in (("metadata.yaml", _metadata(manifest)), ("README.md", _readme(manifest, counts))):
             if not (folder / name).exists():
@@ -150,7 +152,11 @@ def _readme(manifest: Mapping[str, Any], counts: _Counts) -> str:
     isolated = manifest["room"]["workspace"] != "local"
     why = "\n  (workspaces have no network while an instance is solved)" if isolated else ""
     money = "unknown" if counts.dollars is None else f"${counts.dollars:.2f}"
-    judged = f"{counts.resolved} of {counts.judged} judged" if counts.judged else f"{MISSING}: run `swe-agent evaluate`"
+    judged = (
+        f"{counts.resolved} of {counts.judged} judged"
+        if counts.judged
+        else f"{MISSING}: run `swe-agent evaluate --workspace docker`"
+    )
     repeated = f" The first of {options['repeat']} attempts is submitted." if options.get("repeat", 1) > 1 else ""
     exits = ", ".join(f"{kind} {number}" for kind, number in counts.exits.most_common())
     return f"""\

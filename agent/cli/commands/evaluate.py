@@ -10,7 +10,7 @@ import typer
 from agent.cli import shared_options as options
 from agent.console.error_report import report_error
 from agent.console.process_end import exit_process
-from trajectories.errors import Cancelled
+from trajectories.errors import Cancelled, WorkspaceError
 
 if TYPE_CHECKING:
     from agent.evaluation.evaluation import EvaluateOptions
@@ -55,8 +55,8 @@ def command(
     The results are stored in the --out folder; to resume, run the command again. Reports have the format of SWE-bench's
     harness.
 
-    Exit codes: 0 (graded, whatever the result), 2 (usage), 3 (configuration), 5 (no workspace), 75 (try again later),
-    130 (interrupted).
+    Exit codes: 0 (graded, whatever the result), 2 (usage), 3 (configuration), 5 (no workspace, or an instance's
+    environment failed), 75 (try again later), 130 (interrupted).
     """
     from agent.evaluation.evaluation import EvaluateOptions
     from agent.evaluation.grading_queue import RESUME_ADVICE
@@ -78,14 +78,14 @@ def command(
         test=test,
     )
     try:
-        _show(asked, json, plain)
+        return _show(asked, json, plain)
     except KeyboardInterrupt:  # a second interrupt: do not wait for threads
         report_error(["--json"] if json else [], Cancelled.code, "Interrupted.", RESUME_ADVICE)
         exit_process(Cancelled.code, patience=0)
-    return 0
 
 
-def _show(asked: EvaluateOptions, json: bool, plain: bool) -> None:
+def _show(asked: EvaluateOptions, json: bool, plain: bool) -> int:
+    """Evaluate, show the results and return the exit code."""
     from agent.console.rich_terminal import clean_printer, console
     from agent.evaluation.evaluation import evaluate
     from agent.evaluation.evaluation_table import show
@@ -97,3 +97,4 @@ def _show(asked: EvaluateOptions, json: bool, plain: bool) -> None:
         typer.echo(dumps(result))
     else:
         show(result, plain)
+    return WorkspaceError.code if result["environment_failures"] else 0

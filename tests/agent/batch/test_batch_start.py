@@ -8,10 +8,12 @@ import pytest
 
 from agent.batch.batch_options import BatchOptions
 from agent.batch.batch_spending import UnfinishedRun, UnfinishedRuns
-from agent.batch.batch_start import _spent, classify_jobs, start_batch
+from agent.batch.batch_start import _choose_workspace, _spent, classify_jobs, start_batch
+from agent.batch.reports.batch_manifest import check, manifest, read_manifest
 from agent.config.settings import Settings
-from agent.instances.jobs import JobResult
-from trajectories.errors import ConfigError, SweAgentError, UsageError
+from agent.instances.jobs import Instance, JobResult
+from trajectories.errors import ConfigError, SweAgentError, UsageError, WorkspaceError
+from trajectories.records import Issue
 
 
 def job_result(dollars: float | None) -> JobResult:
@@ -74,3 +76,50 @@ def test_invalid_option_is_reported_before_batch_starts(
     assert raised.value.fix
     assert isinstance(raised.value, UsageError | ConfigError)
     assert not (tmp_path / "out" / "runs").exists()
+
+
+@pytest.fixture
+def without_docker(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A machine without Docker on which a sandbox works."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+    monkeypatch.delenv("SWE_AGENT_WORKSPACE", raising=False)
+    monkeypatch.setattr("aci.host.sandbox_process.sandbox_error", lambda: None)
+    return monkeypatch
+
+
+def options(tmp_path: Path, **flags: object) -> BatchOptions:
+    """A batch of one instance whose repository does not exist, so that no run of it starts."""
+    (tmp_path / "one.jsonl").write_text('{"id": "i", "repo": "/nowhere", "issue": "It fails."}\n')
+    return BatchOptions((tmp_path / "one.jsonl",), tmp_path / "out", flags, 1)
+
+
+def recorded_workspace(tmp_path: Path) -> object:
+    return (read_manifest(tmp_path / "out") or {})["room"]["workspace"]
+
+
+def test_batch_uses_sandbox_without_docker(
+    tmp_path: Path, without_docker: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start_batch(options(tmp_path), plain=True)
+    assert recorded_workspace(tmp_path) == "sandbox"
+    assert "Docker does not answer, so commands run in a bubblewrap sandbox." in capsys.readouterr().err
+
+
+def test_settings_bind_a_batch_only_once_a_run_has_started(tmp_path: Path, without_docker: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WorkspaceError, match="Docker is not running"):
+        start_batch(options(tmp_path, workspace="docker"), plain=True)
+    start_batch(options(tmp_path, workspace="local"), plain=True)
+    assert recorded_workspace(tmp_path) == "local", "the advice of the error cannot be followed"
+
+
+@pytest.mark.parametrize("workspace", ["docker", "sandbox", "local"])
+def test_started_batch_keeps_its_workspace(workspace: str, tmp_path: Path, without_docker: pytest.MonkeyPatch) -> None:
+    instance = Instance("i", "/nowhere", "", Issue("It fails.", ""))
+    check(tmp_path, manifest(Settings.model_validate({"workspace": workspace}), [instance], [], {}))
+    assert _choose_workspace(Settings(), [instance], tmp_path, pytest.fail).workspace == workspace
+    assert _choose_workspace(Settings(workspace="local"), [instance], tmp_path, pytest.fail).workspace == "local"
+
+
+def test_image_of_an_instance_needs_docker(without_docker: pytest.MonkeyPatch) -> None:
+    instance = Instance("i", "/nowhere", "", Issue("It fails.", ""), image="theirs:1")
+    assert _choose_workspace(Settings(), [instance], None, pytest.fail).workspace == "docker"

@@ -35,6 +35,23 @@ def test_unknown_word_is_an_error_with_a_suggestion(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["fix", "locate", "reproduce", "prove"])
+def test_text_without_option_names_the_options_for_an_issue(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "add() subtracts"]) == 2
+    assert capsys.readouterr().err == (
+        f"swe-agent: `swe-agent {command}` does not take the argument 'add() subtracts'. Give an issue as --text TEXT, "
+        f"--issue-file FILE or --issue URL. See `swe-agent {command} --help`.\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["runs", "x"], ["test", "shop.py"], ["config", "get", "a", "b", "c"]])
+def test_other_surplus_argument_is_named(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    said = capsys.readouterr().err
+    assert f"does not take the argument {arguments[-1]!r}. See `swe-agent {arguments[0]} --help`." in said
+    assert "--text" not in said
+
+
 def complete(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What bash offers after these words, of which the last one is unfinished."""
     monkeypatch.setenv("_SWE_AGENT_COMPLETE", "complete_bash")

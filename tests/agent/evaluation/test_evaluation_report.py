@@ -9,6 +9,7 @@ import pytest
 
 from agent.evaluation.confidence_intervals import wilson
 from agent.evaluation.evaluation_report import (
+    check_same_workspace,
     compare_reports,
     count_outcomes,
     outcomes,
@@ -132,3 +133,61 @@ def test_output_contains_no_control_characters(tmp_path: Path, capsys: pytest.Ca
 def test_unwritable_report_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="cannot be written"):
         write(tmp_path / "nowhere" / "report.json", {})
+
+
+UNJUDGED = {name: GradingResult(name, False, False, error="No space.", infrastructure=True) for name in PREDICTIONS}
+
+
+def summarize(out: Path, verdicts: dict[str, GradingResult]) -> dict[str, object]:
+    plan = create_plan(out)
+    return summary(plan, Outcome({"run": verdicts}, {}), [count_outcomes("run", PREDICTIONS, IDS, verdicts)])
+
+
+def test_predictions_without_verdict_are_counted_beside_the_rate(tmp_path: Path) -> None:
+    totals = summarize(tmp_path, VERDICTS)
+    assert (totals["no_verdict"], totals["total"], totals["rate"]) == (1, 6, 1 / 6), "they stay in the denominator"
+    assert totals["environment_failures"] == 0, "the tests did not end"
+    totals = summarize(tmp_path, VERDICTS | {"broken": UNJUDGED["broken"]})
+    assert (totals["no_verdict"], totals["rate"], totals["environment_failures"]) == (1, 1 / 6, 1)
+
+
+def test_no_rate_is_shown_if_nothing_was_graded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    totals = summarize(tmp_path, UNJUDGED)
+    assert (totals["resolved"], totals["total"], totals["no_verdict"]) == (0, 6, 4)
+    assert (totals["rate"], totals["interval"], totals["environment_failures"]) == (None, None, 5)
+    show(totals, plain=True)
+    output = capsys.readouterr().out
+    assert "%" not in output.replace("95 %", "")
+    assert "No verdict: 4" in output
+    assert "does not apply" not in output
+
+
+def test_rate_of_a_repository_needs_one_verdict(tmp_path: Path) -> None:
+    totals = summarize(tmp_path, UNJUDGED | {"right": VERDICTS["right"]})
+    rates = {repo: row["rate"] for repo, row in totals["repositories"].items()}  # type: ignore[attr-defined]
+    assert rates == {"us/a": None, "us/b": 1 / 3}
+    assert totals["rate"] == 1 / 6
+
+
+def test_empty_and_refused_patches_are_judged(tmp_path: Path) -> None:
+    empty = {name: Prediction(name, "m", "") for name in IDS}
+    totals = summary(create_plan(tmp_path), Outcome({"run": {}}, {}), [count_outcomes("run", empty, IDS, {})])
+    assert (totals["rate"], totals["no_verdict"]) == (0.0, 0)
+    assert summarize(tmp_path, UNJUDGED | {"refused": VERDICTS["refused"]})["rate"] == 0.0
+
+
+@pytest.mark.parametrize("workspace", ["sandbox", "local"])
+def test_grades_that_are_not_from_images_are_marked(
+    workspace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = count_outcomes("run", PREDICTIONS, IDS, VERDICTS)
+    assert "workspace" not in run_report(counts), "the harness's own format"
+    write(tmp_path / "images.json", run_report(counts))
+    write(tmp_path / "report.json", run_report(counts, workspace=workspace))
+    check_same_workspace(tmp_path / "report.json", workspace)
+    check_same_workspace(tmp_path / "images.json", "docker")
+    for name, other in (("report.json", "docker"), ("images.json", workspace)):
+        with pytest.raises(UsageError, match="not comparable"):
+            check_same_workspace(tmp_path / name, other)
+    show(summarize(tmp_path, VERDICTS) | {"workspace": workspace}, plain=True)
+    assert f"Graded in the workspace {workspace}, not in the images" in capsys.readouterr().out

@@ -6,12 +6,16 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
 import pytest
 
+from aci.environments.environment_plan import EnvironmentOptions
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import WorkspaceOptions
 from agent.config.settings import Settings
-from agent.evaluation.grading_images import Registry, image_of_python
+from agent.evaluation.grading_images import Registry, image_of_python, with_test_image
 from agent.evaluation.grading_specs import GradingSpec
 from agent.evaluation.instance_grading import EvaluationContext, evaluate_one
 from agent.instances.dataset_instances import Gold
@@ -19,6 +23,7 @@ from agent.instances.image_registry import official_image
 from agent.instances.jobs import Instance
 from tests.conftest import IMAGE, MakeRepo, git
 from trajectories.errors import WorkspaceError
+from trajectories.git_store.trees import Trees
 from trajectories.records import Issue
 
 NAME = "tests/test_it.py::test_conda"
@@ -99,3 +104,40 @@ def test_users_image_for_python_precedes_official_one() -> None:
     assert image_of_python("3.9", {"python3.9": "mine"}) == "mine"
     assert image_of_python("3.9", {"python": "mine"}) == "python:3.9"
     assert image_of_python("3.6", {}) == "python:3.6"
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (GradingSpec(python="2.7", setup=lambda files: "true"), r"need Python 2\.7, but python3 is 3\."),
+        (GradingSpec(node="20", setup=lambda files: "npm ci"), "Only Python environments can be set up"),
+        (GradingSpec(image="theirs:1", setup=lambda files: "bundle install"), "Only Python environments"),
+    ],
+)
+def test_environment_that_needs_an_image_is_refused_in_sandbox(
+    spec: GradingSpec, message: str, make_repo: MakeRepo, tmp_path: Path
+) -> None:
+    repository = Repository.open(make_repo({"package.json": "{}"}))
+    with Trees(tmp_path / "trees.git") as trees:
+        place = WorkspaceOptions(repository, repository.base(trees), trees)
+        with pytest.raises(WorkspaceError, match=message):
+            with_test_image(spec, place, Settings(workspace="sandbox"), "")
+
+
+@pytest.mark.parametrize("workspace", ["sandbox", "local"])
+def test_repository_gets_the_environment_that_fix_would_use(
+    workspace: str, make_repo: MakeRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def set_up(place: WorkspaceOptions, wished: EnvironmentOptions, kind: str) -> WorkspaceOptions:
+        asked.append((wished.setup, wished.image, kind))
+        return place
+
+    monkeypatch.setattr("agent.evaluation.grading_images.set_up_environment", set_up)
+    repository = Repository.open(make_repo({"requirements.txt": "six\n"}))
+    with Trees(tmp_path / "trees.git") as trees:
+        place = WorkspaceOptions(repository, repository.base(trees), trees)
+        settings = Settings.model_validate({"workspace": workspace, "image": "mine:1"})
+        assert with_test_image(GradingSpec(image="theirs:1"), place, settings, "") == (place, ())
+    assert asked == [("", "", workspace)]

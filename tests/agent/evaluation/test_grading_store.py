@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.evaluation.grading_store import GradingStore, key, path_part
+from agent.evaluation.grading_store import GradingStore, graded_in, key, path_part
 from agent.evaluation.patch_grade import GradingResult
 from trajectories.errors import UsageError, WorkspaceError
 
@@ -105,3 +106,14 @@ def test_run_id_must_be_valid_folder_name(run: str) -> None:
 def test_key_differs_for_different_inputs() -> None:
     assert key("a", ("b", "c")) == key("a", ("b", "c"))
     assert len({key("a", ("b", "c")), key("a", ("bc",)), key("ab", ("c",)), key("\ud800")}) == 4
+
+
+def test_workspace_of_verdicts_is_recorded(tmp_path: Path) -> None:
+    store = GradingStore(tmp_path, "run")
+    assert graded_in(tmp_path) == ""
+    store.put("m", replace(RIGHT, instance="earlier"), "k", "p")
+    store.put("m", replace(RIGHT, instance="failed", error="No space.", workspace="docker"), "k", "p")
+    assert graded_in(tmp_path) == "", "only verdicts count"
+    found = store.put("m", replace(RIGHT, workspace="sandbox"), "k", "p")
+    assert store.find("m", "i-1", "k") == found
+    assert graded_in(tmp_path) == "sandbox"

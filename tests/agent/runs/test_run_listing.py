@@ -18,6 +18,7 @@ from trajectories.records import (
     Issue,
     Note,
     Observation,
+    Once,
     Reply,
     Run,
     Settle,
@@ -218,7 +219,7 @@ def test_command_prints_table_or_json(three_runs, capsys):
 
 
 def test_filter_accepts_ends_as_shown_in_column(three_runs, capsys):
-    write_run(three_runs.parent, "d-open")
+    write_run(three_runs.parent, "d-open", step(1))
     journal = write_run(three_runs.parent, "e-not-begun") / "journal.jsonl"
     journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
     for words, runs in (
@@ -232,7 +233,7 @@ def test_filter_accepts_ends_as_shown_in_column(three_runs, capsys):
 
 @pytest.mark.skipif(not LOCKS.exists(), reason="the system does not list locks")
 def test_run_with_locked_journal_is_running(state, capsys):
-    running, other = write_run(state, "one"), write_run(state, "two")
+    running, other = write_run(state, "one", step(1)), write_run(state, "two", step(1))
     ended = write_run(state, "three", Exit("verified", 0, verdict=Verdict("verified")))
     locks = [lock_run(folder) for folder in (running, ended)]
     command.command(ended=["running"], json=True)
@@ -320,3 +321,32 @@ def test_closed_stdout_ends_list_without_error(three_runs, monkeypatch):
 
 def test_summary_has_no_instance_dict():
     assert not hasattr(RunSummary("one", 0.0), "__dict__")
+
+
+BEGUN = Note("main", "life", "begun")
+
+
+@pytest.mark.parametrize(
+    "records", [(), (BEGUN,), (BEGUN, Note("main", "life", "resumed")), (Note("main", "proposal", "a patch"), BEGUN)]
+)
+def test_run_whose_workspace_did_not_open_is_not_begun(state, capsys, records):
+    line = summarize_run(write_run(state, "one", *records))
+    assert (line.state, line.resumable) == ("", True), "it can be resumed, but there is nothing to lose"
+    assert command.command() == 0
+    assert "  not begun  " in capsys.readouterr().out
+    assert command.command(ended=["not begun"]) == 0
+    assert "one" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        (BEGUN, Note("main", "phase", "localize")),
+        (BEGUN, *request_records(1, 1.0, None)),
+        (BEGUN, Hold("main", 1, 1, "m", 1.0, 100)),
+        (BEGUN, step(1)),
+        (BEGUN, Once("main", "key", {})),
+    ],
+)
+def test_interrupted_work_is_resumable(state, records):
+    assert summarize_run(write_run(state, "one", *records)).state == "open"

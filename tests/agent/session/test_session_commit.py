@@ -24,6 +24,7 @@ from agent.session import session_commit
 from agent.session.commit_message import LONGEST, shorten_subject
 from agent.session.session_events import MessageEvent
 from agent.session.session_start import Start
+from agent.session.session_state import SessionSnapshot
 from agent.session.startup_checks import run_startup_checks
 from trajectories.errors import TryLater, UsageError
 from trajectories.records import Note
@@ -69,6 +70,26 @@ def test_commit_has_only_changes_of_session(session) -> None:
     assert "+mine" in session.git("diff", "a.txt")
     assert "three" not in session.git("diff", "a.txt")
     assert session.say("/commit") == "There is nothing to commit: your last commit has all applied changes."
+
+
+def test_status_shows_the_commit_of_the_session(session) -> None:
+    session.file("b.txt").write_bytes(b"mine\n")
+    session.begin()
+    snapshot = SessionSnapshot(session, Repository.open(session.root))
+    snapshot.refresh()
+    assert snapshot._base(session.engine) == "HEAD + 1 change"
+    base = session.git("rev-parse", "--short=7", "HEAD")
+    session.change_files({"new.txt": b"n\n"})
+    session.say("/apply")
+    snapshot.refresh()
+    assert snapshot._base(session.engine) == "HEAD + 1 change", "applied, but not committed"
+    session.say("/commit")
+    snapshot.refresh()
+    assert snapshot._base(session.engine) == "HEAD"
+    made = session.git("rev-parse", "--short=7", "HEAD")
+    session.git("commit", "-q", "--allow-empty", "-m", "By the user")
+    snapshot.refresh()
+    assert snapshot._base(session.engine) == made != base
 
 
 def test_staged_edits_of_committed_file_stay_staged(session) -> None:

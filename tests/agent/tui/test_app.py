@@ -174,10 +174,11 @@ LATER = "No price is known for openai/mine; `/model openai/mine` asks whether it
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["keys", "enter", "paste"])
 @pytest.mark.parametrize("request_", [PRICE, FrontEndRequested("models", at_start=True)], ids=["price", "models"])
-def test_early_input_closes_choice_and_goes_to_prompt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, request_: FrontEndRequested
+@pytest.mark.parametrize("grace", [60.0, 0.0], ids=["early", "late"])
+def test_text_and_early_enter_close_choice_and_go_to_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, request_: FrontEndRequested, grace: float
 ) -> None:
-    monkeypatch.setattr(approval_screen, "GRACE", 60.0)
+    monkeypatch.setattr(approval_screen, "GRACE", 60.0 if how == "enter" else grace)
     monkeypatch.setattr(model_choice, "find_offers", list)
     answers: list[object] = []
     monkeypatch.setattr(model_choice, "accept_offer", lambda *words: answers.append(words))

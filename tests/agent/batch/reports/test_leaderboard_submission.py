@@ -16,6 +16,7 @@ import yaml
 from agent.batch.job_run import solve_job
 from agent.batch.reports.batch_manifest import check, manifest
 from agent.batch.reports.batch_results import ResultStore, encode
+from agent.batch.reports.evaluation_verdicts import read_verdicts
 from agent.batch.reports.leaderboard_submission import MISSING, write_leaderboard
 from agent.config.settings import Settings
 from agent.evaluation.grading_store import GradingStore
@@ -164,6 +165,34 @@ def write_evaluation(solved: SolvedBatch, *runs: str) -> None:
     report = {"model": solved.model, "runs": [{"run_id": run, **empty_lists} for run in runs]}
     (solved.out / "evaluation").mkdir(exist_ok=True)
     (solved.out / "evaluation" / "evaluation.json").write_text(json.dumps(report))
+
+
+@pytest.mark.parametrize("workspace", ["sandbox", "local", "docker"])
+def test_only_grades_from_images_are_published(solved: SolvedBatch, workspace: str) -> None:
+    store = GradingStore(solved.out / "evaluation", "evaluate")
+    graded = GradingResult("calc-1", True, applied=True, log="1 passed", workspace=workspace)
+    store.put(str(solved.model), graded, "key", solved.done.patch)
+    write_evaluation(solved, "evaluate")
+    report = solved.out / "evaluation" / "evaluation.json"
+    report.write_text(json.dumps(json.loads(report.read_text()) | {"workspace": workspace}))
+    folder = solved.submission()
+    assert (folder / "logs").exists() == (workspace == "docker")
+    assert ("1 of 1 judged" in (folder / "README.md").read_text()) == (workspace == "docker")
+
+
+def test_prediction_without_verdict_is_not_judged(solved: SolvedBatch) -> None:
+    store = GradingStore(solved.out / "evaluation", "evaluate")
+    failed = GradingResult("calc-1", False, applied=False, error="No space.")
+    store.put(str(solved.model), failed, "key", solved.done.patch)
+    write_evaluation(solved, "evaluate")
+    path = solved.out / "evaluation" / "evaluation.json"
+    report = json.loads(path.read_text())
+    report["runs"][0]["errors"] = ["calc-1"]
+    path.write_text(json.dumps(report))
+    assert read_verdicts(solved.out).resolved(solved.done) is False, "a report of an earlier version, or a bad patch"
+    report["runs"][0]["no_verdict"] = ["calc-1"]
+    path.write_text(json.dumps(report))
+    assert read_verdicts(solved.out).resolved(solved.done) is None
 
 
 def test_evaluation_logs_are_included(solved: SolvedBatch) -> None:

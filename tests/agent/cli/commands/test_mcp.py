@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from agent.cli.command_line import run
+from agent.installation import install_extra
 
 
 def test_missing_sdk_is_explained(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
@@ -15,4 +16,5 @@ def test_missing_sdk_is_explained(monkeypatch: pytest.MonkeyPatch, capfd: pytest
     out, err = capfd.readouterr()
     assert out == ""
     assert "needs the package mcp, which is not installed" in err
-    assert "pipx install 'swe-agent[mcp]'" in err
+    assert install_extra("mcp") in err
+    assert "swe-agent[mcp]'" not in err, "a name that somebody else could publish on an index"

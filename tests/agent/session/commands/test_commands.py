@@ -24,6 +24,11 @@ def test_help_lists_commands_and_keys(talk):
     assert talk.say("/help /locate").messages[-1].startswith("`/locate WORDS`: ")
 
 
+@pytest.mark.parametrize("command", ["/quit", "/exit"])
+def test_session_is_left(talk, command):
+    assert talk([]).say(command).all(FrontEndRequested)[-1].what == "quit"
+
+
 @pytest.mark.slow
 def test_cost_is_shown_by_turn_and_sets_budget(talk):
     talk = talk([says("One.", n=1), says("Two.")], mode="plan")

@@ -1,0 +1,18 @@
+"""Leave the session, as `/quit` does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.session.session_events import FrontEndRequested
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+
+NOW = True
+ONLY_FOR_LATER = "always"
+GROUP = "session"
+
+
+def run(session: Session, words: str) -> None:
+    session.hear(FrontEndRequested("quit"))
