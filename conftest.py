@@ -112,8 +112,9 @@ def unchanged_machine(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     yield
     new = MACHINE.started_installers().removeprefix(started)
     assert not new, f"the test started a package manager: {new}"
-    changed = [name for name, state in MACHINE.state().items() if state != before[name]]
-    assert not changed, f"the machine changed during the test: {', '.join(changed)}"
+    after = MACHINE.state()
+    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    assert not changed, f"changed during the test, or by another program at that time: {', '.join(changed)}"
 
 
 @pytest.fixture(autouse=True)

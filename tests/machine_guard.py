@@ -17,7 +17,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -61,17 +61,14 @@ class RealMachine:
         return Path(self.started).read_text("utf-8", "replace")
 
     def state(self) -> dict[str, object]:
-        """Return what no test may change, by name: entries, sizes and times of files and folders outside the tests."""
+        """Return what no test may change, by path: sizes and times of files, and the entries of folders of the home."""
         home = Path(self.home)
-        state: dict[str, object] = {f"~/{name}": _file_state(home / name) for name in HOME_FILES}
+        state: dict[str, object] = {}
         for name in HOME_FOLDERS:
-            try:
-                state[f"~/{name}"] = frozenset(each.name for each in (home / name).iterdir())
-            except OSError:
-                state[f"~/{name}"] = None
-        for file in INSTALLED:
-            state[str(file)] = _file_state(file)
-        return state
+            with suppress(OSError):
+                state |= {f"~/{each.relative_to(home)}": "exists" for each in (home / name).iterdir()}
+        state |= {f"~/{name}": _file_state(home / name) for name in HOME_FILES}
+        return state | {str(file): _file_state(file) for file in INSTALLED}
 
 
 def _file_state(file: Path) -> tuple[int, int] | None:

@@ -55,7 +55,7 @@ def run_test(tmp_path: Path, home: Path, text: str) -> subprocess.CompletedProce
     ("text", "reason"),
     [
         (INSTALLS, "the test started a package manager: npm install left-pad"),
-        (WRITES_HOME, "the machine changed during the test: ~/.cache"),
+        (WRITES_HOME, "~/.cache/new"),
     ],
     ids=["installs", "writes into the home"],
 )
