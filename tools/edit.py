@@ -8,6 +8,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from aci.observation.file_contents import describe_binary, split_lines
 from aci.observation.output_text import cut_lines, number_lines
 from aci.observation.untrusted_text import clean_text
 from aci.repository.git_files import is_git_file
@@ -75,6 +76,8 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
         raise UsageError(f"{path} already exists.", "Give the text to replace in `old`.")
     if old == new:
         raise UsageError("`old` and `new` are the same.", "Nothing was changed.")
+    if refusal := describe_binary(path, before):
+        raise UsageError(refusal, "Change it with a program in the shell; nothing was changed.")
     text = before.decode("utf-8", "surrogateescape")
     if not new.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise UsageError(f"{path} is not UTF-8, so only ASCII text can be added.", "Use escapes, or the shell.")
@@ -149,10 +152,10 @@ def _not_found(path: str, text: str, old: str, new: str, where: _matching.Ambigu
         return Observation(f"`old` occurs {len(where.lines)} times in {path}, at lines {shown}. {hint}", ok=False)
     parts = [f"`old` does not occur in {path}; nothing was changed."]
     if len(new.strip()) > 10 and new.strip() in text:
-        parts.append(f"`new` is already there, at line {text[: text.index(new.strip())].count(chr(10)) + 1}.")
+        parts.append(f"`new` is already there, at line {len(split_lines(text[: text.index(new.strip())]))}.")
     elif near := _matching.nearest(text, old):
         first, last = near
-        lines = text.split("\n")[first - 1 : min(last, first + 40)]
+        lines = split_lines(text)[first - 1 : min(last, first + 40)]
         parts.append(f"The most similar lines are {first}-{last}:\n{_shown(lines, first)}")
     return Observation("\n".join(parts), ok=False)
 
@@ -183,7 +186,7 @@ def _undefined(path: str, before: str, after: str) -> list[str]:
 
 
 def _around(text: str, line: int) -> str:
-    lines = text.split("\n")
+    lines = split_lines(text)
     if not line:
         return ""
     first = max(min(line, len(lines)) - AROUND, 1)
@@ -197,7 +200,7 @@ def _shown(lines: list[str], first: int) -> str:
 def _diff(before: str, after: str) -> str:
     """Return a unified diff without its header. Common lines at both ends are removed first, because difflib is slow on
     them."""
-    old, new = before.split("\n"), after.split("\n")
+    old, new = split_lines(before), split_lines(after)
     shorter = min(len(old), len(new))
     head = next((index for index in range(shorter) if old[index] != new[index]), shorter)
     head = max(head - AROUND, 0)

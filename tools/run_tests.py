@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output
 from aci.proof.evidence import innermost_file, missing_name
 from aci.proof.proof_run import format_names
 from aci.repository.patch import is_test
@@ -93,7 +93,7 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
     head += [f"Already failed before the source was changed: {format_names(known)}."] if known else []
     lines, output = (
         [*head, *format_failures([result for result in failed if result.id not in known])],
-        clean_text(report.output),
+        clean_output(report.output),
     )
     if failed and not has_more_output(output, "\n".join(lines)):
         return Observation("\n".join(lines), ok=report.ok, data=data)
@@ -118,7 +118,7 @@ def _failed_before(ctx: Context, failed: Sequence[TestResult]) -> list[str]:
     return [
         result.id
         for result in failed
-        if (result.id, result.error, clean_text(result.message)[:SHORT_MESSAGE]) in before
+        if (result.id, result.error, clean_output(result.message)[:SHORT_MESSAGE]) in before
         and result.path not in touched
     ]
 
@@ -186,7 +186,7 @@ def _failures(failed: Sequence[TestResult]) -> list[dict[str, str]]:
             "error": result.error,
             "at": innermost_file(result),
             "missing": missing_name(result),
-            "message": clean_text(result.message)[: LONGEST_MESSAGE if number < MOST_FAILURES else SHORT_MESSAGE],
+            "message": clean_output(result.message)[: LONGEST_MESSAGE if number < MOST_FAILURES else SHORT_MESSAGE],
         }
         for number, result in enumerate(failed[:MOST_KEPT])
     ]

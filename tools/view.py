@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from aci.graph.file_outline import LONGEST_LINE, PYTHON, count_fitting, fits, names_in, numbered, outline
+from aci.observation.file_contents import describe_binary, split_lines
 from aci.observation.output_text import CAPS, cut_lines
 from aci.repository.python_source import Definition, definitions
 from aci.runtime.workspace import HARNESS_SESSION
@@ -50,10 +51,11 @@ def view(
         path, data, start, end = _read(ctx, path, start, end)
     except IsADirectoryError:
         return _listing(ctx, path)
-    if b"\0" in data[:8000]:
-        return Observation(f"{path} is a binary file of {len(data)} bytes.", ok=False)
+    if refusal := describe_binary(path, data):
+        return Observation(refusal, ok=False)
     text = data.decode("utf-8", "replace")
-    lines = text.removesuffix("\n").split("\n")
+    lines = split_lines(text)
+    lines = lines[:-1] if len(lines) > 1 and not lines[-1] else lines
     if not data:
         return Observation(f"{path} is empty.")
     if symbol:

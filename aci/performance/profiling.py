@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output, clean_text
 from aci.performance.target_function import PickledCall, Target, iter_functions, python_line
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.guest_programs import install_programs, program_source
@@ -96,7 +96,7 @@ def profile_command(room: Workspace, command: str, timeout: float = 600.0, calls
     """
     answers, code, text = _run(room, command, timeout, False)
     if not any(answer["stacks"] for answer in answers):
-        how = f"; it ended with status {code}: {clean_text(text).strip()[-200:]}" if code else "."
+        how = f"; it ended with status {code}: {clean_output(text).strip()[-200:]}" if code else "."
         fix = "Give a command that runs Python for a tenth of a second or more."
         raise UsageError(f"No Python code of the workload was sampled{how}", fix)
     sources = _Sources(room)
@@ -189,7 +189,7 @@ def profile_lines(
         if not all(line > 0 and runs >= 0 and 0 <= seconds < math.inf for line, runs, seconds in rows):
             raise ValueError("invalid lines")
     except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
-        raise UsageError(f"{target} could not be run line by line.", clean_text(ran.text)[-300:]) from error
+        raise UsageError(f"{target} could not be run line by line.", clean_output(ran.text)[-300:]) from error
     whole = sum(seconds for _, _, seconds in rows) or 1.0
     lines = (LineTime(line, runs, seconds / whole) for line, runs, seconds in rows)
     return tuple(sorted(lines, key=lambda one: (-one.share, one.line)))
