@@ -10,6 +10,7 @@ from aci.observation.file_contents import describe_binary
 from aci.observation.output_text import CAPS
 from aci.observation.untrusted_text import clean_text
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult
+from tools._file_errors import explain_submodule
 from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -75,6 +76,8 @@ def search(
         notes.append("ignoring case")
     if ran.timed_out:
         raise UsageError(f"The search took longer than {SECONDS} s.", "Narrow it with `path` or `glob`.")
+    if (ran.code == NO_PATH or ran.code == 1) and (explained := explain_submodule(ctx, path)):
+        raise UsageError(explained)
     if ran.code == NO_PATH:
         raise UsageError(f"There is no {path}.")
     if ran.code > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,9 +57,10 @@ def start_run(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("agent.phases.template_search.SEARCH_SECONDS", 15.0)
     monkeypatch.setattr("agent.repair.repair_search.RIVALS", (100, 200))
 
-    def write_run(files: dict[str, str], issue: str = "add() subtracts", body: str = "", **changes: Any):
+    def write_run(files: dict[str, str] | Path, issue: str = "add() subtracts", body: str = "", **changes: Any):
         settings = Settings(workspace="local", strategy="templates", test=COMMAND, state=tmp_path / "state", **changes)
-        directory = begin(Issue(issue, body), Repository.open(make_repo(files)), settings)
+        root = files if isinstance(files, Path) else make_repo(files)
+        directory = begin(Issue(issue, body), Repository.open(root), settings)
         return lambda: reopen(directory, settings.state)
 
     return write_run
@@ -94,6 +96,17 @@ def test_bug_is_found_fixed_and_proved(start_run) -> None:
     assert any(note.kind == "place" and note.text.startswith("calc.py:2") for note in notes)
     assert next(note for note in notes if "edits tried" in note.text).data["tried"] > 0
     assert drive(open_run()) == ([], result)
+
+
+def test_submodule_of_missing_module_is_named(start_run, make_repo) -> None:
+    root = make_repo({"tests/__init__.py": "", "tests/test_calc.py": TESTS.replace("calc", "libs.calc.sums")})
+    (root / "libs" / "calc").mkdir(parents=True)
+    link = ("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},libs/calc")
+    for command in (link, ("commit", "-q", "-m", "Add a submodule")):
+        subprocess.run(["git", "-C", root, *command], check=True)
+    _, result = drive(start_run(root)())
+    assert "lies in the submodule libs/calc" in result.word
+    assert "Install" not in result.word
 
 
 def test_resumed_run_does_not_search_again(start_run, monkeypatch: pytest.MonkeyPatch) -> None:
