@@ -8,6 +8,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from aci.guest.source_encoding import text_encoding
 from aci.observation.file_contents import describe_binary, split_lines
 from aci.observation.output_text import cut_lines, number_lines
 from aci.observation.untrusted_text import clean_text
@@ -81,9 +82,15 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
         raise UsageError("`old` and `new` are the same.", "Nothing was changed.")
     if refusal := describe_binary(path, before):
         raise UsageError(refusal, "Change it with a program in the shell; nothing was changed.")
-    text = before.decode("utf-8", "surrogateescape")
-    if not new.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    encoding = text_encoding(before)
+    text = before.decode(encoding or "utf-8", "surrogateescape")
+    if not new.isascii() and not encoding:
         raise UsageError(f"{path} is not UTF-8, so only ASCII text can be added.", "Use escapes, or the shell.")
+    try:
+        new.encode(encoding or "utf-8")
+    except UnicodeEncodeError as error:
+        character = new[error.start]
+        raise UsageError(f"{path} declares {encoding}, which has no {character!r}.", "Use escapes.") from None
     done = _matching.replace(text, old, new, all) if old else _matching.Replacement(new)
     if isinstance(done, _matching.AmbiguousMatch):
         return _not_found(path, text, old, new, done)
@@ -121,7 +128,7 @@ def _create(ctx: Context, path: str, text: str) -> Observation:
 
 
 def _write(ctx: Context, path: str, before: bytes, text: str, done: _matching.Replacement) -> Observation:
-    after = done.text.encode("utf-8", "surrogateescape")
+    after = done.text.encode(text_encoding(before) or "utf-8", "surrogateescape")
     if after == before:
         return Observation(f"{path} already has that text; nothing was changed.", ok=False)
     ctx.workspace.write(path, after)

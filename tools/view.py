@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from aci.graph.file_outline import LONGEST_LINE, PYTHON, count_fitting, fits, names_in, numbered, outline
+from aci.guest.source_encoding import text_encoding
 from aci.observation.file_contents import describe_binary, split_lines
 from aci.observation.output_text import CAPS, cut_lines
 from aci.repository.python_source import Definition, definitions
@@ -54,7 +55,7 @@ def view(
         return _listing(ctx, path)
     if refusal := describe_binary(path, data):
         return Observation(refusal, ok=False)
-    text = data.decode("utf-8", "replace")
+    text = data.decode(text_encoding(data) or "utf-8", "replace")
     lines = split_lines(text)
     lines = lines[:-1] if len(lines) > 1 and not lines[-1] else lines
     if not data:

@@ -134,6 +134,16 @@ def test_line_endings_bytes_and_modes_are_preserved(bench: Bench) -> None:
     assert bench("shell", command="./run.sh").text == "one\nthree"
 
 
+def test_declared_encoding_is_kept(make_bench: MakeBench) -> None:
+    bench = make_bench({"a.py": "# coding: latin-1\nx = 'd\xe9j\xe0'\n".encode("latin-1")})
+    assert bench("view", path="a.py").text.endswith("2\tx = 'd\xe9j\xe0'")
+    assert bench("edit", path="a.py", old="'d\xe9j\xe0'", new="'d\xe9j\xe0 v\xfb'").ok
+    assert bench.read("a.py") == "# coding: latin-1\nx = 'd\xe9j\xe0 v\xfb'\n".encode("latin-1")
+    refused = bench("edit", path="a.py", old="x = ", new="y = '\u20ac'  # ")
+    assert not refused.ok
+    assert "declares iso-8859-1, which has no '\u20ac'" in refused.text
+
+
 ENCODED = {
     "utf-16": ("alpha\nbeta\n".encode("utf-16"), "a UTF-16 file of 24 bytes"),
     "utf-16-be": (codecs.BOM_UTF16_BE + "alpha\nbeta\n".encode("utf-16-be"), "a UTF-16 file of 24 bytes"),

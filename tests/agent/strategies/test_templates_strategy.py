@@ -18,6 +18,7 @@ from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.repair.search_progress import WIDTH
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import Cancelled
+from trajectories.git_store.git_commands import encode
 from trajectories.journal import read
 from trajectories.records import Issue
 
@@ -96,6 +97,18 @@ def test_bug_is_found_fixed_and_proved(start_run) -> None:
     assert any(note.kind == "place" and note.text.startswith("calc.py:2") for note in notes)
     assert next(note for note in notes if "edits tried" in note.text).data["tried"] > 0
     assert drive(open_run()) == ([], result)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
+def test_module_in_declared_encoding_is_fixed(start_run, make_repo, encoding: str) -> None:
+    accents = f"# coding: {encoding}\n# d\xe9j\xe0 vu\n{ADD}".replace(
+        "return a - b", 'w = "\xe9"; return a - b  # \xe0'
+    )
+    root = make_repo({**FILES, "calc.py": accents.encode(encoding)})
+    _, result = drive(start_run(root)())
+    assert result.exit.verdict.verified
+    line = 'w = "\xe9"; return a + b  # \xe0'
+    assert f"+    {line}\n".encode(encoding) in encode(result.patch.source)
 
 
 def test_submodule_of_missing_module_is_named(start_run, make_repo) -> None:
