@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from aci.repository.submodules import describe_submodule, submodule_of_file
+from aci.runtime.workspace import Workspace
+from trajectories.git_store.trees import Trees
+from trajectories.records import Base
 
-if TYPE_CHECKING:
-    from tools.base import Context
+
+class FileContext(Protocol):
+    """The part of a tool's context that tells where the repository's files are."""
+
+    @property
+    def workspace(self) -> Workspace: ...
+
+    @property
+    def trees(self) -> Trees: ...
+
+    @property
+    def base(self) -> Base: ...
 
 
-def describe_file_error(ctx: Context, error: OSError, path: object) -> str:
+def describe_file_error(ctx: FileContext, error: OSError, path: object) -> str:
     """Return why a file could not be used; `path` is the argument of the model's call, if it has one."""
     said = {
         FileNotFoundError: "There is no file {}.",
@@ -25,7 +38,7 @@ def describe_file_error(ctx: Context, error: OSError, path: object) -> str:
     return explain_submodule(ctx, path) or described
 
 
-def explain_submodule(ctx: Context, path: object) -> str:
+def explain_submodule(ctx: FileContext, path: object) -> str:
     """Return why there is no file at a path that a model gave if the path leads into a submodule of the base, and ""
     for any other path."""
     if not isinstance(path, str):
