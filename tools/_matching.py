@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aci.observation.file_contents import LINE_BREAK, split_lines
 from aci.observation.untrusted_text import clean_text
 
 _NUMBERED = re.compile(r"^ *\d+\t", re.MULTILINE)
@@ -35,7 +37,7 @@ class AmbiguousMatch:
 
 def replace(text: str, old: str, new: str, everywhere: bool = False) -> Replacement | AmbiguousMatch:
     """Replace `old` with `new`, keeping the line endings of the file. `old` must not be empty."""
-    ending = "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
+    ending = _ending(text)
     overlooked = ""
     for stripped in (False, True):
         if stripped:
@@ -44,7 +46,7 @@ def replace(text: str, old: str, new: str, everywhere: bool = False) -> Replacem
             old, overlooked = _NUMBERED.sub("", old), "line numbers"
             new = _NUMBERED.sub("", new) if _all_numbered(new) else new
         exact = _exact(text, _with_ending(old, ending), _with_ending(new, ending), everywhere)
-        if exact is None and ending == "\r\n":
+        if exact is None and ending != "\n":
             exact = _exact(text, old, new, everywhere)
         if exact is not None:
             return Replacement(exact.text, overlooked, exact.times) if isinstance(exact, Replacement) else exact
@@ -57,6 +59,13 @@ def replace(text: str, old: str, new: str, everywhere: bool = False) -> Replacem
 def _all_numbered(text: str) -> bool:
     """Return whether every line begins with a number and a tab, as `view` shows lines."""
     return bool(text) and all(_NUMBERED.match(line) for line in text.strip("\n").split("\n"))
+
+
+def _ending(text: str) -> str:
+    """Return the most frequent line ending of a text."""
+    both = text.count("\r\n")
+    counts = {"\n": text.count("\n") - both, "\r\n": both, "\r": text.count("\r") - both}
+    return max(counts, key=lambda ending: counts[ending])
 
 
 def _with_ending(text: str, ending: str) -> str:
@@ -72,11 +81,10 @@ def _exact(text: str, old: str, new: str, everywhere: bool) -> Replacement | Amb
 
 
 def _lines_of(text: str, old: str) -> list[int]:
-    lines, at, line, before = [], text.find(old), 1, 0
+    ends = [found.end() for found in LINE_BREAK.finditer(text)]
+    lines, at = [], text.find(old)
     while at >= 0:
-        line += text.count("\n", before, at)
-        before = at
-        lines.append(line)
+        lines.append(bisect_right(ends, at) + 1)
         at = text.find(old, at + len(old))
     return lines
 
@@ -85,9 +93,11 @@ def _lenient(text: str, old: str, new: str, ending: str) -> Replacement | Ambigu
     old_lines, new_lines = _trim(_split(old), _split(new))
     if not old_lines:
         return AmbiguousMatch()
-    lines = text.split("\n")
+    breaks = [found.span() for found in LINE_BREAK.finditer(text)]
+    starts, stops = [0, *(stop for _, stop in breaks)], [*(start for start, _ in breaks), len(text)]
+    lines = [text[start:stop] for start, stop in zip(starts, stops, strict=True)]
     spaced: Callable[[str], str] = lambda line: " ".join(line.split())
-    seen: Callable[[str], str] = lambda line: spaced(clean_text(line))
+    seen: Callable[[str], str] = lambda line: line if "\0" in line else spaced(clean_text(line))  # a NUL is content
     for same, overlooked in (
         (str.strip, "indentation or trailing spaces"),
         (spaced, "spacing"),
@@ -98,11 +108,13 @@ def _lenient(text: str, old: str, new: str, ending: str) -> Replacement | Ambigu
             return AmbiguousMatch(tuple(first + 1 for first, _ in places))
         if places:
             first, shift = places[0]
-            put = [_shifted(line, shift) + ending[:-1] for line in new_lines]
+            put = ending.join(_shifted(line, shift) for line in new_lines)
             last = first + len(old_lines)
-            if put and last == len(lines):
-                put[-1] = put[-1].removesuffix("\r")
-            return Replacement("\n".join([*lines[:first], *put, *lines[last:]]), overlooked)
+            if new_lines:
+                return Replacement(text[: starts[first]] + put + text[stops[last - 1] :], overlooked)
+            if last < len(lines):
+                return Replacement(text[: starts[first]] + text[starts[last] :], overlooked)
+            return Replacement(text[: stops[first - 1]] if first else "", overlooked)
     return AmbiguousMatch()
 
 
@@ -167,7 +179,7 @@ def _shifted(line: str, shift: tuple[str, str]) -> str:
 def nearest(text: str, old: str) -> tuple[int, int] | None:
     """Return the numbers of the first and last line of the passage most similar to `old`, or None if nothing is
     similar."""
-    lines = text.split("\n")[:_LONGEST_SEARCHED]
+    lines = split_lines(text)[:_LONGEST_SEARCHED]
     old_lines, _ = _trim(_split(old), [])
     if not old_lines:
         return None

@@ -31,6 +31,7 @@ from aci.instructions.instruction_files import Instructions
 from aci.observation import output_text
 from aci.observation.text_source import TextSource
 from aci.observation.untrusted_text import clean_text
+from tools._file_errors import describe_file_error
 from tools._helper_report import Delegate, HelperReport
 from tools._metadata import Consent, ConsentQuestion, Need, ResultKind, ToolCall, ToolMetadata, WhenLimited, not_needed
 from tools._nearby_instructions import add_instructions
@@ -295,7 +296,7 @@ class Toolbox:
         except UsageError as error:
             answer = Observation("\n".join(filter(None, (error.message, error.fix))), ok=False)
         except FILE_ERRORS as error:
-            answer = Observation(_file_error(error), ok=False)
+            answer = Observation(describe_file_error(ctx, error, action.arguments.get("path")), ok=False)
         seen = answer if isinstance(answer, Observation) else Observation(answer)
         seen = _limit_size(seen, made.metadata.kind, ctx)
         is_file = made.metadata.result == "file"
@@ -338,18 +339,6 @@ def _limit_size(observation: Observation, kind: output_text.Kind, ctx: Context) 
         out = ctx.keep(text.encode()) if out is None else out
         text = output_text.shorten(text, cap, f"out:{out}", whole)
     return replace(observation, text=text, out=out)
-
-
-def _file_error(error: OSError) -> str:
-    said = {
-        FileNotFoundError: "There is no file {}.",
-        FileExistsError: "{} exists already.",
-        IsADirectoryError: "{} is a directory.",
-        NotADirectoryError: "A part of the path {} is a file, not a directory.",
-        PermissionError: "No permission for {}.",
-    }
-    name = error.filename or (error.args[-1] if error.args else "")
-    return said[next(kind for kind in said if isinstance(error, kind))].format(name)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from aci.guest.source_encoding import text_encoding
+from aci.observation.file_contents import describe_binary, split_lines
 from aci.observation.output_text import cut_lines, number_lines
 from aci.observation.untrusted_text import clean_text
 from aci.repository.git_files import is_git_file
@@ -15,6 +17,7 @@ from aci.repository.python_source import undefined_names
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import HARNESS_SESSION
 from tools import _matching
+from tools._file_errors import explain_submodule
 from tools.base import ConsentQuestion, Context, TextSource, ToolCall, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -68,6 +71,8 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
     try:
         before = ctx.workspace.read(path)
     except FileNotFoundError:
+        if explained := explain_submodule(ctx, path):
+            raise UsageError(explained) from None
         if old:
             raise UsageError(f"There is no file {path}.", "To create it, leave `old` empty.") from None
         return _create(ctx, path, new)
@@ -75,9 +80,17 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
         raise UsageError(f"{path} already exists.", "Give the text to replace in `old`.")
     if old == new:
         raise UsageError("`old` and `new` are the same.", "Nothing was changed.")
-    text = before.decode("utf-8", "surrogateescape")
-    if not new.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if refusal := describe_binary(path, before):
+        raise UsageError(refusal, "Change it with a program in the shell; nothing was changed.")
+    encoding = text_encoding(before)
+    text = before.decode(encoding or "utf-8", "surrogateescape")
+    if not new.isascii() and not encoding:
         raise UsageError(f"{path} is not UTF-8, so only ASCII text can be added.", "Use escapes, or the shell.")
+    try:
+        new.encode(encoding or "utf-8")
+    except UnicodeEncodeError as error:
+        character = new[error.start]
+        raise UsageError(f"{path} declares {encoding}, which has no {character!r}.", "Use escapes.") from None
     done = _matching.replace(text, old, new, all) if old else _matching.Replacement(new)
     if isinstance(done, _matching.AmbiguousMatch):
         return _not_found(path, text, old, new, done)
@@ -115,7 +128,7 @@ def _create(ctx: Context, path: str, text: str) -> Observation:
 
 
 def _write(ctx: Context, path: str, before: bytes, text: str, done: _matching.Replacement) -> Observation:
-    after = done.text.encode("utf-8", "surrogateescape")
+    after = done.text.encode(text_encoding(before) or "utf-8", "surrogateescape")
     if after == before:
         return Observation(f"{path} already has that text; nothing was changed.", ok=False)
     ctx.workspace.write(path, after)
@@ -149,10 +162,10 @@ def _not_found(path: str, text: str, old: str, new: str, where: _matching.Ambigu
         return Observation(f"`old` occurs {len(where.lines)} times in {path}, at lines {shown}. {hint}", ok=False)
     parts = [f"`old` does not occur in {path}; nothing was changed."]
     if len(new.strip()) > 10 and new.strip() in text:
-        parts.append(f"`new` is already there, at line {text[: text.index(new.strip())].count(chr(10)) + 1}.")
+        parts.append(f"`new` is already there, at line {len(split_lines(text[: text.index(new.strip())]))}.")
     elif near := _matching.nearest(text, old):
         first, last = near
-        lines = text.split("\n")[first - 1 : min(last, first + 40)]
+        lines = split_lines(text)[first - 1 : min(last, first + 40)]
         parts.append(f"The most similar lines are {first}-{last}:\n{_shown(lines, first)}")
     return Observation("\n".join(parts), ok=False)
 
@@ -183,7 +196,7 @@ def _undefined(path: str, before: str, after: str) -> list[str]:
 
 
 def _around(text: str, line: int) -> str:
-    lines = text.split("\n")
+    lines = split_lines(text)
     if not line:
         return ""
     first = max(min(line, len(lines)) - AROUND, 1)
@@ -197,7 +210,7 @@ def _shown(lines: list[str], first: int) -> str:
 def _diff(before: str, after: str) -> str:
     """Return a unified diff without its header. Common lines at both ends are removed first, because difflib is slow on
     them."""
-    old, new = before.split("\n"), after.split("\n")
+    old, new = split_lines(before), split_lines(after)
     shorter = min(len(old), len(new))
     head = next((index for index in range(shorter) if old[index] != new[index]), shorter)
     head = max(head - AROUND, 0)

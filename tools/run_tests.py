@@ -8,10 +8,11 @@ import zlib
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output
 from aci.proof.evidence import innermost_file, missing_name
 from aci.proof.proof_run import format_names
 from aci.repository.patch import is_test
+from aci.repository.submodules import describe_submodule, submodule_missing_in
 from aci.testing.failure_digest import MOST_FAILURES, format_failures, has_more_output
 from aci.testing.suite_run import SuiteReport, TestResult
 from aci.testing.suite_run import run_tests as run
@@ -77,6 +78,9 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
         "passing": keep_names(ctx, report.passed) if report.granularity == "test" else None,
     }
     head = [report.summary(), *report.notes, *_slowness_notes(report, timeout)]
+    files, output = ctx.trees.files(ctx.base.tree), report.output.decode("utf-8", "replace")
+    module, submodule = submodule_missing_in(files, output) if report.code else ("", "")
+    head += [describe_submodule(f"The module {module}", submodule)] if submodule else []
     if nodes and report.granularity == "command":
         head.append("This command cannot be narrowed to the named tests, so all tests were run.")
     if nodes and report.granularity == "test":
@@ -93,7 +97,7 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
     head += [f"Already failed before the source was changed: {format_names(known)}."] if known else []
     lines, output = (
         [*head, *format_failures([result for result in failed if result.id not in known])],
-        clean_text(report.output),
+        clean_output(report.output),
     )
     if failed and not has_more_output(output, "\n".join(lines)):
         return Observation("\n".join(lines), ok=report.ok, data=data)
@@ -118,7 +122,7 @@ def _failed_before(ctx: Context, failed: Sequence[TestResult]) -> list[str]:
     return [
         result.id
         for result in failed
-        if (result.id, result.error, clean_text(result.message)[:SHORT_MESSAGE]) in before
+        if (result.id, result.error, clean_output(result.message)[:SHORT_MESSAGE]) in before
         and result.path not in touched
     ]
 
@@ -186,7 +190,7 @@ def _failures(failed: Sequence[TestResult]) -> list[dict[str, str]]:
             "error": result.error,
             "at": innermost_file(result),
             "missing": missing_name(result),
-            "message": clean_text(result.message)[: LONGEST_MESSAGE if number < MOST_FAILURES else SHORT_MESSAGE],
+            "message": clean_output(result.message)[: LONGEST_MESSAGE if number < MOST_FAILURES else SHORT_MESSAGE],
         }
         for number, result in enumerate(failed[:MOST_KEPT])
     ]

@@ -6,9 +6,11 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
+from aci.observation.file_contents import describe_binary
 from aci.observation.output_text import CAPS
 from aci.observation.untrusted_text import clean_text
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult
+from tools._file_errors import explain_submodule
 from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -16,6 +18,8 @@ from trajectories.records import Observation
 LONGEST_LINE = 200
 SECONDS = 60
 NO_PATH = 66
+MOST_EXAMINED = 200
+"""Maximum number of matching files that are examined for carriage returns that are line breaks."""
 _OPTIONS = "-c core.fsmonitor=false -c core.quotepath=off -c grep.column=false -c grep.fallbackToNoIndex=false"
 _DEFINES = re.compile(
     r"^\s*(?:export |public |static |async |pub |abstract )*(?:def|class|func|function|fn|struct|interface|type) "
@@ -67,17 +71,25 @@ def search(
     if kind == "-F" and not fixed:
         notes.append("not a valid regular expression, so searched as plain text")
     if ran.code == 1 and not ignore_case:
-        ran = _grep(ctx, kind, pattern, path, glob, ignore_case=True)
+        ignore_case = True
+        ran = _grep(ctx, kind, pattern, path, glob, ignore_case)
         notes.append("ignoring case")
     if ran.timed_out:
         raise UsageError(f"The search took longer than {SECONDS} s.", "Narrow it with `path` or `glob`.")
+    if (ran.code == NO_PATH or ran.code == 1) and (explained := explain_submodule(ctx, path)):
+        raise UsageError(explained)
     if ran.code == NO_PATH:
         raise UsageError(f"There is no {path}.")
     if ran.code > 1:
         raise UsageError(f"The search failed: {clean_text(ran.output)[-300:] or f'exit code {ran.code}'}.")
-    files = sorted(_files(ran), key=lambda file: file.rank)
+    files = _files(ran)
+    for file in _with_bare_returns(ctx, files[:MOST_EXAMINED]):
+        file.lines = _python_lines(ctx, kind, pattern, file.path, ignore_case) or file.lines
+    files.sort(key=lambda file: file.rank)
     where = "".join(f" in {place}" for place in (path, glob) if place not in ("", "."))
     if not files:
+        if refusal := _refusal(ctx, path):
+            return Observation(f"{refusal} Search it with a program in the shell.", ok=False)
         hidden = " (it is ignored by git; use grep in the shell)" if _ignored(ctx, path) else ""
         return Observation(f"No match for `{pattern}`{where}{hidden}.")
     total = sum(len(file.lines) for file in files)
@@ -123,10 +135,42 @@ def _files(ran: CommandResult) -> list[_File]:
     found: dict[str, _File] = {}
     for line in ran.output.decode("utf-8", "replace").split("\n"):
         if match := re.match(r"([^\0]+)\0(\d+)[:\0](.*)", line):
-            text = clean_text(match[3])
-            shown = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
-            found.setdefault(match[1], _File(match[1])).lines.append((int(match[2]), shown))
+            found.setdefault(match[1], _File(match[1])).lines.append((int(match[2]), _shown(match[3])))
     return list(found.values())
+
+
+def _shown(line: str) -> str:
+    text = clean_text(line).replace("\n", " ")
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
+
+
+def _with_bare_returns(ctx: Context, files: list[_File]) -> list[_File]:
+    """Return the files in which a carriage return alone is a line break; git counts only newlines."""
+    if not files:
+        return []
+    names = shlex.join(f"./{file.path}" for file in files)
+    command = f"cd {shlex.quote(ctx.workspace.root)} && grep -l \"$(printf '\\r').\" -- {names}"
+    output = ctx.workspace.run(command, timeout=SECONDS, session=HARNESS_SESSION).output
+    found = set(output.decode("utf-8", "replace").split("\n"))
+    return [file for file in files if f"./{file.path}" in found]
+
+
+def _python_lines(ctx: Context, kind: str, pattern: str, path: str, ignore_case: bool) -> list[tuple[int, str]]:
+    """Return the matching lines of a file with their numbers, where a carriage return is a line break, as in `view`."""
+    grep = shlex.join(["grep", "-n", *([kind, "-i"] if ignore_case else [kind]), "-e", pattern])
+    lines = f"""sed "s/$(printf '\\r')\\$//" {shlex.quote(f"./{path}")} | tr '\\r' '\\n'"""
+    command = f"cd {shlex.quote(ctx.workspace.root)} && {lines} | {grep}"
+    output = ctx.workspace.run(command, timeout=SECONDS, session=HARNESS_SESSION).output.decode("utf-8", "replace")
+    rows = (re.match(r"(\d+):(.*)", line) for line in output.split("\n"))
+    return [(int(row[1]), _shown(row[2])) for row in rows if row]
+
+
+def _refusal(ctx: Context, path: str) -> str:
+    """Return why a file is not searched as text, or ""."""
+    try:
+        return describe_binary(path, ctx.workspace.read(path))
+    except (OSError, UsageError):
+        return ""
 
 
 def _grouped(files: list[_File]) -> str:

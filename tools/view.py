@@ -9,9 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from aci.graph.file_outline import LONGEST_LINE, PYTHON, count_fitting, fits, names_in, numbered, outline
+from aci.guest.source_encoding import text_encoding
+from aci.observation.file_contents import describe_binary, split_lines
 from aci.observation.output_text import CAPS, cut_lines
 from aci.repository.python_source import Definition, definitions
 from aci.runtime.workspace import HARNESS_SESSION
+from tools._file_errors import explain_submodule
 from tools._tree_diff import unrecorded
 from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
@@ -50,10 +53,11 @@ def view(
         path, data, start, end = _read(ctx, path, start, end)
     except IsADirectoryError:
         return _listing(ctx, path)
-    if b"\0" in data[:8000]:
-        return Observation(f"{path} is a binary file of {len(data)} bytes.", ok=False)
-    text = data.decode("utf-8", "replace")
-    lines = text.removesuffix("\n").split("\n")
+    if refusal := describe_binary(path, data):
+        return Observation(refusal, ok=False)
+    text = data.decode(text_encoding(data) or "utf-8", "replace")
+    lines = split_lines(text)
+    lines = lines[:-1] if len(lines) > 1 and not lines[-1] else lines
     if not data:
         return Observation(f"{path} is empty.")
     if symbol:
@@ -166,6 +170,8 @@ def _listing(ctx: Context, path: str) -> Observation:
     rows = [f"{name}/ ({_files(count)})" for name, count in sorted(folders.items())]
     rows += sorted(name for name in inside if "/" not in name)
     if not rows:
+        if explained := explain_submodule(ctx, path):
+            return Observation(explained, ok=False)
         nothing = f"{path} contains no files known to git (ignored files: `ls` in the shell)."
         return Observation("\n".join([nothing, *unrecorded(snapshot)]))
     room, shown = CAPS["listing"], 0

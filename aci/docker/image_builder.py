@@ -11,7 +11,7 @@ from aci.docker.container_limits import parse_size, preparation_limits
 from aci.docker.disk_quota import DiskWatch
 from aci.docker.docker_daemon import Daemon, error_message
 from aci.docker.exec_stream import ExecProgram, FirstProgram, first_program_arguments
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output
 from aci.runtime.control_shell import QUICK, CommandTimeout, ControlShell
 from aci.runtime.process_channel import Channel
 from aci.runtime.shell_session import quote, shell_arguments
@@ -149,7 +149,7 @@ def _timeout_error(program: str, seconds: float) -> CommandTimeout:
 def _checked_output(code: int, text: str) -> str:
     if code:
         raise WorkspaceError(
-            f"The base image could not be prepared: {clean_text(text.strip()[-500:])}",
+            f"The base image could not be prepared: {clean_output(text.strip()[-500:])}",
             "Check that Docker's disk is not full.",
         )
     return text.strip()

@@ -21,7 +21,7 @@ from aci.docker.container_limits import SETUP_CAPABILITIES, container_limits, pa
 from aci.docker.disk_quota import DiskWatch
 from aci.docker.docker_daemon import Daemon, docker_errors
 from aci.observation.activity_message import ActivityMessage
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output
 from aci.runtime.workspace import Service
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -155,7 +155,7 @@ def _listening_ports(sockets: str) -> Iterator[int]:
 
 def _service_error(service: Service, container: Container, how: str) -> WorkspaceError:
     with suppress(WorkspaceError), docker_errors():
-        log = clean_text(container.logs(tail=_LINES)).strip()[-1500:]
+        log = clean_output(container.logs(tail=_LINES)).strip()[-1500:]
         last = "Its last lines:\n" + log if log else "It printed nothing."
         return WorkspaceError(f"The service {service.name} {how}. {last}", f"Check services.{service.name}.")
     return WorkspaceError(f"The service {service.name} {how}.", f"Check services.{service.name}.")

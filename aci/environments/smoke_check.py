@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aci.environments.environment_plan import Plan
 from aci.environments.setup_container import SetupResult
 from aci.observation.failure_cause import failure_cause
+from aci.repository.submodules import submodule_of_module
 from trajectories.git_store.trees import Trees
 
 TIME = 120
@@ -156,9 +157,11 @@ def _with_time_limit(command: str) -> str:
 
 
 def collect_test_imports(trees: Trees, tree: str) -> frozenset[str]:
-    """Return the top-level names of the modules that the repository's tests import."""
+    """Return the top-level names of the modules that the repository's tests import, without modules that lie in its
+    submodules: a package of that name is another project."""
     found: set[str] = set()
-    tests = [entry for path, entry in trees.files(tree).items() if _TEST.search(path) and entry.size < 1_000_000]
+    files = trees.files(tree)
+    tests = [entry for path, entry in files.items() if _TEST.search(path) and entry.size < 1_000_000]
     for entry in tests[:MOST_FILES]:
         found |= {name.decode() for name in _IMPORT.findall(trees.read_blob(entry.id))}
-    return frozenset(found)
+    return frozenset(name for name in found if not submodule_of_module(files, name))

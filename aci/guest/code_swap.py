@@ -13,6 +13,8 @@ import os
 import sys
 import types
 
+from .source_encoding import as_utf8
+
 FUTURE = sum(
     getattr(__future__, name).compiler_flag for name in __future__.all_feature_names if name != "nested_scopes"
 )
@@ -32,8 +34,8 @@ class CannotSwap(Exception):
 class Editor:
     """Editor that applies candidates to the modules of the repository at `root`.
 
-    A candidate is a dict: `path`; `edits`, a list of [start, end, text] in bytes of the file; `function`, null or
-    {name, qualname, lines: [first decorator's, def's], start, body, end} of the outermost function that holds the
+    A candidate is a dict: `path`; `edits`, a list of [start, end, text] in bytes of the file as UTF-8; `function`, null
+    or {name, qualname, lines: [first decorator's, def's], start, body, end} of the outermost function that holds the
     edits.
     """
 
@@ -48,7 +50,7 @@ class Editor:
     def source(self, path):
         if path not in self._files:
             with open(os.path.join(self.root, path), "rb") as file:
-                self._files[path] = file.read()
+                self._files[path] = as_utf8(file.read())
         return self._files[path]
 
     def functions(self, path, function):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aci.observation.output_text import cut_lines
-from aci.observation.untrusted_text import clean_text, one_line
+from aci.observation.untrusted_text import clean_output, one_line
 
 LONGEST = 300
 """Maximum number of characters of a cause."""
@@ -35,7 +35,7 @@ def failure_cause(output: bytes | str) -> str:
 
     If the line announces a message, such as `Validation Error:`, the message's first line is included.
     """
-    lines = clean_text(output).split("\n")
+    lines = clean_output(output).split("\n")
     if len(lines) > 2 * MOST_LINES:
         lines = [*lines[:MOST_LINES], *lines[-MOST_LINES:]]
     marked = [_PREFIX.match(line) for line in lines]
@@ -50,7 +50,7 @@ def failure_cause(output: bytes | str) -> str:
 
 def last_line(output: bytes | str) -> str:
     """Return the last line of the output that is not blank, at most `LONGEST` characters of it; "" if all are blank."""
-    return clean_text(output).rpartition("\n")[2].strip()[-LONGEST:]
+    return clean_output(output).rpartition("\n")[2].strip()[-LONGEST:]
 
 
 def _statement(lines: list[str], forms: tuple[re.Pattern[str], ...]) -> str:

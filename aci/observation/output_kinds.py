@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from aci.observation.output_text import CAPS, Kind
 from aci.observation.suite_output import is_test_run
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output
 
 LONGEST_COMMAND, LONGEST_LINE = 5_000, 300
 SAMPLE = 50_000
@@ -57,7 +57,7 @@ _MATCH_LINE = re.compile(r"(?:[-\w.@+~/]+[:-])?\d+[:\-=]|[-\w.@+~]*[/.][-\w.@+~/
 
 def kind_of(command: str, output: bytes) -> Kind:
     """Return the kind of a command's output, which determines its maximum length."""
-    text = clean_text(output if len(output) <= 2 * SAMPLE else output[:SAMPLE] + b"\n" + output[-SAMPLE:])
+    text = clean_output(output if len(output) <= 2 * SAMPLE else output[:SAMPLE] + b"\n" + output[-SAMPLE:])
     all_lines = [line[:LONGEST_LINE] for line in text.split("\n")]
     lines = [line for line in all_lines[:MOST_LINES] if line.strip()]
     found = kind_of_command(command)

@@ -14,7 +14,7 @@ from aci.observation.line_condensing import MARK, condense, reports_error
 from aci.observation.long_lists import first_matches, outline_listing
 from aci.observation.secret_forms import replace_secrets
 from aci.observation.suite_output import digest_text
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output, clean_text
 
 
 class HeadTailBuffer:
@@ -55,7 +55,7 @@ def last_lines(output: bytes, count: int, secrets: Sequence[str] = ()) -> list[s
 
     The first line may be incomplete, so it is left out; so is a private key whose beginning or end is unknown.
     """
-    lines = clean_text(output).split("\n")
+    lines = clean_output(output).split("\n")
     lines = lines[1:] if len(lines) > 1 else lines
     for number, line in enumerate(lines):
         if line.startswith("-----END ") and not any(each.startswith("-----BEGIN ") for each in lines[:number]):
@@ -115,9 +115,11 @@ def prepare_output(
     """Return an output as the model sees it and, if it was shortened, the number under which `keep` stored the full
     output.
 
-    The stored text is already clean and masked, so its line numbers stay valid in later views.
+    The stored text is already clean and masked, so its line numbers stay valid in later views. In the text of files,
+    carriage returns are line breaks; in other output, they overwrite text.
     """
-    whole, cap = mask_secrets(clean_text(data), secrets), CAPS[kind]
+    clean = clean_text if kind in ("view", "search") else clean_output
+    whole, cap = mask_secrets(clean(data), secrets), CAPS[kind]
     whole = strip_number_padding(whole) if kind == "view" else whole
     condensed = _condense(_without_middle(whole), kind)
     if len(whole) <= cap and len(whole) - len(condensed) < WORTH:

@@ -19,18 +19,26 @@ _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 def clean_text(data: bytes | str) -> str:
-    """Return text without escape sequences, characters that `drop_invisible` drops, and overwritten text.
+    """Return text without escape sequences and characters that `drop_invisible` drops.
 
-    Carriage returns and backspaces overwrite text as in a terminal. Bytes that are not UTF-8 become U+FFFD, and white
+    A carriage return is a line break, as in a file of Python code. Bytes that are not UTF-8 become U+FFFD, and white
     space at the end is removed.
     """
-    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    text = _SURROGATES.sub("\ufffd", text)
-    text = _ESCAPES.sub("", text)
-    text = text.replace("\r\n", "\n")
+    return drop_invisible(_without_escapes(data).replace("\r", "\n")).rstrip()
+
+
+def clean_output(data: bytes | str) -> str:
+    """Return the output of a command as `clean_text` returns a text, but as a terminal shows it: carriage returns and
+    backspaces overwrite text."""
+    text = _without_escapes(data)
     if "\r" in text or "\b" in text:
         text = "\n".join(_overwritten(line) for line in text.split("\n"))
     return drop_invisible(text).rstrip()
+
+
+def _without_escapes(data: bytes | str) -> str:
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    return _ESCAPES.sub("", _SURROGATES.sub("\ufffd", text)).replace("\r\n", "\n")
 
 
 def one_line(text: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aci.observation.failure_cause import failure_cause, last_line
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output, clean_text
 from aci.performance.target_function import PickledCall, Target, iter_functions, python_line
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.guest_programs import install_programs, program_source
@@ -198,7 +198,7 @@ def profile_lines(
         if not all(line > 0 and runs >= 0 and 0 <= seconds < math.inf for line, runs, seconds in rows):
             raise ValueError("invalid lines")
     except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
-        raise UsageError(f"{target} could not be run line by line.", clean_text(ran.text)[-300:]) from error
+        raise UsageError(f"{target} could not be run line by line.", clean_output(ran.text)[-300:]) from error
     whole = sum(seconds for _, _, seconds in rows) or 1.0
     lines = (LineTime(line, runs, seconds / whole) for line, runs, seconds in rows)
     return tuple(sorted(lines, key=lambda one: (-one.share, one.line)))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output
 from aci.performance.target_function import PYTHON
 from aci.proof.static_checks import ConsistencyError
 from aci.runtime.workspace import HARNESS_SESSION
@@ -76,7 +76,7 @@ def run_checker(workspace: Workspace, checker: Checker, paths: Sequence[str]) ->
     """Return a checker's findings on these files only; None if it takes over 90 s or fails."""
     mine = [path for path in paths if path.endswith(checker.suffixes)]
     ran = workspace.run(_in_root(workspace, _filled(checker.run, workspace, mine)), SECONDS, HARNESS_SESSION)
-    found = list(_read(clean_text(ran.output), workspace.root, mine))
+    found = list(_read(clean_output(ran.output), workspace.root, mine))
     return None if ran.timed_out or (ran.code > 1 and not found) else found
 
 

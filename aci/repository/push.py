@@ -11,7 +11,7 @@ import re
 from base64 import b64encode
 from urllib.parse import urlsplit
 
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output
 from aci.repository.publish_store import PublishStore
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 from trajectories.git_store.git_commands import QUIET, GitFailed, git
@@ -151,7 +151,7 @@ def _error_of(error: GitFailed, url: str, token: str, branch: str) -> SweAgentEr
 
 def _reason(stderr: str, pattern: str, token: str) -> str:
     """Return the line of git's output that gives the reason, with the token removed."""
-    lines = [line.removeprefix("remote:").strip() for line in clean_text(stderr).splitlines()]
+    lines = [line.removeprefix("remote:").strip() for line in clean_output(stderr).splitlines()]
     lines = [line for line in lines if re.search(r"\w", line)]
     line_with_reason = next((line for line in lines if pattern and re.search(pattern, line, re.IGNORECASE)), "")
     line_with_reason = line_with_reason or next((line for line in lines if line.startswith(("fatal:", "error:"))), "")

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
+from aci.repository.read_failures import read_failure
 from aci.repository.untracked_files import is_readable, without_environments
 from trajectories.errors import NoRepository, TryLater, UsageError
 from trajectories.git_store.git_commands import (
@@ -217,10 +218,7 @@ class Repository:
         try:
             yield
         except GitFailed as error:
-            raise UsageError(
-                f"The files of {self.root} cannot be read: {error.reason}.",
-                "Check `git status` and `git fsck`; a partial clone needs `git fetch --refetch` first.",
-            ) from error
+            raise read_failure(self.root, error, self.configured) from error
 
     def history(self, base: Base, into: Path) -> None:
         """Write a git directory with the base commit and its ancestors on a branch `main`.

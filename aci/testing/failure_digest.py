@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from aci.observation.output_text import cut_lines
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output
 from aci.testing.suite_run import TestResult
 
 MOST_FAILURES, MOST_MESSAGES, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 4, 6, 10, 3
@@ -47,7 +47,7 @@ def format_failures(failed: Sequence[TestResult]) -> list[str]:
 def _message(message: str) -> list[str]:
     """Return the first lines of a message and its last two, which contain the end of a diff or the exception; indent
     all lines."""
-    shown = (line for line in clean_text(message).split("\n") if line.strip() and not OMITTED.match(line))
+    shown = (line for line in clean_output(message).split("\n") if line.strip() and not OMITTED.match(line))
     lines = [f"  {cut_lines(line, LONGEST_LINE)}" for line in shown]
     if len(lines) <= MOST_LINES:
         return lines

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from aci.environments.setup_proposals import MOST_STEPS, FailedSetup, ProposeSteps, parse_steps
 from aci.observation.output_text import mask_secrets
 from aci.observation.prompt_tags import attribute_text
-from aci.observation.untrusted_text import clean_text, wrap_output
+from aci.observation.untrusted_text import clean_output, wrap_output
 from agent.run_state.strategy_traits import reads_messages
 from trajectories.errors import ModelError
 
@@ -70,7 +70,7 @@ def _ask(branch: Branch, failed: FailedSetup) -> tuple[str, ...]:
 
 def _question(failed: FailedSetup, secrets: tuple[str, ...]) -> str:
     def wrapped(kind: str, text: str, most: int) -> str:
-        return wrap_output(kind, clean_text(mask_secrets(text, secrets)).strip()[-most:] or "(none)")
+        return wrap_output(kind, clean_output(mask_secrets(text, secrets)).strip()[-most:] or "(none)")
 
     return QUESTION.substitute(
         image=attribute_text(failed.image),

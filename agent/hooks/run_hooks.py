@@ -174,12 +174,12 @@ class RunHooks:
     ) -> tuple[str, bool]:
         """Run one hook; return why it rejects, or "", and whether it answered."""
         from aci.observation.output_text import mask_secrets
-        from aci.observation.untrusted_text import clean_text
+        from aci.observation.untrusted_text import clean_output
         from agent.hooks.hook_process import hook_environment, run_hook
 
         ended = run_hook(hook.command, given, hook_environment(secrets), hook.timeout, interrupted)
         self._journal.check_unchanged()
-        said = mask_secrets(clean_text(ended.stderr), secrets).strip()
+        said = mask_secrets(clean_output(ended.stderr), secrets).strip()
         if ended.problem:
             return f"{hook.name} gave no answer: {ended.problem}.", False
         if ended.code == 0:

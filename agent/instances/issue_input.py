@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from aci.issue_text.image_links import MOST_PICTURES, PICTURE, image_format
 from aci.issue_text.vulnerability import is_advisory, parse_advisory, with_advisory
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output
 from aci.repository.patch_text import read_patch
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, open_stream
@@ -155,7 +155,7 @@ def log_from(file: Path) -> str:
     name = "on standard input" if file == STDIN else str(file)
     if b"\0" in data[:BINARY_BYTES]:
         raise UsageError(f"The log {name} is a binary file.", "Give a text file.")
-    if not (text := clean_text(data)).strip():
+    if not (text := clean_output(data)).strip():
         raise UsageError(f"The log {name} is empty.", "Give the output that has the error.")
     return text
 

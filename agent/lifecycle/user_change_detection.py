@@ -106,6 +106,6 @@ def _describe(engine: Engine, edits: Edits) -> str:
             "Merge the user's changes, shown below, or your version cannot be applied to the user's files.]"
         )
     diff, _ = output_text.prepare_output(
-        engine.trees.diff(edits.old, edits.seen), "other", engine.journal.keep, engine.secrets
+        clean_text(engine.trees.diff(edits.old, edits.seen)), "other", engine.journal.keep, engine.secrets
     )
     return "\n".join([*map(clean_text, lines), diff])

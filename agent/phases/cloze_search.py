@@ -57,6 +57,7 @@ def search_fillings(
 
 def masks_of(read: Callable[[str], bytes], ranked: Sequence[tuple[str, int, float]]) -> list[list[Mask]]:
     """Return the masks of each suspicious function; they follow from the recorded suspects."""
+    from aci.guest.source_encoding import as_utf8
     from agent.repair.analysis.source_file import Source
     from agent.repair.analysis.suspicious_statements import Suspect
     from agent.repair.analysis.syntax_trees import UNREADABLE
@@ -66,7 +67,7 @@ def masks_of(read: Callable[[str], bytes], ranked: Sequence[tuple[str, int, floa
     sources = []
     for path in dict.fromkeys(one.path for one in suspects):
         try:
-            sources.append(Source(path, read(path)))
+            sources.append(Source(path, as_utf8(read(path))))
         except (FileNotFoundError, IsADirectoryError, UsageError, *UNREADABLE):
             continue
     return find_masks(sources, suspects)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from aci.guest.source_encoding import text_encoding
 from agent.repair.edit_descriptions import LETTERS, describe_behaviours, describe_change
 from trajectories.errors import UsageError
 
@@ -54,7 +55,8 @@ def apply_edit(trees: Trees, tree: str, found: dict[str, Any], number: int) -> s
 
 def replace_in_file(before: bytes, edit: dict[str, Any]) -> bytes:
     """Return a file's bytes with one of the edits applied."""
-    return before.replace(edit["old"].encode(), edit["new"].encode(), 1)
+    encoding = text_encoding(before) or "utf-8"
+    return before.replace(edit["old"].encode(encoding), edit["new"].encode(encoding), 1)
 
 
 def options(found: dict[str, Any]) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from aci.guest.source_encoding import as_utf8, from_utf8, text_encoding
+from aci.observation.untrusted_text import one_line
 from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
 from aci.repair.condition_probes import ConditionProber
 from aci.repair.spectrum import Spectrum, trace_tests
@@ -16,6 +18,7 @@ from agent.repair.analysis.helper_modules import find_test_helpers
 from agent.repair.analysis.literal_hints import expected_exceptions, literal_hints
 from agent.repair.analysis.source_file import Source
 from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
+from agent.repair.analysis.syntax_trees import UNREADABLE as UNPARSABLE
 from agent.repair.behaviour_choice import Choice
 from agent.repair.candidate_order import order_candidates
 from agent.repair.edit_descriptions import count_passing
@@ -142,17 +145,21 @@ class SearchResult:
     seconds: float = 0.0
     why: str = ""
     cut_short: bool = False
+    originals: dict[str, bytes] = field(default_factory=dict)
+    """The bytes of the files of the repository; `sources` hold them as UTF-8."""
 
-    def new_text(self, candidate: Candidate) -> str:
-        """Return the whole text of the candidate's file after the edit."""
-        return candidate.apply(self._data(candidate)).decode()
+    def new_data(self, candidate: Candidate) -> bytes:
+        """Return the content of the candidate's file after the edit, in the file's encoding."""
+        return self._new_text(candidate).encode(text_encoding(self.originals[candidate.path]))
 
     def smallest_edit(self, candidate: Candidate) -> tuple[str, str]:
         """Return the old and the new text, in the form that the `edit` tool expects."""
-        return smallest_edit(self._data(candidate).decode(), self.new_text(candidate))
+        original = self.originals[candidate.path]
+        return smallest_edit(original.decode(text_encoding(original)), self._new_text(candidate))
 
-    def _data(self, candidate: Candidate) -> bytes:
-        return next(source.data for source in self.sources if source.path == candidate.path)
+    def _new_text(self, candidate: Candidate) -> str:
+        data = next(source.data for source in self.sources if source.path == candidate.path)
+        return from_utf8(candidate.apply(data).decode(), self.originals[candidate.path])
 
 
 def search(
@@ -186,8 +193,12 @@ def search(
         spectrum = question.without_test_helpers(spectrum)
         found.suspects = find_suspects(spectrum, question.read, question.places)
         near = list(dict.fromkeys(suspect.path for suspect in found.suspects))[:MOST_FILES]
-        found.sources = _sources(question, [*near, *(hit.path for hit in (*tried.hits, *fillings))])
-        unseen = UNREADABLE if spectrum.failing else UNREACHED if time.monotonic() < end else TOO_LATE
+        paths = dict.fromkeys([*near, *(hit.path for hit in (*tried.hits, *fillings))])
+        found.originals = {path: question.read(path) or b"" for path in paths}
+        found.sources, reasons = _sources(found.originals)
+        unseen = (
+            UNREADABLE + "".join(reasons[:1]) if spectrum.failing else UNREACHED if time.monotonic() < end else TOO_LATE
+        )
         found.why = "" if found.sources else unseen
         if found.sources:
             literals = question.hints()
@@ -327,14 +338,15 @@ class SearchRun:
         return 2 if len(self.failing) <= FEW else 1
 
 
-def _sources(question: RepairTask, paths: Iterable[str]) -> list[Source]:
-    found = []
-    for path in dict.fromkeys(paths):
+def _sources(files: Mapping[str, bytes]) -> tuple[list[Source], list[str]]:
+    """Return the files that can be parsed, and why others cannot, each in a sentence after a space."""
+    found, reasons = [], []
+    for path, data in files.items():
         try:
-            found.append(Source(path, question.read(path) or b""))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-    return found
+            found.append(Source(path, as_utf8(data)))
+        except UNPARSABLE as error:
+            reasons.append(f" In {path}: {one_line(str(error))}.")
+    return found, reasons
 
 
 def _covering(spectrum: Spectrum) -> list[str]:

@@ -24,7 +24,7 @@ def is_repaired_by_templates(task: RepairTask, passes: Callable[[], bool], cance
     except (UsageError, WorkspaceError):  # the tests cannot be run in one process, or an edit breaks the workspace
         return False
     for behaviour in found.choice.behaviours[:PROOFS]:
-        edited = {behaviour.candidate.path: found.new_text(behaviour.candidate).encode()}
+        edited = {behaviour.candidate.path: found.new_data(behaviour.candidate)}
         task.workspace.restore(task.trees.write(edited, task.tree))
         if passes():
             return True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 import posixpath
 
 import pytest
@@ -131,6 +132,62 @@ def test_line_endings_bytes_and_modes_are_preserved(bench: Bench) -> None:
     bench("shell", command="chmod +x run.sh")
     assert bench("edit", path="run.sh", old="two", new="three").ok
     assert bench("shell", command="./run.sh").text == "one\nthree"
+
+
+def test_declared_encoding_is_kept(make_bench: MakeBench) -> None:
+    bench = make_bench({"a.py": "# coding: latin-1\nx = 'd\xe9j\xe0'\n".encode("latin-1")})
+    assert bench("view", path="a.py").text.endswith("2\tx = 'd\xe9j\xe0'")
+    assert bench("edit", path="a.py", old="'d\xe9j\xe0'", new="'d\xe9j\xe0 v\xfb'").ok
+    assert bench.read("a.py") == "# coding: latin-1\nx = 'd\xe9j\xe0 v\xfb'\n".encode("latin-1")
+    refused = bench("edit", path="a.py", old="x = ", new="y = '\u20ac'  # ")
+    assert not refused.ok
+    assert "declares iso-8859-1, which has no '\u20ac'" in refused.text
+
+
+ENCODED = {
+    "utf-16": ("alpha\nbeta\n".encode("utf-16"), "a UTF-16 file of 24 bytes"),
+    "utf-16-be": (codecs.BOM_UTF16_BE + "alpha\nbeta\n".encode("utf-16-be"), "a UTF-16 file of 24 bytes"),
+    "utf-32": ("alpha\nbeta\n".encode("utf-32"), "a UTF-32 file of 48 bytes"),
+    "without a mark": ("alpha\nbeta\n".encode("utf-16-le"), "a binary file of 22 bytes"),
+    "without NUL": ("\ufeff\u4e00\u4e8c".encode("utf-16-le"), "a UTF-16 file of 6 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", list(ENCODED))
+def test_file_that_is_not_ascii_compatible_is_refused_by_all_tools(make_bench: MakeBench, name: str) -> None:
+    data, what = ENCODED[name]
+    bench = make_bench({"notes.txt": data})
+    calls = [
+        bench("edit", path="notes.txt", old="beta", new="gamma"),
+        bench("view", path="notes.txt"),
+        bench("search", pattern="beta", path="notes.txt"),
+    ]
+    for observation in calls:
+        assert not observation.ok
+        assert f"notes.txt is {what}." in observation.text
+    assert bench.read("notes.txt") == data
+
+
+def test_nul_in_line_is_no_difference_to_ignore(make_bench: MakeBench) -> None:
+    data = "".join([*"\u4e00" * 5_000, "\nbeta\n"]).encode("utf-16-le")  # git and this program take it for text
+    bench = make_bench({"notes.txt": data})
+    assert not bench("edit", path="notes.txt", old="beta", new="gamma").ok
+    assert bench.read("notes.txt") == data
+
+
+def test_carriage_return_is_line_break(make_bench: MakeBench) -> None:
+    bench = make_bench({"mac.txt": b"one\rtwo\rthree\r", "mixed.py": b"a = 1\rb = 2\nc = 3\n"})
+    assert bench("view", path="mac.txt").text == "mac.txt, lines 1-3 of 3\n1\tone\n2\ttwo\n3\tthree"
+    assert bench("view", path="mixed.py").text == "mixed.py, lines 1-3 of 3\n1\ta = 1\n2\tb = 2\n3\tc = 3"
+    assert bench("search", pattern="two|c =").text.endswith("mac.txt\n2\ttwo\nmixed.py\n3\tc = 3")
+    assert bench("search", pattern="B = 2").text.endswith("mixed.py\n2\tb = 2")
+    shown = bench("edit", path="mac.txt", old="one\ntwo\n", new="one\nsecond\n2b\n").text
+    assert shown == "Edited mac.txt\n@@ -1,4 +1,5 @@\n one\n-two\n+second\n+2b\n three"
+    assert bench.read("mac.txt") == b"one\rsecond\r2b\rthree\r"
+    assert bench("edit", path="mixed.py", old="b = 2", new="b = 3").text.endswith(" a = 1\n-b = 2\n+b = 3\n c = 3")
+    assert bench.read("mixed.py") == b"a = 1\rb = 3\nc = 3\n"
+    assert bench("edit", path="mixed.py", old="a  =  1\nb  =  3\n", new="").ok
+    assert bench.read("mixed.py") == b"c = 3\n"
 
 
 @pytest.mark.parametrize(

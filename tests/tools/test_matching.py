@@ -3,12 +3,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aci.observation.file_contents import split_lines
 from tools._matching import AmbiguousMatch, Replacement, nearest, replace
 
+ENDINGS = st.sampled_from(["\n", "\r\n", "\r"])
 LINES = st.lists(st.sampled_from(["a", "b", "    c", "\td", "", "  e f"]), min_size=1, max_size=12)
 
 
-@given(LINES, st.integers(0, 11), st.integers(1, 4), st.text("xyz \n", max_size=10), st.sampled_from(["\n", "\r\n"]))
+@given(LINES, st.integers(0, 11), st.integers(1, 4), st.text("xyz \n", max_size=10), ENDINGS)
 def test_only_matched_text_is_replaced(lines: list[str], first: int, count: int, new: str, ending: str) -> None:
     text = ending.join(lines)
     old = "\n".join(lines[first : first + count])
@@ -27,7 +29,7 @@ def test_only_matched_text_is_replaced(lines: list[str], first: int, count: int,
 def test_any_text_gives_replacement_or_ambiguous_match(text: str, old: str, new: str) -> None:
     assert isinstance(replace(text, old, new), Replacement | AmbiguousMatch)
     nearest_lines = nearest(text, old)
-    assert nearest_lines is None or 1 <= nearest_lines[0] <= nearest_lines[1] <= text.count("\n") + 1
+    assert nearest_lines is None or 1 <= nearest_lines[0] <= nearest_lines[1] <= len(split_lines(text))
 
 
 def test_inexact_match_must_be_unique() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aci.graph.file_outline import find_definitions, fits, names_in, outline
 from aci.issue_text.image_links import MAGIC, MOST_PICTURES
+from aci.observation.file_contents import binary_kind
 from aci.observation.untrusted_text import clean_text, wrap_code
 from agent.instances.issue_input import from_text, issue_from
 from agent.prompts.quotation import discussion
@@ -225,8 +226,8 @@ def _text(path: Path, name: str, root: Path, words: str) -> str:
         data, size = _bytes(path, MOST_READ)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}.", "Name another file.") from None
-    if b"\0" in data[:8000]:
-        return f"{name} is a binary file of {size:,} bytes."
+    if kind := binary_kind(data):
+        return f"{name} is a {kind} file of {size:,} bytes."
     text, shown = clean_text(data), path.relative_to(root.resolve()).as_posix()
     lines = text.removesuffix("\n").split("\n")
     note = ""

@@ -10,7 +10,6 @@ from aci.observation.output_text import (
     _KEYS,
     CAPS,
     Kind,
-    clean_text,
     cut_lines,
     fold,
     last_lines,
@@ -20,6 +19,8 @@ from aci.observation.output_text import (
     shorten,
     strip_number_padding,
 )
+from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import clean_output, clean_text
 
 CONTROL = [
     "\r",
@@ -57,7 +58,8 @@ def test_prepared_output_is_short_clean_and_stable(data: str | bytes, kind: Kind
     assert len(text) <= CAPS[kind] + 30
     assert not set(text) & {"\x1b", "\x9b", "\r", "\b", "\0", "\u202e"}
     text.encode()
-    assert (out is None) == (text == mask_secrets(clean_text(data)))
+    clean = clean_text if kind in ("view", "search") else clean_output
+    assert (out is None) == (text == mask_secrets(clean(data)))
     if len(text) <= CAPS[kind]:
         assert prepare_output(text, kind, lambda _: 18) == (text, None)
 
@@ -111,12 +113,27 @@ def test_terminal_escape_sequences_are_removed() -> None:
         == "red link plain"
     )
     assert clean_text(b"caf\xe9 \xe2\x82\xac") == "caf\ufffd €"
-    assert clean_text("ab\b\bcd\x07e") == "cde"
+    assert clean_output("ab\b\bcd\x07e") == "cde"
 
 
 def test_progress_bars_fold_to_their_final_state() -> None:
-    assert clean_text("start\n 10%\r 50%\r100%\ndone\r\n") == "start\n100%\ndone"
-    assert clean_text("100%\r\x1b[K\r") == "100%"
+    assert clean_output("start\n 10%\r 50%\r100%\ndone\r\n") == "start\n100%\ndone"
+    assert clean_output("100%\r\x1b[K\r") == "100%"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("total() is negative\rIt should be three\r", ["total() is negative", "It should be three"]),
+        ("one\r\ntwo\rthree\nfour", ["one", "two", "three", "four"]),
+        ("wrong\b\b\b\b\bright\r\r\nlast", ["wrongright", "", "last"]),
+    ],
+    ids=["old Mac", "mixed", "twice"],
+)
+def test_text_of_files_and_issues_is_never_overwritten(text: str, lines: list[str]) -> None:
+    assert clean_text(text).split("\n") == lines == clean_text(text.encode()).split("\n")
+    assert prepare_output(text, "view")[0].split("\n") == lines
+    assert quote_text(text).split("\n") == lines
 
 
 def test_repeated_lines_groups_and_numbered_lines_fold() -> None:

@@ -130,7 +130,7 @@ def test_planted_bug_is_fixed(make_task, command: str) -> None:
     result = search(make_task(command=command), 20, Event(), reports.append)
     best = result.choice.behaviours[0].candidate
     assert (best.path, best.function.qualname) == ("shop/cart.py", "Cart.total")
-    assert "return amount - amount * discount" in result.new_text(best)
+    assert "return amount - amount * discount" in result.new_data(best).decode()
     assert result.tried >= len(result.choice.behaviours)
     assert result.places > 0
     assert not result.why

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.repair.search_progress import WIDTH
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import Cancelled
+from trajectories.git_store.git_commands import encode
 from trajectories.journal import read
 from trajectories.records import Issue
 
@@ -56,9 +58,10 @@ def start_run(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("agent.phases.template_search.SEARCH_SECONDS", 15.0)
     monkeypatch.setattr("agent.repair.repair_search.RIVALS", (100, 200))
 
-    def write_run(files: dict[str, str], issue: str = "add() subtracts", body: str = "", **changes: Any):
+    def write_run(files: dict[str, str] | Path, issue: str = "add() subtracts", body: str = "", **changes: Any):
         settings = Settings(workspace="local", strategy="templates", test=COMMAND, state=tmp_path / "state", **changes)
-        directory = begin(Issue(issue, body), Repository.open(make_repo(files)), settings)
+        root = files if isinstance(files, Path) else make_repo(files)
+        directory = begin(Issue(issue, body), Repository.open(root), settings)
         return lambda: reopen(directory, settings.state)
 
     return write_run
@@ -94,6 +97,29 @@ def test_bug_is_found_fixed_and_proved(start_run) -> None:
     assert any(note.kind == "place" and note.text.startswith("calc.py:2") for note in notes)
     assert next(note for note in notes if "edits tried" in note.text).data["tried"] > 0
     assert drive(open_run()) == ([], result)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
+def test_module_in_declared_encoding_is_fixed(start_run, make_repo, encoding: str) -> None:
+    accents = f"# coding: {encoding}\n# d\xe9j\xe0 vu\n{ADD}".replace(
+        "return a - b", 'w = "\xe9"; return a - b  # \xe0'
+    )
+    root = make_repo({**FILES, "calc.py": accents.encode(encoding)})
+    _, result = drive(start_run(root)())
+    assert result.exit.verdict.verified
+    line = 'w = "\xe9"; return a + b  # \xe0'
+    assert f"+    {line}\n".encode(encoding) in encode(result.patch.source)
+
+
+def test_submodule_of_missing_module_is_named(start_run, make_repo) -> None:
+    root = make_repo({"tests/__init__.py": "", "tests/test_calc.py": TESTS.replace("calc", "libs.calc.sums")})
+    (root / "libs" / "calc").mkdir(parents=True)
+    link = ("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},libs/calc")
+    for command in (link, ("commit", "-q", "-m", "Add a submodule")):
+        subprocess.run(["git", "-C", root, *command], check=True)
+    _, result = drive(start_run(root)())
+    assert "lies in the submodule libs/calc" in result.word
+    assert "Install" not in result.word
 
 
 def test_resumed_run_does_not_search_again(start_run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from trajectories.errors import UsageError, WorkspaceError
 def task(monkeypatch: pytest.MonkeyPatch) -> RepairTask:
     """A task for which the search finds five edits of a.py."""
     behaviours = [Mock(candidate=Mock(path="a.py")) for _ in range(5)]
-    found = Mock(choice=Mock(behaviours=behaviours), new_text=lambda candidate: "x = 1\n")
+    found = Mock(choice=Mock(behaviours=behaviours), new_data=lambda candidate: b"x = 1\n")
     monkeypatch.setattr(template_repair, "search", lambda *args: found)
     return RepairTask(Mock(), Mock(), "tree", ["test_a"], [], "pytest")
 

@@ -1,0 +1,52 @@
+"""Submodules, whose files workspaces do not have: which one holds a missing file or module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from trajectories.checked_difference import SUBMODULE
+
+if TYPE_CHECKING:
+    from trajectories.git_store.trees import Entry
+
+FIX = "A run on the submodule's own repository can change it."
+_NO_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '?([\w.]+)")
+
+
+def submodule_of_file(files: Mapping[str, Entry], path: str) -> str:
+    """Return the path of the submodule that is or contains `path`, or "" if there is none. `files` are those of a
+    tree."""
+    parts = path.split("/")
+    folders = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return next((folder for folder in folders if folder in files and files[folder].mode == SUBMODULE), "")
+
+
+def submodule_of_module(files: Mapping[str, Entry], module: str) -> str:
+    """Return the path of the submodule that a dotted module name leads to, or "" if there is none.
+
+    The first part of the name may be the last part of the submodule's path, as in `vendor/shop` for `shop.cart`.
+    """
+    names = module.split(".")
+    for path, entry in files.items():
+        parts = path.split("/")
+        if entry.mode == SUBMODULE and any(
+            parts[-count:] == names[:count] for count in range(1, min(len(parts), len(names)) + 1)
+        ):
+            return path
+    return ""
+
+
+def submodule_missing_in(files: Mapping[str, Entry], output: str) -> tuple[str, str]:
+    """Return the first module that cannot be imported, according to the output of tests, because it lies in a
+    submodule, and the submodule's path; two empty texts if there is none."""
+    for name in dict.fromkeys(_NO_MODULE.findall(output)):
+        if found := submodule_of_module(files, name):
+            return name, found
+    return "", ""
+
+
+def describe_submodule(what: str, submodule: str) -> str:
+    """Return a sentence that says why a file or module in a submodule is missing."""
+    return f"{what} lies in the submodule {submodule}, whose files workspaces do not have."
