@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from aci.environments.known_packages import missing_plugins
 from aci.observation.failure_cause import failure_cause, last_line
-from aci.observation.untrusted_text import clean_text
+from aci.observation.untrusted_text import clean_output
 from aci.runtime.workspace import CommandResult
 
 Line = dict[str, Any]
@@ -284,7 +284,7 @@ def _trouble(ran: CommandResult, any_results: bool, codes: Collection[int]) -> t
     if ran.code > 128:
         return (f"The test command was killed by signal {ran.code - 128}.",)
     if ran.code and not any_results:
-        cause = _cause(ran, clean_text(ran.output)[-300:])
+        cause = _cause(ran, clean_output(ran.output)[-300:])
         return (f"The test command ended with exit code {ran.code}: {cause}",)
     return ()
 
@@ -301,7 +301,7 @@ def _mismatches(ran: CommandResult, complete: bool, results: Collection[TestResu
         notes.append("The command exited with 0 although tests failed.")
     if complete and not any_bad and ran.code not in (0, 5):
         if results:
-            ending = "\n".join(clean_text(ran.output).split("\n")[-MOST_LAST_LINES:])
+            ending = "\n".join(clean_output(ran.output).split("\n")[-MOST_LAST_LINES:])
             notes.append(f"The command exited with {ran.code} although no test failed{_after(failure_cause(ending))}")
         else:
             why = _cause(ran, last_line(ran.output))
@@ -312,7 +312,7 @@ def _mismatches(ran: CommandResult, complete: bool, results: Collection[TestResu
 def _cause(ran: CommandResult, otherwise: str) -> str:
     """Return why a runner could not run the tests, and which plug-ins it lacks; `otherwise` if it does not say why."""
     why = failure_cause(ran.output) or otherwise
-    plugins = missing_plugins(clean_text(ran.output))
+    plugins = missing_plugins(clean_output(ran.output))
     return f"{why.rstrip('.')}. Not installed: {', '.join(plugins)}." if plugins else why
 
 
