@@ -113,7 +113,9 @@ def verdict_tone(verdict: Verdict) -> Tone:
 
 
 def run_ending(trajectory: Trajectory, exit: Exit) -> Ending:
-    """Return the words for an ending of this run."""
-    is_given = any(note.kind == PROPOSAL for note in trajectory.notes)
+    """Return the words for an ending of this run. A given patch is the subject of the first turn only."""
+    turns_at = [*trajectory.turns_at[1:], len(trajectory.records)]
+    in_first_turn = len(turns_at) == 1 or exit in trajectory.records[: turns_at[0]]
+    is_given = in_first_turn and any(note.kind == PROPOSAL for note in trajectory.notes)
     has_issue = not is_given or trajectory.run is None or bool(trajectory.run.issue.text.strip())
     return ending_of(exit, is_given, has_issue)

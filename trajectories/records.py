@@ -233,7 +233,7 @@ class Verdict:
         if self.kind == "verified":
             return "Verified: a test fails without the change and passes with it, and no test that passed before fails."
         if self.kind == "none":
-            return "No verdict: the change has no source that tests can judge."
+            return "No verdict: no change was judged by tests."
         if self.generality == "examples only":
             return "Not verified: the patch fits the examples of its tests only."
         if self.no_loss is False and self.lost:

@@ -12,7 +12,7 @@ from agent.cli.commands.runs import STATES, _states
 from agent.console.run_display import COLOURS, Console
 from agent.tui.widgets.outcome_items import STYLES, end_lines
 from trajectories.outcome_words import BATCH_ENDINGS, ENDINGS, WITHOUT_EXIT, ending_of, proof_headline, run_ending
-from trajectories.records import Base, Exit, Issue, Note, Run, Verdict
+from trajectories.records import Base, Exit, Issue, Note, Run, Turn, Verdict
 from trajectories.trajectory import PROPOSAL, Trajectory
 
 PARTS = dict.fromkeys(("red", "green", "red_again", "no_loss"), True)
@@ -27,6 +27,7 @@ def proved(verdict: Verdict, issue: str = "", kind: str = "", message: str = "")
     return Trajectory(
         (
             Run("r", Issue(issue), "/repo", Base("c" * 40, "t")),
+            Turn(issue or "prove", "prove"),
             Note("main", PROPOSAL, "Proposed.", {"tree": "t"}),
             Exit(kind or verdict.kind, 6, "t", verdict, message),
         )
@@ -72,6 +73,17 @@ def test_prove_says_whether_there_was_an_issue(verdict: Verdict, kind: str, mess
         assert ending.headline == "No verdict: the proof was stopped before its end."
     if kind == "not_found":
         assert ending.headline == "The patch changes nothing."
+
+
+@pytest.mark.parametrize(("kind", "headline"), [("answered", "Answered."), ("budget", "The budget is used up.")])
+def test_later_turns_of_a_given_patch_have_their_own_endings(kind: str, headline: str) -> None:
+    """A run that began with `prove` can be continued in a session."""
+    first = proved(EXAMPLES)
+    later = Exit(kind, 4, at=9.0)
+    whole = Trajectory((*first.records, Turn("Why?", "converse"), later))
+    assert first.exit
+    assert run_ending(whole, first.exit).headline == EXAMPLES.headline
+    assert run_ending(whole, later).headline == headline
 
 
 def test_every_kind_has_words_and_every_tone_a_colour() -> None:
