@@ -78,7 +78,7 @@ def test_prove_says_whether_there_was_an_issue(verdict: Verdict, kind: str, mess
 @pytest.mark.parametrize(("kind", "headline"), [("answered", "Answered."), ("budget", "The budget is used up.")])
 def test_later_turns_of_a_given_patch_have_their_own_endings(kind: str, headline: str) -> None:
     """A run that began with `prove` can be continued in a session."""
-    first = proved(EXAMPLES)
+    first = proved(EXAMPLES, "add() subtracts")
     later = Exit(kind, 4, at=9.0)
     whole = Trajectory((*first.records, Turn("Why?", "converse"), later))
     assert first.exit
