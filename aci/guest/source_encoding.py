@@ -41,7 +41,10 @@ def as_utf8(data: bytes) -> bytes:
 
 def from_utf8(text: str, original: bytes) -> str:
     """Return the text of edited source from `as_utf8` with the declaration of the `original` bytes."""
-    if text_encoding(original) in ("utf-8", ""):
+    encoding = text_encoding(original)
+    if encoding in ("utf-8", ""):
         return text
+    declared = original.decode(encoding).split("\n", 2)[:2]
+    restored = dict(zip(as_utf8(original).decode("utf-8").split("\n", 2), declared))
     lines = text.split("\n", 2)
-    return "\n".join([line.replace("c0ding", "coding") for line in lines[:2]] + lines[2:])
+    return "\n".join([restored.get(line, line) for line in lines[:2]] + lines[2:])

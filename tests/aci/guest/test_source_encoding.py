@@ -40,3 +40,12 @@ UNCHANGED = [
 def test_source_in_utf8_or_unknown_encoding_is_unchanged(data: bytes) -> None:
     assert as_utf8(data) == data
     assert text_encoding(data) in ("utf-8", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# c0ding: notes\n# coding: latin-1\nx='é'\n", "# coding: latin-1\nx='é' # c0ding=1\n", "# coding: latin-1\n'é'"],
+)
+def test_only_declaration_is_restored(text: str) -> None:
+    data = text.encode("latin-1")
+    assert from_utf8(as_utf8(data).decode(), data) == text
