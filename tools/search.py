@@ -20,6 +20,8 @@ SECONDS = 60
 NO_PATH = 66
 MOST_EXAMINED = 200
 """Maximum number of matching files that are examined for carriage returns that are line breaks."""
+MOST_RECOUNTED = 20
+"""Maximum number of these files whose lines are counted anew, with a command each; others keep git's line numbers."""
 _OPTIONS = "-c core.fsmonitor=false -c core.quotepath=off -c grep.column=false -c grep.fallbackToNoIndex=false"
 _DEFINES = re.compile(
     r"^\s*(?:export |public |static |async |pub |abstract )*(?:def|class|func|function|fn|struct|interface|type) "
@@ -83,7 +85,7 @@ def search(
     if ran.code > 1:
         raise UsageError(f"The search failed: {clean_text(ran.output)[-300:] or f'exit code {ran.code}'}.")
     files = _files(ran)
-    for file in _with_bare_returns(ctx, files[:MOST_EXAMINED]):
+    for file in _with_bare_returns(ctx, files[:MOST_EXAMINED])[:MOST_RECOUNTED]:
         file.lines = _python_lines(ctx, kind, pattern, file.path, ignore_case) or file.lines
     files.sort(key=lambda file: file.rank)
     where = "".join(f" in {place}" for place in (path, glob) if place not in ("", "."))
