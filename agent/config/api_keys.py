@@ -233,12 +233,11 @@ def _from_file() -> dict[str, str]:
         kept: dict[str, Any] = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            f"{path} cannot be read: {error.strerror}.", "Check its permissions and those of its folders."
+            f"{path} cannot be read: {reason}.", "Fix the file or its permissions, or remove it."
         ) from None
-    except ValueError as error:
-        raise ConfigError(f"{path} cannot be read: {error}.", "Fix the file, or remove it.") from None
     if mode & 0o077:
         raise ConfigError(f"{path} holds keys, and other users can read it.", f"chmod 600 {shlex.quote(str(path))}")
     return {name: value for name, value in kept.items() if isinstance(value, str)}

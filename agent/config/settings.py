@@ -444,9 +444,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_config(path).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error.strerror}.", "Check its permissions and those of its folders."
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.", "Fix the file.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{path} cannot be read: {reason}.", "Fix the file, or its permissions.") from None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import Any
 
 import pytest
 
+from tests.conftest import git
 from tests.tools.conftest import Bench
 
 WHY = " lies in the submodule vendor/shop, whose files workspaces do not have."
@@ -19,7 +19,7 @@ def bench(make_repo: Any, open_ws: Any) -> Bench:
     (root / "vendor" / "shop").mkdir()
     link = ("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendor/shop")
     for command in (link, ("commit", "-q", "-m", "Add a submodule")):
-        subprocess.run(["git", "-C", root, *command], check=True)
+        git(root, *command)
     workspace = open_ws("local", root)
     return Bench(workspace, workspace.options.trees, workspace.options.base)
 

@@ -340,13 +340,13 @@ def test_run_list_shows_status_of_each_run(bench, monkeypatch, capsys):
     bench.begin(line("x"))
     monkeypatch.setenv("SWE_AGENT_STATE", str(bench.settings.state))
     runs.command()
-    assert "resumable" in capsys.readouterr().out
+    assert "not begun" in capsys.readouterr().out
     for kind, status in (("verified", "verified"), ("unproven", "not verified"), ("not_found", "no fix")):
         journal = Journal(bench.begin(line("x")))
         journal.append(Exit(kind, 0))
         journal.close()
         runs.command()
-        assert status in capsys.readouterr().out.replace("resumable", "")
+        assert status in capsys.readouterr().out.replace("not begun", "")
 
 
 def test_result_names_changed_pages_and_difference(engine, capsys):

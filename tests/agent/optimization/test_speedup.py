@@ -37,8 +37,8 @@ def test_function_is_judged_without_rest_of_workload():
 @pytest.mark.parametrize(
     ("before", "after", "types", "headline"),
     [
-        (verdict(7800), verdict(1000), False, ""),
-        (verdict(1823, 100_000), verdict(900, 1000), False, ""),
+        (verdict(7800), verdict(1000), False, "Faster: same results, fewer instructions."),
+        (verdict(1823, 100_000), verdict(900, 1000), False, "Faster: same results, fewer instructions."),
         (
             verdict(1823, 100_000),
             verdict(2940, 1000),

@@ -68,7 +68,7 @@ def test_parts_of_verdict_become_findings(parts: dict[str, Any], found: list[tup
         (Verdict(), True, "the proof was stopped before its end"),
         (Verdict("unproven"), True, "the proof was stopped before its end"),
         (Verdict("unproven"), False, "no test results without and with the change"),
-        (Verdict(), False, "the change has no source"),
+        (Verdict(), False, "no change was judged by tests"),
     ],
 )
 def test_patch_that_was_not_tested_has_no_verdict(verdict: Verdict, stopped: bool, words: str) -> None:

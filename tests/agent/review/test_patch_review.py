@@ -15,7 +15,7 @@ from agent.review.patch_review import Review, _first, review_of, sarif_of
 from agent.review.review_text import MOST, show_review
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Exit, Note, Verdict
-from trajectories.trajectory import PROPOSAL
+from trajectories.trajectory import PROPOSAL, Trajectory
 
 VERIFIED = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, generality="shown")
 SHOWN = Finding("shown-change", "The patch changes the behaviour for 3 of 9 variants of the tests' values.")
@@ -57,7 +57,7 @@ def test_secrets_are_masked_in_all_texts(tmp_path: Path) -> None:
         base = trees.write({"a.py": b"x = 1\n"}, EMPTY_TREE)
         tree = trees.write({f"{secret}.py": b"x = 2\n"}, base)
         notes = [Note("main", PROPOSAL, "", data={"tree": tree}), Note("main", UNREAD, f"The key {secret} is wrong.")]
-        trajectory = SimpleNamespace(notes=notes, all_steps=lambda: (), run=None)
+        trajectory = Trajectory(notes)
         run = SimpleNamespace(base=SimpleNamespace(tree=base))
         engine: Any = SimpleNamespace(secrets=(secret,), trajectory=trajectory, trees=trees, run=run)
         ended: Any = SimpleNamespace(verdict=VERIFIED, exit=Exit("verified", 0, verdict=VERIFIED), review=None)

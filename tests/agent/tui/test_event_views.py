@@ -141,7 +141,7 @@ def test_proof_does_not_affect_verdict_of_next_turn() -> None:
     assert isinstance(first, Line)
     assert isinstance(second, Line)
     assert first.text.startswith("All tests that passed before still pass. The change is not verified")
-    assert second.text.startswith("Not verified: the files are changed")
+    assert second.text.startswith("Not verified: no test fails without the change")
 
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\2\0\0\0\1"
