@@ -75,7 +75,7 @@ PART_SENTENCES: Mapping[str, str] = {
 }
 """What each part of a proof says if it is true, by its field in `Verdict`."""
 PART_LABELS: Mapping[str, str] = {
-    "red": "fails without it",
+    "red": "fails without the patch",
     "green": "passes with it",
     "red_again": "fails again",
     "no_loss": "no test broken",

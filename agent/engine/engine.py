@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from aci.environments.environment import environment_for, plan_for
 from aci.environments.environment_records import proposed_steps
-from aci.environments.python_description import PythonDescription, describe_python
+from aci.environments.python_description import describe_python
+from aci.host.project_python import project_python
 from aci.instructions.documented_commands import describe_command
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.contamination import find_installed_copies
@@ -69,6 +70,10 @@ class RunWorkspaces:
         self.environment: dict[str, str | list[str]] = {}
         """What the workspace is: its kind, and the image with the commands that set it up."""
 
+        self.programs: Path | None = None
+        """The folder of the Python that a workspace on this machine uses, as the host found it; None if the workspace
+        is not open, is a container, or has no environment of its own."""
+
         self.propose_steps: ProposeSteps | None = None
         """Function that asks a model for set-up steps; None if none may be asked."""
 
@@ -86,9 +91,11 @@ class RunWorkspaces:
             return self._root
 
     @cached_property
-    def python(self) -> PythonDescription:
-        """The Python of the workspace, as it is when this is read first."""
-        return describe_python(self.root())
+    def python(self) -> dict[str, str | list[str]]:
+        """The Python of a workspace on this machine, as it is when this is read first; empty for a container, which
+        its image names."""
+        root = self.root()
+        return {} if "image" in self.environment else describe_python(root)
 
     def fork(self, tree: str, cancel: CancellationToken) -> Workspace:
         """Return a fresh workspace at `tree` for a proof or a branch. The workspace stops when `cancel` is set."""
@@ -127,6 +134,8 @@ class RunWorkspaces:
             from aci.environments.host_environment import add_environment
 
             options = add_environment(options, self._environment_options(options, settings), settings.workspace)
+            python = project_python(options)
+            self.programs = python.programs if python else None
         if steps := proposed_steps(options):
             self._record(f"The environment was set up with commands of a model: {'; '.join(steps)}.")
         workspace = open_workspace(settings.workspace, options)

@@ -100,9 +100,7 @@ def proof_step(
         data["pages"] = pages.pages
     if observed:
         data["outcomes"] = engine.journal.keep(json.dumps(observed).encode())
-        python = engine.workspaces.python
-        data["environment"] = engine.workspaces.environment | python.facts
-        data |= {"interpreter": python.folder} if python.folder else {}
+        data["environment"] = engine.workspaces.environment | engine.workspaces.python
     return Observation(words, verdict.verified, data=data)
 
 

@@ -105,8 +105,12 @@ def find_differences(claimed: ProofClaims, own: ProofClaims) -> Iterator[str]:
 
 def find_environment_differences(claimed: ProofClaims, own: ProofClaims) -> Iterator[str]:
     """Yield, as sentences, how the environments of two proofs differ, which need not change the verdict."""
-    for name in sorted(claimed.environment.keys() | own.environment.keys()):
-        there, here = claimed.environment.get(name), own.environment.get(name)
+    for name in sorted(claimed.environment):  # an earlier version did not record all that is known here
+        there, here = claimed.environment[name], own.environment.get(name)
+        if name == "packages" and isinstance(there, list) and isinstance(here, list):
+            there, here = (
+                [one for one in these if one not in those] for these, those in ((there, here), (here, there))
+            )
         if _listed(there) != _listed(here):
             yield f"The bundle's {name} is {_short(there)}; here it is {_short(here)}."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,8 +27,10 @@ CONTAINER = (
 )
 HERE = 'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)'
 MOST_PACKAGES = 300
+PYTEST = ("pytest", "py.test")
 FUNCTIONS = r"""
 log=$(mktemp) || exit 1
+old=$(mktemp) || exit 1
 applied=no failed=no unknown=no
 change() { git -c safe.directory='*' -c apply.whitespace=nowarn apply "$@"; }
 clean() {
@@ -35,7 +38,7 @@ clean() {
   trap - EXIT
   if [ $applied = all ]; then change -R "$patch"; fi
   if [ $applied = tests ]; then put_source && change -R "$patch"; fi
-  rm -f "$log"
+  rm -f "$log" "$old"
   exit $status
 }
 trap clean EXIT
@@ -45,8 +48,14 @@ answer() {  # sentence, answer
   if [ "$2" = no ]; then failed=yes; tail -n 15 "$log" | sed 's/^/    /'; fi
 }
 passes() { if tests; then answer "$1" yes; else answer "$1" no; fi; }
-fails() {  # 126 and 127 mean that the command did not start
-  if tests; then answer "$1" no; elif [ $? -lt 126 ]; then answer "$1" yes; else answer "$1" no; fi
+fails() {  # 126 and more mean that the command did not start or was killed
+  tests
+  code=$?
+  if [ $code -gt 0 ] && [ $code -le $most ]; then answer "$1" yes; else answer "$1" no; fi
+}
+failing() {  # the failed tests that pytest lists in its last run; nothing if it did not run all of them
+  if [ $most != 1 ] || grep -q 'stopping after' "$log"; then return; fi
+  sed -n -e 's/ - .*//' -e '/^FAILED /p' -e '/^ERROR /p' "$log" | LC_ALL=C sort
 }
 """.strip().split("\n")
 """`clean` restores the checkout, also after an interrupt. The script defines `tests`, `suite`, and how the source
@@ -59,21 +68,25 @@ def local_script(
     commands: Sequence[str],
     is_own: bool = True,
     environment: Environment = UNKNOWN,
-    folder: str = "",
+    programs: Path | None = None,
 ) -> str:
-    """Return the script of a run on this machine, with the path of its patch, and `folder`, the one of the environment
-    in which its interpreter is. Unless the patch is the user's own, it refuses to run outside of a container."""
+    """Return the script of a run on this machine, with the path of its patch, and `programs`, the folder of the
+    project's Python if it has one. The host must have found this folder: it becomes part of the PATH.
+
+    Unless the patch is the user's own, the script refuses to run outside of a container.
+    """
     where = f"# Run it in a checkout of {base.commit}"
     where += f", with the {base.changes} uncommitted changes that the run started with." if base.changes else "."
-    use = f"if [ -x {shlex.quote(f'{folder}/python3')} ]; then PATH={shlex.quote(folder)}:$PATH; fi" if folder else ""
+    use = f"PATH={shlex.quote(str(programs))}:$PATH" if programs else ""
     return _script([where], (*(() if is_own else CONTAINER), use), shlex.quote(str(patch)), commands, environment)
 
 
-def proof_environment(trajectory: Trajectory) -> tuple[Environment, str]:
-    """Return what the last proof of a run ran in, and the folder of its interpreter, or ""."""
+def proof_environment(trajectory: Trajectory) -> Environment:
+    """Return what the last proof of a run ran in."""
     step = next((step for step in reversed(trajectory.all_steps()) if step.author == "proof"), None)
     data = step.observations[0].data if step and step.observations else {}
-    return data.get("environment", {}), str(data.get("interpreter", ""))
+    environment: Environment = data.get("environment", UNKNOWN)
+    return environment
 
 
 def portable_script(commit: str, commands: Sequence[str], environment: Environment = UNKNOWN) -> str:
@@ -100,6 +113,7 @@ def _script(
     head = ["#!/bin/sh", "# Repeats a proof, and exits with 0 if each part of it holds, otherwise with 1.", *where]
     lines = [*head, *described, *filter(None, check), f"patch={patch}", BYTECODE, *FUNCTIONS]
     suite = [line for line in commands if not line.startswith(APPLY)]
+    lines += _start(suite, environment)
     taken_out = next((line for line in commands if line.startswith(TAKE_OUT)), "")
     if taken_out:
         source = taken_out.removeprefix(TAKE_OUT).removesuffix(PATCH).strip()
@@ -110,6 +124,42 @@ def _script(
     return "\n".join([*lines, "", *_parts(bool(taken_out), bool(suite)), *_end(environment), ""])
 
 
+def _start(commands: Sequence[str], environment: Environment) -> list[str]:
+    """Return the lines that end the script if a test runner does not start here, and that say with which exit codes
+    it reports failed tests."""
+    probes = [_probe(command) for command in dict.fromkeys(commands)]
+    described = [f"  echo {shlex.quote(line)}" for line in describe(environment)]
+    lines = [f"most={1 if any(is_pytest for _, is_pytest in probes[:1]) else 125}"]
+    for probe in dict.fromkeys(probe for probe, _ in probes if probe):
+        lines += [f'if ! (\n  {probe}\n) >"$log" 2>&1; then']
+        lines += ['  echo "The test command does not start here."', '  tail -n 3 "$log" | sed "s/^/    /"']
+        lines += [*described, "  exit 1", "fi"]
+    return lines
+
+
+def _probe(command: str) -> tuple[str, bool]:
+    """Return a command that succeeds if the test runner of `command` starts, or "", and whether the runner is pytest.
+
+    Many runners exit with 1 both for a failed test and if a module of theirs is missing.
+    """
+    parts = command.split(" && ")
+    folders = [part for part in parts if part.startswith("cd ")]
+    runner = next((part for part in parts if not part.startswith("cd ")), "")
+    words = runner.split(" ")
+    names = [posixpath.basename(word).strip("'\"") for word in words]
+    end = next((place for place, name in enumerate(names) if name in PYTEST), None)
+    if end is None and names[0].startswith("python") and "-m" in words[:-1]:
+        end = words.index("-m") + 1
+    if end is None:
+        return "", False
+    probe = " && ".join([*folders, f"{' '.join(words[: end + 1])} --help"])
+    try:
+        shlex.split(probe)
+    except ValueError:  # the runner is started within a quoted word
+        return "", False
+    return probe, names[end] in PYTEST
+
+
 def _function(name: str, command: str) -> str:
     return f'{name}() (\n  {command}\n) >"$log" 2>&1'
 
@@ -117,7 +167,7 @@ def _function(name: str, command: str) -> str:
 def _parts(has_tests: bool, has_suite: bool) -> list[str]:
     """Return the lines that run the parts: base, patch, without the source changes."""
     no = {part: f"answer {shlex.quote(words)}" for part, words in PART_SENTENCES.items()}
-    lines = ["before=no; if suite; then before=yes; fi"] if has_suite else []
+    lines = ['suite; before=$?; failing >"$old"'] if has_suite else []
     lines += ['change "$patch" || { echo "The patch does not apply to this checkout."; exit 1; }', "applied=all"]
     if has_tests:
         lines += ["take_source_out || exit 1", "applied=tests", f"fails {shlex.quote(PART_SENTENCES['red'])}"]
@@ -126,8 +176,13 @@ def _parts(has_tests: bool, has_suite: bool) -> list[str]:
         lines += [': >"$log"', f"{no['red']} no"]
     if has_suite:
         lines += [
-            f"if suite; then {no['no_loss']} yes",
-            f"elif [ $before = yes ]; then {no['no_loss']} no",
+            "suite; after=$?",
+            f"if [ $after = 0 ]; then {no['no_loss']} yes",
+            f"elif [ $before = 0 ]; then {no['no_loss']} no",
+            'elif [ $before = 1 ] && [ $after = 1 ] && [ -s "$old" ] && [ -n "$(failing)" ]; then',
+            '  if [ -z "$(failing | LC_ALL=C comm -13 "$old" -)" ]; then',
+            f"    {no['no_loss']} yes",
+            f"  else {no['no_loss']} no; fi",
             f'else unknown=yes; {no["no_loss"]} "unknown (the suite fails without the patch, too)"; fi',
         ]
     else:
@@ -146,10 +201,10 @@ def _end(environment: Environment) -> list[str]:
         "  exit 1",
         "fi",
         "if [ $unknown = yes ]; then",
-        '  echo "The proof holds, but for the part that is unknown: swe-agent prove compares single tests."',
-        "else",
-        '  echo "The proof holds."',
+        '  echo "The proof is not complete here: a part is unknown. swe-agent prove compares single tests."',
+        "  exit 1",
         "fi",
+        'echo "The proof holds."',
     ]
 
 

@@ -318,8 +318,9 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
         write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
         if outcome.verdict.commands:
             is_own = find_proposal(engine.trajectory).get("own", True) is True
-            commands, where = outcome.verdict.commands, proof_environment(engine.trajectory)
-            script = local_script(engine.run.base, folder / "patch.diff", commands, is_own, *where)
+            commands, environment = outcome.verdict.commands, proof_environment(engine.trajectory)
+            programs = engine.workspaces.programs
+            script = local_script(engine.run.base, folder / "patch.diff", commands, is_own, environment, programs)
             write_durably(folder / "proof.sh", script.encode("utf-8", "surrogateescape"))
         else:
             (folder / "proof.sh").unlink(missing_ok=True)  # an existing script belongs to an earlier turn's patch

@@ -129,8 +129,8 @@ def test_proofs_are_compared_by_verdict() -> None:
     one, other = Verdict("verified", red=True, green=True), Verdict("unproven", red=True, green=False)
     assert differences(run_with_proof(one), run_with_proof(one)) == []
     difference = compare_runs(run_with_proof(one), run_with_proof(other)).first
-    assert difference.left.split("\n")[0] == "verified (fails without it: yes, passes with it: yes)"
-    assert difference.right.split("\n")[0] == "unproven (fails without it: yes, passes with it: no)"
+    assert difference.left.split("\n")[0] == "verified (fails without the patch: yes, passes with it: yes)"
+    assert difference.right.split("\n")[0] == "unproven (fails without the patch: yes, passes with it: no)"
 
 
 def test_long_text_is_shown_from_its_first_difference() -> None:

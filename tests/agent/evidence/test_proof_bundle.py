@@ -186,6 +186,20 @@ def test_other_environment_is_reported_apart(name: str) -> None:
     assert list(find_differences(claims, CLAIMS)) == []
 
 
+def test_environment_of_an_earlier_bundle_is_compared_by_what_it_records() -> None:
+    own = replace(CLAIMS, environment=CLAIMS.environment | {"python": "3.12.4", "packages": ["a==1"]})
+    assert list(find_environment_differences(CLAIMS, own)) == []
+    assert list(find_environment_differences(own, CLAIMS))
+
+
+def test_only_packages_that_differ_are_named() -> None:
+    claimed, own = (
+        replace(CLAIMS, environment={"packages": ["a==1", *packages, "z==1"]}) for packages in (["b==1"], ["b==2"])
+    )
+    (sentence,) = find_environment_differences(claimed, own)
+    assert sentence == 'The bundle\'s packages is ["b==1"]; here it is ["b==2"].'
+
+
 def test_tar_could_unpack_no_other_files_than_those_that_are_read(tmp_path: Path) -> None:
     target, files = tmp_path / "proof.tar", files_of(CLAIMS)
     for name in ("patch.diff", "./proof.sh", "more.txt"):

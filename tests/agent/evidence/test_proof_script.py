@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class OtherTest(unittest.TestCase):
     def test_other(self):
         self.assertTrue(True)
 """
+PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
 SUITE = "python3 -m unittest discover"
 ENVIRONMENT: dict[str, str | list[str]] = {
     "workspace": "docker",
@@ -112,11 +114,48 @@ def test_part_that_does_not_hold_is_named_with_the_environment(repo: Path) -> No
     ]
 
 
-@pytest.mark.parametrize("tests", ["nowhere-to-be-found", "python3 -m no_such_runner test_add.py"])
-def test_command_that_cannot_start_proves_nothing(repo: Path, tests: str) -> None:
+def test_command_that_is_missing_proves_nothing(repo: Path) -> None:
     patch = change(repo)
-    code, lines = repeat(repo, local_script(Base("c" * 40, ""), patch, commands(tests=tests)), patch)
+    script = local_script(Base("c" * 40, ""), patch, commands(tests="nowhere-to-be-found"))
+    code, lines = repeat(repo, script, patch)
     assert (code, lines[1], lines[4]) == (1, "it passes with the patch: no", "The proof does not hold here.")
+
+
+@pytest.mark.parametrize("runner", ["python3 -m no_such_runner", "cd . && python3 -Im pytest", "no-such-folder/pytest"])
+def test_runner_that_does_not_start_shows_no_part(repo: Path, tmp_path: Path, runner: str) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").write_text("#!/bin/sh\necho 'No module named pytest' >&2\nexit 1\n")
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    patch = change(repo)
+    given = commands(f"{runner} -q", f"{runner} test_add.py")
+    script = local_script(Base("c" * 40, ""), patch, given, True, ENVIRONMENT, tmp_path / "bin")
+    code, lines = repeat(repo, script, patch)
+    assert (code, lines[0]) == (1, "The test command does not start here.")
+    assert "The proof ran with Python 3.12.4." in lines
+    assert not any(line.startswith("a test fails") for line in lines)
+
+
+def test_test_that_pytest_does_not_find_is_no_failed_test(repo: Path) -> None:
+    patch = change(repo)
+    given = commands(tests=f"{PYTEST} test_add.py::AddTest::test_missing")
+    code, lines = repeat(repo, local_script(Base("c" * 40, ""), patch, given), patch)
+    assert (code, lines[0]) == (1, "a test fails without the patch: no")
+
+
+@pytest.mark.parametrize("options", ["", " -x", " --no-summary"])
+@pytest.mark.parametrize("breaks", [False, True])
+def test_failed_tests_of_the_base_are_compared_by_name(repo: Path, breaks: bool, options: str) -> None:
+    other = "import os\ndef test_old(): assert 0, os.getpid()\ndef test_b(): assert {}\n"
+    (repo / "test_other.py").write_text(other.format("not os.path.exists('test_add.py')" if breaks else "1"))
+    git(repo, "commit", "-qam", "A test that fails")
+    patch = change(repo)
+    given = commands(f"{PYTEST}{options}", f"{PYTEST} test_add.py")
+    code, lines = repeat(repo, local_script(Base("c" * 40, ""), patch, given), patch)
+    if options:
+        assert (code, lines[4].split(":")[0]) == (1, "The proof is not complete here")
+    else:
+        expected = "no" if breaks else "yes"
+        assert (code, lines[2]) == (int(breaks), f"all tests that passed before still pass: {expected}")
 
 
 def test_lost_test_is_named_and_a_failing_suite_compares_nothing(repo: Path) -> None:
@@ -129,9 +168,9 @@ def test_lost_test_is_named_and_a_failing_suite_compares_nothing(repo: Path) -> 
     (repo / "test_other.py").write_text(f"raise SystemExit(3)\n{OTHER}")
     git(repo, "commit", "-qam", "A suite that fails")
     code, lines = repeat(repo, local_script(Base("c" * 40, ""), patch, commands()), patch)
-    assert code == 0
+    assert code == 1
     assert lines[2] == "all tests that passed before still pass: unknown (the suite fails without the patch, too)"
-    assert lines[4].startswith("The proof holds, but for the part that is unknown")
+    assert lines[4].startswith("The proof is not complete here")
 
 
 def test_proof_without_a_test_or_on_another_base_does_not_hold(repo: Path) -> None:
@@ -150,7 +189,7 @@ def test_command_that_changes_the_folder_is_repeated_in_the_checkout(repo: Path)
     assert repeat(repo, local_script(Base("c" * 40, ""), patch, commands(suite)), patch) == (0, HOLDS)
 
 
-def test_interpreter_of_the_proof_is_used_if_it_is_there(repo: Path, tmp_path: Path) -> None:
+def test_python_that_the_host_found_is_used(repo: Path, tmp_path: Path) -> None:
     patch, folder = change(repo), tmp_path / "a venv" / "bin"
     folder.mkdir(parents=True)
     (folder / "python3").write_text('#!/bin/sh\nexec /usr/bin/env -u PATH /usr/bin/python3 "$@"\n')
@@ -159,6 +198,6 @@ def test_interpreter_of_the_proof_is_used_if_it_is_there(repo: Path, tmp_path: P
         Base("c" * 40, ""),
         patch,
         commands("python3 -c 'import os, sys; sys.exit(\"PATH\" in os.environ)'"),
-        folder=str(folder),
+        programs=folder,
     )
     assert repeat(repo, script, patch) == (0, HOLDS)

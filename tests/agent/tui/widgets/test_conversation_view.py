@@ -325,7 +325,7 @@ def test_proof_shows_each_of_its_parts() -> None:
     async def interact(app: ConversationApp) -> None:
         app.conversation.add(ProofItem(proof))
         text = app.text()
-        assert "fails without it" in text
+        assert "fails without the patch" in text
         assert "no test broken" in text
         assert "fails again" not in text, "it has no result"
         assert "lost: test_x" in text

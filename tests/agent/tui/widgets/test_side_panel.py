@@ -42,13 +42,13 @@ def test_change_is_shown_as_verified_only_with_proof() -> None:
     assert proof(status(files=FILES)).plain == "not verified: /prove"
     regression = Verdict("unproven", no_loss=True)
     assert proof(status(files=FILES, verdict=regression)).plain == (
-        "· fails without it\n· passes with it\n· fails again\n✓ no test broken\nnot verified: /prove"
+        "· fails without the patch\n· passes with it\n· fails again\n✓ no test broken\nnot verified: /prove"
     )
     whole = Verdict("verified", red=True, green=True, red_again=True, no_loss=True)
     assert proof(status(files=FILES, verdict=whole)).plain.endswith("✓ no test broken\nverified")
     failed = Verdict("unproven", red=True, green=False)
     assert proof(status(files=FILES, verdict=failed)).plain.startswith(
-        "✓ fails without it\n✗ passes with it\n· fails again"
+        "✓ fails without the patch\n✗ passes with it\n· fails again"
     )
 
 
