@@ -59,7 +59,10 @@ def python_without_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
     Loading them takes half a second in each of the many small test runs.
     """
-    folder = tmp_path_factory.mktemp("bin")
+    prefix = tmp_path_factory.mktemp("python")
+    folder = prefix / "bin"
+    folder.mkdir()
+    (prefix / "lib").symlink_to(Path(sys.prefix, "lib"))  # swe-agent looks here for what is installed
     for name in ("python", "python3"):
         (folder / name).write_text(f'#!/bin/sh\n{NO_PLUGINS}=1 exec {shlex.quote(sys.executable)} "$@"\n')
         (folder / name).chmod(0o755)
@@ -117,6 +120,14 @@ def committed(root: Path, files: Mapping[str, str | bytes]) -> Path:
     git(root, "add", "-A", "-f")
     git(root, "commit", "-q", "--allow-empty", "-m", "The first commit")
     return root
+
+
+def write_program(path: Path, code: str) -> None:
+    """Write a program for the Python that runs the tests; in a line with `#!`, its path must not contain blanks."""
+    source = path.with_name(f"{path.name}.py")
+    source.write_text(code)
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(source))} "$@"\n')
+    path.chmod(0o755)
 
 
 def copy_run(source: Path, target: Path, journal: bytes | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from agent.run_state.progress_event import ProgressEvent
 from tests.agent.conftest import Bench
 from trajectories.records import Step
 
-UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
+UNITTEST = f"{shlex.quote(sys.executable)} -m unittest discover -s tests -t ."
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError, PathDistribution
 from pathlib import Path
@@ -14,7 +15,7 @@ from agent.installation import install_extra
 
 METADATA = "Metadata-Version: 2.1\nName: swe-agent\nVersion: 1\nRequires-Dist: mcp<3,>=2.3; extra == 'mcp'\n"
 METADATA += 'Requires-Dist: ray>=2; extra == "ray"\nRequires-Dist: rich\n'
-PIP = f"{sys.executable} -m pip install"
+PIP = f"{shlex.quote(sys.executable)} -m pip install"
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_unknown_source_is_not_replaced_by_a_name(
 def test_environment_without_pip_uses_uv(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(prefix, monkeypatch)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert install_extra("ray") == f"Run `uv pip install --python {sys.executable} 'ray>=2'`."
+    assert install_extra("ray") == f"Run `uv pip install --python {shlex.quote(sys.executable)} 'ray>=2'`."
 
 
 def test_program_in_a_clone_is_installed_from_it(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def make_tasks(make_repo: MakeRepo, tmp_path: Path) -> MakeTasks:
             "FAIL_TO_PASS": json.dumps(["test_shop.py::test_sum"]),
             "PASS_TO_PASS": json.dumps(["test_shop.py::test_zero"]),
             "bundle": "./shop.bundle",
-            "test": f"{sys.executable} -m pytest -q",
+            "test": f"{shlex.quote(sys.executable)} -m pytest -q",
             "kind": "plant",
             "operator": "swapped_arguments",
             "symbols": ["shop.py:total"],
@@ -405,7 +405,7 @@ def test_tasks_are_those_that_synth_writes(make_repo: MakeRepo, tmp_path: Path) 
     tests = [f"def test_{place}():\n    assert {check}\n" for place, check in enumerate(checks)]
     repo = make_repo({"shop.py": shop, "test_shop.py": "\n\n".join(["from shop import price\n", *tests])})
     file, history = tmp_path / "tasks.jsonl", tmp_path / "history.jsonl"
-    test = f"{sys.executable} -m pytest -q"
+    test = f"{shlex.quote(sys.executable)} -m pytest -q"
     options = {"count": 1, "kinds": "plant", "workspace": "local", "test": test, "plain": True}
     assert synth.command(str(repo), file, **options) == 0
     assert self.main([str(file), "--fix", "0", "--out", str(history)]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ PYTHON = f"""#!/bin/sh
 case "$1 $2" in
     "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
     "-m pip") echo "$*" >>"$RUNNER_TEMP/pip" ;;
-    *) exec {sys.executable} "$@" ;;
+    *) exec {shlex.quote(sys.executable)} "$@" ;;
 esac
 """
 """Its virtual environments are the one of the tests; packages for pip to install are only recorded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -427,7 +428,7 @@ def test_evaluation_without_workspace_fails(evaluation: Evaluation) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["no-such-program", f"{sys.executable} -m no_such_module"])
+@pytest.mark.parametrize("command", ["no-such-program", f"{shlex.quote(sys.executable)} -m no_such_module"])
 def test_failed_environment_is_no_verdict(evaluation: Evaluation, command: str) -> None:
     instances = evaluation.write_rows("instances.jsonl", [evaluation.instance(name) for name in ("c-1", "c-2")])
     predictions = evaluation.write_predictions("p.jsonl", c_1=evaluation.solution(), c_2=evaluation.solution("*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ TEST = "import unittest\n\nfrom shop.cart import total\n\n\nclass CartTest(unitt
 )
 GOOD, BROKEN = "def total(prices):\n    return sum(prices)\n", "def total(prices:\n"
 BAD = 'def total(prices):\n    raise ValueError("the basket is too heavy")\n'
-UNITTEST = f"{sys.executable} -m unittest"
+UNITTEST = f"{shlex.quote(sys.executable)} -m unittest"
 
 
 @pytest.fixture

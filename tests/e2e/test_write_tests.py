@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -58,7 +59,7 @@ def shop(tmp_path: Path) -> Path:
 def test_tests_are_written_and_applied_and_run_can_be_resumed(machine, shop) -> None:
     result = machine.json(
         *("test", "--repo", shop, "--function", "shop.py:reduced", "--apply"),
-        *("--test", f"{sys.executable} -m unittest discover -s tests -t ."),
+        *("--test", f"{shlex.quote(sys.executable)} -m unittest discover -s tests -t ."),
         timeout=300,
     )
     assert (result.get("exit"), result["returncode"]) == (0, 0), result

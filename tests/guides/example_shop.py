@@ -237,7 +237,8 @@ class ExampleShop:
         write(self.home, {"talk.jsonl": json.dumps({"reply": {"text": "Done.", "actions": []}}) + "\n"})
         write(self.home, {".gitconfig": "[user]\nname = Ada\nemail = ada@example.com\n"})
         program = f"import sys; sys.path[:0] = {[str(ROOT), str(ROOT / 'tests')]!r}; from swe_agent import main; main()"
-        write(self.home, {"bin/swe-agent": f'#!/bin/sh\nexec {sys.executable} -c {shlex.quote(program)} "$@"\n'})
+        command = shlex.join([sys.executable, "-c", program])
+        write(self.home, {"bin/swe-agent": f'#!/bin/sh\nexec {command} "$@"\n'})
         write(self.home, {"bin/pytest": '#!/bin/sh\nexec python3 -m pytest "$@"\n'})
         for name in ("swe-agent", "pytest"):
             (self.home / "bin" / name).chmod(0o755)

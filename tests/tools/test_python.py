@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -109,7 +110,7 @@ def test_interpreter_ends_after_its_shell(tmp_path: Path) -> None:
     text = files("aci.guest").joinpath("interpreter.py").read_text()
     (tmp_path / "soon.py").write_text(text.replace("= 20.0, 300.0", "= 0.2, 0.4"))
     (tmp_path / "block").write_text("import os\nos.getpid()")
-    line = f"{sys.executable} soon.py {tmp_path}/live block; true"
+    line = f"{shlex.quote(sys.executable)} soon.py {tmp_path}/live block; true"
     shell = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)
     process = Path(f"/proc/{int(shell.stdout)}/stat")
     end = time.monotonic() + 60

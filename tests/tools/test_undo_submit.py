@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import sys
 
 import pytest
@@ -167,7 +168,7 @@ def test_submit_after_failure_in_same_reply_is_doubted(before: list[tuple[Action
 
 
 def test_stash_and_pop_do_not_count_as_change(bench: Bench) -> None:
-    bench.test_command = f"{sys.executable} -m unittest"
+    bench.test_command = f"{shlex.quote(sys.executable)} -m unittest"
     test = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.fail()\n"
     actions = [
         edit("one", "1"),
@@ -192,7 +193,7 @@ def calc_bench(make_bench: MakeBench) -> Bench:
     failing = f"{TEST}        self.assertEqual(calc.one(), 1)\n"
     made = make_bench({"calc.py": "def one():\n    return 2\n", "test_calc.py": failing, ".gitignore": "*.pyc\n"})
     made.needs_test = True
-    made.test_command = f"{sys.executable} -m unittest"
+    made.test_command = f"{shlex.quote(sys.executable)} -m unittest"
     return made
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +15,10 @@ from aci.language_servers.json_rpc import InvalidMessage, MessageReader, encode_
 from aci.language_servers.language_server import FileLine
 from aci.language_servers.workspace_servers import find_definitions, find_diagnostics, find_references
 from aci.runtime.posix_workspace import PosixWorkspace
-from tests.conftest import MakeRepo, OpenWorkspace
+from tests.conftest import MakeRepo, OpenWorkspace, write_program
 from trajectories.errors import Cancelled
 
-SERVER = """#!{python}
-import json, os, sys, time
+SERVER = """import json, os, sys, time
 here = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(here, "starts"), "a") as log:
     log.write("x")
@@ -83,8 +81,7 @@ def serve(tmp_path: Path, make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypat
     def start(body: str, program: str = "pyright-langserver", files: dict[str, str] | None = None) -> PosixWorkspace:
         programs = tmp_path / "programs"
         programs.mkdir()
-        (programs / program).write_text(SERVER.format(python=sys.executable, body=body))
-        (programs / program).chmod(0o755)
+        write_program(programs / program, SERVER.format(body=body))
         monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
         return open_ws("local", make_repo(files or {"a.py": A, "b.py": B}))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections import deque
@@ -17,7 +18,7 @@ from aci.repair.evaluator_process import CandidateServer, ProcessEnded
 from agent.repair.analysis.source_file import Source
 from trajectories.errors import UsageError
 
-PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
+PYTEST = f"{shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider"
 TEST = "test_a.py::test_f"
 PLAIN = {
     "lib.py": "def f(x):\n    return x + 1\n",

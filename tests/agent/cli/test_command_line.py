@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_unknown_shell_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
 def test_bash_completes_with_the_script(tmp_path: Path) -> None:
     """The shell starts the program without arguments, which opens no session then."""
     program = tmp_path / "swe-agent"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "swe_agent"} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(ROOT / "swe_agent"))} "$@"\n')
     program.chmod(0o755)
     script = (
         'eval "$(swe-agent completion bash)"; COMP_WORDS=(swe-agent conf); COMP_CWORD=1; '

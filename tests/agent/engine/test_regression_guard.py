@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -49,7 +50,7 @@ def bench(tmp_path: Path, make_repo: Callable[..., Path]) -> Bench:
 
 
 def start_run(bench: Bench, *lines: dict) -> None:
-    bench.begin(*lines, test=f"{sys.executable} -m unittest discover -s tests -t .")
+    bench.begin(*lines, test=f"{shlex.quote(sys.executable)} -m unittest discover -s tests -t .")
 
 
 def plain_strategy(task: Task):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ class OtherTest(unittest.TestCase):
     def test_other(self):
         self.assertTrue(True)
 """
-PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
+PYTEST = f"{shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider"
 SUITE = "python3 -m unittest discover"
 ENVIRONMENT: dict[str, str | list[str]] = {
     "workspace": "docker",

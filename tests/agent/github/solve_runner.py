@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ TEST = (
     "import unittest\n\nfrom calc import add\n\n\nclass CalcTest(unittest.TestCase):\n"
     "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
 )
-UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
+UNITTEST = f"{shlex.quote(sys.executable)} -m unittest discover -s tests -t ."
 FIX = act("edit", path="calc.py", old="a - b", new="a + b")
 ADD_TEST = act("edit", path="tests/test_calc.py", old="", new=TEST)
 SUBMIT = act("submit", summary="add() subtracted its second argument. Now it adds it.")

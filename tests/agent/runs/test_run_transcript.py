@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 import sys
@@ -332,7 +333,7 @@ def test_terminal_output_is_paged_in_colour(run, user):
     pager = user / "pager.py"
     pager.write_text("import sys\nprint('PAGED'); print(repr(sys.stdin.readline())); sys.exit(0)\n")
     command_line = [sys.executable, "-c", code, "show", run.name]
-    paged = run_in_terminal(command_line, PAGER=f"{sys.executable} {pager}", NO_COLOR="")
+    paged = run_in_terminal(command_line, PAGER=f"{shlex.quote(sys.executable)} {pager}", NO_COLOR="")
     assert b"PAGED" in paged
     assert b"\\x1b[1madd() subtracts" in paged
     assert b"PAGED" not in run_in_terminal(command_line, PAGER="cat")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ TESTS = "import unittest\n\nfrom calc import twice\n\n\nclass TwiceTest(unittest
 )
 FILES = {"calc.py": CALC, "tests/__init__.py": "", "tests/test_calc.py": TESTS, ".gitignore": "__pycache__/\n"}
 ISSUE = "add() subtracts\n\nadd(2, 3) gives -1 but should give 5."
-UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
+UNITTEST = f"{shlex.quote(sys.executable)} -m unittest discover -s tests -t ."
 
 
 def new_test(name: str, *asserts: str) -> dict[str, Any]:

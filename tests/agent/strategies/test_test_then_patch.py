@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,7 @@ def run_strategy(
     def run_to_end(*lines: dict, files: dict[str, str] = FILES, issue: str = ISSUE, **settings: object):
         script = tmp_path / "script.jsonl"
         script.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        defaults = {"workspace": "local", "test": f"{sys.executable} -m unittest discover -s tests -t ."}
+        defaults = {"workspace": "local", "test": f"{shlex.quote(sys.executable)} -m unittest discover -s tests -t ."}
         chosen_settings = Settings(
             model=f"scripted:{script}",
             state=tmp_path / "state",

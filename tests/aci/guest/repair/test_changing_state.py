@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from aci.guest.repair.changing_state import PLAIN, StateSnapshot
 from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
 from agent.repair.analysis.source_file import Source
 
-PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
+PYTEST = f"{shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider"
 LIBRARY = """\
 REGISTRY = {}
 ALL = []

@@ -17,4 +17,4 @@ def test_missing_sdk_is_explained(monkeypatch: pytest.MonkeyPatch, capfd: pytest
     assert out == ""
     assert "needs the package mcp, which is not installed" in err
     assert install_extra("mcp") in err
-    assert "swe-agent[mcp]'" not in err, "a name that somebody else could publish on an index"
+    assert "'swe-agent[mcp]'" not in err, "a name that somebody else could publish on an index"
