@@ -57,14 +57,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def python_without_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Run targets with the Python that runs the tests, whatever this machine has, and without its pytest plugins.
 
-    Loading them takes half a second in each of the many small test runs.
+    Loading them takes half a second in each of the many small test runs. A sandbox, which does not show the environment
+    of the tests, uses the system's Python.
     """
     prefix = tmp_path_factory.mktemp("python")
     folder = prefix / "bin"
     folder.mkdir()
     (prefix / "lib").symlink_to(Path(sys.prefix, "lib"))  # swe-agent looks here for what is installed
+    own = shlex.quote(sys.executable)
+    program = f'#!/bin/sh\nexport {NO_PLUGINS}=1\n[ ! -x {own} ] || exec {own} "$@"\nexec /usr/bin/python3 "$@"\n'
     for name in ("python", "python3"):
-        (folder / name).write_text(f'#!/bin/sh\n{NO_PLUGINS}=1 exec {shlex.quote(sys.executable)} "$@"\n')
+        (folder / name).write_text(program)
         (folder / name).chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
