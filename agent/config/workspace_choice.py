@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.config.settings import Settings
+from trajectories.errors import UsageError
+
+ISOLATED = ("docker", "sandbox")
 
 
 def choose_workspace(settings: Settings, say: Callable[[str], object], started_in: str = "") -> Settings:
     """Return the settings with a sandbox as the workspace if nothing names one, no Docker daemon answers, and a sandbox
-    works here. If earlier results come from the workspace `started_in`, it stays unless the settings name another."""
+    works here. If earlier results come from the workspace `started_in`, it stays unless the settings name another.
+
+    Raises UsageError if that workspace does not isolate commands: a record, which may come from elsewhere, must not
+    decide that code runs on this machine.
+    """
     if "workspace" in settings.model_fields_set:
         return settings
-    if started_in:
+    if started_in in ISOLATED:
         return settings.model_copy(update={"workspace": started_in})
+    if started_in:
+        message = f"The earlier results come from the workspace {started_in!r}, which does not isolate commands."
+        raise UsageError(message, "Give --workspace to continue, or another --out.")
     if settings.model_fields_set & {"image", "services", "runtime", "read_only", "cpus"}:
         return settings
     from aci.docker.docker_daemon import daemon_listens

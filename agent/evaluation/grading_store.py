@@ -16,6 +16,7 @@ from typing import Any
 
 from agent.evaluation.patch_grade import GradingResult
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.file_limits import read_limited
 
 START, END = ">>>>> Start Test Output", ">>>>> End Test Output"
 REFUSED, APPLIED = ">>>>> Patch Apply Failed", ">>>>> Applied Patch"
@@ -91,8 +92,8 @@ def graded_in(directory: Path) -> str:
     that records it."""
     for path in directory.glob(f"{LOGS}/*/*/*/graded.json"):
         try:
-            workspace = json.loads(path.read_bytes())["workspace"]
-        except (OSError, ValueError, KeyError, TypeError):
+            workspace = json.loads(read_limited(path))["workspace"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError):
             continue
         if isinstance(workspace, str) and workspace:
             return workspace

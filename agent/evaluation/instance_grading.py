@@ -185,7 +185,10 @@ def _by_hooks(
     if report.timed_out:
         return GradingResult(gold.id, resolved=False, applied=True, error=_error_of(124, timeout), log=log)
     names = _names(gold)
-    missing = _is_missing(report.code, report.output.decode("utf-8", "replace"))
+    missing = False
+    if not report.results and _is_missing(report):  # a patch can print the same, so the run without it decides
+        workspace.restore(clean)
+        missing = _is_missing(run_without_patch())
     if not report.results and (missing or (report.granularity == "test" and report.code in (0, 5))):
         return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, infrastructure=missing, log=log)
     if report.ok and _is_silenced(report, run_without_patch, workspace, clean):
@@ -196,9 +199,10 @@ def _by_hooks(
     return _result(gold, passes(names, report), log)
 
 
-def _is_missing(code: int, output: str) -> bool:
-    """Return whether the program that runs the tests does not exist in the workspace."""
-    return code in NOT_RUN or (code == 1 and bool(_NO_MODULE.search(output)))
+def _is_missing(report: SuiteReport) -> bool:
+    """Return whether the program that runs the tests seems not to exist in the workspace."""
+    output = report.output.decode("utf-8", "replace")
+    return report.code in NOT_RUN or (report.code == 1 and bool(_NO_MODULE.search(output)))
 
 
 def _run(workspace: Workspace, script: str, timeout: float) -> tuple[int, str]:

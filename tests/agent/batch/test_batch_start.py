@@ -112,7 +112,7 @@ def test_settings_bind_a_batch_only_once_a_run_has_started(tmp_path: Path, witho
     assert recorded_workspace(tmp_path) == "local", "the advice of the error cannot be followed"
 
 
-@pytest.mark.parametrize("workspace", ["docker", "sandbox", "local"])
+@pytest.mark.parametrize("workspace", ["docker", "sandbox"])
 def test_started_batch_keeps_its_workspace(workspace: str, tmp_path: Path, without_docker: pytest.MonkeyPatch) -> None:
     instance = Instance("i", "/nowhere", "", Issue("It fails.", ""))
     check(tmp_path, manifest(Settings.model_validate({"workspace": workspace}), [instance], [], {}))

@@ -8,7 +8,7 @@ from aci.docker import docker_daemon
 from aci.host import sandbox_process
 from agent.config.settings import Settings
 from agent.config.workspace_choice import choose_workspace
-from trajectories.errors import WorkspaceError
+from trajectories.errors import UsageError, WorkspaceError
 
 
 @pytest.fixture
@@ -64,3 +64,12 @@ def test_workspace_of_the_environment_is_kept(machine: pytest.MonkeyPatch) -> No
     assert choose_workspace(load_settings(), pytest.fail).workspace == "docker"
     machine.delenv("SWE_AGENT_WORKSPACE")
     assert choose_workspace(load_settings(), lambda text: None).workspace == "sandbox"
+
+
+@pytest.mark.parametrize("recorded", ["local", "nonsense"])
+def test_record_cannot_choose_a_workspace_without_isolation(machine: pytest.MonkeyPatch, recorded: str) -> None:
+    """A folder of results may come from somebody else."""
+    with pytest.raises(UsageError, match="does not isolate"):
+        choose_workspace(Settings(), pytest.fail, recorded)
+    assert choose_workspace(Settings(workspace="local"), pytest.fail, recorded).workspace == "local"
+    assert choose_workspace(Settings(), pytest.fail, "sandbox").workspace == "sandbox"
