@@ -132,14 +132,16 @@ def _by_log(
         return run_tests(workspace, _written(workspace, script)[0], (), timeout, each=timeout)
 
     report = run()
-    log = f"{workspace.harness}/{_LOG}"
-    code, log = 124 if report.timed_out else report.code, _read_log(workspace, log)
+    place = f"{workspace.harness}/{_LOG}"
+    code, log = 124 if report.timed_out else report.code, _read_log(workspace, place)
     if error := _error_of(code, timeout):
         return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
     passed = way.read(log)
-    output = log.rpartition(START)[2].partition(STOP)[0]
+    output = _test_output(log)
     if not passed and _is_missing(code, output):
-        return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, infrastructure=True, log=log)
+        workspace.restore(clean)
+        if _is_missing(run().code, _test_output(_read_log(workspace, place))):
+            return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, infrastructure=True, log=log)
     names = _names(gold)
     by_default = way.fail_only and bool(_RAN_TESTS.search(output))
     doubtful = unconfirmed(names, report)
@@ -161,6 +163,10 @@ def _is_silenced(report: SuiteReport, run: Callable[[], SuiteReport], workspace:
     return run().granularity != "command"
 
 
+def _test_output(log: str) -> str:
+    return log.rpartition(START)[2].partition(STOP)[0]
+
+
 def _by_hooks(
     gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float, clean: str
 ) -> GradingResult:
@@ -179,16 +185,17 @@ def _by_hooks(
         return run()
 
     report = run()
-    log += f"$ {report.command}\n{START}\n{report.output.decode('utf-8', 'replace')}\n"
+    log += f"$ {report.command}\n{START}\n{_output(report)}\n"
     log += "".join(f"{_STATUS.get(result.outcome, result.outcome.upper())} {result.id}\n" for result in report.results)
     log += f"{STOP}\n{report.summary()}\n"
     if report.timed_out:
         return GradingResult(gold.id, resolved=False, applied=True, error=_error_of(124, timeout), log=log)
     names = _names(gold)
     missing = False
-    if not report.results and _is_missing(report):  # a patch can print the same, so the run without it decides
+    if not report.results and _is_missing(report.code, _output(report)):
         workspace.restore(clean)
-        missing = _is_missing(run_without_patch())
+        without = run_without_patch()
+        missing = _is_missing(without.code, _output(without))
     if not report.results and (missing or (report.granularity == "test" and report.code in (0, 5))):
         return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, infrastructure=missing, log=log)
     if report.ok and _is_silenced(report, run_without_patch, workspace, clean):
@@ -199,10 +206,14 @@ def _by_hooks(
     return _result(gold, passes(names, report), log)
 
 
-def _is_missing(report: SuiteReport) -> bool:
-    """Return whether the program that runs the tests seems not to exist in the workspace."""
-    output = report.output.decode("utf-8", "replace")
-    return report.code in NOT_RUN or (report.code == 1 and bool(_NO_MODULE.search(output)))
+def _is_missing(code: int, output: str) -> bool:
+    """Return whether the program that runs the tests seems not to exist. A patch can cause the same, so the run without
+    it decides."""
+    return code in NOT_RUN or (code == 1 and bool(_NO_MODULE.search(output)))
+
+
+def _output(report: SuiteReport) -> str:
+    return report.output.decode("utf-8", "replace")
 
 
 def _run(workspace: Workspace, script: str, timeout: float) -> tuple[int, str]:
