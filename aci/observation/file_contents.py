@@ -18,11 +18,15 @@ _MARKS = {
 """Byte order marks; a mark that begins with another one stands before it."""
 
 
+def wide_encoding(data: bytes) -> str:
+    """Return "UTF-16" or "UTF-32" for text that begins with the byte order mark of such an encoding, else ""."""
+    return next((name for mark, name in _MARKS.items() if data.startswith(mark)), "")
+
+
 def binary_kind(data: bytes) -> str:
     """Return "UTF-16" or "UTF-32" for the bytes of such a text, "binary" for other bytes that are not text, and "" for
     text in UTF-8 or another encoding that extends ASCII."""
-    mark = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "")
-    return mark or ("binary" if b"\0" in data[:BINARY_HEAD] else "")
+    return wide_encoding(data) or ("binary" if b"\0" in data[:BINARY_HEAD] else "")
 
 
 def describe_binary(name: str, data: bytes) -> str:

@@ -13,13 +13,6 @@ from trajectories.unified_diff import split_hunks
 HOW = "Give a diff as `git diff` writes it."
 MOST_BLANK = 20
 """Maximum number of blank context lines that are added at the end of a diff."""
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
 _COLOURED = re.compile(r"^\x1b\[[0-9;]*m(?:diff --git |--- \S)", re.MULTILINE)
 _FIRST_HEADER = re.compile(r"^(?:diff --git |--- \S)[^\n]*", re.MULTILINE)
@@ -44,11 +37,11 @@ def read_patch(data: bytes, name: str = "") -> str:
     is no diff.
     """
     called = f"The patch {name}".rstrip()
-    encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "")
+    encoding = wide_encoding(data)
     try:
-        text = decode(data.removeprefix(codecs.BOM_UTF8)) if encoding in ("", "utf-8") else data.decode(encoding)
+        text = data.decode(encoding) if encoding else decode(data.removeprefix(codecs.BOM_UTF8))
     except UnicodeDecodeError:
-        raise UsageError(f"{called} is not valid {encoding.upper()}.", "Save it as UTF-8.") from None
+        raise UsageError(f"{called} is not valid {encoding}.", "Save it as UTF-8.") from None
     text = _COLOUR.sub("", text) if _COLOURED.search(text) else text
     if not _FIRST_HEADER.search(text):
         raise UsageError(f"{called} {'contains no diff' if text.strip() else 'is empty'}.", HOW)
