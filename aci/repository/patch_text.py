@@ -6,6 +6,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from aci.observation.file_contents import wide_encoding
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import decode
 from trajectories.unified_diff import split_hunks

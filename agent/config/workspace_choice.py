@@ -23,7 +23,7 @@ def choose_workspace(settings: Settings, say: Callable[[str], object], started_i
         return settings.model_copy(update={"workspace": started_in})
     if started_in:
         message = f"The earlier results come from the workspace {started_in!r}, which does not isolate commands."
-        raise UsageError(message, "Give --workspace to continue, or another --out.")
+        raise UsageError(message, "If you trust the code, give --workspace local; else use another --out.")
     if settings.model_fields_set & {"image", "services", "runtime", "read_only", "cpus"}:
         return settings
     from aci.docker.docker_daemon import daemon_listens
