@@ -107,7 +107,7 @@ def _check_with_suite(
     package, workspace = named(bug.package), place.workspace
     for number, behaviour in enumerate(found.choice.behaviours[:PROOFS], 1):
         hit = behaviour.candidate
-        old, new = workspace.read(hit.path), found.new_text(hit).encode()
+        old, new = workspace.read(hit.path), found.new_data(hit)
         workspace.write(hit.path, new)
         after = run_suite(workspace, package)
         workspace.write(hit.path, old)
@@ -122,7 +122,7 @@ def _check_with_suite(
 
 def _restores(found: SearchResult, hit: Candidate, path: str, original: bytes) -> bool:
     try:
-        return hit.path == path and normal(found.new_text(hit).encode()) == normal(original)
+        return hit.path == path and normal(found.new_data(hit)) == normal(original)
     except (SyntaxError, ValueError):
         return False
 

@@ -150,14 +150,14 @@ class SearchResult:
 
     def new_data(self, candidate: Candidate) -> bytes:
         """Return the content of the candidate's file after the edit, in the file's encoding."""
-        return self._new_text(candidate).encode(text_encoding(self.originals[candidate.path]))
+        return self.new_text(candidate).encode(text_encoding(self.originals[candidate.path]))
 
     def smallest_edit(self, candidate: Candidate) -> tuple[str, str]:
         """Return the old and the new text, in the form that the `edit` tool expects."""
         original = self.originals[candidate.path]
-        return smallest_edit(original.decode(text_encoding(original)), self._new_text(candidate))
+        return smallest_edit(original.decode(text_encoding(original)), self.new_text(candidate))
 
-    def _new_text(self, candidate: Candidate) -> str:
+    def new_text(self, candidate: Candidate) -> str:
         data = next(source.data for source in self.sources if source.path == candidate.path)
         return from_utf8(candidate.apply(data).decode(), self.originals[candidate.path])
 

@@ -169,6 +169,12 @@ def test_run_without_tests_gives_no_verdict(case: GradingCase) -> None:
     assert (broken.resolved, broken.error) == (False, ""), "the prediction itself is at fault"
 
 
+def test_patch_cannot_pass_as_a_missing_test_runner(case: GradingCase) -> None:
+    prints = "import os\n\nos.write(1, b'python3: No module named pytest\\n')\nos._exit(1)\n"
+    result = case.grade(case.diff({"calc.py": RIGHT, "conftest.py": prints}))
+    assert (result.resolved, result.infrastructure) == (False, False)
+
+
 def grade_printed_results(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """Grade by the lines `ok NAME` that the command prints, as SWE-bench's parsers do."""
 
