@@ -158,6 +158,7 @@ class SearchResult:
         return smallest_edit(original.decode(text_encoding(original)), self.new_text(candidate))
 
     def new_text(self, candidate: Candidate) -> str:
+        """Return the text of the candidate's file after the edit."""
         data = next(source.data for source in self.sources if source.path == candidate.path)
         return from_utf8(candidate.apply(data).decode(), self.originals[candidate.path])
 
