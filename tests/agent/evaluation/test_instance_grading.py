@@ -170,7 +170,10 @@ def test_run_without_tests_gives_no_verdict(case: GradingCase) -> None:
 
 
 def test_patch_cannot_pass_as_a_missing_test_runner(case: GradingCase) -> None:
-    prints = "import os\n\nos.write(1, b'python3: No module named pytest\\n')\nos._exit(1)\n"
+    prints = (  # pytest keeps the descriptor of its output while it captures what is printed
+        "import contextlib, os\n\nfor number in range(3, 30):\n    with contextlib.suppress(OSError):\n"
+        "        os.write(number, b'python3: No module named pytest\\n')\nos._exit(1)\n"
+    )
     result = case.grade(case.diff({"calc.py": RIGHT, "conftest.py": prints}))
     assert (result.resolved, result.infrastructure) == (False, False)
 
