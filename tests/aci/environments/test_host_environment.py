@@ -41,7 +41,10 @@ from tests.conftest import MakeRepo, git
 from trajectories.errors import WorkspaceError
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 
-PYTHON = {"pyproject.toml": '[project]\nname = "x"\nversion = "1"\ndependencies = ["six"]\n', "x.py": ""}
+PYTHON = {
+    "pyproject.toml": '[project]\nname = "x"\nversion = "1"\ndependencies = ["surely-not-installed"]\n',
+    "x.py": "",
+}
 SETTINGS = EnvironmentOptions(images={"python": "py", "node": "js"}, hosts=("pypi.org",))
 
 MakeOptions = Callable[..., WorkspaceOptions]
