@@ -190,4 +190,6 @@ def missing_plugins(output: str) -> list[str]:
 
 
 def _longest(table: Mapping[str, str], word: str) -> str:
-    return table.get(max((key for key in table if word.startswith(key)), key=len, default=""), "")
+    """Return the entry of the longest key that is the word or its first part, as in `asyncio_mode`."""
+    keys = (key for key in table if word.startswith(key) and not word[len(key) :][:1].isalnum())
+    return table.get(max(keys, key=len, default=""), "")

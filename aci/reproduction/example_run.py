@@ -82,7 +82,7 @@ def run_example(
     workspace.write(f"{folder}/steps.py", program_source("repair/issue_steps.py"))
     workspace.write(f"{folder}/job.json", json.dumps(job).encode())
     python = '"$(command -v python || echo python3)"'
-    script = f"{python} {shlex.quote(folder)}/steps.py {shlex.quote(folder)}/job.json"
+    script = f"PYTHONHASHSEED=0 {python} {shlex.quote(folder)}/steps.py {shlex.quote(folder)}/job.json"
     command = f"(cd {shlex.quote(workspace.scratch)} && {script}) >/dev/null 2>&1; rm -f {shlex.quote(folder)}/steps.py"
     workspace.run(command, 3 * seconds + 10, HARNESS_SESSION)
     try:

@@ -61,7 +61,9 @@ def find_failures(
     found: list[Failure] = []
     for n, (step, result) in enumerate(zip(steps, results, strict=False)):
         if result.kind == "raised":
-            found += _raised(n, step, result, pieces, wanted, asks, expected[n])
+            # a value that the issue states below several statements is that of the last one
+            own = [text for text in expected[n] if not any(text in later for later in expected[n + 1 :])]
+            found += _raised(n, step, result, pieces, wanted, asks, own)
         elif result.kind == "value" and is_reported(step, result, outputs):
             same = [other.shown for m, other in enumerate(results) if m != n and steps[m].text == step.text]
             found += _value(n, result, expected[n], shown, {normalize(text) for texts in same for text in texts})

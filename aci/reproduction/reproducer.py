@@ -182,7 +182,8 @@ class Reproducer:
         quiet = {at for at, n in enumerate(needed) if results[n].kind == "value" and results[n].shown[:1] == ("None",)}
         removable = set(range(len(chosen))) - needed_steps(chosen, quiet)
         reduced = self._run(chosen, checked, raises, sorted(removable))
-        if reduced.steps[len(chosen) - 1 :] and not _is_same(reduced.steps[-1], results[failure.step]):
+        skips_failed = len(needed) != failure.step + 1
+        if skips_failed and reduced.steps[len(chosen) - 1 :] and not _is_same(reduced.steps[-1], results[failure.step]):
             return Reproduction(reason=DEPENDS_ON_FAILED)
         numbers = reduced.kept or range(len(chosen))
         used = [results[needed[n]] for n in sorted(numbers, reverse=True)]

@@ -39,18 +39,20 @@ def needed_steps(steps: Sequence[str], quiet: Collection[int]) -> set[int]:
     """Return the numbers of the steps on which the last one depends, with its own. `quiet` are the numbers of the
     expressions whose value is None.
 
-    A call changes each variable that it mentions. A call without a result may also change the state of a module, and so
-    do an assignment to an attribute of a module, a decorator and a class with a base class.
+    A call changes each variable that it mentions. A call of a method changes the module or class with whose name it
+    begins. A call without a result may also change the state of a module, and so do an assignment to an attribute of a
+    module, a decorator and a class with a base class.
     """
     statements = [_parse(step, n in quiet) for n, step in enumerate(steps)]
     plain = [one for one in statements if not isinstance(one.node, DEFINITIONS | IMPORTS)]
     variables = {name for one in plain for name in one.bound}
+    functions = {name for one in statements if isinstance(one.node, DEFINITIONS) for name in one.bound}
     groups = _linked(statements, variables)
     needed, names = {len(steps) - 1}, set(statements[-1].used | statements[-1].bound)
     for n in range(len(steps) - 2, -1, -1):
         one = statements[n]
         linked = {other for name in names & variables for other in groups[name]}
-        changes = set() if one.is_observer else one.used & linked
+        changes = set() if one.is_observer else one.used & linked | _called(one.node) & (names | functions)
         if not (one.bound & names or changes or _has_effect(one, variables)):
             continue
         needed.add(n)
@@ -97,6 +99,14 @@ def _linked(statements: Sequence[_Statement], variables: Collection[str]) -> dic
     return groups
 
 
+def _called(node: ast.stmt) -> set[str]:
+    """Return the names with which calls of methods begin, and that of a function whose result is not used."""
+    calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+    alone = node.value if isinstance(node, ast.Expr) else None
+    roots = [_root(call) for call in calls if isinstance(call.func, ast.Attribute) or call is alone]
+    return {root.id for root in roots if isinstance(root, ast.Name)}
+
+
 def _has_effect(one: _Statement, variables: Collection[str]) -> bool:
     """Return whether a statement may change more than its variables."""
     node = one.node
@@ -118,8 +128,14 @@ def _inner_calls(node: ast.stmt) -> Iterator[ast.expr]:
 
 def _is_foreign(node: ast.expr, variables: Collection[str]) -> bool:
     """Return whether an expression begins with a name that is no variable of the example and no harmless function."""
+    root = _root(node)
+    if not isinstance(root, ast.Name) or root.id in variables or root.id in OBSERVERS:
+        return False
+    return not isinstance(getattr(builtins, root.id, None), type)
+
+
+def _root(node: ast.expr) -> ast.expr:
+    """Return what an expression of attributes, subscripts and calls begins with."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
         node = node.func if isinstance(node, ast.Call) else node.value
-    if not isinstance(node, ast.Name) or node.id in variables or node.id in OBSERVERS:
-        return False
-    return not isinstance(getattr(builtins, node.id, None), type)
+    return node

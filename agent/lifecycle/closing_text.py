@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from agent.repair.edit_descriptions import count_passing, describe_change
@@ -30,7 +31,11 @@ def closing_text(engine: Engine, exit: Exit, began: str) -> str:
     """Return the closing message of the current turn, which began with the tree `began` and ends, or would end, with
     `exit`."""
     is_search_over = exit.kind not in ENDED_EARLY or exit.tree != began
-    found = "" if is_search_over else _unfinished_search(engine, began)
+    found = ""
+    if not is_search_over:
+        # it only describes records, and must not hide the error that ended the run
+        with suppress(LookupError, TypeError, ValueError, OSError):
+            found = _unfinished_search(engine, began)
     return "\n\n".join(filter(None, [_last_word(engine.trajectory), found]))
 
 

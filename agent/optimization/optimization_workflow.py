@@ -77,14 +77,15 @@ def workload_of(task: Task) -> str:
     return command
 
 
-def choose_targets(task: Task, command: str) -> list[Target]:
-    """Return the function that the user named, or else the hottest functions of the workload that can become faster.
+def choose_targets(task: Task, command: str) -> tuple[list[Target], str]:
+    """Return the function that the user named, or else the hottest functions of the workload that can become faster,
+    and a sentence about the hot functions that are left out, if any.
 
     In the second case, the profile is written to the run's folder. Without a model, functions without a built-in
     rewrite are left out; with a model, those that spend their time in the Python code of libraries are.
     """
     if task.turn.settings.function:
-        return [parse_target(task.turn.settings.function)]
+        return [parse_target(task.turn.settings.function)], ""
 
     def profiled() -> dict[str, Any]:
         is_named = bool(named_workload(task))
@@ -106,11 +107,13 @@ def choose_targets(task: Task, command: str) -> list[Target]:
     task.note("summary", found["flame"])
     if found.get("is_cut"):
         task.note("summary", f"The workload was profiled for {PROFILE_SECONDS:g} s and then ended.")
+    left_out = ""
     if found.get("left_out"):
-        why = "no built-in rewrite applies; a model may see more (--model)"
+        why = "no built-in rewrite applies; a model may see more (--model), and --function tries one of them"
         why = "a change of them is not likely to help" if task.turn.settings.model else why
-        task.note("summary", f"Hot functions that are not tried: {', '.join(found['left_out'])} ({why}).")
-    return [Target(path, name) for path, name in found["targets"]]
+        left_out = f"Hot functions that are not tried: {', '.join(found['left_out'])} ({why})."
+        task.note("summary", left_out)
+    return [Target(path, name) for path, name in found["targets"]], left_out
 
 
 def _may_improve(task: Task, spent: FunctionTime) -> bool:

@@ -63,11 +63,10 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     command = workload_of(task)
     gains: list[Gain] = []
     words: list[str] = []
-    targets = choose_targets(task, command)
+    targets, left_out = choose_targets(task, command)
     if not targets:
-        words.append(
-            f"No function of the repository accounts for the time of `{task.turn.settings.benchmark or command}`."
-        )
+        workload = task.turn.settings.benchmark or command
+        words.append(left_out or f"No function of the repository accounts for the time of `{workload}`.")
     for target in targets:
         task.note("phase", f"baseline {target}")
         with closing(Bench(task, target, task.tree, command)) as bench:
