@@ -168,6 +168,8 @@ class _Judgements:
         """Whether the last proof of a tree succeeded."""
         for record in trajectory.of_turn:
             if isinstance(record, Note) and "against" in record.data:
+                if record.kind == "vote" and not record.data["against"]:
+                    continue  # a model that prefers a patch does not withdraw what an experiment showed
                 names = record.data.get("alike") or ()
                 is_against = bool(record.data["against"])
                 self.refuted |= dict.fromkeys((str(record.data.get("tree", "")), *map(str, names)), is_against)

@@ -82,10 +82,17 @@ def test_attempt_with_the_same_patch_as_a_refuted_one_is_not_rewarded() -> None:
     ]
 
 
-def test_last_judgement_of_an_attempt_counts() -> None:
+def test_last_experiment_with_an_attempt_counts() -> None:
+    run = compared_run(score(CHEAT, REFUTED, "try-1"), score(CHEAT, "", "try-1"))
+    assert all(candidate.proven for group in select_candidates([run]).groups.values() for candidate in group)
+
+
+def test_choice_of_a_model_does_not_withdraw_what_tests_showed() -> None:
     chosen = Note("main", "vote", "The selector chooses it.", {"tree": CHEAT, "against": ""})
     run = compared_run(score(CHEAT, REFUTED, "try-1"), chosen)
-    assert all(candidate.proven for group in select_candidates([run]).groups.values() for candidate in group)
+    proven = {one.tree: one.proven for group in select_candidates([run]).groups.values() for one in group}
+    assert proven[RIGHT]
+    assert not proven[CHEAT]
 
 
 def test_undecided_generality_is_left_out_beside_a_general_fix() -> None:
