@@ -107,7 +107,7 @@ def no_network() -> Iterator[None]:
 def unchanged_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails a test that started a package manager, or after which the machine is not as it was."""
     if request.node.get_closest_marker("installers"):
-        monkeypatch.setenv("PATH", MACHINE.path)
+        monkeypatch.setenv("PATH", MACHINE.path_with_installers())
     started, before = MACHINE.started_installers(), MACHINE.state()
     yield
     new = MACHINE.started_installers().removeprefix(started)

@@ -27,13 +27,15 @@ KEPT = re.compile(
     # the tests, their tools and CI
     r"CI|SWE_AGENT_TEST_\w+|SWE_AGENT_IMAGE|_?PY\w+|COV(ERAGE)?_\w+|HYPOTHESIS_\w+|OPENBLAS_\w+|"
     # programs and services of the machine
-    r"PYENV_ROOT|DOCKER_HOST|DOCKER_CONFIG|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS"
+    r"PYENV_ROOT|RUSTUP_HOME|DOCKER_HOST|DOCKER_CONFIG|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS"
 )
 """Variables of the caller that tests see. Settings of git, of package managers and of models are not among them."""
 INSTALLERS = (
     *("apt", "apt-get", "aptitude", "dpkg", "apk", "dnf", "yum", "zypper", "pacman", "brew", "snap"),
     *("npm", "npx", "pnpm", "yarn", "corepack", "pip", "pip3", "pipx", "uv", "uvx", "conda", "curl", "wget"),
 )
+HARMLESS = "test|run|-v|-V|--version"
+"""Shell pattern of the subcommands that install nothing."""
 HOME_FOLDERS = ("", ".cache", ".config", ".local/bin", ".local/lib", ".local/share", ".local/state")
 """Folders of the real home whose entries are compared. Other programs of the user may change what is further down."""
 HOME_FILES = (".gitconfig", ".config/git/config", ".config/pip/pip.conf", ".npmrc", ".docker/config.json", ".profile")
@@ -51,14 +53,20 @@ class RealMachine:
 
     home: str
     """Home of the user who runs the tests."""
-    path: str
-    """PATH with the installers of this machine."""
     started: str
     """File with the command lines of the installers that tests have started."""
+    programs: str
+    """Folder of the programs that fail in place of installers."""
+
+    def path_with_installers(self) -> str:
+        """Return the present PATH without the programs that fail."""
+        return os.pathsep.join(each for each in os.environ["PATH"].split(os.pathsep) if each != self.programs)
 
     def started_installers(self) -> str:
-        """Return the command lines of installers that tests have started so far."""
-        return Path(self.started).read_text("utf-8", "replace")
+        """Return the command lines of installers that tests of this process have started so far."""
+        own = (f"{os.environ.get('PYTEST_XDIST_WORKER', '')} ", " ")
+        lines = Path(self.started).read_text("utf-8", "replace").splitlines(keepends=True)
+        return "".join(line for line in lines if line.startswith(own))
 
     def state(self) -> dict[str, object]:
         """Return what no test may change, by path: sizes and times of files, and the entries of folders of the home."""
@@ -96,7 +104,7 @@ def isolated_environment(environment: Mapping[str, str]) -> Iterator[dict[str, s
         (home / ".gitconfig").write_text(GIT_CONFIG)
         path = environment.get("PATH", os.defpath)
         _write_installers(programs, started, path)
-        machine = RealMachine(environment.get("HOME") or str(Path.home()), path, str(started))
+        machine = RealMachine(environment.get("HOME") or str(Path.home()), str(started), str(programs))
         own = {name: value for name, value in environment.items() if KEPT.fullmatch(name)} | {
             "HOME": str(home),
             "PATH": f"{programs}{os.pathsep}{path}",
@@ -106,7 +114,7 @@ def isolated_environment(environment: Mapping[str, str]) -> Iterator[dict[str, s
             "npm_config_offline": "true",
             MACHINE: json.dumps(asdict(machine)),
         }
-        for variable, folder in (("PYENV_ROOT", ".pyenv"), ("DOCKER_CONFIG", ".docker")):
+        for variable, folder in (("PYENV_ROOT", ".pyenv"), ("RUSTUP_HOME", ".rustup"), ("DOCKER_CONFIG", ".docker")):
             place = f"{machine.home}/{folder}"
             if os.path.isdir(place):  # noqa: PTH112  (without PermissionError)
                 own.setdefault(variable, place)
@@ -114,11 +122,12 @@ def isolated_environment(environment: Mapping[str, str]) -> Iterator[dict[str, s
 
 
 def _write_installers(folder: Path, started: Path, path: str) -> None:
-    """Write a program that fails in place of each installer of this machine."""
+    """Write a program that fails in place of each installer of this machine, unless it only runs a project's script."""
     for name in INSTALLERS:
-        if shutil.which(name, path=path):
+        if program := shutil.which(name, path=path):
             (folder / name).write_text(
-                f'#!/bin/sh\necho "{name} $*" >>{shlex.quote(str(started))}\n'
+                f'#!/bin/sh\ncase ${{1-}} in {HARMLESS}) exec {shlex.quote(program)} "$@" ;; esac\n'
+                f'echo "${{PYTEST_XDIST_WORKER-}} {name} $*" >>{shlex.quote(str(started))}\n'
                 f"echo 'A test may start {name} only if it is marked `installers`.' >&2\nexit 99\n"
             )
             (folder / name).chmod(0o755)

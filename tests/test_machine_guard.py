@@ -54,7 +54,7 @@ def run_test(tmp_path: Path, home: Path, text: str) -> subprocess.CompletedProce
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (INSTALLS, "the test started a package manager: npm install left-pad"),
+        (INSTALLS, "the test started a package manager:  npm install left-pad"),
         (WRITES_HOME, "~/.cache/new"),
     ],
     ids=["installs", "writes into the home"],

@@ -123,6 +123,7 @@ def test_killed_run_keeps_reported_results(open_runner):
 
 
 @needs_node
+@pytest.mark.installers
 def test_results_of_playwright_are_read(make_repo, open_ws):
     player = (HERE / "players" / "playwright.js").read_bytes()
     files = {"package.json": '{"scripts": {"e2e": "playwright test"}}', "e2e/shop.spec.js": ""}

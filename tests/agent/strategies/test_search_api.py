@@ -11,6 +11,7 @@ import pytest
 from tests.aci.language_servers.test_workspace_servers import SERVER
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, RunStrategy, edit_calc, equal, new_test
+from tests.conftest import write_program
 from tests.installed_servers import use_server
 
 pytestmark = pytest.mark.slow
@@ -166,8 +167,7 @@ def test_language_server_reports_new_errors(
     """A scripted server finds an error in the first edit only; static checks find none."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    (programs / "pyright-langserver").write_text(SERVER.format(python=sys.executable, body="        pass\n"))
-    (programs / "pyright-langserver").chmod(0o755)
+    write_program(programs / "pyright-langserver", SERVER.format(body="        pass\n"))
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     check_reported_error(run_strategy, "a * b  # bad", "calc.py:2: bad name")
 
