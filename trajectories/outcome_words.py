@@ -84,7 +84,7 @@ PART_LABELS: Mapping[str, str] = {
 
 
 def ending_of(exit: Exit, is_given: bool = False, has_issue: bool = True) -> Ending:
-    """Return the words for the end of a run or turn; an unknown kind stands for itself.
+    """Return the words for the end of a run or turn; the words for an unknown kind are its name.
 
     If the patch `is_given`, as to `prove` and `review`, the ending is about the patch, whatever ended the run.
     `has_issue` is whether there is an issue that the patch should solve.

@@ -79,8 +79,8 @@ def select_candidate(
     """
     scores = rank_candidates(candidates, matrix)
     for score in scores:
-        against = _failed_tests_note(matrix, score.candidate)
         one = score.candidate
+        against = _failed_tests_note(matrix, one)
         task.note("score", str(score), share=score.share, tree=one.tree, against=against, alike=list(one.alike))
     best = scores[0].candidate
     if not matrix.failed(best.name):
@@ -94,9 +94,7 @@ def select_candidate(
         place = parse_letter(said, len(likely))
         if place is not None:
             chosen = likely[place]
-            task.note(
-                "vote", f"The selector chooses {chosen.name}.", tree=chosen.tree, against="", alike=list(chosen.alike)
-            )
+            task.note("vote", f"The selector chooses {chosen.name}.", tree=chosen.tree, against="")
             return chosen, True
         task.note("vote", "The selector chooses none.")
     return best, False

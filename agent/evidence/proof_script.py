@@ -128,12 +128,11 @@ def _start(commands: Sequence[str], environment: Environment) -> list[str]:
     """Return the lines that end the script if a test runner does not start here, and that say with which exit codes
     it reports failed tests."""
     probes = [_probe(command) for command in dict.fromkeys(commands)]
-    described = [f"  echo {shlex.quote(line)}" for line in describe(environment)]
     lines = [f"most={1 if any(is_pytest for _, is_pytest in probes[:1]) else 125}"]
     for probe in dict.fromkeys(probe for probe, _ in probes if probe):
         lines += [f'if ! (\n  {probe}\n) >"$log" 2>&1; then']
         lines += ['  echo "The test command does not start here."', '  tail -n 3 "$log" | sed "s/^/    /"']
-        lines += [*described, "  exit 1", "fi"]
+        lines += _give_up(environment)
     return lines
 
 
@@ -193,19 +192,21 @@ def _parts(has_tests: bool, has_suite: bool) -> list[str]:
 
 
 def _end(environment: Environment) -> list[str]:
-    described = [f"  echo {shlex.quote(line)}" for line in describe(environment)]
     return [
         "if [ $failed = yes ]; then",
         '  echo "The proof does not hold here."',
-        *described,
-        "  exit 1",
-        "fi",
+        *_give_up(environment),
         "if [ $unknown = yes ]; then",
         '  echo "The proof is not complete here: a part is unknown. swe-agent prove compares single tests."',
         "  exit 1",
         "fi",
         'echo "The proof holds."',
     ]
+
+
+def _give_up(environment: Environment) -> list[str]:
+    """Return the end of an `if` in which the script describes the environment of the proof and ends."""
+    return [*(f"  echo {shlex.quote(line)}" for line in describe(environment)), "  exit 1", "fi"]
 
 
 def describe(environment: Environment) -> list[str]:

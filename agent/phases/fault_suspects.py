@@ -40,7 +40,7 @@ def suspicious_lines(task: Task, given: Sequence[str]) -> str:
     """Return the most suspicious lines as text for a prompt; the result is recorded for each state of the files.
 
     `given` are the failing tests that the user gave. If no test fails, the test that is made from the issue's example
-    is traced. It is not added to the files, since nobody has checked it.
+    is traced. It is not added to the files, since no one has checked it.
     """
     found: dict[str, Any] = task.once(f"suspects {task.tree[:12]}", lambda: _trace_failing(task, given))
     task.branch.needs_test &= not found["failing"]  # failing tests may reproduce the issue

@@ -1,4 +1,4 @@
-"""What a model is told about files and modules that lie in a submodule."""
+"""Messages about missing files and modules that lie in a submodule."""
 
 from __future__ import annotations
 

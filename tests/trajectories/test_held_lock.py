@@ -20,7 +20,7 @@ lock = acquire_lock(Path(sys.argv[1]), "It is in use.", "Wait.")
 if sys.argv[2] == "released":
     lock.release()
 import __main__, filelock
-sys.kept = [__main__, *(sys.modules[name] for name in sys.argv[3:])]  # what is left is cleared, not deleted
+sys.kept = [__main__, *(sys.modules[name] for name in sys.argv[3:])]  # other modules are cleared, not deleted
 """
 
 
