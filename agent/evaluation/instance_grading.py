@@ -6,13 +6,16 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from aci.testing.runner_probe import runner_probe
+from aci.testing.suite_command import NoTestRunner
 from aci.testing.suite_results import SuiteReport
 from aci.testing.suite_run import SESSION, run_tests
 from agent.config.settings import Settings
@@ -41,6 +44,7 @@ _RAN_TESTS = re.compile(
 )
 """What runners print that name only failed tests."""
 _LOG = "test_output.txt"
+_PROBE_SECONDS = 60.0
 _STATUS = {"xfailed": "XFAIL", "xpassed": "PASSED"}
 """Outcomes whose names differ in SWE-bench's log parsers."""
 
@@ -88,30 +92,71 @@ def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluation
         )
         workspace = open_workspace(options.settings.workspace, place)
         try:
-            found = _grade(
-                gold, replace(way, before=(*activation, *way.before)), workspace, place, patch, options.timeout
-            )
+            clean = _edited(workspace, way, base.tree)
+            starts = _runner_starts(workspace, way, activation, clean)
+            way = replace(way, before=(*activation, *way.before))
+            attempt = _Attempt(gold, way, workspace, options.timeout, clean, starts)
+            found = _grade(attempt, place, patch)
         finally:
             workspace.close()
     return replace(found, seconds=round(time.monotonic() - began, 3), workspace=options.settings.workspace)
 
 
-def _grade(
-    gold: Gold, way: GradingSpec, workspace: Workspace, place: WorkspaceOptions, patch: str, timeout: float
-) -> GradingResult:
-    clean = place.base.tree
-    if way.edits:
-        workspace.run(f"cd {shlex.quote(workspace.root)} && {'; '.join(way.edits)}")
-        clean = workspace.snapshot().tree
-    applied, said = apply(workspace, patch, clean)
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """The grading of one patch in `workspace`, with a limit of `timeout` seconds for the tests. The tree `clean` has
+    the files without the patch."""
+
+    gold: Gold
+    way: GradingSpec
+    workspace: Workspace
+    timeout: float
+    clean: str
+    starts: bool
+    """Whether the test runner started before the patch was applied."""
+
+    @contextmanager
+    def without_patch(self) -> Iterator[Workspace]:
+        """Yield a workspace that the patched code has not run in, since it may have damaged the environment of its
+        own."""
+        workspace = self.workspace.fork(self.clean)
+        try:
+            yield workspace
+        finally:
+            workspace.close()
+
+
+def _edited(workspace: Workspace, way: GradingSpec, tree: str) -> str:
+    """Apply the edits of the instance's set-up, and return the tree with them."""
+    if not way.edits:
+        return tree
+    workspace.run(f"cd {shlex.quote(workspace.root)} && {'; '.join(way.edits)}")
+    return workspace.snapshot().tree
+
+
+def _runner_starts(workspace: Workspace, way: GradingSpec, activation: Sequence[str], clean: str) -> bool:
+    """Whether the test runner is seen to start; false if the command does not name it. Call this before the patch is
+    applied: with `--workspace local`, the patched code can remove the runner from this machine."""
+    probe = runner_probe(way.command)
+    if probe is None:
+        return False
+    # Bytecode of a file that the patch changes could be used for the changed file.
+    lines = [f"cd {shlex.quote(workspace.root)}", "export PYTHONDONTWRITEBYTECODE=1", *activation, probe.command]
+    code, log = _run(workspace, "\n".join(lines), _PROBE_SECONDS)
+    workspace.restore(clean)
+    return code != 124 and not _is_missing(code, log)
+
+
+def _grade(attempt: _Attempt, place: WorkspaceOptions, patch: str) -> GradingResult:
+    gold, way, workspace = attempt.gold, attempt.way, attempt.workspace
+    applied, said = apply(workspace, patch, attempt.clean)
     if not applied:
         return GradingResult(gold.id, resolved=False, applied=False, log=said)
     pictures = picture_urls(gold.row)
     write_pictures(workspace, pictures, str(gold.row.get("repo", "")))
     tests = test_patch_script(place.base.commit, without_pictures(gold.test_patch, pictures))
-    script = _script(way, workspace.root, tests)
-    found = (_by_log if way.read else _by_hooks)(gold, way, workspace, script, timeout, clean)
-    return replace(found, log=said + found.log, script=script)
+    found = (_by_log if way.read else _by_hooks)(attempt, tests)
+    return replace(found, log=said + found.log, script=_script(way, workspace.root, tests))
 
 
 def _script(way: GradingSpec, root: str, tests: str) -> str:
@@ -121,84 +166,93 @@ def _script(way: GradingSpec, root: str, tests: str) -> str:
     return "\n".join(["#!/bin/bash", f"cd {shlex.quote(root)}", *way.before, f"{tests}{command}"])
 
 
-def _by_log(
-    gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float, clean: str
-) -> GradingResult:
+def _by_log(attempt: _Attempt, tests: str) -> GradingResult:
     """Grade by the tests' output; what the hooks of the test runner do not confirm has not passed, since the code under
-    test can print anything. `clean` is the tree without the patch."""
+    test can print anything."""
+    gold, way, timeout = attempt.gold, attempt.way, attempt.timeout
     assert way.read is not None
 
-    def run() -> SuiteReport:
+    def run(workspace: Workspace) -> SuiteReport:
+        script = _script(way, workspace.root, tests)
         return run_tests(workspace, _written(workspace, script)[0], (), timeout, each=timeout)
 
-    report = run()
-    place = f"{workspace.harness}/{_LOG}"
-    code, log = 124 if report.timed_out else report.code, _read_log(workspace, place)
+    def is_missing(workspace: Workspace, code: int) -> bool:
+        return _is_missing(code, _test_output(_read_log(workspace, f"{workspace.harness}/{_LOG}")))
+
+    workspace = attempt.workspace
+    report = run(workspace)
+    code, log = 124 if report.timed_out else report.code, _read_log(workspace, f"{workspace.harness}/{_LOG}")
     if error := _error_of(code, timeout):
         return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
     passed = way.read(log)
     output = _test_output(log)
-    if not passed and _is_missing(code, output):
-        workspace.restore(clean)
-        if _is_missing(run().code, _test_output(_read_log(workspace, place))):
+    if not passed and is_missing(workspace, code) and not attempt.starts:
+        with attempt.without_patch() as clean:
+            is_missing_there = is_missing(clean, run(clean).code)
+        if is_missing_there:
             return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, infrastructure=True, log=log)
     names = _names(gold)
     by_default = way.fail_only and bool(_RAN_TESTS.search(output))
     doubtful = unconfirmed(names, report)
-    if any(passed.get(name, by_default) for name in names) and _is_silenced(report, run, workspace, clean):
+    if any(passed.get(name, by_default) for name in names) and _is_silenced(report, run, attempt):
         doubtful = set(names)
     if forged := sorted(name for name in doubtful if passed.get(name)):
         log += f"The output says that these tests passed, but the test runner does not: {', '.join(forged)}\n"
     return _result(gold, {name: passed.get(name, by_default) and name not in doubtful for name in names}, log)
 
 
-def _is_silenced(report: SuiteReport, run: Callable[[], SuiteReport], workspace: Workspace, clean: str) -> bool:
+def _is_silenced(report: SuiteReport, run: Callable[[Workspace], SuiteReport], attempt: _Attempt) -> bool:
     """Whether the hooks of the test runner recorded nothing with the patch, and do without it.
 
     Then the patch ended the runner before they started, as one of the runner itself or of a module that it loads can.
     """
     if report.granularity != "command":
         return False
-    workspace.restore(clean)
-    return run().granularity != "command"
+    with attempt.without_patch() as clean:
+        return run(clean).granularity != "command"
 
 
 def _test_output(log: str) -> str:
     return log.rpartition(START)[2].partition(STOP)[0]
 
 
-def _by_hooks(
-    gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float, clean: str
-) -> GradingResult:
-    """Grade by the results that swe-agent's test runner hooks record. `clean` is the tree without the patch."""
-    code, log = _run(workspace, script, timeout)
+def _by_hooks(attempt: _Attempt, tests: str) -> GradingResult:
+    """Grade by the results that swe-agent's test runner hooks record."""
+    gold, way, timeout = attempt.gold, attempt.way, attempt.timeout
+    code, log = _run(attempt.workspace, _script(way, attempt.workspace.root, tests), timeout)
     if error := _error_of(code, timeout):
         return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
-    for line in way.before:
-        workspace.run(line, session=SESSION)
 
-    def run() -> SuiteReport:
+    def run(workspace: Workspace) -> SuiteReport:
+        for line in way.before:
+            workspace.run(line, session=SESSION)
         return run_tests(workspace, way.command, way.nodes, timeout, each=timeout)
 
-    def run_without_patch() -> SuiteReport:
-        _run(workspace, script, timeout)
-        return run()
+    def run_without_patch(workspace: Workspace) -> SuiteReport:
+        _run(workspace, _script(way, workspace.root, tests), timeout)
+        return run(workspace)
 
-    report = run()
+    try:
+        report = run(attempt.workspace)
+    except NoTestRunner as error:
+        with attempt.without_patch() as clean:
+            run_without_patch(clean)  # raises the error again if it is not the patch that removed the runner
+        result = _result(gold, dict.fromkeys(_names(gold), False), f"{log}{error.message}\n")
+        return replace(result, resolved=False)
     log += f"$ {report.command}\n{START}\n{_output(report)}\n"
     log += "".join(f"{_STATUS.get(result.outcome, result.outcome.upper())} {result.id}\n" for result in report.results)
     log += f"{STOP}\n{report.summary()}\n"
     if report.timed_out:
         return GradingResult(gold.id, resolved=False, applied=True, error=_error_of(124, timeout), log=log)
     names = _names(gold)
-    missing = False
-    if not report.results and _is_missing(report.code, _output(report)):
-        workspace.restore(clean)
-        without = run_without_patch()
+    missing = not report.results and not attempt.starts and _is_missing(report.code, _output(report))
+    if missing:
+        with attempt.without_patch() as clean:
+            without = run_without_patch(clean)
         missing = _is_missing(without.code, _output(without))
     if not report.results and (missing or (report.granularity == "test" and report.code in (0, 5))):
         return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, infrastructure=missing, log=log)
-    if report.ok and _is_silenced(report, run_without_patch, workspace, clean):
+    if report.ok and _is_silenced(report, run_without_patch, attempt):
         log += "The test runner recorded no result, as it does without the patch.\n"
         report = replace(report, code=1)
     if not names:

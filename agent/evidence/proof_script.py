@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from aci.testing.runner_probe import runner_probe
 from trajectories.outcome_words import PART_SENTENCES
 from trajectories.records import Base
 from trajectories.trajectory import Trajectory
@@ -27,7 +27,6 @@ CONTAINER = (
 )
 HERE = 'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)'
 MOST_PACKAGES = 300
-PYTEST = ("pytest", "py.test")
 FUNCTIONS = r"""
 log=$(mktemp) || exit 1
 old=$(mktemp) || exit 1
@@ -127,36 +126,13 @@ def _script(
 def _start(commands: Sequence[str], environment: Environment) -> list[str]:
     """Return the lines that end the script if a test runner does not start here, and that say with which exit codes
     it reports failed tests."""
-    probes = [_probe(command) for command in dict.fromkeys(commands)]
-    lines = [f"most={1 if any(is_pytest for _, is_pytest in probes[:1]) else 125}"]
-    for probe in dict.fromkeys(probe for probe, _ in probes if probe):
+    probes = [runner_probe(command) for command in dict.fromkeys(commands)]
+    lines = [f"most={1 if any(probe and probe.is_pytest for probe in probes[:1]) else 125}"]
+    for probe in dict.fromkeys(probe.command for probe in probes if probe):
         lines += [f'if ! (\n  {probe}\n) >"$log" 2>&1; then']
         lines += ['  echo "The test command does not start here."', '  tail -n 3 "$log" | sed "s/^/    /"']
         lines += _give_up(environment)
     return lines
-
-
-def _probe(command: str) -> tuple[str, bool]:
-    """Return a command that succeeds if the test runner of `command` starts, or "", and whether the runner is pytest.
-
-    Many runners exit with 1 both for a failed test and if a module of theirs is missing.
-    """
-    parts = command.split(" && ")
-    folders = [part for part in parts if part.startswith("cd ")]
-    runner = next((part for part in parts if not part.startswith("cd ")), "")
-    words = runner.split(" ")
-    names = [posixpath.basename(word).strip("'\"") for word in words]
-    end = next((place for place, name in enumerate(names) if name in PYTEST), None)
-    if end is None and names[0].startswith("python") and "-m" in words[:-1]:
-        end = words.index("-m") + 1
-    if end is None:
-        return "", False
-    probe = " && ".join([*folders, f"{' '.join(words[: end + 1])} --help"])
-    try:
-        shlex.split(probe)
-    except ValueError:  # the runner is started within a quoted word
-        return "", False
-    return probe, names[end] in PYTEST
 
 
 def _function(name: str, command: str) -> str:

@@ -178,6 +178,81 @@ def test_patch_cannot_pass_as_a_missing_test_runner(case: GradingCase) -> None:
     assert (result.resolved, result.infrastructure) == (False, False)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", [True, False])
+def test_patch_that_removes_the_runner_is_at_fault(
+    make_repo: MakeRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: bool
+) -> None:
+    """The local workspace shares its programs with this machine, so a run without the patch finds none either."""
+    runner = tmp_path / "bin/pytest"
+    runner.parent.mkdir()
+    runner.write_text(f'#!/bin/sh\nexec {sys.executable} -m pytest "$@"\n')
+    runner.chmod(0o755)
+    command = f"{runner} -rA tests/test_calc.py"
+    if reader:
+        way = GradingSpec(command=command, read=lambda log: {"a": True} if "PASSED" in log else {})
+        monkeypatch.setattr("agent.evaluation.instance_grading.grading_spec", lambda *_: way)
+    files = {"calc.py": CODE, "tests/test_calc.py": TESTS, "conftest.py": ""}
+    case = GradingCase(make_repo(files), "local", test=command)
+    removes = f"import os\n\nos.remove({str(runner)!r})\nos._exit(127)\n"
+    result = case.grade(case.diff({"calc.py": RIGHT, "conftest.py": removes}))
+    assert not runner.exists()
+    assert (result.resolved, result.applied, result.error, result.infrastructure) == (False, True, "", False)
+    again = case.grade(case.gold.patch)
+    assert (again.error, again.infrastructure) == ("The test command ran no tests.", True), "it is missing before"
+
+
+ISOLATED = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("sandbox", marks=pytest.mark.sandbox)]
+"""Workspaces whose commands share no home folder."""
+RUN = """\
+if [ -e "$HOME/damage" ]; then cat "$HOME/damage"; exit 1; fi
+python3 -m unittest -v tests.test_calc
+"""
+UNITTESTS = "import unittest\n\nimport calc\n\n\nclass CalcTest(unittest.TestCase):\n" + (
+    "    def test_add(self):\n        self.assertEqual(calc.add(2, 3), 5)\n"
+)
+NO_RUNNER = "python3: No module named pytest\n"
+
+
+def damaging(text: str) -> str:
+    """Return code that leaves this text in the home folder, prints it as the last output, and ends the test runner."""
+    return (
+        f"import contextlib, os\n\ntext = {text!r}\nopen(os.path.expanduser('~/damage'), 'w').write(text)\n"
+        "for number in range(1, 30):\n    with contextlib.suppress(OSError):\n"
+        "        os.write(number, text.encode())\nos._exit(1)\n"
+    )
+
+
+def damaged_case(make_repo: MakeRepo, kind: str, **settings: str) -> GradingCase:
+    files = {"calc.py": CODE, "tests/__init__.py": "", "tests/test_calc.py": "", "run.sh": RUN}
+    case = GradingCase(make_repo(files), kind, UNITTESTS, **settings)
+    names = ("tests.test_calc.CalcTest.test_add",)
+    case.gold = Gold("calc-1", case.gold.patch, case.gold.test_patch, names, (), {})
+    return case
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ISOLATED)
+def test_run_without_the_patch_is_not_reached_by_its_damage(make_repo: MakeRepo, kind: str) -> None:
+    case = damaged_case(make_repo, kind, test="sh run.sh")
+    assert case.grade(case.gold.patch).resolved
+    result = case.grade(case.diff({"calc.py": damaging(NO_RUNNER)}))
+    assert (result.resolved, result.applied, result.error, result.infrastructure) == (False, True, "", False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ISOLATED)
+def test_damage_does_not_hide_forged_results(make_repo: MakeRepo, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = damaged_case(make_repo, kind)
+    [name] = case.gold.fail_to_pass
+    way = GradingSpec(command="sh run.sh", read=lambda log: {name: "... ok" in log})
+    monkeypatch.setattr("agent.evaluation.instance_grading.grading_spec", lambda *_: way)
+    assert case.grade(case.gold.patch).resolved
+    early = f"python3 -c 'import calc'\n{RUN}"  # hooks record nothing in a run of this kind
+    result = case.grade(case.diff({"calc.py": damaging("test_add ... ok\n"), "run.sh": early}))
+    assert not result.resolved, result.log
+
+
 def grade_printed_results(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """Grade by the lines `ok NAME` that the command prints, as SWE-bench's parsers do."""
 
