@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.evidence.proof_script import local_script, portable_script
-from tests.conftest import MakeRepo, git
+from tests.conftest import NO_PLUGINS, MakeRepo, git
 from trajectories.records import Base
 
 WRONG, RIGHT = "def add(a, b):\n    return a - b\n", "def add(a, b):\n    return a + b\n"
@@ -68,9 +68,8 @@ def repeat(repo: Path, script: str, patch: Path, **variables: str) -> tuple[int,
     """Run a script in the checkout; return its exit code and its lines. The checkout must be as before."""
     file = patch.parent / "proof.sh"
     file.write_text(script)
-    done = subprocess.run(
-        ["sh", file], cwd=repo, env=os.environ | variables, capture_output=True, text=True, check=False
-    )
+    env = os.environ | {NO_PLUGINS: "1"} | variables
+    done = subprocess.run(["sh", file], cwd=repo, env=env, capture_output=True, text=True, check=False)
     assert git(repo, "status", "--porcelain", "--ignored") == ""
     return done.returncode, [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("    ")]
 
