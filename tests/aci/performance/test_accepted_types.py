@@ -64,6 +64,7 @@ def compare(make_repo: MakeRepo, open_ws: OpenWorkspace, before: str, after: str
     return {one.kind: one.raises for one in type_differences(rooms[0], rooms[1], Target("shop.py", "f"), made)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "calls", "expected"),
     [
@@ -80,6 +81,7 @@ def test_types_that_only_the_original_accepts_are_found(make_repo, open_ws, befo
     assert compare(make_repo, open_ws, before, after, calls) == expected
 
 
+@pytest.mark.slow
 def test_example_is_a_call_that_a_user_can_repeat(make_repo, open_ws) -> None:
     rooms = [open_ws("local", make_repo({"shop.py": dedent(text)})) for text in (BY_EQUALITY, BY_HASH)]
     calls = [InputCall(pickle.dumps((([3, 1],), {}), 4), "recorded")]
