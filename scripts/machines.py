@@ -140,7 +140,8 @@ def try_machine(machine: Machine, keep: bool = False) -> Row:
             (home / name).write_text(text.format(home=home))
             (home / name).chmod(0o755)
         subprocess.run(["chown", "--recursive", f"{machine.user}:{machine.user}", home, other], check=True)
-        own = {"PATH": SYSTEM_PATH, "HOME": str(home), "USER": "user", "LOGNAME": "user", "LANG": "C.UTF-8"}
+        name = "user" if machine.user else "root"
+        own = {"PATH": SYSTEM_PATH, "HOME": str(home), "USER": name, "LOGNAME": name, "LANG": "C.UTF-8"}
         own |= {name: value.format(home=home, other=other) for name, value in machine.variables.items()}
         index = {name: value for name, value in os.environ.items() if INDEX.fullmatch(name)}
         if _run(machine, ["make", ".venv/.ready"], clone, own | index).returncode:
