@@ -57,7 +57,7 @@ class Caller:
             raise
         except BaseException as error:  # noqa: BLE001 - loading runs the repository's code
             return {"kind": "unreadable", "text": address_free_text("%s: %s" % (type(error).__name__, error))[:500]}
-        asked = clipped(FormBuilder(False, SHOWN, True).of([list(args), list(kwargs.items())]))
+        asked = displayed_call(args, kwargs)
         if self.load:
             return {"kind": "loaded", "asked": asked}
         answer = self.answer(args, kwargs)
@@ -97,6 +97,17 @@ class Caller:
         data = self.printed.read()
         more = hashlib.sha256(data).hexdigest() if len(data) > PRINTED else ""
         return address_free_text(data[:PRINTED].decode("utf-8", "replace")) + more
+
+
+def displayed_call(args, kwargs):
+    """Return the form of a call's [args, [(key, value), ..]] for display; parts after the first SHOWN of an argument
+    are left out."""
+    pairs = [["tuple", [key[:TEXT], displayed(value)]] for key, value in list(kwargs.items())[:SHOWN]]
+    return ["list", [["list", [displayed(value) for value in args[:SHOWN]]], ["list", pairs]]]
+
+
+def displayed(value):
+    return clipped(FormBuilder(False, SHOWN, True).of(value))
 
 
 def clipped(form):

@@ -87,3 +87,12 @@ def test_example_is_a_call_that_a_user_can_repeat(make_repo, open_ws) -> None:
     calls = [InputCall(pickle.dumps((([3, 1],), {}), 4), "recorded")]
     (found,) = type_differences(rooms[0], rooms[1], Target("shop.py", "f"), calls)
     assert found.example == "f([[3], [1]])"
+
+
+def test_example_with_a_long_argument_shows_its_beginning_and_the_others(make_repo, open_ws) -> None:
+    texts = [text.replace("f(items)", "f(items, key=None)") for text in (BY_EQUALITY, BY_HASH)]
+    rooms = [open_ws("local", make_repo({"shop.py": dedent(text)})) for text in texts]
+    calls = [InputCall(pickle.dumps((([3, 1] * 100,), {"key": 2}), 4), "recorded")]
+    (found,) = type_differences(rooms[0], rooms[1], Target("shop.py", "f"), calls)
+    assert found.example.startswith("f([[3], [1], [3]")
+    assert found.example.endswith("…, key=2)")
