@@ -4,8 +4,8 @@
 
 Requires root on Debian, with the packages git, make, python3-venv and util-linux. Each machine gets a clone of HEAD in
 a new home under /home, and an environment of its own. The packages are installed first. After that, a machine without
-Docker has no network but loopback. The row fails if a test fails, or if the tests change the list of installed packages or a file in
-the home.
+Docker has no network but loopback. The row fails if a test fails, or if the tests change the list of installed packages
+or a file in the home.
 """
 
 from __future__ import annotations
