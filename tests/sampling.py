@@ -19,7 +19,7 @@ SLOW_TESTS = 4
 QUICK_CASES = 4
 """One in so many cases of a quick parametrized test runs if it has at least twice as many."""
 DOCKER_TESTS = 4
-"""One in so many of the quick tests of a module that need Docker runs, and at least one."""
+"""One in so many of the other tests of a module that need Docker runs, and at least one."""
 Case = TypeVar("Case")
 Group = TypeVar("Group", bound=Hashable)
 
@@ -33,8 +33,8 @@ def sample(cases: Sequence[Case], count: int) -> list[Case]:
 
 
 def sampled_tests(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """Return all quick tests, but only a sample of long matrices and of those that need Docker, and a sample of the
-    slow tests of each module."""
+    """Return all quick tests but a sample of long matrices, and a sample of those of each module that are slow or need
+    Docker."""
     kept: list[pytest.Item] = []
     for (kind, *_), tests in _grouped((_sampling_group(item), item) for item in items).items():
         count = {
