@@ -17,7 +17,7 @@ import sys
 import tempfile
 import warnings
 
-from ..call_pickles import loads, read_all
+from ..call_pickles import loads, open_job, read_all
 from ..canonical_forms import FormBuilder, TooLarge, address_free_text
 from ..child_process import run_in_children
 from ..forked_sandbox import TimeUp
@@ -170,10 +170,7 @@ def strictly_shortened(answer):
 
 
 def main(file):
-    sys.path.insert(0, "")  # loading the pickled calls imports the repository's modules
-    token = sys.stdin.readline().strip()
-    with open(file, encoding="utf-8") as opened:
-        job = json.load(opened)
+    job, token = open_job(file)
     calls = read_all(job["calls"])
     lines, written = [], 0
     for answer in run_in_children(lambda: Caller(job, calls), len(calls), job["seconds"], token):
