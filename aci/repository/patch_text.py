@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aci.observation.file_contents import wide_encoding
 from trajectories.errors import UsageError
-from trajectories.git_store.git_commands import decode
+from trajectories.git_store.git_commands import decode, encode
 from trajectories.unified_diff import split_hunks
 
 HOW = "Give a diff as `git diff` writes it."
@@ -47,6 +47,17 @@ def read_patch(data: bytes, name: str = "") -> str:
     if not _FIRST_HEADER.search(text):
         raise UsageError(f"{called} {'contains no diff' if text.strip() else 'is empty'}.", HOW)
     return text
+
+
+def decoded_patch(text: str) -> str:
+    """Return the diff in a text in which git finds none, since the text has another encoding or the colours of a
+    terminal. Any other text is returned unchanged."""
+    if _FIRST_HEADER.search(text):
+        return text
+    try:
+        return read_patch(encode(text))
+    except (UsageError, UnicodeEncodeError):
+        return text
 
 
 def patch_forms(diff: str) -> list[PatchForm]:

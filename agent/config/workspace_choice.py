@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 from agent.config.settings import Settings
 from trajectories.errors import UsageError
@@ -14,9 +15,13 @@ def choose_workspace(settings: Settings, say: Callable[[str], object], started_i
     """Return the settings with a sandbox as the workspace if nothing names one, no Docker daemon answers, and a sandbox
     works here. If earlier results come from the workspace `started_in`, it stays unless the settings name another.
 
-    Raises UsageError if that workspace does not isolate commands: a record, which may come from elsewhere, must not
-    decide that code runs on this machine.
+    Raises UsageError if there is no such workspace, whatever the settings name, because no results of this machine are
+    comparable with those. Raises UsageError if that workspace does not isolate commands: a record, which may come from
+    elsewhere, must not decide that code runs on this machine.
     """
+    if started_in and started_in not in get_args(Settings.model_fields["workspace"].annotation):
+        message = f"The record of the earlier results names a workspace that does not exist: {str(started_in)[:80]!r}."
+        raise UsageError(message, "Restore the record from a copy, or use another --out.")
     if "workspace" in settings.model_fields_set:
         return settings
     if started_in in ISOLATED:

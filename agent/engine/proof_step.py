@@ -163,7 +163,7 @@ def best_outcome(trajectory: Trajectory, trees: Trees, base: str, branch: str = 
 
     A verified tree is preferred to one that passes the reproduction test (green), then to one that loses no passing
     tests, then to one that can be parsed; of equally ranked trees, the latest is returned. A tree does not count as
-    verified if the last note on it contains evidence `against` it. If its last judge gave no answer, this is noted.
+    verified if the last note on it of a judge contains evidence `against` it. Each judge without an answer is noted.
     For a conversational turn, the conversation's current tree is returned.
     """
     if is_conversational(trajectory.turns[-1].strategy) and branch == MAIN:
@@ -186,12 +186,22 @@ def best_outcome(trajectory: Trajectory, trees: Trees, base: str, branch: str = 
 
 
 def _reviewed(verdict: Verdict, tree: str, notes: Sequence[Note]) -> Verdict:
-    """Return the verdict on a tree with what the last judgement says, and that the last judge gave no answer if so."""
-    judged = [note for note in notes if note.data.get("tree") == tree and ({"against", "judged"} & note.data.keys())]
-    against = next((str(note.data["against"]) for note in reversed(judged) if "against" in note.data), "")
-    found = with_doubt(verdict, against)
-    missing = judged[-1].text if judged and judged[-1].data.get("judged") is False else ""
-    return replace(found, notes=(missing, *found.notes)) if missing else found
+    """Return the verdict on a tree with what its judges say: the last answer of each counts, and a missing one is
+    noted, which leaves an earlier objection. Notes that name no judge count as those of one judge."""
+    against: dict[tuple[str, ...], str] = {}
+    missing: dict[tuple[str, ...], str] = {}
+    for note in notes:
+        if note.data.get("tree") != tree:
+            continue
+        judge = (note.branch, str(note.data["judge"])) if "judge" in note.data else ()
+        if "against" in note.data:
+            against[judge] = str(note.data["against"])
+            missing.pop(judge, None)
+        elif note.data.get("judged") is False:
+            missing[judge] = note.text
+    doubts = [why for why in against.values() if why and verdict.verified]
+    kind = "unproven" if doubts else verdict.kind
+    return replace(verdict, kind=kind, notes=tuple(dict.fromkeys((*missing.values(), *doubts, *verdict.notes))))
 
 
 def with_doubt(verdict: Verdict, why: str) -> Verdict:

@@ -28,7 +28,7 @@ from agent.evaluation.evaluation_report import (
 )
 from agent.evaluation.gold_check import RUN, Case
 from agent.evaluation.grading_queue import RESUME_ADVICE, GradingQueue, Outcome, Plan
-from agent.evaluation.grading_store import GradingStore, graded_in
+from agent.evaluation.grading_store import SUMMARY, GradingStore, graded_in
 from agent.evaluation.instance_grading import EvaluationContext, evaluate_one
 from agent.evaluation.patch_grade import GradingResult
 from agent.evaluation.prediction_comparison import compare
@@ -112,7 +112,7 @@ def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
             paid = dollars(asked.compare), dollars(asked.predictions)
             difference = compare(report or outcomes(compared), outcomes(ours), *paid)
             found["comparison"] = compare_reports(difference, asked.compare)
-        write(plan.out / "evaluation.json", found)
+        write(plan.out / SUMMARY, found)
         if failed := found["environment_failures"]:
             say(f"No verdict for {failed} predictions, because their environment failed. {RESUME_ADVICE}")
         return found

@@ -10,15 +10,13 @@ from typing import Any
 
 from agent.evaluation.confidence_intervals import Interval, repeat_statistics, wilson
 from agent.evaluation.grading_queue import Outcome, Plan
-from agent.evaluation.grading_store import path_part
+from agent.evaluation.grading_store import IMAGES, path_part, workspace_of_report
 from agent.evaluation.patch_grade import GradingResult
 from agent.evaluation.prediction_comparison import Comparison, Outcomes
 from agent.evaluation.predictions import Predictions
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_limits import check_values, read_limited
 
-IMAGES = "docker"
-"""The workspace that grades in images, as SWE-bench's harness does."""
 SCHEMA = 2
 """Schema version of SWE-bench's run report, as swebench 4 writes it (harness/reporting.py)."""
 
@@ -127,9 +125,13 @@ def read_outcomes(path: Path) -> Outcomes | None:
 
 
 def check_same_workspace(path: Path, workspace: str) -> None:
-    """Raise UsageError if the run report in `path` comes from another workspace; one that names none comes from images,
-    as those of SWE-bench's harness."""
-    theirs = json.loads(read_limited(path)).get("workspace", IMAGES)
+    """Raise UsageError if the run report in `path` comes from another workspace, or from an unknown one."""
+    theirs = workspace_of_report(path)
+    if not theirs:
+        raise UsageError(
+            f"The grades in {path} come from an earlier version, which did not record their workspace.",
+            "Run that evaluation again with the same --out, or give its predictions to --compare.",
+        )
     if theirs != workspace:
         raise UsageError(
             f"The grades in {path} come from the workspace {theirs}, not from {workspace}: they are not comparable.",

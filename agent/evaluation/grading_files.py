@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from aci.repository.patch_text import decoded_patch
 from aci.runtime.workspace import Workspace
 
 _APPLY = ("git apply --verbose", "patch --batch --fuzz=5 -p1 -i", "git apply --verbose -C1")
@@ -24,13 +25,15 @@ def apply(workspace: Workspace, patch: str, clean: str) -> tuple[bool, str]:
     """Apply the patch to the workspace, whose files are those of the tree `clean`; return whether it applies, and the
     commands' output.
 
-    An empty patch always applies.
+    An empty patch always applies. Grades must be those of SWE-bench's harness, so the commands get the patch as it is:
+    they read CRLF and a missing last newline by themselves, and refuse names without prefixes. Only a text in which no
+    command finds a diff is decoded.
     """
     if not patch.strip():
         return True, ""
     place, said = f"{workspace.harness}/patch.diff", ""
     try:
-        workspace.write(place, patch.encode("utf-8", "surrogateescape"))
+        workspace.write(place, decoded_patch(patch).encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError as error:
         line = patch.count("\n", 0, error.start) + 1
         return False, f"Line {line} of the patch has a lone surrogate, \\u{ord(patch[error.start]):04x}.\n"

@@ -22,6 +22,10 @@ START, END = ">>>>> Start Test Output", ">>>>> End Test Output"
 REFUSED, APPLIED = ">>>>> Patch Apply Failed", ">>>>> Applied Patch"
 LOGS = Path("logs", "run_evaluation")
 LONGEST = 150
+SUMMARY = "evaluation.json"
+"""The file with the object that `evaluate --json` prints, in the folder of the evaluation."""
+IMAGES = "docker"
+"""The workspace that grades in images, as SWE-bench's harness does."""
 TUPLES = "f2p_ok", "f2p_failed", "p2p_ok", "p2p_failed", "flaky"
 
 
@@ -90,14 +94,47 @@ class GradingStore:
 def graded_in(directory: Path) -> str:
     """Return the kind of workspace that the verdicts in an evaluation's folder come from; "" if there is none, or none
     that records it."""
-    for path in directory.glob(f"{LOGS}/*/*/*/graded.json"):
-        try:
-            workspace = json.loads(read_limited(path))["workspace"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError):
-            continue
-        if isinstance(workspace, str) and workspace:
-            return workspace
-    return ""
+    return next(filter(None, map(_workspace_in, directory.glob(f"{LOGS}/*/*/*/graded.json"))), "")
+
+
+def workspace_of_report(report: Path) -> str:
+    """Return the kind of workspace that the grades in a run report come from; "" if an earlier version, which did not
+    record it, wrote the report.
+
+    A report that names none comes from images, as those of the harness do. Reports of earlier versions look the same,
+    so the files that an evaluation leaves beside its report decide. They do not help if somebody has moved it.
+    """
+    report = report.resolve()
+    named = _object_in(report).get("workspace")
+    if named is not None:
+        return str(named)
+    summary = _object_in(report.parent / SUMMARY)
+    runs = summary.get("runs")
+    if any(isinstance(run, dict) and Path(str(run.get("report"))).name == report.name for run in runs or ()):
+        return str(summary.get("workspace", ""))
+    verdicts = [
+        path
+        for folder in (report.parent / LOGS).glob("*")
+        if report.name.endswith(f".{folder.name}.json")
+        for path in (folder / report.name.removesuffix(f".{folder.name}.json")).glob("*/graded.json")
+    ]
+    found = set(map(_workspace_in, verdicts)) or {IMAGES}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _workspace_in(path: Path) -> str:
+    """Return the workspace that a file records; "" if it records none."""
+    found = _object_in(path).get("workspace")
+    return found if isinstance(found, str) else ""
+
+
+def _object_in(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one if there is none."""
+    try:
+        found = json.loads(read_limited(path))
+    except (OSError, ValueError, RecursionError, UsageError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def key(*parts: object) -> str:

@@ -42,11 +42,14 @@ def suspicious_lines(task: Task, given: Sequence[str]) -> str:
     `given` are the failing tests that the user gave. If no test fails, the test that is made from the issue's example
     is traced. It is not added to the files, since no one has checked it.
     """
-    found: dict[str, Any] = task.once(f"suspects {task.tree[:12]}", lambda: _trace_failing(task, given))
+    tests: dict[str, Any] = {}
+    found: dict[str, Any] = task.once(f"suspects {task.tree[:12]}", lambda: _trace_failing(task, given, tests))
     task.branch.needs_test &= not found["failing"]  # failing tests may reproduce the issue
     example = ""
     if found.get("passed") and not given and (made := recorded_reproduction(task, named=False)).get("text"):
-        traced = task.once(f"suspects of the example {task.tree[:12]}", lambda: _trace_example(task, found, made))
+        name = f"suspects of the example {task.tree[:12]}"
+        # A run that was interrupted in between runs the tests again, since the record does not list them.
+        traced = task.once(name, lambda: _trace_example(task, tests or failing_tests(task, given), made))
         if traced["lines"]:
             found, example = traced, EXAMPLE.format(test=quote_text(made["text"][:LONGEST_TEST]))
     if not found["lines"]:
@@ -56,19 +59,19 @@ def suspicious_lines(task: Task, given: Sequence[str]) -> str:
     return f"{example}{head}\n{quote_text(chr(10).join(found['lines']))}"
 
 
-def _trace_failing(task: Task, given: Sequence[str]) -> dict[str, Any]:
-    """Trace the failing tests. If none fails, return the `command` and the tests that `passed`, for a test that is made
-    later."""
-    tests = failing_tests(task, given)
+def _trace_failing(task: Task, given: Sequence[str], tests: dict[str, Any]) -> dict[str, Any]:
+    """Run the tests, put the result of `failing_tests` into `tests`, and trace the failing ones. If none fails, return
+    how many `passed`."""
+    tests.update(failing_tests(task, given))
     if tests["failing"]:
         return _trace_tests(task, task.tree, tests["command"], tests["failing"], tests["passing"])
     found = _nothing("" if tests["passing"] else tests["summary"])
-    return found | {"command": tests["command"], "passed": tests["passing"]}
+    return found | {"passed": len(tests["passing"])}
 
 
-def _trace_example(task: Task, base: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+def _trace_example(task: Task, tests: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
     tree = task.trees.write({made["path"]: made["text"].encode()}, task.tree)
-    return _trace_tests(task, tree, base["command"], [made["test"]], base["passed"])
+    return _trace_tests(task, tree, tests["command"], [made["test"]], tests["passing"])
 
 
 def _trace_tests(task: Task, tree: str, command: str, failing: Sequence[str], passing: Sequence[str]) -> dict[str, Any]:

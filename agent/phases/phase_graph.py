@@ -114,8 +114,8 @@ def choose_graph(task: Task, role: str) -> Generator[Step, None, str]:
 
 
 def run_graph(task: Task, graph_name: str = GRAPH) -> Generator[Step, None, Outcome]:
-    """Run the phases of a graph, which is read from the prompt of this name, to the end. A patch that was rejected in
-    its last judgement does not count as verified. Raises ConfigError for an invalid graph."""
+    """Run the phases of a graph, which is read from the prompt of this name, to the end. A patch does not count
+    as verified if the last answer of a phase that judges rejects it. Raises ConfigError for an invalid graph."""
     graph = read_graph(task.turn.prompts[graph_name], roles_of(task.turn.strategy))
     given = yield from given_tests(task)
     task.branch.needs_test &= any(phase.asks == "proof" for phase in graph.phase.values())
@@ -252,11 +252,11 @@ def _judgement(progress: _GraphProgress, name: str, phase: Phase) -> Generator[S
     verdict says so."""
     task, said = progress.task, next(iter((yield from _answers(progress, name, phase))), "")
     if not said.strip():
-        task.note("vote", NO_JUDGEMENT.format(role=phase.role), tree=task.tree, judged=False)
+        task.note("vote", NO_JUDGEMENT.format(role=phase.role), tree=task.tree, judge=name, judged=False)
         return True
     good, why = is_yes(said), f"The {phase.role} rejects it: {_one_line(said)}"
     vote = f"{phase.role} says {'yes' if good else 'no'}: {_one_line(said)}"
-    task.note("vote", vote, tree=task.tree, against="" if good else why)
+    task.note("vote", vote, tree=task.tree, judge=name, against="" if good else why)
     progress.said[name] = quote_text(cut(said, MOST_SAID))
     progress.said["failed"] = f"Review by the {phase.role}:\n{progress.said[name]}"
     return good

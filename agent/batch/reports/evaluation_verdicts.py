@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.evaluation.grading_store import GradingStore
+from agent.evaluation.grading_store import SUMMARY, GradingStore
 from agent.instances.jobs import JobResult
 from trajectories.errors import UsageError
 from trajectories.file_limits import read_limited
 
-EVALUATION, REPORT = "evaluation", "evaluation.json"
+EVALUATION = "evaluation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def read_verdicts(out: Path) -> Verdicts:
     """Return the verdicts of the batch in `out`; none if no evaluation has finished or the report is unreadable."""
     folder = out / EVALUATION
     try:
-        report = json.loads((folder / REPORT).read_bytes())
+        report = json.loads((folder / SUMMARY).read_bytes())
         runs = [(str(each["run_id"]), each) for each in report["runs"]]
         found = {_repeat(name, runs[0][0], each): _run(name, each) for name, each in runs}
         return Verdicts(folder, str(report["model"]), str(report.get("workspace", "")), found)

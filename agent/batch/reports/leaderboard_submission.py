@@ -20,7 +20,7 @@ from agent.batch.reports.batch_manifest import MANIFEST
 from agent.batch.reports.batch_results import read_results
 from agent.batch.reports.evaluation_verdicts import read_verdicts
 from agent.batch.reports.readable_run import page
-from agent.evaluation.grading_store import path_part
+from agent.evaluation.grading_store import IMAGES, path_part
 from agent.instances.append_log import write_error
 from agent.instances.jobs import JobResult
 from trajectories.errors import UsageError
@@ -29,8 +29,6 @@ from trajectories.file_limits import is_in, open_regular, read_limited
 MISSING = "TO FILL IN"
 PREDICTIONS = ("all_preds.jsonl", "preds.json")
 WEB = "Does not have web-browsing OR has taken steps to prevent lookup of SWE-bench solutions via web-browsing"
-NOT_IN_IMAGES = ("sandbox", "local")
-"""Workspaces whose grades are not those of SWE-bench's harness."""
 OF_LOGS = ("patch.diff", "eval.sh", "report.json", "run_instance.log", "test_output.txt")
 
 
@@ -75,7 +73,7 @@ def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> P
                 if not is_in(run, out):
                     raise _not_published(run, f"it is not in {out}")
                 (folder / "trajs" / f"{name}.md").write_text(page(done, run), "utf-8")
-                if verdicts.workspace not in NOT_IN_IMAGES and (log := verdicts.log(done)):
+                if verdicts.workspace == IMAGES and (log := verdicts.log(done)):
                     _copy_logs(log, done.instance, folder / "logs" / name, out, counts)
         for name, text in (("metadata.yaml", _metadata(manifest)), ("README.md", _readme(manifest, counts))):
             if not (folder / name).exists():

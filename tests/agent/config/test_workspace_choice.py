@@ -66,10 +66,20 @@ def test_workspace_of_the_environment_is_kept(machine: pytest.MonkeyPatch) -> No
     assert choose_workspace(load_settings(), lambda text: None).workspace == "sandbox"
 
 
-@pytest.mark.parametrize("recorded", ["local", "nonsense"])
-def test_record_cannot_choose_a_workspace_without_isolation(machine: pytest.MonkeyPatch, recorded: str) -> None:
+def test_record_cannot_choose_a_workspace_without_isolation(machine: pytest.MonkeyPatch) -> None:
     """A folder of results may come from somebody else."""
     with pytest.raises(UsageError, match="does not isolate"):
-        choose_workspace(Settings(), pytest.fail, recorded)
-    assert choose_workspace(Settings(workspace="local"), pytest.fail, recorded).workspace == "local"
+        choose_workspace(Settings(), pytest.fail, "local")
+    assert choose_workspace(Settings(workspace="local"), pytest.fail, "local").workspace == "local"
     assert choose_workspace(Settings(), pytest.fail, "sandbox").workspace == "sandbox"
+
+
+@pytest.mark.parametrize("recorded", ["nonsense", "Docker", "remote\x1b[2J", " local", ["local"], 7])
+@pytest.mark.parametrize("named", [{}, {"workspace": "local"}, {"workspace": "docker"}, {"image": "mine:1"}])
+def test_unknown_workspace_in_a_record_is_named(
+    machine: pytest.MonkeyPatch, recorded: str, named: dict[str, str]
+) -> None:
+    with pytest.raises(UsageError, match="names a workspace that does not exist") as error:
+        choose_workspace(Settings(**named), pytest.fail, recorded)  # type: ignore[arg-type]
+    assert "isolate" not in error.value.message
+    assert "\x1b" not in error.value.message

@@ -55,6 +55,14 @@ def test_evaluation_keeps_the_workspace_of_its_verdicts(workspace: str, tmp_path
             _with_workspace(Settings.model_validate({"workspace": other}), tmp_path, cases(), pytest.fail)
 
 
+@pytest.mark.parametrize("named", [{}, {"workspace": "docker"}, {"workspace": "local"}])
+def test_verdicts_of_an_unknown_workspace_are_refused(named: dict[str, str], tmp_path: Path) -> None:
+    grade(tmp_path, "nonsense")
+    with pytest.raises(UsageError, match="names a workspace that does not exist: 'nonsense'") as error:
+        _with_workspace(Settings.model_validate(named), tmp_path, cases(), pytest.fail)
+    assert "--workspace nonsense" not in error.value.fix
+
+
 def test_verdicts_of_earlier_versions_do_not_bind(tmp_path: Path) -> None:
     grade(tmp_path, "")
     for workspace in ("docker", "local"):

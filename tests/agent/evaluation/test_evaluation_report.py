@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from agent.evaluation.evaluation_report import (
 from agent.evaluation.evaluation_table import show
 from agent.evaluation.gold_check import Case
 from agent.evaluation.grading_queue import Outcome, Plan
+from agent.evaluation.grading_store import GradingStore
 from agent.evaluation.patch_grade import GradingResult
 from agent.evaluation.prediction_comparison import compare
 from agent.evaluation.predictions import Prediction
@@ -174,6 +176,53 @@ def test_empty_and_refused_patches_are_judged(tmp_path: Path) -> None:
     totals = summary(create_plan(tmp_path), Outcome({"run": {}}, {}), [count_outcomes("run", empty, IDS, {})])
     assert (totals["rate"], totals["no_verdict"]) == (0.0, 0)
     assert summarize(tmp_path, UNJUDGED | {"refused": VERDICTS["refused"]})["rate"] == 0.0
+
+
+def graded_earlier(out: Path, workspace: str = "") -> Path:
+    """Return a run report and leave its verdicts beside it, as a version did that recorded no workspace."""
+    counts = count_outcomes("run", PREDICTIONS, IDS, VERDICTS)
+    store = GradingStore(out, "run")
+    for graded in VERDICTS.values():
+        store.put("us/m", replace(graded, workspace=workspace), "key", "p")
+    for file in out.rglob("graded.json"):
+        row = json.loads(file.read_text())
+        file.write_text(json.dumps(row if workspace else {name: row[name] for name in row if name != "workspace"}))
+    write(out / counts.file, run_report(counts))
+    return out / counts.file
+
+
+@pytest.mark.parametrize("workspace", ["docker", "sandbox", "local"])
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_report_of_an_earlier_version_is_not_compared(workspace: str, is_listed: bool, tmp_path: Path) -> None:
+    report = graded_earlier(tmp_path)
+    if is_listed:
+        write(tmp_path / "evaluation.json", summarize(tmp_path, VERDICTS))
+    with pytest.raises(UsageError, match="did not record their workspace"):
+        check_same_workspace(report, workspace)
+
+
+@pytest.mark.parametrize("workspace", ["docker", "sandbox", "local"])
+def test_files_of_an_evaluation_say_which_workspace_its_report_has(workspace: str, tmp_path: Path) -> None:
+    by_verdicts = graded_earlier(tmp_path / "verdicts", workspace)
+    by_summary = graded_earlier(tmp_path / "summary")
+    write(by_summary.parent / "evaluation.json", summarize(by_summary.parent, VERDICTS) | {"workspace": workspace})
+    link = tmp_path / "link.json"
+    link.symlink_to(by_summary)
+    for report in (by_verdicts, by_summary, link):
+        check_same_workspace(report, workspace)
+        with pytest.raises(UsageError, match=f"come from the workspace {workspace}"):
+            check_same_workspace(report, "sandbox" if workspace == "local" else "local")
+
+
+def test_report_of_the_harness_comes_from_images(tmp_path: Path) -> None:
+    """The folder may also have evaluations of swe-agent, but not of these predictions."""
+    ours = graded_earlier(tmp_path)
+    write(tmp_path / "evaluation.json", summarize(tmp_path, VERDICTS) | {"workspace": "local"})
+    theirs = tmp_path / "us__m.theirs.json"
+    theirs.write_bytes(ours.read_bytes())
+    (tmp_path / "logs/run_evaluation/theirs/us__m/right").mkdir(parents=True)
+    (tmp_path / "logs/run_evaluation/theirs/us__m/right/report.json").write_text("{}")
+    check_same_workspace(theirs, "docker")
 
 
 @pytest.mark.parametrize("workspace", ["sandbox", "local"])

@@ -130,6 +130,61 @@ def test_missing_answer_does_not_withdraw_an_objection(run_strategy: RunStrategy
     assert run.result.exit.verdict.notes[:2] == (said, "The reviewer rejects it: Not good. no")
 
 
+TWO_JUDGES = """
+[phase.fix]
+asks = "work"
+prompt = "Fix it."
+next = "prove"
+[phase.prove]
+asks = "proof"
+next = "first"
+[phase.first]
+asks = "judgement"
+role = "reviewer"
+prompt = "Is it right?"
+next = "second"
+[phase.second]
+asks = "judgement"
+role = "analyst"
+prompt = "Is it complete?"
+"""
+SILENT, REJECTED = "The {} gave no answer, so it did not judge the patch.", "The reviewer rejects it: Bad. no"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("first", "second", "kind", "notes"),
+    [
+        ("", "Fine.\nyes", "verified", (SILENT.format("reviewer"),)),
+        ("Fine.\nyes", "", "verified", (SILENT.format("analyst"),)),
+        ("", "", "verified", (SILENT.format("reviewer"), SILENT.format("analyst"))),
+        ("Bad.\nno", "Fine.\nyes", "unproven", (REJECTED,)),
+        ("Bad.\nno", "", "unproven", (SILENT.format("analyst"), REJECTED)),
+        ("Bad.\nno", "Worse.\nno", "unproven", (REJECTED, "The analyst rejects it: Worse. no")),
+    ],
+)
+def test_each_judge_of_a_patch_counts(
+    run_strategy: RunStrategy, tmp_path: Path, first: str, second: str, kind: str, notes: tuple[str, ...]
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/spec.graph.txt").write_text(TWO_JUDGES)
+    fixed = line("So.", STRONG, RIGHT, SUBMIT, branch="main/fix")
+    answers = line(first, branch="main/first-1-1"), line(second, branch="main/second-1-1")
+    run = run_strategy("spec", fixed, *answers, prompts=tmp_path / "own")
+    verdict = run.result.exit.verdict
+    assert (verdict.kind, verdict.notes[: len(notes)]) == (kind, notes)
+    assert not [note for note in verdict.notes[len(notes) :] if "judge" in note or "rejects" in note]
+
+
+@pytest.mark.slow
+def test_later_answer_of_a_judge_replaces_its_missing_one(run_strategy: RunStrategy) -> None:
+    fixed = line("So.", STRONG, RIGHT, SUBMIT, branch="main/fix", n=1)
+    unchanged = line("It is right.", SUBMIT, branch="main/fix", n=2)
+    answers = line("Not good.\nno", branch="main/review-1-1"), line("It is right.\nyes", branch="main/review-2-1")
+    run = run_strategy("spec", *READS, fixed, unchanged, *answers)
+    assert (run.kind, [note for note in run.result.exit.verdict.notes if "reviewer" in note]) == ("verified", [])
+
+
 @pytest.mark.slow
 def test_tester_sends_work_back(run_strategy: RunStrategy) -> None:
     lines = (

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from agent.lifecycle.run_lifecycle import reopen
 from tests.aci.language_servers.test_workspace_servers import SERVER
 from tests.agent.conftest import act, line
-from tests.agent.strategies.conftest import FILES, SUBMIT, RunStrategy, edit_calc, equal, new_test
+from tests.agent.strategies.conftest import FILES, SUBMIT, RunStrategy, edit_calc, equal, finish_run, new_test
 from tests.conftest import write_program
 from tests.installed_servers import use_server
 
@@ -28,6 +30,7 @@ SHOP_FILES = FILES | {"calc.py": SHOP, "tests/test_calc.py": TESTS}
 NEW_TEST = new_test("gross", equal("gross(2)", 4), equal("gross(5)", 10))
 NEW_TEST["arguments"]["new"] = NEW_TEST["arguments"]["new"].replace("import add", "import gross")
 SUSPECT = "- calc.py:2 in gross: return a * 3"
+EXAMPLE_ISSUE = "It is wrong\n\n```\n>>> from calc import gross\n>>> gross(2)\n6\n```\nIt should be 4."
 
 
 def test_lines_run_only_by_failing_tests_guide_search(run_strategy: RunStrategy) -> None:
@@ -50,13 +53,37 @@ def test_lines_run_only_by_failing_tests_guide_search(run_strategy: RunStrategy)
 )
 def test_issue_example_gives_suspects_if_no_test_fails(strategy: str, branch: str, run_strategy: RunStrategy) -> None:
     passing = TESTS.partition("    def test_shown")[0]
-    body = "```\n>>> from calc import gross\n>>> gross(2)\n6\n```\nIt should be 4."
-    options = {"files": SHOP_FILES | {"tests/test_calc.py": passing}, "issue": f"It is wrong\n\n{body}"}
+    options = {"files": SHOP_FILES | {"tests/test_calc.py": passing}, "issue": EXAMPLE_ISSUE}
     run = run_strategy(strategy, line("calc.py:gross."), max_steps=6, **options)
     prompt = next(step for step in run.steps if step.branch == branch).observations[0].text
     assert SUSPECT in prompt
     assert "self.assertEqual(gross(2), 4)" in prompt
     assert (run.result.exit.code, run.notes("summary")[0].partition(":")[0]) == (1, "Made from the issue's example")
+
+
+def test_record_of_suspects_does_not_list_the_passing_tests(run_strategy: RunStrategy) -> None:
+    passing = TESTS.partition("    def test_shown")[0]
+    files = SHOP_FILES | {"tests/test_calc.py": passing}
+    lines = line("calc.py:gross."), line("I do not know.")
+    run = run_strategy("search-api", *lines, max_steps=6, files=files, issue=EXAMPLE_ISSUE)
+    recorded = {name: once.value for (_, name), once in run.trajectory.results.items() if "suspects" in name}
+    assert len(recorded) == 2
+    assert "tests.test_calc.ShopTest.test_net" not in json.dumps(recorded)
+
+
+def test_interrupted_trace_of_the_example_is_resumed(run_strategy: RunStrategy, tmp_path: Path) -> None:
+    """The tests that passed are not in the record, so they are run again."""
+    passing = TESTS.partition("    def test_shown")[0]
+    options = {"files": SHOP_FILES | {"tests/test_calc.py": passing}, "issue": EXAMPLE_ISSUE, "max_steps": 6}
+    run = run_strategy("search-api", line("calc.py:gross."), **options)
+    journal = run.result.directory / "journal.jsonl"
+    records = journal.read_bytes().splitlines(keepends=True)
+    [place] = [number for number, record in enumerate(records) if b"suspects of the example" in record]
+    journal.write_bytes(b"".join(records[:place]))
+    resumed = finish_run(reopen(run.result.directory, tmp_path / "state", trusted=run.result.directory.parent))
+    prompts = [next(step for step in each.steps if step.branch == "main/search") for each in (run, resumed)]
+    assert SUSPECT in prompts[1].observations[0].text
+    assert prompts[0].observations == prompts[1].observations
 
 
 def test_issue_without_failing_example_gives_no_suspects(run_strategy: RunStrategy) -> None:
