@@ -17,7 +17,7 @@ SLOW_CASES = 8
 SLOW_TESTS = 4
 """One in so many of the other slow tests of a module runs, and at least one."""
 QUICK_CASES = 4
-"""One in so many cases of a quick parametrized test runs if it has at least twice as many."""
+"""One in so many cases of a quick parametrized test runs, and at least two, if it has at least as many."""
 DOCKER_TESTS = 4
 """One in so many of the other tests of a module that need Docker runs, and at least one."""
 Case = TypeVar("Case")
@@ -41,7 +41,7 @@ def sampled_tests(items: Iterable[pytest.Item]) -> list[pytest.Item]:
             "slow cases": -(-len(tests) // SLOW_CASES),
             "slow tests": -(-len(tests) // SLOW_TESTS),
             "docker tests": -(-len(tests) // DOCKER_TESTS),
-            "quick cases": -(-len(tests) // QUICK_CASES) if len(tests) >= 2 * QUICK_CASES else len(tests),
+            "quick cases": max(2, -(-len(tests) // QUICK_CASES)) if len(tests) >= QUICK_CASES else len(tests),
         }.get(kind, len(tests))
         kept += sample(tests, count) if count < len(tests) else tests
     return kept
