@@ -23,7 +23,7 @@ demo: $(RUN_READY)  ## fix an example without a key; EXAMPLE=planner takes anoth
 test: $(READY)  ## run the quick tests; PATHS="agent/models aci" takes those of some packages
 	$(PYTHON_OF_VENV) scripts/run_tests.py quick $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=0) $(PATHS)
 
-test-rest: $(READY)  ## run a sample of the slow tests; PATHS as above
+test-rest: $(READY)  ## run a sample of the slow tests and of those that need Docker; PATHS as above
 	$(PYTHON_OF_VENV) scripts/run_tests.py rest $(if $(COVERAGE),--cov --cov-append $(SAMPLE_FLOOR)) $(PATHS)
 
 test-all: $(READY)  ## run both, with coverage; SWE_AGENT_TEST_SEED=all runs every test

@@ -23,7 +23,7 @@ class Source:
     editable: bool = False
 
 
-def install_extra(extra: str) -> str:
+def extra_advice(extra: str) -> str:
     """Return the sentence that says how to add an extra, with the installer and the source of this installation.
 
     The advice never looks for this program on an index, where somebody else could publish its name. Without a known

@@ -2,10 +2,11 @@
 
 python scripts/run_tests.py quick|rest|all|sandbox|failed [PATH ..] [PYTEST OPTION ..]
 
-`quick` runs the tests that are not marked `slow`, `rest` a sample of those that are, `all` both, `sandbox` those of the
-sandbox, and `failed` those that failed in the previous run, one at a time. With paths of packages or modules, it runs
-the tests that import them directly or through one other module, and those whose folder or file has their name. Paths
-below `tests` are passed to pytest unchanged. Write options of pytest that take a value in one word: `-kNAME`.
+`quick` runs the tests that are marked neither `slow` nor `docker`, `rest` a sample of the others, `all` both, `sandbox`
+those of the sandbox, and `failed` those that failed in the previous run, one at a time. With paths of packages or
+modules, it runs the tests that import them directly or through one other module, and those whose folder or file has
+their name. Paths below `tests` are passed to pytest unchanged. Write options of pytest that take a value in one word:
+`-kNAME`.
 Exits with the exit status of pytest.
 """
 
@@ -25,8 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("swe_agent", "agent", "aci", "tools", "trajectories", "benchmarks", "tests")
 MARKS = {
-    "quick": ["-m", "not slow"],
-    "rest": ["-m", "slow", "--timeout=400"],
+    "quick": ["-m", "not (slow or docker)"],
+    "rest": ["-m", "slow or docker", "--timeout=400"],
     "all": ["--timeout=400"],
     "sandbox": ["-m", "sandbox", "-pno:cacheprovider"],
     "failed": ["--last-failed", "--last-failed-no-failures=none", "--timeout=400"],

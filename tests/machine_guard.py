@@ -36,10 +36,10 @@ INSTALLERS = (
 )
 HARMLESS = "test|run|-v|-V|--version"
 """Shell pattern of the subcommands that install nothing."""
-HOME_FOLDERS = ("", ".cache", ".config", ".local/bin", ".local/lib", ".local/share", ".local/state")
+HOME_FOLDERS = ("", ".cache/", ".config/", ".local/bin/", ".local/lib/", ".local/share/", ".local/state/")
 """Folders of the real home whose entries are compared. Other programs of the user may change what is further down."""
 HOME_FILES = (".gitconfig", ".config/git/config", ".config/pip/pip.conf", ".npmrc", ".docker/config.json", ".profile")
-INSTALLED = (Path("/var/lib/dpkg/status"), Path(sysconfig.get_path("purelib")), Path(sys.prefix, "bin"))
+INSTALLED = ("/var/lib/dpkg/status", sysconfig.get_path("purelib"), f"{sys.prefix}/bin")
 """The list of Debian's packages, and the environment of the tests."""
 GIT_CONFIG = "[user]\n\tuseConfigOnly = true\n"
 """Without an identity of its own, a commit fails on every machine, not only where git can guess none."""
@@ -70,18 +70,17 @@ class RealMachine:
 
     def state(self) -> dict[str, object]:
         """Return what no test may change, by path: sizes and times of files, and the entries of folders of the home."""
-        home = Path(self.home)
         state: dict[str, object] = {}
         for name in HOME_FOLDERS:
-            with suppress(OSError):
-                state |= {f"~/{each.relative_to(home)}": "exists" for each in (home / name).iterdir()}
-        state |= {f"~/{name}": _file_state(home / name) for name in HOME_FILES}
-        return state | {str(file): _file_state(file) for file in INSTALLED}
+            with suppress(OSError), os.scandir(f"{self.home}/{name}") as entries:
+                state |= {f"~/{name}{entry.name}": "exists" for entry in entries}
+        state |= {f"~/{name}": _file_state(f"{self.home}/{name}") for name in HOME_FILES}
+        return state | {file: _file_state(file) for file in INSTALLED}
 
 
-def _file_state(file: Path) -> tuple[int, int] | None:
+def _file_state(file: str) -> tuple[int, int] | None:
     try:
-        found = file.stat()
+        found = Path(file).stat()
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size

@@ -17,7 +17,9 @@ SLOW_CASES = 8
 SLOW_TESTS = 4
 """One in so many of the other slow tests of a module runs, and at least one."""
 QUICK_CASES = 4
-"""One in so many cases of a quick parametrized test runs if it has at least twice as many."""
+"""One in so many cases of a quick parametrized test runs, and at least two, if it has at least as many."""
+DOCKER_TESTS = 4
+"""One in so many of the other tests of a module that need Docker runs, and at least one."""
 Case = TypeVar("Case")
 Group = TypeVar("Group", bound=Hashable)
 
@@ -31,13 +33,15 @@ def sample(cases: Sequence[Case], count: int) -> list[Case]:
 
 
 def sampled_tests(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """Return all quick tests but a sample of long matrices, and a sample of the slow tests of each module."""
+    """Return all quick tests but a sample of long matrices, and a sample of those of each module that are slow or need
+    Docker."""
     kept: list[pytest.Item] = []
     for (kind, *_), tests in _grouped((_sampling_group(item), item) for item in items).items():
         count = {
             "slow cases": -(-len(tests) // SLOW_CASES),
             "slow tests": -(-len(tests) // SLOW_TESTS),
-            "quick cases": -(-len(tests) // QUICK_CASES) if len(tests) >= 2 * QUICK_CASES else len(tests),
+            "docker tests": -(-len(tests) // DOCKER_TESTS),
+            "quick cases": max(2, -(-len(tests) // QUICK_CASES)) if len(tests) >= QUICK_CASES else len(tests),
         }.get(kind, len(tests))
         kept += sample(tests, count) if count < len(tests) else tests
     return kept
@@ -47,6 +51,8 @@ def _sampling_group(item: pytest.Item) -> tuple[str, ...]:
     name, bracket, _ = item.name.partition("[")
     if item.get_closest_marker("slow"):
         return ("slow cases", str(item.path), name) if bracket else ("slow tests", str(item.path))
+    if item.get_closest_marker("docker"):
+        return ("docker tests", str(item.path))
     return ("quick cases", str(item.path), name) if bracket else ("quick tests",)
 
 

@@ -42,6 +42,7 @@ def test_wheel_holds_the_packages_and_nothing_else() -> None:
     assert {Path(file).suffix for file in files if "/guest/" in file} >= {".py", ".cjs", ".sh", ".pl", ".js"}
 
 
+@pytest.mark.slow
 def test_sdist_holds_the_sources_without_ci() -> None:
     files = included(SdistBuilder(str(ROOT)))
     expected = {path for path in tracked() if not path.startswith((".github/", ".ci/"))}

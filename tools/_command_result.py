@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from aci.observation.output_text import Kind
 from aci.runtime.workspace import CommandResult
@@ -10,6 +11,7 @@ from tools.base import Context
 from trajectories.records import Observation
 
 LONGEST = 3600
+LONGEST_LINE = 300
 
 
 def other(output: bytes) -> Kind:
@@ -23,7 +25,15 @@ def run(ctx: Context, command: str, timeout: int, kind: Callable[[bytes], Kind] 
     shown, out = ctx.show(ran.output, kind(ran.output))
     remarks = _remarks(ran, timeout, ctx.workspace.root)
     text = "\n".join(filter(None, (shown, remarks))) or "(no output)"
-    return Observation(text, ok=ran.code == 0, out=out, data={"code": ran.code, "seconds": round(ran.seconds, 3)})
+    data: dict[str, Any] = {"code": ran.code, "seconds": round(ran.seconds, 3)}
+    if ran.code:
+        data |= {"last_line": _last_line(shown), "timed_out": ran.timed_out}
+    return Observation(text, ok=ran.code == 0, out=out, data=data)
+
+
+def _last_line(text: str) -> str:
+    """Return the last line that is not blank, which names the error in the output of most programs."""
+    return next((line.strip()[:LONGEST_LINE] for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def _remarks(ran: CommandResult, timeout: int, root: str) -> str:

@@ -44,6 +44,11 @@ class SweAgentError(Exception):
         self.fix = fix
 
 
+def error_reason(error: Exception) -> str:
+    """Return what an error says, of an error of the operating system without its number and file."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
 @contextmanager
 def advice_in_traceback() -> Iterator[None]:
     """Add to an error what to do about it, which a traceback would not show."""

@@ -9,16 +9,14 @@ import errno
 import json
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import is_dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
-from trajectories.errors import NewerRun, RunBroken, TryLater, UsageError, WorkspaceError
+from trajectories.errors import NewerRun, RunBroken, UsageError, WorkspaceError
 from trajectories.file_limits import count_values, open_regular, read_limited
 from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.journal_digest import JournalDigest, digest_of, known_lines
@@ -336,30 +334,10 @@ def lock_run(directory: Path) -> FileLock:
     there is no such folder, and RunBroken as `acquire_lock` does."""
     if not directory.is_dir():  # it was removed meanwhile, and locking would create it again
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(directory))
+    from trajectories.file_locks import acquire_lock
+
     what = f"Another process is working on the run {directory.name}."
     return acquire_lock(directory / "lock", what, "Wait for it, or stop it, then try again.")
-
-
-def acquire_lock(path: Path, message: str, fix: str) -> FileLock:
-    """Acquire an inter-process lock at `path`, which is held until any thread releases it.
-
-    Raises TryLater with this `message` and `fix` if another process has it, OSError if the file cannot be created, and
-    RunBroken if `path` is not a lock file, because locking would truncate it.
-    """
-    from filelock import Timeout
-
-    from trajectories.held_lock import HeldLock
-
-    with suppress(FileNotFoundError):
-        about = path.lstat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size:
-            raise RunBroken(f"{path} is not a lock file of swe-agent.", "Check what it is, and remove it.")
-    lock = HeldLock(path, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise TryLater(message, fix) from None
-    return lock
 
 
 def first_record(trajectory: Trajectory, directory: Path) -> Run:

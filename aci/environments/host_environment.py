@@ -203,7 +203,13 @@ def _folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions,
 
 
 def _setup_key(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> str:
-    """Return a hash of what is installed, from which files, and how."""
+    """Return a hash of what is installed, from which files, and how.
+
+    The path of the clone is a part of it, unlike for an image, so each clone of a repository has its own environment:
+    an editable installation records this path, and set-up also reads files of the clone that git ignores, which may
+    differ between clones of the same commit (`prepare_clones`). So a prepared clone cannot change the environment of
+    another one.
+    """
     made = {
         "kind": kind,
         "repository": str(options.repository.root),

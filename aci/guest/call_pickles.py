@@ -5,9 +5,11 @@ A pickle contains its own set-up: the folders of the repository that were on sys
 """
 
 import io
+import json
 import marshal
 import os
 import pickle
+import signal
 import struct
 import sys
 import types
@@ -136,6 +138,19 @@ def write_all(file, parts):
     with open(file, "wb") as stream:
         for part in parts:
             stream.write(struct.pack(">I", len(part)) + part)
+
+
+def open_job(file, seconds=0):
+    """Return the JSON job in a file and the token from stdin, of a program that loads recorded calls.
+
+    With `seconds`, the program ends then, since importing a class of the repository may hang.
+    """
+    sys.path.insert(0, "")  # loading the pickled calls imports the repository's modules
+    token = sys.stdin.readline().strip()
+    with open(file, encoding="utf-8") as opened:
+        job = json.load(opened)
+    signal.alarm(seconds)
+    return job, token
 
 
 def read_all(file):

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from trajectories.errors import WorkspaceError
+from trajectories.errors import WorkspaceError, error_reason
 
 MONTH = 30 * 86400.0
 """Number of seconds in 30 days."""
@@ -191,9 +191,8 @@ class Cache:
         connection.execute("COMMIT")
 
     def _unusable(self, error: Exception) -> CacheUnusable:
-        reason = error.strerror if isinstance(error, OSError) else error
         return CacheUnusable(
-            f"The cache {self._file} cannot be used: {reason}.",
+            f"The cache {self._file} cannot be used: {error_reason(error)}.",
             "Point SWE_AGENT_CACHE to a writable folder with free space, or wait for the process that uses the cache.",
         )
 

@@ -11,6 +11,7 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
+from aci.repository.first_commit import holds_home
 from aci.repository.user_repository import HISTORY_CONFIG, IDENTITY, Repository
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import GitFailed, create_store, encode
@@ -75,9 +76,9 @@ def _repository(path: Path, state: Path) -> Repository:
 
 
 def _check_place(root: Path) -> None:
-    home = Path.home().resolve()
-    if home == root or home.is_relative_to(root):
-        what = "your home directory" if home == root else "a folder that holds your home directory"
+    if holds_home(root):
+        is_home = Path.home().resolve() == root
+        what = "your home directory" if is_home else "a folder that holds your home directory"
         raise UsageError(f"{root} is {what}: it is too large to be read.", "Open the folder of a project.")
 
 

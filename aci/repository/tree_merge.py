@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from aci.observation.file_contents import BINARY_HEAD
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import OWN, GitFailed, environment, git
 from trajectories.git_store.trees import Change, Entry, Trees
 
 LARGEST = 20_000_000
 """Size limit in bytes of files that are merged line by line."""
-BINARY_HEAD = 8_000
-"""Number of bytes at the start of a file in which git looks for a NUL to detect binary files."""
 MOST_CONFLICTS = 127
 """Maximum number of conflicts that `git merge-file` reports; a higher exit status is a failure."""
 FILES = ("100644", "100755")

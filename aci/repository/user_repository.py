@@ -22,6 +22,7 @@ from pathlib import Path
 
 from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
+from aci.repository.first_commit import first_commit_advice
 from aci.repository.read_failures import read_failure
 from aci.repository.untracked_files import is_readable, without_environments
 from trajectories.errors import NoRepository, TryLater, UsageError
@@ -99,10 +100,8 @@ class Repository:
             with Repo(path, search_parent_directories=True) as found:
                 root, git_dir, bare = Path(found.working_tree_dir or found.git_dir), Path(found.git_dir), found.bare
         except (InvalidGitRepositoryError, NoSuchPathError):
-            raise NoRepository(
-                f"{path} is not in a git repository.",
-                f"Create one: cd {path} && git init && git add -A && git commit -m 'first commit'",
-            ) from None
+            place = path.resolve()
+            raise NoRepository(f"{place} is not in a git repository.", first_commit_advice(place)) from None
         if not os.path.lexists(root / ".git"):  # a git directory with another name than .git counts as bare
             root, bare = git_dir, True
         repository = Repository(root.resolve(), git_dir.resolve(), bare)
@@ -115,7 +114,8 @@ class Repository:
         if kind != "sha1":
             raise UsageError(f"{root} uses {kind} object names.", "Only repositories with SHA-1 names are supported.")
         if not commit:
-            raise NoRepository(f"{root} has no commit yet.", "Make one: git add -A && git commit -m 'first commit'")
+            fix = "Push a branch to it." if bare else first_commit_advice(root, has_git=True)
+            raise NoRepository(f"{root} has no commit yet.", fix)
         return repository
 
     # The base of a run

@@ -11,7 +11,7 @@ from threading import Lock, current_thread, main_thread
 from typing import Any
 
 from agent.batch.batch_worker import BatchHalt
-from agent.installation import install_extra
+from agent.installation import extra_advice
 from agent.instances.jobs import ExecutorOptions
 from trajectories.errors import SweAgentError, UsageError
 
@@ -118,7 +118,7 @@ def library() -> Any:
         import ray
     except ImportError:
         what = "--engine ray needs the package ray, which is not installed."
-        raise UsageError(what, install_extra("ray")) from None
+        raise UsageError(what, extra_advice("ray")) from None
     return ray
 
 

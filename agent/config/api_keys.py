@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.config.user_file import user_file, write_user_file
-from trajectories.errors import ConfigError, UsageError
+from trajectories.errors import ConfigError, UsageError, error_reason
 from trajectories.file_limits import read_config
 
 if TYPE_CHECKING:
@@ -234,9 +234,8 @@ def _from_file() -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            f"{path} cannot be read: {reason}.", "Fix the file or its permissions, or remove it."
+            f"{path} cannot be read: {error_reason(error)}.", "Fix the file or its permissions, or remove it."
         ) from None
     if mode & 0o077:
         raise ConfigError(f"{path} holds keys, and other users can read it.", f"chmod 600 {shlex.quote(str(path))}")

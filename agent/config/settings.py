@@ -31,7 +31,7 @@ from agent.config.user_file import user_file
 from agent.config.validation_reason import validation_reason
 from agent.limits.run_budget import Price
 from agent.permissions.permission_table import PermissionTable
-from trajectories.errors import ConfigError, UsageError
+from trajectories.errors import ConfigError, UsageError, error_reason
 from trajectories.file_limits import read_config
 
 POLICY = Path("/etc/swe-agent/policy.toml")
@@ -445,5 +445,6 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"{path} cannot be read: {reason}.", "Fix the file, or its permissions.") from None
+        raise ConfigError(
+            f"{path} cannot be read: {error_reason(error)}.", "Fix the file, or its permissions."
+        ) from None

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from aci.observation.untrusted_text import clean_text, one_line, strip_tags
 from agent.console.activity_lines import FRAMES_PER_SECOND, Activities, LiveStatus, cost, step_label, thousands
 from agent.console.heartbeat import heartbeat
 from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
-from agent.conversation.action_summary import describe
+from agent.conversation.action_summary import describe, describe_result, first_line
 from agent.engine.engine import Engine
 from agent.engine.proof_step import ANSWER_TEXTS, verdict_of
 from agent.lifecycle.delivery import is_in_clone
@@ -366,16 +367,15 @@ def _result_line(step: Step) -> str:
     if step.author == "proof":
         verdict = verdict_of(step)
         if verdict.red is None and verdict.green is None:  # the proof checked for regressions only
-            return _first_line(step.observations[0].text)
+            return first_line(step.observations[0].text)
         parts = (f"{words}: {ANSWER_TEXTS[getattr(verdict, part)]}" for part, words in PART_LABELS.items())
         general = f", general: {verdict.generality}" if verdict.generality else ""
         return f"{verdict.kind} ({', '.join(parts)}{general})"
+    if step.actions and step.observations:
+        last = step.observations[-1]
+        return describe_result(replace(last, text=strip_tags(last.text)))
     text = "\n".join(observation.text for observation in reversed(step.observations))
-    return _first_line(strip_tags(text))
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in clean_text(text).splitlines() if line.strip()), "")
+    return first_line(strip_tags(text))
 
 
 def _action_lines(step: Step) -> list[Text]:
@@ -386,6 +386,6 @@ def _action_lines(step: Step) -> list[Text]:
     for number, action in enumerate(step.actions):
         seen = step.observations[number] if number < len(step.observations) else None
         mark = ("✓", "green") if seen and seen.ok else ("✗", "red") if seen else ("·", "dim")
-        result = _first_line(seen.text) if seen else "not run"
+        result = describe_result(seen) if seen else "not run"
         lines.append(Text.assemble("  ", mark, f" {clean_text(describe(action))}", (f" → {result}", "dim")))
     return lines

@@ -40,7 +40,7 @@ from agent.instances.repository_clones import Repositories
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.run_state.run_ownership import claim_output
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.journal import acquire_lock
+from trajectories.file_locks import acquire_lock
 
 SHOWN = 10
 Say = Callable[[str], None]

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from agent.installation import install_extra
+from agent.installation import extra_advice
 from trajectories.errors import ConfigError, UsageError
 from trajectories.file_limits import MOST_BYTES, check_values, limited_lines, open_regular, read_limited
 
@@ -122,7 +122,7 @@ def _parquet(path: Path, fields: Collection[str] | None) -> Iterator[tuple[str, 
         from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]
     except ImportError:
         raise ConfigError(
-            f"{path} is a Parquet file, which needs pyarrow.", f"{install_extra('parquet')} Or give JSON Lines."
+            f"{path} is a Parquet file, which needs pyarrow.", f"{extra_advice('parquet')} Or give JSON Lines."
         ) from None
     number = 0
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from aci.issue_text.image_links import MOST_PICTURES, PICTURE, image_format
 from aci.issue_text.vulnerability import is_advisory, parse_advisory, with_advisory
+from aci.observation.file_contents import binary_kind, wide_encoding
 from aci.observation.untrusted_text import clean_output
 from aci.repository.patch_text import read_patch
 from trajectories.errors import UsageError
@@ -26,8 +27,6 @@ STDIN = Path("-")
 MOST_BYTES = 1_000_000
 MOST_PATCH = 20_000_000
 MOST_LOG = 50_000_000
-BINARY_BYTES = 8_000
-"""Number of bytes at the start of a file in which a null byte marks it as binary, as for git."""
 Waiting = Callable[[str], AbstractContextManager[object]]
 """Shows what the user waits for while a context is open. `nullcontext` shows nothing."""
 
@@ -150,10 +149,10 @@ def log_from(file: Path) -> str:
     """Return the text of an error log, without escape sequences. Raises UsageError if it is empty, binary or too
     large."""
     data = _bytes(file, "log", MOST_LOG)
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell redirects output
-        data = data.decode("utf-16", "replace").encode()
+    if encoding := wide_encoding(data):  # as PowerShell redirects output
+        data = data.decode(encoding, "replace").encode()
     name = "on standard input" if file == STDIN else str(file)
-    if b"\0" in data[:BINARY_BYTES]:
+    if binary_kind(data):
         raise UsageError(f"The log {name} is a binary file.", "Give a text file.")
     if not (text := clean_output(data)).strip():
         raise UsageError(f"The log {name} is empty.", "Give the output that has the error.")

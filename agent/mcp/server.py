@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from agent.installation import install_extra
+from agent.installation import extra_advice
 from agent.limits.cancellation import CancellationToken
 from agent.mcp.run_resources import REPORT, RUNS, list_server_runs, read_resource
 from agent.mcp.server_options import ServerOptions
@@ -39,7 +39,7 @@ def check_sdk() -> None:
         import mcp.server.lowlevel  # noqa: F401
     except ImportError:
         what = "`swe-agent mcp` needs the package mcp, which is not installed."
-        raise UsageError(what, install_extra("mcp")) from None
+        raise UsageError(what, extra_advice("mcp")) from None
 
 
 def build_server(options: ServerOptions, calls: ToolCalls) -> Any:

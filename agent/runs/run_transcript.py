@@ -13,7 +13,7 @@ from aci.observation.untrusted_text import clean_text, escape_invisible, one_lin
 from aci.repository.patch import count_diff_lines
 from agent.console.pager import Lines
 from agent.console.run_display import Console
-from agent.conversation.action_summary import describe
+from agent.conversation.action_summary import describe, describe_exit
 from agent.runs.run_listing import ORIGIN_NOTES, is_held, locked_files
 from trajectories.errors import RunBroken
 from trajectories.records import Action, Exit, Note, Observation, Record, Reply, Step, Turn, Usage
@@ -198,7 +198,8 @@ class TranscriptPrinter:
 
     def _output(self, seen: Observation) -> None:
         """Print an observation, with the full output if it was stored."""
-        self._line("→ ok" if seen.ok else "→ failed", "green" if seen.ok else "yellow")
+        how = ": ".join(filter(None, ("failed", describe_exit(seen))))
+        self._line("→ ok" if seen.ok else f"→ {how}", "green" if seen.ok else "yellow")
         if seen.out is None:
             self._line(seen.text)
             return

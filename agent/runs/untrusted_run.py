@@ -28,8 +28,8 @@ OF_PROCESS = EFFECTS - {"message", "overflow"}
 """Kinds of notes about approvals, effects on the user's files, and the process."""
 DATA: Mapping[str, object] = {
     **dict.fromkeys(("back_to", "files", "matches", "passed", "rewind", "turns"), int),
-    **dict.fromkeys(("assumed", "granularity", "path", "summary", "title", "tree", "unchanged"), str),
-    **dict.fromkeys(("complete", "submitted", "told"), bool),
+    **dict.fromkeys(("assumed", "granularity", "last_line", "path", "summary", "title", "tree", "unchanged"), str),
+    **dict.fromkeys(("complete", "submitted", "timed_out", "told"), bool),
     **dict.fromkeys(("code", "passing"), int | None),
     "counts": dict[str, int],
     "failed": list[str],

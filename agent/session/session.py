@@ -83,12 +83,13 @@ class Session:
         """The text with which the user started the current job."""
         self._paths: FileIndex | None = None
         self._checks: Thread | None = None
+        self._is_leaving = False
         self._thread = Thread(target=self._work, name="session", daemon=True)
 
     def open(self) -> None:
         """Start the session: run the start-up checks, resume a run if one was given, and run the first request."""
         self._thread.start()
-        self._checks = run_startup_checks(self.start, lambda: self.settings, self.hear)
+        self._checks = run_startup_checks(self.start, lambda: self.settings, self._hear_check)
         if self.start.run is not None:
             run = self.start.run
             self.later("", lambda: self._take_up(run))
@@ -190,6 +191,11 @@ class Session:
     def answer(self, id: int, answer: Answer) -> bool:
         """Answer the `Approval` with this id. Return False and do nothing if that question is not open."""
         return self.questions.answer(id, answer)
+
+    def leave(self) -> None:
+        """Ask the front end to close the session."""
+        self._is_leaving = True
+        self.hear(FrontEndRequested("quit"))
 
     def close(self) -> None:
         """Stop the current job, close the run and wait for both. Raises the error of the front end, if any."""
@@ -295,6 +301,11 @@ class Session:
             self._doing = job.words
             self.stopped.clear()
             self.state = "working"
+
+    def _hear_check(self, event: Event) -> None:
+        """Send an event of the start-up checks, unless the user leaves: a choice of models has no use then."""
+        if not self._is_leaving:
+            self.hear(event)
 
     def _rest(self) -> None:
         open_turn = self.engine is not None and self.engine.trajectory.exit is None

@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.repository import commit as committing
+from aci.repository.first_commit import first_commit_advice
 from aci.repository.tree_merge import Conflict, merge_trees
 from agent.github.pull_request.autorun_files import is_hook
 from agent.permissions.approvals import Answer, Approval
@@ -161,8 +163,10 @@ def check_interrupted_commit(session: DeliverySession) -> None:
 
 def _require_git(engine: Engine) -> None:
     if engine.repository.plain:
-        fix = "Create one: git init && git add -A && git commit -m 'first commit'"
-        raise UsageError(f"{engine.repository.root} is not a git repository with a commit.", fix)
+        root = engine.repository.root
+        has_git = any(os.path.lexists(folder / ".git") for folder in (root, *root.parents))
+        fix = first_commit_advice(root, has_git)
+        raise UsageError(f"{root} is not a git repository with a commit.", fix)
 
 
 def _uncommitted(engine: Engine) -> list[Mapping[str, Any]]:

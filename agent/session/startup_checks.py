@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from agent.session.session_start import Start
 
 PLAIN = (
-    "{root} is not a git repository, so the mode is plan, which only reads. With /mode build the session changes its "
-    "own copy; /apply shows the changes and asks before it writes them here. `git init` enables history."
+    "{root} is not a git repository with a commit, so the mode is plan, which only reads. With /mode build the session "
+    "changes its own copy; /apply shows the changes and asks before it writes them here."
 )
 NO_DOCKER = (
     "Nothing can be run yet: {why} Start Docker, or open the session with --workspace sandbox, which needs bubblewrap, "

@@ -14,7 +14,7 @@ from agent.synthesis.source_repository import SourceRepository
 from agent.synthesis.task_bundle import commit_tree, write_bundle
 from agent.synthesis.task_instance import Row
 from trajectories.errors import UsageError
-from trajectories.journal import acquire_lock
+from trajectories.file_locks import acquire_lock
 
 OTHER_FILE = "Choose another --out."
 

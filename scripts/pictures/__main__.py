@@ -43,10 +43,12 @@ def draw_demo(desk: Desk, out: Path) -> None:
 
 
 def shorten(recording: Recording, folder: str, last: str = "") -> Recording:
-    """Return the recording with a short name for the temporary folder, up to the line with the text `last`."""
+    """Return the recording with short names for the temporary folder and this project, up to the line with the text
+    `last`."""
     events = []
     for at, text in recording.events:
-        whole, found, rest = text.replace(f"{folder}/", "~/").partition(last) if last else (text, "", "")
+        text = text.replace(f"{folder}/", "~/").replace(f"{ROOT}/", "~/swe-agent/")
+        whole, found, rest = text.partition(last) if last else (text, "", "")
         events.append((at, whole + found + rest.partition("\n")[0] if found else whole))
         if found:
             break

@@ -140,8 +140,12 @@ class Desk:
 
 
 def workspace() -> dict[str, str]:
-    """Return the variables that select the workspace: Docker if this machine has it."""
+    """Return the variables that select the workspace: Docker if this machine has it, else a sandbox if one works."""
+    from aci.host.sandbox_process import sandbox_error
+
     flags = workspace_flags()
+    if "local" in flags and not sandbox_error():
+        flags = ["--workspace", "sandbox"]
     return {
         f"SWE_AGENT_{flag.removeprefix('--').upper()}": value
         for flag, value in zip(flags[::2], flags[1::2], strict=True)

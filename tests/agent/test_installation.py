@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent import installation
-from agent.installation import install_extra
+from agent.installation import extra_advice
 
 METADATA = "Metadata-Version: 2.1\nName: swe-agent\nVersion: 1\nRequires-Dist: mcp<3,>=2.3; extra == 'mcp'\n"
 METADATA += 'Requires-Dist: ray>=2; extra == "ray"\nRequires-Dist: rich\n'
@@ -43,19 +43,19 @@ def test_folder_and_wheel_are_installed_again(
 ) -> None:
     (tmp_path / name).mkdir()
     install(prefix, monkeypatch, {"url": (tmp_path / name).as_uri(), "dir_info": {}})
-    assert install_extra("mcp") == f"Run `{PIP} '{tmp_path / name}[mcp]'`."
+    assert extra_advice("mcp") == f"Run `{PIP} '{tmp_path / name}[mcp]'`."
 
 
 def test_editable_installation_stays_editable(prefix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(prefix, monkeypatch, {"url": tmp_path.as_uri(), "dir_info": {"editable": True}})
-    assert install_extra("ray") == f"Run `{PIP} --editable '{tmp_path}[ray]'`."
+    assert extra_advice("ray") == f"Run `{PIP} --editable '{tmp_path}[ray]'`."
 
 
 def test_commit_of_a_repository_is_kept(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vcs = {"vcs": "git", "commit_id": "a" * 40}
     install(prefix, monkeypatch, {"url": "https://example.org/us/code.git", "vcs_info": vcs})
     place = f"git+https://example.org/us/code.git@{'a' * 40}"
-    assert install_extra("mcp") == f"Run `{PIP} 'swe-agent[mcp] @ {place}'`."
+    assert extra_advice("mcp") == f"Run `{PIP} 'swe-agent[mcp] @ {place}'`."
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_installer_is_the_one_of_the_environment(
 ) -> None:
     (prefix / marker).touch()
     install(prefix, monkeypatch, {"url": tmp_path.as_uri(), "dir_info": {}})
-    assert install_extra("mcp") == f"Run `{command} '{tmp_path}[mcp]'`."
+    assert extra_advice("mcp") == f"Run `{command} '{tmp_path}[mcp]'`."
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,15 @@ def test_unknown_source_is_not_replaced_by_a_name(
     recorded: object, prefix: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(prefix, monkeypatch, recorded)
-    assert install_extra("mcp") == f"Run `{PIP} 'mcp<3,>=2.3'`."
+    assert extra_advice("mcp") == f"Run `{PIP} 'mcp<3,>=2.3'`."
     (prefix / "pipx_metadata.json").touch()
-    assert install_extra("ray") == "Run `pipx inject swe-agent 'ray>=2'`."
+    assert extra_advice("ray") == "Run `pipx inject swe-agent 'ray>=2'`."
 
 
 def test_environment_without_pip_uses_uv(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(prefix, monkeypatch)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert install_extra("ray") == f"Run `uv pip install --python {shlex.quote(sys.executable)} 'ray>=2'`."
+    assert extra_advice("ray") == f"Run `uv pip install --python {shlex.quote(sys.executable)} 'ray>=2'`."
 
 
 def test_program_in_a_clone_is_installed_from_it(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,4 +94,4 @@ def test_program_in_a_clone_is_installed_from_it(prefix: Path, monkeypatch: pyte
 
     monkeypatch.setattr(installation, "distribution", missing)
     clone = Path(installation.__file__).resolve().parents[1]
-    assert install_extra("mcp") == f"Run `{PIP} --editable '{clone}[mcp]'`."
+    assert extra_advice("mcp") == f"Run `{PIP} --editable '{clone}[mcp]'`."

@@ -32,6 +32,7 @@ def solving_model(machine):
     return machine.script(answer("Both.", ADD_TEST, FIX, call("submit")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -103,6 +103,7 @@ def test_doctor_and_config_show_find_same_key(user):
         assert key == location
 
 
+@pytest.mark.slow
 def test_keys_in_values_are_not_shown(user):
     (user.home / "config.toml").write_text(
         f'test = "TOKEN=ghp_{"a1" * 20} make"\n[models.x]\napi_base = "http://me:canary-1234567@127.0.0.1:1/v1"\n'
@@ -136,6 +137,7 @@ def test_set_keeps_comments_and_order(user):
     assert "# on this machine" in config(user)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -51,12 +51,14 @@ def solving_arguments(machine: Machine, calculator: Path, issue_file: str) -> li
     return ["fix", "--issue-file", issue_file, "--repo", str(calculator), "--model", model, "--workspace", "local"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stderr", [False, True], ids=["nothing is read", "stderr is read"])
 @pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("strategies",), ("runs",), ("config",)])
 def test_read_only_command_without_reader_succeeds(machine: Machine, arguments: tuple[str, ...], stderr: bool) -> None:
     assert exit_code_without_reader(machine, *arguments, stderr=stderr) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("show", "none"), ("--nonsense",), ("show", "none", "--json")])
 def test_error_without_reader_keeps_exit_code(machine: Machine, arguments: tuple[str, ...]) -> None:
     assert exit_code_without_reader(machine, *arguments) == 2
@@ -171,6 +173,7 @@ def test_process_with_full_pipe_ends_with_its_reader(machine: Machine) -> None:
     assert (process.wait(PATIENCE), process.communicate()[1]) == (0, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-"])
 def test_closed_descriptors_do_not_matter(machine: Machine, closed: str) -> None:
     completed = subprocess.run(

@@ -85,6 +85,7 @@ def test_exit_code_is_that_of_last_request(machine, run_session):
     assert run_session("/nope\nHi\n", "--model", model, "--mode", "plan").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -40,6 +40,7 @@ def test_other_missing_files_are_not_in_submodule(bench: Bench) -> None:
     assert "submodule" not in bench("search", pattern="nothing", path="vendor").text
 
 
+@pytest.mark.slow
 def test_test_run_names_submodule_of_missing_module(bench: Bench) -> None:
     assert f"The module shop{WHY}" in bench("run_tests").text
     bench("edit", path="test_cart.py", old="import shop.cart", new="import shopping")

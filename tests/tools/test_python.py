@@ -31,6 +31,7 @@ def test_names_persist_and_last_value_is_shown(bench: Bench) -> None:
     assert bench("python", code="def f():\n    return x\n\nf()").text == "20"
 
 
+@pytest.mark.slow
 def test_error_is_shown_with_its_lines(bench: Bench) -> None:
     observation = bench("python", code="def f(a):\n    return 1 / a\n\nf(0)")
     assert not observation.ok
@@ -66,6 +67,7 @@ def test_block_that_takes_too_long_is_interrupted(bench: Bench) -> None:
     assert after.text == "1" or after.text.startswith(("[a new interpreter", "[the interpreter has ended]"))
 
 
+@pytest.mark.slow
 def test_ended_interpreter_is_restarted(bench: Bench) -> None:
     bench("python", code="x = 1")
     assert "[the interpreter has ended]" in bench("python", code="import os\nos._exit(3)").text
@@ -98,6 +100,7 @@ def test_forked_children_do_not_answer(bench: Bench) -> None:
     assert bench("python", code="1", timeout=20).text.endswith("\n1")
 
 
+@pytest.mark.slow
 def test_blocks_run_as_main_module(bench: Bench) -> None:
     test = "class T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(1, 2)\n"
     observation = bench("python", code=f"import unittest\n{test}\nunittest.main(argv=['x'], exit=False)")

@@ -27,6 +27,7 @@ def test_matches_are_grouped_by_file_with_definitions_first(bench: Bench) -> Non
     assert "blob.bin" not in text
 
 
+@pytest.mark.slow
 def test_search_can_be_limited_by_path_and_glob(bench: Bench) -> None:
     bench("shell", command="mkdir ignored; echo total > ignored/x; echo total > src/new.txt; cd src")
     assert "ignored by git" in bench("search", pattern="total", path="ignored/x").text
@@ -53,6 +54,7 @@ def test_case_is_ignored_if_nothing_matches(bench: Bench) -> None:
     assert observation.text == "No match for `nowhere`."
 
 
+@pytest.mark.slow
 def test_patterns_and_paths_run_no_commands(bench: Bench) -> None:
     for pattern in ["$(touch hacked)", "`touch hacked`", "'; touch hacked; '", "--open-files-in-pager=touch", "-e"]:
         bench("search", pattern=pattern)

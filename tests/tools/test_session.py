@@ -18,6 +18,7 @@ def test_debugger_can_be_stepped_through(make_bench: MakeBench) -> None:
     assert observation.data == {"code": 0}
 
 
+@pytest.mark.slow
 def test_file_written_in_session_is_in_tree(make_bench: MakeBench) -> None:
     bench = make_bench({"a": ""})
     bench("session", name="s", input="echo 1 > new\n")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aci.observation.output_text import CAPS
+from agent.conversation.action_summary import describe_result
 from tests.tools.conftest import MakeBench
 
 
@@ -14,7 +15,25 @@ def test_output_directory_and_exit_code_are_shown(make_bench: MakeBench) -> None
     assert not failed.ok
     assert failed.data["code"] == 1
     assert failed.text == "oops\n[exit code 1; in src]"
+    assert describe_result(failed) == "exit code 1: oops"
     assert bench("shell", command="ls").text == "a.py\n[in src]"
+
+
+@pytest.mark.parametrize(
+    ("command", "result"),
+    [
+        ("echo one; echo two; exit 3", "exit code 3: two"),
+        ("false", "exit code 1"),
+        ("echo start; python3 -c 'raise ValueError(5)'", "exit code 1: ValueError: 5"),
+        ("no-such-program; exit 127", "exit code 127: "),
+        ("echo 'one'; echo; echo '  two  '; echo; exit 2", "exit code 2: two"),
+        ("echo one; echo two", "one"),
+        ("true", "(no output)"),
+    ],
+)
+def test_failed_command_has_its_exit_code(make_bench: MakeBench, command: str, result: str) -> None:
+    shown = describe_result(make_bench({"a.py": ""})("shell", command=f"({command})"))
+    assert shown.startswith(result) if result.endswith(": ") else shown == result
 
 
 def test_variables_persist_and_stdin_is_empty(make_bench: MakeBench) -> None:
@@ -30,6 +49,7 @@ def test_command_that_takes_too_long_is_ended(make_bench: MakeBench) -> None:
     assert not observation.ok
     assert observation.text.startswith("started\n[timed out after 1 s")
     assert "was restarted" in observation.text
+    assert describe_result(observation) == "timed out: started"
     assert bench("shell", command="echo alive").text == "alive"
 
 

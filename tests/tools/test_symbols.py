@@ -59,6 +59,7 @@ def test_class_is_shown_with_bases_and_contents(bench: Bench) -> None:
     assert "subclasses: 1\n  shop/basket.py:9 Crate" in bench("symbols", name="Basket", ask="subclasses").text
 
 
+@pytest.mark.slow
 def test_method_is_shown_with_overrides(bench: Bench) -> None:
     text = bench("symbols", name="Crate.weigh").text
     assert text.startswith("shop/basket.py:10-11 Crate.weigh\n")
@@ -164,6 +165,7 @@ def test_long_answer_is_cut_with_output_address(bench: Bench) -> None:
     assert bench.outputs[-1].count(b"caller_") == 200
 
 
+@pytest.mark.slow
 def test_long_source_names_line_to_continue_from(bench: Bench) -> None:
     bench("edit", path="shop/long.py", old="", new="def long():\n" + "    x = 'y' * 100  # and so on\n" * 900)
     text = bench("symbols", name="long", ask="show").text

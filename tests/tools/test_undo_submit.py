@@ -35,6 +35,7 @@ def test_undo_reverts_last_changes(bench: Bench) -> None:
     assert nothing.text == "There is nothing to undo."
 
 
+@pytest.mark.slow
 def test_undo_reverts_several_steps_and_refuses_too_many(bench: Bench) -> None:
     for old, new in (("one", "1"), ("1", "2"), ("2", "3")):
         bench.run_step(edit(old, new))
@@ -167,6 +168,7 @@ def test_submit_after_failure_in_same_reply_is_doubted(before: list[tuple[Action
     assert message in _doubt(before, NEW_FILES, "now")
 
 
+@pytest.mark.slow
 def test_stash_and_pop_do_not_count_as_change(bench: Bench) -> None:
     bench.test_command = f"{shlex.quote(sys.executable)} -m unittest"
     test = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.fail()\n"
@@ -226,10 +228,12 @@ def test_submission_needs_no_new_test_if_existing_one_was_seen_failing(calc_benc
     assert calc_bench.run_step(FIX, SUBMIT)[1].ok
 
 
+@pytest.mark.slow
 def test_existing_test_may_be_seen_failing_in_same_reply(calc_bench: Bench) -> None:
     assert calc_bench.run_step(Action("run_tests"), FIX, Action("run_tests"), SUBMIT)[-1].ok
 
 
+@pytest.mark.slow
 def test_existing_test_that_still_fails_is_not_expected_to_reproduce(calc_bench: Bench) -> None:
     no_fix = Action("edit", {"path": "calc.py", "old": "return 2", "new": "return 3"})
     calc_bench.run_step(Action("run_tests"))
@@ -238,6 +242,7 @@ def test_existing_test_that_still_fails_is_not_expected_to_reproduce(calc_bench:
     assert calc_bench("submit").text.startswith(NO_TEST)
 
 
+@pytest.mark.slow
 def test_undo_reports_step_to_return_to(bench: Bench) -> None:
     bench("view", path="a.txt")
     bench.run_step(edit("one", "1"))

@@ -128,6 +128,7 @@ def test_binary_undecodable_empty_and_wide_files_are_shown(bench: Bench) -> None
     assert wide.endswith("2\tend")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["none.py", "../outside", "/etc/passwd", "link", "out:9", "step:9.1", "step:1.0", "shape.py/x"]
 )

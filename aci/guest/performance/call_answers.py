@@ -17,7 +17,7 @@ import sys
 import tempfile
 import warnings
 
-from ..call_pickles import loads, read_all
+from ..call_pickles import loads, open_job, read_all
 from ..canonical_forms import FormBuilder, TooLarge, address_free_text
 from ..child_process import run_in_children
 from ..forked_sandbox import TimeUp
@@ -57,7 +57,7 @@ class Caller:
             raise
         except BaseException as error:  # noqa: BLE001 - loading runs the repository's code
             return {"kind": "unreadable", "text": address_free_text("%s: %s" % (type(error).__name__, error))[:500]}
-        asked = clipped(FormBuilder(False, SHOWN, True).of([list(args), list(kwargs.items())]))
+        asked = displayed_call(args, kwargs)
         if self.load:
             return {"kind": "loaded", "asked": asked}
         answer = self.answer(args, kwargs)
@@ -97,6 +97,17 @@ class Caller:
         data = self.printed.read()
         more = hashlib.sha256(data).hexdigest() if len(data) > PRINTED else ""
         return address_free_text(data[:PRINTED].decode("utf-8", "replace")) + more
+
+
+def displayed_call(args, kwargs):
+    """Return the form of a call's [args, [(key, value), ..]] for display; parts after the first SHOWN of an argument
+    are left out."""
+    pairs = [["tuple", [key[:TEXT], displayed(value)]] for key, value in list(kwargs.items())[:SHOWN]]
+    return ["list", [["list", [displayed(value) for value in args[:SHOWN]]], ["list", pairs]]]
+
+
+def displayed(value):
+    return clipped(FormBuilder(False, SHOWN, True).of(value))
 
 
 def clipped(form):
@@ -159,10 +170,7 @@ def strictly_shortened(answer):
 
 
 def main(file):
-    sys.path.insert(0, "")  # loading the pickled calls imports the repository's modules
-    token = sys.stdin.readline().strip()
-    with open(file, encoding="utf-8") as opened:
-        job = json.load(opened)
+    job, token = open_job(file)
     calls = read_all(job["calls"])
     lines, written = [], 0
     for answer in run_in_children(lambda: Caller(job, calls), len(calls), job["seconds"], token):

@@ -17,7 +17,7 @@ import math
 import sys
 import time
 
-from ..call_pickles import dumps, loads, read_all, read_setup
+from ..call_pickles import dumps, loads, open_job, read_all, read_setup
 from ..child_process import Alarm, run_in_children
 from ..forked_sandbox import TimeUp
 from .call_answers import Caller
@@ -50,10 +50,7 @@ MOST_DATA, ALL_DATA = 16 << 20, 24 << 20
 
 
 def main(file):
-    sys.path.insert(0, "")  # loading the pickled calls imports the repository's modules
-    token = sys.stdin.readline().strip()
-    with open(file, encoding="utf-8") as opened:
-        job = json.load(opened)
+    job, token = open_job(file)
     lines = []
     grow(job, token, lambda **line: lines.append(json.dumps(line) + "\n"))
     with open(job["out"], "w", encoding="utf-8") as out:  # opened only now, when no child can write to it

@@ -15,10 +15,8 @@ import datetime
 import hashlib
 import json
 import random
-import signal
-import sys
 
-from ..call_pickles import dumps, loads, read_all, read_setup
+from ..call_pickles import dumps, loads, open_job, read_all, read_setup
 from .call_parts import (
     MAPPINGS,
     argument_places,
@@ -49,11 +47,7 @@ LINKED = (*ATOMS, datetime.date, datetime.datetime)
 
 
 def main(file):
-    sys.path.insert(0, "")  # needed to unpickle the repository's own objects
-    sys.stdin.readline()
-    with open(file, encoding="utf-8") as opened:
-        job = json.load(opened)
-    signal.alarm(SECONDS)  # importing a class of the repository may hang; lines written so far are kept
+    job, _ = open_job(file, SECONDS)  # when it ends, lines written so far are kept
     calls = read_all(job["calls"])
     known = {hashlib.sha256(data).digest() for data in calls}
     written, space, passed = 0, ALL, 0

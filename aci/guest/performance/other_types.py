@@ -8,10 +8,8 @@ new values} for each new call.
 
 import base64
 import json
-import signal
-import sys
 
-from ..call_pickles import dumps, loads, read_all, read_setup
+from ..call_pickles import dumps, loads, open_job, read_all, read_setup
 from .call_parts import argument_places, has_private_state, part_at, part_chains, replace_part
 
 SECONDS = 60
@@ -23,11 +21,7 @@ UNHASHABLE, UNORDERED, ITERATOR, TUPLE = "unhashable", "unordered", "iterator", 
 
 
 def main(file):
-    sys.path.insert(0, "")  # needed to unpickle the repository's own objects
-    sys.stdin.readline()
-    with open(file, encoding="utf-8") as opened:
-        job = json.load(opened)
-    signal.alarm(SECONDS)  # importing a class of the repository may hang; lines written so far are kept
+    job, _ = open_job(file, SECONDS)  # when it ends, lines written so far are kept
     calls = sorted((data for data in read_all(job["calls"]) if len(data) <= LARGEST), key=len)
     calls = calls[:: max(1, len(calls) // MOST_CALLS)][:MOST_CALLS]  # small ones first, which make short examples
     written = set()

@@ -26,7 +26,7 @@ from agent.instances.append_log import AppendLog, write_error
 from agent.instances.jobs import JobResult
 from agent.run_state.run_ownership import RESULTS
 from trajectories.errors import RunBroken
-from trajectories.journal import acquire_lock
+from trajectories.file_locks import acquire_lock
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

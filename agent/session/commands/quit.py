@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.session.session_events import FrontEndRequested
-
 if TYPE_CHECKING:
     from agent.session.session import Session
 
@@ -15,4 +13,4 @@ GROUP = "session"
 
 
 def run(session: Session, words: str) -> None:
-    session.hear(FrontEndRequested("quit"))
+    session.leave()

@@ -124,7 +124,7 @@ def _action_line(action: Action, seen: Observation | None, seconds: float, pen: 
 
     ok = None if seen is None else seen.ok
     mark = (pen.mark(ok), {True: "success", False: "error", None: "muted"}[ok])
-    came = _result_summary(str(action.arguments.get("path", "")), seen.text) if seen else "not run"
+    came = _result_summary(str(action.arguments.get("path", "")), seen) if seen else "not run"
     tool, _, rest = clean_text(describe(replace(action, arguments=_short(action)))).partition(" ")
     done: list[str | tuple[str, str]] = [mark, (f" {tool}", "bold"), f" {rest} " if rest else " "]
     time = f" · {seconds:.0f} s" if seconds >= SHORTEST else ""
@@ -133,12 +133,13 @@ def _action_line(action: Action, seen: Observation | None, seconds: float, pen: 
     return [Strip.join([line, pen.line((time, "muted"))]) if time else line]
 
 
-def _result_summary(path: str, text: str) -> str:
+def _result_summary(path: str, seen: Observation) -> str:
     """Return the result as short text, without the path, because the line already shows it."""
+    from agent.conversation.action_summary import describe_result
     from agent.engine.branch import RESUMED
 
-    text = text.removeprefix(RESUMED).lstrip()
-    first = first_line(text)
+    text = seen.text.removeprefix(RESUMED).lstrip()
+    first = describe_result(replace(seen, text=text))
     if path and first == f"Edited {path}" and _is_diff(text):
         added, removed = count_changed_lines(text)
         return f"+{added} -{removed}"
@@ -155,16 +156,14 @@ def _short(action: Action) -> dict[str, Any]:
 
 
 def _remark(author: str, text: str, pen: LineRenderer) -> list[Strip]:
+    from agent.conversation.action_summary import first_line
+
     lines = text.count("\n") + 1
     more = f" ({lines} lines)" if lines > 1 else ""
     who = "sent to the model" if author in ("task", "user", "host") else author
     text = strip_tags(text)
     style = "warning" if author in ("safety", "stuck") else "muted"
     return [pen.line((f"{pen.sign('·', '-')} {who}{more}: {first_line(text)}", style), indent=2)]
-
-
-def first_line(text: str) -> str:
-    return next((line.strip() for line in clean_text(text[:4000]).splitlines() if line.strip()), "")
 
 
 def _is_diff(text: str) -> bool:

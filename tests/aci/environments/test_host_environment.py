@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from aci.environments.environment import _key as image_key
 from aci.environments.environment import plan_for
 from aci.environments.environment_plan import HOME, VENV, Command, EnvironmentOptions, Plan
 from aci.environments.environment_records import record_of
@@ -136,6 +137,18 @@ def test_own_folder_depends_on_base_and_settings(make_options: MakeOptions) -> N
     ]
     assert len(set(keys)) == len(keys)
     assert _folder(plan, options, replace(SETTINGS, seconds=1.0)) == keys[0]
+
+
+def test_clones_share_images_but_no_environment_on_this_machine(make_options: MakeOptions, tmp_path: Path) -> None:
+    options = make_options(PYTHON)
+    git(tmp_path, "clone", "-q", str(options.repository.root), "other")
+    repository = Repository.open(tmp_path / "other")
+    clone = replace(options, repository=repository, base=repository.base(options.trees))
+    plan = plan_for(options, SETTINGS)
+    assert clone.base == options.base
+    assert plan_for(clone, SETTINGS) == plan
+    assert image_key(plan, "sha256:1", clone, SETTINGS) == image_key(plan, "sha256:1", options, SETTINGS)
+    assert _folder(plan, clone, SETTINGS) != _folder(plan, options, SETTINGS)
 
 
 def ready(options: WorkspaceOptions) -> Path:

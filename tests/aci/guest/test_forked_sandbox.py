@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from aci.guest.child_process import run_in_children
 from aci.guest.forked_sandbox import PRIVATE_DESCRIPTORS, Child, run_forked
 
@@ -69,6 +71,7 @@ def test_no_more_answers_than_calls_are_read_from_code_that_forks() -> None:
         assert len(list(run_in_children(start, 3, 5.0, "token"))) == 3
 
 
+@pytest.mark.slow
 def test_call_that_waits_for_processor_is_not_late():
     """Under load a call gets a part of the processor; what it waits does not count."""
 

@@ -58,6 +58,7 @@ def test_place_near_last_error_comes_first() -> None:
     assert len(log.excerpt.split("\n")) < 20
 
 
+@pytest.mark.slow
 def test_long_log_with_many_errors_is_cut_to_distinct_ones() -> None:
     repeated = "".join(f"src/a.py:{number}: error: no such name {number}\n" for number in range(20_000))
     log = read_error_log(f"first.py:1: error: the cause\n{repeated}last.py:2: error: something else\n")

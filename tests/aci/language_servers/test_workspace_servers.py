@@ -161,6 +161,7 @@ def test_one_server_answers_all_questions_and_ends_with_the_workspace(serve: Sta
     assert not is_running(pid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
@@ -274,6 +275,7 @@ def test_diagnostics_of_typescript_are_those_of_tsserver(serve: StartServer) -> 
     assert found == ([], [FileLine("a.ts", 3, kind) for kind in kinds])
 
 
+@pytest.mark.slow
 def test_unknown_diagnostics_of_the_first_state_make_none_new(
     serve: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

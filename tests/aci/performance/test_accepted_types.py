@@ -64,6 +64,7 @@ def compare(make_repo: MakeRepo, open_ws: OpenWorkspace, before: str, after: str
     return {one.kind: one.raises for one in type_differences(rooms[0], rooms[1], Target("shop.py", "f"), made)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "calls", "expected"),
     [
@@ -80,8 +81,18 @@ def test_types_that_only_the_original_accepts_are_found(make_repo, open_ws, befo
     assert compare(make_repo, open_ws, before, after, calls) == expected
 
 
+@pytest.mark.slow
 def test_example_is_a_call_that_a_user_can_repeat(make_repo, open_ws) -> None:
     rooms = [open_ws("local", make_repo({"shop.py": dedent(text)})) for text in (BY_EQUALITY, BY_HASH)]
     calls = [InputCall(pickle.dumps((([3, 1],), {}), 4), "recorded")]
     (found,) = type_differences(rooms[0], rooms[1], Target("shop.py", "f"), calls)
     assert found.example == "f([[3], [1]])"
+
+
+def test_example_with_a_long_argument_shows_its_beginning_and_the_others(make_repo, open_ws) -> None:
+    texts = [text.replace("f(items)", "f(items, key=None)") for text in (BY_EQUALITY, BY_HASH)]
+    rooms = [open_ws("local", make_repo({"shop.py": dedent(text)})) for text in texts]
+    calls = [InputCall(pickle.dumps((([3, 1] * 100,), {"key": 2}), 4), "recorded")]
+    (found,) = type_differences(rooms[0], rooms[1], Target("shop.py", "f"), calls)
+    assert found.example.startswith("f([[3], [1], [3]")
+    assert found.example.endswith("…, key=2)")

@@ -181,6 +181,9 @@ def test_lines_are_traced_for_limited_number_of_steps() -> None:
 
 
 def test_calls_are_recorded_up_to_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def total(row: list[int]) -> int:  # a new object, since the garbage collector shows none that the runner has frozen
+        return sum(row)
+
     monkeypatch.setattr("aci.guest.repair.recorded_calls.PARTS", 50)
     recorder = Recorder(HERE, {total.__code__})
     recorder.start(True)
@@ -188,10 +191,6 @@ def test_calls_are_recorded_up_to_size_limit(monkeypatch: pytest.MonkeyPatch) ->
         total([number] * 20)
     recorder.stop()
     assert len(recorder.calls()) == 3
-
-
-def total(row: list[int]) -> int:
-    return sum(row)
 
 
 def follow(node: Any) -> object:

@@ -151,6 +151,7 @@ def verdicts(evaluator: Evaluator, failing: str, candidates: list[Candidate], pa
     return [last[one] for one in candidates]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "old", "new"),
     [
@@ -214,6 +215,7 @@ def test_candidate_that_breaks_passing_test_is_not_plausible(evaluator: Evaluato
     assert verdicts(evaluator, "test_count", [losing], passing="test_seen") == ["fail"]
 
 
+@pytest.mark.slow
 def test_parameters_changed_in_place_are_detected(make_repo, open_ws) -> None:
     files: Mapping[str, str] = {
         "lib.py": "def first(items):\n    return items[1]\n",
@@ -230,6 +232,7 @@ def test_parameters_changed_in_place_are_detected(make_repo, open_ws) -> None:
     assert [result.verdict for result in results] == ["fail", "fail", "plausible"]
 
 
+@pytest.mark.slow
 def test_trace_has_outcome_lines_and_raising_frames(evaluator: Evaluator) -> None:
     tests = [node_id(test, evaluator.command) for test in ("test_count", "test_seen")]
     timed_tests = [[test, 1.0] for test in [*tests, "no::such"]]

@@ -185,6 +185,7 @@ def test_private_names_are_resolved_in_class(evaluator: Evaluator) -> None:
     assert verdicts(evaluator, [edit("self.__amount + 1", "self.__amount")], "balance") == ["plausible"]
 
 
+@pytest.mark.slow
 def test_indented_function_outside_class_is_edited(evaluator: Evaluator) -> None:
     assert verdicts(evaluator, [edit("x + 2", "x + 1")], "indented") == ["plausible"]
 

@@ -50,6 +50,7 @@ def prober(make_repo, open_ws) -> Iterator[ConditionProber]:
         yield ConditionProber(evaluator, trace_tests(evaluator, [RED], [GREEN], 60))
 
 
+@pytest.mark.slow
 def test_conditions_have_values_in_failing_and_passing_tests(prober: ConditionProber) -> None:
     texts = ["best is None", "not self.items", "limit > 5", "best > limit", "len(self.items) == 0", "unknown"]
     truths = prober.truths("lib.py", 10, texts)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aci.repository.first_commit import COMMIT, first_commit_advice
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import BYTES, User, contents, run
 from trajectories.errors import UsageError
@@ -34,11 +35,45 @@ def test_open_explains_unusable_folder(tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     with pytest.raises(UsageError, match="not in a git repository") as caught:
         Repository.open(tmp_path / "plain")
-    assert "git init" in caught.value.fix
+    assert caught.value.fix == f"Create one: cd {tmp_path / 'plain'} && git init && {COMMIT}"
     empty = User(tmp_path / "empty")
     with pytest.raises(UsageError, match="no commit") as caught:
         Repository.open(empty.root)
-    assert "git commit" in caught.value.fix
+    assert caught.value.fix == f"Create one: cd {empty.root} && {COMMIT}"
+    run(tmp_path, "init", "-q", "--bare", "bare.git")
+    with pytest.raises(UsageError, match="no commit") as caught:
+        Repository.open(tmp_path / "bare.git")
+    assert caught.value.fix == "Push a branch to it."
+
+
+def test_current_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "it's new"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(UsageError) as caught:
+        Repository.open(".")
+    assert caught.value.message == f"{folder} is not in a git repository."
+    (command,) = caught.value.fix.removeprefix("Create one: ").splitlines()
+    (folder / "a.py").write_text("x = 1\n")
+    subprocess.run(["sh", "-c", command], cwd="/", check=True, capture_output=True)
+    assert Repository.open(".").root == folder
+
+
+@pytest.mark.parametrize("has_git", [False, True])
+def test_folders_that_are_no_project_are_not_committed(
+    has_git: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, outer = tmp_path / "home", tmp_path / "elsewhere"
+    (outer / "group" / "b" / ".git").mkdir(parents=True)
+    (outer / "a").mkdir()
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for folder in (home, tmp_path, Path("/")):
+        assert first_commit_advice(folder, has_git) == "Choose the folder of a project instead."
+    assert first_commit_advice(outer, has_git) == f"Choose a repository in it, such as {outer / 'group' / 'b'}."
+    (outer / "a" / ".git").write_text("gitdir: of a worktree\n")
+    assert first_commit_advice(outer, has_git) == f"Choose a repository in it, such as {outer / 'a'}."
+    assert first_commit_advice(outer / "a", has_git).startswith("Create one: ")
 
 
 def test_repository_with_sha256_objects_is_refused(tmp_path: Path) -> None:

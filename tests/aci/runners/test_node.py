@@ -64,6 +64,7 @@ def test_jest_results_are_read(open_runner):
 
 
 @needs_node
+@pytest.mark.installers
 def test_jest_runs_only_given_nodes(open_runner):
     workspace = open_runner("jest")
     node = "src/a.test.js::outer > inner > fails"

@@ -68,14 +68,14 @@ def test_last_bytes_of_running_command_are_reported(tmp_path: Path) -> None:
     shell = Shell(local_starter(), cwd=str(tmp_path))
     seen: list[bytes] = []
     try:
-        ran = shell.run("seq 5000; printf 'no newline'; sleep 1; echo end", on_output=seen.append)
+        ran = shell.run("seq 5000; printf 'no newline.'; sleep 1; echo end", on_output=seen.append)
         shell.run("echo another", on_output=None)
     finally:
         shell.close()
     assert len(seen[0]) < REPORTED_BYTES + 100
-    assert seen[0].endswith(b"5000\nno newline")
+    assert seen[0].endswith(b"5000\nno newline."), "no mark begins with a dot, so it is not held back"
     assert all(b"end\n" not in each for each in seen[:-1]), "only new output is reported"
-    assert ran.output.endswith(b"no newlineend\n")
+    assert ran.output.endswith(b"no newline.end\n")
     assert not any(b"another" in each for each in seen)
 
 

@@ -241,6 +241,7 @@ def test_attempts_share_one_rate_limiter(driver: Driver) -> None:
     assert not hub.turn("a", "5", "another", 60.0, 5.0).now
 
 
+@pytest.mark.slow
 def test_run_cannot_be_opened_by_second_process(driver: Driver) -> None:
     driver.open_attempt()
     with pytest.raises(TryLater):

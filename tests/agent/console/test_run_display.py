@@ -208,6 +208,18 @@ def test_step_in_log_is_one_line_with_its_cost(engine):
     assert "\x1b" not in row
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_failed_command_shows_exit_code(terminal):
+    data = {"code": 3, "seconds": 0.1, "last_line": f"{ESCAPE} ValueError", "timed_out": False}
+    failed = Observation("collected\nValueError\n[exit code 3]", ok=False, data=data)
+    screen = io.StringIO()
+    made = Step("main", 1, "", "coder", "t", 1, (Action("shell", {"command": "make"}),), (failed,))
+    create_console(screen, 120, terminal=terminal).step(made)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+    assert re.search(r"shell make → exit code 3: .*ValueError", text)
+    assert "\x07" not in text
+
+
 def test_log_says_once_that_model_has_no_price(engine):
     from agent.engine.branch import Branch
 

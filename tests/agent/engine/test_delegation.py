@@ -48,6 +48,7 @@ def main_sizes(sent: Sent, replies: int) -> list[int]:
     return [sum(len(text) for _, text in messages) for messages in sent[-replies:]]
 
 
+@pytest.mark.slow
 def test_callers_context_stays_small(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     make = line("Files.", *WRITE.values(), n=1)
     sent = Sent(monkeypatch)
@@ -80,6 +81,7 @@ def test_helper_only_reads_unless_asked_to_change(talk: Talk) -> None:
     assert "new.py" not in session.engine.trees.files(session.steps[-1].tree)
 
 
+@pytest.mark.slow
 def test_changes_of_helpers_are_merged_and_conflicts_named(talk: Talk) -> None:
     """Both helpers start from the same files; the second changes a line that the first one has changed."""
     first, second = HELPER.format(2, 1), HELPER.format(2, 2)
@@ -140,6 +142,7 @@ def test_looping_helper_is_reported_and_interrupt_reaches_it(talk: Talk) -> None
     assert len(session.engine.trajectory.steps[helper]) <= 1
 
 
+@pytest.mark.slow
 def test_run_killed_inside_a_helper_repeats_nothing(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     helper = HELPER.format(2, 1)
     script = [
@@ -169,6 +172,7 @@ def test_run_killed_inside_a_helper_repeats_nothing(talk: Talk, monkeypatch: pyt
     assert len(session.engine.trajectory.holds) == 5
 
 
+@pytest.mark.slow
 def test_reading_helper_keeps_callers_edit_of_same_reply(talk: Talk) -> None:
     helper = HELPER.format(2, 2)
     session = talk(

@@ -62,6 +62,7 @@ def offered(engine: Engine) -> bool:
     return any(schema["function"]["name"] == "ask_user" for schema in offered_tools(Branch(engine)))
 
 
+@pytest.mark.slow
 def test_answer_decides_between_two_readings(talk: Talk) -> None:
     """Without the question, the loop builds the first reading, which this user does not mean."""
     plain = run_with(talk(*SCRIPT), None)
@@ -89,6 +90,7 @@ def test_own_words_and_no_answer_are_told(talk: Talk, answer: Answer, told: str)
     assert [seen.text for step in session.steps for seen in step.observations if step.actions] == [told]
 
 
+@pytest.mark.slow
 def test_second_round_and_question_after_work_are_refused(talk: Talk) -> None:
     script = [line("", ASK, n=1), line("", ASK, n=2), line("Done.", n=3), line("", write("up"), n=4)]
     session = run_with(talk(*script, line("", ASK, n=5), line("Done.")), user := User(SECOND, SECOND))
@@ -106,6 +108,7 @@ def test_fifth_question_of_a_reply_is_not_asked(talk: Talk) -> None:
     assert len(user.asked) == 4
 
 
+@pytest.mark.slow
 def test_run_killed_before_answer_asks_again_without_another_request(talk: Talk) -> None:
     session = talk(*SCRIPT)
     with pytest.raises(KeyboardInterrupt):
@@ -118,6 +121,7 @@ def test_run_killed_before_answer_asks_again_without_another_request(talk: Talk)
     assert len(session.engine.trajectory.replies) == 3
 
 
+@pytest.mark.slow
 def test_run_killed_after_answer_does_not_ask_again(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     session = talk(*SCRIPT)
     append = session.engine.journal.append

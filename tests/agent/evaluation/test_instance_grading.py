@@ -169,6 +169,7 @@ def test_run_without_tests_gives_no_verdict(case: GradingCase) -> None:
     assert (broken.resolved, broken.error) == (False, ""), "the prediction itself is at fault"
 
 
+@pytest.mark.slow
 def test_patch_cannot_pass_as_a_missing_test_runner(case: GradingCase) -> None:
     prints = (  # pytest keeps the descriptor of its output while it captures what is printed
         "import contextlib, os\n\nfor number in range(3, 30):\n    with contextlib.suppress(OSError):\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.evidence.proof_script import local_script, portable_script
-from tests.conftest import MakeRepo, git
+from tests.conftest import NO_PLUGINS, MakeRepo, git
 from trajectories.records import Base
 
 WRONG, RIGHT = "def add(a, b):\n    return a - b\n", "def add(a, b):\n    return a + b\n"
@@ -68,9 +68,8 @@ def repeat(repo: Path, script: str, patch: Path, **variables: str) -> tuple[int,
     """Run a script in the checkout; return its exit code and its lines. The checkout must be as before."""
     file = patch.parent / "proof.sh"
     file.write_text(script)
-    done = subprocess.run(
-        ["sh", file], cwd=repo, env=os.environ | variables, capture_output=True, text=True, check=False
-    )
+    env = os.environ | {NO_PLUGINS: "1"} | variables
+    done = subprocess.run(["sh", file], cwd=repo, env=env, capture_output=True, text=True, check=False)
     assert git(repo, "status", "--porcelain", "--ignored") == ""
     return done.returncode, [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("    ")]
 
@@ -84,6 +83,7 @@ HOLDS = [
 ]
 
 
+@pytest.mark.slow
 def test_script_says_that_each_part_holds(repo: Path) -> None:
     patch = change(repo)
     script = local_script(Base(git(repo, "rev-parse", "HEAD"), ""), patch, commands(), environment=ENVIRONMENT)
@@ -136,6 +136,7 @@ def test_runner_that_does_not_start_shows_no_part(repo: Path, tmp_path: Path, ru
     assert not any(line.startswith("a test fails") for line in lines)
 
 
+@pytest.mark.slow
 def test_test_that_pytest_does_not_find_is_no_failed_test(repo: Path) -> None:
     patch = change(repo)
     given = commands(tests=f"{PYTEST} test_add.py::AddTest::test_missing")
@@ -143,6 +144,7 @@ def test_test_that_pytest_does_not_find_is_no_failed_test(repo: Path) -> None:
     assert (code, lines[0]) == (1, "a test fails without the patch: no")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", ["", " -x", " --no-summary"])
 @pytest.mark.parametrize("breaks", [False, True])
 def test_failed_tests_of_the_base_are_compared_by_name(repo: Path, breaks: bool, options: str) -> None:
@@ -159,6 +161,7 @@ def test_failed_tests_of_the_base_are_compared_by_name(repo: Path, breaks: bool,
         assert (code, lines[2]) == (int(breaks), f"all tests that passed before still pass: {expected}")
 
 
+@pytest.mark.slow
 def test_lost_test_is_named_and_a_failing_suite_compares_nothing(repo: Path) -> None:
     lost = "import os\nassert not os.path.exists('test_add.py')\n" + OTHER
     (repo / "test_other.py").write_text(lost)
@@ -174,6 +177,7 @@ def test_lost_test_is_named_and_a_failing_suite_compares_nothing(repo: Path) -> 
     assert lines[4].startswith("The proof is not complete here")
 
 
+@pytest.mark.slow
 def test_proof_without_a_test_or_on_another_base_does_not_hold(repo: Path) -> None:
     patch = change(repo)
     script = local_script(Base("c" * 40, ""), patch, ["git apply patch.diff", SUITE])
@@ -184,6 +188,7 @@ def test_proof_without_a_test_or_on_another_base_does_not_hold(repo: Path) -> No
     assert repeat(repo, script, patch)[1][0] == "The patch does not apply to this checkout."
 
 
+@pytest.mark.slow
 def test_command_that_changes_the_folder_is_repeated_in_the_checkout(repo: Path) -> None:
     patch = change(repo)
     suite = f"cd .. && cd {repo.name} && {SUITE}"

@@ -146,6 +146,7 @@ def test_delivery_into_clone_is_refused(
     assert not (tmp_path / "state" / "clones").exists(), "cloned although refused"
 
 
+@pytest.mark.slow
 def test_private_repository_is_cloned_without_storing_token(
     locate: Locate, repo: Repo, sign_in: Callable[..., None], tmp_path: Path
 ) -> None:

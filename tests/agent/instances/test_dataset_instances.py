@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.installation import install_extra
+from agent.installation import extra_advice
 from agent.instances.dataset_instances import read_golds, read_instances, select
 from agent.instances.jobs import Instance
 from tests.github_server import Hub
@@ -210,7 +210,7 @@ def test_parquet_without_pyarrow_names_extra(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and more")
     with pytest.raises(ConfigError, match="needs pyarrow") as caught:
         read_instances([tmp_path / "a.parquet"])
-    assert caught.value.fix == f"{install_extra('parquet')} Or give JSON Lines."
+    assert caught.value.fix == f"{extra_advice('parquet')} Or give JSON Lines."
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from agent.config import api_keys
 from agent.config.session_preferences import load_preferences
 from agent.config.settings import read_toml
 from agent.config.user_config import change
-from agent.instances.issue_input import from_text, issue_from, patch_from, reproduction_from
+from agent.instances.issue_input import from_text, issue_from, log_from, patch_from, reproduction_from
 from agent.instances.patch_input import PatchOptions, find_patch
 from trajectories.errors import ConfigError, UsageError
 
@@ -119,6 +119,20 @@ def test_file_without_diff_is_rejected(tmp_path, text, message):
     (tmp_path / "p.diff").write_text(text)
     with pytest.raises(UsageError, match=message):
         patch_from(tmp_path / "p.diff")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_log_is_read_in_the_encoding_of_its_mark(tmp_path, encoding):
+    file = tmp_path / "ci.log"
+    file.write_bytes("Fehler: größer\nEnde\n".encode(encoding))
+    assert log_from(file).splitlines() == ["Fehler: größer", "Ende"]
+
+
+@pytest.mark.parametrize("data", [b"a\0b", "log".encode("utf-16-le"), b"\x7fELF" + bytes(9)])
+def test_binary_log_is_rejected(tmp_path, data):
+    (tmp_path / "ci.log").write_bytes(data)
+    with pytest.raises(UsageError, match="is a binary file"):
+        log_from(tmp_path / "ci.log")
 
 
 @pytest.mark.parametrize("issue", [("u", None, None), (None, Path("f"), None), (None, None, "")])

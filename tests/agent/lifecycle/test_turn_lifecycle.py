@@ -204,6 +204,7 @@ def interrupt_turn(session: TurnSession, after: str) -> None:
 TWICE = line("Two.", act("shell", command="echo 1 >> log.txt"), act("shell", command="echo 2 >> log.txt"), n=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_new_process", [False, True], ids=["the same process", "another process"])
 def test_message_after_interrupt_replaces_pending_actions(talk, in_new_process):
     session = talk(TWICE, line("Well.", n=2))
@@ -234,6 +235,7 @@ def test_resume_after_interrupt_keeps_finished_actions(talk, in_new_process):
     assert len([record for record in session.engine.trajectory.records if isinstance(record, Reply)]) == 2
 
 
+@pytest.mark.slow
 def test_interrupted_turn_can_be_abandoned(talk, monkeypatch):
     sent = Sent(monkeypatch)
     session = talk(TWICE, line("Fine.", n=2))

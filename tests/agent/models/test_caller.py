@@ -36,6 +36,7 @@ def test_text_may_contain_written_calls() -> None:
     assert (text, action.tool, action.arguments) == ("Look.", "view", {"path": "a.py"})
 
 
+@pytest.mark.slow
 def test_calls_of_message_keep_their_order_and_ids() -> None:
     text, actions = decode(calls(call('{"path": "a"}', id="x"), call({"path": "b"})))
     assert text == ""

@@ -19,6 +19,7 @@ ALL_PROTOCOLS = pytest.mark.parametrize("name", [CHAT, CLAUDE, RESPONSES])
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
 
 
+@pytest.mark.slow
 @ALL_PROTOCOLS
 def test_text_and_calls_are_streamed(load: Load, name: str) -> None:
     deltas: list[str] = []

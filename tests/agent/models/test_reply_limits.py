@@ -168,6 +168,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("head", "piece"), LARGE.values(), ids=LARGE.keys())
 def test_reply_size_is_limited(load: Load, serve: Serve, head: bytes, piece: bytes) -> None:
     raised = request_error(load, serve(chain([head], repeat(piece))), **SMALL)

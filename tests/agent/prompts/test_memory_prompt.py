@@ -41,6 +41,7 @@ def resumed_message(bench: Bench) -> str:
         engine.close()
 
 
+@pytest.mark.slow
 def test_facts_are_shown_with_their_source_and_recorded(bench: Bench) -> None:
     plain = first_message(bench)
     own, every = files(bench)
@@ -58,6 +59,7 @@ def test_facts_are_shown_with_their_source_and_recorded(bench: Bench) -> None:
     assert FACT not in first_message(bench)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["off", "other project", "no folder"])
 def test_message_is_unchanged_without_facts(bench: Bench, case: str) -> None:
     plain = first_message(bench)
@@ -96,6 +98,7 @@ def test_unusable_file_is_reported_and_run_goes_on(bench: Bench) -> None:
     assert [event.text for event in bench.events if "it is not UTF-8" in event.text]
 
 
+@pytest.mark.slow
 def test_run_follows_fact_that_plain_run_violates(bench: Bench, talk: Callable[..., TurnSession]) -> None:
     def written(name: str) -> dict:
         return line("So.", act("edit", path=name, old="", new="x\n"), n=1)

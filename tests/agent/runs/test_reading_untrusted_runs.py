@@ -78,6 +78,7 @@ def test_linked_store_is_not_written_to(untrusted_folder: Path, private: Path, c
     assert contents(private) == private_before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_linked_files_of_store_are_not_written_to(untrusted_folder: Path, private: Path, command: str) -> None:
     (untrusted_folder / "trees.git" / "HEAD").unlink()

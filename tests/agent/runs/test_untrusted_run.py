@@ -282,6 +282,7 @@ def test_recorded_effects_and_approvals_are_not_copied(untrusted_folder: Path, b
     assert not {"intent", "approval"} & {note.kind for note in recorded.notes}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["verified", "faster", "written", "replayed", "Verified: a test proves it."])
 def test_copy_claims_no_proof_for_any_exit_record(untrusted_folder: Path, bench, kind: str) -> None:
     exit_record = Exit(kind, 0, last_step(untrusted_folder).tree, message="Verified.", fix="Run this.")
@@ -296,6 +297,7 @@ def test_copy_claims_no_proof_for_any_exit_record(untrusted_folder: Path, bench,
     assert (copied_exit.message, copied_exit.fix) == ("", "")
 
 
+@pytest.mark.slow
 def test_exit_code_0_is_copied_only_for_unchanged_files(untrusted_folder: Path, bench) -> None:
     base = read(untrusted_folder).run.base.tree
     append_records(
@@ -365,6 +367,7 @@ def test_linked_files_of_folder_are_not_written_through(untrusted_folder: Path, 
     assert user_file.read_text() == "mine\n"
 
 
+@pytest.mark.slow
 def test_replies_of_untrusted_run_need_boundary(untrusted_folder: Path, bench) -> None:
     settings = load_settings(workspace="local")
     with pytest.raises(UsageError, match="would act without isolation"):
@@ -374,6 +377,7 @@ def test_replies_of_untrusted_run_need_boundary(untrusted_folder: Path, bench) -
     assert load_model(f"replay:{bench.directory}", settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["replay", "adopt", "fork", "fork of a copy", "replay of a copy"])
 def test_replies_of_copied_untrusted_run_need_boundary(untrusted_folder: Path, action: str) -> None:
     current = load_settings(workspace="docker")

@@ -87,6 +87,7 @@ def test_queued_diff_shows_changes_of_commands_before_it(talk):
     assert [text.splitlines()[-1] for text in messages if "+new" in text] == ["+new"], messages
 
 
+@pytest.mark.slow
 def test_interrupt_holds_queue_until_next_prompt(talk):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.")], mode="plan")
     started = flag_action(talk)
@@ -126,6 +127,7 @@ def test_command_does_not_start_held_prompts(talk, command):
     assert "later" not in [turn.request for turn in talk.session.engine.trajectory.turns]
 
 
+@pytest.mark.slow
 def test_held_prompt_runs_when_no_turn_can_be_resumed(talk):
     talk = interrupt_with_queue(talk, "later").say("!echo hi")
     talk.session.go_on()
@@ -203,6 +205,7 @@ def test_run_without_model_is_resumed_with_configured_model(talk):
     assert (resumed.session.mode, resumed.session.strategy) == ("build", "")
 
 
+@pytest.mark.slow
 def test_interrupted_manual_command_is_not_repeated(talk):
     first = talk([says("Yes.")], mode="plan").say("Hi").say("!echo once >> output.txt")
     run = first.session.engine.journal.directory
@@ -284,6 +287,7 @@ def test_message_during_turn_without_model_is_queued(talk, by_hand):
     assert "use tabs" in (*talk.session.queued, *requests)
 
 
+@pytest.mark.slow
 def test_interrupted_turn_is_resumed(talk):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.")])
     started = flag_action(talk)
@@ -324,6 +328,7 @@ def test_actions_finished_before_interrupt_are_kept(talk):
     assert len(talk.session.engine.trajectory.turns) == 1, "the turn continues"
 
 
+@pytest.mark.slow
 def test_resumed_turn_reports_each_step_once(talk):
     talk = talk([says("Look.", LOOK, n=1), says("Wait.", SLEEP, n=2), says("Done.")], mode="plan")
     started = flag_action(talk, "sleep")
@@ -350,6 +355,7 @@ def test_change_of_mode_or_strategy_abandons_interrupted_turn(talk, change):
     assert [turn.request for turn in talk.session.engine.trajectory.turns[1:]] == ["Again"]
 
 
+@pytest.mark.slow
 def test_new_budget_applies_to_interrupted_turn(talk):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.")], mode="plan")
     started = flag_action(talk, "sleep")
@@ -364,6 +370,7 @@ def test_new_budget_applies_to_interrupted_turn(talk):
     assert talk.session.engine.settings.budget == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("amount", ["0", "5"])
 def test_new_budget_applies_to_running_turn(talk, amount):
     table = {"scripted": {"price_in": 1.0, "price_out": 1.0, "max_output": 1000}}
@@ -395,6 +402,7 @@ def test_steering_message_without_turn_is_request(talk):
     assert talk.replies == ["Hello."]
 
 
+@pytest.mark.slow
 def test_attachments_reach_model_but_not_localization(talk, monkeypatch):
     session = talk([says("Yes.")], root=None)
     root = session.session.start.source.root
@@ -412,6 +420,7 @@ def test_attachments_reach_model_but_not_localization(talk, monkeypatch):
     assert "widget_of_b" not in str(found["functions"])
 
 
+@pytest.mark.slow
 def test_pasted_key_is_not_recorded(talk, monkeypatch):
     monkeypatch.setenv("MY_API_KEY", "hunter2-hunter2-hunter2")
     talk = talk([says("Look.", LOOK, n=1), says("Yes.")], mode="plan")
@@ -450,6 +459,7 @@ def test_unknown_command_is_reported_but_path_is_prompt(talk):
     assert talk.replies == ["It is a path."]
 
 
+@pytest.mark.slow
 def test_closed_session_can_be_resumed(talk, tmp_path):
     first = talk([says("Wait.", SLEEP, n=1), says("Done.")])
     started = flag_action(first)
@@ -486,6 +496,7 @@ def test_run_of_another_open_session_is_not_resumed(talk):
     assert not second.replies, "the first request is not run in a new run"
 
 
+@pytest.mark.slow
 def test_first_request_is_run_in_new_or_resumed_run(talk):
     script = [says("One.", n=1), says("Two.", n=2)]
     first = talk(script, mode="plan", request="First?").wait_until_idle()

@@ -44,6 +44,7 @@ with Trees(Path(store)) as trees:
 TEXT = b"".join(b"line %d\n" % n for n in range(30))
 
 
+@pytest.mark.slow
 def test_commit_has_only_changes_of_session(session) -> None:
     session.file("b.txt").write_bytes(b"mine\n")
     session.git("add", "b.txt")

@@ -101,6 +101,7 @@ def test_refusal_is_observed_with_reason(talk) -> None:
     assert approval_notes(conversation)[0]["reason"] == "not now"
 
 
+@pytest.mark.slow
 def test_approval_for_session_covers_later_commands(talk) -> None:
     script = command_script("which sh", "which -a sh", "which sh && realpath a.txt")
     conversation = talk(script, lambda _: Answer(True, "session")).say("Go")
@@ -126,6 +127,7 @@ def test_approval_for_project_outlives_session(talk) -> None:
     assert second.messages[-1] == "Nothing is allowed without asking."
 
 
+@pytest.mark.slow
 def test_configured_rules_answer_without_question(talk) -> None:
     table = PermissionTable(allow=("command ls",), deny=("command git push",))
     conversation = talk(command_script("ls && git push", "ls"), settings={"permissions": table}).say("Go")
@@ -166,6 +168,7 @@ def test_invalid_removal_of_rule_is_reported(talk, words: str) -> None:
     assert "/permissions" in conversation.messages[-1]
 
 
+@pytest.mark.slow
 def test_damaged_rule_file_is_reported_once_and_allows_nothing(talk, tmp_path: Path) -> None:
     file = tmp_path / "state" / "permissions.json"
     file.parent.mkdir()
@@ -341,6 +344,7 @@ def test_failing_front_end_ends_session_but_not_run(talk) -> None:
     assert second.session.state in ("working", "idle")
 
 
+@pytest.mark.slow
 def test_deadline_is_suspended_while_question_is_open(talk) -> None:
     deadlines: list[float | None] = []
     conversation = talk(command_script("seq 1"))

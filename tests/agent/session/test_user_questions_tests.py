@@ -64,6 +64,7 @@ def test_question_for_test_nodes_shows_their_command(talk) -> None:
     assert subjects(talk(script, lambda _: False).say("Go")) == [f"{COMMAND} test_calc.py"]
 
 
+@pytest.mark.slow
 def test_question_shows_detected_test_command(talk) -> None:
     script = [says("Test.", calls("run_tests"), n=1), says("Done.", n=2)]
     (subject,) = subjects(talk(script, lambda _: False, test="").say("Go"))

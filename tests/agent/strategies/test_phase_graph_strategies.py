@@ -432,6 +432,7 @@ def test_roles_without_work_have_own_prompts(strategy: str) -> None:
             assert phase.asks in ("work", "parts", "proof") or role in prompts, (name, role)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", GRAPHS)
 def test_run_with_useless_model_ends(strategy: str, run_strategy: RunStrategy) -> None:
     run = run_strategy(strategy, line("Well."), max_steps=30)

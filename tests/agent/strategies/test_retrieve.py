@@ -230,6 +230,7 @@ def test_past_is_searched_only_for_prompts_that_use_it(
     assert HELPER in prompt_of(run, "main/work")
 
 
+@pytest.mark.slow
 def test_run_with_useless_model_ends(shop_repository: Path, run_on: RunOnRepository) -> None:
     run = run_on(shop_repository, "retrieve", line("Well."), max_steps=30)
     assert run.result.exit.code == 1

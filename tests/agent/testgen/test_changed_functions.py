@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from aci.repository.user_repository import Repository
 from agent.testgen.changed_functions import changed_functions
 from tests.conftest import MakeRepo, git
@@ -9,6 +11,7 @@ from tests.conftest import MakeRepo, git
 SHOP = "def total(prices):\n    return sum(prices)\n\n\ndef count(prices):\n    return len(prices)\n"
 
 
+@pytest.mark.slow
 def test_changes_of_the_branch_count_if_the_working_tree_has_none(make_repo: MakeRepo) -> None:
     repo = make_repo({"shop.py": SHOP})
     git(repo, "branch", "-M", "main")

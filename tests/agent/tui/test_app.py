@@ -202,6 +202,7 @@ def test_text_and_early_enter_close_choice_and_go_to_prompt(
     assert answers == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["typing", "early", "working", "queued", "asking"])
 def test_choice_does_not_open_over_input_or_turn(tmp_path: Path, state: str) -> None:
     async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
@@ -222,6 +223,7 @@ def test_choice_does_not_open_over_input_or_turn(tmp_path: Path, state: str) -> 
     run_recorded_app(tmp_path, interact, recorded=RECORDED_SESSIONS["empty"])
 
 
+@pytest.mark.slow
 def test_choice_that_user_requests_opens_during_command(tmp_path: Path) -> None:
     async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
         session: Any = app.session
@@ -248,6 +250,7 @@ def test_panel_hides_on_narrow_screen_and_returns(tmp_path: Path) -> None:
     run_recorded_app(tmp_path, interact)
 
 
+@pytest.mark.slow
 def test_textual_theme_colours_all_text(tmp_path: Path) -> None:
     async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
         app.theme = "textual-light"

@@ -209,6 +209,7 @@ def test_long_detail_scrolls() -> None:
 COMMIT = Approval("commit", "Commit 1 file on main as Ada?", "a.py", PARTS[0], message="Fix a\n\nIt was broken.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "answer"),
     [
@@ -234,6 +235,7 @@ def test_editing_shows_how_to_leave() -> None:
     assert "esc: back with your changes · ctrl-g: your editor" in run_app(app, interact)
 
 
+@pytest.mark.slow
 def test_message_is_edited_in_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nprintf "more\\n" >> "$1"\n')
@@ -249,6 +251,7 @@ def test_only_commits_have_message_to_edit() -> None:
     assert answer_after_keys(COMMAND, "e", "ctrl+g") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(40, 20), (80, 24), (120, 40)])
 def test_question_about_commit_is_visible_as_whole(size: tuple[int, int]) -> None:
     long = "Fix a\n\n" + "\n".join(f"line {n}" for n in range(20))
@@ -279,6 +282,7 @@ def test_choices_use_two_columns_on_wide_screens(size: tuple[int, int], columns:
 # Hunks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "answer"),
     [

@@ -76,6 +76,7 @@ def test_answer_goes_to_session(monkeypatch: Any) -> None:
     assert app.session.received == [(APPLY.id, Answer(True))]
 
 
+@pytest.mark.slow
 def test_approval_answered_elsewhere_closes_its_screens(monkeypatch: Any) -> None:
     monkeypatch.setattr(approval_screen, "GRACE", 0.0)
     app = DialogApp()

@@ -157,6 +157,7 @@ def test_search_wraps_around() -> None:
     assert run_app(DiffApp(large(2, 50)), interact) == [(0, 48), (1, 48), (0, 48), (1, 48), (0, 48)]
 
 
+@pytest.mark.slow
 def test_unsuccessful_search_is_reported() -> None:
     async def interact(pilot: Pilot[Any]) -> str:
         await pilot.press("slash", *"nowhere", "enter")

@@ -118,6 +118,7 @@ def test_second_request_on_connection_is_not_forwarded() -> None:
     assert [path for _, path, _ in requests] == ["/first"]
 
 
+@pytest.mark.slow
 def test_simultaneous_downloads_arrive_completely() -> None:
     bodies: list[bytes] = []
     with registry() as (port, _), proxy(f"localhost:{port}") as proxy_port:

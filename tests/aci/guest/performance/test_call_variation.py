@@ -76,6 +76,7 @@ def test_ordinary_calls_have_only_types_recorded_at_the_same_position(recorded: 
         assert set(makes(args)) <= known, args
 
 
+@pytest.mark.slow
 def test_strange_calls_are_marked_and_few() -> None:
     recorded: Args = ([1, 2, 3], "ab", 2.5)
     found = vary(recorded, want=400)

@@ -348,6 +348,7 @@ def test_unittest_recorder_reports_every_outcome(project):
     assert boom["trace"][-1] == ["tests/test_a.py", 4, "helper"]
 
 
+@pytest.mark.slow
 def test_unittest_selects_by_dotted_name_or_pytest_id(project):
     project.add("tests/__init__.py", "")
     project.add("tests/test_a.py", CASES)

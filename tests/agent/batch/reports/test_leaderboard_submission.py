@@ -121,6 +121,7 @@ def test_submission_contains_predictions_and_metadata(solved: SolvedBatch) -> No
     assert metadata["assets"].keys() == {"logs", "trajs"}
 
 
+@pytest.mark.slow
 def test_readme_has_figures_and_checklist(solved: SolvedBatch) -> None:
     text = (solved.submission() / "README.md").read_text()
     assert "| instances | 2 |" in text

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from agent.cli.command_line import run
-from agent.installation import install_extra
+from agent.installation import extra_advice
 
 
 def test_missing_sdk_is_explained(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
@@ -16,5 +16,5 @@ def test_missing_sdk_is_explained(monkeypatch: pytest.MonkeyPatch, capfd: pytest
     out, err = capfd.readouterr()
     assert out == ""
     assert "needs the package mcp, which is not installed" in err
-    assert install_extra("mcp") in err
+    assert extra_advice("mcp") in err
     assert "'swe-agent[mcp]'" not in err, "a name that somebody else could publish on an index"

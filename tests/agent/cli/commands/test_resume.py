@@ -69,6 +69,7 @@ def test_patch_is_applied_again_after_user_reverted_it(run_fix, bench) -> None:
     assert (bench.repository / "calc.py").read_text() == FIXED
 
 
+@pytest.mark.slow
 def test_patch_that_session_applied_is_applied_again_after_user_reverted_it(run_fix, bench, tmp_path: Path) -> None:
     name = run_fix(EDIT, apply=True)
     with reopen(tmp_path / "state" / "runs" / name, tmp_path / "state", lambda _: None) as engine:
@@ -111,6 +112,7 @@ def test_empty_patch_cannot_be_applied(run_fix, capsys) -> None:
     assert "The run has no patch." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_result_is_shown_without_repository(run_fix, bench, capsys) -> None:
     name = run_fix(EDIT)
     shutil.rmtree(bench.repository)

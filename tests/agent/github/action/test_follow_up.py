@@ -162,6 +162,7 @@ def test_earlier_run_of_another_history_is_not_resumed(follow_up_job):
     assert "Now it adds it" in prompts(follow_up_job)[0]
 
 
+@pytest.mark.slow
 def test_only_records_and_objects_of_earlier_run_are_used(follow_up_job):
     parent = follow_up_job.folder / "parent"
     secret = follow_up_job.folder / "secret"

@@ -290,6 +290,7 @@ def test_closed_issue_prevents_push(publisher: PublishRunner) -> None:
     assert publisher.branches == ["main"]
 
 
+@pytest.mark.slow
 def test_closed_pull_request_with_same_patch_is_not_reopened(publisher: PublishRunner) -> None:
     publisher.run()
     publisher.repo.pulls[0].close(None)
@@ -308,6 +309,7 @@ def test_new_request_opens_new_pull_request_after_closed_one(publisher: PublishR
     assert "#3 is a draft" in publisher.bot_comments[0]
 
 
+@pytest.mark.slow
 def test_shallow_checkout_is_enough(publisher: PublishRunner) -> None:
     publisher.base = publisher.push("main", {"x.py": "x = 1\n"})
     shallow = publisher.folder / "shallow"
@@ -325,6 +327,7 @@ def test_existing_branch_is_not_overwritten(publisher: PublishRunner) -> None:
     assert publisher.repo.pulls[0].head == "swe-agent/issue-1-2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("files", "applies"), [({"README.md": "# Calculator\n"}, True), ({"core.py": "x\n"}, False)])
 def test_pull_request_mentions_conflicting_new_commits(
     publisher: PublishRunner, files: dict[str, str], applies: bool

@@ -63,6 +63,7 @@ def test_follow_up_may_be_answer_only(publisher: PublishRunner) -> None:
     assert publisher.outputs["outcome"] == "answer"
 
 
+@pytest.mark.slow
 def test_answer_is_posted_in_review_thread(publisher: PublishRunner) -> None:
     publisher.run()
     pull = publisher.repo.pulls[0]

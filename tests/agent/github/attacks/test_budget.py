@@ -90,6 +90,7 @@ def test_second_simultaneous_gate_is_refused(target: AttackTarget) -> None:
     assert "run" in second.reason
 
 
+@pytest.mark.slow
 def test_unsettled_reservation_counts_in_full(target: AttackTarget) -> None:
     """A solve job that was killed may have spent all of it."""
     target.set_rules(budget=2, budget_per_issue=2)
@@ -101,6 +102,7 @@ def test_unsettled_reservation_counts_in_full(target: AttackTarget) -> None:
     assert "budget" in again.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dollars", [-5.0, float("nan"), float("-inf"), "0", None, True], ids=range(6))
 def test_invalid_cost_in_result_file_settles_nothing(target: AttackTarget, dollars: object) -> None:
     """The cost must be a number of dollars; otherwise the reservation counts in full."""

@@ -115,6 +115,7 @@ def test_attempt_is_reported_with_its_source(run: dict, source: str) -> None:
     assert source in attempts(run)
 
 
+@pytest.mark.slow
 def test_hidden_text_reaches_no_model(run: dict) -> None:
     """HTML comments, tag characters and bidirectional marks are removed, and the removal is noted."""
     from trajectories.journal import read

@@ -10,7 +10,7 @@ from agent.engine.branch import ABANDONED
 from agent.session import session_events
 from agent.session.session_events import FrontEndRequested
 from agent.session.session_start import session_settings
-from tests.agent.session.scripted_session import calls, says
+from tests.agent.session.scripted_session import RecordedSession, calls, says
 from trajectories.records import Once
 
 LOOK = calls("view", path="a.py")
@@ -26,7 +26,19 @@ def test_help_lists_commands_and_keys(talk):
 
 @pytest.mark.parametrize("command", ["/quit", "/exit"])
 def test_session_is_left(talk, command):
-    assert talk([]).say(command).all(FrontEndRequested)[-1].what == "quit"
+    assert "quit" in [event.what for event in talk([]).say(command).all(FrontEndRequested)]
+
+
+@pytest.mark.parametrize("command", ["/quit", "/exit"])
+def test_no_model_is_offered_to_user_who_leaves(make_repo, tmp_path, command):
+    talk = RecordedSession(make_repo({"a.py": "x = 1\n"}), tmp_path / "state", [])
+    talk.session.say(command)  # before the start-up checks, which offer models if none is set
+    talk.session.open()
+    try:
+        talk.session.greeted(100)
+    finally:
+        talk.session.close()
+    assert [event.what for event in talk.all(FrontEndRequested)] == ["quit"]
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ LINES = st.lists(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["a.py", "HISTORY.md", "a.rst", "a.json", "no_suffix", "a.html", "a.yml", "a.diff"])
 @given(old=LINES, new=LINES)
 def test_each_row_has_its_text(path: str, old: list[str], new: list[str]) -> None:

@@ -76,6 +76,19 @@ def test_step_shows_thought_and_one_line_per_action() -> None:
     run_conversation(interact)
 
 
+def test_failed_command_shows_exit_code() -> None:
+    async def interact(app: ConversationApp) -> None:
+        action = Action("shell", {"command": "make"})
+        data = {"code": 2, "seconds": 0.1, "last_line": "make: *** [all] Error 1", "timed_out": False}
+        seen = Observation("gcc main.c\nmake: *** [all] Error 1\n[exit code 2]", ok=False, data=data)
+        item = StepItem(Step("main", 1, "", "coder", "tree", 1, (action,), (seen,)), Reply("Build.", (action,)))
+        app.conversation.add(item)
+        assert "exit code 2: make: *** [all] Error 1" in app.text()
+        assert "gcc" not in app.text()
+
+    run_conversation(interact)
+
+
 def test_open_action_toggles_step_at_cursor() -> None:
     async def interact(app: ConversationApp) -> None:
         conversation = app.conversation

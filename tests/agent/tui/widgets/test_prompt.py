@@ -114,6 +114,7 @@ def test_keys_edit_and_send(keys: list[str], text: str, messages: list[str]) -> 
     assert text_and_messages(*keys) == (text, messages)
 
 
+@pytest.mark.slow
 def test_enter_on_empty_prompt_resumes_paused_turn() -> None:
     assert text_and_messages("enter", state="paused") == ("", ["Resumed"])
     assert text_and_messages("'no", "enter", state="paused") == ("", ["Submitted no"])
@@ -139,6 +140,7 @@ def test_queued_prompts_are_listed() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "text"),
     [
@@ -154,6 +156,7 @@ def test_up_and_down_at_first_and_last_line_browse_history(keys: list[str], text
     assert text_and_messages(*keys, history=["first", "second\nof two"])[0] == text
 
 
+@pytest.mark.slow
 def test_up_and_down_within_lines_move_cursor() -> None:
     assert (
         text_and_messages("'b", "ctrl+j", "'b", "up", "home", "'a", "down", "end", "'c", history=["old"])[0] == "ab\nbc"
@@ -170,6 +173,7 @@ def test_sent_prompt_is_added_to_history_once() -> None:
     assert run_app(app, interact) == ["old", "new", "old"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "text", "messages"),
     [
