@@ -78,7 +78,7 @@ class PublishStore:
         with self._index(base) as env:
             if diff.strip():
                 try:
-                    self.git("apply", "--cached", "--whitespace=nowarn", env=env, input=diff)
+                    self.git("apply", "--cached", env=env, input=diff)
                 except GitFailed as error:
                     raise UsageError(f"The patch does not apply to {base[:10]}: {error.reasons}.", "") from error
             return self._written(env)
