@@ -234,10 +234,10 @@ def _by_hooks(attempt: _Attempt, tests: str) -> GradingResult:
 
     try:
         report = run(attempt.workspace)
-    except NoTestRunner as error:
+    except NoTestRunner as gone:
         with attempt.without_patch() as clean:
             run_without_patch(clean)  # raises the error again if it is not the patch that removed the runner
-        result = _result(gold, dict.fromkeys(_names(gold), False), f"{log}{error.message}\n")
+        result = _result(gold, dict.fromkeys(_names(gold), False), f"{log}{gone.message}\n")
         return replace(result, resolved=False)
     log += f"$ {report.command}\n{START}\n{_output(report)}\n"
     log += "".join(f"{_STATUS.get(result.outcome, result.outcome.upper())} {result.id}\n" for result in report.results)
