@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +16,7 @@ from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.repair.search_progress import WIDTH
 from agent.run_state.progress_event import ProgressEvent
+from tests.conftest import git
 from trajectories.errors import Cancelled
 from trajectories.git_store.git_commands import encode
 from trajectories.journal import read
@@ -116,7 +116,7 @@ def test_submodule_of_missing_module_is_named(start_run, make_repo) -> None:
     (root / "libs" / "calc").mkdir(parents=True)
     link = ("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},libs/calc")
     for command in (link, ("commit", "-q", "-m", "Add a submodule")):
-        subprocess.run(["git", "-C", root, *command], check=True)
+        git(root, *command)
     _, result = drive(start_run(root)())
     assert "lies in the submodule libs/calc" in result.word
     assert "Install" not in result.word

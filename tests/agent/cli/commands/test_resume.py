@@ -44,7 +44,7 @@ def test_fix_says_how_to_apply_its_patch(run_fix, bench, capsys) -> None:
     assert capsys.readouterr().out.splitlines()[-1] == f"To apply the patch: swe-agent resume {name} --apply"
     assert resume(name, apply=True, plain=True) == 6
     output = capsys.readouterr().out
-    assert "Not verified" in output
+    assert "No verdict: " in output
     assert f"The patch is applied to {bench.repository}." in output
     assert "To apply" not in output
     assert (bench.repository / "calc.py").read_text() == FIXED
