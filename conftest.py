@@ -6,6 +6,7 @@ import gc
 import ipaddress
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +33,9 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 LONGEST_ID = 1_000
+GIT_STARTERS = re.compile(r".*/(?:git_store/git_commands\.py|(?:tests|benchmarks|scripts)/.*)")
+git_starts: list[str] = []
+"""Places other than those that started git in the present test: options that protect the user are missing there."""
 contacted: list[str] = []
 """Addresses outside this machine that the present test tried to reach. Trying fails; so does the test."""
 
@@ -77,6 +82,23 @@ def _guard_lookup(name: str) -> None:
     setattr(socket, name, guarded)
 
 
+def _guard_git() -> None:
+    """Note where git is started on this machine, except by tests and by the program's module for it."""
+    start = subprocess.Popen.__init__
+
+    def guarded(self: subprocess.Popen[Any], args: Any, *rest: Any, **named: Any) -> None:
+        program = args if isinstance(args, (str, bytes, os.PathLike)) else next(iter(args), "")
+        if Path(os.fsdecode(program)).name == "git":
+            frame = sys._getframe(1)
+            while frame.f_back and frame.f_code.co_filename == subprocess.__file__:
+                frame = frame.f_back
+            if not GIT_STARTERS.fullmatch(frame.f_code.co_filename):
+                git_starts.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        start(self, args, *rest, **named)
+
+    subprocess.Popen.__init__ = guarded  # type: ignore[method-assign]
+
+
 _guard = ExitStack()
 _own_environment = _guard.enter_context(isolated_environment(os.environ))
 MACHINE = RealMachine(**json.loads(_own_environment[machine_guard.MACHINE]))
@@ -99,6 +121,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_configure() -> None:
+    _guard_git()
     for name in ("connect", "connect_ex", "sendto"):
         _guard_socket(name)
     for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
@@ -107,9 +130,12 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def no_network() -> Iterator[None]:
-    """Fails a test that tried to leave this machine, also where the code under test swallowed the refusal."""
+    """Fails a test that tried to leave this machine, also where the code under test swallowed the refusal, and one that
+    started git outside of the module for it."""
     contacted.clear()
+    git_starts.clear()
     yield
+    assert not git_starts, f"git was started in {', '.join(git_starts)}"
     assert not contacted, f"the test tried to reach the network: {contacted}"
 
 

@@ -60,6 +60,31 @@ def test_git_tracks_no_ignored_file() -> None:
     assert run("git", "ls-files", "--cached", "--ignored", "--exclude-standard").stdout == ""
 
 
+GIT = ROOT / "trajectories" / "git_store" / "git_commands.py"
+STARTERS = {"subprocess", "pty", "asyncio"}
+
+
+def imported_names(tree: ast.AST) -> set[str]:
+    """Return the modules that a module imports, and the names that it imports from them."""
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    froms = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level)
+    return names | {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_git_is_started_by_one_module(path: Path) -> None:
+    """An option of git that protects the user cannot be forgotten at another place."""
+    text = path.read_text("utf-8")
+    if path == GIT or "git" not in text:
+        return
+    tree = ast.parse(text)
+    names = imported_names(tree)
+    assert not {name for name in names if name == "git" or name.startswith("git.")}, "see repository_search.py"
+    if STARTERS & {name.split(".")[0] for name in names}:
+        commands = (node.elts for node in ast.walk(tree) if isinstance(node, (ast.List, ast.Tuple)) and node.elts)
+        assert not [ast.unparse(words[0]) for words in commands if ast.unparse(words[0]) == "'git'"]
+
+
 @pytest.mark.slow
 def test_import_contracts_hold() -> None:
     result = run(Path(sys.executable).with_name("lint-imports"), "--no-cache")

@@ -7,19 +7,15 @@ clone. Missing objects are left out.
 
 from __future__ import annotations
 
-import atexit
 import hashlib
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from trajectories.git_store.git_commands import GitFailed, create_store, decode, git, git_environ
+from aci.repository.git_view import common_folder
+from trajectories.git_store.git_commands import GitFailed, decode, git, git_environ, objects_environment
 from trajectories.unified_diff import HUNK_HEADER_BYTES
 
 MOST_COMMITS = 200_000
@@ -70,14 +66,6 @@ class Span(NamedTuple):
     last: int
 
 
-@cache
-def _own_git_dir() -> Path:
-    """Return an empty git directory for this process, so that no repository's configuration has an effect."""
-    made = Path(tempfile.mkdtemp(prefix="swe-agent-history-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
-
-
 class GitLog:
     """The commits of a git directory.
 
@@ -85,13 +73,11 @@ class GitLog:
     """
 
     def __init__(self, git_dir: Path) -> None:
-        own = _own_git_dir()
-        create_store(own)  # does nothing unless the folder is new or was deleted
-        shared = _shared(git_dir)
+        shared = common_folder(git_dir)
         shallow = shared / "shallow"
         self._cut = frozenset(_content(shallow).decode("ascii", "replace").split())
         self.boundary = hashlib.sha256("\n".join(sorted(self._cut)).encode()).hexdigest() if self._cut else ""
-        borrowed = {"GIT_DIR": str(own), "GIT_OBJECT_DIRECTORY": str(shared / "objects"), "GIT_NO_LAZY_FETCH": "1"}
+        borrowed = objects_environment(shared)
         if self._cut:
             borrowed["GIT_SHALLOW_FILE"] = str(shallow)
         self._env = git_environ(borrowed)
@@ -298,16 +284,6 @@ class GitLog:
 
     def _git(self, *args: str, input: bytes = b"") -> bytes:
         return git(*args, env=self._env, input=input)
-
-
-def _shared(git_dir: Path) -> Path:
-    """Return the common git directory of a linked worktree; any other directory is returned unchanged."""
-    pointer = _content(git_dir / "commondir").rstrip(b"\n")
-    try:
-        found = (git_dir / os.fsdecode(pointer)).resolve()
-    except (OSError, ValueError, RuntimeError):  # not a valid path, or circular links
-        return git_dir.absolute()
-    return git_dir.absolute() if found.is_symlink() else found  # Python 3.13 returns a circular link unchanged
 
 
 def _content(file: Path) -> bytes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from aci.repository.git_view import common_folder
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_store.git_commands import QUIET, GitFailed, environment, no_git
+from trajectories.git_store.git_commands import GitFailed, git_environ, objects_environment, start_git
 from trajectories.git_store.object_reader import Reader
 from trajectories.git_store.pack_reader import PackRefused
 from trajectories.git_store.pack_writer import Entries, parse_tree
@@ -26,7 +26,7 @@ def check_base(git_dir: Path, commit: str) -> None:
 
     Missing and damaged objects count as empty: git reports them when it lists the tree.
     """
-    env = environment({**QUIET, "GIT_DIR": str(git_dir)}, keep=("GIT_CONFIG",))
+    env = git_environ(objects_environment(common_folder(git_dir)))
     # Like git, which does not verify objects when it lists a tree.
     with closing(Reader(env, git_dir, compare=False)) as reader:
 
@@ -49,20 +49,9 @@ def list_tree(git_dir: Path, tree: str, env: Mapping[str, str]) -> list[tuple[by
     The output is read only up to the limits, so a tree that expands to millions of files raises UsageError at once.
     Raises GitFailed if the tree cannot be read.
     """
-    command = ["git", "ls-tree", "-r", "-t", "-z", "--full-tree", tree]  # -t: a tree without files has output, too
+    options = ("-r", "-t", "-z", "--full-tree")  # -t: a tree without files has output, too
     with tempfile.TemporaryFile() as errors:
-        try:
-            process = subprocess.Popen(
-                command,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-        except FileNotFoundError:
-            raise no_git() from None
-        with process:
+        with start_git("ls-tree", *options, tree, env=env, stderr=errors) as process:
             assert process.stdout
             listing, entries = bytearray(), 0
             while (chunk := process.stdout.read(CHUNK)) and entries <= FILES_LIMIT and len(listing) <= LISTED_LIMIT:

@@ -17,17 +17,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from aci.repository.git_view import common_folder
 from aci.repository.process_owner import has_ended, is_running, own_mark, owner_mark
 from aci.repository.tree_merge import merge_trees
 from aci.repository.user_repository import OPTIONS, Repository
+from aci.repository.view_checks import own_filters
 from trajectories.errors import Cancelled, TryLater, UsageError
 from trajectories.file_limits import open_regular
-from trajectories.git_store.git_commands import GitFailed, decode, encode, environment, git
+from trajectories.git_store.git_commands import GitFailed, decode, encode, environment, git, start_git
 from trajectories.git_store.tree_size import FOLDER
 from trajectories.git_store.trees import Trees
 from trajectories.records import Base
 
-HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
+HOOKS = (
+    *("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"),
+    *("post-index-change", "reference-transaction", "post-rewrite", "pre-auto-gc"),
+)
+"""Hooks that `git commit` may start."""
 MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 OURS = "swe-agent "
 """Prefix of an index lock of swe-agent. The lines of the lock: the owner processes (swe-agent's, and git, which may
@@ -110,13 +116,19 @@ def _child(repository: Repository, parent: str, branch: str) -> str:
 
 def active_hooks(repository: Repository) -> tuple[str, ...]:
     """Return the hooks that the user's own commit would run."""
-    folder = _hooks_folder(repository)
+    folder = hooks_folder(repository)
     return tuple(name for name in HOOKS if os.access(folder / name, os.X_OK))
+
+
+def describe_skipped_hooks(repository: Repository) -> str:
+    """Return a sentence that names the hooks that a commit on a new branch did not run; "" if there are none."""
+    names = active_hooks(repository)
+    return f"The repository's hooks were not run: {', '.join(names)}." if names else ""
 
 
 def hooks_in_tree(repository: Repository, names: Sequence[str]) -> frozenset[str]:
     """Return the paths of the hooks that are in the working tree, both as configured and with links resolved."""
-    folder, root = _hooks_folder(repository), repository.root
+    folder, root = hooks_folder(repository), repository.root
     written = {os.path.relpath(folder / name, root) for name in names}
     real = {os.path.relpath((folder / name).resolve(), root.resolve()) for name in names}
     in_real_folder = {os.path.relpath(folder.resolve() / name, root.resolve()) for name in names}
@@ -152,17 +164,17 @@ def commit(
         own = {"GIT_INDEX_FILE": str(index)}
         repository._git("read-tree", tree, env=own)
         repository._git("update-index", "-q", "--refresh", env=own, ok=(0, 1))
-        folder = _hooks_folder(repository) if with_hooks else Path(os.devnull)
+        folder = hooks_folder(repository) if with_hooks else Path(os.devnull)
         # hooks need the user's environment
         env = environment({**own, "GIT_TERMINAL_PROMPT": "0"}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
         options = (*OPTIONS, "-c", f"core.hooksPath={folder}", "-c", "maintenance.auto=false", *_signing(repository))
-        command = ("commit", "-q", "--no-signoff", "-F", str(text))
-        git_commit = ["git", "-C", str(repository.root), *options, *command]
+        options += _filters_off(repository)
+        command = (*options, "commit", "-q", "--no-signoff", "-F", str(text))
 
         def add_owner(pid: int) -> None:
             lock.write_bytes(encode(f"{OURS}{own_mark()} {owner_mark(pid)}\n{about}"))
 
-        code, output = _run(git_commit, env, add_owner, interrupted)
+        code, output = _run(command, repository.root, env, add_owner, interrupted)
         id = find_commit(repository, old.commit, tree, message, branch)
         if not id and code is None:
             raise Cancelled("Interrupted: nothing was committed.", "Changes that hooks made to your files stay.")
@@ -173,16 +185,21 @@ def commit(
 
 
 def _run(
-    command: Sequence[str], env: Mapping[str, str], on_start: Callable[[int], object], interrupted: Callable[[], bool]
+    command: Sequence[str],
+    root: Path,
+    env: Mapping[str, str],
+    on_start: Callable[[int], object],
+    interrupted: Callable[[], bool],
 ) -> tuple[int | None, str]:
-    """Run a command; return its exit status and its stderr. `on_start` gets the process id.
+    """Run a git command in `root`; return its exit status and its stderr. `on_start` gets the process id.
 
     The status is None if the command was stopped, with its whole process group.
     """
     # a file, not a pipe: processes that a hook leaves running would keep a pipe open
-    with tempfile.TemporaryFile() as output, subprocess.Popen(
-        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True
-    ) as process:  # fmt: skip
+    with (
+        tempfile.TemporaryFile() as output,
+        start_git(*command, env=env, cwd=root, stdout=subprocess.DEVNULL, stderr=output) as process,
+    ):
         on_start(process.pid)
         end = time.monotonic() + SECONDS
         code: int | None = None
@@ -223,6 +240,14 @@ def _signing(repository: Repository) -> list[str]:
             if key == "gpg.program":
                 chosen["gpg.openpgp.program"] = value
     return [word for key, value in chosen.items() for word in ("-c", f"{key}={value}")]
+
+
+def _filters_off(repository: Repository) -> tuple[str, ...]:
+    """Return options with which git starts no filter that only the repository's configuration defines: comparing
+    changed files would start them."""
+    values = {"clean": "", "smudge": "", "process": "", "required": "false"}
+    named = (f"filter.{name}.{key}={value}" for name in own_filters(repository.view) for key, value in values.items())
+    return tuple(word for each in named for word in ("-c", each))
 
 
 def recover_commit(repository: Repository) -> str:
@@ -331,7 +356,10 @@ def _locked(repository: Repository) -> Iterator[Path]:
         lock.unlink(missing_ok=True)
 
 
-def _hooks_folder(repository: Repository) -> Path:
-    env = environment({}, keep=("GIT_CONFIG",))
-    found = git("-C", str(repository.root), "rev-parse", "--git-path", "hooks", env=env).decode().strip()
-    return repository.root / found
+def hooks_folder(repository: Repository) -> Path:
+    """Return the folder from which git takes the repository's hooks."""
+    named = repository.view.settings.get("core.hookspath", "")
+    if not named:
+        command = ("config", "--type=path", "core.hooksPath")
+        named = decode(git(*command, env=repository.view.environment({}), ok=(0, 1))).strip()
+    return repository.root / Path(named).expanduser() if named else common_folder(repository.git_dir) / "hooks"

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from aci.repository.base_size import list_tree
+from aci.repository.git_view import common_folder, view_of
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import (
-    OWN,
-    QUIET,
     GitFailed,
-    create_store,
     decode,
     encode,
-    environment,
     folders,
     git,
+    git_environ,
+    objects_environment,
 )
 from trajectories.git_store.object_reader import cat_file
 from trajectories.git_store.trees import Trees
@@ -101,22 +99,21 @@ class GitBlobs:
         self.absent: set[str] = set()
         self.objects = tuple(objects)
         more = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(*objects)} if objects else {}
-        self._env = environment({**QUIET, "GIT_DIR": str(git_dir), "GIT_NO_LAZY_FETCH": "1", **more})
+        self._env = git_environ({**objects_environment(common_folder(git_dir)), **more})
 
     @staticmethod
     def at(git_dir: Path, commit: str) -> GitBlobs:
         """Return the files of a commit. Raises UsageError if there is no such commit."""
-        env = environment({**QUIET, "GIT_DIR": str(git_dir), "GIT_NO_LAZY_FETCH": "1"})
         try:
+            env = view_of(git_dir, None).environment({})
             tree = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}", env=env)
-        except GitFailed as error:
+        except (GitFailed, UsageError) as error:
             raise UsageError(f"There is no commit {commit!r} in {git_dir}.", "Give an existing one.") from error
         return GitBlobs(git_dir, tree.decode().strip())
 
     def files(self) -> Iterable[File]:
         """Yield the files. Raises UsageError if the tree is too large to be listed."""
-        with self._isolated_env() as env:
-            listing = list_tree(self._git_dir, self.key, env)
+        listing = list_tree(self._git_dir, self.key, self._env)
         for about, path in listing:
             mode, _, id = about.decode().split()
             yield File(decode(path), mode, id)
@@ -124,31 +121,18 @@ class GitBlobs:
     def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
         """Yield blobs; git stops at a damaged blob and is restarted with the next one."""
         done = 0
-        with self._isolated_env() as env:
-            while done < len(ids):
-                for data in self._read(ids[done:], env):
-                    yield data
-                    done += 1
-                if done < len(ids):
-                    self.absent.add(ids[done])
-                    yield None
-                    done += 1
+        while done < len(ids):
+            for data in self._read(ids[done:]):
+                yield data
+                done += 1
+            if done < len(ids):
+                self.absent.add(ids[done])
+                yield None
+                done += 1
 
-    @contextmanager
-    def _isolated_env(self) -> Iterator[Mapping[str, str]]:
-        """Yield an environment with the repository's objects, but without its configuration.
-
-        The configuration might name a remote to fetch from, or make git load files of any size into memory.
-        """
-        objects = git("rev-parse", "--path-format=absolute", "--git-path", "objects", env=self._env)
-        with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
-            create_store(Path(name) / "git")
-            own = {"GIT_DIR": f"{name}/git", "GIT_OBJECT_DIRECTORY": decode(objects.rstrip(b"\n"))}
-            yield {**self._env, **OWN, **own}
-
-    def _read(self, ids: Sequence[str], env: Mapping[str, str]) -> Iterator[bytes | None]:
+    def _read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
         """Yield blobs until git stops."""
-        with cat_file(env, "--buffer") as process:
+        with cat_file(self._env, "--buffer") as process:
             assert process.stdin
             assert process.stdout
             feeder = threading.Thread(target=_feed, args=(process.stdin, ids), daemon=True)

@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from trajectories.git_store.git_commands import QUIET, decode, environment, git
+from aci.repository.git_view import reading_environment
+from trajectories.git_store.git_commands import decode, git
 
 
 def without_environments(untracked: list[bytes]) -> list[bytes]:
@@ -42,12 +43,5 @@ def is_readable(file: Path) -> bool:
 
 
 def _git(root: Path, *args: str) -> bytes:
-    return git(
-        "-C",
-        str(root),
-        "-c",
-        "core.fsmonitor=false",
-        *args,
-        env=environment({**QUIET, "GIT_LITERAL_PATHSPECS": "0"}),
-        ok=(0, 1),
-    )
+    env = reading_environment(root, {"GIT_LITERAL_PATHSPECS": "0"})
+    return git("-c", "core.fsmonitor=false", *args, cwd=root, env=env, ok=(0, 1))

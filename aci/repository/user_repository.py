@@ -23,17 +23,20 @@ from pathlib import Path
 from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
 from aci.repository.first_commit import first_commit_advice
+from aci.repository.git_view import MOST_PATTERNS, GitView, common_folder, view_of
+from aci.repository.ignore_patterns import generated_patterns
 from aci.repository.read_failures import read_failure
+from aci.repository.repository_search import find_repository
 from aci.repository.untracked_files import is_readable, without_environments
+from aci.repository.view_checks import TO_READ, TO_WRITE, check_borrowed, check_filters
 from trajectories.errors import NoRepository, TryLater, UsageError
+from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import (
     DURABLE,
-    QUIET,
     GitFailed,
     create_store,
     decode,
     encode,
-    environment,
     exclusive,
     folders,
     git,
@@ -48,6 +51,7 @@ OPTIONS = (
     *("-c", "core.splitIndex=false"),  # with a split index, git writes the shared part into the git directory
     *("-c", "core.safecrlf=false"),
     *("-c", "core.quotePath=false"),
+    *("-c", "log.showSignature=false"),  # otherwise git starts the program that checks signatures
     *("-c", "apply.whitespace=nowarn"),  # a patch is applied as it is, whatever the user's settings say
     *("-c", "apply.ignoreWhitespace=no"),
     *("-c", f"core.fsync={DURABLE}"),
@@ -87,32 +91,26 @@ class Repository:
     @staticmethod
     def open(path: str | Path) -> Repository:
         """Return the repository at `path` or in one of its parent folders; it may be bare. Raises UsageError."""
-        from git import Repo
-        from git.exc import InvalidGitRepositoryError, NoSuchPathError
-
         path = Path(path).expanduser()
         if not path.is_dir():
             raise UsageError(
                 f"There is no folder {path}." if not path.exists() else f"{path} is not a folder.",
                 "Give the path of a git repository.",
             )
-        try:
-            with Repo(path, search_parent_directories=True) as found:
-                root, git_dir, bare = Path(found.working_tree_dir or found.git_dir), Path(found.git_dir), found.bare
-        except (InvalidGitRepositoryError, NoSuchPathError):
+        found = find_repository(path)
+        if not found:
             place = path.resolve()
-            raise NoRepository(f"{place} is not in a git repository.", first_commit_advice(place)) from None
-        if not os.path.lexists(root / ".git"):  # a git directory with another name than .git counts as bare
-            root, bare = git_dir, True
-        repository = Repository(root.resolve(), git_dir.resolve(), bare)
+            raise NoRepository(f"{place} is not in a git repository.", first_commit_advice(place))
+        bare = found.bare or view_of(found.git_dir, found.root).settings.get("core.bare") == "true"
+        root = found.git_dir if bare else found.root
+        repository = Repository(root, found.git_dir, bare)
         try:
             kind, *commit = decode(repository._git("rev-parse", "--show-object-format", "--revs-only", "HEAD")).split()
         except GitFailed as error:
-            trust = f"If you trust it: git config --global --add safe.directory {root}"
-            fix = trust if "safe.directory" in error.stderr else "See what `git status` says there."
-            raise UsageError(f"git cannot use {root}: {error.reason}.", fix) from error
+            raise UsageError(f"git cannot use {root}: {error.reason}.", "See what `git status` says there.") from error
         if kind != "sha1":
             raise UsageError(f"{root} uses {kind} object names.", "Only repositories with SHA-1 names are supported.")
+        check_borrowed(repository.view)
         if not commit:
             fix = "Push a branch to it." if bare else first_commit_advice(root, has_git=True)
             raise NoRepository(f"{root} has no commit yet.", fix)
@@ -207,6 +205,7 @@ class Repository:
         gone = {path for path, deleted in tracked.items() if deleted or not os.path.lexists(self._file(path))}
         paths = (*tracked, *without_environments(untracked))
         kept = [path for path in paths if path not in gone and is_readable(self._file(path))]
+        check_filters(self.view, kept, TO_READ)
         self._git("update-index", "--force-remove", "-z", "--stdin", env=env, input=_lines(gone))
         self._git("update-index", "--add", "--remove", "--replace", "-z", "--stdin", env=env, input=_lines(kept))
 
@@ -223,8 +222,8 @@ class Repository:
     def history(self, base: Base, into: Path) -> None:
         """Write a git directory with the base commit and its ancestors on a branch `main`.
 
-        It has no other branch, tag, remote, reflog or alternate, no conversions, and the user's ignore patterns. It can
-        be moved and used as a `.git` folder. It is written atomically; an existing folder is kept.
+        It has no other branch, tag, remote, reflog or alternate, no conversions, and the user's patterns of generated
+        files. It can be moved and used as a `.git` folder. It is written atomically; an existing folder is kept.
         """
         if into.exists():
             return
@@ -258,11 +257,14 @@ class Repository:
         sync_folder(into / "objects" / "pack")
 
     def _excludes(self) -> bytes:
-        """Return the user's ignore patterns that are not in the repository's .gitignore files."""
+        """Return the user's patterns of generated files that are not in the repository's .gitignore files."""
         default = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git" / "ignore"
-        own = self.configured("core.excludesFile", "--type=path")
-        files = [Path(own) if own else default, self._path("info/exclude")]
-        return b"\n".join(file.read_bytes() for file in files if file.is_file())
+        users = Path(self.configured("core.excludesFile", "--type=path") or default)  # the repository's is not read
+        found = []
+        for file, inside in ((users, None), (self._path("info/exclude"), common_folder(self.git_dir))):
+            with suppress(OSError):
+                found.append(read_limited(file, MOST_PATTERNS, inside))
+        return generated_patterns(b"\n".join(found))
 
     # Delivering a patch
 
@@ -284,7 +286,9 @@ class Repository:
             except GitFailed as error:
                 why = f"The patch for {base} does not apply to {self.root}: {error.reasons}."
                 raise UsageError(why, fix) from error
-            with self._saved([line.split(b"\t", 2)[2] for line in listed]):
+            paths = [line.split(b"\t", 2)[2] for line in listed]
+            check_filters(self.view, paths, TO_WRITE)
+            with self._saved(paths):
                 self._git("apply", input=encode(diff))
 
     def applied(self, diff: str) -> bool:
@@ -407,17 +411,20 @@ class Repository:
 
     def _path(self, name: str) -> Path:
         """Return the path of a file in the git directory; linked worktrees share all of them except the index."""
-        shared = self.git_dir / "commondir"
-        common = os.fsdecode(shared.read_bytes().strip()) if name != "index" and shared.is_file() else ""
-        return self.git_dir / common / name
+        return (self.git_dir if name == "index" else common_folder(self.git_dir)) / name
+
+    @property
+    def view(self) -> GitView:
+        """The view of this repository for git commands that read it."""
+        return view_of(self.git_dir, None if self.bare else self.root)
 
     def _git(
         self, *args: str, env: dict[str, str] | None = None, input: bytes = b"", ok: tuple[int, ...] = (0,)
     ) -> bytes:
-        own = environment({**QUIET, **(env or {})}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
-        where = (f"--git-dir={self.git_dir}", f"--work-tree={self.root}") if self.plain else ()
         index = self._path("index")
-        return git("-C", str(self.root), *where, *OPTIONS, *args, env=own, input=input, ok=ok, index=index)
+        return git(
+            *OPTIONS, *args, env=self.view.environment(env or {}), cwd=self.root, input=input, ok=ok, index=index
+        )
 
 
 def _lines(paths: Iterable[bytes]) -> bytes:

@@ -13,20 +13,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aci.repository.disk_cache import cache_folder
+from aci.repository.git_view import reading_environment
 from aci.repository.user_repository import Repository
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.git_store.git_commands import QUIET, GitFailed, create_store, environment, git, sync_folder
+from trajectories.git_store.git_commands import GitFailed, create_store, git, git_environ, sync_folder
 
 
 def hash_refs(root: Path) -> str:
     """Return the hash of the refs of the repository at `root`."""
-    return hashlib.sha256(_git(root, "for-each-ref", "--format=%(objectname) %(refname)")).hexdigest()[:20]
+    listed = git("for-each-ref", "--format=%(objectname) %(refname)", env=reading_environment(root))
+    return hashlib.sha256(listed).hexdigest()[:20]
 
 
 def bundle(root: Path, commit: str) -> bytes:
     """Return a bundle of the whole repository at `root`, including a commit that need not be on a branch."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as made:
-        _git(root, "bundle", "create", "-q", f"{made}/bundle", "--all", commit)
+        git("bundle", "create", "-q", f"{made}/bundle", "--all", commit, env=reading_environment(root))
         return Path(made, "bundle").read_bytes()
 
 
@@ -64,18 +66,15 @@ def _unpack(data: bytes, commit: str, place: Path) -> None:
     try:
         create_store(made)
         (made / "bundle").write_bytes(data)
-        output = _git(made, "bundle", "unbundle", str(made / "bundle"))
+        env = git_environ({"GIT_DIR": str(made)})
+        output = git("bundle", "unbundle", str(made / "bundle"), env=env)
         (made / "bundle").unlink()
         refs = [line.split(b" ", 1) for line in output.splitlines()]
         lines = [b"create %s %s\n" % (name, id) for id, name in refs if name != b"HEAD"]
-        _git(made, "update-ref", "--stdin", input=b"".join(lines))
+        git("update-ref", "--stdin", env=env, input=b"".join(lines))
         (made / "HEAD").write_text(f"{commit}\n")
         shutil.rmtree(place, ignore_errors=True)
         made.rename(place)
         sync_folder(place.parent)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-
-
-def _git(root: Path, *args: str, input: bytes = b"") -> bytes:
-    return git("-C", str(root), *args, env=environment(QUIET), input=input)

@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from agent.config.workspace_choice import choose_workspace
 from agent.limits.run_budget import SMALLEST_OUTPUT, UNPRICED_TOKENS, dollars
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import ConfigError, SweAgentError, WorkspaceError
+from trajectories.git_store.git_commands import git_version
 
 if TYPE_CHECKING:
     from aci.docker.leftover_cleanup import CleanupResult
@@ -80,11 +80,8 @@ def _system() -> Finding:
 
 def _git() -> Finding:
     fix = f"Install git {'.'.join(map(str, LEAST_GIT))} or newer."
-    try:
-        output = subprocess.run(
-            ["git", "--version"], capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
+    output = git_version()
+    if not output:
         return Finding("git", False, "not found", fix)
     version = tuple(int(part) for part in re.findall(r"\d+", output)[:2])
     return Finding("git", version >= LEAST_GIT, output, fix)

@@ -19,7 +19,7 @@ from aci.repository.disk_cache import cache_folder
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.settings import SECRET
 from trajectories.errors import WorkspaceError
-from trajectories.git_store.git_commands import decode, environment, git
+from trajectories.git_store.git_commands import decode, git, git_environ
 
 _MANIFESTS = ("setup.py", "setup.cfg", "pyproject.toml", "package.json", "package-lock.json")
 _MADE = "made.tar"
@@ -114,4 +114,4 @@ def _archive_created_files(place: WorkspaceOptions, repository: Path) -> None:
 
 def _git(place: WorkspaceOptions, worktree: Path) -> dict[str, str]:
     own = {"GIT_DIR": place.trees.path, "GIT_WORK_TREE": worktree, "GIT_INDEX_FILE": worktree.with_name("index")}
-    return environment({name: str(path) for name, path in own.items()})
+    return git_environ({name: str(path) for name, path in own.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -12,6 +13,8 @@ from trajectories.records import Record
 
 VERSION = 1
 """The version of the form of a line. Fields and types may be added without a new version."""
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +133,16 @@ def progress_line(at: float, run: str, event: ProgressEvent, secrets: Sequence[s
 
 
 def encode_line(line: Line) -> bytes:
-    """Return a line as JSON, with `v` and `type` first. Invalid Unicode is replaced."""
+    """Return a line as JSON, with `v` and `type` first. Invalid Unicode is replaced. Characters other than
+    ASCII are escaped, since a terminal obeys some of them."""
     import json
 
     values = {field.name: getattr(line, field.name) for field in fields(line) if field.name != "record"}
     first = {"v": line.v, "type": line.type}
     found = first | {name: value for name, value in values.items() if value is not None}
     head = json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    if not isinstance(line, RecordLine):
-        return head + b"\n"
-    from trajectories.journal import encode
+    if isinstance(line, RecordLine):
+        from trajectories.journal import encode
 
-    return head[:-1] + b',"record":' + encode(line.record)[:-1] + b"}\n"
+        head = head[:-1] + b',"record":' + encode(line.record)[:-1] + b"}"
+    return _NOT_ASCII.sub(lambda found: json.dumps(found.group())[1:-1], head.decode()).encode() + b"\n"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from aci.repository.commit import describe_skipped_hooks
 from aci.repository.commit_ancestry import is_ancestor
 from agent.lifecycle.exploit_quotes import warn_of_quotes
 from agent.lifecycle.exploit_withholding import public_patch, public_title
@@ -134,4 +135,5 @@ def _apply(engine: Engine, patch: Patch) -> tuple[str, dict[str, str]]:
 def _branch(engine: Engine, patch: Patch, name: str) -> tuple[str, dict[str, str]]:
     title = public_title(engine, patch.tree, engine.run.issue.title[:72] or "Fix the issue")
     commit = engine.repository.branch(name, engine.run.base, patch.tree, engine.trees, title)
-    return f"Branch {name} is at {commit[:10]}.", {"branch": name, "commit": commit}
+    text = f"Branch {name} is at {commit[:10]}. {describe_skipped_hooks(engine.repository)}"
+    return text.strip(), {"branch": name, "commit": commit}

@@ -129,7 +129,8 @@ def commit_to_branch(session: CommitSession, name: str, words: str) -> None:
         return {"commit": done[-1]}
 
     effects.run_recorded(engine, _data(engine, own, "branch", name, text), do, f"The branch {name} was created.")
-    session.show(_with_conflicts(own, f"Branch {name} is at {done[0][:10]}."))
+    skipped = committing.describe_skipped_hooks(engine.repository)
+    session.show(_with_conflicts(own, f"Branch {name} is at {done[0][:10]}. {skipped}".strip()))
 
 
 def _ask_for_message(session: CommitSession, approval: Approval, refused: str) -> str:
@@ -199,7 +200,8 @@ def _hooks(session: DeliverySession, engine: Engine) -> bool:
     if not found:
         return False
     title = f"Run the repository's hooks too ({', '.join(found)})?"
-    detail = "Hooks are programs of this repository and run on your machine, outside any workspace. No skips them."
+    place = committing.hooks_folder(engine.repository)
+    detail = f"The programs in {place} run on your machine, outside any workspace. No skips them."
     if changed := _changed_hooks(engine, found):
         title = f"Run the repository's hooks too ({', '.join(found)}), of which this session changed {changed}?"
     why = "hooks run whatever the repository contains by then"

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import IO
 
 from trajectories.errors import RunBroken, WorkspaceError
 from trajectories.file_limits import is_in
@@ -145,6 +146,39 @@ def git(
         failed = GitFailed(name, done.returncode, done.stderr)
         raise failed.named(env["GIT_INDEX_FILE"], index) if index and "GIT_INDEX_FILE" in env else failed
     return done.stdout
+
+
+def start_git(
+    *args: str,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    within: Sequence[str] = (),
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    stderr: int | IO[bytes] = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Start git in a session of its own, so that Ctrl-C in the terminal only reaches this process. `within` is a
+    command that sets limits and runs the command that follows it. Raises WorkspaceError if git is not installed."""
+    try:
+        return subprocess.Popen(
+            [*within, "git", *map(encode, args)],
+            env=env,
+            cwd=cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise no_git() from None
+
+
+def git_version() -> str:
+    """Return what `git --version` prints; "" if git is not installed or does not answer."""
+    try:
+        return decode(git("--version", env=git_environ({}), timeout=10)).strip()
+    except WorkspaceError:
+        return ""
 
 
 def _command(args: Sequence[str]) -> str:

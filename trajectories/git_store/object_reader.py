@@ -15,7 +15,7 @@ from secrets import token_hex
 from typing import IO
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_store.git_commands import no_git
+from trajectories.git_store.git_commands import start_git
 
 CHUNK = 1 << 20
 LONGEST_LINE = 200
@@ -154,17 +154,7 @@ class Reader:
 def cat_file(env: Mapping[str, str], *options: str) -> subprocess.Popen[bytes]:
     """Start `git cat-file --batch` with pipes, for the store that `env` names. Raises WorkspaceError if git is not
     installed."""
-    try:
-        return subprocess.Popen(
-            ["git", "cat-file", "--batch", *options],
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except FileNotFoundError:
-        raise no_git() from None
+    return start_git("cat-file", "--batch", *options, env=env, stdin=subprocess.PIPE)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

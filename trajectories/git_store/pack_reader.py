@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from trajectories.errors import SweAgentError
-from trajectories.git_store.git_commands import decode, folders, no_git, sync_folder
+from trajectories.git_store.git_commands import decode, folders, start_git, sync_folder
 
 PACK_LIMIT = 200_000_000
 PACK_SECONDS = 120.0
@@ -43,30 +43,18 @@ def index_pack(
         "GIT_OBJECT_DIRECTORY": str(scratch),
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(store / "objects"),
     }
-    command = [
-        "sh",
-        "-c",
-        CAPPED,
-        str(PACK_MEMORY >> 10),
-        "git",
-        "index-pack",
-        "--strict=skiplist=spared",
-        "--fix-thin",
-        "--stdin",
-    ]
+    capped = ("sh", "-c", CAPPED, str(PACK_MEMORY >> 10))
+    options = ("--strict=skiplist=spared", "--fix-thin", "--stdin")
     with tempfile.TemporaryFile() as stderr:
-        try:
-            process = subprocess.Popen(
-                command,
-                env=env,
-                cwd=scratch,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        except FileNotFoundError:
-            raise no_git() from None
+        process = start_git(
+            *("index-pack", *options),
+            env=env,
+            cwd=scratch,
+            within=capped,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
         whole, status = _feed(stream, process, limit)
         if not whole:
             raise PackRefused(f"The packed files exceed {limit / 1e6:,.0f} MB.", "Remove or ignore them.")
@@ -82,24 +70,20 @@ def index_pack(
 def pack_objects(ids: bytes, into: Path, env: Mapping[str, str], limit: int) -> None:
     """Repack objects of an untrusted store into files named `into`-*.pack. Raises PackRefused if git exceeds `limit`
     bytes, PACK_MEMORY or PACKING_SECONDS, or cannot read an object."""
-    capped = ["sh", "-c", CAPPED_FILE, str(PACK_MEMORY >> 10), str(limit >> 9)]
-    command = [*capped, "git", "pack-objects", "-q", "--no-reuse-object", str(into)]
-    try:
-        done = subprocess.run(
-            command,
-            env=env,
-            input=ids,
-            timeout=PACKING_SECONDS,
-            capture_output=True,
-            check=False,
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise PackRefused(f"git did not pack the files within {PACKING_SECONDS:.0f} s.") from None
-    if done.returncode == -signal.SIGXFSZ or b"File too large" in done.stderr:
+    capped = ("sh", "-c", CAPPED_FILE, str(PACK_MEMORY >> 10), str(limit >> 9))
+    options = ("-q", "--no-reuse-object", str(into))
+    with start_git(
+        "pack-objects", *options, env=env, within=capped, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            _, stderr = process.communicate(ids, PACKING_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise PackRefused(f"git did not pack the files within {PACKING_SECONDS:.0f} s.") from None
+    if process.returncode == -signal.SIGXFSZ or b"File too large" in stderr:
         raise PackRefused(f"The packed files exceed {limit / 1e6:,.0f} MB.")
-    if done.returncode:
-        raise PackRefused(f"git rejects the files: {_reason(done.stderr[-20_000:], done.returncode)}")
+    if process.returncode:
+        raise PackRefused(f"git rejects the files: {_reason(stderr[-20_000:], process.returncode)}")
 
 
 def _feed(stream: BinaryIO, process: subprocess.Popen[bytes], limit: int) -> tuple[bool, int]:

@@ -7,7 +7,6 @@ untrusted, so the number of files and bytes is limited; files beyond the limit a
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import IO
 
 from trajectories.checked_difference import object_folder
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_store.git_commands import decode, no_git
+from trajectories.git_store.git_commands import decode, start_git
 from trajectories.git_store.trees import Trees
 from trajectories.unified_diff import count_changed_lines
 
@@ -33,7 +32,7 @@ READ_BYTES = 20_000_000
 pair."""
 CHUNK = 1 << 18
 _COMMAND = (
-    *("git", "diff-tree", "--stdin", "-r", "--raw", "-p", "--full-index"),
+    *("diff-tree", "--stdin", "-r", "--raw", "-p", "--full-index"),
     *("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"),
 )
 
@@ -109,17 +108,7 @@ def _running(env: Mapping[str, str], pairs: Sequence[Pair]) -> Iterator[IO[bytes
     with tempfile.TemporaryFile() as requests:  # a pipe could fill up and block, since git's output is read later
         requests.write("".join(f"{old} {new}\n" for old, new in pairs).encode())
         requests.seek(0)
-        try:
-            process = subprocess.Popen(
-                _COMMAND,
-                env=env,
-                stdin=requests,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except FileNotFoundError:
-            raise no_git() from None
+        process = start_git(*_COMMAND, env=env, stdin=requests)
     assert process.stdout
     try:
         yield process.stdout

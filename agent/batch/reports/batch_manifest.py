@@ -17,6 +17,7 @@ from typing import Any
 
 from aci.observation.output_text import mask_secrets
 from aci.observation.secret_forms import without_userinfo
+from aci.repository.git_view import reading_environment
 from agent.config.settings import Settings
 from agent.conversation.model_roles import CODER, assign_roles, chosen_model, needs_model, with_fallbacks
 from agent.engine.engine import known_secrets, secrets_of_services
@@ -27,7 +28,7 @@ from agent.models.base import Model
 from agent.version import __version__
 from tools.base import Toolbox
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_store.git_commands import QUIET, GitFailed, environment, git
+from trajectories.git_store.git_commands import GitFailed, git
 from trajectories.journal import write_durably
 
 MANIFEST = "manifest.json"
@@ -267,10 +268,10 @@ def _commit() -> str:
     checkout = Path(__file__).resolve().parents[3]
     if not (checkout / ".git").exists():
         return ""
-    env = environment(QUIET)
     try:
-        commit = git("-C", str(checkout), "rev-parse", "--verify", "HEAD", env=env).decode().strip()
-        changed = git("-C", str(checkout), "status", "--porcelain", "--untracked-files=no", env=env).strip()
-    except GitFailed:
+        env = reading_environment(checkout)
+        commit = git("rev-parse", "--verify", "HEAD", env=env).decode().strip()
+        changed = git("status", "--porcelain", "--untracked-files=no", env=env, cwd=checkout).strip()
+    except (GitFailed, UsageError):
         return ""
     return f"{commit}+changes" if changed else commit

@@ -13,11 +13,12 @@ from aci.graph.file_outline import find_definitions, fits, names_in, outline
 from aci.issue_text.image_links import MAGIC, MOST_PICTURES
 from aci.observation.file_contents import binary_kind
 from aci.observation.untrusted_text import clean_text, wrap_code
+from aci.repository.untracked_files import is_ignored
 from agent.instances.issue_input import from_text, issue_from
 from agent.prompts.quotation import discussion
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular
-from trajectories.git_store.git_commands import QUIET, GitFailed, environment, git
+from trajectories.git_store.git_commands import GitFailed
 from trajectories.records import Issue
 
 MOST_TEXT = 100_000
@@ -201,10 +202,9 @@ def _read_notice(path: Path, root: Path) -> tuple[str, ...]:
 
 
 def _is_ignored(path: Path, root: Path) -> bool:
-    ask = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", str(path))
     try:
-        return bool(git("-C", str(root), *ask, env=environment(QUIET, keep=("GIT_CONFIG",))))
-    except GitFailed:  # the folder is not a git repository
+        return is_ignored(root, path)
+    except (GitFailed, UsageError):  # the folder is not a git repository
         return False
 
 

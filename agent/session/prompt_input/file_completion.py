@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from aci.repository.user_repository import Repository
+from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import GitFailed, decode
 
 FRESH = 5.0
@@ -72,7 +73,7 @@ def _tracked_files(source: Repository) -> list[str]:
     on disk."""
     try:
         out = source._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    except GitFailed:
+    except (GitFailed, UsageError):
         return list(islice(_walk_files(source.root), MOST_WALKED))
     return sorted({decode(path) for path in out.split(b"\0")[:-1]})
 

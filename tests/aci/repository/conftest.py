@@ -26,6 +26,10 @@ class User:
     def git(self, *args: str | bytes, input: bytes | None = None) -> str:
         return run(self.root, *args, input=input)
 
+    def configure(self, name: str, value: str) -> None:
+        """Set a value in the user's own configuration of git, not in that of the repository."""
+        self.git("config", "--global", name, value)
+
     def write(self, path: str | bytes, data: bytes = b"text\n") -> Path:
         file = self.root / os.fsdecode(path)
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,8 @@ def test_base_too_large_to_list_is_refused(tmp_path, levels, name, width, messag
     if source == "bare":
         run(user.root, "config", "core.bare", "true")
         (user.root / ".git" / "index").unlink()
-    repository = Repository.open(user.root / ".git" if source == "bare" else user.root)
+    repository = Repository.open(user.root)
+    assert repository.bare == (source == "bare")
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     with Trees(tmp_path / "trees.git") as trees, pytest.raises(UsageError, match=message):
         repository.base(trees, evil if source == "rev" else None)

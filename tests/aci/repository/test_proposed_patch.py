@@ -27,7 +27,7 @@ def start_branch(user: User, main: str) -> str:
 
 @pytest.mark.parametrize("main", ["main", "master", "development"])
 def test_branch_starts_where_it_left_the_main_branch(user: User, main: str) -> None:
-    user.git("config", "init.defaultBranch", "development")
+    user.configure("init.defaultBranch", "development")
     base = start_branch(user, main)
     source = Repository.open(user.root)
     assert (branch_start(source), branch_start(source, "fix"), branch_start(source, "fix~1")) == (base, base, base)

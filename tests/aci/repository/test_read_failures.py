@@ -43,8 +43,8 @@ def test_advice_for_partial_clone_fetches_its_objects(
 @pytest.mark.parametrize("kind", ["process", "clean"])
 def test_missing_program_of_required_filter_is_named(user: User, trees: Trees, kind: str) -> None:
     user.commit(**{".gitattributes": b"*.bin filter=lfs\n"})
-    user.git("config", f"filter.lfs.{kind}", "git-lfs-that-is-missing %f")
-    user.git("config", "filter.lfs.required", "true")
+    user.configure(f"filter.lfs.{kind}", "git-lfs-that-is-missing %f")
+    user.configure("filter.lfs.required", "true")
     user.write("x.bin")
     with pytest.raises(UsageError) as caught:
         Repository.open(user.root).base(trees)

@@ -219,8 +219,8 @@ def test_committed_crlf_files_stay_exact(user: User, trees: Trees) -> None:
 
 
 def test_base_holds_pointer_of_filtered_file(user: User, trees: Trees) -> None:
-    user.git("config", "filter.big.clean", "sed 's/.*/pointer/'")
-    user.git("config", "filter.big.smudge", "sed 's/.*/content/'")
+    user.configure("filter.big.clean", "sed 's/.*/pointer/'")
+    user.configure("filter.big.smudge", "sed 's/.*/content/'")
     user.commit(**{".gitattributes": b"*.bin filter=big\n", "x.bin": b"content\n"})
     base = Repository.open(user.root).base(trees)
     assert (trees.read(base.tree, "x.bin"), base.changes) == (b"pointer\n", 0)
@@ -317,6 +317,8 @@ def test_shared_clone_at_path_with_separators_is_read(user: User, trees: Trees, 
     odd = tmp_path / 'a:b "c" \\d'
     user.root.rename(odd)
     subprocess.run(["git", "clone", "-q", "--shared", odd, tmp_path / "x:y"], check=True)
+    user.root = tmp_path / "x:y"
+    user.configure("swe-agent.objects", "*")
     (tmp_path / "x:y" / "new").write_text("new")
     with Trees(tmp_path / 'run:"1"' / "trees.git") as odd_trees:
         repository = Repository.open(tmp_path / "x:y")

@@ -175,9 +175,9 @@ def test_failed_apply_restores_files(user: User, trees: Trees) -> None:
     repository = Repository.open(user.root)
     base = repository.base(trees)
     tree = trees.write({"a.py": b"a = 2\n", "a_new.py": b"", "dir/c.py": b"c = 2\n"}, base.tree)
-    user.git("config", "filter.bad.clean", "cat")
-    user.git("config", "filter.bad.smudge", "false")
-    user.git("config", "filter.bad.required", "true")
+    user.configure("filter.bad.clean", "cat")
+    user.configure("filter.bad.smudge", "false")
+    user.configure("filter.bad.required", "true")
     user.write(".git/info/attributes", b"dir/* filter=bad\n")
     before = {path: file for path, file in user.state().items() if not path.startswith(".git/")}
     with pytest.raises(GitFailed, match="filter"):

@@ -54,8 +54,8 @@ def test_history_holds_ancestors_and_nothing_later(user: User, trees: Trees, tmp
 def test_history_as_git_folder_has_clean_status(user: User, trees: Trees, tmp_path: Path, home: Path) -> None:
     user.commit(**{".gitattributes": b"* text=auto eol=crlf\n", "x": b"x\ny\n"})
     (home / ".gitconfig").write_text("[user]\n\tname = A\n\temail = a@example.org\n[core]\n\texcludesFile = ~/mine\n")
-    (home / "mine").write_text("*.mine")
-    user.write(".git/info/exclude", b"*.local\n")
+    (home / "mine").write_text("__pycache__/\n*.secret-project\n")
+    user.write(".git/info/exclude", b"/build\n*.customer\n")
     repository = Repository.open(user.root)
     base = repository.base(trees)
     work = tmp_path / "work"
@@ -64,9 +64,11 @@ def test_history_as_git_folder_has_clean_status(user: User, trees: Trees, tmp_pa
     run(work, "checkout", "-q", "main")
     assert (work / "x").read_bytes() == b"x\ny\n"
     assert run(work, "status", "--porcelain") == ""
-    (work / "a.mine").write_text("")
-    (work / "a.local").write_text("")
+    for path in ("__pycache__/a.pyc", "build/a.o"):
+        (work / path).parent.mkdir()
+        (work / path).write_text("")
     assert run(work, "status", "--porcelain") == ""
+    assert (work / ".git" / "info" / "exclude").read_bytes() == b"__pycache__/\n/build\n"  # no private names
     assert run(work, "rev-parse", "--is-bare-repository") == "false"
 
 

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from agent.conversation import model_requests
 from agent.engine.task import Task
 from agent.events import schema
-from agent.events.event_lines import encode_line, progress_line
+from agent.events.event_lines import ProofLine, RecordLine, encode_line, progress_line
 from agent.events.event_stream import EventStream, JournalFollower, current_stream, open_events
 from agent.events.event_writer import EventWriter
 from agent.lifecycle.run_lifecycle import solve
@@ -133,6 +133,17 @@ def test_progress_matches_schema(kind: str, branch: str) -> None:
     LINES.validate(found)
     assert (found["v"], list(found)[:2]) == (1, ["v", "type"])
     assert None not in found.values()
+
+
+@pytest.mark.parametrize("text", ["\x9b31m \x7f \u202e \u2066 é 😀", "plain"])
+def test_lines_are_ascii_since_a_terminal_may_show_them(text: str) -> None:
+    note = Note("main", "message", text)
+    for made in (RecordLine(at=1.0, run=text, type="note", record=note), ProofLine(at=1.0, run="r", text=text)):
+        encoded = encode_line(made)
+        assert encoded.isascii()
+        assert b"\x7f" not in encoded
+        found = json.loads(encoded)
+        assert found.get("record", found)["text"] == text
 
 
 @pytest.mark.parametrize(

@@ -327,9 +327,11 @@ def test_users_line_endings_are_kept(session) -> None:
     assert session.file("a.txt").read_bytes() == a_text().replace(b"\n", b"\r\n")
 
 
-def test_git_filters_are_applied_to_written_files(session) -> None:
-    session.git("config", "filter.caps.clean", "tr A-Z a-z")
-    session.git("config", "filter.caps.smudge", "tr a-z A-Z")
+def test_git_filters_are_applied_to_written_files(session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    users = tmp_path / "gitconfig"
+    users.write_text('[filter "caps"]\n\tclean = tr A-Z a-z\n\tsmudge = tr a-z A-Z\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(users))
+    session.git("config", "include.path", str(users))  # the tests' own git reads no configuration of the user
     session.file(".gitattributes").write_bytes(b"b.txt filter=caps\n")
     session.file("b.txt").write_bytes(b"B\nTWO\nTHREE\n")
     session.git("add", "-A")

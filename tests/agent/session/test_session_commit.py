@@ -176,6 +176,31 @@ def test_hooks_run_only_with_users_consent(session) -> None:
     assert session.git("status", "--short") == "?? hooked.txt"
 
 
+@pytest.mark.parametrize("allowed", [False, True])
+@pytest.mark.parametrize("name", ["reference-transaction", "post-commit"])
+def test_every_hook_of_a_commit_is_named_before_it_runs(session, tmp_path: Path, name: str, allowed: bool) -> None:
+    session.begin()
+    session.change_files({"b.txt": b"B\n"})
+    session.say("/apply")
+    hooks = tmp_path / "hooks"
+    write_hook(session, name, f"touch {tmp_path}/ran", str(hooks))
+    session.git("config", "core.hooksPath", str(hooks))
+    session.answers = [Answer(True), Answer(allowed)]
+    session.say("/commit")
+    assert session.questions[-1].title == f"Run the repository's hooks too ({name})?"
+    assert str(hooks) in session.questions[-1].detail
+    assert (tmp_path / "ran").exists() == allowed
+
+
+def test_hooks_that_do_not_run_for_a_new_branch_are_named(session) -> None:
+    write_hook(session, "pre-commit", "exit 1")
+    session.begin()
+    session.change_files({"b.txt": b"B\n"})
+    message = session.say("/commit --branch fix")
+    assert message.endswith("The repository's hooks were not run: pre-commit.")
+    assert session.git("show", "fix:b.txt") == "B"
+
+
 def test_stored_rules_do_not_allow_hooks(session) -> None:
     write_hook(session, "pre-commit", "true")
     session.begin()

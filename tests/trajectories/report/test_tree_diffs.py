@@ -89,7 +89,7 @@ def test_all_pairs_use_one_git_process(trees, monkeypatch):
         return popen(*args, **options)
 
     popen = subprocess.Popen
-    monkeypatch.setattr(tree_diffs.subprocess, "Popen", record_process)
+    monkeypatch.setattr(subprocess, "Popen", record_process)
     tree_ids = [write_tree(trees, {"a": b"%d\n" % n}) for n in range(12)]
     pairs = [(old, new) for old in tree_ids for new in tree_ids] * 8  # more ids than a pipe holds
     assert all(
@@ -97,7 +97,7 @@ def test_all_pairs_use_one_git_process(trees, monkeypatch):
         for pair_diff, (old, new) in zip(pair_diffs(trees, pairs, LIMIT), pairs, strict=True)
         if old != new
     )
-    assert len([args for args in processes if "diff-tree" in args[0]]) == 1
+    assert len([args for args in processes if b"diff-tree" in args[0]]) == 1
 
 
 @pytest.mark.parametrize("tree", ["", "HEAD", "--all", "f" * 40, "é" * 40])

@@ -1,0 +1,254 @@
+"""A git directory of this program, through which git reads the user's repository.
+
+git sees the objects, refs, reflogs and index of the repository, but not its configuration, hooks or other files that
+can name programs to start and files to read. Settings without which the files would be read differently are copied
+by value, if they are on a list.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+from aci.repository.repository_search import find_repository
+from trajectories.errors import NoRepository, UsageError
+from trajectories.file_limits import read_limited
+from trajectories.git_store.git_commands import QUIET, GitFailed, decode, environment, git, git_environ
+
+CARRIED = re.compile(
+    r"core\.(?:autocrlf|eol|safecrlf|filemode|symlinks|ignorecase|precomposeunicode|checkstat|trustctime|"
+    r"sparsecheckout|sparsecheckoutcone|logallrefupdates)|index\.sparse|"
+    r"extensions\.(?:objectformat|refstorage|partialclone)|"
+    r"remote\..+\.(?:url|pushurl|fetch|promisor|partialclonefilter)|branch\..+\.(?:remote|merge)|"
+    r"url\..+\.(?:insteadof|pushinsteadof)|user\.(?:name|email)"
+)
+"""Settings of the repository that git still sees: how files on disk compare with those in git, the format of the
+repository, remotes and upstream branches, and the author. None names a program or a file; servers are not contacted,
+since no protocol is allowed."""
+EXTENSIONS = frozenset({"objectformat", "refstorage", "partialclone", "worktreeconfig", "noop", "preciousobjects"})
+"""Extensions of the repository format with which the repository is read as it is."""
+MOST_CONFIG = 1 << 20
+MOST_PATTERNS = 10 << 20
+"""Maximum number of bytes of `config` and `HEAD`, and of files with patterns."""
+Settings = dict[str, str]
+
+
+class GitView:
+    """The view of one repository. `git_dir` is the repository's own git directory (of a linked worktree: that of the
+    worktree), `root` its working tree or None for a bare one."""
+
+    def __init__(self, git_dir: Path, root: Path | None) -> None:
+        self.git_dir, self.root = git_dir, root
+        self.common = common_folder(git_dir)
+        self._lock = Lock()
+        self._known: object = None
+        self._settings: Settings = {}
+
+    @property
+    def settings(self) -> Settings:
+        """The repository's own settings, as values: those of its `config` file without the files that it includes.
+        Names are in lower case except for the middle part. Raises UsageError if the file cannot be read."""
+        self._update()
+        return self._settings
+
+    def environment(self, own: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment for a git command that reads the repository, with the variables `own` added.
+
+        Raises UsageError if the repository cannot be read without its configuration.
+        """
+        self._update()
+        where = {"GIT_DIR": str(self._folder), "GIT_INDEX_FILE": str(self.git_dir / "index")}
+        if self.root:
+            where["GIT_WORK_TREE"] = str(self.root)
+        return environment({**QUIET, **where, **own}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
+
+    @property
+    def _folder(self) -> Path:
+        return _views() / f"{id(self)}"
+
+    def _update(self) -> None:
+        """Create the view, or bring it up to date with the repository."""
+        with self._lock:
+            folder = self._folder
+            if not folder.is_dir():
+                self._known = None
+                for name in ("info", "logs"):
+                    (folder / name).mkdir(parents=True, exist_ok=True)
+            for name in ("objects", "refs"):
+                if (self.common / name).is_symlink():
+                    raise UsageError(
+                        f"{self.common / name} is a symbolic link, which may lead to another repository.",
+                        "Clone the repository, and use the clone.",
+                    )
+            for link, target in self._links(folder):
+                _link(folder / link, target)
+            shared, own = self.common / "config", self.git_dir / "config.worktree"
+            known = [_signature(shared), _signature(own)]
+            if known != self._known:
+                self._settings = _read_settings(shared)
+                if self._settings.get("extensions.worktreeconfig") == "true":
+                    self._settings |= _read_settings(own)
+                self._check()
+                _write(folder / "config", _configpath_in(self._settings, self.root is None))
+                self._known = known
+            _write(folder / "HEAD", _head(self.git_dir / "HEAD"))  # last: without it this is no git directory
+
+    def _links(self, folder: Path) -> Iterator[tuple[str, Path]]:
+        """Yield the entries of the view that are links, with their targets."""
+        for name in ("objects", "refs", "reftable", "packed-refs", "shallow", "info/exclude", "info/attributes"):
+            yield name, self.common / name
+        yield "logs/refs", self.common / "logs" / "refs"
+        yield "logs/HEAD", self.git_dir / "logs" / "HEAD"
+        yield "info/sparse-checkout", self.git_dir / "info" / "sparse-checkout"
+        for place in (folder, self.git_dir):
+            for shared in place.glob("sharedindex.*"):
+                yield shared.name, self.git_dir / shared.name
+
+    def _check(self) -> None:
+        """Raise UsageError if the repository's configuration says something that git needs to know."""
+        unknown = {name.partition(".")[2] for name in self._settings if name.startswith("extensions.")} - EXTENSIONS
+        if unknown and self._settings.get("core.repositoryformatversion", "0") != "0":
+            raise UsageError(
+                f"{self.git_dir} uses a format that is not supported: extensions.{sorted(unknown)[0]}.",
+                "Clone the repository, and use the clone.",
+            )
+        if not self.root:
+            return
+        named = self._settings.get("core.worktree", "")
+        if named and not _is_same(self.git_dir / named, self.root):
+            raise UsageError(
+                f"The configuration in {self.git_dir} says that the files of {self.root} are in another folder.",
+                "Remove core.worktree from it, or clone the repository.",
+            )
+        link = self.root / ".git"
+        if link.is_file() and not named and not _is_same(self.git_dir / path_in(self.git_dir / "gitdir"), link):
+            command = shlex.join(["git", f"--git-dir={self.git_dir}", "config", "core.worktree", str(self.root)])
+            raise UsageError(
+                f"{link} names the git directory {self.git_dir}, which does not refer to {self.root}.",
+                f"If they belong together: {command}",
+            )
+
+
+@cache
+def view_of(git_dir: Path, root: Path | None) -> GitView:
+    """Return the view of a repository; there is one for each in a process."""
+    return GitView(git_dir, root)
+
+
+def reading_environment(folder: Path, own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for a git command that reads the repository that contains a folder, with the variables
+    `own` added.
+
+    Raises UsageError if there is none, or if it cannot be read without its configuration.
+    """
+    found = find_repository(folder)
+    if not found:
+        raise NoRepository(f"{folder} is not in a git repository.", "Name a repository.")
+    return view_of(found.git_dir, None if found.bare else found.root).environment(own or {})
+
+
+def common_folder(git_dir: Path) -> Path:
+    """Return the git directory that a linked worktree shares with others; any other directory is returned unchanged."""
+    try:
+        found = (git_dir / path_in(git_dir / "commondir")).resolve()
+    except (OSError, ValueError, RuntimeError):  # not a valid path, or circular links
+        return git_dir.absolute()
+    return git_dir.absolute() if found.is_symlink() else found  # Python 3.13 returns a circular link unchanged
+
+
+def path_in(file: Path) -> str:
+    """Return the path in a file of a git directory; "" if there is none."""
+    try:
+        return os.fsdecode(read_limited(file, MOST_CONFIG).strip())
+    except OSError:
+        return ""
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+@cache
+def _views() -> Path:
+    """Create the folder of the views, which is removed when this process ends."""
+    made = Path(tempfile.mkdtemp(prefix="swe-agent-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+def _link(link: Path, target: Path) -> None:
+    """Make `link` a symbolic link to a folder or regular file of the repository, or remove it if there is none."""
+    is_there = not target.is_symlink() and (target.is_dir() or target.is_file())
+    if is_there and target.parent.name == "info" and target.stat().st_size > MOST_PATTERNS:
+        raise UsageError(f"{target} has more than {MOST_PATTERNS:,} bytes.", "Shorten it.")
+    if is_there and not os.path.lexists(link):
+        link.symlink_to(target)
+    elif not is_there:
+        link.unlink(missing_ok=True)
+
+
+def _signature(file: Path) -> object:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Replace a file of the view if its content is another one; git never sees a part of it."""
+    if file.is_file() and file.read_bytes() == data:
+        return
+    made = file.with_suffix(".new")
+    made.write_bytes(data)
+    made.replace(file)
+
+
+def _head(file: Path) -> bytes:
+    """Return the content of HEAD. Raises UsageError if it cannot be read."""
+    try:
+        if file.is_symlink() and (target := os.fsencode(file.readlink())).startswith(b"refs/"):
+            return b"ref: %b\n" % target
+        return read_limited(file, MOST_CONFIG)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", "Run `git fsck` there.") from error
+
+
+def _read_settings(file: Path) -> Settings:
+    """Return the settings in a file, without those of files that it includes; none if it does not exist."""
+    try:
+        data = read_limited(file, MOST_CONFIG)
+        fields = git("config", "--file", "-", "--no-includes", "-z", "--list", env=git_environ({}), input=data)
+    except FileNotFoundError:
+        return {}
+    except (OSError, GitFailed) as error:
+        reason = error.reason if isinstance(error, GitFailed) else error.strerror
+        raise UsageError(f"{file} cannot be read: {reason}.", "Correct the file.") from error
+    pairs = (decode(field).partition("\n") for field in fields.split(b"\0")[:-1])
+    return {name: value if has_value else "true" for name, has_value, value in pairs}
+
+
+def _configpath_in(settings: Settings, bare: bool) -> bytes:
+    """Return a configuration file with those of the settings that are carried over."""
+    carried = {name: value for name, value in settings.items() if CARRIED.fullmatch(name)}
+    version = "1" if any(name.startswith("extensions.") for name in carried) else "0"
+    carried |= {"core.repositoryformatversion": version, "core.bare": str(bare).lower()}
+    lines = []
+    for name, value in carried.items():
+        section, _, rest = name.partition(".")
+        middle, dot, key = rest.rpartition(".")
+        lines += [f"[{section} {_quoted(middle)}]" if dot else f"[{section}]", f"\t{key} = {_quoted(value)}"]
+    return "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -1,0 +1,193 @@
+"""Reading a repository whose configuration somebody else wrote: nothing that it names is started or read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from aci.repository.git_view import view_of
+from aci.repository.untracked_files import ignored_files, is_ignored, lines_with
+from aci.repository.user_repository import Repository
+from tests.aci.repository.conftest import User, run
+from trajectories.errors import UsageError
+from trajectories.git_store.trees import Trees
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    """A program that leaves a file `started` beside itself."""
+    program = tmp_path / "canary"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\ncat\n")
+    program.chmod(0o755)
+    return program
+
+
+PROGRAMS = (
+    "core.fsmonitor",
+    "core.pager",
+    "core.sshCommand",
+    "core.gitProxy",
+    "core.editor",
+    "core.askPass",
+    "gpg.program",
+    "diff.external",
+    "diff.x.textconv",
+    "diff.x.command",
+    "filter.x.clean",
+    "filter.x.smudge",
+    "filter.x.process",
+    "merge.x.driver",
+    "credential.helper",
+    "uploadpack.packObjectsHook",
+    "alias.status",
+)
+"""Settings whose value is a program."""
+
+
+@pytest.mark.parametrize("place", ["config", "include", "includeIf", "worktree"])
+def test_no_program_of_the_configuration_is_started(
+    user: User, trees: Trees, canary: Path, tmp_path: Path, place: str
+) -> None:
+    user.commit(**{".gitattributes": b"*.py diff=x merge=x\n", "a.py": b"a = 1\n"})
+    target = tmp_path / "other"
+    for name in PROGRAMS:
+        run(user.root, "config", "--file", target, name, str(canary))
+    run(user.root, "config", "--file", target, "log.showSignature", "true")
+    match place:
+        case "config":
+            with (user.root / ".git" / "config").open("a") as file:
+                file.write(target.read_text())
+        case "include":
+            user.git("config", "include.path", str(target))
+        case "includeIf":
+            user.git("config", f"includeIf.gitdir:{user.root}/.path", str(target))
+        case "worktree":
+            user.git("config", "extensions.worktreeConfig", "true")
+            shutil.copy(target, user.root / ".git" / "config.worktree")
+    user.write("a.py", b"a = 2\n")
+    user.write("b.py", b"b = 1\n")
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    assert trees.read(base.tree, "a.py") == b"a = 2\n"
+    with repository.blobs() as blobs:
+        assert "b.py" in {file.path for file in blobs.files()}
+    repository.history(base, tmp_path / "history")
+    tree = trees.write({"a.py": b"a = 3\n"}, base.tree)
+    repository.apply(trees.diff(base.tree, tree), base)
+    assert repository.branch("fix", base, tree, trees, "Fix")
+    assert not is_ignored(user.root, user.root / "a.py")
+    assert ignored_files(user.root) == []
+    assert "a = 3" in lines_with(user.root, ["a"])
+    assert not (tmp_path / "started").exists()
+    run(user.root, "status")
+    assert (tmp_path / "started").exists(), "the canary works"
+
+
+def test_filter_of_the_repository_is_named_and_not_started(user: User, trees: Trees, canary: Path) -> None:
+    user.commit(**{".gitattributes": b"*.bin filter=x\n"})
+    user.git("config", "filter.x.clean", str(canary))
+    Repository.open(user.root).base(trees)
+    user.write("a.bin")
+    with pytest.raises(UsageError, match="bin needs the filter x, which only the configuration of"):
+        Repository.open(user.root).base(trees)
+    assert not canary.with_name("started").exists()
+    user.configure("filter.x.clean", str(canary))
+    Repository.open(user.root).base(trees)
+    assert canary.with_name("started").exists()
+
+
+@pytest.mark.parametrize("name", ["core.excludesFile", "core.attributesFile"])
+def test_files_that_the_configuration_names_are_not_read(user: User, trees: Trees, tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret-word\n*.py text\n")
+    user.git("config", name, str(secret))
+    repository = Repository.open(user.root)
+    repository.history(repository.base(trees), tmp_path / "history")
+    assert b"secret-word" not in (tmp_path / "history" / "info" / "exclude").read_bytes()
+
+
+def test_linked_exclude_file_is_not_read(user: User, trees: Trees, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret-word\n")
+    exclude = user.root / ".git" / "info" / "exclude"
+    exclude.unlink()
+    exclude.symlink_to(tmp_path / "secret")
+    repository = Repository.open(user.root)
+    repository.history(repository.base(trees), tmp_path / "history")
+    assert b"secret-word" not in (tmp_path / "history" / "info" / "exclude").read_bytes()
+
+
+def test_working_tree_that_the_configuration_names_is_refused(user: User, tmp_path: Path) -> None:
+    user.git("config", "core.worktree", str(tmp_path))
+    with pytest.raises(UsageError, match="are in another folder"):
+        Repository.open(user.root)
+
+
+def test_git_directory_of_another_working_tree_is_refused(user: User, tmp_path: Path) -> None:
+    other = tmp_path / "archive"
+    other.mkdir()
+    (other / ".git").write_text(f"gitdir: {user.root}/.git\n")
+    with pytest.raises(UsageError, match="does not refer to") as caught:
+        Repository.open(other)
+    assert "core.worktree" in caught.value.fix
+
+
+def test_embedded_git_directory_is_no_repository(user: User) -> None:
+    run(user.root, "init", "-q", "--bare", "demo")
+    for folder in ("demo", "demo/refs"):
+        with pytest.raises(UsageError, match="looks like a git directory, but is inside the working tree"):
+            Repository.open(user.root / folder)
+    with pytest.raises(UsageError, match="is inside the git directory of"):
+        Repository.open(user.root / ".git" / "refs")
+
+
+def test_changed_settings_and_branches_are_seen(user: User) -> None:
+    repository = Repository.open(user.root)
+    first = repository.commit()
+    user.git("config", "user.name", "Ada")
+    assert repository.configured("user.name") == "Ada"
+    user.git("switch", "-qc", "other")
+    second = user.commit()
+    assert (repository.commit(), repository.commit("trunk")) == (second, first)
+    user.git("pack-refs", "--all")
+    assert repository.commit("trunk") == first
+    assert repository.commit("HEAD@{1}") == first
+    view = view_of(repository.git_dir, repository.root)
+    assert os.environ["HOME"] not in (Path(view.environment({})["GIT_DIR"]) / "config").read_text()
+
+
+def test_unusual_values_are_carried_over(user: User) -> None:
+    value = 'a "quoted" \\ value; # and more'
+    user.git("config", "user.name", value)
+    user.git("config", 'remote.a "b\\c.fetch', "+refs/heads/*:refs/remotes/a/*")
+    repository = Repository.open(user.root)
+    assert repository.configured("user.name") == value
+    assert repository.configured('remote.a "b\\c.fetch') == "+refs/heads/*:refs/remotes/a/*"
+
+
+def test_objects_of_another_repository_need_the_users_word(user: User, trees: Trees, tmp_path: Path) -> None:
+    first, second, third = tmp_path / "first", tmp_path / "second", tmp_path / "a third"
+    run(tmp_path, "clone", "-q", "--shared", str(user.root), str(first))
+    run(tmp_path, "clone", "-q", "--shared", str(first), str(third))
+    (third / ".git" / "objects" / "info" / "alternates").rename(second)
+    (third / ".git" / "objects" / "info" / "alternates").write_text("# a comment\n../../../first/.git/objects\n")
+    for clone in (first, third):
+        with pytest.raises(UsageError, match="takes objects from") as caught:
+            Repository.open(clone)
+        assert "swe-agent.objects" in caught.value.fix
+    user.configure("swe-agent.objects", str(tmp_path))
+    assert Repository.open(third).base(trees)
+    run(third, "config", "swe-agent.objects", "*")
+    run(third, "config", "--global", "--unset", "swe-agent.objects")
+    with pytest.raises(UsageError, match="takes objects from"):
+        Repository.open(third)
+
+
+@pytest.mark.parametrize("name", ["objects", "refs"])
+def test_linked_folder_of_the_git_directory_is_refused(user: User, tmp_path: Path, name: str) -> None:
+    (user.root / ".git" / name).rename(tmp_path / name)
+    (user.root / ".git" / name).symlink_to(tmp_path / name)
+    with pytest.raises(UsageError, match="is a symbolic link"):
+        Repository.open(user.root)
