@@ -17,23 +17,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from aci.repository.git_view import common_folder
+from aci.repository.commit_programs import commit_environment, hooks_folder
 from aci.repository.process_owner import has_ended, is_running, own_mark, owner_mark
 from aci.repository.tree_merge import merge_trees
 from aci.repository.user_repository import OPTIONS, Repository
-from aci.repository.view_checks import own_filters
 from trajectories.errors import Cancelled, TryLater, UsageError
 from trajectories.file_limits import open_regular
-from trajectories.git_store.git_commands import GitFailed, decode, encode, environment, git, start_git
+from trajectories.git_store.git_commands import GitFailed, decode, encode, start_git
 from trajectories.git_store.tree_size import FOLDER
 from trajectories.git_store.trees import Trees
 from trajectories.records import Base
 
-HOOKS = (
-    *("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"),
-    *("post-index-change", "reference-transaction", "post-rewrite", "pre-auto-gc"),
-)
-"""Hooks that `git commit` may start."""
 MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 OURS = "swe-agent "
 """Prefix of an index lock of swe-agent. The lines of the lock: the owner processes (swe-agent's, and git, which may
@@ -48,14 +42,6 @@ FOREIGN = 2 * SECONDS
 """Age in seconds at which a lock counts as abandoned if its process runs on another machine and cannot be checked."""
 MOST_SAID = 10_000
 """Maximum number of bytes that are read from the end of the output of git and its hooks."""
-SIGNING = {
-    "gpg.program": "gpg",
-    "gpg.openpgp.program": "gpg",
-    "gpg.x509.program": "gpgsm",
-    "gpg.ssh.program": "ssh-keygen",
-    "gpg.ssh.defaultkeycommand": "false",
-}
-"""Settings of the programs that sign commits on the user's machine, with git's defaults."""
 
 
 def branch_to_commit_to(repository: Repository) -> str:
@@ -114,27 +100,6 @@ def _child(repository: Repository, parent: str, branch: str) -> str:
     return id if parents == [parent] else ""
 
 
-def active_hooks(repository: Repository) -> tuple[str, ...]:
-    """Return the hooks that the user's own commit would run."""
-    folder = hooks_folder(repository)
-    return tuple(name for name in HOOKS if os.access(folder / name, os.X_OK))
-
-
-def describe_skipped_hooks(repository: Repository) -> str:
-    """Return a sentence that names the hooks that a commit on a new branch did not run; "" if there are none."""
-    names = active_hooks(repository)
-    return f"The repository's hooks were not run: {', '.join(names)}." if names else ""
-
-
-def hooks_in_tree(repository: Repository, names: Sequence[str]) -> frozenset[str]:
-    """Return the paths of the hooks that are in the working tree, both as configured and with links resolved."""
-    folder, root = hooks_folder(repository), repository.root
-    written = {os.path.relpath(folder / name, root) for name in names}
-    real = {os.path.relpath((folder / name).resolve(), root.resolve()) for name in names}
-    in_real_folder = {os.path.relpath(folder.resolve() / name, root.resolve()) for name in names}
-    return frozenset(path for path in written | real | in_real_folder if not path.startswith("../"))
-
-
 def commit(
     repository: Repository,
     trees: Trees,
@@ -164,11 +129,9 @@ def commit(
         own = {"GIT_INDEX_FILE": str(index)}
         repository._git("read-tree", tree, env=own)
         repository._git("update-index", "-q", "--refresh", env=own, ok=(0, 1))
+        env = commit_environment(repository, with_hooks, own)
         folder = hooks_folder(repository) if with_hooks else Path(os.devnull)
-        # hooks need the user's environment
-        env = environment({**own, "GIT_TERMINAL_PROMPT": "0"}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
-        options = (*OPTIONS, "-c", f"core.hooksPath={folder}", "-c", "maintenance.auto=false", *_signing(repository))
-        options += _filters_off(repository)
+        options = (*OPTIONS, "-c", f"core.hooksPath={folder}", "-c", "maintenance.auto=false")
         command = (*options, "commit", "-q", "--no-signoff", "-F", str(text))
 
         def add_owner(pid: int) -> None:
@@ -224,30 +187,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             time.sleep(LOOK)
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _signing(repository: Repository) -> list[str]:
-    """Return options that make git sign only with programs from the user's own configuration.
-
-    The repository's configuration is not trusted to name programs.
-    """
-    chosen = dict(SIGNING)
-    fields = repository._git("config", "--list", "--show-scope", "-z").decode("utf-8", "surrogateescape").split("\0")
-    for scope, field in zip(fields[::2], fields[1::2], strict=False):
-        key, _, value = field.partition("\n")
-        if key in SIGNING and scope in ("system", "global"):
-            chosen[key] = value
-            if key == "gpg.program":
-                chosen["gpg.openpgp.program"] = value
-    return [word for key, value in chosen.items() for word in ("-c", f"{key}={value}")]
-
-
-def _filters_off(repository: Repository) -> tuple[str, ...]:
-    """Return options with which git starts no filter that only the repository's configuration defines: comparing
-    changed files would start them."""
-    values = {"clean": "", "smudge": "", "process": "", "required": "false"}
-    named = (f"filter.{name}.{key}={value}" for name in own_filters(repository.view) for key, value in values.items())
-    return tuple(word for each in named for word in ("-c", each))
 
 
 def recover_commit(repository: Repository) -> str:
@@ -354,12 +293,3 @@ def _locked(repository: Repository) -> Iterator[Path]:
         yield lock
     finally:
         lock.unlink(missing_ok=True)
-
-
-def hooks_folder(repository: Repository) -> Path:
-    """Return the folder from which git takes the repository's hooks."""
-    named = repository.view.settings.get("core.hookspath", "")
-    if not named:
-        command = ("config", "--type=path", "core.hooksPath")
-        named = decode(git(*command, env=repository.view.environment({}), ok=(0, 1))).strip()
-    return repository.root / Path(named).expanduser() if named else common_folder(repository.git_dir) / "hooks"

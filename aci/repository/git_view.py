@@ -120,6 +120,11 @@ class GitView:
                 f"{self.git_dir} uses a format that is not supported: extensions.{sorted(unknown)[0]}.",
                 "Clone the repository, and use the clone.",
             )
+        storage = self._settings.get("extensions.refstorage", "files")
+        if not storage.isalpha():  # with a new git, it may be a path
+            raise UsageError(
+                f"{self.git_dir} has its refs in another place: {storage}.", "Clone the repository, and use the clone."
+            )
         if not self.root:
             return
         named = self._settings.get("core.worktree", "")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aci.repository.commit import describe_skipped_hooks
 from aci.repository.commit_ancestry import is_ancestor
+from aci.repository.commit_programs import describe_skipped_hooks
 from agent.lifecycle.exploit_quotes import warn_of_quotes
 from agent.lifecycle.exploit_withholding import public_patch, public_title
 from agent.permissions.approvals import Approval

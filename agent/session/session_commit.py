@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.repository import commit as committing
+from aci.repository import commit_programs
 from aci.repository.first_commit import first_commit_advice
 from aci.repository.tree_merge import Conflict, merge_trees
 from agent.github.pull_request.autorun_files import is_hook
@@ -129,7 +130,7 @@ def commit_to_branch(session: CommitSession, name: str, words: str) -> None:
         return {"commit": done[-1]}
 
     effects.run_recorded(engine, _data(engine, own, "branch", name, text), do, f"The branch {name} was created.")
-    skipped = committing.describe_skipped_hooks(engine.repository)
+    skipped = commit_programs.describe_skipped_hooks(engine.repository)
     session.show(_with_conflicts(own, f"Branch {name} is at {done[0][:10]}. {skipped}".strip()))
 
 
@@ -196,12 +197,12 @@ def _own_changes(engine: Engine, applied: list[Mapping[str, Any]], every: bool =
 
 def _hooks(session: DeliverySession, engine: Engine) -> bool:
     """Ask whether to run the repository's hooks."""
-    found = committing.active_hooks(engine.repository)
+    found = commit_programs.active_hooks(engine.repository)
     if not found:
         return False
     title = f"Run the repository's hooks too ({', '.join(found)})?"
-    place = committing.hooks_folder(engine.repository)
-    detail = f"The programs in {place} run on your machine, outside any workspace. No skips them."
+    programs = "\n".join(f"{name}: {program}" for name, program in found.items())
+    detail = f"These programs run on your machine, outside any workspace. No skips them.\n{programs}"
     if changed := _changed_hooks(engine, found):
         title = f"Run the repository's hooks too ({', '.join(found)}), of which this session changed {changed}?"
     why = "hooks run whatever the repository contains by then"
@@ -209,11 +210,11 @@ def _hooks(session: DeliverySession, engine: Engine) -> bool:
     return session.ask(asked).yes
 
 
-def _changed_hooks(engine: Engine, names: Sequence[str]) -> str:
+def _changed_hooks(engine: Engine, hooks: Mapping[str, str]) -> str:
     """Return a list of the files changed by the session that are hooks, are in a hook's folder, or are run by a hook
     tool; "" if there are none."""
-    hooks = committing.hooks_in_tree(engine.repository, names)
-    prefixes = tuple(prefix.casefold() for prefix in map(_prefix, hooks))
+    paths = commit_programs.hooks_in_tree(engine.repository, hooks)
+    prefixes = tuple(prefix.casefold() for prefix in map(_prefix, paths))
     changed = {
         change.path
         for data in done_effects(engine.trajectory, "apply")

@@ -1,0 +1,157 @@
+"""Every setting of git that can start a program, read a file or contact a server: none acts while a repository is read,
+or when a patch is delivered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from aci.repository.commit import commit
+from aci.repository.untracked_files import ignored_files, is_ignored, lines_with
+from aci.repository.user_repository import Repository
+from tests.aci.repository.conftest import User
+from tests.aci.repository.git_settings import unjudged
+from tests.aci.repository.hostile_repository import (
+    FUTURE,
+    PLACES,
+    Canaries,
+    canary_server,
+    hostile_environment,
+    hostile_repository,
+)
+from trajectories.errors import UsageError
+from trajectories.git_store.trees import Trees
+
+HERE = ("config", "include", "includeIf", "worktree")
+"""The places in the repository's own git directory."""
+
+
+@pytest.fixture
+def canaries(tmp_path: Path) -> Iterator[Canaries]:
+    with canary_server(Canaries(tmp_path / "canaries")) as canaries:
+        yield canaries
+
+
+def test_every_setting_that_git_knows_is_judged() -> None:
+    """For a new name of a new git: what can its value do? Then add it to `git_settings.py`, or to the harmless ones."""
+    printed = subprocess.run(["git", "help", "--config"], capture_output=True, check=True, text=True).stdout
+    names = [line for line in printed.splitlines() if "." in line and " " not in line]
+    assert len(names) > 500
+    assert unjudged(names) == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_canaries_work(canaries: Canaries, tmp_path: Path, place: str) -> None:
+    folder = hostile_repository(canaries, tmp_path / "repo", place)
+    folder = folder / "sub" if place == "submodule" else folder
+    for command in ("status", "log", "diff HEAD --", "commit --allow-empty -m x", "fetch"):
+        subprocess.run(["git", *command.split()], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL)
+    named = {"core.fsmonitor", "core.hooksPath--pre-commit"}
+    named |= {"gpg.program"} | ({"filter.canary.clean", "filter.a=b.clean"} if place in HERE else {"diff.external"})
+    assert {f"{place}--{name}" for name in named} <= canaries.fired
+    assert canaries.contacts or f"{place}--core.gitProxy" in canaries.fired
+    with pytest.raises(AssertionError, match="programs ran"):
+        canaries.check()
+
+
+def use(repository: Repository, trees: Trees, folder: Path) -> None:
+    """Call everything that reads a repository or delivers a patch to it."""
+    root = repository.root
+    base = repository.base(trees)
+    repository.base(trees, "HEAD")
+    for rev in (None, "HEAD"):
+        with repository.blobs(rev) as blobs:
+            list(blobs.read([file.id for file in blobs.files()]))
+    repository.history(base, folder / "history")
+    repository.release(base.commit)
+    repository.configured("user.name")
+    tree = trees.write({"calc/core.py": b"def add(a, b):\n    return a + b\n"}, base.tree)
+    diff = trees.diff(base.tree, tree)
+    repository.check_delivery(True, "fix")
+    assert not repository.applied(diff)
+    repository.apply(diff, base)
+    assert repository.applied(diff)
+    assert repository.branch("fix", base, tree, trees, "Fix")
+    assert not is_ignored(root, root / "a.py")
+    ignored_files(root)
+    assert lines_with(root, ["add"])
+
+
+@pytest.mark.parametrize("place", [*HERE, "submodule"])
+def test_no_setting_acts_while_a_repository_is_read(
+    canaries: Canaries, trees: Trees, tmp_path: Path, place: str
+) -> None:
+    root = hostile_repository(canaries, tmp_path / "repo", place)
+    canaries.reset()
+    (root / "calc" / "new.py").write_text("x = 1\n")
+    use(Repository.open(root), trees, tmp_path)
+    canaries.check(tmp_path / "history", trees.path)
+
+
+HOOKS = r"\w+--(core\.hooksPath--|hooks--|hook\.)"
+"""The canaries of hooks: those in a folder, and with a new git, those of the configuration."""
+
+
+def try_to_commit(root: Path, trees: Trees, with_hooks: bool) -> None:
+    repository = Repository.open(root)
+    base = repository.base(trees, "HEAD")
+    tree = trees.write({"calc/core.py": b"x = 1\n"}, base.tree)
+    with suppress(UsageError):  # the user has no key to sign with
+        commit(repository, trees, base, tree, "Change", with_hooks, "main")
+
+
+@pytest.mark.parametrize("with_hooks", [False, True])
+@pytest.mark.parametrize("place", [*HERE, "submodule"])
+def test_a_commit_starts_nothing_but_hooks(
+    canaries: Canaries, trees: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, with_hooks: bool
+) -> None:
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.org")
+    root = hostile_repository(canaries, tmp_path / "repo", place)
+    before = Repository.open(root).commit()
+    canaries.reset()
+    try_to_commit(root, trees, with_hooks)
+    for name, value in (("COUNT", "1"), ("KEY_0", "commit.gpgSign"), ("VALUE_0", "false")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    try_to_commit(root, trees, with_hooks)
+    assert Repository.open(root).commit() != before
+    canaries.check(allowed=HOOKS if with_hooks else "(?!)")
+    assert bool(canaries.fired) == (with_hooks and place != "submodule")
+
+
+def test_the_users_filter_runs_in_a_commit_and_not_that_of_the_repository(
+    user: User, canaries: Canaries, trees: Trees
+) -> None:
+    user.commit(**{".gitattributes": b"*.bin filter=lfs\n", "a.bin": b"a\n"})
+    os.utime(user.root / "a.bin", (FUTURE, FUTURE))
+    user.git("add", "-A")
+    user.configure("filter.lfs.clean", str(canaries.program("users--filter")))
+    user.git("config", "filter.lfs.clean", str(canaries.program("repositorys--filter")))
+    canaries.reset()
+    try_to_commit(user.root, trees, False)
+    assert canaries.fired <= {"users--filter"}
+
+
+def test_programs_that_the_caller_names_are_not_started(
+    canaries: Canaries, trees: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = hostile_repository(canaries, tmp_path / "repo", "config")
+    canaries.reset()
+    with monkeypatch.context() as callers:
+        for name, value in hostile_environment(canaries).items():
+            callers.setenv(name, value)
+        use(Repository.open(root), trees, tmp_path)
+    canaries.check(tmp_path / "history", trees.path)
+
+
+def test_refs_in_another_folder_are_refused(user: User, tmp_path: Path) -> None:
+    user.git("config", "core.repositoryFormatVersion", "1")
+    user.git("config", "extensions.refStorage", f"files://{tmp_path}/refs")
+    with pytest.raises(UsageError, match="has its refs in another place"):
+        Repository.open(user.root)
