@@ -16,7 +16,7 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from aci.repository.git_view import MOST_PATTERNS, GitView, common_folder, view_
 from aci.repository.ignore_patterns import generated_patterns
 from aci.repository.read_failures import read_failure
 from aci.repository.repository_search import find_repository
+from aci.repository.staged_patch import StagedPatch, check_no_interrupted_patch
 from aci.repository.untracked_files import is_readable, without_environments
 from aci.repository.view_checks import TO_READ, TO_WRITE, check_borrowed, check_filters
 from trajectories.errors import NoRepository, TryLater, UsageError
@@ -268,18 +269,21 @@ class Repository:
 
     # Delivering a patch
 
-    def apply(self, diff: str, base: Base, kept: Path | None = None) -> None:
+    def apply(self, diff: str, base: Base, kept: Path | None = None, staged: Path | None = None) -> None:
         """Apply a diff to the user's working tree; the index and other edits stay as they are.
 
         If the diff does not apply completely and cleanly, nothing is changed and UsageError names the files (and
-        `kept`, the file with the patch). Raises TryLater while another process applies a patch.
+        `kept`, the file with the patch). `staged` is a path in the run's folder, from which `finish_apply` finishes
+        the work after a crash. Raises TryLater while another process applies a patch, and UsageError if another one
+        has died while it did so.
         """
         fix = f"Apply it by hand: git apply --3way {shlex.quote(str(kept))}" if kept else "Use --branch, and merge."
         if self.bare:
             raise UsageError(f"{self.root} is bare: it has no working tree to apply the patch to.", "Use --branch.")
         if not diff:
             return
-        with self._lock():
+        with self._lock(), nullcontext("") if staged else tempfile.TemporaryDirectory(prefix="swe-agent-") as folder:
+            check_no_interrupted_patch(self.git_dir, self.root)
             try:
                 self._git("apply", "--check", input=encode(diff))
                 listed = self._git("apply", "--numstat", "-z", input=encode(diff)).split(b"\0")[:-1]
@@ -288,8 +292,20 @@ class Repository:
                 raise UsageError(why, fix) from error
             paths = [line.split(b"\t", 2)[2] for line in listed]
             check_filters(self.view, paths, TO_WRITE)
-            with self._saved(paths):
-                self._git("apply", input=encode(diff))
+            patch = self._staged(staged or Path(folder, "staged"))
+            with patch.prepared(paths) as copies:
+                self._git("apply", env={"GIT_WORK_TREE": str(copies)}, input=encode(diff), cwd=copies)
+            patch.write()
+
+    def finish_apply(self, staged: Path) -> list[str] | None:
+        """Finish an apply whose process died. Return the paths of files that were changed since, and that are left as
+        they are; None if no apply has to be finished. Raises UsageError if a file cannot be written."""
+        with self._lock():
+            return self._staged(staged).finish() if staged.exists() and not self.bare else None
+
+    def _staged(self, folder: Path) -> StagedPatch:
+        has_modes = self.view.settings.get("core.filemode") != "false"
+        return StagedPatch(folder, self.root, self.git_dir, has_modes)
 
     def applied(self, diff: str) -> bool:
         """Whether the working tree already contains the diff's changes."""
@@ -314,11 +330,13 @@ class Repository:
         except OSError:
             return None
 
-    def check_delivery(self, apply: bool, branch: str) -> None:
+    def check_delivery(self, apply: bool, branch: str, staged: Path | None = None) -> None:
         """Raise UsageError if a patch could not be applied to the working tree (`apply`) or committed to `branch`;
-        called before the run costs anything."""
+        called before the run costs anything. An interrupted apply from `staged` does not count."""
         if apply and self.bare:
             raise UsageError(f"{self.root} is bare: it has no working tree to apply a patch to.", "Use --branch.")
+        if apply:
+            check_no_interrupted_patch(self.git_dir, self.root, staged)
         if branch and not self._is_branch_name(branch):
             raise UsageError(f"{branch!r} is not a valid branch name.", "Choose another name.")
         if branch and self._commit(f"refs/heads/{branch}"):
@@ -376,26 +394,6 @@ class Repository:
         named = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in ours.items()}
         return {key: value for key, value in named.items() if key not in os.environ}
 
-    @contextmanager
-    def _saved(self, paths: list[bytes]) -> Iterator[None]:
-        """Restore these files if applying a patch fails midway: git removes old files before it writes new ones."""
-        with tempfile.TemporaryDirectory(prefix="swe-agent-", dir=self.git_dir) as folder:
-            files = [self._file(path) for path in paths]
-            new = [file for file in files if not os.path.lexists(file)]
-            copies = {file: Path(folder, str(n)) for n, file in enumerate(files) if file.is_symlink() or file.is_file()}
-            for file, copy in copies.items():
-                shutil.copy2(file, copy, follow_symlinks=False)
-            try:
-                yield
-            except (GitFailed, KeyboardInterrupt):
-                for file in new:
-                    with suppress(FileNotFoundError, NotADirectoryError):  # not written, or its parent is a file
-                        file.unlink()
-                for file, copy in copies.items():
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    copy.replace(file)
-                raise
-
     def _lock(self) -> AbstractContextManager[None]:
         busy = TryLater(f"Another swe-agent is changing {self.root}.", "Try again in a minute.")
         return exclusive(self.git_dir / "swe-agent.lock", LOCK_SECONDS, busy)
@@ -419,12 +417,15 @@ class Repository:
         return view_of(self.git_dir, None if self.bare else self.root)
 
     def _git(
-        self, *args: str, env: dict[str, str] | None = None, input: bytes = b"", ok: tuple[int, ...] = (0,)
+        self,
+        *args: str,
+        env: dict[str, str] | None = None,
+        input: bytes = b"",
+        ok: tuple[int, ...] = (0,),
+        cwd: Path | None = None,
     ) -> bytes:
-        index = self._path("index")
-        return git(
-            *OPTIONS, *args, env=self.view.environment(env or {}), cwd=self.root, input=input, ok=ok, index=index
-        )
+        index, cwd = self._path("index"), cwd or self.root
+        return git(*OPTIONS, *args, env=self.view.environment(env or {}), cwd=cwd, input=input, ok=ok, index=index)
 
 
 def _lines(paths: Iterable[bytes]) -> bytes:

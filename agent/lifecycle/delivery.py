@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.repository.commit_ancestry import is_ancestor
@@ -47,7 +48,7 @@ def deliver(engine: Engine, result: Result, publish: Publish | None) -> None:
 def check_request(engine: Engine, apply: bool, branch: str) -> None:
     """Raise UsageError if the patch of a run could not be applied, or committed to a branch, when the user requests it
     after the run was started."""
-    engine.repository.check_delivery(apply, branch)
+    engine.repository.check_delivery(apply, branch, staged_patch(engine))
     if is_in_clone(engine):
         raise UsageError(
             f"This run worked in a clone of the issue's repository: {engine.repository.root}.",
@@ -68,6 +69,11 @@ def deliver_on_request(engine: Engine, result: Result, apply: bool, branch: str)
         patch = Patch(engine.trees.diff(start, patch.tree), "", patch.tree)
     for effect in _effects(engine, start, patch, apply, branch):
         _carry_out(engine, effect, warn_of_quotes(engine, result.patch.tree))
+
+
+def staged_patch(engine: Engine) -> Path:
+    """Return the folder from which the user's files are written, and from which an interrupted apply is finished."""
+    return engine.journal.directory / "apply"
 
 
 def is_delivered(engine: Engine, effect: str) -> bool:
@@ -126,10 +132,18 @@ def _carry_out(engine: Engine, effect: _Effect, warning: str) -> None:
 
 
 def _apply(engine: Engine, patch: Patch) -> tuple[str, dict[str, str]]:
-    if engine.repository.applied(patch.diff):
-        return f"{engine.repository.root} already contains the patch.", {}
-    engine.repository.apply(patch.diff, engine.run.base, engine.journal.directory / "patch.diff")
-    return f"The patch is applied to {engine.repository.root}.", {}
+    repository, staged = engine.repository, staged_patch(engine)
+    changed = repository.finish_apply(staged)
+    if changed:
+        files = ", ".join(changed)
+        return f"An interrupted apply to {repository.root} is finished, except for files changed since: {files}.", {}
+    if repository.applied(patch.diff):
+        how = (
+            "already contains the patch" if changed is None else "contains the patch: an interrupted apply is finished"
+        )
+        return f"{repository.root} {how}.", {}
+    repository.apply(patch.diff, engine.run.base, engine.journal.directory / "patch.diff", staged)
+    return f"The patch is applied to {repository.root}.", {}
 
 
 def _branch(engine: Engine, patch: Patch, name: str) -> tuple[str, dict[str, str]]:

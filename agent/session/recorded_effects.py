@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from agent.lifecycle.delivery import staged_patch
 from agent.run_state.merge_base import EFFECT, FAILED, MOVED
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Note
@@ -46,13 +47,15 @@ def write(engine: Engine, old: str, new: str) -> None:
     Raises UsageError, with nothing changed, if a file differs from `old`.
     """
     try:
-        engine.repository.apply(engine.trees.diff(old, new), engine.run.base)
+        engine.repository.apply(engine.trees.diff(old, new), engine.run.base, staged=staged_patch(engine))
     except UsageError as error:
         raise UsageError(error.message, AGAIN) from error
 
 
 def finish_interrupted_effects(engine: Engine) -> list[str]:
     """Finish the effects that a dead process had started; return messages about them."""
+    if any(unfinished_effects(engine, "apply")):
+        engine.repository.finish_apply(staged_patch(engine))
     return [_finish_effect(engine, data) for data in list(unfinished_effects(engine, "apply"))]
 
 

@@ -193,7 +193,7 @@ def test_apply_blocked_by_file_in_place_of_folder_restores_files(user: User, tre
     base = repository.base(trees)
     tree = trees.write({"a.txt": b"new\n", "build/x.txt": b"x\n", "new.txt": b"n\n"}, base.tree)
     before = {path: file for path, file in user.state().items() if not path.startswith(".git/")}
-    with pytest.raises(GitFailed):
+    with pytest.raises(UsageError, match=r"cannot be written to .*build"):
         repository.apply(trees.diff(base.tree, tree), base)
     assert {path: file for path, file in user.state().items() if not path.startswith(".git/")} == before
 
