@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from aci.repository.commit_ancestry import is_ancestor
 from aci.repository.commit_programs import describe_skipped_hooks
 from agent.lifecycle.exploit_quotes import warn_of_quotes
 from agent.lifecycle.exploit_withholding import public_patch, public_title
+from agent.patch_checks.delivery_check import DeliveryFindings, check_delivery, describe_flagged, refuse
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
 from agent.run_state.follow_up_head import follow_up_head
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from agent.lifecycle.run_result import Result
 
-
+FLAGGED = "flagged"
+"""Key in an effect's data: the delivered files that the user should check first, with the reasons."""
 Publish = Callable[["Engine", "Result"], None]
 """Opens the pull request of a run that ends. The front end provides it, since the engine does not know GitHub."""
 
@@ -30,10 +32,10 @@ Publish = Callable[["Engine", "Result"], None]
 def deliver(engine: Engine, result: Result, publish: Publish | None) -> None:
     """Apply the patch, put it on a branch or open a pull request, depending on the settings.
 
-    Each effect is idempotent.
+    Each effect is idempotent. Files of the patch that run automatically are named in the record of the effect.
 
-    Raises UsageError if the user refuses or the user's repository has conflicting changes, and any error that GitHub
-    reports; the run remains resumable.
+    Raises UsageError if the user refuses, the patch has changes that are not delivered (`check_delivery`) or the user's
+    repository has conflicting changes, and any error that GitHub reports; the run remains resumable.
     """
     if not result.patch:
         return
@@ -81,6 +83,12 @@ def is_delivered(engine: Engine, effect: str) -> bool:
     return any(note.kind == "done" and note.data.get("effect") == effect for note in engine.trajectory.notes)
 
 
+def delivered_flags(done: Iterable[Note]) -> dict[str, str]:
+    """Return the delivered files that the user should check first, with the reasons, from the records of effects."""
+    recorded = (note.data.get(FLAGGED) for note in done)
+    return {str(path): str(why) for flags in recorded if isinstance(flags, dict) for path, why in flags.items()}
+
+
 def _start_tree(engine: Engine, tree: str) -> str:
     """Return the tree to which the changes up to `tree` are applied: the run's base, or the files that a follow-up
     started from."""
@@ -102,33 +110,43 @@ def is_in_clone(engine: Engine) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Effect:
     """A change of the user's repository: `carry_out` does it once `approval` is given, and returns a message and data
-    for the record."""
+    for the record. `findings` are those about the patch; `is_done` says whether the repository has the change."""
 
     name: str
     approval: Approval
     carry_out: Callable[[], tuple[str, dict[str, str]]]
+    findings: DeliveryFindings
+    is_done: Callable[[], bool] = lambda: False
 
 
 def _effects(engine: Engine, start: str, patch: Patch, apply: bool, branch: str) -> Iterator[_Effect]:
     """Yield the requested effects; the diff of `patch` starts at the tree `start`."""
+    findings = check_delivery(engine.trees, start, patch.tree) if apply or branch else DeliveryFindings()
+    detail = describe_flagged(findings)
     if apply:
         changed = engine.trees.changed(start, patch.tree)
         others = partial(names_through_links, engine.trees, start, patch.tree)
         paths = "\n".join(change.path for change in changed)
-        approval = Approval("apply", "Apply the patch?", paths, other_names=others)
-        yield _Effect("apply", approval, lambda: _apply(engine, patch))
+        approval = Approval("apply", "Apply the patch?", paths, detail, other_names=others)
+        is_done = partial(engine.repository.applied, patch.diff)
+        yield _Effect("apply", approval, lambda: _apply(engine, patch), findings, is_done)
     if branch:
-        approval = Approval("branch", "Create the branch?", branch)
-        yield _Effect(f"branch {branch}", approval, lambda: _branch(engine, patch, branch))
+        approval = Approval("branch", "Create the branch?", branch, detail)
+        yield _Effect(f"branch {branch}", approval, lambda: _branch(engine, patch, branch), findings)
 
 
 def _carry_out(engine: Engine, effect: _Effect, warning: str) -> None:
+    findings, patch = effect.findings, engine.journal.directory / "patch.diff"
+    if findings.refused and not effect.is_done():
+        refuse(findings, patch)
     answer = engine.approve(effect.approval)
     if not answer.yes:
-        raise UsageError(answer.reason, f"`swe-agent diff {engine.run.id}` shows the patch, which is kept.")
+        raise UsageError(answer.reason, f"The patch is kept: {patch}")
     engine.journal.append(Note("main", "intent", effect.name, {"effect": effect.name}))
     text, data = effect.carry_out()
-    engine.journal.append(Note("main", "done", f"{text} {warning}".strip(), {"effect": effect.name, **data}))
+    message = " ".join(filter(None, [text, describe_flagged(findings), warning]))
+    flagged = {FLAGGED: dict(findings.flagged)} if findings.flagged else {}
+    engine.journal.append(Note("main", "done", message, {"effect": effect.name, **data, **flagged}))
 
 
 def _apply(engine: Engine, patch: Patch) -> tuple[str, dict[str, str]]:

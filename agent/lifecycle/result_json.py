@@ -54,6 +54,8 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
         data["candidates"] = [dict(each) for each in result.candidates]
     if result.review is not None:
         data["merge_review"] = dict(result.review)
+    if result.flagged:
+        data["flagged"] = dict(result.flagged)
     if result.pull:
         data["pull"] = result.pull
     if error is not None:

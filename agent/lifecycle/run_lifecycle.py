@@ -32,7 +32,7 @@ from agent.engine.task import Task
 from agent.engine.user_choices import assumptions
 from agent.evidence.proof_script import local_script, proof_environment
 from agent.lifecycle.closing_text import closing_text
-from agent.lifecycle.delivery import Publish, deliver
+from agent.lifecycle.delivery import Publish, deliver, delivered_flags
 from agent.lifecycle.merge_review import record_review, recorded_review
 from agent.lifecycle.run_result import Result
 from agent.lifecycle.user_change_detection import take_over_changes
@@ -428,6 +428,7 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
         steps=len(trajectory.all_steps()),
         ended=trajectory.exit is not None,
         effects=tuple(note.text for note in done),
+        flagged=delivered_flags(done),
         pull=next((str(note.data["url"]) for note in reversed(done) if "url" in note.data), ""),
         word=closing_text(engine, exit, began),
         pages=tuple(pages_of_tree(trajectory, exit.tree)),

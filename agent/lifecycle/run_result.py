@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class Result:
     ended: bool
     effects: tuple[str, ...] = ()
     """Descriptions of the changes to the user's repository."""
+    flagged: Mapping[str, str] = field(default_factory=dict)
+    """The delivered files that the user should check first, with the reasons (`agent/patch_checks`)."""
     word: str = ""
     """The closing message of the model or strategy; may be empty."""
     began: str = ""

@@ -19,15 +19,10 @@ def names_through_links(trees: Trees, before: str, after: str) -> Collection[str
 
     For a new link, these include a path for each file below its target.
     """
-    files = trees.files(after)
-    links = {
-        path: trees.read_blob(entry.id).decode("utf-8", "surrogateescape")
-        for path, entry in files.items()
-        if entry.mode == LINK and entry.size <= LONGEST_TARGET
-    }
+    files, links = trees.files(after), links_in(trees, after)
     if not links:
         return ()
-    targets = {path: target for path in links if (target := _resolve(links, path)) is not None}
+    targets = {path: target for path in links if (target := resolve_link(links, path)) is not None}
     changed = {change.path for change in trees.changed(before, after)}
     names = set(changed)
     new = names | {
@@ -48,6 +43,15 @@ def names_through_links(trees: Trees, before: str, after: str) -> Collection[str
         if not (new := found - names):
             return names - changed
     return (names | new) - changed
+
+
+def links_in(trees: Trees, tree: str) -> dict[str, str]:
+    """Return the links of a tree, each with the path that it contains."""
+    return {
+        path: trees.read_blob(entry.id).decode("utf-8", "surrogateescape")
+        for path, entry in trees.files(tree).items()
+        if entry.mode == LINK and entry.size <= LONGEST_TARGET
+    }
 
 
 def _names_through(names: Collection[str], targets: Mapping[str, str]) -> Iterator[str]:
@@ -74,7 +78,7 @@ def _replace_prefix(path: str, old: str, new: str) -> str:
     return f"{new}/{rest}" if rest else new
 
 
-def _resolve(links: Mapping[str, str], path: str) -> str | None:
+def resolve_link(links: Mapping[str, str], path: str) -> str | None:
     """Return the final target of a link, "" for the root; None for a target outside the repository or a loop."""
     left, at = path.split("/")[::-1], ""
     followed = 0

@@ -20,6 +20,7 @@ from aci.repository.tree_merge import Conflict, MergeResult, merge_trees
 from agent.lifecycle.exploit_quotes import warn_of_quotes
 from agent.lifecycle.exploit_withholding import public_tree
 from agent.lifecycle.user_change_detection import compare_user_tree
+from agent.patch_checks.delivery_check import check_delivery, describe_flagged, refuse
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
 from agent.run_state.merge_base import EFFECT, MOVED, find_merge_base, present_tree
@@ -136,9 +137,9 @@ def apply_changes(session: DeliverySession, words: Sequence[str] = ()) -> bool:
         MOVED: [base, wanted],
     }
     _write(engine, data, f"{_files(engine, base, wanted)} applied to {engine.repository.root}.")
-    session.show(
-        _with_conflicts(merged, f"Applied to {_files(engine, base, wanted)}. /apply --undo reverts this.", SOLVE)
-    )
+    text = f"Applied to {_files(engine, base, wanted)}. /apply --undo reverts this."
+    flagged = describe_flagged(check_delivery(engine.trees, base, wanted))  # a rule may have allowed it without asking
+    session.show(" ".join(filter(None, [_with_conflicts(merged, text, SOLVE), flagged])))
     return True
 
 
@@ -163,8 +164,11 @@ def _ask_for_parts(session: DeliverySession, engine: Engine, base: str, mine: st
     if len(set(merged.paths)) == len(every):  # one part per file, and all of them conflict
         session.show(_with_conflicts(merged, "Nothing was applied.", SOLVE), "error")
         return []
+    findings = check_delivery(engine.trees, base, all_of_it)
+    refuse(findings, engine.journal.directory / "patch.diff", "/apply PATH… applies other files.")
     count = f"{len(every)} changes" if len(every) > 1 else "1 change"
-    title = f"Apply {count} in {describe_paths(paths)} to {engine.repository.root}?"
+    question = f"Apply {count} in {describe_paths(paths)} to {engine.repository.root}?"
+    title = " ".join(filter(None, [question, describe_flagged(findings)]))
     answer = session.ask(
         Approval(
             "apply",

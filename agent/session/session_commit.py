@@ -14,7 +14,8 @@ from aci.repository import commit as committing
 from aci.repository import commit_programs
 from aci.repository.first_commit import first_commit_advice
 from aci.repository.tree_merge import Conflict, merge_trees
-from agent.github.pull_request.autorun_files import is_hook
+from agent.patch_checks.autorun_files import is_hook
+from agent.patch_checks.delivery_check import check_delivery, describe_flagged, refuse
 from agent.permissions.approvals import Answer, Approval
 from agent.permissions.link_names import names_through_links
 from agent.run_state.merge_base import EFFECT
@@ -66,7 +67,7 @@ def commit(session: CommitSession, words: str) -> None:
     who = committing.commit_identity(engine.repository)
     detail = engine.trees.diff(own.head.tree, own.tree)
     text = build_message(session, engine, words, detail, paths, _turns(engine))
-    title = _with_conflicts(own, f"Commit {describe_paths(paths)} on {branch} as {who}?")
+    title = _with_findings(engine, own, f"Commit {describe_paths(paths)} on {branch} as {who}?")
     asked = Approval(
         "commit",
         title,
@@ -114,9 +115,8 @@ def commit_to_branch(session: CommitSession, name: str, words: str) -> None:
     applied_changes.report_exploit(session, engine)
     detail = engine.trees.diff(own.head.tree, own.tree)
     text = build_message(session, engine, words, detail, paths)
-    title = _with_conflicts(
-        own, f"Create branch {name} with a commit of {describe_paths(paths)} on top of {own.head.commit[:10]}?"
-    )
+    question = f"Create branch {name} with a commit of {describe_paths(paths)} on top of {own.head.commit[:10]}?"
+    title = _with_findings(engine, own, question)
     asked = Approval(
         "branch", title, subject=name, message=text, detail=detail, cancel=applied_changes.uncancelled_event()
     )
@@ -255,6 +255,13 @@ def _turns(engine: Engine) -> int:
 
 def _paths(engine: Engine, own: OwnChanges) -> list[str]:
     return [change.path for change in engine.trees.changed(own.head.tree, own.tree)]
+
+
+def _with_findings(engine: Engine, own: OwnChanges, question: str) -> str:
+    """Return the question with the files that the user should check first. Raises UsageError for refused changes."""
+    findings = check_delivery(engine.trees, own.head.tree, own.tree)
+    refuse(findings, engine.journal.directory / "patch.diff")
+    return " ".join(filter(None, [_with_conflicts(own, question), describe_flagged(findings)]))
 
 
 def _with_conflicts(own: OwnChanges, text: str) -> str:

@@ -233,3 +233,34 @@ def test_key_in_issue_is_not_stored(machine, calculator):
 def test_repository_can_be_given_by_url(machine, calculator, issue_file, solving_model):
     result = machine.json("fix", "--repo", calculator.as_uri(), "--issue-file", issue_file, "--model", solving_model)
     assert result["verdict"]["kind"] == "verified", result["stderr"]
+
+
+MAKE_GIT_DIR = "mkdir -p demo/objects demo/refs; touch demo/objects/a demo/refs/a; echo x > demo/HEAD"
+EMBEDDED = call("shell", command=MAKE_GIT_DIR)
+TASKS = call("shell", command="mkdir .vscode; echo '{}' > .vscode/tasks.json")
+
+
+@pytest.mark.parametrize("option", [("--apply",), ("--branch", "fixed")], ids=["apply", "branch"])
+def test_delivery_names_files_that_run_automatically_and_refuses_embedded_git_directories(
+    machine, calculator, issue_file, option
+):
+    arguments = ("fix", "--repo", calculator, "--issue-file", issue_file, "--model")
+    flagging = machine.script(answer("Both.", ADD_TEST, FIX, TASKS, call("run_tests"), call("submit")))
+    result = machine.json(*arguments, flagging, *option)
+    assert result["flagged"] == {".vscode/tasks.json": "takes effect when an editor opens the folder"}
+    assert "Check these before you use them: .vscode/tasks.json (takes effect" in result["effects"][0]
+    git(calculator, "checkout", "-qf", ".")
+    git(calculator, "clean", "-qfd")
+    git(calculator, "branch", "-D", "fixed") if "--branch" in option else None
+    attacking = machine.script(answer("Both.", ADD_TEST, FIX, EMBEDDED, call("run_tests"), call("submit")))
+    result = machine.json(*arguments, attacking, *option)
+    assert (result["returncode"], result["error"]["code"]) == (2, 2)
+    assert result["error"]["message"].startswith("The patch is not delivered: demo/HEAD (a part of a git directory")
+    assert not (calculator / "demo").exists()
+    assert not git(calculator, "branch", "--list", "fixed")
+    again = machine.run("resume", result["run"], *option)
+    assert (again.returncode, "The patch is not delivered: demo/HEAD" in again.stderr + again.stdout) == (2, True)
+    assert not (calculator / "demo").exists()
+    assert f"git apply {result['directory']}/patch.diff" in result["error"]["fix"]
+    git(calculator, "apply", f"{result['directory']}/patch.diff")
+    assert (calculator / "demo/HEAD").exists()

@@ -21,11 +21,11 @@ from agent.github.api.github_client import translate_errors
 from agent.github.api.missing_permissions import OWN_TOKEN
 from agent.github.api.pull_requests import branches, open_pull, pull_from
 from agent.github.pull_request import comment_texts
-from agent.github.pull_request.patch_check import PatchFindings, check_patch
 from agent.github.pull_request.pull_request_draft import PullRequestDraft, build_draft
 from agent.github.pull_request.text_escaping import code, escape_markdown
 from agent.github.task.task_subject import issue_of_branch
 from agent.github.task.trigger_event import TriggerSkipped
+from agent.patch_checks.patch_check import PatchFindings, check_patch
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:

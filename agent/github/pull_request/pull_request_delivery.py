@@ -66,9 +66,9 @@ def open_request(engine: Engine, result: Result) -> str:
     """
     from aci.repository.publish_store import open_publish_store
     from agent.github.api.action_inputs import load_rules
-    from agent.github.pull_request.patch_check import check_patch
     from agent.github.pull_request.pull_request_draft import build_draft
     from agent.github.pull_request.run_outcome import outcome_of
+    from agent.patch_checks.patch_check import check_patch
 
     place = _destination(engine)
     if quoting := quoting_files(engine, result.patch.tree):

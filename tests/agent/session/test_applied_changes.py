@@ -379,6 +379,29 @@ def test_changes_apply_beside_dirty_submodule_and_to_read_only_file(session, mak
     assert session.questions[0].subject == "b.txt"
 
 
+def test_question_names_files_that_run_automatically(session) -> None:
+    session.begin()
+    session.change_files({".vscode/tasks.json": b"{}", "b.txt": b"B\n"})
+    message = session.say("/apply")
+    named = "Check these before you use them: .vscode/tasks.json (takes effect when an editor opens the folder)."
+    assert session.questions[0].title.endswith(f"? {named}")
+    assert message == f"Applied to 2 files. /apply --undo reverts this. {named}"
+    session.say("/commit Add tasks")
+    assert session.questions[-1].title.endswith(f"? {named}")
+
+
+@pytest.mark.parametrize("command", ["/apply", "/commit x", "/commit --branch other x"])
+def test_embedded_git_directory_is_neither_applied_nor_committed(session, command: str) -> None:
+    session.begin()
+    session.change_files({"demo/HEAD": b"x", "demo/objects/a": b"", "demo/refs/a": b"", "b.txt": b"B\n"})
+    with pytest.raises(UsageError, match=r"The patch is not delivered: demo/HEAD \(a part of a git directory"):
+        session.say(command)
+    assert not session.questions
+    assert not session.file("demo").exists()
+    session.say("/apply b.txt")
+    assert session.file("b.txt").read_bytes() == b"B\n"
+
+
 def test_change_is_not_written_through_link(session, tmp_path: Path) -> None:
     session.begin()
     session.change_files({"dir/c.txt": b"C\n", "dir/new.txt": b"n\n"})

@@ -6,7 +6,7 @@ import re
 from itertools import islice
 from typing import Protocol
 
-from agent.github.pull_request.protected_paths import is_ci
+from agent.patch_checks.protected_paths import is_ci
 
 MOST_FILES = 50
 """Maximum number of CI files to read."""

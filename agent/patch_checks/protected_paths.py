@@ -28,6 +28,7 @@ _OWNERS = re.compile(
 )
 _OWN_SETTINGS = re.compile(r"(?:.*/)?\.swe-agent\.toml", re.IGNORECASE)
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[ .].*)?", re.IGNORECASE)
+_SHORT_NAME = re.compile(r"gi\w{0,6}~[0-9]+")
 _SHELL = re.compile(r"[`;|&<>\"*?\\:]|\$[({]")
 """Characters in names that a shell might interpret, or that Windows does not allow."""
 HARMLESS = (".gitignore", ".gitkeep")
@@ -46,7 +47,7 @@ def path_refusal(path: str) -> str:
     if is_ci(path):
         return "it configures what CI runs"
     if _OWN_SETTINGS.fullmatch(_plain(path)):
-        return "it configures what the Action itself runs"
+        return "it configures what swe-agent runs"
     return "it configures who reviews or merges changes" if _OWNERS.fullmatch(_plain(path)) else ""
 
 
@@ -92,7 +93,14 @@ def _belongs_to_git(name: str) -> bool:
     plain = _plain(name)
     if name in HARMLESS or plain.startswith((".github", ".gitlab", ".gitea")):
         return False
-    return plain.startswith((".git", ".lfsconfig")) or re.fullmatch(r"gi\w{0,6}~[0-9]+", plain) is not None
+    return plain.startswith((".git", ".lfsconfig")) or _SHORT_NAME.fullmatch(plain) is not None
+
+
+def is_git_folder_name(name: str) -> bool:
+    """Whether git, or the file system, reads a name as `.git` (`.GIT`, `.git.`, `.git::$DATA`) or as a short name of
+    one of git's files (`GIT~1`)."""
+    plain = _plain(name)
+    return plain.partition(":")[0].rstrip(". ") == ".git" or _SHORT_NAME.fullmatch(plain) is not None
 
 
 def _plain(path: str) -> str:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import escape_invisible
-from agent.github.pull_request.autorun_files import why_flagged
-from agent.github.pull_request.ci_names import ci_names, is_mentioned
-from agent.github.pull_request.forbidden_contents import LARGEST_FILE, content_refusal, has_key, invisible_content
-from agent.github.pull_request.protected_paths import case_collision, name_refusal, path_refusal, spellings
+from agent.patch_checks.autorun_files import BY_CI, why_flagged
+from agent.patch_checks.ci_names import ci_names, is_mentioned
+from agent.patch_checks.forbidden_contents import LARGEST_FILE, content_refusal, has_key, invisible_content
+from agent.patch_checks.protected_paths import case_collision, name_refusal, path_refusal, spellings
 
 if TYPE_CHECKING:
     from aci.repository.publish_store import ChangedPath
@@ -24,7 +24,6 @@ MOST_FILES = 100
 MOST_BYTES = 20_000_000
 """Maximum size in bytes of all changed files together."""
 MOST_REASONS = 10
-BY_CI = "is named in the CI configuration"
 PLAIN = ("100644", "100755")
 KINDS = {"120000": "a link", "160000": "a submodule"}
 

@@ -22,6 +22,7 @@ TOOL = "is code or settings that a tool loads when it runs"
 SCRIPT = "is a script that CI or developers may run"
 SETTINGS = "may hold settings that a tool reads"
 EXECUTABLE = "is executable"
+BY_CI = "is named in the CI configuration"
 HIDDEN = "has a hidden path, where tools often keep settings"
 
 _KINDS = (
