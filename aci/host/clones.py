@@ -57,7 +57,7 @@ class Clone:
 
 def prepare_clones(options: WorkspaceOptions) -> tuple[ProjectPython | None, GeneratedFiles]:
     """Remove the folders of dead workspaces. Return the project's Python and the files that git ignores but clones
-    need, and say which they are."""
+    need. Name a few of these files to the user, and record all of them."""
     for folder in dead_workspaces():
         remove_folder(folder)
     python = project_python(options)
@@ -65,6 +65,8 @@ def prepare_clones(options: WorkspaceOptions) -> tuple[ProjectPython | None, Gen
     for text in (describe_python(python, options.repository.root), generated.describe()):
         if text:
             options.say(text)
+    if text := generated.describe_all():
+        options.record_files(text, generated.values())
     return python, generated
 
 
@@ -89,7 +91,7 @@ class CloneFamily:
         self._lock = Lock()
         self._tree = options.base.tree
         self._generated, self._is_sandboxed = generated, is_sandboxed
-        ignored = [*mounted, *generated.copied, *generated.written, *generated.packages]
+        ignored = [*mounted, *generated.ignored]
         try:
             (self.folder / "owner").write_text(process_owner.own_mark())
             options.repository.history(options.base, self.history)

@@ -1,8 +1,8 @@
 """Files that tests need but git ignores: version files, compiled extensions, generated modules and metadata.
 
 They come from the user's checkout, or from the installed copy of the package; a version file is written if both lack
-it. Only files that the tracked code imports or that the build back end declares count. Files that look like secrets are
-left out and named.
+it. Only files that the tracked code imports or that the build back end declares count, and those that the user names.
+Each file is judged by its name and content. Files with what looks like a secret are left out and named.
 """
 
 from __future__ import annotations
@@ -12,36 +12,37 @@ import posixpath
 import re
 import shutil
 import tarfile
-import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from aci.host.project_python import ProjectPython
-from aci.observation.output_text import mask_secrets
+from aci.host.version_files import declared_version_files, installed_file, version_file
+from aci.repository.credentials import has_credential_format, has_credentials, is_credential_file, printable_text
 from aci.repository.untracked_files import ignored_files, lines_with
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
 
-MOST_PROJECTS = 50
 MOST_MODULE_BYTES = 5_000_000
 MOST_BYTES = 500_000_000
-LONGEST_TEMPLATE = 10_000
 COMPILED = (".so", ".pyd", ".dylib")
+METADATA = ".egg-info"
+_METADATA_FOLDERS = (".", "licenses")
+_METADATA = frozenset(
+    {
+        *("PKG-INFO", "SOURCES.txt", "entry_points.txt", "requires.txt", "top_level.txt", "dependency_links.txt"),
+        *("namespace_packages.txt", "not-zip-safe", "zip-safe"),
+    }
+)
+"""Metadata that a build back end makes from tracked files: examples in a README or names of commands are no secrets."""
+ADVICE = "To copy one that the tests need: --copy-files PATH, or the setting copy_files."
+"""How to allow a file that was refused."""
 _SHARED = (".bin", ".pnpm")
 _VERSION_NAME = re.compile(r"\w[\w.-]*\.(?:py|pyi|txt|h|hpp)|VERSION\w*")
 SECRET_NAME = re.compile(
     r"(?i)secret|credential|passw|token|private|(?:^|_)keys?(?:_|\.)|local_?settings|settings_?local"
 )
-_VERSION_FILE = """\
-# Generated for a workspace of swe-agent.
-__version__ = version = {version!r}
-__version_tuple__ = version_tuple = {version_tuple!r}
-__commit_id__ = commit_id = None
-"""
-_TEMPLATES = ("template", "version_file_template", "write_to_template", "write_template")
-_SETUP_PY = re.compile(r"""["'](?:write_to|version_file)["']\s*:\s*["']([^"'\n]+)["']""")
 _IMPORT = r"^\s*(?:from\s+[\w.]*\b{0}\b|(?:from\s+[\w.]+\s+)?import\s.*\b{0}\b|{0},?\s*(?:#.*)?$)"
 
 
@@ -55,15 +56,17 @@ class GeneratedFiles:
     packages: dict[str, Path] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
+    @property
+    def ignored(self) -> list[str]:
+        """The paths in a clone that git ignores: those of the files, and the whole folders of metadata."""
+        return list(dict.fromkeys(map(_shown, (*self.copied, *self.written, *self.packages))))
+
     def save(self, folder: Path, packages_in: str = "") -> None:
         """Copy the files to a folder, from which each clone is filled, since the checkout may change. Links lead to the
         original packages, or to those that a sandbox shows in `packages_in`."""
         for name, source in self.copied.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, folder / name, symlinks=True, ignore=_links)
-            else:
-                shutil.copy2(source, folder / name, follow_symlinks=False)
+            shutil.copy2(source, folder / name, follow_symlinks=False)
         for name, content in self.written.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
@@ -73,11 +76,11 @@ class GeneratedFiles:
     def put(self, saved: Path, clone: Path) -> None:
         """Put the saved files into a clone, where it has no others."""
         for name in (*self.copied, *self.written, *self.packages):
-            if _is_free(clone, name):
+            if _make_room(clone, name):
                 if (saved / name).is_dir():
                     shutil.copytree(saved / name, clone / name, symlinks=True)
                 else:
-                    shutil.copy2(saved / name, clone / name)
+                    shutil.copy2(saved / name, clone / name, follow_symlinks=False)
 
     def package_caches(self) -> list[str]:
         """Return the folders of the packages to which tools write, such as `node_modules/.cache`."""
@@ -89,13 +92,30 @@ class GeneratedFiles:
         ]
 
     def describe(self) -> str:
-        """Return a sentence about the files; "" if there are none."""
-        parts = {
+        """Return short sentences about the files, which name a few of each kind; "" if there are none."""
+        parts = {what: list(dict.fromkeys(map(_shown, names))) for what, names in self._kinds().items()}
+        said = " ".join(f"{what}: {_listed(names)}." for what, names in parts.items() if names)
+        return f"{said} {ADVICE}" if self.refused else said
+
+    def describe_all(self) -> str:
+        """Return sentences that name all of the files; "" if there are none."""
+        return " ".join(f"{what}: {', '.join(names)}." for what, names in self._kinds().items() if names)
+
+    def values(self) -> dict[str, Any]:
+        """Return the paths of the files by what is done with them, for the journal."""
+        return {
+            "copied": list(self.copied),
+            "linked": list(self.packages),
+            "written": list(self.written),
+            "refused": list(self.refused),
+        }
+
+    def _kinds(self) -> dict[str, Sequence[str]]:
+        return {
             "Not in git, but used from the checkout or the environment": [*self.copied, *self.packages],
-            "Written with the version of the last tag": list(self.written),
+            "Written with the version of the last tag": [*self.written],
             "Not copied, because they look like secrets": self.refused,
         }
-        return " ".join(f"{what}: {_listed(names)}." for what, names in parts.items() if names)
 
 
 def find_generated_files(options: WorkspaceOptions, python: ProjectPython | None) -> GeneratedFiles:
@@ -114,7 +134,7 @@ def find_generated_files(options: WorkspaceOptions, python: ProjectPython | None
             files.append(path)
     declared = {
         path: template
-        for path, template in _declared(source, tracked)
+        for path, template in declared_version_files(source, tracked)
         if path not in tracked
         and path.isprintable()
         and posixpath.dirname(path) in folders
@@ -123,87 +143,62 @@ def find_generated_files(options: WorkspaceOptions, python: ProjectPython | None
     modules = [path for path in files if path.endswith((".py", ".pyi")) and path not in declared]
     imported = _imported(source, {_stem(path) for path in modules})
     wanted = [path for path in modules if _stem(path) in imported]
-    wanted += [path for path in files if path.endswith((*COMPILED, ".egg-info/"))]
-    wanted += [path for path in files if path in declared]
-    for path in sorted(wanted):
-        _add(found, source.root, path)
+    wanted += [path for path in files if path.endswith(COMPILED) or path in declared]
+    for path in files:
+        if path.endswith(f"{METADATA}/"):
+            wanted += _metadata_files(source.root, path)
+    named = {path for path in options.copy_files if path not in tracked and _is_file_of(source, path)}
+    for path in sorted({*wanted, *named}):
+        _add(found, source.root / path, path, is_named=path in named)
     for path, template in declared.items():
         if path not in found.copied and path not in found.refused:
-            installed = _installed(python, path)
-            if installed:
-                found.copied[path] = installed
-            else:
-                found.written[path] = _version_file(path, template, source.release(options.base.commit) or "0.0.0")
+            if installed := installed_file(python, path):
+                _add(found, installed, path)
+            if path not in found.copied:
+                found.written[path] = version_file(path, template, source.release(options.base.commit) or "0.0.0")
     return found
 
 
-def _add(found: GeneratedFiles, root: Path, path: str) -> None:
-    file = root / path
-    if file.is_symlink() or not (file.is_dir() or file.is_file()):
+def _add(found: GeneratedFiles, file: Path, path: str, is_named: bool = False) -> None:
+    """Add a file if it is no link and not too large, and looks like no secret or is named by the user."""
+    if file.is_symlink() or not file.is_file():
         return
-    if file.is_file() and not path.endswith(COMPILED):
-        if file.stat().st_size > MOST_MODULE_BYTES:
-            return
-        text = file.read_text("utf-8", "replace")
-        if SECRET_NAME.search(file.name) or mask_secrets(text) != text:
-            found.refused.append(path)
-            return
-    total = sum(each.stat().st_size for each in found.copied.values() if each.is_file())
-    if file.is_dir() or total + file.stat().st_size <= MOST_BYTES:
-        found.copied[path.rstrip("/")] = file
+    if not path.endswith(COMPILED) and file.stat().st_size > MOST_MODULE_BYTES:
+        return
+    if not is_named and _looks_like_secret(file, path):
+        found.refused.append(path)
+        return
+    total = sum(each.stat().st_size for each in found.copied.values())
+    if total + file.stat().st_size <= MOST_BYTES:
+        found.copied[path] = file
 
 
-def _declared(source: Repository, tracked: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the version files that the build back ends of all projects in the repository write, with the template."""
-    names = ("pyproject.toml", "hatch.toml", "setup.py")
-    for path in sorted(path for path in tracked if posixpath.basename(path) in names)[:MOST_PROJECTS]:
-        folder, text = posixpath.dirname(path), (source.file(path) or b"").decode("utf-8", "replace")
-        if path.endswith("setup.py"):
-            found: Iterator[tuple[str, str]] = ((name, "") for name in _SETUP_PY.findall(text))
-        else:
-            try:
-                found = _version_files(tomllib.loads(text))
-            except (tomllib.TOMLDecodeError, RecursionError):
-                continue
-        for name, template in found:
-            full = posixpath.normpath(posixpath.join(folder, name))
-            if not full.startswith(("../", "/")):
-                yield full, template
+def _looks_like_secret(file: Path, path: str) -> bool:
+    name = posixpath.basename(path)
+    if is_credential_file(path):
+        return True
+    if path.endswith(COMPILED):
+        return has_credential_format(printable_text(file.read_bytes()))
+    text = file.read_text("utf-8", "replace")
+    if name in _METADATA or posixpath.dirname(path).endswith(f"{METADATA}/licenses"):
+        return has_credential_format(text)
+    return bool(SECRET_NAME.search(name)) or has_credentials(path, text)
 
 
-def _version_files(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the version files that a pyproject.toml or hatch.toml declares, with their templates."""
-    hatch = _table(settings, "tool", "hatch") or settings
-    tables = [_table(hatch, "build", "hooks", "vcs"), _table(settings, "tool", "setuptools_scm")]
-    tables += [_table(settings, "tool", "pdm", "version"), _table(settings, "tool", "versioningit", "write")]
-    targets = _table(hatch, "build", "targets")
-    tables += [_table(target, "hooks", "vcs") for target in targets.values() if isinstance(target, dict)]
-    for table in tables:
-        for key in ("version-file", "version_file", "write_to", "file"):
-            if isinstance(name := table.get(key), str):
-                template = next((table[each] for each in _TEMPLATES if isinstance(table.get(each), str)), "")
-                yield name, template
+def _metadata_files(root: Path, folder: str) -> Iterator[str]:
+    """Yield the regular files of a folder of metadata."""
+    for part in _METADATA_FOLDERS:
+        place = root / folder / part
+        if place.is_dir() and not place.is_symlink():
+            files = (each for each in place.iterdir() if each.name.isprintable())
+            yield from (posixpath.normpath(f"{folder}{part}/{each.name}") for each in files if each.is_file())
 
 
-def _table(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    for name in names:
-        inner = table.get(name)
-        if not isinstance(inner, dict):
-            return {}
-        table = inner
-    return dict(table)
-
-
-def _version_file(path: str, template: str, version: str) -> bytes:
-    """Return the content of a version file as setuptools-scm writes it."""
-    parts = tuple(int(part) if re.fullmatch(r"\d{1,9}", part) else part for part in re.split(r"[.+]", version))
-    values = {"version": version, "version!r": repr(version), "version_tuple": repr(parts), "scm_version": version}
-    fields = set(re.findall(r"\{([^{}]*)\}", template))
-    if template and len(template) <= LONGEST_TEMPLATE and fields <= values.keys():
-        return re.sub(r"\{([^{}]*)\}", lambda match: values[match[1]], template).encode()
-    if not path.endswith((".py", ".pyi")):
-        return version.encode()
-    return _VERSION_FILE.format(version=version, version_tuple=parts).encode()
+def _is_file_of(source: Repository, path: str) -> bool:
+    """Return whether a path leads to a file of the working tree, and not through a link."""
+    if source.bare or PurePosixPath(path).parts[:1] == (".git",):
+        return False
+    return (source.root / path).is_file() and (source.root / path).resolve() == source.root.resolve() / path
 
 
 def _imported(source: Repository, stems: set[str]) -> set[str]:
@@ -214,18 +209,6 @@ def _imported(source: Repository, stems: set[str]) -> set[str]:
 
 def _stem(path: str) -> str:
     return posixpath.basename(path).partition(".")[0]
-
-
-def _installed(python: ProjectPython | None, path: str) -> Path | None:
-    """Return the copy of a file that is installed in the environment. Links out of the environment do not count."""
-    if python is None:
-        return None
-    names = (path.removeprefix("src/"), path.removeprefix("lib/"), path)
-    for packages in python.prefix.glob("lib/python3*/site-packages"):
-        for found in (packages / name for name in names):
-            if found.is_file() and found.resolve() == python.prefix.resolve() / found.relative_to(python.prefix):
-                return found
-    return None
 
 
 def _real_folders(tracked: Iterable[str], root: Path) -> set[str]:
@@ -246,26 +229,22 @@ def unpack_generated(archive: Path, clone: Path) -> None:
             left -= member.size
             if not member.isreg() or path.is_absolute() or {"..", ".git"} & set(path.parts) or left < 0:
                 continue
-            for folder in reversed(path.parents[:-1]):
-                if not os.path.lexists(clone / folder):
-                    (clone / folder).mkdir()
-                elif (clone / folder).is_symlink():
-                    break
-            if _is_free(clone, str(path)) and (content := found.extractfile(member)):
+            if _make_room(clone, str(path)) and (content := found.extractfile(member)):
                 with (clone / path).open("xb") as file:
                     shutil.copyfileobj(content, file)
                 (clone / path).chmod(0o600 | member.mode & 0o111)
 
 
-def _is_free(clone: Path, name: str) -> bool:
-    """Return whether there is nothing at a path in a clone, and all its parents are folders and no links. The base may
-    have other files than the checkout."""
-    parents = [clone / parent for parent in Path(name).parents]
-    return not os.path.lexists(clone / name) and all(each.is_dir() and not each.is_symlink() for each in parents)
-
-
-def _links(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if Path(folder, name).is_symlink()]
+def _make_room(clone: Path, name: str) -> bool:
+    """Create the folders above a path in a clone. Return whether there is nothing at the path, and all its parents are
+    folders and no links: the base may have other files than the checkout."""
+    for parent in reversed(Path(name).parents[:-1]):
+        folder = clone / parent
+        if not os.path.lexists(folder):
+            folder.mkdir()
+        if folder.is_symlink() or not folder.is_dir():
+            return False
+    return not os.path.lexists(clone / name)
 
 
 def _is_in_environment(root: Path, path: str) -> bool:
@@ -295,6 +274,12 @@ def _link_packages(source: Path, target: Path, shown: Path) -> None:
             _link_packages(entry, link, shown / entry.name)
         else:
             link.symlink_to(shown / entry.name)
+
+
+def _shown(path: str) -> str:
+    """Return a path, or that of its folder of metadata."""
+    folder, is_metadata, _ = path.partition(f"{METADATA}/")
+    return f"{folder}{METADATA}" if is_metadata else path
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

@@ -114,9 +114,15 @@ class WorkspaceOptions:
     serve: str = ""
     """The command that starts the project's server; by default, it is found by the project's files."""
 
+    copy_files: tuple[str, ...] = ()
+    """Paths of files that git ignores and that the user wants in clones, also if they look like secrets."""
+
     cancel: Event = field(default_factory=Event)
     say: Callable[[str], None] = print
     """Function that reports long operations to the user, such as pulling an image or preparing a base."""
+
+    record_files: Callable[[str, Mapping[str, Sequence[str]]], object] = lambda text, paths: None
+    """Function that records which files of the user's machine a workspace on it gets: in words, and their paths."""
 
     may_set_up: Callable[[str, Sequence[str], Sequence[str]], bool] = lambda image, commands, hosts: bool(hosts)
     """Function that is called before an environment is built; it returns whether these commands may run in this image

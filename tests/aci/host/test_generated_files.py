@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.host.generated_files import GeneratedFiles, find_generated_files, unpack_generated
+from aci.host.generated_files import ADVICE, GeneratedFiles, find_generated_files, unpack_generated
 from aci.host.project_python import ProjectPython
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
@@ -28,9 +28,11 @@ def find(tmp_path: Path) -> Iterator[Find]:
     """`find(root, python, rev)` returns the generated files for a repository."""
     with Trees(tmp_path / "trees.git") as trees:
 
-        def found(root: Path, python: Path | None = None, rev: str | None = None) -> GeneratedFiles:
+        def found(
+            root: Path, python: Path | None = None, rev: str | None = None, copy_files: tuple[str, ...] = ()
+        ) -> GeneratedFiles:
             repository = Repository.open(root)
-            options = WorkspaceOptions(repository, repository.base(trees, rev), trees)
+            options = WorkspaceOptions(repository, repository.base(trees, rev), trees, copy_files=copy_files)
             return find_generated_files(options, ProjectPython(python, "") if python else None)
 
         yield found
@@ -174,7 +176,81 @@ def test_files_like_secrets_are_refused_and_named(find: Find, make_repo: MakeRep
     write(root / name, text)
     found = find(root)
     assert (found.copied, found.written, found.refused) == ({}, {}, [name])
-    assert found.describe() == f"Not copied, because they look like secrets: {name}."
+    assert found.describe() == f"Not copied, because they look like secrets: {name}. {ADVICE}"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_copied"),
+    [
+        *(('PASSWORD = "hunter2"', False), ('AWS_SECRET_ACCESS_KEY = "a/b"', False), (f'TOKENS = ["{KEY}"]', False)),
+        *(('DB = "postgres://joe:hunter2@db/x"', False), ('environ.setdefault("DB_PASSWORD", "hunter2")', False)),
+        *(('PASSWORD = environ["PASSWORD"]', True), ('version = "1.2.3"', True)),
+    ],
+)
+def test_imported_module_is_copied_without_credentials(
+    find: Find, make_repo: MakeRepo, text: str, is_copied: bool
+) -> None:
+    root = make_repo({"app.py": "import conf\n", ".gitignore": "conf.py\n"})
+    write(root / "conf.py", f"from os import environ\n{text}\n")
+    assert (list(find(root).copied), find(root).refused) == ((["conf.py"], []) if is_copied else ([], ["conf.py"]))
+    assert list(find(root, copy_files=("conf.py",)).copied) == ["conf.py"]
+
+
+def test_credentials_in_compiled_and_installed_files_are_refused(
+    find: Find, make_repo: MakeRepo, tmp_path: Path
+) -> None:
+    root = make_repo({"pyproject.toml": SCM.format("v.py"), "pkg/__init__.py": "", ".gitignore": "*.so\n"})
+    write(root / "pkg/fast.so", f"\x7fELF\0\1{KEY}\0\2")
+    write(tmp_path / "env/lib/python3.12/site-packages/v.py", 'PASSWORD = "hunter2"\n')
+    found = find(root, tmp_path / "env")
+    assert (found.copied, list(found.written), found.refused) == ({}, ["v.py"], ["pkg/fast.so", "v.py"])
+
+
+def test_each_file_of_metadata_is_judged(find: Find, make_repo: MakeRepo) -> None:
+    root = make_repo({"setup.py": "", ".gitignore": "*.egg-info\n"})
+    readme = 'Name: x\n\nSet `password = "hunter2"` or https://user:password@host.\n'
+    commands = "[console_scripts]\nreset-password = x:reset_the_password2\n"
+    refused = {
+        "id_rsa": "",
+        ".env": "",
+        "notes.txt": "password=hunter2",
+        "requires.txt": "x @ https://a:hunter2@b/x.whl",
+    }
+    for name, text in {
+        "PKG-INFO": readme,
+        "entry_points.txt": commands,
+        "sub/x.txt": "",
+        "licenses/MIT": "",
+        **refused,
+    }.items():
+        write(root / "x.egg-info" / name, text)
+    found = find(root)
+    assert list(found.copied) == [f"x.egg-info/{name}" for name in ("PKG-INFO", "entry_points.txt", "licenses/MIT")]
+    assert found.refused == [f"x.egg-info/{name}" for name in sorted(refused)]
+    assert found.describe().startswith("Not in git, but used from the checkout or the environment: x.egg-info. ")
+    assert (put(found, root) / "x.egg-info/licenses/MIT").exists()
+
+
+def test_all_files_are_listed_for_the_journal(find: Find, make_repo: MakeRepo) -> None:
+    names = [f"m{number}" for number in range(9)]
+    root = make_repo({"app.py": "".join(f"import {name}\n" for name in names), ".gitignore": "m*.py\n"})
+    for name in names:
+        write(root / f"{name}.py")
+    found = find(root)
+    assert "m5" not in found.describe()
+    assert all(f"{name}.py" in found.describe_all() for name in names)
+    assert found.values()["copied"] == [f"{name}.py" for name in names]
+
+
+@pytest.mark.parametrize("path", [".git/config", "link/x.py", "link.py", "nowhere.py", "folder", "app.py"])
+def test_files_that_cannot_be_named(find: Find, make_repo: MakeRepo, outside: Path, path: str) -> None:
+    root = make_repo({"app.py": "", ".gitignore": "link\nlink.py\nfolder\n"})
+    write(outside / "x.py")
+    (root / "link").symlink_to(outside)
+    (root / "link.py").symlink_to(outside / "x.py")
+    write(root / "folder/x.py")
+    assert find(root, copy_files=(path,)) == GeneratedFiles()
+    assert list(find(root, copy_files=("folder/x.py",)).copied) == ["folder/x.py"]
 
 
 # Links

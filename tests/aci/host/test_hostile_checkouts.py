@@ -94,7 +94,8 @@ def test_link_at_the_base_is_not_followed(make_repo: MakeRepo, tmp_path: Path, n
     git(folder, "commit", "-q", "-m", "A link")
     git(folder, "rm", "-q", name)
     git(folder, "commit", "-q", "-m", "No link")
-    write(folder / name if name == "fast.so" else folder / name / "left/index.js", "overwritten")
+    inner = {"fast.so": "", "node_modules": "left/index.js", "x.egg-info": "PKG-INFO"}[name]
+    write(folder / name / inner, "overwritten")
     clone_at(folder, tmp_path, "HEAD~1")
     assert (victim.read_text() if victim.is_file() else list(victim.iterdir())) in ("precious", [])
 
@@ -116,7 +117,7 @@ def test_folder_with_the_name_of_a_version_file(make_repo: MakeRepo, tmp_path: P
 def test_metadata_in_src_is_copied(find: Find, make_repo: MakeRepo) -> None:
     folder = make_repo({"setup.py": "", "src/x/__init__.py": "", ".gitignore": "*.egg-info\n"})
     write(folder / "src/x.egg-info/PKG-INFO", "Name: x\n")
-    assert list(find(folder).copied) == ["src/x.egg-info"]
+    assert list(find(folder).copied) == ["src/x.egg-info/PKG-INFO"]
 
 
 def test_text_file_holds_only_the_version(find: Find, make_repo: MakeRepo) -> None:
