@@ -50,6 +50,7 @@ OTHER_VARIABLES = {
     "DOCKER_HOST": "Address of the Docker daemon, as for `docker`.",
     "GIT_AUTHOR_EMAIL": "Email address of the author of commits that `--branch` and `/commit` make, as for git.",
     "GIT_AUTHOR_NAME": "Name of the author of commits that `--branch` and `/commit` make, as for git.",
+    "GIT_CONFIG_COUNT": "Number of settings of git that the environment has, as for git.",
     "GITHUB_API_URL": "Address of the API of GitHub Enterprise Server; GitHub sets it for Actions.",
     "GITHUB_EVENT_NAME": "Name of the event that started the workflow; GitHub sets it for Actions.",
     "GITHUB_EVENT_PATH": "File that describes the event; GitHub sets it for Actions.",

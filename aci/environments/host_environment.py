@@ -32,6 +32,7 @@ from aci.environments.environment_records import READY, digest_of, is_made_from,
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
 from aci.environments.setup_container import SetupResult
+from aci.environments.setup_proposals import SetupPlaceKind
 from aci.environments.setup_repairs import APT_INSTALL, Repair
 from aci.environments.setup_run import QUIET_ENVIRONMENT, SetupRun
 from aci.environments.smoke_check import SmokeResult, run_smoke_check
@@ -370,6 +371,9 @@ class HostSetup(SetupRun[HostPlace]):
         """Return a repair without packages of the system."""
         found = super()._find_repair(done, repairs)
         return None if found and any(APT_INSTALL in each or HOME in each for each in found.first) else found
+
+    def _place_kind(self) -> SetupPlaceKind:
+        return "sandbox" if self.place.workspace.kind == "sandbox" else "local"
 
     def _propose(self, failed: SetupResult) -> Sequence[str]:
         """Return the model's steps. Without isolation, they need a yes of their own."""

@@ -14,7 +14,7 @@ from aci.environments.environment_plan import Command, EnvironmentOptions, Plan
 from aci.environments.network_outage import find_outage
 from aci.environments.package_dates import add_date_option
 from aci.environments.setup_container import SetupResult
-from aci.environments.setup_proposals import MAX_PROPOSALS, FailedSetup
+from aci.environments.setup_proposals import MAX_PROPOSALS, FailedSetup, SetupPlaceKind
 from aci.environments.setup_repairs import APT_INSTALL, MAX_REPAIRS, Failure, Repair, find_repair
 from aci.environments.smoke_check import SmokeResult, collect_test_imports
 from aci.observation.activity_message import ActivityMessage
@@ -106,6 +106,10 @@ class SetupRun(ABC, Generic[Place]):
     @abstractmethod
     def _run_tests(self, place: Place, env: Mapping[str, str]) -> SmokeResult:
         """Run the tests so that nothing they write is kept."""
+
+    def _place_kind(self) -> SetupPlaceKind:
+        """Return where set-up runs."""
+        return "container"
 
     def _save_files(self, place: Place) -> None:
         """Prepare for `_restore_files`."""
@@ -207,7 +211,9 @@ class SetupRun(ABC, Generic[Place]):
         self.asked += 1
         failures = [command for command in dict.fromkeys(self.ran) if command not in self.succeeded]
         recipe = tuple(self.succeeded), tuple(failures)
-        return propose(FailedSetup(self.plan.image, self.plan.language, *recipe, failed.command, failed.output))
+        kind = self._place_kind()
+        image = self.plan.image if kind == "container" else ""
+        return propose(FailedSetup(image, self.plan.language, *recipe, failed.command, failed.output, kind))
 
     def _test_and_repair(self, place: Place, env: Mapping[str, str]) -> SmokeResult:
         """Run the tests and install missing packages that they need. Failures that cannot be repaired are only
@@ -225,7 +231,7 @@ class SetupRun(ABC, Generic[Place]):
                 if wrong := self._apply_repair(place, wanted, env, end):
                     self._say(_failed(wrong, [wanted.what]).message)
                     break
-            elif found.passed > 0 or not self._run_proposals(place, failed, env, end, repairs):
+            elif found.passed > 0 or found.ran or not self._run_proposals(place, failed, env, end, repairs):
                 break
             self._say(ActivityMessage("Collecting and running the base's tests again"))
             found = self._run_tests(place, own)

@@ -42,6 +42,11 @@ _NO_TESTS = re.compile(r"missing script: \W?test\W*$|^Error: no test specified$"
 
 _SUMMARY_COUNT = re.compile(rf"{_NUMBER} (pass(?:ed|ing)|fail(?:ed|ing))\b")
 
+_UNITTEST_END = re.compile(rf"^Ran {_NUMBER} tests? in [^\n]*\n\n(FAILED[^\n]*)", re.MULTILINE)
+_UNITTEST_ERRORS = re.compile(rf"errors={_NUMBER}")
+_RESULT = re.compile(r"^[ \t]*--- (?:PASS|FAIL): |^test result: [^\n]* [1-9]\d* (?:passed|failed);", re.MULTILINE)
+"""What `go test` and `cargo test` print for the results of tests."""
+
 Run = Callable[[str, float], SetupResult]
 
 
@@ -58,6 +63,8 @@ class SmokeResult:
     lacking: str = ""
     failing: bool = False
     """Whether tests failed or could not be run."""
+    ran: bool = False
+    """Whether the runner works: at least one test passed or failed, so that the set-up did not fail."""
 
     def better(self, other: SmokeResult) -> bool:
         """Return whether more tests pass; without counts, whether this run succeeds and the other does not."""
@@ -118,6 +125,7 @@ def _pytest(run: Run, command: str) -> SmokeResult:
         bad_ones,
         done.output if bad_ones else "",
         bad_ones > 0,
+        ran=any(counts.get(word) for word in ("passed", "failed", "xfailed", "xpassed")),
     )
 
 
@@ -131,8 +139,16 @@ def _exit_code(run: Run, command: str) -> SmokeResult:
     if done.code:
         cause = failure_cause(done.output) if passed < 0 else ""
         what = f"`{command}` ends with exit code {done.code}{f': {cause}' if cause else ''}"
-        return SmokeResult(what, command, -1, passed, failed, done.output, failing=True)
+        return SmokeResult(what, command, -1, passed, failed, done.output, True, _has_results(done.output))
     return SmokeResult(f"`{command}` succeeds", command, -1, passed, failed)
+
+
+def _has_results(output: str) -> bool:
+    """Return whether a failed run has the result of at least one test; in unittest, a module that cannot be imported
+    counts as a test with an error."""
+    if unittest := _UNITTEST_END.search(output):
+        return int(unittest[1]) > int((_UNITTEST_ERRORS.search(unittest[2]) or [0, 0])[1])
+    return max(_summary_counts(output)) > 0 or _RESULT.search(output) is not None
 
 
 def _summary_counts(output: str) -> tuple[int, int]:

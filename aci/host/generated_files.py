@@ -36,7 +36,7 @@ _METADATA = frozenset(
     }
 )
 """Metadata that a build back end makes from tracked files: examples in a README or names of commands are no secrets."""
-ADVICE = "To copy one that the tests need: --copy-files PATH, or the setting copy_files."
+ADVICE = "To copy one that the tests need, add its path to the setting copy_files."
 """How to allow a file that was refused."""
 _SHARED = (".bin", ".pnpm")
 _VERSION_NAME = re.compile(r"\w[\w.-]*\.(?:py|pyi|txt|h|hpp)|VERSION\w*")

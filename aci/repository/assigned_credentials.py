@@ -190,7 +190,7 @@ def _constants(node: ast.AST | None) -> Iterator[str]:
                 if isinstance(part, ast.Constant) and isinstance(part.value, str | bytes)
             )
         case ast.Subscript() | ast.Compare():
-            return  # `environ["PASSWORD"]`
+            return  # the value is not the constant: `settings["password"]`
         case ast.Dict(values=values):
             for each in values:
                 yield from _constants(each)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aci.repository.git_view import Settings, common_folder
+from aci.repository.git_view import Settings, common_folder, read_settings
 from aci.repository.user_repository import Repository
 from trajectories.git_store.git_commands import decode, environment, git
 
@@ -48,7 +48,7 @@ def commit_environment(repository: Repository, with_hooks: bool, own: Mapping[st
     Raises GitFailed if git cannot read its configuration.
     """
     settings = _settings(repository)
-    chosen = _replaced(settings)
+    chosen = _replaced(settings) | _submodules_unread(repository, settings)
     if not with_hooks:
         chosen |= {f"hook.{_middle(each.name)}.enabled": "false" for each in settings if _is(each.name, "hook")}
     for each in settings:  # git would fetch objects that a partial clone lacks, with the repository's programs
@@ -78,6 +78,14 @@ def _replaced(settings: Sequence[_Setting]) -> Settings:
         if not each.is_users and _is(each.name, "filter", key) and key in FILTER_DEFAULTS:
             chosen[each.name] = users.get(each.name, FILTER_DEFAULTS[key])
     return chosen
+
+
+def _submodules_unread(repository: Repository, settings: Sequence[_Setting]) -> Settings:
+    """Return settings with which git does not look for changes in submodules, whose configuration it would use."""
+    names = [each.name for each in settings]
+    names += read_settings(repository.root / ".gitmodules")
+    found = {_middle(name) for name in names if name.startswith("submodule.")} - {""}
+    return {"diff.ignoreSubmodules": "dirty"} | {f"submodule.{name}.ignore": "dirty" for name in found}
 
 
 def _is(name: str, section: str, key: str = "command") -> bool:

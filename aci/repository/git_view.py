@@ -93,9 +93,9 @@ class GitView:
             shared, own = self.common / "config", self.git_dir / "config.worktree"
             known = [_signature(shared), _signature(own)]
             if known != self._known:
-                self._settings = _read_settings(shared)
+                self._settings = read_settings(shared)
                 if self._settings.get("extensions.worktreeconfig") == "true":
-                    self._settings |= _read_settings(own)
+                    self._settings |= read_settings(own)
                 self._check()
                 _write(folder / "config", _configpath_in(self._settings, self.root is None))
                 self._known = known
@@ -227,7 +227,7 @@ def _head(file: Path) -> bytes:
         raise UsageError(f"{file} cannot be read: {error.strerror}.", "Run `git fsck` there.") from error
 
 
-def _read_settings(file: Path) -> Settings:
+def read_settings(file: Path) -> Settings:
     """Return the settings in a file, without those of files that it includes; none if it does not exist."""
     try:
         data = read_limited(file, MOST_CONFIG)

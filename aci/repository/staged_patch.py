@@ -70,11 +70,12 @@ class StagedPatch:
         for side in (OLD, NEW):
             (made / side).mkdir()
             for name in names:
-                _copy(self.root / name, made / side / name)
+                if not _is_below_link(self.root, name):
+                    _copy(self.root / name, made / side / name)
         for above in {above for name in names for above in Path(name).parents}:
             attributes = above / ".gitattributes"
-            # git reads no attributes through a link
-            if str(attributes) not in names and not (self.root / attributes).is_symlink():
+            is_link = _is_below_link(self.root, str(attributes)) or (self.root / attributes).is_symlink()
+            if str(attributes) not in names and not is_link:  # git reads no attributes through a link
                 _copy(self.root / attributes, made / NEW / attributes)
 
     def write(self) -> None:
@@ -141,21 +142,26 @@ class StagedPatch:
         left = [name for name in names if not self._is(after, name)]
         others = [name for name in left if not self._is(before, name)]
         mine = [name for name in left if name not in others]
-        removed = [name for name in mine if not _is_entry(self.folder / after / name)]
-        for name in removed:
-            _remove(self.root, name)
+        side = self.folder / after
+        put = [name for name in mine if not _is_below_link(side, name) and _is_entry(side / name)]
         for name in mine:
-            if name not in removed:
-                _put(self.folder / after / name, self.root / name)
+            if name not in put:
+                _remove(self.root, name)
+        for name in put:
+            if _is_below_link(self.root, name):  # made since by the user
+                others.append(name)
+            else:
+                _put(side / name, self.root / name)
         return others
 
     def _is(self, side: str, name: str) -> bool:
         """Whether the user's file is as in a side of the patch."""
         kept, file = self.folder / side / name, self.root / name
-        if any(above.is_symlink() for above in _folders(self.root, name)):
+        if _is_below_link(self.folder / side, name) or not _is_entry(kept):
+            is_folder = file.is_dir() and not file.is_symlink()
+            return _is_below_link(self.root, name) or not os.path.lexists(file) or is_folder
+        if _is_below_link(self.root, name):
             return False
-        if not _is_entry(kept):
-            return not os.path.lexists(file) or (file.is_dir() and not file.is_symlink())
         if kept.is_symlink() or file.is_symlink():
             return kept.is_symlink() and file.is_symlink() and kept.readlink() == file.readlink()
         if not kept.is_file() or not file.is_file():
@@ -172,6 +178,10 @@ def _folders(root: Path, name: str) -> Iterator[Path]:
 def _is_entry(path: Path) -> bool:
     """Whether a side has a file, a link or a submodule at a path; a submodule is an empty folder."""
     return path.is_symlink() or path.is_file() or (path.is_dir() and not any(path.iterdir()))
+
+
+def _is_below_link(root: Path, name: str) -> bool:
+    return any(above.is_symlink() for above in _folders(root, name))
 
 
 def _copy(file: Path, copy: Path) -> None:

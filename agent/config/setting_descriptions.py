@@ -49,6 +49,7 @@ SECTIONS = {
         "disk": "Maximum disk space of a container.",
         "cpus": "Processors of a container; 0 means all.",
         "runtime": "Docker runtime, such as runsc.",
+        "copy_files": "Ignored files for clones, even with secrets.",
         "read_only": "Make the image's own files read-only.",
     },
     "Set-up of environments": {

@@ -142,6 +142,7 @@ class Settings(BaseSettings):
     setup_repair: bool = True
     browser: bool | None = None
     registries: tuple[str, ...] = REGISTRIES
+    copy_files: tuple[Annotated[str, AfterValidator(lambda value: _normalize_folder(value))], ...] = ()
     certificates: Path | None = None
     services: dict[str, ServiceTable] = Field(default_factory=dict)
     test: str = ""
@@ -199,8 +200,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[Any, ...]:
         # Otherwise pydantic-settings would merge entries of the environment into a table that a policy or flag sets.
-        # A tool such as direnv may take the environment from a repository, so it names no programs.
-        ignored = init_settings().keys() - {"permissions"} | {"hooks", "mcp"}
+        # A tool such as direnv may take the environment from a repository: it names no programs or files.
+        ignored = init_settings().keys() - {"permissions"} | {"hooks", "mcp", "copy_files"}
         return init_settings, lambda: {name: value for name, value in env_settings().items() if name not in ignored}
 
     @field_validator("setup_env")
@@ -231,8 +232,8 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> dict[str, Any]:
-        """The limits of a container, in the form that `aci.runtime.workspace.WorkspaceOptions` takes."""
-        return self.model_dump(include={"memory", "processes", "disk", "cpus", "runtime", "read_only"})
+        """The limits of a container, and the files for a clone, as `WorkspaceOptions` takes them."""
+        return self.model_dump(include={"memory", "processes", "disk", "cpus", "runtime", "read_only", "copy_files"})
 
     def run_directory(self, name: str) -> Path:
         """Return the directory of a run, given its name as `runs` shows it, a unique start or last part of the name
@@ -252,11 +253,10 @@ class Settings(BaseSettings):
         return (exact or known)[0]
 
     def recorded(self) -> dict[str, Any]:
-        """Return the settings as a run records them: without the state folder, permissions, hooks, MCP servers and
-        passwords in URLs."""
+        """Return the settings that a run records: not state, permissions, hooks, mcp, copy_files, passwords in URLs."""
         from aci.observation.secret_forms import without_userinfo
 
-        values = self.model_dump(mode="json", exclude={"state", "permissions", "hooks", "mcp"})
+        values = self.model_dump(mode="json", exclude={"state", "permissions", "hooks", "mcp", "copy_files"})
         for table in values["models"].values():
             table["api_base"] = without_userinfo(table["api_base"])
         return values
@@ -385,10 +385,10 @@ def _check_command(command: str) -> str:
 
 
 def _normalize_folder(path: str) -> str:
-    """Return a folder of the repository in the form that git trees use; "" for the whole repository."""
+    """Return a path in the repository in the form that git trees use; "" for the whole repository."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if path.startswith("/") or ".." in parts:
-        raise ValueError("give a folder inside the repository, relative to it")
+        raise ValueError("give a path inside the repository, relative to it")
     return "/".join(parts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "environment"
 """Kind of notes on the run's environment."""
+
+FILES = "files"
+"""Kind of notes on the files of the user's machine that a workspace got, in addition to the base."""
 
 
 class RunWorkspaces:
@@ -251,6 +254,10 @@ class Engine:
         if text not in environment_notes(self.trajectory):
             self.journal.append(Note("main", ENVIRONMENT, text))
 
+    def _record_files(self, text: str, paths: Mapping[str, Sequence[str]]) -> None:
+        if not any(note.kind == FILES and note.text == text for note in self.trajectory.notes):
+            self.journal.append(Note("main", FILES, text, dict(paths)))
+
     def _record_pause(self, seconds: float) -> None:
         self.journal.append(Note("main", "life", f"paused for {seconds:.0f} s"))
 
@@ -311,6 +318,7 @@ class Engine:
             serve=self.settings.serve,
             cancel=self.cancel,
             say=lambda line: self.report("say", "main", line),
+            record_files=self._record_files,
             may_set_up=lambda *asked: may_set_up(self.approve, self.cancel, *asked),
         )
         if documented := self.base_instructions.test:

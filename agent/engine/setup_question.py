@@ -24,11 +24,18 @@ AUTHOR = "set-up"
 LOG_END, MOST_COMMANDS = 6_000, 4_000
 """How many characters of the log, and of each list of commands, the model sees: the last ones."""
 
+PLACES = {
+    "container": "as root in a container of the image {}",
+    "sandbox": "in a sandbox on this machine, where packages of the system cannot be installed",
+    "local": "on this machine without isolation, where packages of the system cannot be installed",
+}
+"""Where set-up runs, as the model reads it."""
+
 QUESTION = Template("""\
 The environment in which this repository's tests will run cannot be set up, and no known repair applies. You have no \
 tools here. Do not work on the issue.
 
-The set-up runs as shell commands in the repository's folder, as root in a container of the image $image ($language), \
+The set-up runs as shell commands in the repository's folder, $place ($language), \
 with access to package registries only. It is kept, except for changes to the \
 repository's files and new files that git does not ignore.
 
@@ -73,7 +80,7 @@ def _question(failed: FailedSetup, secrets: tuple[str, ...]) -> str:
         return wrap_output(kind, clean_output(mask_secrets(text, secrets)).strip()[-most:] or "(none)")
 
     return QUESTION.substitute(
-        image=attribute_text(failed.image),
+        place=PLACES[failed.place].format(attribute_text(failed.image)),
         language=failed.language or "of no known language",
         succeeded=wrapped("recipe", "\n".join(failed.succeeded), MOST_COMMANDS),
         failed=wrapped("recipe", "\n".join(failed.failed), MOST_COMMANDS),

@@ -24,8 +24,6 @@ class Result:
     ended: bool
     effects: tuple[str, ...] = ()
     """Descriptions of the changes to the user's repository."""
-    flagged: Mapping[str, str] = field(default_factory=dict)
-    """The delivered files that the user should check first, with the reasons (`agent/patch_checks`)."""
     word: str = ""
     """The closing message of the model or strategy; may be empty."""
     began: str = ""
@@ -38,6 +36,8 @@ class Result:
     """The pages of the project that the patch changes. Pages with changes that the issue does not request are first."""
     review: Mapping[str, Any] | None = None
     """The review of the patch before merging, if the setting `merge_review` is on: `findings` and `notes`."""
+    flagged: Mapping[str, str] = field(default_factory=dict)
+    """The delivered files that the user should check first, with the reasons (`agent/patch_checks`)."""
 
     @property
     def verdict(self) -> Verdict:

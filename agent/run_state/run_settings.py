@@ -53,15 +53,15 @@ def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Se
     """Return the settings with which the run was created, restricted by the current policy. The policy neither raises
     the run's budget nor delivers the patch of a run that was created without delivery.
 
-    Addresses, keys, prices and time limits of models, permissions, hooks and MCP servers are taken from the current
-    configuration. Raises ConfigError and UsageError.
+    Addresses, keys, prices and time limits of models, permissions, hooks, MCP servers and `copy_files` are those
+    of the current configuration. Raises ConfigError, UsageError.
     """
     settings = Settings(**apply_coder_role(recorded_settings(trajectory)), state=state)
     today = load_settings(**flags)
     current: dict[str, Any] = {name: getattr(today, name) for name in CURRENT & today.model_fields_set}
     current |= {name: getattr(today, name) for name, value in flags.items() if value is not None}
     current |= {name: getattr(settings, name) and getattr(today, name) for name in UNRECORDED}
-    current |= {"hooks": today.hooks, "mcp": today.mcp}
+    current |= {"hooks": today.hooks, "mcp": today.mcp, "copy_files": today.copy_files}
     models = dict(settings.models)
     for name, table in today.models.items():
         values = table.model_dump(include=CURRENT_OF_MODEL, exclude_unset=True)

@@ -185,6 +185,7 @@ def fork_settings(origin: Origin, **flags: Any) -> Settings:
         return settings_of_untrusted_run(origin.untrusted, origin.directory, today, given).model_copy(update=delivery)
     combined = origin.run.settings | origin.overrides()
     recorded = {name: value for name, value in combined.items() if name in Settings.model_fields}
+    recorded.pop("copy_files", None)  # only the user's own configuration names them
     given = {name: value for name, value in flags.items() if value is not None}
     # Flags are checked alone first, so that errors name a bad flag, not the parent's settings.
     checked = load_settings(**given)

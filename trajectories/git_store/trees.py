@@ -437,8 +437,7 @@ class Trees:
         if not self.has(tree):
             packs = self.path / "objects" / "pack"
             objects = self._objects(tree, have, draft)
-            # deltas of the user's packs are kept; a search for more took 96 s for 100,000 loose objects
-            options = ("-q", "--window=0", "--delta-base-offset")
+            options = ("-q", "--window=0", "--delta-base-offset")  # a search for deltas took 96 s for 100,000 files
             self._git("pack-objects", *options, str(packs / "pack"), env=draft, input=objects)
             sync_folder(packs)
             self._pack_came()

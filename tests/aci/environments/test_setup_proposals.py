@@ -132,6 +132,8 @@ def test_model_is_asked_if_no_test_can_run(set_up: Callable[..., FolderSetup]) -
     some_pass = replace(BROKEN, passed=1)
     set_up([], model, tests=lambda path: some_pass)
     assert len(model.asked) == 1
+    set_up([], model, tests=lambda path: replace(BROKEN, failed=2, ran=True))
+    assert len(model.asked) == 1, "the runner works, so the set-up did not fail"
 
 
 def test_model_is_asked_in_the_last_try_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,23 @@ def test_project_without_tests_lacks_nothing(output: str) -> None:
         assert other.failing
 
 
+RESULTS = [
+    ("python3 -m unittest", "Ran 2 tests in 0.1s\n\nFAILED (failures=2)\n", True),
+    ("python3 -m unittest", "Ran 3 tests in 0.1s\n\nFAILED (errors=1)\n", True),
+    ("python3 -m unittest", "ImportError: a\nRan 1 test in 0.1s\n\nFAILED (errors=1)\n", False),
+    ("go test ./...", "--- FAIL: TestSum (0.00s)\nFAIL\n", True),
+    ("go test ./...", "FAIL example.org/sum [build failed]\n", False),
+    ("cargo test", "test result: FAILED. 0 passed; 2 failed; 0 ignored\n", True),
+    ("cargo test", "error[E0432]: unresolved import\n", False),
+    ("make", "No rule to make target\n", False),
+]
+
+
+@pytest.mark.parametrize(("command", "output", "ran"), RESULTS)
+def test_failed_run_with_results_shows_that_the_runner_works(command: str, output: str, ran: bool) -> None:
+    assert run_smoke_check(run_that_prints(output, 1), Plan("", ""), command).ran is ran
+
+
 def test_absurd_numbers_are_ignored() -> None:
     huge = "7" * 5000
     result = run_smoke_check(

@@ -137,6 +137,5 @@ def concrete(name: str) -> list[str]:
     if name in WHOLE:
         return [WHOLE[name]]
     middles = MIDDLES.get(section, ("canary",))
-    return [re.sub(r"<[^>]*>|\*", lambda _, middle=middle: middle, name) for middle in middles][
-        : None if re.search(r"[<*]", name) else 1
-    ]
+    found = [re.sub(r"<[^>]*>|\*", middle, name) for middle in middles]
+    return list(dict.fromkeys(found))

@@ -180,7 +180,7 @@ def _configure(canaries: Canaries, git_dir: Path, place: str) -> None:
 def _add_submodule(canaries: Canaries, root: Path) -> None:
     """Add a submodule as `git submodule` does: its git directory is in that of the repository."""
     sub = committed(root / "sub", {"a.py": "a = 1\n"})
-    (root / ".gitmodules").write_text('[submodule "sub"]\n\tpath = sub\n\turl = ./sub\n')
+    (root / ".gitmodules").write_text('[submodule "sub"]\n\tpath = sub\n\turl = ./sub\n\tignore = none\n')
     git_dir = root / ".git" / "modules" / "sub"
     git_dir.parent.mkdir()
     shutil.move(sub / ".git", git_dir)
@@ -250,11 +250,26 @@ def canary_server(canaries: Canaries) -> Iterator[Canaries]:
 
 def hostile_environment(canaries: Canaries) -> Mapping[str, str]:
     """Return variables of git's caller whose values are canaries, except those that are the user's configuration."""
-    programs = ("GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "GIT_PAGER", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
-    programs += ("GIT_PROXY_COMMAND", "GIT_EXTERNAL_DIFF")
-    paths = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_TEMPLATE_DIR")
-    paths += ("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_EXEC_PATH")
-    paths += ("GIT_TRACE", "GIT_TRACE2", "GIT_TRACE2_EVENT", "GIT_TRACE2_PERF", "GIT_TRACE_PACKET", "GIT_TRACE_SETUP")
+    programs: tuple[str, ...] = (
+        "GIT_EDITOR",
+        "GIT_SEQUENCE_EDITOR",
+        "GIT_PAGER",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_ASKPASS",
+    )
+    programs = (*programs, "GIT_PROXY_COMMAND", "GIT_EXTERNAL_DIFF")
+    paths: tuple[str, ...] = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_TEMPLATE_DIR")
+    paths = (*paths, "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_EXEC_PATH")
+    paths = (
+        *paths,
+        "GIT_TRACE",
+        "GIT_TRACE2",
+        "GIT_TRACE2_EVENT",
+        "GIT_TRACE2_PERF",
+        "GIT_TRACE_PACKET",
+        "GIT_TRACE_SETUP",
+    )
     return {
         **{name: str(canaries.program(f"caller--{name}")) for name in programs},
         **{name: str(canaries.secret(f"caller--{name}")) for name in paths},

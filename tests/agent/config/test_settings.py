@@ -204,3 +204,20 @@ def test_setting_name_in_wrong_case_is_rejected(own_config: Path, tmp_path: Path
     policy.write_text('Workspace = "docker"\n')
     with pytest.raises(ConfigError, match=r"Workspace in .* cannot be used"):
         load_settings()
+
+
+def test_only_the_users_own_file_names_files_to_copy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "own.toml"
+    config.write_text('copy_files = ["./app//local_settings.py"]\n')
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(config))
+    settings = load_settings()
+    assert settings.limits["copy_files"] == ("app/local_settings.py",)
+    assert "copy_files" not in settings.recorded()
+    with pytest.raises(ConfigError, match="may set only"):
+        load_settings(b'copy_files = ["id_rsa"]')
+    monkeypatch.setenv("SWE_AGENT_COPY_FILES", '["id_rsa"]')
+    assert load_settings().copy_files == ()
+    monkeypatch.delenv("SWE_AGENT_COPY_FILES")
+    config.write_text('copy_files = ["../id_rsa"]\n')
+    with pytest.raises(ConfigError, match="inside the repository"):
+        load_settings()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from aci.environments.setup_proposals import FailedSetup
+from aci.environments.setup_proposals import FailedSetup, SetupPlaceKind
 from agent.engine.branch import Branch
-from agent.engine.setup_question import step_proposals
+from agent.engine.setup_question import _question, step_proposals
 from tests.agent.conftest import Bench, line
 from trajectories.journal import read
 
@@ -42,6 +42,21 @@ def test_answer_is_recorded_and_not_asked_for_again(bench: Bench, monkeypatch: p
     proposals(engine)(FailedSetup("img", "python", (), ("make",), "make", ""))
     assert len(engine.trajectory.replies) == 2
     engine.close()
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("container", "root in a container of the image img"),
+        ("sandbox", "in a sandbox"),
+        ("local", "without isolation"),
+    ],
+)
+def test_question_says_where_set_up_runs(place: SetupPlaceKind, words: str) -> None:
+    image = "img" if place == "container" else ""
+    text = _question(FailedSetup(image, "python", (), ("make",), "make", "", place), ())
+    assert words in text
+    assert ("container" in text) == (place == "container")
 
 
 def test_failing_model_gives_no_steps(bench: Bench) -> None:

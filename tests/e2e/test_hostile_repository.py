@@ -1,0 +1,167 @@
+"""Every subcommand, in a repository each of whose settings is a canary: none acts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.cli.command_line import COMMANDS
+from swe_agent import fix
+from tests.aci.repository.hostile_repository import PLACES, Canaries, canary_server, hostile_repository
+from tests.agent.github.solve_runner import Job, set_up
+from tests.e2e.conftest import ISSUE, STRICT_TEST, Machine, answer, call
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+TEST = ("--test", "python3 -m unittest discover")
+TEXT = ("--text", ISSUE)
+SANDBOX = ("--workspace", "sandbox")
+ROWS = {
+    "fix": (*TEXT, *TEST, "--model", "MODEL", "--strategy", "react"),
+    "doctor": (),
+    "locate": TEXT,
+    "graph": ("add",),
+    "reproduce": (*TEXT, *SANDBOX),
+    "prove": (*TEXT, *TEST, "--patch", "PATCH", *SANDBOX),
+    "review": (*TEXT, *TEST, "--patch", "PATCH", *SANDBOX),
+    "session": ("-p", "Look at @calc/core.py", "--model", "MODEL"),
+    "runs": (),
+    "show": ("RUN",),
+    "report": ("RUN", "--out", "OUT.html"),
+    "resume": ("RUN",),
+    "fork": ("RUN@1", "--model", "MODEL"),
+    "replay": ("RUN",),
+    "diff": ("RUN@1", "RUN"),
+    "export": ("RUN", "--format", "chat", "--out", "OUT.jsonl"),
+    "optimize": ("--function", "calc/core.py:double", *TEST),
+    "test": ("--function", "calc/core.py:double", *TEST),
+    "synth": (".", "--out", "OUT.tasks.jsonl", *TEST),
+    "batch": ("--instances", "INSTANCES", "--repos", "REPOS", "--out", "OUT", "--model", "MODEL", *TEST),
+    "evaluate": ("--instances", "INSTANCES", "--predictions", "gold", "--repos", "REPOS", "--out", "OUT.graded", *TEST),
+    "env": ("why",),
+    "experience": (),
+    "memory": ("add", "The tests are in tests/"),
+    "acp": ("--model", "MODEL"),
+    "mcp": ("--root", "."),
+    "github": ("solve", "--repo", ".", "--out", "OUT.action"),
+    "gc": (),
+    "config": (),
+    "strategies": (),
+    "completion": ("bash",),
+    "count": ("--", "true"),
+}
+"""Arguments of each subcommand; words in capital letters are replaced."""
+
+
+MESSAGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "acp": [
+        ("initialize", {"protocolVersion": 1, "clientCapabilities": {}}),
+        ("session/new", {"cwd": "FOLDER", "mcpServers": []}),
+        ("session/list", {}),
+    ],
+    "mcp": [
+        (
+            "initialize",
+            {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+        ),
+        ("tools/list", {}),
+        ("tools/call", {"name": "locate", "arguments": {"issue": ISSUE, "text": ISSUE}}),
+        ("resources/list", {}),
+    ],
+}
+"""Requests to a server, in order."""
+
+
+def serve(machine: Machine, folder: Path, command: list[str], messages: list[tuple[str, dict[str, Any]]]) -> None:
+    """Start a server, and send it each request after the answer to the last one."""
+    process = subprocess.Popen(
+        machine.command(*command),
+        env=machine.environment,
+        cwd=folder,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdin
+    assert process.stdout
+    with process:
+        for id, (method, params) in enumerate(messages, 1):
+            message = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+            process.stdin.write(json.dumps(message).replace("FOLDER", str(folder)) + "\n")
+            process.stdin.flush()
+            while (line := process.stdout.readline()) and json.loads(line).get("id") != id:
+                pass
+        process.stdin.close()
+        process.wait(60)
+
+
+def test_every_subcommand_is_in_the_table() -> None:
+    assert {file.stem for file in COMMANDS.glob("[a-z]*.py")} == set(ROWS)
+
+
+@pytest.fixture
+def canaries(tmp_path: Path) -> Iterator[Canaries]:
+    with canary_server(Canaries(tmp_path / "canaries")) as canaries:
+        yield canaries
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_subcommand_starts_or_reads_what_a_repository_names(
+    machine: Machine, canaries: Canaries, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "repos").mkdir()
+    root = tmp_path / "repos" / "people__calc"
+    folder = hostile_repository(canaries, root, place)
+    head = (root / ".git" / "refs" / "heads" / "main").read_text().strip()
+    edits = call("edit", path="tests/test_core.py", old="", new=STRICT_TEST)
+    model = machine.script(
+        answer("Both.", edits, call("edit", path="calc/core.py", old="a - b", new="a + b"), call("submit"))
+    )
+    old = (root / "calc" / "core.py").read_text()
+    (tmp_path / "core.py").write_text(old.replace("a - b", "a + b"))
+    patch = subprocess.run(
+        ["diff", "-u", "--label", "a/calc/core.py", "--label", "b/calc/core.py", root / "calc/core.py", "core.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    ).stdout
+    (tmp_path / "fix.patch").write_text(f"diff --git a/calc/core.py b/calc/core.py\n{patch}")
+    row = f'{{"instance_id": "people__calc-0", "repo": "people/calc", "base_commit": "{head}", "patch": "", '
+    row += '"test_patch": "", "problem_statement": "add() subtracts", "FAIL_TO_PASS": "[]", "PASS_TO_PASS": "[]"}\n'
+    (tmp_path / "instances.jsonl").write_text(row)
+    words = {"MODEL": model, "PATCH": tmp_path / "fix.patch", "INSTANCES": tmp_path / "instances.jsonl"}
+    words |= {"REPOS": tmp_path / "repos"}
+    acted = {}
+    for name, arguments in ROWS.items():
+        canaries.reset()
+        run = machine.runs()[0].name if machine.runs() else "none"
+        given = [
+            str(words.get(each, each.replace("OUT", str(tmp_path / "out")).replace("RUN", run))) for each in arguments
+        ]
+        try:
+            if name in MESSAGES:
+                serve(machine, folder, [name, *given], MESSAGES[name])
+            else:
+                machine.run(name, *given, cwd=folder, timeout=100)
+            canaries.check(machine.home)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            acted[name] = str(error)
+    assert acted == {}
+
+
+def test_the_library_and_the_job_of_the_action(
+    canaries: Canaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(tmp_path, monkeypatch)
+    reply = answer("Fix.", call("edit", path="calc/core.py", old="a - b", new="a + b"), call("submit"))
+    job = Job(tmp_path, hostile_repository(canaries, tmp_path / "repo", "include"))
+    task = job.task()
+    canaries.reset()
+    fix("add() subtracts", job.repository, model=job.script(reply), workspace="local", strategy="react")
+    assert job.run(task, reply) is not None
+    canaries.check(tmp_path / "state")
