@@ -91,6 +91,7 @@ def test_import_contracts_hold() -> None:
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.slow
 def test_no_module_imports_itself_through_others() -> None:
     """Imports inside functions and for types count too."""
     graph = grimp.build_graph(*PACKAGES, cache_dir=None)

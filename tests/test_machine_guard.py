@@ -51,6 +51,7 @@ def run_test(tmp_path: Path, home: Path, text: str) -> subprocess.CompletedProce
     return subprocess.run([*command, *options], cwd=folder, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -66,11 +67,13 @@ def test_test_that_changes_the_machine_fails(tmp_path: Path, home: Path, text: s
     assert not (home / ".cache/installed").exists()
 
 
+@pytest.mark.slow
 def test_marked_test_starts_installers(tmp_path: Path, home: Path) -> None:
     ran = run_test(tmp_path, home, f"import pytest\n\npytestmark = pytest.mark.installers\n{INSTALLS}")
     assert (home / ".cache/installed").exists(), ran.stdout + ran.stderr
 
 
+@pytest.mark.slow
 def test_settings_of_the_user_are_not_read(tmp_path: Path, home: Path) -> None:
     ran = run_test(tmp_path, home, READS_SETTINGS)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -18,6 +18,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_keys_are_documented(machine: Machine, calculator: Path, command: tuple[str, ...]) -> None:
     assert documented_keys().keys() & {command[0], " ".join(command[:2])}

@@ -36,6 +36,7 @@ def fault(command: CommandLine) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", page_names())
 def test_commands_of_page_are_accepted(page: str) -> None:
     assert list(filter(None, map(fault, command_lines(page)))) == []

@@ -368,6 +368,7 @@ def test_time_of_use_is_updated_at_most_hourly(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(sorted(TEXTS))), max_size=6), st.integers(0, 200_000))
 def test_graph_is_correct_after_any_dropped_trees(changes: list[tuple[int, str]], most: int) -> None:

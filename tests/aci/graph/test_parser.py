@@ -220,6 +220,7 @@ def test_comments_and_docstrings_are_prose() -> None:
     assert prose == [b'"""Module."""', b"# c", b'"""Doc."""']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "code"),
     [

@@ -59,6 +59,7 @@ def test_sleeping_child_is_noticed_before_patience_ends() -> None:
     assert found == ["begun", "begun"]
 
 
+@pytest.mark.slow
 def test_no_more_answers_than_calls_are_read_from_code_that_forks() -> None:
     def start() -> Callable[[int], dict[str, Any]]:
         def answer(number: int) -> dict[str, Any]:

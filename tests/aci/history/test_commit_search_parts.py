@@ -19,6 +19,7 @@ from tests.conftest import MakeRepo, git
 from trajectories.git_store.git_commands import GitFailed
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
 def test_any_bytes_are_parsed_as_message(raw: bytes) -> None:
     message = parse_message(raw)

@@ -37,6 +37,7 @@ PATHOLOGICAL_TEXTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("name", PATHOLOGICAL_TEXTS)
 def test_pathological_text_is_processed_quickly(name: str) -> None:

@@ -89,6 +89,7 @@ def test_example_is_a_call_that_a_user_can_repeat(make_repo, open_ws) -> None:
     assert found.example == "f([[3], [1]])"
 
 
+@pytest.mark.slow
 def test_example_with_a_long_argument_shows_its_beginning_and_the_others(make_repo, open_ws) -> None:
     texts = [text.replace("f(items)", "f(items, key=None)") for text in (BY_EQUALITY, BY_HASH)]
     rooms = [open_ws("local", make_repo({"shop.py": dedent(text)})) for text in texts]

@@ -178,6 +178,7 @@ def test_unreadable_call_does_not_stop_others(run_calls: RunCalls) -> None:
     assert "no.such" in answers[0].text or "No module" in answers[0].text
 
 
+@pytest.mark.slow
 def test_descriptions_of_differences_are_limited_and_escaped(run_calls: RunCalls) -> None:
     calls = [recorded_call(f"\x1b[31m{n}\u202e") for n in range(30)]
     differences = describe_differences(

@@ -174,6 +174,7 @@ def test_command_without_samples_is_refused(workspace: PosixWorkspace, command: 
         profile_command(workspace, command)
 
 
+@pytest.mark.slow
 def test_failing_workload_is_profiled_until_failure(workspace: PosixWorkspace) -> None:
     profile = profile_command(workspace, 'python -c "import shop; shop.in_c(200_000); raise SystemExit(3)"; exit 4')
     assert (profile.code, by_name(profile)["in_c"].calls) == (4, 1)
@@ -355,6 +356,7 @@ def test_most_expensive_line_is_first(kind: str, make_repo: MakeRepo, open_ws: O
     assert {one.line: one.runs for one in profile} == {2: 2, 3: 3004, 4: 3002, 5: 3002, 6: 1, 7: 3001, 8: 2}
 
 
+@pytest.mark.slow
 def test_time_of_called_functions_belongs_to_line(lines_workspace: PosixWorkspace) -> None:
     first, second = profile_lines(lines_workspace, Target("work.py", "through"), [call(200_000)])
     assert (first.line, second.line) == (17, 16)

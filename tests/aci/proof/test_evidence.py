@@ -139,6 +139,7 @@ def test_modules_that_shadow_runner_modules_are_found(path, existing, shadows):
     assert evidence.shadowing_modules([below], existing_below, ["", "packages/a"]) == [below] * shadows
 
 
+@pytest.mark.slow
 @given(st.text(), st.text(min_size=1))
 def test_any_text_is_accepted(text, other):
     result = TestResult(other, "failed", text, error=other, trace=(other,))

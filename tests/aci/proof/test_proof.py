@@ -258,6 +258,7 @@ def test_failing_base_test_counts_if_related_to_issue(prove_patch, issue, more, 
     assert has_note(verdict, "Failing before and fixed", relation, "tests.test_total.T.test_total")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("places", [(), ["shop/price.py:tax"], ["shop/stock.py:left"]])
 def test_changed_file_alone_does_not_relate_test_to_issue(prove_patch, places):
     body = "tax(-1) is negative, it must be 0."

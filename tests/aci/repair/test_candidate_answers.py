@@ -95,6 +95,7 @@ def test_text_does_not_depend_on_set_order() -> None:
     assert len(texts) == 1
 
 
+@pytest.mark.slow
 @given(st.recursive(st.integers() | st.text(max_size=3), lambda one: st.lists(one) | st.tuples(one, one), max_leaves=9))
 def test_text_of_plain_value_is_its_repr(value: Any) -> None:
     assert full_text(value) == readable_text(value) == repr(value)

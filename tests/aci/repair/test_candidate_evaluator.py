@@ -210,6 +210,7 @@ def test_edit_is_undone_before_edit_of_another_function(evaluator: Evaluator) ->
     assert verdicts(evaluator, "test_double", both)[1] == "fail"
 
 
+@pytest.mark.slow
 def test_candidate_that_breaks_passing_test_is_not_plausible(evaluator: Evaluator) -> None:
     losing = candidate(LIBRARY, "n -= 2\n", "n -= 1; SEEN.append(1)\n")
     assert verdicts(evaluator, "test_count", [losing], passing="test_seen") == ["fail"]

@@ -56,6 +56,7 @@ def candidate(files: dict[str, str], path: str, old: str, new: str) -> Candidate
     return Candidate(path, ((start, start + len(old), new),), new, source.count("\n", 0, start) + 1, enclosing)
 
 
+@pytest.mark.slow
 def test_missing_test_is_never_fixed(get_verdicts: Callable[..., list[str]]) -> None:
     edits = [("lib.py", "x + 1", new) for new in ("x + 2", "x * 9")]
     assert get_verdicts(PLAIN, *edits, tests=["test_a.py::test_nope"]) == ["fail", "fail"]
@@ -177,6 +178,7 @@ def test_silent_server_is_stopped(make_repo, open_ws, monkeypatch: pytest.Monkey
         server.close()
 
 
+@pytest.mark.slow
 def test_folder_in_place_of_log_is_reported(make_repo, open_ws) -> None:
     hostile = {
         **PLAIN,

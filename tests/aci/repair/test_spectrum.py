@@ -62,6 +62,7 @@ def test_ochiai_and_dstar_match_manual_calculation() -> None:
     assert dstar(failing, passing) == {event: pytest.approx(star / (1 + star)) for event, star in stars.items()}
 
 
+@pytest.mark.slow
 @given(st.lists(st.sets(st.integers(1, 9)), max_size=5), st.lists(st.sets(st.integers(1, 9)), max_size=5))
 def test_only_events_of_failing_tests_are_suspicious(failing: list[set[int]], passing: list[set[int]]) -> None:
     for formula in (ochiai, dstar):

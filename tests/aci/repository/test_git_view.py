@@ -47,6 +47,7 @@ PROGRAMS = (
 """Settings whose value is a program."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["config", "include", "includeIf", "worktree"])
 def test_no_program_of_the_configuration_is_started(
     user: User, trees: Trees, canary: Path, tmp_path: Path, place: str

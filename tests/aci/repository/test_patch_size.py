@@ -23,6 +23,7 @@ def test_unpacked_size_of_text_patch_is_zero() -> None:
     assert unpacked_size("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-literal 5\n+delta 500000000\n") == 0
 
 
+@pytest.mark.slow
 def test_literal_that_unpacks_too_large_is_refused(make_repo: MakeRepo) -> None:
     repo = make_repo({"a.py": "x = 1\n", "big.bin": "\0"})
     diff = binary_diff(repo, bytes(MOST_UNFOLDED + 1))
@@ -32,6 +33,7 @@ def test_literal_that_unpacks_too_large_is_refused(make_repo: MakeRepo) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_unpacked_size_of_delta_is_size_of_its_result(make_repo: MakeRepo) -> None:
     noise = "".join(map(chr, os.urandom(50_000)))
     repo = make_repo({"a.py": "x = 1\n", "big.bin": "\0" + noise})

@@ -50,6 +50,7 @@ def test_files_are_read_and_folder_is_not_changed(folder: Path, tmp_path: Path) 
     assert folder_state(folder) == before
 
 
+@pytest.mark.slow
 def test_reopened_folder_starts_from_applied_patch(folder: Path, tmp_path: Path) -> None:
     repository = open_folder(folder, tmp_path / "state")
     with Trees(tmp_path / "trees.git") as trees:

@@ -79,6 +79,7 @@ def test_cursor_position_request_is_answered() -> None:
     assert bytes(screen.answers) == b"\x1b[1;3R\x1b[0n\x1b[?1;2c"
 
 
+@pytest.mark.slow
 def test_memory_is_bounded() -> None:
     screen = Screen()
     for _ in range(50):

@@ -40,6 +40,7 @@ BODY = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
 def test_harmful_tests_are_blocked_and_fail(make_repo, open_ws, style: str) -> None:
     workspace = open_ws("local", make_repo({"test_a.py": ""}))

@@ -88,6 +88,7 @@ def test_command_of_runner_based_on_unittest_is_detected(files, command):
     assert django_command("python3", "", files, lambda path: files.get(path, "")) == expected
 
 
+@pytest.mark.slow
 def test_command_in_workspace_depends_on_projects_and_nodes(make_repo, open_ws):
     files = {
         "web/package.json": SCRIPT,

@@ -38,6 +38,7 @@ def test_unknown_records_and_fields_are_dropped(read):
     assert (collected.whole, collected.notes) == (True, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["MOST_LINES", "MOST_BYTES", "MOST_FILES"])
 def test_limit_applies_to_all_files_together(read, monkeypatch, limit):
     group = b"running 1 test\ntest a ... ok\ntest result: ok.\n"
@@ -63,6 +64,7 @@ def test_reader_that_raises_does_not_affect_other_results(read, monkeypatch):
     assert collected.notes == ["The results of cargo could not be read (ValueError)."]
 
 
+@pytest.mark.slow
 def test_unread_results_make_report_incomplete(make_repo, open_ws, monkeypatch):
     monkeypatch.setattr(result_collection, "MOST_LINES", 3)
     workspace = open_ws("local", make_repo({"test_a.py": "def test_a(): pass\ndef test_b(): pass\n"}))
@@ -83,6 +85,7 @@ def test_report_files_and_hook_results_are_combined(make_repo, open_ws):
     assert (report.passed, report.failed) == (("adds", "test_a.py::test_a"), ("takes",)), report.output.decode()
 
 
+@pytest.mark.slow
 def test_report_file_of_hooked_runner_is_not_counted_twice(make_repo, open_ws):
     makefile = "check:\n\tpython3 -m pytest -q --junitxml=junit.xml\n"
     tests = "import pytest\n@pytest.mark.parametrize('v', [1, 'a.b c'])\ndef test_a(v): pass\n"

@@ -75,6 +75,7 @@ def test_test_run_leaves_no_files(open_local):
     assert workspace.run("find . -name __pycache__").output == b""
 
 
+@pytest.mark.slow
 def test_command_does_not_change_its_session(open_local):
     workspace = open_local(CASES)
     run_tests(workspace, "cd tests && export PYTHONPATH=/nowhere && exit 3")
@@ -165,6 +166,7 @@ def test_pytest_style_tests_need_pytest(open_local):
         run_tests(without_pytest(open_local(PYTEST)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("functions", "cases", "needed"), [(2, 1, True), (1, 2, False), (1, 1, False), (0, 1, False)])
 def test_tests_that_mostly_need_pytest_are_not_run_by_unittest(open_local, functions, cases, needed):
     files = {
@@ -284,6 +286,7 @@ def test_rule_that_fails_run_without_failed_test_is_named(open_local):
     assert re.search(r"although no test failed: .*fail-under=99", report.notes[0]), report.notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["os._exit(0)", "os.abort()", "os.kill(os.getpid(), 11)"])
 def test_crash_is_reported_and_is_no_success(open_local, ending):
     report = run_tests(
@@ -314,6 +317,7 @@ def test_exit_code_that_contradicts_results_is_noted(open_local):
     assert "although no test failed" in run_tests(workspace, "pytest -q test_ok.py; exit 9").notes[0]
 
 
+@pytest.mark.slow
 def test_broken_conftest_is_no_success(open_local):
     report = run_tests(open_local({"test_a.py": "def test_a(): pass\n", "conftest.py": "import nothing_here\n"}))
     assert report.code == 4
@@ -343,6 +347,7 @@ def test_thousands_of_nodes_can_be_run(open_local):
     assert len(run_tests(workspace, nodes=nodes).passed) == 3999
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "start"),
     [

@@ -138,6 +138,7 @@ def test_results_not_written_on_full_disk_raise_error(disk: Disk, open_on_disk: 
         run_tests(ws, f"python3 -m unittest test_a; code=$?; rm {disk.ballast}; exit $code")
 
 
+@pytest.mark.slow
 def test_tests_that_end_on_full_disk_raise_error(disk: Disk, open_on_disk: Callable[..., PosixWorkspace]) -> None:
     """The results could be written, but the tests may have failed for lack of space."""
     files = {"full.py": FILL.format(ballast=str(disk.ballast)), "test_a.py": FILLS.format(message="''")}

@@ -199,6 +199,7 @@ PROMPTS: list[tuple[list[Any], str]] = [
 ]
 
 
+@pytest.mark.slow
 def test_prompts_of_no_use_or_absurd_size_are_refused(edit: Edit, root: Path) -> None:
     async def act(editor: Editor) -> None:
         session = await editor.open(root)
@@ -298,6 +299,7 @@ def test_meta_does_not_replace_checked_arguments(edit: Edit, root: Path, name: s
     edit(act)
 
 
+@pytest.mark.slow
 def test_key_of_the_environment_is_masked(edit: Edit, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "sk-abcdefghijklmnop")
 

@@ -144,6 +144,7 @@ def test_earlier_session_is_loaded_with_its_history_and_continues(edit: Edit, ro
     edit(second, FIX)
 
 
+@pytest.mark.slow
 def test_answer_modes_and_commands(edit: Edit, root: Path) -> None:
     async def act(editor: Editor) -> None:
         session = await editor.open(root)
@@ -176,6 +177,7 @@ def test_session_without_a_prompt_can_be_loaded_by_another_process(edit: Edit, r
     assert "it starts anew" in edit(second, ANSWER).text()
 
 
+@pytest.mark.slow
 def test_refused_load_leaves_the_session_open(edit: Edit, root: Path, tmp_path: Path) -> None:
     async def act(editor: Editor) -> None:
         session = await editor.open(root)
@@ -205,6 +207,7 @@ def test_pictures_are_attached_to_custom_commands_alone(edit: Edit, root: Path, 
     assert len(read(tmp_path / "state" / "swe" / "runs" / found[0]).records[0].issue.images) == 1
 
 
+@pytest.mark.slow
 def test_attachments_reach_the_model_as_text_of_the_user(edit: Edit, root: Path, tmp_path: Path) -> None:
     found: list[str] = []
 
@@ -259,6 +262,7 @@ def test_limits_are_stop_reasons(edit: Edit, root: Path, limits: dict[str, int],
     edit(act, [says("I look.", calls("view", path="a.py"))], **limits)
 
 
+@pytest.mark.slow
 def test_phases_are_the_plan(edit: Edit, root: Path) -> None:
     from agent.acp.session_updates import SessionUpdates
     from agent.run_state.progress_event import ProgressEvent

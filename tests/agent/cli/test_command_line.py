@@ -128,6 +128,7 @@ def test_unknown_shell_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'bash', 'zsh', 'fish'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_bash_completes_with_the_script(tmp_path: Path) -> None:
     """The shell starts the program without arguments, which opens no session then."""
     program = tmp_path / "swe-agent"

@@ -53,6 +53,7 @@ def test_values_are_those_of_typer(arguments: list[str]) -> None:
     assert _parsed(arguments, quick=True) == _parsed(arguments, quick=False)
 
 
+@pytest.mark.slow
 def test_plain_values_need_no_pydantic() -> None:
     program = (
         "import sys; from agent.cli.command_line import run\n"

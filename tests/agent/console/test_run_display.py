@@ -384,6 +384,7 @@ def test_result_uses_singular_for_one_call(engine):
     assert "1 call, 1,200 tokens in, 30 out, $0.0000" in render_result(engine)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=300), st.integers(0, 120))
 def test_tail_fits_width_without_control_characters(text, width):
     shortened = tail(text, width)

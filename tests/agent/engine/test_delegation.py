@@ -124,6 +124,7 @@ def test_helper_cannot_delegate_and_must_report(talk: Talk, monkeypatch: pytest.
     assert session.steps[1].observations[0].text == "Half done."
 
 
+@pytest.mark.slow
 def test_looping_helper_is_reported_and_interrupt_reaches_it(talk: Talk) -> None:
     helper = HELPER.format(2, 1)
     script = [

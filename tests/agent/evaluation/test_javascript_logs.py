@@ -63,6 +63,7 @@ def test_row_may_name_parser_without_package(monkeypatch: pytest.MonkeyPatch) ->
     assert log_reader("parse_log_pytest", "own/thing", "1") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["✓ " + " " * 300_000 + "x", "{\n" * 100_000, "<a>" * 100_000, "\n" * 300_000],

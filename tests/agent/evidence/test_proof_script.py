@@ -92,6 +92,7 @@ def test_script_says_that_each_part_holds(repo: Path) -> None:
     assert repeat(repo, script, patch) == (0, HOLDS)
 
 
+@pytest.mark.slow
 def test_script_of_a_bundle_runs_in_a_container_only(repo: Path) -> None:
     patch = change(repo)
     script = portable_script("c" * 40, commands(), ENVIRONMENT)
@@ -101,6 +102,7 @@ def test_script_of_a_bundle_runs_in_a_container_only(repo: Path) -> None:
         assert (code, len(lines)) == (1, 1)
 
 
+@pytest.mark.slow
 def test_part_that_does_not_hold_is_named_with_the_environment(repo: Path) -> None:
     patch = change(repo, "def add(a, b):\n    return a * b\n")
     code, lines = repeat(repo, local_script(Base("c" * 40, ""), patch, commands(), environment=ENVIRONMENT), patch)

@@ -74,6 +74,7 @@ def test_fix_uses_issue_with_comments_and_images(
     assert "whole solution" not in first_prompt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["retrieve", "react"])
 def test_earlier_issues_are_read_only_for_prompts_with_routes(
     hub: Hub, repo: Repo, job: Job, tmp_path: Path, sign_in: Callable[..., None], strategy: str

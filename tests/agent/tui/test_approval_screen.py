@@ -466,6 +466,7 @@ def test_commit_message_that_looks_like_diff_is_shown_whole(size: tuple[int, int
     assert "-old" in last or "old" in last
 
 
+@pytest.mark.slow
 def test_choices_stay_visible_below_long_message() -> None:
     app = ApprovalApp(Approval("commit", "Commit 1 file?", "a.py", PARTS[0], message="\n".join(map(str, range(200)))))
 

@@ -217,6 +217,7 @@ def test_selected_text_has_no_line_numbers() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", ["word", "日本"])
 @pytest.mark.parametrize("width", [50, 51, 80, 160])
 def test_long_line_is_wrapped(width: int, sign: str) -> None:

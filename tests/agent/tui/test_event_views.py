@@ -173,6 +173,7 @@ def test_pictures_of_steps_and_changed_pages_are_files_of_run(tmp_path: Path) ->
     assert picture_path(session, 7) == ""
 
 
+@pytest.mark.slow
 def test_changed_files_stay_in_status_after_session_closes(tmp_path: Path) -> None:
     def interact(app: RecordedApp, show_events: Callable[..., None]) -> None:
         session: Any = app.session

@@ -100,6 +100,7 @@ def app_after_keys(app: RunsApp, *keys: str, size: tuple[int, int] = (100, 30)) 
     return run_app(app, interact, size)
 
 
+@pytest.mark.slow
 def test_runs_of_repository_are_listed_by_last_use(runs: Path) -> None:
     rows, _, heading = app_after_keys(RunsApp(runs)).content
     assert rows == [

@@ -189,6 +189,7 @@ class Basket:
         self.items, self.owner = items, owner
 
 
+@pytest.mark.slow
 def test_objects_with_private_state_are_not_changed_inside() -> None:
     found = ordinary((Buffer([1, 2]), 3), (Buffer([4]), 1), (Buffer([]), 5), want=100)
     assert {len(args[0]._items) for args in found if args} == {0, 1, 2}

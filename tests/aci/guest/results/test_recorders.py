@@ -146,6 +146,7 @@ def by_id(lines):
     return {line["id"]: line for line in lines if "id" in line}
 
 
+@pytest.mark.slow
 def test_pytest_recorder_reports_every_outcome(project):
     project.add("tests/test_a.py", MIXED)
     lines, code = project.pytest()
@@ -202,6 +203,7 @@ def test_thousands_of_nodes_can_be_selected(project):
     assert len(by_id(project.pytest(nodes=nodes)[0])) == 1500
 
 
+@pytest.mark.slow
 def test_import_error_in_one_file_hides_no_other_results(project):
     project.add("tests/test_a.py", "def test_a(): pass")
     project.add("tests/test_b.py", "from os import nope")
@@ -211,6 +213,7 @@ def test_import_error_in_one_file_hides_no_other_results(project):
     assert results["tests/test_a.py::test_a"]["outcome"] == "passed"
 
 
+@pytest.mark.slow
 def test_fail_fast_options_are_ignored(project):
     project.add("tests/test_a.py", MIXED)
     assert len(by_id(project.pytest("-x")[0])) == 15
@@ -252,6 +255,7 @@ def test_run_leaves_no_files_in_repository(project):
     assert [file.name for file in project.root.iterdir()] == ["test_a.py"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [("--strict-config",), ("-p", "no:cacheprovider", "--strict-config"), ("-W", "error")]
 )
@@ -271,6 +275,7 @@ def test_paths_are_relative_to_repository_if_rootdir_is_subfolder(project):
         assert results["tests/test_a.py::test_a"]["path"] == "sub/tests/test_a.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
 def test_killed_interpreter_writes_no_finish_line(project, ending):
     project.add("test_a.py", f"import os\ndef test_a(): pass\ndef test_b(): {ending}\ndef test_c(): pass")
@@ -481,6 +486,7 @@ def test_tests_see_original_environment(project, user_path):
         assert [line["outcome"] for line in by_id(lines).values()] == ["passed"]
 
 
+@pytest.mark.slow
 def test_sitecustomize_of_target_runs(project):
     project.add("lib/sitecustomize.py", "import builtins\nbuiltins.customized = __name__")
     project.add("test_a.py", "def test_a(): assert customized == 'sitecustomize'")

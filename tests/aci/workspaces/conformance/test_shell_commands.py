@@ -48,6 +48,7 @@ def test_exit_status_is_reported(shell: AnyShell, command: str, code: int) -> No
     assert (result.code, result.restarted) == (code, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "code"),
     [

@@ -241,6 +241,7 @@ def test_closed_local_workspace_leaves_no_files_and_processes(make_repo: MakeRep
     assert all(map(has_ended, pids))
 
 
+@pytest.mark.slow
 def test_local_workspace_reports_isolation_and_foreign_imports(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     messages: list[str] = []
     open_ws("local", make_repo({"src/own/__init__.py": "", "json/__init__.py": ""}), say=messages.append)

@@ -150,6 +150,7 @@ CHANGES: list[tuple[str, str, dict[str, str]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("commands", "expected"), [case[1:] for case in CHANGES], ids=[case[0] for case in CHANGES])
 def test_change_is_in_snapshot_and_can_be_undone(ws: PosixWorkspace, commands: str, expected: dict[str, str]) -> None:
     base = ws.options.base.tree

@@ -151,6 +151,7 @@ def install_wrapper(folder: Path, program: str, commands: str) -> None:
     (folder / program).chmod(0o755)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("commands", "error"),
     [

@@ -141,6 +141,7 @@ def test_settings_that_affect_results_must_not_change(
     assert read_manifest(tmp_path) == known
 
 
+@pytest.mark.slow
 def test_other_model_is_rejected(tmp_path: Path, data: Path, model: str) -> None:
     check(tmp_path, build_manifest(data, model=model))
     other = tmp_path / "other.jsonl"

@@ -65,6 +65,7 @@ def busy_dashboard(workers: int = 32, limits: BatchLimits | None = None) -> Dash
     return dashboard
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_dashboard_fits_terminal_width(width):
     lines = render_lines(busy_dashboard(limits=BatchLimits(32, 50.0, 2.0, lambda: {STRANGE: 12.0})), width)
@@ -77,11 +78,13 @@ def test_dashboard_fits_terminal_width(width):
     assert lines[-1] == f"and {32 - rows} more"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("height", [1, 3, 6, 9])
 def test_dashboard_fits_terminal_height(height):
     assert len(render_lines(busy_dashboard(), 80, height)) <= max(height, 5)
 
 
+@pytest.mark.slow
 def test_untrusted_text_is_shown_without_control_characters():
     text = "\n".join(render_lines(busy_dashboard(workers=4), 200))
     assert not any(set("\x1b\x9b\x07‮") & set(one) for one in render_lines(busy_dashboard(workers=4), 200))
@@ -124,6 +127,7 @@ def test_current_and_expected_cost_and_time_are_shown():
     assert "$2.50 of $5.00, about $6.25 in total (" in head
 
 
+@pytest.mark.slow
 def test_no_cost_forecast_without_prices():
     dashboard = busy_dashboard()
     dashboard.done(job_result("scikit-learn__scikit-learn-0", dollars=None))
@@ -161,6 +165,7 @@ def test_finished_jobs_are_printed_above_dashboard():
     assert "\x1b[2J" not in text
 
 
+@pytest.mark.slow
 def test_dashboard_can_be_used_by_many_threads():
     console = screen(120)
     dashboard = Dashboard(BatchLimits(8), console)
@@ -256,6 +261,7 @@ PRINT_DISPLAY_CLASS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "flags", "expected"),
     [

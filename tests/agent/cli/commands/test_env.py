@@ -39,6 +39,7 @@ def run_env(verb: str, capsys: pytest.CaptureFixture, **options: object) -> dict
     return answer
 
 
+@pytest.mark.slow
 def test_environment_on_this_machine_is_built_listed_and_pruned(repository: Path, capsys) -> None:
     planned = run_env("why", capsys, repo=str(repository))
     assert planned["image"] == ""

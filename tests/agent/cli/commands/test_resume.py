@@ -107,6 +107,7 @@ def test_conflicting_changes_of_user_are_kept(run_fix, bench, tmp_path: Path, ca
     assert read(tmp_path / "state" / "runs" / name).exit is not None
 
 
+@pytest.mark.slow
 def test_empty_patch_cannot_be_applied(run_fix, capsys) -> None:
     assert resume(run_fix(), apply=True, plain=True) == 2
     assert "The run has no patch." in capsys.readouterr().out

@@ -130,6 +130,7 @@ def test_follow_up_answer_is_neutralised(target: AttackTarget, text: str) -> Non
         check_harmless(comment.body, pull.number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["../CHANGES.md", "/etc/passwd", ".github/x.md", "-x", "calc/core.py\n\n@everyone", ".git/config"]
 )
@@ -150,6 +151,7 @@ def test_title_of_issue_does_not_reach_branch_name(target: AttackTarget) -> None
     assert target.refs == {"refs/heads/main", "refs/heads/swe-agent/issue-1"}
 
 
+@pytest.mark.slow
 def test_commits_name_only_the_bot(target: AttackTarget) -> None:
     """Author and committer are the Action's bot, whoever made the request."""
     target.publish()
