@@ -35,6 +35,8 @@ repository, remotes and upstream branches, and the author. None names a program 
 since no protocol is allowed."""
 EXTENSIONS = frozenset({"objectformat", "refstorage", "partialclone", "worktreeconfig", "noop", "preciousobjects"})
 """Extensions of the repository format with which the repository is read as it is."""
+PSEUDO_REFS = ("ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
+"""Files of a git directory beside HEAD that hold the ids of commits."""
 MOST_CONFIG = 1 << 20
 MOST_PATTERNS = 10 << 20
 """Maximum number of bytes of `config` and `HEAD`, and of files with patterns."""
@@ -82,12 +84,6 @@ class GitView:
                 self._known = None
                 for name in ("info", "logs"):
                     (folder / name).mkdir(parents=True, exist_ok=True)
-            for name in ("objects", "refs"):
-                if (self.common / name).is_symlink():
-                    raise UsageError(
-                        f"{self.common / name} is a symbolic link, which may lead to another repository.",
-                        "Clone the repository, and use the clone.",
-                    )
             for link, target in self._links(folder):
                 _link(folder / link, target)
             shared, own = self.common / "config", self.git_dir / "config.worktree"
@@ -97,14 +93,17 @@ class GitView:
                 if self._settings.get("extensions.worktreeconfig") == "true":
                     self._settings |= read_settings(own)
                 self._check()
-                _write(folder / "config", _configpath_in(self._settings, self.root is None))
+                _write(folder / "config", _carried_config(self._settings, self.root is None))
                 self._known = known
+            for name in PSEUDO_REFS:
+                _copy_ref(self.git_dir / name, folder / name)
             _write(folder / "HEAD", _head(self.git_dir / "HEAD"))  # last: without it this is no git directory
 
     def _links(self, folder: Path) -> Iterator[tuple[str, Path]]:
         """Yield the entries of the view that are links, with their targets."""
         for name in ("objects", "refs", "reftable", "packed-refs", "shallow", "info/exclude", "info/attributes"):
             yield name, self.common / name
+        yield "lfs", self.common / "lfs"
         yield "logs/refs", self.common / "logs" / "refs"
         yield "logs/HEAD", self.git_dir / "logs" / "HEAD"
         yield "info/sparse-checkout", self.git_dir / "info" / "sparse-checkout"
@@ -113,7 +112,16 @@ class GitView:
                 yield shared.name, self.git_dir / shared.name
 
     def _check(self) -> None:
-        """Raise UsageError if the repository's configuration says something that git needs to know."""
+        """Raise UsageError if git needs to know something that the repository's configuration says, or if a part of
+        the repository is in another place."""
+        if link := next(_links_below(self.common), None):
+            raise UsageError(
+                f"{link} is a symbolic link, which may lead to another repository.",
+                "Clone the repository, and use the clone.",
+            )
+        index = self.git_dir / "index"
+        if index.is_symlink() or (index.exists() and not index.is_file()):
+            raise UsageError(f"{index} is not a regular file.", "Remove it, then run `git reset`.")
         unknown = {name.partition(".")[2] for name in self._settings if name.startswith("extensions.")} - EXTENSIONS
         if unknown and self._settings.get("core.repositoryformatversion", "0") != "0":
             raise UsageError(
@@ -134,7 +142,9 @@ class GitView:
                 "Remove core.worktree from it, or clone the repository.",
             )
         link = self.root / ".git"
-        if link.is_file() and not named and not _is_same(self.git_dir / path_in(self.git_dir / "gitdir"), link):
+        is_own = self.git_dir.is_relative_to(self.root.resolve()) and not link.is_symlink()
+        refers_back = not link.is_symlink() and _is_same(self.git_dir / path_in(self.git_dir / "gitdir"), link)
+        if os.path.lexists(link) and not (named or is_own or refers_back):
             command = shlex.join(["git", f"--git-dir={self.git_dir}", "config", "core.worktree", str(self.root)])
             raise UsageError(
                 f"{link} names the git directory {self.git_dir}, which does not refer to {self.root}.",
@@ -161,12 +171,15 @@ def reading_environment(folder: Path, own: Mapping[str, str] | None = None) -> d
 
 
 def common_folder(git_dir: Path) -> Path:
-    """Return the git directory that a linked worktree shares with others; any other directory is returned unchanged."""
+    """Return the git directory that a linked worktree shares with others; any other directory is returned unchanged.
+
+    Only a directory in `worktrees` of the other one is a linked worktree: a prepared repository could name any.
+    """
     try:
         found = (git_dir / path_in(git_dir / "commondir")).resolve()
     except (OSError, ValueError, RuntimeError):  # not a valid path, or circular links
         return git_dir.absolute()
-    return git_dir.absolute() if found.is_symlink() else found  # Python 3.13 returns a circular link unchanged
+    return found if git_dir.resolve().parent == found / "worktrees" else git_dir.absolute()
 
 
 def path_in(file: Path) -> str:
@@ -175,6 +188,26 @@ def path_in(file: Path) -> str:
         return os.fsdecode(read_limited(file, MOST_CONFIG).strip())
     except OSError:
         return ""
+
+
+def _links_below(common: Path) -> Iterator[Path]:
+    """Yield symbolic links in place of folders and files of a git directory from which git takes objects and refs."""
+    left = [common / name for name in ("objects", "refs", "logs", "reftable")]
+    yield from (each for each in (*left, common / "info") if each.is_symlink())
+    while left:
+        folder = left.pop()
+        is_object_folder = len(folder.name) == 2 and folder.parent == common / "objects"  # with objects only
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries if not is_object_folder else ():
+                    if entry.is_symlink():
+                        yield Path(entry.path)
+                    elif entry.is_dir(follow_symlinks=False):
+                        left.append(Path(entry.path))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -217,6 +250,13 @@ def _write(file: Path, data: bytes) -> None:
     made.replace(file)
 
 
+def _copy_ref(file: Path, copy: Path) -> None:
+    try:
+        _write(copy, read_limited(file, MOST_CONFIG))
+    except OSError:  # it does not exist, or is no regular file
+        copy.unlink(missing_ok=True)
+
+
 def _head(file: Path) -> bytes:
     """Return the content of HEAD. Raises UsageError if it cannot be read."""
     try:
@@ -241,7 +281,7 @@ def read_settings(file: Path) -> Settings:
     return {name: value if has_value else "true" for name, has_value, value in pairs}
 
 
-def _configpath_in(settings: Settings, bare: bool) -> bytes:
+def _carried_config(settings: Settings, bare: bool) -> bytes:
     """Return a configuration file with those of the settings that are carried over."""
     carried = {name: value for name, value in settings.items() if CARRIED.fullmatch(name)}
     version = "1" if any(name.startswith("extensions.") for name in carried) else "0"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import filecmp
 import os
 import re
+import secrets
 import shlex
 import shutil
 import tempfile
@@ -22,10 +23,9 @@ from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_limits import open_regular
 from trajectories.git_store.git_commands import sync_folder
 
-OLD, NEW, PATHS = "old", "new", "paths"
-"""Entries of the folder: copies of the user's files, the new files, and the patch's paths, each followed by NUL."""
-WRITTEN = ".swe-agent-new"
-"""Name of a new file, beside the one that it replaces, until it is complete."""
+OLD, NEW, PATHS, TEMPORARY = "old", "new", "paths", "temporary"
+"""Entries of the folder: copies of the user's files, the new files, the patch's paths, each followed by NUL, and the
+name of a new file, beside the one that it replaces, until it is complete. A patch cannot know this name."""
 INTERRUPTED = "swe-agent.apply"
 """File in the git directory, with the path of the folder from which the user's files are being written."""
 MOST_PATH = 10_000
@@ -54,6 +54,7 @@ class StagedPatch:
                 shutil.rmtree(left, ignore_errors=True)
             made = Path(tempfile.mkdtemp(prefix=f"{self.folder.name}-", dir=self.folder.parent))
             try:
+                (made / TEMPORARY).write_text(f".swe-agent-{secrets.token_hex(8)}")
                 self._copy_files(names, made)
                 yield made / NEW
                 (made / PATHS).write_bytes(b"".join(path + b"\0" for path in paths))
@@ -106,6 +107,8 @@ class StagedPatch:
                 reason = f"{error.filename2 or error.filename}: {error.strerror}"
                 why = f"The patch cannot be written to {self.root}: {reason}."
                 raise UsageError(why, "Correct this, then try again.") from error
+        else:
+            self._remove_temporary()
         self._end()
         return found
 
@@ -123,7 +126,13 @@ class StagedPatch:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _put_back(self) -> None:
-        self._replace(NEW, OLD)
+        try:
+            self._replace(NEW, OLD)
+        except OSError as error:
+            raise UsageError(
+                f"An apply to {self.root} failed, and some of its files are new: {error.filename}: {error.strerror}.",
+                f"Correct this, then try again; the old files are in {self.folder / OLD}.",
+            ) from error
         self._end()
 
     def _is_written(self, name: str) -> bool:
@@ -135,24 +144,31 @@ class StagedPatch:
     def _replace(self, before: str, after: str) -> list[str]:
         """Replace files that are as in the side `before` by those of the side `after`; return the paths of files that
         are as in neither."""
-        names = self._names()
+        self._remove_temporary()
+        names, others = self._names(), list[str]()
+        temporary = (self.folder / TEMPORARY).read_text()
+        side = self.folder / after
+        new = {name for name in names if not _is_below_link(side, name) and _is_entry(side / name)}
+        for name in sorted(names, key=new.__contains__):  # removals first: a folder may take the place of a file
+            if self._is(after, name):
+                continue
+            # it may have been edited, or a link been made, until this moment
+            if not self._is(before, name) or (name in new and _is_below_link(self.root, name)):
+                others.append(name)
+            elif name in new:
+                _put(side / name, self.root / name, temporary)
+            else:
+                _remove(self.root, name)
         for folder in {(self.root / name).parent for name in names}:
             if folder.is_dir():
-                (folder / WRITTEN).unlink(missing_ok=True)
-        left = [name for name in names if not self._is(after, name)]
-        others = [name for name in left if not self._is(before, name)]
-        mine = [name for name in left if name not in others]
-        side = self.folder / after
-        put = [name for name in mine if not _is_below_link(side, name) and _is_entry(side / name)]
-        for name in mine:
-            if name not in put:
-                _remove(self.root, name)
-        for name in put:
-            if _is_below_link(self.root, name):  # made since by the user
-                others.append(name)
-            else:
-                _put(side / name, self.root / name)
+                sync_folder(folder)
         return others
+
+    def _remove_temporary(self) -> None:
+        temporary = (self.folder / TEMPORARY).read_text()
+        for folder in {(self.root / name).parent for name in self._names()}:
+            if folder.is_dir():
+                (folder / temporary).unlink(missing_ok=True)
 
     def _is(self, side: str, name: str) -> bool:
         """Whether the user's file is as in a side of the patch."""
@@ -193,14 +209,23 @@ def _copy(file: Path, copy: Path) -> None:
         copy.mkdir(parents=True, exist_ok=True)
 
 
-def _put(new: Path, file: Path) -> None:
+def _put(new: Path, file: Path, temporary: str) -> None:
+    """Replace a file by a new one, which is on disk before it has the file's name."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if new.is_dir() and not new.is_symlink():
         file.mkdir(exist_ok=True)
         return
-    written = file.parent / WRITTEN
+    written = file.parent / temporary
     try:
-        shutil.copy2(new, written, follow_symlinks=False)
+        if new.is_symlink():
+            written.symlink_to(new.readlink())
+        else:
+            with new.open("rb") as source, written.open("xb") as target:
+                shutil.copyfileobj(source, target)
+                if new.stat().st_mode & 0o100:
+                    written.chmod(written.stat().st_mode | (written.stat().st_mode & 0o444) >> 2)
+                target.flush()
+                os.fsync(target.fileno())
         written.replace(file)
     except OSError:
         written.unlink(missing_ok=True)

@@ -58,6 +58,7 @@ OPTIONS = (
     *("-c", f"core.fsync={DURABLE}"),
     *("-c", "gc.auto=0"),
 )
+TRUE = ("true", "yes", "on", "1")
 IDENTITY = ("swe-agent", "swe-agent@localhost")
 LOCK_SECONDS = 60.0
 
@@ -102,7 +103,10 @@ class Repository:
         if not found:
             place = path.resolve()
             raise NoRepository(f"{place} is not in a git repository.", first_commit_advice(place))
-        bare = found.bare or view_of(found.git_dir, found.root).settings.get("core.bare") == "true"
+        is_linked = common_folder(found.git_dir) != found.git_dir  # of a bare repository, all worktrees are linked
+        bare = found.bare or (
+            not is_linked and view_of(found.git_dir, found.root).settings.get("core.bare", "").lower() in TRUE
+        )
         root = found.git_dir if bare else found.root
         repository = Repository(root, found.git_dir, bare)
         try:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from aci.repository.git_view import GitView, common_folder, path_in
+from aci.repository.git_view import MOST_CONFIG, GitView, common_folder
 from trajectories.errors import UsageError
+from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import decode, git
 
 TRUSTED = "swe-agent.objects"
 """Setting in the user's configuration of git: folders from which any repository may take objects; `*` for all."""
 MOST_ALTERNATES = 100
+UNUSUAL = re.compile(rb"[\x00-\x1f\"\x7f]")
 TO_READ, TO_WRITE = ("clean", "process"), ("clean", "smudge", "process")
 """Kinds of filter programs that git starts when it reads files of the working tree, and when it writes them."""
 
@@ -47,19 +48,24 @@ def _borrowed_folders(git_dir: Path) -> list[Path]:
         seen.add(folder)
         if not folder.is_relative_to(common):
             outside.append(folder)
-        lines = path_in(folder / "info" / "alternates").splitlines()
-        left += [folder / _unquoted(line) for line in lines if line.strip() and not line.startswith("#")]
+        for line in _alternates(folder / "info" / "alternates"):
+            # git unquotes some lines; whatever has a quote or a control character counts as another place
+            place = folder / decode(line)
+            (outside if UNUSUAL.search(line) else left).append(place)
     return [*outside, *left]
 
 
-def _unquoted(line: str) -> str:
-    """Return a path, which git may have quoted as a C string."""
-    if not line.startswith('"'):
-        return line
+def _alternates(file: Path) -> list[bytes]:
+    """Return the lines of a list of other folders with objects. Raises UsageError if it cannot be read whole."""
     try:
-        return decode(ast.literal_eval(f"b{line}"))
-    except (ValueError, SyntaxError):
-        return line
+        lines = read_limited(file, MOST_CONFIG).split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read: {error.strerror}.", "Clone the repository, and use the clone."
+        ) from error
+    return [line for line in lines if line and not line.startswith(b"#")]
 
 
 def own_filters(view: GitView, kinds: Sequence[str] = TO_WRITE) -> set[str]:

@@ -192,3 +192,65 @@ def test_linked_folder_of_the_git_directory_is_refused(user: User, tmp_path: Pat
     (user.root / ".git" / name).symlink_to(tmp_path / name)
     with pytest.raises(UsageError, match="is a symbolic link"):
         Repository.open(user.root)
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """Another repository of the user, which a prepared one tries to show."""
+    user = User(tmp_path / "private")
+    user.commit(**{"secret.txt": b"secret-word\n"})
+    return user.root
+
+
+@pytest.mark.parametrize("way", ["commondir", "git link", "refs", "packs", "quoted", "control", "logs", "index"])
+def test_prepared_repository_does_not_lead_into_another(
+    user: User, trees: Trees, private: Path, tmp_path: Path, way: str
+) -> None:
+    git_dir, other = user.root / ".git", private / ".git"
+    run(private, "repack", "-adq")
+    alternates = git_dir / "objects" / "info" / "alternates"
+    match way:
+        case "commondir":
+            (git_dir / "commondir").write_text(str(other))
+        case "git link":
+            shutil.rmtree(git_dir)
+            git_dir.symlink_to(other)
+        case "refs":
+            shutil.rmtree(git_dir / "refs" / "heads")
+            (git_dir / "refs" / "heads").symlink_to(other / "refs" / "heads")
+        case "packs":
+            shutil.rmtree(git_dir / "objects" / "pack")
+            (git_dir / "objects" / "pack").symlink_to(other / "objects" / "pack")
+        case "quoted":
+            alternates.write_text(f'"{other}/objects"x\n')
+        case "control":
+            (git_dir / "objects" / "link").symlink_to(other / "objects")
+            alternates.write_text("x\x0c\nlink\n")
+        case "logs":
+            shutil.rmtree(git_dir / "logs" / "refs" / "heads")
+            (git_dir / "logs" / "refs" / "heads").symlink_to(tmp_path)
+        case "index":
+            (git_dir / "index").unlink()
+            (git_dir / "index").symlink_to(other / "index")
+    try:
+        repository = Repository.open(user.root)
+        assert "secret.txt" not in trees.files(repository.base(trees).tree)
+        assert "secret.txt" not in trees.files(repository.base(trees, "HEAD").tree)
+    except UsageError:
+        return
+    assert way == "commondir", "the prepared part was followed"
+
+
+def test_worktree_of_bare_clone_has_its_files(user: User, trees: Trees, tmp_path: Path) -> None:
+    run(tmp_path, "clone", "-q", "--bare", str(user.root), str(tmp_path / "bare.git"))
+    run(tmp_path / "bare.git", "worktree", "add", "-q", str(tmp_path / "linked"), "-b", "work")
+    (tmp_path / "linked" / "new.py").write_text("new = 1\n")
+    repository = Repository.open(tmp_path / "linked")
+    assert not repository.bare
+    assert "new.py" in trees.files(repository.base(trees).tree)
+
+
+def test_previous_head_can_be_named(user: User, trees: Trees) -> None:
+    user.commit(**{"second.py": b"b = 1\n"})
+    user.git("reset", "-q", "--hard", "HEAD~1")
+    assert "second.py" in trees.files(Repository.open(user.root).base(trees, "ORIG_HEAD").tree)

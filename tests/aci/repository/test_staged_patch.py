@@ -124,7 +124,7 @@ def test_apply_killed_at_many_moments_is_finished(large: LargePatch) -> None:
         killed(large.apply, is_time)
         partly += large.files() not in (large.before, large.after)
         for name, data in large.files().items():
-            if name.rpartition("/")[2] != ".swe-agent-new":
+            if not name.rpartition("/")[2].startswith(".swe-agent-"):
                 assert data in (large.before.get(name), large.after.get(name)), f"{name} is neither old nor new"
         assert not large.repository.finish_apply(large.staged)
         assert large.files() == large.after
@@ -162,8 +162,8 @@ from trajectories.records import Base
 replace, count = Path.replace, 0
 def replace_or_die(path, target):
     global count
-    count += path.name == ".swe-agent-new"
-    if count == 2 and path.name == ".swe-agent-new":
+    count += path.name.startswith(".swe-agent-")
+    if count == 2 and path.name.startswith(".swe-agent-"):
         os.kill(os.getpid(), signal.SIGKILL)
     return replace(path, target)
 Path.replace = replace_or_die
@@ -189,7 +189,7 @@ def interrupted(user: User, trees: Trees, tmp_path: Path) -> tuple[Repository, B
 
 def test_interrupted_apply_is_finished_once(user: User, interrupted: tuple[Repository, Base, str, Path]) -> None:
     repository, _, diff, staged = interrupted
-    assert (user.root / ".swe-agent-new").exists()
+    assert list(user.root.glob(".swe-agent-*"))
     assert repository.finish_apply(staged) == []
     assert repository.applied(diff)
     assert user.git("status", "--short").split() == ["M", "a.py", "M", "b.py", "D", "dir/c.py", "??", "dir/d.py"]
