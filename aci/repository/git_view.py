@@ -13,7 +13,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -93,7 +93,10 @@ class GitView:
                 if self._settings.get("extensions.worktreeconfig") == "true":
                     self._settings |= read_settings(own)
                 self._check()
-                _write(folder / "config", _carried_config(self._settings, self.root is None))
+                _write(
+                    folder / "config",
+                    _carried_config(self._settings, self.root is None, _conditional_settings(self.git_dir)),
+                )
                 self._known = known
             for name in PSEUDO_REFS:
                 _copy_ref(self.git_dir / name, folder / name)
@@ -281,13 +284,30 @@ def read_settings(file: Path) -> Settings:
     return {name: value if has_value else "true" for name, has_value, value in pairs}
 
 
-def _carried_config(settings: Settings, bare: bool) -> bytes:
-    """Return a configuration file with those of the settings that are carried over."""
+def _conditional_settings(git_dir: Path) -> list[tuple[str, str]]:
+    """Return the user's own settings if some of them depend on the place of the git directory (`includeIf`), which git
+    compares with that of the view."""
+    own = git_environ({"GIT_DIR": str(git_dir)})
+    own |= {name: value for name, value in os.environ.items() if name == "GIT_CONFIG_GLOBAL"}
+    if "GIT_CONFIG_GLOBAL" not in os.environ:
+        del own["GIT_CONFIG_GLOBAL"]
+    conditions = ("config", "--global", "--no-includes", "--get-regexp", r"^includeif\.gitdir")
+    if not git(*conditions, env=own, ok=(0, 1)):
+        return []
+    fields = git("config", "--global", "--includes", "-z", "--list", env=own).split(b"\0")[:-1]
+    pairs = (decode(field).partition("\n") for field in fields)
+    settings = [(name, value if has_value else "true") for name, has_value, value in pairs]
+    return [(name, value) for name, value in settings if not name.startswith(("include.", "includeif."))]
+
+
+def _carried_config(settings: Settings, bare: bool, users: Sequence[tuple[str, str]] = ()) -> bytes:
+    """Return a configuration file with the user's settings, followed by those of the repository that are carried
+    over."""
     carried = {name: value for name, value in settings.items() if CARRIED.fullmatch(name)}
     version = "1" if any(name.startswith("extensions.") for name in carried) else "0"
     carried |= {"core.repositoryformatversion": version, "core.bare": str(bare).lower()}
     lines = []
-    for name, value in carried.items():
+    for name, value in (*users, *carried.items()):
         section, _, rest = name.partition(".")
         middle, dot, key = rest.rpartition(".")
         lines += [f"[{section} {_quoted(middle)}]" if dot else f"[{section}]", f"\t{key} = {_quoted(value)}"]

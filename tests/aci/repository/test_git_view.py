@@ -254,3 +254,20 @@ def test_previous_head_can_be_named(user: User, trees: Trees) -> None:
     user.commit(**{"second.py": b"b = 1\n"})
     user.git("reset", "-q", "--hard", "HEAD~1")
     assert "second.py" in trees.files(Repository.open(user.root).base(trees, "ORIG_HEAD").tree)
+
+
+def test_users_settings_for_the_place_of_the_repository_hold(
+    user: User, trees: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ignored").write_text("private-notes.md\n")
+    (tmp_path / "work").write_text(
+        f"[core]\n\texcludesFile = {tmp_path}/ignored\n[user]\n\temail = ada@work.example\n\tname = Ada\n"
+    )
+    (tmp_path / "global").write_text(
+        f'[user]\n\temail = ada@home.example\n[includeIf "gitdir:{user.root.resolve()}/"]\n\tpath = {tmp_path}/work\n'
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "global"))
+    user.write("private-notes.md", b"private\n")
+    repository = Repository.open(user.root)
+    assert "private-notes.md" not in trees.files(repository.base(trees).tree)
+    assert repository.configured("core.excludesFile") == f"{tmp_path}/ignored"
