@@ -22,7 +22,7 @@ def test_project_is_measured_and_missing_peers_have_no_cost(make_repo: MakeRepo,
         (repo / "a.py").write_text(f"def load():\n    return {number}\n")
         git(repo, "commit", "-qam", "Another number")
     (tmp_path / "repos" / "some+one").mkdir(parents=True)
-    (tmp_path / "repos" / "some+one" / "repo").symlink_to(repo / ".git")
+    git(repo, "clone", "-q", "--bare", ".", str(tmp_path / "repos" / "some+one" / "repo"))
     command = ["--repos", str(tmp_path / "repos"), "--runs", "1", "--project", "any/one@HEAD:load", "--json"]
     command += ["--visit", "some/one", "--visit", "not/there"]
     result = subprocess.run(
