@@ -147,7 +147,7 @@ class GitView:
         link = self.root / ".git"
         is_own = self.git_dir.is_relative_to(self.root.resolve()) and not link.is_symlink()
         refers_back = not link.is_symlink() and _is_same(self.git_dir / path_in(self.git_dir / "gitdir"), link)
-        if os.path.lexists(link) and not (named or is_own or refers_back):
+        if (link.is_symlink() or link.is_file()) and not (named or is_own or refers_back):
             command = shlex.join(["git", f"--git-dir={self.git_dir}", "config", "core.worktree", str(self.root)])
             raise UsageError(
                 f"{link} names the git directory {self.git_dir}, which does not refer to {self.root}.",
