@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aci.repository.git_view import Settings, common_folder, read_settings
+from aci.repository.git_view import USERS, Settings, common_folder, read_settings
 from aci.repository.user_repository import Repository
 from trajectories.git_store.git_commands import decode, environment, git
 
@@ -31,8 +31,6 @@ DEFAULTS = {
 }
 """Settings that name programs and files on the user's machine, with the values used if the user has not set them."""
 FILTER_DEFAULTS = {"clean": "", "smudge": "", "process": "", "required": "false"}
-USERS = ("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_")
-"""Variables of the user's environment that apply to a commit."""
 
 
 class _Setting(NamedTuple):

@@ -40,6 +40,8 @@ PSEUDO_REFS = ("ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REV
 MOST_CONFIG = 1 << 20
 MOST_PATTERNS = 10 << 20
 """Maximum number of bytes of `config` and `HEAD`, and of files with patterns."""
+USERS = ("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_")
+"""Beginnings of the names of variables that are the user's settings of git."""
 Settings = dict[str, str]
 
 
@@ -70,7 +72,7 @@ class GitView:
         where = {"GIT_DIR": str(self._folder), "GIT_INDEX_FILE": str(self.git_dir / "index")}
         if self.root:
             where["GIT_WORK_TREE"] = str(self.root)
-        return environment({**QUIET, **where, **own}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
+        return environment({**QUIET, **where, **own}, keep=USERS)
 
     @property
     def _folder(self) -> Path:
