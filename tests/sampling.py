@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 SEED = os.environ.get("SWE_AGENT_TEST_SEED") or "0"
 """A number or text; with `all`, every case and test runs."""
-SLOW_CASES = 8
+SLOW_CASES = 12
 """One in so many cases of a slow parametrized test runs, and at least one."""
-SLOW_TESTS = 4
+SLOW_TESTS = 6
 """One in so many of the other slow tests of a module runs, and at least one."""
 QUICK_CASES = 4
 """One in so many cases of a quick parametrized test runs, and at least two, if it has at least as many."""
-DOCKER_TESTS = 4
+DOCKER_TESTS = 6
 """One in so many of the other tests of a module that need Docker runs, and at least one."""
 Case = TypeVar("Case")
 Group = TypeVar("Group", bound=Hashable)
