@@ -14,6 +14,7 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -100,13 +101,15 @@ class GitView:
                     _carried_config(self._settings, self.root is None, _conditional_settings(self.git_dir)),
                 )
                 self._known = known
+            _write(folder / "info" / "exclude", self._patterns())
+            _write(folder / "info" / "attributes", _text_of(self.common / "info" / "attributes"))
             for name in PSEUDO_REFS:
                 _copy_ref(self.git_dir / name, folder / name)
             _write(folder / "HEAD", _head(self.git_dir / "HEAD"))  # last: without it this is no git directory
 
     def _links(self, folder: Path) -> Iterator[tuple[str, Path]]:
         """Yield the entries of the view that are links, with their targets."""
-        for name in ("objects", "refs", "reftable", "packed-refs", "shallow", "info/exclude", "info/attributes"):
+        for name in ("objects", "refs", "reftable", "packed-refs", "shallow"):
             yield name, self.common / name
         yield "lfs", self.common / "lfs"
         yield "logs/refs", self.common / "logs" / "refs"
@@ -115,6 +118,19 @@ class GitView:
         for place in (folder, self.git_dir):
             for shared in place.glob("sharedindex.*"):
                 yield shared.name, self.git_dir / shared.name
+
+    def _patterns(self) -> bytes:
+        """Return the patterns of files that the repository's owner ignores, also those in a file that its configuration
+        names: without them, ignored files would count as untracked, and become part of a base."""
+        named = self._settings.get("core.excludesfile", "")
+        texts = [_text_of(self._place_of(named))] if named else []
+        return b"\n".join([*texts, _text_of(self.common / "info" / "exclude")])
+
+    def _place_of(self, path: str) -> Path:
+        """Return the file that a setting with a path names."""
+        with suppress(RuntimeError):  # the home of an unknown user
+            return (self.root or self.git_dir) / Path(path).expanduser()
+        return self.git_dir / path
 
     def _check(self) -> None:
         """Raise UsageError if git needs to know something that the repository's configuration says, or if a part of
@@ -230,8 +246,6 @@ def _views() -> Path:
 def _link(link: Path, target: Path) -> None:
     """Make `link` a symbolic link to a folder or regular file of the repository, or remove it if there is none."""
     is_there = not target.is_symlink() and (target.is_dir() or target.is_file())
-    if is_there and target.parent.name == "info" and target.stat().st_size > MOST_PATTERNS:
-        raise UsageError(f"{target} has more than {MOST_PATTERNS:,} bytes.", "Shorten it.")
     if is_there and not os.path.lexists(link):
         link.symlink_to(target)
     elif not is_there:
@@ -253,6 +267,15 @@ def _write(file: Path, data: bytes) -> None:
     made = file.with_suffix(".new")
     made.write_bytes(data)
     made.replace(file)
+
+
+def _text_of(file: Path) -> bytes:
+    """Return the patterns in a regular file, which may be a link; empty if it cannot be read, which is what git does.
+    Raises UsageError if it is too large."""
+    try:
+        return read_limited(file, MOST_PATTERNS)
+    except (OSError, ValueError):  # ValueError: a null byte in its name
+        return b""
 
 
 def _copy_ref(file: Path, copy: Path) -> None:

@@ -110,7 +110,7 @@ def test_files_that_the_configuration_names_are_not_read(user: User, trees: Tree
     assert b"secret-word" not in (tmp_path / "history" / "info" / "exclude").read_bytes()
 
 
-def test_linked_exclude_file_is_not_read(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_linked_exclude_file_enters_no_workspace(user: User, trees: Trees, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret-word\n")
     exclude = user.root / ".git" / "info" / "exclude"
     exclude.unlink()
@@ -118,6 +118,33 @@ def test_linked_exclude_file_is_not_read(user: User, trees: Trees, tmp_path: Pat
     repository = Repository.open(user.root)
     repository.history(repository.base(trees), tmp_path / "history")
     assert b"secret-word" not in (tmp_path / "history" / "info" / "exclude").read_bytes()
+
+
+@pytest.mark.parametrize("place", ["configuration", "relative", "link", "both"])
+def test_files_that_the_user_ignores_stay_out_of_the_base(user: User, trees: Trees, tmp_path: Path, place: str) -> None:
+    patterns = user.root / "patterns" if place == "relative" else tmp_path / "patterns"
+    patterns.write_text("/private/\n/patterns\n")
+    if place == "link":
+        (user.root / ".git" / "info" / "exclude").unlink()
+        (user.root / ".git" / "info" / "exclude").symlink_to(patterns)
+    else:
+        user.git("config", "core.excludesFile", "patterns" if place == "relative" else str(patterns))
+    if place == "both":
+        user.write(".git/info/exclude", b"/other\n")
+        user.write("other", b"also ignored")
+    user.write("private/customers", b"ignored")
+    assert not user.git("status", "--porcelain")
+    base = Repository.open(user.root).base(trees)
+    assert base.changes == 0
+    assert not {"private/customers", "other", "patterns"} & trees.files(base.tree).keys()
+
+
+@pytest.mark.parametrize("name", ["pipe", "folder", "/dev/zero", "missing", "~nobody-of-that-name/x"])
+def test_unusual_files_with_patterns_do_not_hang(user: User, trees: Trees, tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    user.git("config", "core.excludesFile", name if name[0] in "/~" else str(tmp_path / name))
+    assert Repository.open(user.root).base(trees).changes == 0
 
 
 def test_working_tree_that_the_configuration_names_is_refused(user: User, tmp_path: Path) -> None:
