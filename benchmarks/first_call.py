@@ -138,8 +138,9 @@ def sides(folder: Path, base: str, workspaces: list[str], image: str, mini_pytho
     return found
 
 
-def seconds(side: Side, folder: Path, arrivals: SimpleQueue[float]) -> float:
-    """Seconds from the start of the process to its first request. Raises RuntimeError if none arrives."""
+def seconds(side: Side, folder: Path, arrivals: SimpleQueue[float], timeout: float = REQUEST_TIMEOUT) -> float:
+    """Seconds from the start of the process to its first request. Raises RuntimeError if none arrives in `timeout`
+    seconds."""
     with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         process = subprocess.Popen(
@@ -151,7 +152,7 @@ def seconds(side: Side, folder: Path, arrivals: SimpleQueue[float]) -> float:
                 try:
                     return arrivals.get(timeout=0.5) - start
                 except Empty:
-                    if process.poll() is None and time.perf_counter() - start < REQUEST_TIMEOUT:
+                    if process.poll() is None and time.perf_counter() - start < timeout:
                         continue
                 output.seek(0)
                 last = output.read().decode("utf-8", "replace")[-500:]

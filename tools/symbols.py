@@ -64,7 +64,7 @@ def symbols(ctx: Context, name: str, ask: str = "all") -> Observation:
     wanted = _wanted(ask)
     tree = ctx.current_tree()
     text = query_tree_graph(
-        TreeBlobs(ctx.trees, tree), lambda graph: _answer(ctx, tree, graph, name, wanted), ctx.notify
+        TreeBlobs(ctx.trees, tree), name, lambda graph: _answer(ctx, tree, graph, name, wanted), ctx.notify
     )
     if not text:
         raise UsageError(f"No symbol is named `{name[:LONGEST_NAME]}` or similar.", "Use `search`.")

@@ -52,15 +52,17 @@ class Edges(NamedTuple):
     weight: npt.NDArray[np.float32]
 
 
-def query_graph(blobs: Blobs, folder: Path | None, question: Callable[[Graph], Answer]) -> Answer:
+def query_graph(
+    blobs: Blobs, folder: Path | None, question: Callable[[Graph], Answer], about: str | None = None
+) -> Answer:
     """Return the result of a query on a tree's graph, which is built first if the cache has no intact copy.
 
-    `folder` is the cache's folder; if it is None, the graph is kept in memory. Raises WorkspaceError if the cache
-    cannot be written.
+    With `about`, a text, the graph of a very large tree has only the files that this text is about. `folder` is the
+    cache's folder; if it is None, the graph is kept in memory. Raises WorkspaceError if the cache cannot be written.
     """
     store = Store(folder)
     try:
-        return store.cache.run_repairing(lambda: question(Graph(load_manifest(blobs, store), store)))
+        return store.cache.run_repairing(lambda: question(Graph(load_manifest(blobs, store, about), store)))
     finally:
         store.close()
 

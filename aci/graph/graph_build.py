@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
 from aci.graph.file_selection import TOO_LARGE, exclusion_reason, language_of, unreadable_reason
 from aci.graph.graph_store import BlobPosition, Manifest, ParsedBlob, Store
+from aci.graph.large_trees import LARGE_TREE, files_about, key_about
 from aci.graph.name_resolution import Resolver
 from aci.graph.outline import Outline
 from aci.graph.parser import load_language
@@ -24,6 +26,7 @@ from aci.issue_text.issue_mentions import WORD, split_identifier
 from aci.repository.file_blobs import Blobs
 
 MISSING_BLOB = "missing from the repository"
+NOT_ABOUT_IT = "not among the most relevant files of a very large tree"
 _FOLDER_MODULE = re.compile(r"(?:^|/)(?:__init__\.\w+|index(?:\.d)?\.\w+|(?:mod|lib|main)\.rs)$")
 """Files that are imported under the name of their folder, so that their importers need not mention the file's own
 name."""
@@ -31,15 +34,49 @@ MOST_PARTS = 40
 """Maximum number of a tree's segments, and of its bundles, since a query searches each segment."""
 
 
-def load_manifest(blobs: Blobs, store: Store) -> Manifest:
-    """Return the manifest of a tree; build the tree's graph first if it is not stored yet. Raises Damaged."""
-    found = store.manifest(blobs.key)
+def load_manifest(blobs: Blobs, store: Store, about: str | None = None) -> Manifest:
+    """Return the manifest of a tree; build the tree's graph first if it is not stored yet. Raises Damaged.
+
+    With `about`, a text, the graph of a very large tree has only the files that this text is about.
+    """
+    key = blobs.key
+    found = store.manifest(key)
+    if found is None:
+        selection = _select(blobs)
+        if about is not None and len(selection.keys) > LARGE_TREE:
+            key = key_about(key, about)
+            found = store.manifest(key)
+            selection = selection if found else _narrow(selection, blobs, about)
     if found is None:
         with _garbage_collection_disabled():
-            found = _build(blobs, store)
+            found = _build(selection, blobs, store)
         # Another clone may have the blobs that this one lacks.
-        store.keep(f"{blobs.key} in part" if MISSING_BLOB in found.left_out.values() else blobs.key, found)
+        store.keep(f"{key} in part" if MISSING_BLOB in found.left_out.values() else key, found)
     return found
+
+
+class Selection(NamedTuple):
+    """The files of a tree to index: the blob key of each path, and why others are left out."""
+
+    keys: dict[str, str]
+    reasons: dict[str, str]
+
+
+def _select(blobs: Blobs) -> Selection:
+    found = Selection({}, {})
+    for path, mode, id in blobs.files():
+        if reason := exclusion_reason(path, mode):
+            found.reasons[path] = reason
+        else:
+            found.keys[path] = f"{id}:{language_of(path)}"
+    return found
+
+
+def _narrow(selection: Selection, blobs: Blobs, about: str) -> Selection:
+    """Keep only the files that a text is about."""
+    kept = files_about(blobs, {path: key.partition(":")[0] for path, key in selection.keys.items()}, about)
+    others = {path: NOT_ABOUT_IT for path in selection.keys if path not in kept}
+    return Selection({path: key for path, key in selection.keys.items() if path in kept}, selection.reasons | others)
 
 
 @contextmanager
@@ -62,14 +99,8 @@ class Tree:
     spots: Mapping[str, BlobPosition]
 
 
-def _build(blobs: Blobs, store: Store) -> Manifest:
-    reasons: dict[str, str] = {}
-    wanted: dict[str, str] = {}
-    for path, mode, id in blobs.files():
-        if reason := exclusion_reason(path, mode):
-            reasons[path] = reason
-        else:
-            wanted[path] = f"{id}:{language_of(path)}"
+def _build(selection: Selection, blobs: Blobs, store: Store) -> Manifest:
+    wanted, reasons = selection
     spots = store.known(wanted.values())
     missing = [key for key in dict.fromkeys(wanted.values()) if key not in spots] + _scattered(spots)
     fresh: dict[str, Outline] = {}
@@ -79,7 +110,7 @@ def _build(blobs: Blobs, store: Store) -> Manifest:
         spots |= store.add(parsed, builder.segment(), spots)
         fresh = {blob.key: blob.outline for blob in parsed}
     why = {path: spots[key].reason if key in spots else MISSING_BLOB for path, key in wanted.items()}
-    reasons |= {path: reason for path, reason in why.items() if reason}
+    reasons = reasons | {path: reason for path, reason in why.items() if reason}
     tree = Tree({path: key for path, key in sorted(wanted.items()) if path not in reasons}, spots)
     edges = _edges(tree, store, Outlines(tree.keys, store, fresh))
     return Manifest(

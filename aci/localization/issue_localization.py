@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -17,6 +17,7 @@ from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
+    from aci.graph.patch_impact import Edit
     from aci.history.commit_search import History
     from aci.issue_text.issue_snippets import SnippetTrace
     from aci.localization.edit_signals import PastChanges
@@ -86,7 +87,21 @@ def localize_issue(
     def question(graph: Graph, history: History) -> tuple[RankedPlaces, Mapping[str, str]]:
         return rank_places(graph, issue, file_reader(graph, blobs), history, top, traced), graph.left_out
 
-    return LocalizationResult(*_ask_graph_and_history(blobs, before, question, say), round(time.monotonic() - began, 3))
+    found = _ask_graph_and_history(blobs, text_of(issue), before, question, say)
+    return LocalizationResult(*found, round(time.monotonic() - began, 3))
+
+
+def text_of(issue: Issue) -> str:
+    """Return the text that selects the part of a very large tree for an issue."""
+    from aci.issue_text.issue_discussion import append_discussion
+
+    full = append_discussion(issue)
+    return f"{full.title}\n{full.body}"
+
+
+def text_of_edits(edits: Iterable[Edit]) -> str:
+    """Return the text that selects the part of a very large tree for a patch."""
+    return "\n".join(text for edit in edits for text in (edit.path, edit.before, edit.after))
 
 
 class HistoryResult(NamedTuple):
@@ -111,7 +126,7 @@ def retrieve_history(
             rank_routes(ways), find_similar_fixes(history, ways.similar, append_discussion(issue).text)
         )
 
-    return _ask_graph_and_history(blobs, before, question, say)
+    return _ask_graph_and_history(blobs, text_of(issue), before, question, say)
 
 
 def find_related_numbers(
@@ -149,7 +164,7 @@ def find_related_places(
         past = past_changes(history, [edit.path for edit in edits], graph.paths)
         return find_impact(graph, edits, past, file_reader(graph, without), top), graph.left_out
 
-    found = _ask_graph_and_history(without, before, question, say)
+    found = _ask_graph_and_history(without, text_of_edits(edits), before, question, say)
     return LocalizationResult(*found, round(time.monotonic() - began, 3), has_lines=True)
 
 
@@ -169,17 +184,21 @@ def past_changes(history: History, paths: Sequence[str], present: Sequence[str])
 
 
 def query_tree_graph(
-    blobs: Blobs, question: Callable[[Graph], Answer], say: Callable[[str], None] = lambda _: None
+    blobs: Blobs, about: str, question: Callable[[Graph], Answer], say: Callable[[str], None] = lambda _: None
 ) -> Answer:
     """Run a query on a tree's code graph, which is cached for the user or, if that is impossible, in a temporary
-    folder."""
+    folder. The graph of a very large tree has only the files that the text `about` is about."""
     from aci.graph.code_graph import query_graph
 
-    return _with_cache(lambda where: query_graph(blobs, where, question), say)
+    return _with_cache(lambda where: query_graph(blobs, where, question, about), say)
 
 
 def _ask_graph_and_history(
-    blobs: Blobs, before: HistoryBase, question: Callable[[Graph, History], Answer], say: Callable[[str], None]
+    blobs: Blobs,
+    about: str,
+    before: HistoryBase,
+    question: Callable[[Graph, History], Answer],
+    say: Callable[[str], None],
 ) -> Answer:
     """Run a query on a tree's code graph and its history."""
     from aci.graph.code_graph import query_graph
@@ -187,7 +206,7 @@ def _ask_graph_and_history(
 
     def work(where: Path) -> Answer:
         with History.open(before.git_dir, before.commit, where) as history:
-            return query_graph(blobs, where, lambda graph: question(graph, history))
+            return query_graph(blobs, where, lambda graph: question(graph, history), about)
 
     return _with_cache(work, say)
 

@@ -6,7 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aci.localization.issue_localization import HistoryBase, LocalizationResult, localize_issue, query_tree_graph
+from aci.localization.issue_localization import (
+    HistoryBase,
+    LocalizationResult,
+    localize_issue,
+    query_tree_graph,
+    text_of,
+)
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 
@@ -78,7 +84,7 @@ def localize_log(
     issue = Issue(log.title[:500], log.excerpt, trust="stranger")
     likely = localize_issue(blobs, issue, before, top, say)
     every = [path for path, mode, _ in blobs.files() if mode.startswith("100")]
-    named = query_tree_graph(blobs, lambda graph: find_named_places(graph, every, log.places), say)
+    named = query_tree_graph(blobs, text_of(issue), lambda graph: find_named_places(graph, every, log.places), say)
     commits = rank_commits(GitLog(before.git_dir), since, _clues(named, likely, issue), top) if since else []
     return LogLocalization(tuple(named[:top]), tuple(commits), likely)
 

@@ -26,7 +26,7 @@ def affected_callers(trees: Trees, base: str, tree: str, paths: Collection[str])
     no verdict depends on it.
     """
     from aci.graph.patch_impact import edits_between
-    from aci.localization.issue_localization import query_tree_graph
+    from aci.localization.issue_localization import query_tree_graph, text_of_edits
     from aci.repository.file_blobs import TreeBlobs
 
     before = TreeBlobs(trees, base)
@@ -34,7 +34,7 @@ def affected_callers(trees: Trees, base: str, tree: str, paths: Collection[str])
         edits = [edit for edit in edits_between(before, TreeBlobs(trees, tree)) if edit.path in paths]
         if not any(edit.path.endswith(".py") and breaking_changes(edit.before, edit.after) for edit in edits):
             return []
-        return query_tree_graph(before, lambda graph: _sentences(graph, edits))
+        return query_tree_graph(before, text_of_edits(edits), lambda graph: _sentences(graph, edits))
     except WorkspaceError:
         return []
 

@@ -69,7 +69,8 @@ def related_tests(
     for path in _worth_reading(tests, near, changed):
         text = trees.read_blob(tests[path].id).decode("utf-8", "replace")
         scores[path] += _by_text(text, modules, word) + (READS if data and data.search(text) else 0)
-    for path, reached in _reaching(TreeBlobs(trees, base), _touched(trees, base, tree, changed)).items():
+    about = "\n".join([*changed, *names])
+    for path, reached in _reaching(TreeBlobs(trees, base), about, _touched(trees, base, tree, changed)).items():
         if path in scores:
             scores[path] += REACHES * reached
     return tuple(sorted((path for path, score in scores.items() if score), key=lambda path: (-scores[path], path)))[
@@ -83,13 +84,19 @@ def has_large_suite(trees: Trees, tree: str) -> bool:
 
 
 def nearest_tests(
-    trees: Trees, tree: str, places: Sequence[tuple[str, str]], most: int = 4, any_language: bool = False
+    trees: Trees,
+    tree: str,
+    places: Sequence[tuple[str, str]],
+    about: str,
+    most: int = 4,
+    any_language: bool = False,
 ) -> tuple[str, ...]:
     """Return the test files most closely related to `places`: pairs of a path and a dotted name (or ""), the most
     likely place first.
 
     Related test files reach a place by calls, or are named like its file. Test files in other languages than Python
-    are included with `any_language`.
+    are included with `any_language`. In a very large tree, only calls in the files that the text `about` is about are
+    followed.
     """
     tests = _test_files(trees, tree)
     if any_language:
@@ -98,7 +105,7 @@ def nearest_tests(
     for rank, path in enumerate(dict.fromkeys(path for path, _ in places)):
         for test, score in _by_path(tests, [path]).items():
             scores[test] += score / (1 + rank)
-    for path, reached in _reaching(TreeBlobs(trees, tree), _resolve_places(places)).items():
+    for path, reached in _reaching(TreeBlobs(trees, tree), about, _resolve_places(places)).items():
         if path in scores:
             scores[path] += REACHES * reached
     best = sorted((path for path, score in scores.items() if score >= LEAST), key=lambda path: (-scores[path], path))
@@ -126,7 +133,7 @@ def _is_other_code(path: str) -> bool:
     return language_of(path) not in ("", "python")
 
 
-def _reaching(blobs: TreeBlobs, starts: Callable[[Graph], Mapping[Location, float]]) -> dict[str, float]:
+def _reaching(blobs: TreeBlobs, about: str, starts: Callable[[Graph], Mapping[Location, float]]) -> dict[str, float]:
     """Return the confidence, from 0 to 1, with which each test file reaches these places; empty if there is no code
     graph."""
     from aci.graph.reachability import find_reaching_tests
@@ -136,7 +143,7 @@ def _reaching(blobs: TreeBlobs, starts: Callable[[Graph], Mapping[Location, floa
         return {path: one.score for path, one in find_reaching_tests(graph, starts(graph)).items()}
 
     try:
-        return query_tree_graph(blobs, question)
+        return query_tree_graph(blobs, about, question)
     except WorkspaceError:
         return {}
 

@@ -59,14 +59,19 @@ class TreeBlobs:
         return (File(path, entry.mode, entry.id) for path, entry in self._trees.files(self.key).items())
 
     def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
-        for id in ids:
-            try:
-                yield self._trees.read_blob(id, LARGEST)
-            except UsageError:  # too large
-                yield None
-            except RunBroken:
+        for id, data in zip(ids, self._trees.read_blobs(ids, LARGEST), strict=True):
+            if data is None and self._is_absent(id):
                 self.absent.add(id)
-                yield None
+            yield data
+
+    def _is_absent(self, id: str) -> bool:
+        try:
+            self._trees.read_blob(id, LARGEST)
+        except UsageError:  # too large
+            return False
+        except RunBroken:
+            return True
+        return False
 
 
 class TextBlobs:

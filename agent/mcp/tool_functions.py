@@ -55,7 +55,9 @@ def graph(call: ToolCall, given: arguments.Graph) -> dict[str, Any]:
 
     source = call.server.open_repository(given.repository)
     with source.blobs() as blobs:
-        found, more = query_tree_graph(blobs, lambda graph: look_up_context(graph, given.name, given.depth), call.say)
+        found, more = query_tree_graph(
+            blobs, given.name, lambda graph: look_up_context(graph, given.name, given.depth), call.say
+        )
     return {"name": given.name, "found": [one.as_json() for one in found], "more": [one.as_json() for one in more]}
 
 
@@ -64,7 +66,7 @@ def symbols(call: ToolCall, given: arguments.Symbols) -> dict[str, Any]:
 
     source = call.server.open_repository(given.repository)
     with source.blobs() as blobs:
-        return {"symbols": query_tree_graph(blobs, lambda graph: _definitions(graph, given.name), call.say)}
+        return {"symbols": query_tree_graph(blobs, given.name, lambda graph: _definitions(graph, given.name), call.say)}
 
 
 def _definitions(graph: Graph, name: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from aci.localization.issue_localization import text_of
 from aci.observation.activity_message import ActivityMessage
 from aci.proof.proof_run import format_names
 from aci.proof.reproduction import was_ended_early
@@ -121,7 +122,8 @@ def _nearest_files(task: Task, given: Sequence[str]) -> tuple[str, ...]:
     files = [node.partition("::")[0] for node in given]
     found = places(task.branch)
     likely = [(hit["path"], hit.get("name", "")) for hit in (*found["functions"], *found["files"])]
-    near = nearest_tests(task.trees, task.tree, [place for place in likely if not is_test(place[0])], NEAREST)
+    sources = [place for place in likely if not is_test(place[0])]
+    near = nearest_tests(task.trees, task.tree, sources, text_of(task.turn.issue), NEAREST)
     return tuple(dict.fromkeys(file for file in (*files, *near) if file.endswith(".py")))
 
 

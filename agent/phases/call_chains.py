@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aci.localization.issue_localization import query_tree_graph
+from aci.localization.issue_localization import query_tree_graph, text_of
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
 from agent.prompts.opening_prompt import places
@@ -35,8 +35,10 @@ def call_chains(task: Task, count: int) -> list[list[Link]]:
     recorded."""
     likely = [(hit["path"], hit["name"]) for hit in places(task.branch)["functions"] if not is_test(hit["path"])]
     blobs = TreeBlobs(task.trees, task.turn.base.tree)
+    about = text_of(task.turn.issue)
     found: list[list[list[Any]]] = task.once(
-        "chains", lambda: query_tree_graph(blobs, lambda graph: _chains(graph, likely, count), task.branch.notify)
+        "chains",
+        lambda: query_tree_graph(blobs, about, lambda graph: _chains(graph, likely, count), task.branch.notify),
     )
     return [[Link(*link) for link in chain] for chain in found]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from aci.graph_sql.graph_database import SCHEMA, write_database
 from aci.graph_sql.graph_queries import run_sql
-from aci.localization.issue_localization import query_tree_graph
+from aci.localization.issue_localization import query_tree_graph, text_of
 from aci.observation.prompt_tags import quote_text
 from aci.repository.file_blobs import TreeBlobs
 from agent.candidates.attempt_summary import cut
@@ -101,7 +101,8 @@ def _run(task: Task, statements: Sequence[str]) -> list[tuple[bool, str]]:
     blobs = TreeBlobs(task.trees, task.turn.base.tree)
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder:
         file = Path(folder) / "graph.sqlite"
-        query_tree_graph(blobs, lambda graph: write_database(graph, file), task.branch.notify)
+        about = text_of(task.turn.issue)
+        query_tree_graph(blobs, about, lambda graph: write_database(graph, file), task.branch.notify)
         return [_result(file, statement) for statement in statements]
 
 

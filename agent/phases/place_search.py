@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.graph.outline import CLASS, Location
 from aci.localization.graph_search import IssueRelevance, Neighbour, PlaceTree, find_place, neighbours
-from aci.localization.issue_localization import query_tree_graph
+from aci.localization.issue_localization import query_tree_graph, text_of
 from aci.observation.prompt_tags import quote_text
 from aci.repository.file_blobs import TreeBlobs
 from agent.candidates.role_questions import Question, ask_roles
@@ -98,7 +98,7 @@ def _expand(task: Task, tree: PlaceTree, name: str) -> list[PlaceNode]:
 def query_places(task: Task, question: Callable[[Graph], list[Any]]) -> list[Any]:
     """Return the answer of the code graph of the files in which places are searched."""
     blobs = TreeBlobs(task.trees, search_tree(task.turn, task.trees))
-    return query_tree_graph(blobs, question, task.branch.notify)
+    return query_tree_graph(blobs, text_of(task.turn.issue), question, task.branch.notify)
 
 
 def _seeds(task: Task, graph: Graph) -> list[Neighbour]:

@@ -10,7 +10,7 @@ from aci.graph.file_outline import numbered
 from aci.graph.file_selection import language_of
 from aci.issue_text.issue_discussion import append_discussion
 from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
-from aci.localization.issue_localization import HistoryBase, localize_issue
+from aci.localization.issue_localization import HistoryBase, localize_issue, text_of
 from aci.localization.place_ranking import SHOWN_CLASSES
 from aci.observation.prompt_tags import attribute_text, quote_text
 from aci.proof.suite_selection import nearest_tests
@@ -241,4 +241,4 @@ def nearest_test_files(turn: TurnInput, trees: Trees, found: dict[str, Any]) -> 
     functions = [(hit["path"], hit["name"]) for hit in found["functions"][:NEAR_PLACES]]
     files = [(hit["path"], "") for hit in found["files"][:3]]
     places = [place for place in (*functions, *files) if not is_test(place[0])]
-    return nearest_tests(trees, search_tree(turn, trees), places, any_language=True)
+    return nearest_tests(trees, search_tree(turn, trees), places, text_of(turn.issue), any_language=True)

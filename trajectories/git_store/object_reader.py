@@ -7,7 +7,7 @@ import select
 import subprocess
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha1, sha256
 from pathlib import Path
@@ -20,6 +20,9 @@ from trajectories.git_store.git_commands import start_git
 CHUNK = 1 << 20
 LONGEST_LINE = 200
 RESTORE = "Restore the folder from a copy of your own."
+AHEAD = 64
+"""Number of objects that are requested at once: their requests fit into a pipe."""
+_Found = tuple[str, int, bytes | None]
 SILENCE = 60.0
 """Maximum number of seconds to wait for output from git."""
 
@@ -76,7 +79,7 @@ class Reader:
 
     def get(self, id: str, limit: int = 1 << 62) -> tuple[str, bytes] | None:
         """Return (type, bytes), or None if there is no such object. Raises UsageError for more than `limit` bytes."""
-        found = self._ask(id, limit)
+        found = self._ask([id], limit)[0]
         if found is None:
             return None
         kind, size, data = found
@@ -86,31 +89,47 @@ class Reader:
 
     def check(self, id: str) -> None:
         """Read an object of any size, without keeping it in memory. Raises RunBroken as `get` does."""
-        self._ask(id, 0)
+        self._ask([id], 0)
 
-    def _ask(self, id: str, limit: int) -> tuple[str, int, bytes | None] | None:
-        """Return (type, size, bytes), with None for bytes if there are more than `limit`."""
+    def get_blobs(self, ids: Sequence[str], limit: int) -> Iterator[bytes | None]:
+        """Yield the bytes of blobs, in order, and None for one that is longer than `limit`, missing or damaged."""
+        for first in range(0, len(ids), AHEAD):
+            some = ids[first : first + AHEAD]
+            try:
+                found = self._ask(some, limit)
+            except RunBroken:
+                found = [self._ask_one(id, limit) for id in some]
+            yield from (one[2] if one and one[0] == "blob" else None for one in found)
+
+    def _ask_one(self, id: str, limit: int) -> _Found | None:
+        with suppress(RunBroken):
+            return self._ask([id], limit)[0]
+        return None
+
+    def _ask(self, ids: Sequence[str], limit: int) -> list[_Found | None]:
+        """Return (type, size, bytes) of each object, with None for bytes if there are more than `limit`. All requests
+        are written before the first answer is read, so they must fit into a pipe."""
+        # git sends all bytes of a loose object, even if its stated size is wrong, so an unguessable name marks the end
+        end = f"..{token_hex(8)}"
+        answers: list[tuple[str, int, bytes | None, str] | None] = []
         with self._lock:
             ask, answer = self._pipes()
-            # git sends all bytes of a loose object, even if its stated size is wrong, so an unguessable name marks the
-            # end
-            end = f"..{token_hex(8)}"
             try:
-                ask.write(f"{id}\n{end}\n".encode())
+                ask.write("".join(f"{id}\n{end}\n" for id in ids).encode())
                 ask.flush()
-                found = self._answer(answer, id, limit)
-                if answer.line() != f"{end} missing".encode():
-                    raise ValueError("the object does not have the stated size")
+                for id in ids:
+                    answers.append(self._answer(answer, id, limit))
+                    if answer.line() != f"{end} missing".encode():
+                        raise ValueError("the object does not have the stated size")
             except (OSError, ValueError) as error:
                 self._stop()
-                raise RunBroken(f"Object {id[:10]} of {self._store} cannot be read.", RESTORE) from error
-        if found is None:
-            return None
-        kind, size, data, digest = found
-        if self._compare and digest != id:
-            what = f"Object {id[:10]} of {self._store} is damaged: its content does not match its id."
-            raise RunBroken(what, RESTORE)
-        return kind, size, data
+                broken = ids[min(len(answers), len(ids) - 1)]
+                raise RunBroken(f"Object {broken[:10]} of {self._store} cannot be read.", RESTORE) from error
+        for id, found in zip(ids, answers, strict=True):
+            if self._compare and found and found[3] != id:
+                what = f"Object {id[:10]} of {self._store} is damaged: its content does not match its id."
+                raise RunBroken(what, RESTORE)
+        return [found[:3] if found else None for found in answers]
 
     def _answer(self, answer: _Answers, id: str, limit: int) -> tuple[str, int, bytes | None, str] | None:
         """Return (type, size, bytes, id of the content). Raises OSError and ValueError."""

@@ -44,7 +44,7 @@ STORE_LIMIT = 2_000_000_000
 """Maximum number of bytes that are taken from another run's store."""
 IN_FULL = ("--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
 """Options that make `git diff-tree` write a diff that can be applied in any repository."""
-SPECIAL = (".gitattributes", ".gitmodules")
+SPECIAL = (".gitattributes", ".gitmodules")  # files that configure git
 PACKS_PER_INDEX = 32
 FEW_FILES, FEW_BYTES = 500, 1_000_000
 """Maximum number of files and bytes for which packs, folders and listings are made without a `git` process."""
@@ -160,6 +160,10 @@ class Trees:
 
     def read_blob(self, id: str, limit: int = 50_000_000) -> bytes:
         return self._object(id, "blob", limit)
+
+    def read_blobs(self, ids: Sequence[str], limit: int = 50_000_000) -> Iterator[bytes | None]:
+        """Yield the bytes of many blobs, in order, and None for one that is longer than `limit`, missing or damaged."""
+        return self._reader.get_blobs([checked_id(id) for id in ids], limit)
 
     def diff(self, old: str, new: str, paths: Sequence[str] = ()) -> str:
         """Return the diff between two trees, limited to `paths` (files or folders) if given; it applies anywhere.
@@ -317,7 +321,8 @@ class Trees:
         try:
             self._take(pack, limit)
         except PackRefused:
-            spared = self._special(before) if before and isinstance(pack, bytes) else []
+            files = self.files(before).items() if before and isinstance(pack, bytes) else ()
+            spared = [entry.id for path, entry in files if path.rpartition("/")[2].lower() in SPECIAL]
             if not spared:
                 raise
             self._take(pack, limit, spared)
@@ -342,10 +347,6 @@ class Trees:
         stream = io.BytesIO(pack) if isinstance(pack, bytes) else pack
         with self._scratch_folder() as folder:
             index_pack(stream, folder, self.path, self.env, limit, spared)
-
-    def _special(self, tree: str) -> list[str]:
-        """Return the ids of the files in a tree that configure git."""
-        return [entry.id for path, entry in self.files(tree).items() if path.rpartition("/")[2].lower() in SPECIAL]
 
     def pack(self, tree: str, have: Sequence[str] = ()) -> bytes:
         """Return a thin pack of the objects in `tree` that no tree of `have` contains."""

@@ -42,7 +42,7 @@ def command(
     began = time.monotonic()
     source = Repository.open(repository_from(repo, plain_waiting))
     with waiting("Reading the repository", plain or json) as progress, source.blobs(base) as blobs:
-        found, more = query_tree_graph(blobs, lambda graph: look_up_context(graph, name, depth), progress.print)
+        found, more = query_tree_graph(blobs, name, lambda graph: look_up_context(graph, name, depth), progress.print)
     where = f"{source.name} at {source.describe_source(base)}"
     if html:
         _write(html, found, where)

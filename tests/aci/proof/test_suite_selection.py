@@ -84,8 +84,8 @@ def test_nearest_tests_of_places_come_first(tmp_path: Path, make_repo, places, t
     with Trees(tmp_path / "trees.git") as trees:
         more = {"shop/util/inspect.py": "x = 1\n", "tests/test_util_inspect.py": "def test_it():\n    pass\n"}
         tree = Repository.open(make_repo(FILES | more)).base(trees).tree
-        assert nearest_tests(trees, tree, places)[: len(tests)] == tests
-        assert tests or not nearest_tests(trees, tree, places)
+        assert nearest_tests(trees, tree, places, "")[: len(tests)] == tests
+        assert tests or not nearest_tests(trees, tree, places, "")
 
 
 def test_nearest_tests_in_other_languages(tmp_path: Path, make_repo) -> None:
@@ -99,12 +99,12 @@ def test_nearest_tests_in_other_languages(tmp_path: Path, make_repo) -> None:
     }
     with Trees(tmp_path / "trees.git") as trees:
         tree = Repository.open(make_repo(files)).base(trees).tree
-        found = nearest_tests(trees, tree, [("lib/cart.js", "sum")], any_language=True)
+        found = nearest_tests(trees, tree, [("lib/cart.js", "sum")], "", any_language=True)
         assert set(found) == {"test/cart.test.js", "test/use.spec.js"}
-        assert nearest_tests(trees, tree, [("src/main/Cart.java", "")], any_language=True) == (
+        assert nearest_tests(trees, tree, [("src/main/Cart.java", "")], "", any_language=True) == (
             "src/test/CartTest.java",
         )
-        assert nearest_tests(trees, tree, [("lib/cart.js", "sum")]) == ()
+        assert nearest_tests(trees, tree, [("lib/cart.js", "sum")], "") == ()
 
 
 def test_number_of_selected_tests_is_limited(related) -> None:

@@ -82,6 +82,19 @@ def test_replaced_folder_is_not_used(query: TreeQuery, states: tuple[Path, str, 
         query(trees, old, new)
 
 
+@pytest.mark.parametrize("content", [EVIL, b"", b"a + b\n and more"], ids=["other", "empty", "longer"])
+def test_blobs_beside_a_replaced_one_are_read(content: bytes, states: tuple[Path, str, str]) -> None:
+    path, old, new = states
+    replaced, missing = object_id("blob", b"a + b\n"), "0" * 40
+    replace_object(path, replaced, content)
+    with Trees(path) as trees:
+        first = trees.files(old)["a/core.py"].id
+        asked = [first, replaced, first, missing, new, first]
+        assert list(trees.read_blobs(asked)) == [b"a - b\n", None, b"a - b\n", None, None, b"a - b\n"]
+        assert list(trees.read_blobs([first, first], limit=3)) == [None, None]
+        assert list(trees.read_blobs([first] * 1000)) == [b"a - b\n"] * 1000
+
+
 def test_report_shows_nothing_of_replaced_file(states: tuple[Path, str, str]) -> None:
     path, old, new = states
     replace_object(path, object_id("blob", b"a + b\n"), EVIL)
