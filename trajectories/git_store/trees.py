@@ -121,8 +121,8 @@ class Trees:
 
     def _few(self, *trees: str) -> list[Mapping[str, Entry]]:
         """Return the files of these trees, or nothing if one has more than FEW_FILES."""
-        found = [self.files(tree) for tree in trees]
-        return found if all(len(files) <= FEW_FILES for files in found) else []
+        found = list(map(self.files, trees))
+        return found if max(map(len, found), default=0) <= FEW_FILES else []
 
     def _listing(self, tree: str) -> dict[str, Entry]:
         found = {}
@@ -396,8 +396,6 @@ class Trees:
             measure(checked_id(tree), self._entries, self._sizes)
         except PackRefused as error:
             raise RunBroken(str(error)) from error
-
-    # Git and object access
 
     def _entries(self, tree: str) -> Entries:
         return pack_writer.parse_tree(self._object(tree, "tree", TREE_LIMIT))
