@@ -89,6 +89,8 @@ class Base:
     commit: str
     tree: str
     changes: int = 0
+    left_out: tuple[str, ...] = ()
+    """Untracked files of the user that are not in the tree, because they look like credentials."""
 
     def __str__(self) -> str:
         name = self.commit[:10]

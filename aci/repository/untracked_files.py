@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from aci.repository.credentials import has_credential_format, is_credential_file
 from aci.repository.git_view import reading_environment
+from trajectories.file_limits import open_regular
 from trajectories.git_store.git_commands import decode, git
+from trajectories.git_store.pack_writer import object_id
+
+if TYPE_CHECKING:
+    from trajectories.git_store.trees import Trees
+
+MOST_JUDGED = 2_000_000
+"""Number of bytes of a file that are searched for credentials."""
+MOST_NAMED = 5
+ADVICE = "To include one, add its path to the setting copy_files."
+_WRITTEN = re.compile(
+    r"(?i)\.(?:py[ix]?|[cm]?[jt]sx?|vue|java|kt|scala|go|rs|[ch](?:c|pp)?|cs|php|rb|swift|md|rst|adoc|html|css)"
+)
+"""File name extensions of what people write themselves, where examples of credentials are common."""
 
 
 def without_environments(untracked: list[bytes]) -> list[bytes]:
@@ -15,6 +33,50 @@ def without_environments(untracked: list[bytes]) -> list[bytes]:
     marker = b"/pyvenv.cfg"
     folders = tuple(path.removesuffix(marker) + b"/" for path in untracked if path.endswith(marker))
     return [path for path in untracked if not path.startswith(folders)] if folders else untracked
+
+
+def credential_files(
+    root: Path, untracked: Iterable[bytes], allowed: Collection[str] = (), trees: Trees | None = None
+) -> list[bytes]:
+    """Return the paths of files that look like credentials by their name or, unless they are source code or
+    documentation, by what is in them. Files that are `allowed`, and those whose content is in `trees`, such as the
+    files of an applied patch, are not returned."""
+    named = {path: os.fsdecode(path) for path in untracked}
+    found = [path for path, name in named.items() if name not in allowed and _holds_credentials(root / name, name)]
+    if not trees or not found:
+        return found
+    ids = [object_id("blob", (root / named[path]).read_bytes()) for path in found]
+    return [path for path, data in zip(found, trees.read_blobs(ids), strict=True) if data is None]
+
+
+def _holds_credentials(file: Path, path: str) -> bool:
+    if file.is_symlink() or not is_readable(file):
+        return False
+    if is_credential_file(path):
+        return True
+    if _WRITTEN.fullmatch(file.suffix):
+        return False
+    found = file.stat()
+    return _has_format(file, found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+@lru_cache(maxsize=100_000)
+def _has_format(file: Path, *_version: int) -> bool:
+    """Return whether the beginning of a file has a credential of a known format. The result is cached for a version of
+    the file."""
+    try:
+        with open_regular(file) as opened:
+            data = opened.read(MOST_JUDGED)
+    except OSError:
+        return False
+    return b"\0" not in data[:8000] and has_credential_format(data.decode("utf-8", "replace"))
+
+
+def describe_left_out(paths: Sequence[str]) -> str:
+    """Return a sentence that names the untracked files which a base lacks."""
+    named = ", ".join(paths[:MOST_NAMED])
+    more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+    return f"Not in the base, because they look like credentials: {named}{more}. {ADVICE}"
 
 
 def ignored_files(root: Path) -> list[str]:

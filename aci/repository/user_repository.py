@@ -15,7 +15,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from aci.repository.ignore_patterns import generated_patterns
 from aci.repository.read_failures import read_failure
 from aci.repository.repository_search import find_repository
 from aci.repository.staged_patch import StagedPatch, check_no_interrupted_patch
-from aci.repository.untracked_files import is_readable, without_environments
+from aci.repository.untracked_files import credential_files, is_readable, without_environments
 from aci.repository.view_checks import TO_READ, TO_WRITE, check_borrowed, check_filters
 from trajectories.errors import NoRepository, TryLater, UsageError
 from trajectories.file_limits import read_limited
@@ -123,13 +123,14 @@ class Repository:
 
     # The base of a run
 
-    def base(self, trees: Trees, rev: str | None = None) -> Base:
+    def base(self, trees: Trees, rev: str | None = None, allowed: Collection[str] = ()) -> Base:
         """Return the base of a run, with all objects of its tree copied to `trees`.
 
         Without `rev` it is the working tree as the user sees it: HEAD with staged and unstaged changes and with
         untracked files that are not ignored. Files that git cannot add (unreadable, sockets, nested repositories) and
-        submodules are taken from the index. With `rev` it is that commit's tree. Raises UsageError if there is no such
-        commit.
+        submodules are taken from the index. Untracked files that look like credentials are left out, unless they are
+        `allowed` or the run has their content already. With `rev` it is that commit's tree. Raises UsageError if there
+        is no such commit.
         """
         check_base(self.git_dir, commit := self.commit(rev))
         index = self._path("index")
@@ -138,11 +139,11 @@ class Repository:
                 listing = self._git("ls-tree", "-r", "-z", "--full-tree", commit)
                 return Base(commit, trees.adopt(listing, [self._path("objects")]))
         with tempfile.TemporaryDirectory(prefix="base-", dir=trees.path) as folder, self._git_errors():
-            listing = self._worktree(index, Path(folder))
+            listing, left_out = self._worktree(index, Path(folder), allowed, trees)
             tree = trees.adopt(listing, [self._path("objects"), Path(folder)])
         env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(trees.path / "objects")}
         paths = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-only", f"{commit}^{{tree}}", tree, env=env)
-        return Base(commit, tree, paths.count(b"\0"))
+        return Base(commit, tree, paths.count(b"\0"), tuple(map(os.fsdecode, left_out)))
 
     def commit(self, rev: str | None = None) -> str:
         """Return the id of a commit, HEAD's by default. Raises UsageError if there is no such commit."""
@@ -194,25 +195,31 @@ class Repository:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self._path("objects"), *more),
         }
 
-    def _worktree(self, index: Path, folder: Path) -> bytes:
-        """Write the working tree's new objects to `folder`, and return its files in the format of `git ls-files
-        --stage`."""
+    def _worktree(
+        self, index: Path, folder: Path, allowed: Collection[str] = (), trees: Trees | None = None
+    ) -> tuple[bytes, list[bytes]]:
+        """Write the working tree's new objects to `folder`. Return its files in the format of `git ls-files --stage`,
+        and the untracked files that are left out."""
         shutil.copy2(index, folder / "index")  # keeps the modification time: git rereads files that changed after it
         env = self._draft(folder)
-        self._bring_up(env)
-        return self._git("ls-files", "--stage", "-z", env=env)
+        left_out = self._bring_up(env, allowed, trees)
+        return self._git("ls-files", "--stage", "-z", env=env), left_out
 
-    def _bring_up(self, env: dict[str, str]) -> None:
-        """Update the index of `env` to match the working tree, without untracked virtual environments."""
+    def _bring_up(self, env: dict[str, str], allowed: Collection[str] = (), trees: Trees | None = None) -> list[bytes]:
+        """Update the index of `env` to match the working tree, without untracked virtual environments and files that
+        look like credentials. Return those files."""
         fields = self._git("diff-files", "-z", "--raw", "--no-renames", "--ignore-submodules=all", env=env).split(b"\0")
         tracked = {path: about.endswith(b"D") for about, path in zip(fields[::2], fields[1::2], strict=False)}
         untracked = self._git("ls-files", "-o", "-z", "--exclude-standard", env=env).split(b"\0")[:-1]
+        untracked = without_environments(untracked)
+        secret = credential_files(self.root, untracked, allowed, trees)
         gone = {path for path, deleted in tracked.items() if deleted or not os.path.lexists(self._file(path))}
-        paths = (*tracked, *without_environments(untracked))
+        paths = (*tracked, *sorted(set(untracked) - set(secret)))
         kept = [path for path in paths if path not in gone and is_readable(self._file(path))]
         check_filters(self.view, kept, TO_READ)
         self._git("update-index", "--force-remove", "-z", "--stdin", env=env, input=_lines(gone))
         self._git("update-index", "--add", "--remove", "--replace", "-z", "--stdin", env=env, input=_lines(kept))
+        return secret
 
     def _file(self, path: bytes) -> Path:
         return self.root / os.fsdecode(path)

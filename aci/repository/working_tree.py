@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class WorkingTree:
     """Cached snapshots of the working tree. Thread-safe; nothing is written to the user's repository."""
 
-    def __init__(self, repository: Repository, trees: Trees) -> None:
-        self.repository, self.trees = repository, trees
+    def __init__(self, repository: Repository, trees: Trees, allowed: Collection[str] = ()) -> None:
+        self.repository, self.trees, self._allowed = repository, trees, allowed
         self._last: tuple[str, str] | None = None
         self._lock = Lock()
 
@@ -32,7 +32,7 @@ class WorkingTree:
         with self._lock:
             fingerprint = self._fingerprint()
             if self._last is None or self._last[0] != fingerprint:
-                self._last = fingerprint, self.repository.base(self.trees).tree
+                self._last = fingerprint, self.repository.base(self.trees, allowed=self._allowed).tree
             return self._last[1]
 
     def _fingerprint(self) -> str:

@@ -257,5 +257,10 @@ def open_workspace(kind: str, options: WorkspaceOptions) -> Workspace:
     """Open the backend named `kind` (a file of `aci/workspaces/`). Raises UsageError if there is no such backend."""
     from trajectories.plugins import find
 
+    if left_out := options.base.left_out:
+        from aci.repository.untracked_files import describe_left_out
+
+        options.say(describe_left_out(left_out))
+        options.record_files(f"Not in the base: {', '.join(left_out)}.", {"left_out": left_out})
     opener: Callable[[WorkspaceOptions], Workspace] = find("aci.workspaces", kind, "open", "workspace")
     return opener(options)

@@ -33,7 +33,7 @@ def open_base(
 
     own = source.file(".swe-agent.toml", rev) or b""
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
-        base = source.base(trees, rev)
+        base = source.base(trees, rev, settings.copy_files)
         options = WorkspaceOptions(
             source, base, trees, settings.image, serve=settings.serve, say=say, **settings.limits
         )

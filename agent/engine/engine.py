@@ -280,7 +280,7 @@ class Engine:
     @cached_property
     def working_tree(self) -> WorkingTree:
         """The user's files as they are now."""
-        return WorkingTree(self.repository, self.trees)
+        return WorkingTree(self.repository, self.trees, self.settings.copy_files)
 
     def next_turn(self, turn: Turn, settings: Settings) -> None:
         """Start a turn with these settings, after the previous one has ended. An open workspace is kept."""

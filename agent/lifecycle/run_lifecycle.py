@@ -101,7 +101,7 @@ def begin(
     try:
         with new_folder(settings, name, registry) as directory:
             with Trees(directory / "trees.git") as trees:
-                base = source.base(trees, rev)
+                base = source.base(trees, rev, settings.copy_files)
                 known = trees.files(base.tree)
                 tree = proposed.tree(trees) if proposed else ""
                 problems = tuple(proposed.problems(trees, tree)) if proposed else ()

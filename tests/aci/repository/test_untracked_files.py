@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from aci.repository.plain_folder import open_folder
 from aci.repository.untracked_files import ignored_files, lines_with, without_environments
 from aci.repository.user_repository import Repository
+from aci.repository.working_tree import WorkingTree
 from tests.aci.repository.conftest import BYTES, User, contents
 from trajectories.git_store.trees import Trees
 
@@ -79,3 +81,67 @@ def test_program_of_the_repository_does_not_run(user: User, tmp_path: Path) -> N
     assert not (tmp_path / "ran").exists()
     user.git("status")
     assert (tmp_path / "ran").exists(), "git runs it otherwise"
+
+
+KEY = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEA" * 8 + "\n-----END RSA PRIVATE KEY-----\n"
+PASSWORD = "db: postgres://ada:correct-horse@db.example.org/shop\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (".env", "DEBUG=1\n"),
+        ("conf/production.env", "x\n"),
+        ("id_rsa", "anything\n"),
+        ("server.pem", "anything\n"),
+        ("notes.txt", KEY),
+        ("deploy.yml", PASSWORD),
+        ("deploy", PASSWORD),
+        ("with\nline\xe9.json", PASSWORD),
+    ],
+)
+def test_untracked_credentials_are_not_part_of_the_base(user: User, trees: Trees, path: str, text: str) -> None:
+    user.write(path, text.encode())
+    user.write("new.py", b"x = 1\n")
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    assert base.left_out == (path,)
+    assert set(contents(trees, base.tree)) == {"a.py", "b.py", "dir/c.py", "new.py"}
+    assert base.changes == 1
+    with repository.blobs() as blobs:
+        assert path not in {file.path for file in blobs.files()}
+    assert WorkingTree(repository, trees).tree() == base.tree
+    assert repository.base(trees, allowed=(path,)).left_out == ()
+    user.git("add", "-A")
+    assert repository.base(trees).left_out == (), "what git tracks is part of the base"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [(".env.example", "KEY=\n"), ("test_url.py", PASSWORD), ("READ.md", PASSWORD), ("a.yml", "x: 1\n")],
+)
+def test_untracked_work_is_part_of_the_base(user: User, trees: Trees, path: str, text: str) -> None:
+    user.write(path, text.encode())
+    base = Repository.open(user.root).base(trees)
+    assert base.left_out == ()
+    assert path in contents(trees, base.tree)
+
+
+def test_untracked_file_whose_content_the_run_has_is_part_of_the_base(user: User, trees: Trees) -> None:
+    """A patch may add a key for a test; after it was applied, the file must not look deleted."""
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    applied = trees.write({"tests/server.pem": KEY.encode()}, base.tree)
+    user.write("tests/server.pem", KEY.encode())
+    assert repository.base(trees).tree == applied
+    user.write("tests/server.pem", KEY.replace("MII", "MIJ").encode())
+    assert repository.base(trees).left_out == ("tests/server.pem",)
+
+
+def test_credentials_in_a_plain_folder_are_not_part_of_the_base(tmp_path: Path, trees: Trees) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.py").write_text("x = 1\n")
+    (tmp_path / "folder" / ".env").write_text("DEBUG=1\n")
+    base = open_folder(tmp_path / "folder", tmp_path / "state").base(trees)
+    assert set(contents(trees, base.tree)) == {"a.py"}
+    assert base.left_out == (".env",)
