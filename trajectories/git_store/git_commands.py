@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -63,6 +64,12 @@ CONFIG = f"""[core]
 """
 
 
+DISK_FULL = re.compile(
+    r"(?m)[:.] (?:No space left on device|Out of diskspace|Disk quota exceeded|unable to write new index file)$"
+)
+"""Messages of git when it cannot write its own files; messages about unreadable files of a work tree do not match."""
+
+
 class GitFailed(WorkspaceError):
     """A git command failed unexpectedly; has its exit `status`, its `stderr`, and the `reason` found in `stderr`."""
 
@@ -72,7 +79,9 @@ class GitFailed(WorkspaceError):
         lines = self.stderr.splitlines() or [f"status {status}"]
         line_with_reason = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1])
         self.reason = line_with_reason.removeprefix("fatal: ").removeprefix("error: ").rstrip(".")
-        super().__init__(f"git {command} failed: {self.reason}.")
+        self.is_disk_full = bool(DISK_FULL.search(self.stderr))
+        fix = "Free some disk space, then try again." if self.is_disk_full else ""
+        super().__init__(f"git {command} failed: {self.reason}.", fix)
 
     def named(self, copy: str, index: Path) -> GitFailed:
         """Return the same failure with the user's `index` named instead of its `copy`."""
