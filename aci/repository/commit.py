@@ -236,11 +236,12 @@ def _fields(lock: Path) -> list[str]:
 def _may_run(owners: Sequence[str], lock: Path) -> bool:
     """Whether one of the owners of a lock may still be running.
 
-    A process of another machine or container that shares the folder cannot be checked: the lock's age decides.
+    A process of another machine or container that shares the folder cannot be checked: the lock's age decides. A lock
+    that is made later than now by as much is also abandoned: a clock was wrong.
     """
     left = [owner for owner in owners if not has_ended(owner)]
     try:
-        return any(map(is_running, left)) or (bool(left) and time.time() - lock.stat().st_mtime < FOREIGN)
+        return any(map(is_running, left)) or (bool(left) and abs(time.time() - lock.stat().st_mtime) < FOREIGN)
     except FileNotFoundError:  # the lock has just been removed
         return True
 

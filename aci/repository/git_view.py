@@ -7,12 +7,9 @@ by value, if they are on a list.
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 import shlex
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,7 +18,15 @@ from threading import Lock
 from aci.repository.repository_search import find_repository
 from trajectories.errors import NoRepository, UsageError
 from trajectories.file_limits import read_limited
-from trajectories.git_store.git_commands import QUIET, GitFailed, decode, environment, git, git_environ
+from trajectories.git_store.git_commands import (
+    QUIET,
+    GitFailed,
+    decode,
+    environment,
+    folder_of_process,
+    git,
+    git_environ,
+)
 
 CARRIED = re.compile(
     r"core\.(?:autocrlf|eol|safecrlf|filemode|symlinks|ignorecase|precomposeunicode|checkstat|trustctime|"
@@ -222,9 +227,7 @@ def _is_same(one: Path, other: Path) -> bool:
 @cache
 def _views() -> Path:
     """Create the folder of the views, which is removed when this process ends."""
-    made = Path(tempfile.mkdtemp(prefix="swe-agent-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
+    return folder_of_process()
 
 
 def _link(link: Path, target: Path) -> None:

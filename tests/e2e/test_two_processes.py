@@ -112,8 +112,8 @@ def test_fork_of_a_run_in_use_is_a_run_of_its_own(bench: Bench) -> None:
         for each in (process, fork):
             _, errors = each.communicate(timeout=PATIENCE)
             assert each.returncode == 0, errors
-    for each in bench.machine.runs():
-        bench.check_complete(each.name)
+    for made in bench.machine.runs():
+        bench.check_complete(made.name)
     assert len(bench.machine.runs()) == 2
 
 

@@ -326,11 +326,31 @@ def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
                     yield entry
 
 
+def folder_of_process() -> Path:
+    """Create a temporary folder, which is removed when this process ends. Until then, the folder is locked, so that
+    `doctor --clean` does not take it for a leftover when it is old, or when the clock is set forward."""
+    made = Path(tempfile.mkdtemp(prefix="swe-agent-"))
+    fcntl.flock(os.open(made, os.O_RDONLY), fcntl.LOCK_SH)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+def is_folder_of_process(folder: Path) -> bool:
+    """Whether a running process has created this folder with `folder_of_process`. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 @cache
 def _made_store() -> Path:
     """Create an empty store, which is removed when this process ends."""
-    made = Path(tempfile.mkdtemp(prefix="swe-agent-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    made = folder_of_process()
     create_store(made)
     return made
 
