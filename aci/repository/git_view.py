@@ -81,7 +81,7 @@ class GitView:
 
     @property
     def _folder(self) -> Path:
-        return _views() / f"{id(self)}"
+        return _views() / f"{os.getpid()}-{id(self)}"  # a forked process has a view of its own
 
     def _update(self) -> None:
         """Create the view, or bring it up to date with the repository."""
