@@ -25,11 +25,14 @@ raised:
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trajectories.records import Usage
 
 
@@ -82,6 +85,21 @@ class WorkspaceError(SweAgentError):
 
 class RunBroken(WorkspaceError):
     pass
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise WorkspaceError instead of OSError if a file or folder of a run cannot be written in this context."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            fix = "Make it writable for your user, or set SWE_AGENT_STATE to a folder that is."
+        elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            fix = "Free some disk space, then resume the run."
+        else:
+            fix = "Check the disk, then resume the run."
+        raise WorkspaceError(f"{path} cannot be written: {error.strerror}.", fix) from error
 
 
 class TryLater(SweAgentError):

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
-from trajectories.errors import NewerRun, RunBroken, UsageError, WorkspaceError
+from trajectories.errors import NewerRun, RunBroken, UsageError, WorkspaceError, writing
 from trajectories.file_limits import count_values, open_regular, read_limited
 from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.journal_digest import JournalDigest, digest_of, known_lines
@@ -220,18 +220,14 @@ class Journal:
         self.path = directory / "journal.jsonl"
         self.outputs = directory / "out"
         self.on_append: Callable[[], object] = lambda: None
-        try:
+        with writing(directory):
             make_folder(directory, 0o700)
             make_folder(self.outputs, 0o700)
             directory.chmod(0o700)
             self._file_lock = lock_run(directory)
-        except OSError as error:
-            raise _unwritten(directory, error) from error
         try:
-            self._open()
-        except OSError as error:
-            self._file_lock.release()
-            raise _unwritten(self.path, error) from error
+            with writing(self.path):
+                self._open()
         except BaseException:
             self._file_lock.release()
             raise
@@ -265,12 +261,10 @@ class Journal:
         lines = [encode(record, joined=number > 0) for number, record in enumerate(records)]
         read_back = [decode(line) for line in lines]  # reject records that could not be read again
         with self._lock:
-            try:
+            with writing(self.path):
                 if os.fstat(self._file).st_size > self._end:  # left by a failed write that could not be undone
                     os.ftruncate(self._file, self._end)
                 self._append(b"".join(lines))
-            except OSError as error:
-                raise _unwritten(self.path, error) from error
             self._end += sum(map(len, lines))
             for record in read_back:
                 self.trajectory.add(record)
@@ -286,12 +280,10 @@ class Journal:
     def check_unchanged(self) -> None:
         """Remove what another program has added to the journal. Raises WorkspaceError if it was cut or replaced."""
         with self._lock:
-            try:
+            with writing(self.path):
                 here, there = os.fstat(self._file), self.path.lstat()
                 if here.st_size > self._end:
                     os.ftruncate(self._file, self._end)
-            except OSError as error:
-                raise _unwritten(self.path, error) from error
             if here.st_size < self._end or not os.path.samestat(here, there):
                 what = f"Another program changed {self.path} during the run."
                 raise WorkspaceError(what, "Restore the file from a copy, and keep programs out of the run's folder.")
@@ -302,10 +294,8 @@ class Journal:
             number = self._next_output
             self._next_output += 1
         target = self.outputs / str(number)
-        try:
+        with writing(target):
             write_durably(target, output)
-        except OSError as error:
-            raise _unwritten(target, error) from error
         return number
 
     def recall(self, number: int) -> bytes:
@@ -385,16 +375,6 @@ def open_new(path: Path) -> int:
 
 def _unread(path: Path, error: OSError) -> WorkspaceError:
     return WorkspaceError(f"{path} cannot be read: {error.strerror}.", "Check that it is a file that you may read.")
-
-
-def _unwritten(path: Path, error: OSError) -> WorkspaceError:
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        fix = "Make it writable for your user, or set SWE_AGENT_STATE to a folder that is."
-    elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        fix = "Free some disk space, then resume the run."
-    else:
-        fix = "Check the disk, then resume the run."
-    return WorkspaceError(f"{path} cannot be written: {error.strerror}.", fix)
 
 
 def write_fully(descriptor: int, data: bytes) -> None:

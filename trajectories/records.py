@@ -13,6 +13,19 @@ from typing import Any, Literal
 VERSION = 2
 """Version of the journal's format; docs/journal.md lists what each version changed."""
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_EPOCH = time.time() - time.clock_gettime(_CLOCK)
+
+
+def record_time() -> float:
+    """Return the time for a record, in seconds since the epoch.
+
+    If the machine's clock is set while this process runs, its records keep to the time of its start: the differences
+    between their times are the durations that count towards a time limit.
+    """
+    return _EPOCH + time.clock_gettime(_CLOCK)
+
+
 PROVEN = frozenset({"verified", "faster"})
 """Kinds of verdicts, and of exits, that mean that the patch is backed by a proof."""
 
@@ -278,7 +291,7 @@ class Run:
     prompts: dict[str, str] = field(default_factory=dict)
     tools: tuple[dict[str, Any], ...] = ()
     version: int = VERSION
-    at: float = field(default_factory=time.time)
+    at: float = field(default_factory=record_time)
     type: Literal["run"] = "run"
 
 
@@ -299,7 +312,7 @@ class Turn:
     settings: dict[str, Any] = field(default_factory=dict)
     images: tuple[str, ...] = ()
     attachments: str = ""
-    at: float = field(default_factory=time.time)
+    at: float = field(default_factory=record_time)
     type: Literal["turn"] = "turn"
 
 
@@ -314,7 +327,7 @@ class Hold:
     model: str
     dollars: float | None
     tokens: int
-    at: float = field(default_factory=time.time)
+    at: float = field(default_factory=record_time)
     type: Literal["hold"] = "hold"
 
     @property
@@ -331,7 +344,7 @@ class Settle:
     usage: Usage
     dollars: float | None
     source: Literal["usage", "estimate", "none"]
-    at: float = field(default_factory=time.time)
+    at: float = field(default_factory=record_time)
     type: Literal["settle"] = "settle"
 
 
@@ -351,7 +364,7 @@ class Reply:
     usage: Usage | None = None
     branch: str = ""
     ask: int = 0
-    at: float = field(default_factory=time.time)
+    at: float = field(default_factory=record_time)
     type: Literal["reply"] = "reply"
 
 
@@ -373,7 +386,7 @@ class Step:
     actions: tuple[Action, ...] = ()
     observations: tuple[Observation, ...] = ()
     error: str = ""
-    at: float = field(default_factory=time.time)
+    at: float = field(default_factory=record_time)
     type: Literal["step"] = "step"
 
     @property
@@ -388,7 +401,7 @@ class Once:
     branch: str
     name: str
     value: Any
-    at: float = field(default_factory=time.time)
+    at: float = field(default_factory=record_time)
     type: Literal["once"] = "once"
 
 
@@ -402,7 +415,7 @@ class Note:
     kind: str
     text: str
     data: dict[str, Any] = field(default_factory=dict)
-    at: float = field(default_factory=time.time)
+    at: float = field(default_factory=record_time)
     type: Literal["note"] = "note"
 
 
@@ -421,7 +434,7 @@ class Exit:
     message: str = ""
     fix: str = ""
     seconds: float = 0.0
-    at: float = field(default_factory=time.time)
+    at: float = field(default_factory=record_time)
     type: Literal["exit"] = "exit"
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from aci.docker.docker_daemon import BASE, LABEL, OWNER_LABEL, Daemon, docker_errors
 from aci.docker.network_files import unused_volumes
 from aci.repository import process_owner
+from trajectories.git_store.git_commands import is_folder_of_process
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -127,11 +128,12 @@ def _remove_all(what: str, found: Iterable[tuple[Any, int]], remove: Callable[[A
 
 def _old_folders(parent: Path) -> Iterator[Path]:
     """Yield this user's private folders that are named like swe-agent's and in which no file was added or removed for a
-    day."""
+    day, except those that a running process has locked."""
     for folder in parent.glob("swe-agent-*"):
         with suppress(OSError):
             found = folder.lstat()
-            if _is_private(found) and _TEMPORARY_NAME.fullmatch(folder.name) and time.time() - found.st_mtime > _DAY:
+            is_ours = _is_private(found) and _TEMPORARY_NAME.fullmatch(folder.name)
+            if is_ours and time.time() - found.st_mtime > _DAY and not is_folder_of_process(folder):
                 yield folder
 
 

@@ -38,6 +38,8 @@ LOOK, GRACE = 0.1, 5.0
 """Seconds between checks for an interrupt by the user, and seconds until hooks that do not end are killed."""
 SECONDS = 3600.0
 """Time limit in seconds for git and its hooks, which may run tests."""
+GIT_SECONDS = 1.0
+"""Seconds after which a lock of a ref, which git holds while it writes a small file, counts as abandoned."""
 FOREIGN = 2 * SECONDS
 """Age in seconds at which a lock counts as abandoned if its process runs on another machine and cannot be checked."""
 MOST_SAID = 10_000
@@ -219,8 +221,25 @@ def _recover(repository: Repository, lock: Path) -> str:
             _follow(repository, trees, repository.base(trees, old), id, Path(made))
     if re.fullmatch("swe-agent-[a-z0-9_]{8}", name):
         shutil.rmtree(repository.git_dir / name, ignore_errors=True)
+    if len(owners.split()) > 1:
+        _remove_ref_locks(repository, branch)
     lock.unlink(missing_ok=True)
     return id
+
+
+def _remove_ref_locks(repository: Repository, branch: str) -> None:
+    """Remove the locks of HEAD and the branch that a killed `git commit` has left. Another git process may hold them
+    for a few milliseconds, so only locks that stay the same for longer are removed."""
+    locks = [repository.git_dir / "HEAD.lock"]
+    if branch and repository._is_branch_name(branch):
+        locks.append(repository._path(f"refs/heads/{branch}.lock"))
+    left = {lock: lock.lstat() for lock in locks if os.path.lexists(lock)}
+    if left:
+        time.sleep(GIT_SECONDS)
+    for lock, before in left.items():
+        with suppress(FileNotFoundError):
+            if os.path.samestat(before, lock.lstat()):
+                lock.unlink()
 
 
 def _fields(lock: Path) -> list[str]:
@@ -236,11 +255,12 @@ def _fields(lock: Path) -> list[str]:
 def _may_run(owners: Sequence[str], lock: Path) -> bool:
     """Whether one of the owners of a lock may still be running.
 
-    A process of another machine or container that shares the folder cannot be checked: the lock's age decides.
+    A process of another machine or container that shares the folder cannot be checked: the lock's age decides. A lock
+    that is made later than now by as much is also abandoned: a clock was wrong.
     """
     left = [owner for owner in owners if not has_ended(owner)]
     try:
-        return any(map(is_running, left)) or (bool(left) and time.time() - lock.stat().st_mtime < FOREIGN)
+        return any(map(is_running, left)) or (bool(left) and abs(time.time() - lock.stat().st_mtime) < FOREIGN)
     except FileNotFoundError:  # the lock has just been removed
         return True
 
@@ -256,9 +276,8 @@ def _follow(repository: Repository, trees: Trees, old: Base, commit: str, folder
     now = repository.base(trees, commit)
     index, copy = repository.git_dir / "index", folder / "copy"
     own = {"GIT_INDEX_FILE": str(copy)}
-    copy.write_bytes(index.read_bytes() if index.exists() else b"")
-    if not index.exists():
-        copy.unlink()
+    if index.exists():
+        shutil.copy2(index, copy)  # keeps the modification time: git rereads files that changed after it
     staged = trees.adopt(repository._git("ls-files", "--stage", "-z", env=own), [repository._path("objects")])
     merged = merge_trees(trees, old.tree, staged, now.tree).tree
     if merged == staged:

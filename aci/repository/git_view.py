@@ -7,12 +7,9 @@ by value, if they are on a list.
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 import shlex
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -22,7 +19,15 @@ from threading import Lock
 from aci.repository.repository_search import find_repository
 from trajectories.errors import NoRepository, UsageError
 from trajectories.file_limits import read_limited
-from trajectories.git_store.git_commands import QUIET, GitFailed, decode, environment, git, git_environ
+from trajectories.git_store.git_commands import (
+    QUIET,
+    GitFailed,
+    decode,
+    environment,
+    folder_of_process,
+    git,
+    git_environ,
+)
 
 CARRIED = re.compile(
     r"core\.(?:autocrlf|eol|safecrlf|filemode|symlinks|ignorecase|precomposeunicode|checkstat|trustctime|"
@@ -77,7 +82,7 @@ class GitView:
 
     @property
     def _folder(self) -> Path:
-        return _views() / f"{id(self)}"
+        return _views() / f"{os.getpid()}-{id(self)}"  # a forked process has a view of its own
 
     def _update(self) -> None:
         """Create the view, or bring it up to date with the repository."""
@@ -238,9 +243,7 @@ def _is_same(one: Path, other: Path) -> bool:
 @cache
 def _views() -> Path:
     """Create the folder of the views, which is removed when this process ends."""
-    made = Path(tempfile.mkdtemp(prefix="swe-agent-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
+    return folder_of_process()
 
 
 def _link(link: Path, target: Path) -> None:

@@ -7,7 +7,6 @@ It holds the base tree and later objects, without history. Objects are sent to t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from aci.runtime.control_shell import LONG, QUICK, ControlShell, print_command
@@ -15,7 +14,7 @@ from aci.runtime.shell_session import quote
 from aci.runtime.workspace import CommandResult, Snapshot
 from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import WorkspaceError
-from trajectories.git_store.git_commands import encode
+from trajectories.git_store.git_commands import DISK_FULL, encode
 from trajectories.git_store.pack_reader import PACK_LIMIT, PackRefused
 from trajectories.git_store.tree_listing import Entry
 from trajectories.git_store.trees import Trees
@@ -46,10 +45,6 @@ _ATTRIBUTES = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 _NAMES_SHOWN = 20
 _UNLOCK = b'if [ -e "$GIT_DIR/index.lock" ] || [ -L "$GIT_DIR/index.lock" ]; then rm -f "$GIT_DIR/index.lock"; fi\n'
 """The check avoids starting `rm` in the usual case that there is no lock."""
-_DISK_FULL = re.compile(
-    r"(?m): (?:No space left on device|Out of diskspace|Disk quota exceeded|unable to write new index file)$"
-)
-"""Messages of git when it cannot write its own files; messages about unreadable files of the workspace do not match."""
 _SMALL = 20_000  # maximum number of bytes of a pack that is sent inside the command
 _A_FILE, _A_BYTE = 0.005, 1 / 5e6
 """Maximum numbers of seconds that git gets for each known file and for each of its bytes: ten to twenty times the
@@ -252,7 +247,7 @@ class SnapshotStore:
         messages, _, last = ran.text.rpartition("\n")
         complete, _, status = last.partition(" ")
         tree = written.text.strip()
-        is_full = bool(_DISK_FULL.search(messages))
+        is_full = bool(DISK_FULL.search(messages))
         if ran.code or written.code or len(tree) != 40 or is_full:
             why = ran.text if ran.code else messages if is_full else tree
             raise WorkspaceError(

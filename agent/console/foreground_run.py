@@ -114,7 +114,10 @@ def _stopped(opened: list[Engine], console: Console, error: SweAgentError, on_en
         raise error
     if isinstance(error, Cancelled):
         error.fix = f"Continue with `swe-agent resume {opened[0].run.id}`."
-    ended = result(opened[0])
+    try:
+        ended = result(opened[0])
+    except (SweAgentError, OSError):  # for the same reason, such as a full disk
+        raise error from None
     console.result(ended, error)
     on_end(opened[0], ended, error)
     return error.code

@@ -6,7 +6,6 @@ open meanwhile publishes to it (`RunEvents`), whichever command started the run.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -29,7 +28,7 @@ from agent.events.reply_lines import ReplyLines
 from agent.events.stream_target import STDOUT, open_target
 from trajectories.errors import SweAgentError, WorkspaceError
 from trajectories.journal import Lines
-from trajectories.records import Note, Record, Run, Turn
+from trajectories.records import Note, Record, Run, Turn, record_time
 from trajectories.trajectory import ANEW
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class EventStream:
         with self._guard():
             if self._deltas:
                 self._write_reply(run, event, secrets)
-            line = progress_line(time.time(), run, event, secrets)
+            line = progress_line(record_time(), run, event, secrets)
             if line is not None and not isinstance(line, DeltaLine):
                 self._write(line)
 
@@ -86,7 +85,7 @@ class EventStream:
         """Write the error that stopped a run, or that prevented one (`run` is ""), with secrets masked."""
         with self._guard():
             message, fix = mask_secrets(message, secrets), mask_secrets(fix, secrets)
-            self._write(ErrorLine(at=time.time(), run=run, code=code, message=message, fix=fix))
+            self._write(ErrorLine(at=record_time(), run=run, code=code, message=message, fix=fix))
 
     def close(self) -> None:
         """Write what is queued."""
@@ -112,7 +111,7 @@ class EventStream:
         elif event.kind == "ask":
             self._replies[run, event.branch] = ReplyLines()  # the last request may have failed
         if text:
-            self._write(DeltaLine(at=time.time(), run=run, branch=event.branch, text=text))
+            self._write(DeltaLine(at=record_time(), run=run, branch=event.branch, text=text))
 
     def _write(self, line: Line) -> None:
         if label := self._labels.get(line.run):

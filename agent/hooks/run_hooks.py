@@ -8,7 +8,6 @@ else.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config.hook_table import Hook, HookEvent, HookTable
 from trajectories.errors import Cancelled, SweAgentError, UsageError
-from trajectories.records import Once
+from trajectories.records import Once, record_time
 
 if TYPE_CHECKING:
     from agent.limits.cancellation import CancellationToken
@@ -156,7 +155,7 @@ class RunHooks:
             return "", True
         from aci.observation.output_text import mask_secrets
 
-        first = {"v": VERSION, "type": event, "at": time.time(), "run": self._journal.directory.name}
+        first = {"v": VERSION, "type": event, "at": record_time(), "run": self._journal.directory.name}
         told = first | {"repository": self._repository} | given
         secrets = self._secrets()
         text = mask_secrets(json.dumps(told, ensure_ascii=False), secrets)

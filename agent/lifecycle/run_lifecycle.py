@@ -66,7 +66,7 @@ from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, encode, first_record, read, write_durably
 from trajectories.outside_calls import describe_calls
 from trajectories.plugins import find
-from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verdict
+from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verdict, record_time
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
 
@@ -342,7 +342,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
         engine.report("say", MAIN, "The patch is not delivered, since a hook rejected it.")
     elif len(engine.trajectory.turns) == 1:
         deliver(engine, result(engine, exit), publish)
-    exit = replace(exit, at=time.time())
+    exit = replace(exit, at=record_time())
     store_lessons(engine, exit)
     engine.journal.append(exit)
 

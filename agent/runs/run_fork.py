@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from trajectories.git_store.git_commands import check_objects, create_store, syn
 from trajectories.git_store.trees import Trees
 from trajectories.journal import encode, first_record, lock_run, read, write_durably
 from trajectories.migrations import is_version_note
-from trajectories.records import Base, Hold, Note, Record, Run, Settle, Step, Turn
+from trajectories.records import Base, Hold, Note, Record, Run, Settle, Step, Turn, record_time
 from trajectories.run_comparison import REPLAY, replay_of
 from trajectories.trajectory import Trajectory
 
@@ -211,7 +210,7 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
             id=directory.name,
             settings=settings.recorded(),
             versions=origin.run.versions | {"swe-agent": __version__},
-            at=time.time(),
+            at=record_time(),
         )
         records = [run, *_history(origin, settings), *_fork_notes(origin, hint)]
         lines = b"".join(map(encode, records))

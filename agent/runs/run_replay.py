@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,7 +35,7 @@ from agent.runs.untrusted_run import repository_path
 from agent.version import __version__
 from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import encode, write_durably
-from trajectories.records import Base, Exit, Note, Once, Record, Reply, Step, Turn, Usage, Verdict
+from trajectories.records import Base, Exit, Note, Once, Record, Reply, Step, Turn, Usage, Verdict, record_time
 from trajectories.run_comparison import PARTED, REPLAY, compare_steps
 from trajectories.trajectory import RunView
 
@@ -66,7 +65,7 @@ def begin_replay(material: RunView, settings: Settings) -> Path:
     own = _is_own(material, settings)
     with copy_run(material.directory, settings, trusted=own) as directory:
         versions = run.versions | {"swe-agent": __version__, "replayed": run.versions.get("swe-agent", "")}
-        first = replace(run, id=directory.name, settings=settings.recorded(), versions=versions, at=time.time())
+        first = replace(run, id=directory.name, settings=settings.recorded(), versions=versions, at=record_time())
         first = first if own else replace(first, repository=repository_path(Path.cwd()))
         data = {"run": material.name} | ({UNTRUSTED: True} if not own or has_untrusted_origin(trajectory) else {})
         note = Note(MAIN, REPLAY, f"Replay of {material.name}.", data)
@@ -119,7 +118,7 @@ def _is_own(material: RunView, settings: Settings) -> bool:
 def _turn(turn: Turn, settings: Settings, names: frozenset[str]) -> Turn:
     """Return the recorded turn for a replay, with only the settings in `names` and with the replay's model."""
     changed = {name: value for name, value in turn.settings.items() if name in names - {"workspace", "state"}}
-    return replace(turn, models={"coder": settings.model}, settings=changed, at=time.time())
+    return replace(turn, models={"coder": settings.model}, settings=changed, at=record_time())
 
 
 class RunReplay:
@@ -185,24 +184,24 @@ class RunReplay:
             case Turn() if record is not self.recorded.turns[0]:
                 self._next_turn(number, record)
             case Reply():
-                journal.append(replace(record, usage=Usage(), at=time.time()))
+                journal.append(replace(record, usage=Usage(), at=record_time()))
             case Step():
                 yield from self._step(record)
             case Once():
-                journal.append(replace(record, at=time.time()))
+                journal.append(replace(record, at=record_time()))
                 if record.name == "outcome" and record.branch != MAIN and record.branch in self._places:
                     self._places.pop(record.branch).close()
             case Note() if record.kind not in EFFECTS:
                 self._branch(record.branch).note(record.kind, record.text, **record.data)
             case Note() if record.kind in CONVERSATION_NOTES:
-                journal.append(replace(record, at=time.time()))
+                journal.append(replace(record, at=record_time()))
             case Note() if record.kind == "life" and record.text == "resumed":
                 self._leave_places()
                 self.engine.leave_workspace()
                 self.engine.resumed = False
             case Exit() if record is not self._last:
                 seconds = self.engine.clock.seconds
-                journal.append(replace(record, verdict=self._verdict(), at=time.time(), seconds=seconds))
+                journal.append(replace(record, verdict=self._verdict(), at=record_time(), seconds=seconds))
 
     def _step(self, step: Step) -> Iterator[Step]:
         branch, owner = self._branch(step.branch), self._owner(step.branch)
@@ -316,4 +315,4 @@ class RunReplay:
     def _end(self, exit: Exit, whole: bool) -> None:
         tree = self._last.tree if self._last and whole else self._trees[MAIN]
         seconds = self.engine.clock.seconds
-        self.engine.journal.append(replace(exit, tree=tree, verdict=self._verdict(), seconds=seconds, at=time.time()))
+        self.engine.journal.append(replace(exit, tree=tree, verdict=self._verdict(), seconds=seconds, at=record_time()))

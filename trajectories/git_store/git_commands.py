@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -63,6 +64,12 @@ CONFIG = f"""[core]
 """
 
 
+DISK_FULL = re.compile(
+    r"(?m)[:.] (?:No space left on device|Out of diskspace|Disk quota exceeded|unable to write new index file)$"
+)
+"""Messages of git when it cannot write its own files; messages about unreadable files of a work tree do not match."""
+
+
 class GitFailed(WorkspaceError):
     """A git command failed unexpectedly; has its exit `status`, its `stderr`, and the `reason` found in `stderr`."""
 
@@ -72,7 +79,9 @@ class GitFailed(WorkspaceError):
         lines = self.stderr.splitlines() or [f"status {status}"]
         line_with_reason = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1])
         self.reason = line_with_reason.removeprefix("fatal: ").removeprefix("error: ").rstrip(".")
-        super().__init__(f"git {command} failed: {self.reason}.")
+        self.is_disk_full = bool(DISK_FULL.search(self.stderr))
+        fix = "Free some disk space, then try again." if self.is_disk_full else ""
+        super().__init__(f"git {command} failed: {self.reason}.", fix)
 
     def named(self, copy: str, index: Path) -> GitFailed:
         """Return the same failure with the user's `index` named instead of its `copy`."""
@@ -317,11 +326,31 @@ def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
                     yield entry
 
 
+def folder_of_process() -> Path:
+    """Create a temporary folder, which is removed when this process ends. Until then, the folder is locked, so that
+    `doctor --clean` does not take it for a leftover when it is old, or when the clock is set forward."""
+    made = Path(tempfile.mkdtemp(prefix="swe-agent-"))
+    fcntl.flock(os.open(made, os.O_RDONLY), fcntl.LOCK_SH)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+def is_folder_of_process(folder: Path) -> bool:
+    """Whether a running process has created this folder with `folder_of_process`. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 @cache
 def _made_store() -> Path:
     """Create an empty store, which is removed when this process ends."""
-    made = Path(tempfile.mkdtemp(prefix="swe-agent-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    made = folder_of_process()
     create_store(made)
     return made
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from trajectories.errors import SweAgentError
-from trajectories.git_store.git_commands import decode, folders, start_git, sync_folder
+from trajectories.git_store.git_commands import GitFailed, decode, folders, start_git, sync_folder
 
 PACK_LIMIT = 200_000_000
 PACK_SECONDS = 120.0
@@ -34,7 +34,8 @@ def index_pack(
     `store`.
 
     Raises PackRefused, with the store unchanged, if the pack exceeds `limit` bytes, PACK_MEMORY or PACK_SECONDS, or if
-    git finds an object broken, incomplete or dangerous. Problems in the blobs with ids in `spared` are ignored.
+    git finds an object broken, incomplete or dangerous. Problems in the blobs with ids in `spared` are ignored. Raises
+    GitFailed or OSError if the store's disk is full.
     """
     (scratch / "pack").mkdir()
     (scratch / "spared").write_text("".join(f"{id}\n" for id in spared))
@@ -60,7 +61,7 @@ def index_pack(
             raise PackRefused(f"The packed files exceed {limit / 1e6:,.0f} MB.", "Remove or ignore them.")
         if status:
             stderr.seek(0)
-            raise PackRefused(f"git rejects the files: {_reason(stderr.read(20_000), status)}")
+            raise _refusal("index-pack", status, stderr.read(20_000))
     packs = store / "objects" / "pack"
     for file in sorted((scratch / "pack").glob("pack-*"), key=lambda file: file.suffix == ".idx"):
         file.rename(packs / file.name)  # the .idx last: git sees the pack once its index exists
@@ -69,7 +70,7 @@ def index_pack(
 
 def pack_objects(ids: bytes, into: Path, env: Mapping[str, str], limit: int) -> None:
     """Repack objects of an untrusted store into files named `into`-*.pack. Raises PackRefused if git exceeds `limit`
-    bytes, PACK_MEMORY or PACKING_SECONDS, or cannot read an object."""
+    bytes, PACK_MEMORY or PACKING_SECONDS, or cannot read an object. Raises GitFailed if the disk is full."""
     capped = ("sh", "-c", CAPPED_FILE, str(PACK_MEMORY >> 10), str(limit >> 9))
     options = ("-q", "--no-reuse-object", str(into))
     with start_git(
@@ -83,7 +84,7 @@ def pack_objects(ids: bytes, into: Path, env: Mapping[str, str], limit: int) -> 
     if process.returncode == -signal.SIGXFSZ or b"File too large" in stderr:
         raise PackRefused(f"The packed files exceed {limit / 1e6:,.0f} MB.")
     if process.returncode:
-        raise PackRefused(f"git rejects the files: {_reason(stderr[-20_000:], process.returncode)}")
+        raise _refusal("pack-objects", process.returncode, stderr[-20_000:])
 
 
 def _feed(stream: BinaryIO, process: subprocess.Popen[bytes], limit: int) -> tuple[bool, int]:
@@ -112,6 +113,10 @@ def _copy(stream: BinaryIO, pipe: IO[bytes], limit: int) -> bool:
     return True
 
 
-def _reason(stderr: bytes, status: int) -> str:
+def _refusal(command: str, status: int, stderr: bytes) -> PackRefused:
+    """Return the error for objects that git rejected. Raises GitFailed if git could not write them."""
+    failed = GitFailed(command, status, stderr)
+    if failed.is_disk_full:
+        raise failed
     lines = [line for line in decode(stderr).splitlines() if line.startswith(("error:", "fatal:"))]
-    return "; ".join(lines)[:1000] or f"it ended with status {status}"
+    return PackRefused(f"git rejects the files: {'; '.join(lines)[:1000] or f'it ended with status {status}'}")

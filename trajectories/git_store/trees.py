@@ -8,15 +8,15 @@ surrogateescape, so that bytes that are not UTF-8 are preserved.
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import BinaryIO
 
 from trajectories.checked_difference import SUBMODULE, TREE_LIMIT, CheckedDifference, object_folder
-from trajectories.errors import RunBroken, UsageError
+from trajectories.errors import RunBroken, UsageError, writing
 from trajectories.git_store import pack_writer
 from trajectories.git_store.git_commands import (
     GitFailed,
@@ -176,12 +176,12 @@ class Trees:
         return known
 
     def _diff(self, old: str, new: str, paths: Sequence[str]) -> str:
-        options = ["-r", "-p", *IN_FULL]
         size = "core.bigFileThreshold=64m"  # above the threshold git treats text as binary
         chunks = [paths[at : at + PATHS_PER_CALL] for at in range(0, len(paths), PATHS_PER_CALL)] or [()]
-        with object_folder(self.env, None if self._read_only else self.path) as (folder, env):
+        store = None if self._read_only else self.path
+        with object_folder(self.env, store) as (folder, env), writing(store or folder):
             self.copy_difference(old, new, folder)
-            command = ("-c", size, "diff-tree", *options, checked_id(old), checked_id(new), "--")
+            command = ("-c", size, "diff-tree", "-r", "-p", *IN_FULL, checked_id(old), checked_id(new), "--")
             return "".join(decode(self._git(*command, *chunk, env=env)) for chunk in chunks)
 
     def changed(self, old: str, new: str) -> list[Change]:
@@ -276,10 +276,8 @@ class Trees:
         made, objects = pack_writer.edit_tree(tree and checked_id(tree), lines, self._entries)
         if not self.has(made):
             assert not self._read_only
-            try:
+            with writing(self.path):
                 pack_writer.write_pack({**objects, **blobs}, self.path / "objects" / "pack")
-            except OSError as error:
-                raise RunBroken(f"The trees at {self.path} cannot be used: {error}.") from error
             self._pack_came()
         return made
 
@@ -412,12 +410,14 @@ class Trees:
         try:
             return git(*args, env=env or self.env, input=input, cwd=cwd)
         except GitFailed as error:
+            if error.is_disk_full:
+                raise
             raise RunBroken(f"The trees at {self.path} cannot be used: {error}") from error
 
     @contextmanager
     def _scratch_folder(self) -> Iterator[Path]:
         assert not self._read_only
-        with tempfile.TemporaryDirectory(prefix="new-", dir=self.path, ignore_cleanup_errors=True) as folder:
+        with writing(self.path), TemporaryDirectory("", "new-", self.path, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
 
     @contextmanager

@@ -70,12 +70,13 @@ def remaining_budget(place: Repository, stickies: Iterable[StatusComment], rules
 
 
 def check_alone(stickies: Iterable[StatusComment], rules: Rules) -> None:
-    """Raise TriggerSkipped if another run is working on the same issue. A run past the time limit counts as dead."""
-    since = datetime.now(UTC) - timedelta(minutes=rules.minutes + AROUND)
-    oldest = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Raise TriggerSkipped if another run is working on the same issue. A run past the time limit counts as dead, and
+    so does one that started later than now by as much: the clock of a runner was wrong."""
+    limit = timedelta(minutes=rules.minutes + AROUND)
+    oldest, latest = ((datetime.now(UTC) + away).strftime("%Y-%m-%dT%H:%M:%SZ") for away in (-limit, limit))
     for sticky in stickies:
         for one in sticky.charges:
-            if one.spent is None and one.at > oldest and one.run != workflow_run():
+            if one.spent is None and oldest < one.at < latest and one.run != workflow_run():
                 raise TriggerSkipped(f"Another run is working on #{sticky.number}.")
 
 

@@ -66,6 +66,38 @@ def test_folders_of_dead_processes_are_removed_and_others_stay(temp_folder):
     assert all(path.exists() for path in others)
 
 
+HOLDER = """
+import os
+from pathlib import Path
+from trajectories.git_store.trees import EMPTY_TREE, Trees
+
+trees = Trees(Path("trees.git"))
+os.utime(trees.env["GIT_DIR"], (1, 1))
+print(trees.env["GIT_DIR"], flush=True)
+input()
+print(trees.write({"x y": b"1"}, EMPTY_TREE))  # with git, for a name with a space
+"""
+
+
+@pytest.mark.parametrize("end", ["ends", "is killed"])
+def test_folder_of_a_process_that_works_for_days_stays(temp_folder: Path, end: str) -> None:
+    environment = {**os.environ, "TMPDIR": str(temp_folder), "PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER], cwd=temp_folder, env=environment, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        folder = Path(process.stdout.readline().strip())
+        assert clean_folders(temp_folder / "locks")[0].count == 0
+        assert (folder / "HEAD").exists()
+        if end == "ends":
+            tree, _ = process.communicate("\n")
+            assert (process.returncode, len(tree.strip())) == (0, 40)
+        process.kill()
+    assert clean_folders(temp_folder / "locks")[0].count == (end == "is killed")
+    assert not folder.exists()
+
+
 def test_folder_writable_by_others_is_not_removed(temp_folder):
     """Another user could have linked one of our owner files into it."""
     dead = make_folder(temp_folder / "dead", old=False)

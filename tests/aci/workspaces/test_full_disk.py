@@ -18,7 +18,8 @@ from aci.runtime.session_processes import SessionProcesses
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import run_tests
 from tests.conftest import MakeRepo, OpenWorkspace
-from trajectories.errors import WorkspaceError
+from trajectories.errors import RunBroken, WorkspaceError
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 
 LARGE = b"a = 1\n" * 10_000
 FILL = """\
@@ -103,6 +104,23 @@ def test_snapshot_on_full_disk_fails_and_next_is_complete(
     snapshot = ws.snapshot()
     assert snapshot.skipped == ()
     assert ws.options.trees.read(snapshot.tree, "a.py") == b"a = 2\n"
+
+
+@pytest.mark.parametrize("free", [0, 8, 40])
+def test_full_disk_of_the_trees_is_not_blamed_on_the_files(disk: Disk, tmp_path: Path, free: int) -> None:
+    with Trees(tmp_path / "trees.git") as trees, Trees(disk.folder / "trees.git") as store:
+        tree = trees.write({"a.bin": os.urandom(100_000)}, EMPTY_TREE)
+        disk.fill()
+        os.truncate(disk.ballast, disk.ballast.stat().st_size - free * 1024)
+        with pytest.raises(WorkspaceError, match=r"No space|Out of diskspace") as raised:
+            store.add_pack(trees.pack(tree), tree)
+        assert "Free" in raised.value.fix
+        with pytest.raises(WorkspaceError, match="No space") as raised:
+            store.write({"b.bin": os.urandom(100_000)}, EMPTY_TREE)
+        assert not isinstance(raised.value, RunBroken)
+        disk.free()
+        store.add_pack(trees.pack(tree), tree)
+        assert store.read(tree, "a.bin") == trees.read(tree, "a.bin")
 
 
 def test_restore_on_full_disk_fails_and_next_is_complete(
