@@ -290,16 +290,22 @@ class Repository:
             check_no_interrupted_patch(self.git_dir, self.root)
             try:
                 self._git("apply", "--check", input=encode(diff))
-                listed = self._git("apply", "--numstat", "-z", input=encode(diff)).split(b"\0")[:-1]
+                paths = self._paths_in(diff)
             except GitFailed as error:
                 why = f"The patch for {base} does not apply to {self.root}: {error.reasons}."
                 raise UsageError(why, fix) from error
-            paths = [line.split(b"\t", 2)[2] for line in listed]
             check_filters(self.view, paths, TO_WRITE)
             patch = self._staged(staged or Path(folder, "staged"))
             with patch.prepared(paths) as copies:
                 self._git("apply", env={"GIT_WORK_TREE": str(copies)}, input=encode(diff), cwd=copies)
             patch.write()
+
+    def _paths_in(self, diff: str) -> list[bytes]:
+        """Return the paths of all files that a diff reads or writes. git lists only one path for a renamed or copied
+        file: the new one, or the old one if the diff is reversed."""
+        listed = [self._git("apply", "--numstat", "-z", *side, input=encode(diff)) for side in ((), ("--reverse",))]
+        lines = b"".join(listed).split(b"\0")[:-1]
+        return list(dict.fromkeys(line.split(b"\t", 2)[2] for line in lines))
 
     def finish_apply(self, staged: Path) -> list[str] | None:
         """Finish an apply whose process died. Return the paths of files that were changed since, and that are left as
