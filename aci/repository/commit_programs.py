@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from aci.repository.git_view import USERS, Settings, common_folder, read_settings
 from aci.repository.user_repository import Repository
-from trajectories.git_store.git_commands import decode, environment, git
+from trajectories.git_store.git_commands import decode, environment, git, setting_variables
 
 HOOKS = (
     *("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"),
@@ -52,7 +52,7 @@ def commit_environment(repository: Repository, with_hooks: bool, own: Mapping[st
     for each in settings:  # git would fetch objects that a partial clone lacks, with the repository's programs
         if _is(each.name, "remote", "promisor") or each.name == "extensions.partialclone":
             own = {**own, "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
-    return environment({**_variables(chosen), "GIT_TERMINAL_PROMPT": "0", **own}, keep=USERS)
+    return environment({**setting_variables(chosen.items(), os.environ), "GIT_TERMINAL_PROMPT": "0", **own}, keep=USERS)
 
 
 def _settings(repository: Repository) -> list[_Setting]:
@@ -92,17 +92,6 @@ def _is(name: str, section: str, key: str = "command") -> bool:
 
 def _middle(name: str) -> str:
     return name.partition(".")[2].rpartition(".")[0]
-
-
-def _variables(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return variables with which git uses these settings, after those that the user's environment has. Options of the
-    command could not hold a name with `=`."""
-    given = os.environ.get("GIT_CONFIG_COUNT", "")
-    start = int(given) if given.isdecimal() else 0
-    named = {"GIT_CONFIG_COUNT": str(start + len(settings))}
-    for number, (name, value) in enumerate(settings.items(), start):
-        named |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-    return named
 
 
 def active_hooks(repository: Repository) -> dict[str, str]:
