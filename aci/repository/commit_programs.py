@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aci.repository.git_view import USERS, Settings, common_folder, read_settings
+from aci.repository.git_view import USERS, Settings, common_folder, parse_settings, read_settings
 from aci.repository.user_repository import Repository
 from trajectories.git_store.git_commands import decode, environment, git, setting_variables
 
@@ -60,8 +60,8 @@ def _settings(repository: Repository) -> list[_Setting]:
     place = {"GIT_DIR": str(repository.git_dir), "GIT_WORK_TREE": str(repository.root)}
     listed = git("config", "--list", "--show-scope", "-z", env=environment(place, keep=USERS), cwd=repository.root)
     fields = decode(listed).split("\0")
-    pairs = ((scope, *field.partition("\n")) for scope, field in zip(fields[::2], fields[1::2], strict=False))
-    return [_Setting(name, value, scope not in ("local", "worktree")) for scope, name, _, value in pairs]
+    pairs = zip(fields[::2], parse_settings(fields[1::2]), strict=False)
+    return [_Setting(name, value, scope not in ("local", "worktree")) for scope, (name, value) in pairs]
 
 
 def _replaced(settings: Sequence[_Setting]) -> Settings:
@@ -81,7 +81,7 @@ def _replaced(settings: Sequence[_Setting]) -> Settings:
 def _submodules_unread(repository: Repository, settings: Sequence[_Setting]) -> Settings:
     """Return settings with which git does not look for changes in submodules, whose configuration it would use."""
     names = [each.name for each in settings]
-    names += read_settings(repository.root / ".gitmodules")
+    names += [name for name, _ in read_settings(repository.root / ".gitmodules")]
     found = {_middle(name) for name in names if name.startswith("submodule.")} - {""}
     return {"diff.ignoreSubmodules": "dirty"} | {f"submodule.{name}.ignore": "dirty" for name in found}
 

@@ -58,7 +58,6 @@ OPTIONS = (
     *("-c", f"core.fsync={DURABLE}"),
     *("-c", "gc.auto=0"),
 )
-TRUE = ("true", "yes", "on", "1")
 IDENTITY = ("swe-agent", "swe-agent@localhost")
 LOCK_SECONDS = 60.0
 
@@ -104,9 +103,7 @@ class Repository:
             place = path.resolve()
             raise NoRepository(f"{place} is not in a git repository.", first_commit_advice(place))
         is_linked = common_folder(found.git_dir) != found.git_dir  # of a bare repository, all worktrees are linked
-        bare = found.bare or (
-            not is_linked and view_of(found.git_dir, found.root).settings.get("core.bare", "").lower() in TRUE
-        )
+        bare = found.bare or (not is_linked and view_of(found.git_dir, found.root).is_set("core.bare"))
         root = found.git_dir if bare else found.root
         repository = Repository(root, found.git_dir, bare)
         try:
@@ -314,8 +311,12 @@ class Repository:
             return self._staged(staged).finish() if staged.exists() and not self.bare else None
 
     def _staged(self, folder: Path) -> StagedPatch:
-        has_modes = self.view.settings.get("core.filemode") != "false"
-        return StagedPatch(folder, self.root, self.git_dir, has_modes)
+        return StagedPatch(folder, self.root, self.git_dir, self.has_modes)
+
+    @property
+    def has_modes(self) -> bool:
+        """Whether the file system keeps the executable bit of files. Raises UsageError."""
+        return self.view.is_set("core.filemode", default=True)
 
     def applied(self, diff: str) -> bool:
         """Whether the working tree already contains the diff's changes."""
