@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.git_view import view_of
+from aci.repository.repository_search import find_repository
 from aci.repository.untracked_files import ignored_files, is_ignored, lines_with
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import User, run
@@ -133,6 +134,26 @@ def test_git_directory_of_another_working_tree_is_refused(user: User, tmp_path: 
     with pytest.raises(UsageError, match="does not refer to") as caught:
         Repository.open(other)
     assert "core.worktree" in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_DIR", "GIT_WORK_TREE"])
+@pytest.mark.parametrize("value", ["", "other", "missing"])
+def test_variables_of_the_caller_do_not_change_what_is_found(
+    user: User, tmp_path: Path, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hook of git has variables that name its own repository."""
+    user.commit(**{"a.py": b"a = 1\n"})
+    other = Path(shutil.copytree(user.root, tmp_path / "other"))
+    no_repository = tmp_path / "folder" / ".git"
+    no_repository.mkdir(parents=True)
+    (no_repository / "HEAD").write_text("ref: refs/heads/main\n")
+    (other / ".git" / "refs").mkdir(exist_ok=True)
+    monkeypatch.setenv(name, str(tmp_path / value / ".git") if value else "")
+    found = find_repository(user.root)
+    assert found is not None
+    assert found.git_dir == user.root / ".git"
+    assert find_repository(no_repository.parent) is None
+    assert os.environ[name] == (str(tmp_path / value / ".git") if value else "")
 
 
 def test_embedded_git_directory_is_no_repository(user: User) -> None:
