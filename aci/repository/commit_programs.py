@@ -48,7 +48,7 @@ def commit_environment(repository: Repository, with_hooks: bool, own: Mapping[st
     settings = _settings(repository)
     chosen = _replaced(settings) | _submodules_unread(repository, settings)
     if not with_hooks:
-        chosen |= {f"hook.{_middle(each.name)}.enabled": "false" for each in settings if _is(each.name, "hook")}
+        chosen |= {f"hook.{_subsection(each.name)}.enabled": "false" for each in settings if _is(each.name, "hook")}
     for each in settings:  # git would fetch objects that a partial clone lacks, with the repository's programs
         if _is(each.name, "remote", "promisor") or each.name == "extensions.partialclone":
             own = {**own, "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
@@ -82,15 +82,15 @@ def _submodules_unread(repository: Repository, settings: Sequence[_Setting]) -> 
     """Return settings with which git does not look for changes in submodules, whose configuration it would use."""
     names = [each.name for each in settings]
     names += [name for name, _ in read_settings(repository.root / ".gitmodules")]
-    found = {_middle(name) for name in names if name.startswith("submodule.")} - {""}
+    found = {_subsection(name) for name in names if name.startswith("submodule.")} - {""}
     return {"diff.ignoreSubmodules": "dirty"} | {f"submodule.{name}.ignore": "dirty" for name in found}
 
 
 def _is(name: str, section: str, key: str = "command") -> bool:
-    return name.startswith(f"{section}.") and name.endswith(f".{key}") and bool(_middle(name))
+    return name.startswith(f"{section}.") and name.endswith(f".{key}") and bool(_subsection(name))
 
 
-def _middle(name: str) -> str:
+def _subsection(name: str) -> str:
     return name.partition(".")[2].rpartition(".")[0]
 
 
@@ -103,9 +103,9 @@ def active_hooks(repository: Repository) -> dict[str, str]:
     events: dict[str, set[str]] = {}
     for each in _settings(repository):
         if _is(each.name, "hook"):
-            commands[_middle(each.name)] = each.value
+            commands[_subsection(each.name)] = each.value
         elif _is(each.name, "hook", "event"):
-            named = events.setdefault(_middle(each.name), set())
+            named = events.setdefault(_subsection(each.name), set())
             named.add(each.value) if each.value else named.clear()
     return found | {name: command for name, command in commands.items() if events.get(name, set()) & {*HOOKS}}
 

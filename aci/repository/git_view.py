@@ -63,7 +63,7 @@ class GitView:
     @property
     def settings(self) -> Settings:
         """The repository's own settings, as values: those of its `config` file without the files that it includes.
-        Names are in lower case except for the middle part; of several values, this is the last one. Raises UsageError
+        Names are in lower case except for the subsection; of several values, this is the last one. Raises UsageError
         if the file cannot be read."""
         self._update()
         return dict(self._pairs)
@@ -343,8 +343,8 @@ def _carried_config(pairs: Pairs, bare: bool, users: Pairs) -> bytes:
     lines = []
     for name, value in (*users, *carried):
         section, _, rest = name.partition(".")
-        middle, dot, key = rest.rpartition(".")
-        lines += [f"[{section} {_quoted(middle)}]" if dot else f"[{section}]", f"\t{key} = {_quoted(value)}"]
+        subsection, dot, key = rest.rpartition(".")
+        lines += [f"[{section} {_quoted(subsection)}]" if dot else f"[{section}]", f"\t{key} = {_quoted(value)}"]
     return "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
 
 

@@ -26,14 +26,14 @@ this program starts gets them, so they can be removed for a moment."""
 _LOCK = Lock()
 
 
-class Found(NamedTuple):
+class FoundRepository(NamedTuple):
     root: Path
     """The working tree, or the git directory of a bare repository."""
     git_dir: Path
     bare: bool
 
 
-def find_repository(folder: Path) -> Found | None:
+def find_repository(folder: Path) -> FoundRepository | None:
     """Return the repository that contains a folder, or None.
 
     Raises UsageError for a folder inside a git directory, and for one that looks like a git directory inside a working
@@ -49,10 +49,10 @@ def find_repository(folder: Path) -> Found | None:
                     f"{bare} looks like a git directory, but is inside the working tree {place}.",
                     f"Name {place}, or move {bare.name} out of it if it is a repository of its own.",
                 )
-            return Found(place, git_dir, False)
+            return FoundRepository(place, git_dir, False)
         if bare is None and _is_git_dir(place):
             bare = place
-    return Found(bare, bare, True) if bare else None
+    return FoundRepository(bare, bare, True) if bare else None
 
 
 def _git_dir(link: Path) -> Path | None:

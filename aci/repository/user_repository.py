@@ -29,7 +29,7 @@ from aci.repository.read_failures import read_failure
 from aci.repository.repository_search import find_repository
 from aci.repository.staged_patch import StagedPatch, check_no_interrupted_patch
 from aci.repository.untracked_files import is_readable, without_environments
-from aci.repository.view_checks import TO_READ, TO_WRITE, check_borrowed, check_filters
+from aci.repository.view_checks import TO_READ, TO_WRITE, check_alternates, check_filters
 from trajectories.errors import NoRepository, TryLater, UsageError
 from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import (
@@ -112,7 +112,7 @@ class Repository:
             raise UsageError(f"git cannot use {root}: {error.reason}.", "See what `git status` says there.") from error
         if kind != "sha1":
             raise UsageError(f"{root} uses {kind} object names.", "Only repositories with SHA-1 names are supported.")
-        check_borrowed(repository.view)
+        check_alternates(repository.view)
         if not commit:
             fix = "Push a branch to it." if bare else first_commit_advice(root, has_git=True)
             raise NoRepository(f"{root} has no commit yet.", fix)
