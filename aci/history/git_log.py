@@ -77,10 +77,10 @@ class GitLog:
         shallow = shared / "shallow"
         self._cut = frozenset(_content(shallow).decode("ascii", "replace").split())
         self.boundary = hashlib.sha256("\n".join(sorted(self._cut)).encode()).hexdigest() if self._cut else ""
-        borrowed = objects_environment(shared)
+        variables = objects_environment(shared)
         if self._cut:
-            borrowed["GIT_SHALLOW_FILE"] = str(shallow)
-        self._env = git_environ(borrowed)
+            variables["GIT_SHALLOW_FILE"] = str(shallow)
+        self._env = git_environ(variables)
 
     def time(self, commit: str, *paths: str) -> int | None:
         """Return the time of a commit, or None if there is no commit with this id.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -38,7 +39,7 @@ def clone(url: str, folder: Path, token: str = "") -> Path:
     except UsageError:
         if not token:
             raise
-        _clone_or_fetch(url, place, token_environment(url, token))
+        _clone_or_fetch(url, place, token_environment(url, token, os.environ))
     return place
 
 
@@ -97,7 +98,7 @@ def update_clone(url: str, place: Path, commit: str = "", token: str = "") -> bo
     """
     if origin_url(place) != url:
         return False
-    env = token_environment(url, token) if token else {}
+    env = token_environment(url, token, os.environ) if token else {}
     wanted = [EVERYTHING, *([(f"+{commit}:refs/swe-agent/{commit}",)] if commit else [])]
     try:
         with _translated_errors(url, place.parent):

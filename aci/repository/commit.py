@@ -28,7 +28,7 @@ from trajectories.git_store.tree_size import FOLDER
 from trajectories.git_store.trees import Trees
 from trajectories.records import Base
 
-MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+IN_PROGRESS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 OURS = "swe-agent "
 """Prefix of an index lock of swe-agent. The lines of the lock: the owner processes (swe-agent's, and git, which may
 outlive it), the parent commit, the branch, the name of the temporary folder."""
@@ -51,7 +51,7 @@ def branch_to_commit_to(repository: Repository) -> str:
     root = repository.root
     if repository.bare:
         raise UsageError(f"{root} is bare: it has no branch checked out.", "Use /commit --branch NAME.")
-    if any((repository.git_dir / name).exists() for name in MIDDLE):
+    if any((repository.git_dir / name).exists() for name in IN_PROGRESS):
         raise UsageError(f"A merge or a rebase is under way in {root}.", "Finish it, then commit.")
     if repository._git("ls-files", "-u"):
         raise UsageError(f"{root} has unmerged files.", "Resolve them, then commit.")

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aci.repository.git_view import USERS, Settings, common_folder, read_settings
+from aci.repository.git_view import USERS, Settings, common_folder, parse_settings, read_settings
 from aci.repository.user_repository import Repository
-from trajectories.git_store.git_commands import decode, environment, git
+from trajectories.git_store.git_commands import decode, environment, git, setting_variables
 
 HOOKS = (
     *("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"),
@@ -48,11 +48,11 @@ def commit_environment(repository: Repository, with_hooks: bool, own: Mapping[st
     settings = _settings(repository)
     chosen = _replaced(settings) | _submodules_unread(repository, settings)
     if not with_hooks:
-        chosen |= {f"hook.{_middle(each.name)}.enabled": "false" for each in settings if _is(each.name, "hook")}
+        chosen |= {f"hook.{_subsection(each.name)}.enabled": "false" for each in settings if _is(each.name, "hook")}
     for each in settings:  # git would fetch objects that a partial clone lacks, with the repository's programs
         if _is(each.name, "remote", "promisor") or each.name == "extensions.partialclone":
             own = {**own, "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
-    return environment({**_variables(chosen), "GIT_TERMINAL_PROMPT": "0", **own}, keep=USERS)
+    return environment({**setting_variables(chosen.items(), os.environ), "GIT_TERMINAL_PROMPT": "0", **own}, keep=USERS)
 
 
 def _settings(repository: Repository) -> list[_Setting]:
@@ -60,8 +60,8 @@ def _settings(repository: Repository) -> list[_Setting]:
     place = {"GIT_DIR": str(repository.git_dir), "GIT_WORK_TREE": str(repository.root)}
     listed = git("config", "--list", "--show-scope", "-z", env=environment(place, keep=USERS), cwd=repository.root)
     fields = decode(listed).split("\0")
-    pairs = ((scope, *field.partition("\n")) for scope, field in zip(fields[::2], fields[1::2], strict=False))
-    return [_Setting(name, value, scope not in ("local", "worktree")) for scope, name, _, value in pairs]
+    pairs = zip(fields[::2], parse_settings(fields[1::2]), strict=False)
+    return [_Setting(name, value, scope not in ("local", "worktree")) for scope, (name, value) in pairs]
 
 
 def _replaced(settings: Sequence[_Setting]) -> Settings:
@@ -81,28 +81,17 @@ def _replaced(settings: Sequence[_Setting]) -> Settings:
 def _submodules_unread(repository: Repository, settings: Sequence[_Setting]) -> Settings:
     """Return settings with which git does not look for changes in submodules, whose configuration it would use."""
     names = [each.name for each in settings]
-    names += read_settings(repository.root / ".gitmodules")
-    found = {_middle(name) for name in names if name.startswith("submodule.")} - {""}
+    names += [name for name, _ in read_settings(repository.root / ".gitmodules")]
+    found = {_subsection(name) for name in names if name.startswith("submodule.")} - {""}
     return {"diff.ignoreSubmodules": "dirty"} | {f"submodule.{name}.ignore": "dirty" for name in found}
 
 
 def _is(name: str, section: str, key: str = "command") -> bool:
-    return name.startswith(f"{section}.") and name.endswith(f".{key}") and bool(_middle(name))
+    return name.startswith(f"{section}.") and name.endswith(f".{key}") and bool(_subsection(name))
 
 
-def _middle(name: str) -> str:
+def _subsection(name: str) -> str:
     return name.partition(".")[2].rpartition(".")[0]
-
-
-def _variables(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return variables with which git uses these settings, after those that the user's environment has. Options of the
-    command could not hold a name with `=`."""
-    given = os.environ.get("GIT_CONFIG_COUNT", "")
-    start = int(given) if given.isdecimal() else 0
-    named = {"GIT_CONFIG_COUNT": str(start + len(settings))}
-    for number, (name, value) in enumerate(settings.items(), start):
-        named |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-    return named
 
 
 def active_hooks(repository: Repository) -> dict[str, str]:
@@ -114,9 +103,9 @@ def active_hooks(repository: Repository) -> dict[str, str]:
     events: dict[str, set[str]] = {}
     for each in _settings(repository):
         if _is(each.name, "hook"):
-            commands[_middle(each.name)] = each.value
+            commands[_subsection(each.name)] = each.value
         elif _is(each.name, "hook", "event"):
-            named = events.setdefault(_middle(each.name), set())
+            named = events.setdefault(_subsection(each.name), set())
             named.add(each.value) if each.value else named.clear()
     return found | {name: command for name, command in commands.items() if events.get(name, set()) & {*HOOKS}}
 

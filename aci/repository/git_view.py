@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -48,7 +48,11 @@ MOST_PATTERNS = 10 << 20
 """Maximum number of bytes of `config` and `HEAD`, and of files with patterns."""
 USERS = ("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_")
 """Beginnings of the names of variables that are the user's settings of git."""
+NUMBER = re.compile(r"[-+]?(?:0x[0-9a-f]+|[0-9]+)[kmg]?", re.IGNORECASE)
+"""A number in git's configuration."""
 Settings = dict[str, str]
+Pairs = list[tuple[str, str]]
+"""Names and values of settings, in the order of the files: some settings have several values."""
 
 
 class GitView:
@@ -60,14 +64,19 @@ class GitView:
         self.common = common_folder(git_dir)
         self._lock = Lock()
         self._known: object = None
-        self._settings: Settings = {}
+        self._pairs: Pairs = []
 
     @property
     def settings(self) -> Settings:
         """The repository's own settings, as values: those of its `config` file without the files that it includes.
-        Names are in lower case except for the middle part. Raises UsageError if the file cannot be read."""
+        Names are in lower case except for the subsection; of several values, this is the last one. Raises UsageError
+        if the file cannot be read."""
         self._update()
-        return self._settings
+        return dict(self._pairs)
+
+    def is_set(self, name: str, default: bool = False) -> bool:
+        """Whether a setting of the repository is true. Raises UsageError if it is not a boolean."""
+        return _is_true(name, self.settings.get(name), default)
 
     def environment(self, own: Mapping[str, str]) -> dict[str, str]:
         """Return the environment for a git command that reads the repository, with the variables `own` added.
@@ -97,14 +106,13 @@ class GitView:
             shared, own = self.common / "config", self.git_dir / "config.worktree"
             known = [_signature(shared), _signature(own)]
             if known != self._known:
-                self._settings = read_settings(shared)
-                if self._settings.get("extensions.worktreeconfig") == "true":
-                    self._settings |= read_settings(own)
-                self._check()
-                _write(
-                    folder / "config",
-                    _carried_config(self._settings, self.root is None, _conditional_settings(self.git_dir)),
-                )
+                pairs = read_settings(shared)
+                if _is_true("extensions.worktreeConfig", dict(pairs).get("extensions.worktreeconfig")):
+                    pairs += read_settings(own)
+                self._check(dict(pairs))
+                users = _conditional_settings(self.git_dir)
+                _write(folder / "config", _carried_config(pairs, self.root is None, users))
+                self._pairs = pairs
                 self._known = known
             _write(folder / "info" / "exclude", self._patterns())
             _write(folder / "info" / "attributes", _text_of(self.common / "info" / "attributes"))
@@ -127,7 +135,7 @@ class GitView:
     def _patterns(self) -> bytes:
         """Return the patterns of files that the repository's owner ignores, also those in a file that its configuration
         names: without them, ignored files would count as untracked, and become part of a base."""
-        named = self._settings.get("core.excludesfile", "")
+        named = dict(self._pairs).get("core.excludesfile", "")
         texts = [_text_of(self._place_of(named))] if named else []
         return b"\n".join([*texts, _text_of(self.common / "info" / "exclude")])
 
@@ -137,9 +145,11 @@ class GitView:
             return (self.root or self.git_dir) / Path(path).expanduser()
         return self.git_dir / path
 
-    def _check(self) -> None:
+    def _check(self, settings: Settings) -> None:
         """Raise UsageError if git needs to know something that the repository's configuration says, or if a part of
         the repository is in another place."""
+        for name in ("core.bare", "core.filemode"):  # git could not read this configuration
+            _is_true(name, settings.get(name))
         if link := next(_links_below(self.common), None):
             raise UsageError(
                 f"{link} is a symbolic link, which may lead to another repository.",
@@ -148,20 +158,20 @@ class GitView:
         index = self.git_dir / "index"
         if index.is_symlink() or (index.exists() and not index.is_file()):
             raise UsageError(f"{index} is not a regular file.", "Remove it, then run `git reset`.")
-        unknown = {name.partition(".")[2] for name in self._settings if name.startswith("extensions.")} - EXTENSIONS
-        if unknown and self._settings.get("core.repositoryformatversion", "0") != "0":
+        unknown = {name.partition(".")[2] for name in settings if name.startswith("extensions.")} - EXTENSIONS
+        if unknown and settings.get("core.repositoryformatversion", "0") != "0":
             raise UsageError(
                 f"{self.git_dir} uses a format that is not supported: extensions.{sorted(unknown)[0]}.",
                 "Clone the repository, and use the clone.",
             )
-        storage = self._settings.get("extensions.refstorage", "files")
+        storage = settings.get("extensions.refstorage", "files")
         if not storage.isalpha():  # with a new git, it may be a path
             raise UsageError(
                 f"{self.git_dir} has its refs in another place: {storage}.", "Clone the repository, and use the clone."
             )
         if not self.root:
             return
-        named = self._settings.get("core.worktree", "")
+        named = settings.get("core.worktree", "")
         if named and not _is_same(self.git_dir / named, self.root):
             raise UsageError(
                 f"The configuration in {self.git_dir} says that the files of {self.root} are in another folder.",
@@ -298,21 +308,41 @@ def _head(file: Path) -> bytes:
         raise UsageError(f"{file} cannot be read: {error.strerror}.", "Run `git fsck` there.") from error
 
 
-def read_settings(file: Path) -> Settings:
-    """Return the settings in a file, without those of files that it includes; none if it does not exist."""
+def read_settings(file: Path) -> Pairs:
+    """Return the settings in a file, without those of files that it includes; none if it does not exist. Raises
+    UsageError if it cannot be read."""
     try:
         data = read_limited(file, MOST_CONFIG)
         fields = git("config", "--file", "-", "--no-includes", "-z", "--list", env=git_environ({}), input=data)
     except FileNotFoundError:
-        return {}
+        return []
     except (OSError, GitFailed) as error:
         reason = error.reason if isinstance(error, GitFailed) else error.strerror
         raise UsageError(f"{file} cannot be read: {reason}.", "Correct the file.") from error
-    pairs = (decode(field).partition("\n") for field in fields.split(b"\0")[:-1])
-    return {name: value if has_value else "true" for name, has_value, value in pairs}
+    return parse_settings(decode(fields).split("\0")[:-1])
 
 
-def _conditional_settings(git_dir: Path) -> list[tuple[str, str]]:
+def parse_settings(fields: Iterable[str]) -> Pairs:
+    """Return the settings in fields of `git config --list -z`. One without a value is true."""
+    parts = (field.partition("\n") for field in fields)
+    return [(name, value if has_value else "true") for name, has_value, value in parts]
+
+
+def _is_true(name: str, value: str | None, default: bool = False) -> bool:
+    """Whether a value is true, read as git does. Raises UsageError for text that is no boolean."""
+    if value is None:
+        return default
+    text = value.lower()
+    if text in ("true", "yes", "on"):
+        return True
+    if text in ("false", "no", "off", ""):
+        return False
+    if not NUMBER.fullmatch(text):
+        raise UsageError(f"The setting {name} is not a boolean: {value}.", "Correct it with `git config`.")
+    return bool(text.strip("-+0kmgx"))
+
+
+def _conditional_settings(git_dir: Path) -> Pairs:
     """Return the user's own settings if some of them depend on the place of the git directory (`includeIf`), which git
     compares with that of the view."""
     own = git_environ({"GIT_DIR": str(git_dir)})
@@ -322,23 +352,25 @@ def _conditional_settings(git_dir: Path) -> list[tuple[str, str]]:
     conditions = ("config", "--global", "--no-includes", "--get-regexp", r"^includeif\.gitdir")
     if not git(*conditions, env=own, ok=(0, 1)):
         return []
-    fields = git("config", "--global", "--includes", "-z", "--list", env=own).split(b"\0")[:-1]
-    pairs = (decode(field).partition("\n") for field in fields)
-    settings = [(name, value if has_value else "true") for name, has_value, value in pairs]
-    return [(name, value) for name, value in settings if not name.startswith(("include.", "includeif."))]
+    listed = decode(git("config", "--global", "--includes", "-z", "--list", env=own))
+    return [
+        (name, value)
+        for name, value in parse_settings(listed.split("\0")[:-1])
+        if not name.startswith(("include.", "includeif."))
+    ]
 
 
-def _carried_config(settings: Settings, bare: bool, users: Sequence[tuple[str, str]] = ()) -> bytes:
+def _carried_config(pairs: Pairs, bare: bool, users: Pairs) -> bytes:
     """Return a configuration file with the user's settings, followed by those of the repository that are carried
     over."""
-    carried = {name: value for name, value in settings.items() if CARRIED.fullmatch(name)}
-    version = "1" if any(name.startswith("extensions.") for name in carried) else "0"
-    carried |= {"core.repositoryformatversion": version, "core.bare": str(bare).lower()}
+    carried = [(name, value) for name, value in pairs if CARRIED.fullmatch(name)]
+    version = "1" if any(name.startswith("extensions.") for name, _ in carried) else "0"
+    carried += [("core.repositoryformatversion", version), ("core.bare", str(bare).lower())]
     lines = []
-    for name, value in (*users, *carried.items()):
+    for name, value in (*users, *carried):
         section, _, rest = name.partition(".")
-        middle, dot, key = rest.rpartition(".")
-        lines += [f"[{section} {_quoted(middle)}]" if dot else f"[{section}]", f"\t{key} = {_quoted(value)}"]
+        subsection, dot, key = rest.rpartition(".")
+        lines += [f"[{section} {_quoted(subsection)}]" if dot else f"[{section}]", f"\t{key} = {_quoted(value)}"]
     return "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from aci.observation.untrusted_text import clean_output
 from aci.repository.publish_store import PublishStore
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
-from trajectories.git_store.git_commands import QUIET, GitFailed, git
+from trajectories.git_store.git_commands import QUIET, GitFailed, git, setting_variables
 
 PROTOCOLS = "http:https:ssh"
 SECONDS = 300.0
@@ -115,8 +116,8 @@ def fetch_commit(outbox: PublishStore, commit: str, url: str, token: str = "") -
 
 
 def _remote(outbox: PublishStore, url: str, token: str, branch: str, *args: str) -> bytes:
-    own = {**QUIET, "GIT_ALLOW_PROTOCOL": PROTOCOLS, **(token_environment(url, token) if token else {})}
-    env = outbox.environment(own, keep=USERS)
+    env = outbox.environment({**QUIET, "GIT_ALLOW_PROTOCOL": PROTOCOLS}, keep=USERS)
+    env |= token_environment(url, token, env) if token else {}
     options = ("-c", f"core.hooksPath={os.devnull}", "-c", "push.negotiate=true", "-c", "gc.auto=0")
     try:
         return git(*options, *args, env=env, timeout=SECONDS)
@@ -124,8 +125,9 @@ def _remote(outbox: PublishStore, url: str, token: str, branch: str, *args: str)
         raise _error_of(error, url, token, branch) from None
 
 
-def token_environment(url: str, token: str) -> dict[str, str]:
-    """Return environment variables that make git send the token to this URL only and use no other login."""
+def token_environment(url: str, token: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Return environment variables that make git send the token to this URL only and use no other login. Settings in
+    the variables `given`, which git gets too, stay in effect."""
     header = b64encode(f"x-access-token:{token}".encode()).decode()
     pairs = [
         (f"http.{url}.extraHeader", ""),  # drop headers from other configuration
@@ -133,10 +135,7 @@ def token_environment(url: str, token: str) -> dict[str, str]:
         (f"http.{url}.followRedirects", "false"),
         ("credential.helper", ""),
     ]
-    named = {
-        f"GIT_CONFIG_{part}_{at}": pair[n] for at, pair in enumerate(pairs) for n, part in enumerate(("KEY", "VALUE"))
-    }
-    return {**named, "GIT_CONFIG_COUNT": str(len(pairs)), "GIT_ASKPASS": ""}
+    return {**setting_variables(pairs, given), "GIT_ASKPASS": ""}
 
 
 def _error_of(error: GitFailed, url: str, token: str, branch: str) -> SweAgentError:

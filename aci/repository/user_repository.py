@@ -29,7 +29,7 @@ from aci.repository.read_failures import read_failure
 from aci.repository.repository_search import find_repository
 from aci.repository.staged_patch import StagedPatch, check_no_interrupted_patch
 from aci.repository.untracked_files import credential_files, is_readable, without_environments
-from aci.repository.view_checks import TO_READ, TO_WRITE, check_borrowed, check_filters
+from aci.repository.view_checks import TO_READ, TO_WRITE, check_alternates, check_filters
 from trajectories.errors import NoRepository, TryLater, UsageError
 from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import (
@@ -58,7 +58,6 @@ OPTIONS = (
     *("-c", f"core.fsync={DURABLE}"),
     *("-c", "gc.auto=0"),
 )
-TRUE = ("true", "yes", "on", "1")
 IDENTITY = ("swe-agent", "swe-agent@localhost")
 LOCK_SECONDS = 60.0
 
@@ -104,9 +103,7 @@ class Repository:
             place = path.resolve()
             raise NoRepository(f"{place} is not in a git repository.", first_commit_advice(place))
         is_linked = common_folder(found.git_dir) != found.git_dir  # of a bare repository, all worktrees are linked
-        bare = found.bare or (
-            not is_linked and view_of(found.git_dir, found.root).settings.get("core.bare", "").lower() in TRUE
-        )
+        bare = found.bare or (not is_linked and view_of(found.git_dir, found.root).is_set("core.bare"))
         root = found.git_dir if bare else found.root
         repository = Repository(root, found.git_dir, bare)
         try:
@@ -115,7 +112,7 @@ class Repository:
             raise UsageError(f"git cannot use {root}: {error.reason}.", "See what `git status` says there.") from error
         if kind != "sha1":
             raise UsageError(f"{root} uses {kind} object names.", "Only repositories with SHA-1 names are supported.")
-        check_borrowed(repository.view)
+        check_alternates(repository.view)
         if not commit:
             fix = "Push a branch to it." if bare else first_commit_advice(root, has_git=True)
             raise NoRepository(f"{root} has no commit yet.", fix)
@@ -297,16 +294,22 @@ class Repository:
             check_no_interrupted_patch(self.git_dir, self.root)
             try:
                 self._git("apply", "--check", input=encode(diff))
-                listed = self._git("apply", "--numstat", "-z", input=encode(diff)).split(b"\0")[:-1]
+                paths = self._paths_in(diff)
             except GitFailed as error:
                 why = f"The patch for {base} does not apply to {self.root}: {error.reasons}."
                 raise UsageError(why, fix) from error
-            paths = [line.split(b"\t", 2)[2] for line in listed]
             check_filters(self.view, paths, TO_WRITE)
             patch = self._staged(staged or Path(folder, "staged"))
             with patch.prepared(paths) as copies:
                 self._git("apply", env={"GIT_WORK_TREE": str(copies)}, input=encode(diff), cwd=copies)
             patch.write()
+
+    def _paths_in(self, diff: str) -> list[bytes]:
+        """Return the paths of all files that a diff reads or writes. git lists only one path for a renamed or copied
+        file: the new one, or the old one if the diff is reversed."""
+        listed = [self._git("apply", "--numstat", "-z", *side, input=encode(diff)) for side in ((), ("--reverse",))]
+        lines = b"".join(listed).split(b"\0")[:-1]
+        return list(dict.fromkeys(line.split(b"\t", 2)[2] for line in lines))
 
     def finish_apply(self, staged: Path) -> list[str] | None:
         """Finish an apply whose process died. Return the paths of files that were changed since, and that are left as
@@ -315,8 +318,12 @@ class Repository:
             return self._staged(staged).finish() if staged.exists() and not self.bare else None
 
     def _staged(self, folder: Path) -> StagedPatch:
-        has_modes = self.view.settings.get("core.filemode") != "false"
-        return StagedPatch(folder, self.root, self.git_dir, has_modes)
+        return StagedPatch(folder, self.root, self.git_dir, self.has_modes)
+
+    @property
+    def has_modes(self) -> bool:
+        """Whether the file system keeps the executable bit of files. Raises UsageError."""
+        return self.view.is_set("core.filemode", default=True)
 
     def applied(self, diff: str) -> bool:
         """Whether the working tree already contains the diff's changes."""

@@ -21,10 +21,10 @@ TO_READ, TO_WRITE = ("clean", "process"), ("clean", "smudge", "process")
 """Kinds of filter programs that git starts when it reads files of the working tree, and when it writes them."""
 
 
-def check_borrowed(view: GitView) -> None:
+def check_alternates(view: GitView) -> None:
     """Raise UsageError if the repository takes objects from a folder outside of it that the user has not named."""
-    outside = _borrowed_folders(view.git_dir)
-    trusted = _users(view, "--get-all", TRUSTED) if outside else []
+    outside = _alternate_folders(view.git_dir)
+    trusted = _user_setting(view, "--get-all", TRUSTED) if outside else []
     folders = [Path(each).expanduser().resolve() for each in trusted if each]
     for folder in outside if "*" not in trusted else ():
         if not any(folder.is_relative_to(each) for each in folders):
@@ -35,7 +35,7 @@ def check_borrowed(view: GitView) -> None:
             )
 
 
-def _borrowed_folders(git_dir: Path) -> list[Path]:
+def _alternate_folders(git_dir: Path) -> list[Path]:
     """Return the folders outside of a repository from which it takes objects, directly or through other folders."""
     common = common_folder(git_dir).resolve()
     outside: list[Path] = []
@@ -68,18 +68,18 @@ def _alternates(file: Path) -> list[bytes]:
     return [line for line in lines if line and not line.startswith(b"#")]
 
 
-def own_filters(view: GitView, kinds: Sequence[str] = TO_WRITE) -> set[str]:
+def repository_filters(view: GitView, kinds: Sequence[str] = TO_WRITE) -> set[str]:
     """Return the names of the filters of these kinds that only the repository's configuration defines, not the
     user's."""
     pattern = rf"^filter\..*\.({'|'.join(kinds)})$"
     names = {_filter_name(name) for name in view.settings if re.match(pattern, name)}
-    return names - {_filter_name(line.partition(" ")[0]) for line in _users(view, "--get-regexp", pattern)}
+    return names - {_filter_name(line.partition(" ")[0]) for line in _user_setting(view, "--get-regexp", pattern)}
 
 
 def check_filters(view: GitView, paths: Sequence[bytes], kinds: Sequence[str]) -> None:
     """Raise UsageError if one of these files has a filter that only the repository's configuration defines: its
     programs are not started, so git would read or write the file as it should not be."""
-    names = own_filters(view, kinds)
+    names = repository_filters(view, kinds)
     if not names:
         return
     asked = b"".join(path + b"\0" for path in paths)
@@ -93,7 +93,7 @@ def check_filters(view: GitView, paths: Sequence[bytes], kinds: Sequence[str]) -
             )
 
 
-def _users(view: GitView, how: str, name: str) -> list[str]:
+def _user_setting(view: GitView, how: str, name: str) -> list[str]:
     """Return the lines of `git config` for a setting of the user's own configuration."""
     return decode(git("config", how, name, env=view.environment({}), ok=(0, 1))).splitlines()
 

@@ -38,6 +38,7 @@ from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger
 from agent.limits.run_clock import RunClock
 from agent.permissions.approvals import Answer, Approval, Approve
+from agent.run_state.checkouts import StoredResults
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import digest_path
 from tools.base import Toolbox
@@ -227,6 +228,9 @@ class Engine:
         )
         self.clock = RunClock(self.cancel, self.trajectory.live_seconds(), self._time_left(), self._record_pause)
         self.workspaces = RunWorkspaces(self._workspace_options, self._record_environment)
+        self.stored_results = StoredResults(
+            settings.state, lambda: self.repository, self.run.base.commit, lambda text: self.report("say", "main", text)
+        )
 
     def _allow_unless_denied(self, approval: Approval) -> Answer:
         """Answer for a user who cannot be asked."""

@@ -25,6 +25,7 @@ from aci.observation.untrusted_text import clean_text
 from aci.repository.patch import diff_sections, is_test, split_patch
 from agent.conversation.model_roles import LESSON_WRITER
 from agent.engine.proof_step import verdict_of
+from agent.run_state.checkouts import EXPERIENCE
 from agent.run_state.rewind import rewinds
 from agent.run_state.strategy_traits import is_conversational
 from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree, turn_issue
@@ -63,7 +64,7 @@ JUDGED = ("verified", "unproven", "not_found")
 
 def open_bank(state: Path, identity: Identity) -> Bank:
     """Return the experience bank of a repository in the user's state folder."""
-    return Bank(state / "experience" / identity.key)
+    return Bank(state / EXPERIENCE / identity.key)
 
 
 def store_lessons(engine: Engine, coming: Exit | None = None) -> None:
@@ -75,7 +76,6 @@ def store_lessons(engine: Engine, coming: Exit | None = None) -> None:
     raised, because the work itself has already ended.
     """
     from aci.history.git_log import GitLog
-    from aci.history.repository_identity import find_identity
 
     if not engine.settings.experience:
         return
@@ -88,14 +88,14 @@ def store_lessons(engine: Engine, coming: Exit | None = None) -> None:
             else None
         )
         undone_ids = undone_entries(engine.trajectory)
-        found = find_identity(engine.repository, engine.run.base.commit) if entry or undone_ids else None
+        found = engine.stored_results.identity() if entry or undone_ids else None
         if found is None:
             return
         bank = open_bank(engine.settings.state, found)
         for other in bank.entries() if undone_ids else ():
             if other.id in undone_ids:
                 bank.forget(other)
-        if entry is None:
+        if entry is None or not engine.stored_results.claimed_identity():
             return
         bank.add(entry, {"root": found.root, "origin": mask_secrets(found.origin, engine.secrets)})
     except (SweAgentError, OSError) as error:
@@ -113,7 +113,7 @@ def _store_uses(engine: Engine, coming: Exit | None) -> None:
     shown = shown_lessons(engine.trajectory)
     if exit is not None and shown and (exit.verdict.verified or exit.kind in JUDGED):
         name = _id(engine.run.id, len(engine.trajectory.turns))
-        record_use(engine.settings.state / "experience", name, shown, exit.verdict.verified, exit.at)
+        record_use(engine.settings.state / EXPERIENCE, name, shown, exit.verdict.verified, exit.at)
 
 
 def shown_lessons(trajectory: Trajectory) -> set[str]:

@@ -17,11 +17,13 @@ from aci.observation.prompt_tags import quote_fully
 from aci.observation.untrusted_text import one_line
 from agent.lifecycle.lessons import lowest_trust
 from agent.prompts.opening_prompt import places
+from agent.run_state.checkouts import SUMMARIES
 from trajectories.errors import SweAgentError
 from trajectories.file_limits import open_regular
 from trajectories.journal import write_durably
 
 if TYPE_CHECKING:
+    from aci.history.repository_identity import Identity
     from agent.engine.branch import Branch
     from agent.engine.task import Task
     from trajectories.records import Step
@@ -44,7 +46,7 @@ def keep_summaries(branch: Branch, name: str, said: str, steps: Sequence[Step]) 
     found: dict[str, str] = branch.once(f"{RECORD}{name}", lambda: _parse(branch, said, steps))
     if found and branch.turn.settings.experience and _is_trusted(branch):
         try:
-            _store(_folder(branch), found)
+            _store(branch, found)
         except (SweAgentError, OSError) as error:
             branch.notify(f"Summaries of files were not stored: {error}")
 
@@ -98,25 +100,22 @@ def _is_trusted(branch: Branch) -> bool:
     return lowest_trust(run.issue, (turn.request for turn in turns)) != "stranger"
 
 
-def _folder(branch: Branch) -> Path:
-    """Return the folder of this repository's summaries. Raises FileNotFoundError if its first commit is unknown."""
-    from aci.history.repository_identity import find_identity
-
-    found = find_identity(branch.engine.repository, branch.engine.run.base.commit)
-    if found is None:
-        raise FileNotFoundError("the repository's first commit is not known.")
-    return branch.turn.settings.state / "summaries" / found.key
+def _folder(branch: Branch, identity: Identity) -> Path:
+    return branch.turn.settings.state / SUMMARIES / identity.key
 
 
 def _stored(branch: Branch) -> dict[str, str]:
     """Return the stored summaries of files of the present tree, by blob; unreadable ones are skipped."""
-    if not branch.turn.settings.experience or not (branch.turn.settings.state / "summaries").is_dir():
+    if not branch.turn.settings.experience or not (branch.turn.settings.state / SUMMARIES).is_dir():
         return {}
     found = {}
     try:
-        folder = _folder(branch)
+        identity = branch.engine.stored_results.identity()
     except (SweAgentError, OSError):
         return {}
+    if not identity:
+        return {}
+    folder = _folder(branch, identity)
     for blob in {entry.id for entry in branch.engine.trees.files(branch.tree).values()} & _names(folder):
         try:
             with closing(open_regular(folder / f"{blob}.txt")) as file:
@@ -131,8 +130,15 @@ def _names(folder: Path) -> set[str]:
     return {file.stem for file in folder.glob("*.txt")}
 
 
-def _store(folder: Path, found: Mapping[str, str]) -> None:
-    """Write each summary to a file named after its blob, and remove the oldest ones beyond `KEPT`. Raises OSError."""
+def _store(branch: Branch, found: Mapping[str, str]) -> None:
+    """Write each summary to a file named after its blob, and remove the oldest ones beyond `KEPT`.
+
+    Nothing is written if the repository has no identity, or if what is stored belongs to other checkouts. Raises
+    SweAgentError and OSError.
+    """
+    if not (identity := branch.engine.stored_results.claimed_identity()):
+        return
+    folder = _folder(branch, identity)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for blob, text in found.items():
         write_durably(folder / f"{blob}.txt", text.encode("utf-8", "replace"))

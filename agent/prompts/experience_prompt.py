@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import cut, mask_secrets
 from aci.observation.prompt_tags import attribute_text, quote_fully
+from agent.run_state.checkouts import EXPERIENCE
+from trajectories.errors import ConfigError
 from trajectories.git_store.git_commands import GitFailed
 from trajectories.lessons import lesson_key, without_poor_lesson
 
@@ -32,7 +34,7 @@ def past_runs_prompt(branch: Branch, places: dict[str, Any]) -> str:
         if not (bank := repository_bank(branch)):
             return ""
         found: list[dict[str, Any]] = branch.once("experience", lambda: _find_entries(branch, bank, places))
-    except (GitFailed, OSError) as error:
+    except (ConfigError, GitFailed, OSError) as error:
         branch.notify(f"Earlier runs are not used: {error}")
         return ""
     return "\n".join([HEAD, *(each["text"] for each in found)]) if found else ""
@@ -50,14 +52,14 @@ def question(branch: Branch, places: dict[str, Any]) -> ExperienceQuery:
 
 
 def repository_bank(branch: Branch) -> Bank | None:
-    """Return the repository's experience bank, None if it is empty."""
-    from aci.history.repository_identity import find_identity
+    """Return the repository's experience bank, None if it is empty or belongs to other checkouts. Raises SweAgentError
+    and OSError."""
     from agent.lifecycle.lessons import open_bank
 
     state = branch.turn.settings.state
-    if not (state / "experience").is_dir():
+    if not (state / EXPERIENCE).is_dir():
         return None
-    repository = find_identity(branch.engine.repository, branch.turn.base.commit)
+    repository = branch.engine.stored_results.identity()
     bank = open_bank(state, repository) if repository else None
     return bank or None
 

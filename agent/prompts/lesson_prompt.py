@@ -14,6 +14,8 @@ from aci.observation.output_text import mask_secrets
 from aci.observation.prompt_tags import attribute_text, quote_fully
 from agent.prompts.experience_prompt import lesson_lines, question, repository_bank
 from agent.prompts.opening_prompt import places
+from agent.run_state.checkouts import EXPERIENCE
+from trajectories.errors import ConfigError
 from trajectories.git_store.git_commands import GitFailed
 from trajectories.lessons import Lesson, find_lessons
 
@@ -32,19 +34,19 @@ def lessons_prompt(branch: Branch, name: str, change: str = "") -> str:
     """Return the lessons that suit the issue, or "" if there are none. They are recorded under `name`, so a resumed run
     gets the same text. `change` is a diff that was made already: its kinds of fix replace those of the issue."""
     state = branch.turn.settings.state
-    if not branch.turn.settings.experience or not (state / "experience").is_dir():
+    if not branch.turn.settings.experience or not (state / EXPERIENCE).is_dir():
         return ""
 
     def find() -> list[dict[str, Any]]:
         query = question(branch, places(branch))
         query = replace(query, kinds=kinds_of_diff(change) or query.kinds)
-        found = find_lessons(state / "experience", repository_bank(branch), query, MOST)
+        found = find_lessons(state / EXPERIENCE, repository_bank(branch), query, MOST)
         secrets = branch.engine.secrets
         return [{"lesson": one.key, "score": one.score, "text": mask_secrets(_framed(one), secrets)} for one in found]
 
     try:
         found: list[dict[str, Any]] = branch.once(f"lessons {name}", find)
-    except (GitFailed, OSError) as error:
+    except (ConfigError, GitFailed, OSError) as error:
         branch.notify(f"Lessons of earlier runs are not used: {error}")
         return ""
     return "\n".join([HEAD, *(each["text"] for each in found)]) if found else ""

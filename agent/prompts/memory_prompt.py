@@ -16,7 +16,7 @@ from trajectories.records import Once
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aci.repository.user_repository import Repository
+    from aci.history.repository_identity import Identity
     from agent.engine.branch import Branch
 
 MOST = 4_000
@@ -29,12 +29,9 @@ NEW = "Notes that the user added since:"
 NAME = "memory"
 
 
-def memory_files(state: Path, repository: Repository, commit: str) -> list[MemoryFile]:
-    """Return the file of the repository, if its identity is known, and the file for all projects."""
-    from aci.history.repository_identity import find_identity
-
-    found = find_identity(repository, commit)
-    own = [MemoryFile(state, found.key, found.origin)] if found else []
+def memory_files(state: Path, identity: Identity | None) -> list[MemoryFile]:
+    """Return the file of the repository, if it has an identity, and the file for all projects."""
+    own = [MemoryFile(state, identity.key, identity.origin)] if identity else []
     return [*own, MemoryFile(state)]
 
 
@@ -80,7 +77,7 @@ def _read(branch: Branch) -> list[dict[str, Any]]:
     """Return the facts of both files, oldest first; a file that cannot be used is reported and left out."""
     engine, shown, room = branch.engine, [], MOST
     try:
-        files = memory_files(branch.turn.settings.state, engine.repository, branch.turn.base.commit)
+        files = memory_files(branch.turn.settings.state, engine.stored_results.identity())
     except (SweAgentError, OSError) as error:
         branch.notify(f"Your notes are not used: {error}")
         return []

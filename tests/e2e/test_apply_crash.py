@@ -89,22 +89,36 @@ def test_killed_apply_is_finished_by_resume(
     assert "already contains the patch" in (run / "journal.jsonl").read_text(), again.stderr
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+DIE_AT_WRITE = """
+import os, signal
+from pathlib import Path
+replace, left = Path.replace, {written} + 1
+def replace_or_die(path, target):
+    global left
+    left -= path.name.startswith(".swe-agent-")
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(path, target)
+Path.replace = replace_or_die
+"""
+"""A program that kills itself when it has written this number of the user's files, and the bytes of the next one."""
+
+
+@pytest.mark.parametrize("written", [1, COUNT, 2 * COUNT - 1])
 def test_another_run_names_the_interrupted_apply(
-    machine: Machine, ended: tuple[Path, Path], issue_file: str, share: float
+    machine: Machine, ended: tuple[Path, Path], issue_file: str, written: int
 ) -> None:
     root, run = ended
-    awaited = root / f"data-{int(share * (COUNT - 1)):02d}.txt"
-    process = subprocess.Popen(
-        machine.command("resume", run.name, "--apply"), env=machine.environment, cwd=machine.home,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    while process.poll() is None and not awaited.read_bytes().startswith(b"new"):
-        time.sleep(0.0005)
-    process.kill()
-    process.wait()
-    if not (root / ".git" / "swe-agent.apply").exists():
-        pytest.skip("the process had written all files")
+    before = files_of(root)
+    python, option, code, *arguments = machine.command("resume", run.name, "--apply")
+    command = [python, option, DIE_AT_WRITE.format(written=written) + code, *arguments]
+    died = subprocess.run(command, env=machine.environment, cwd=machine.home, capture_output=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    after = files_of(root)
+    assert (
+        len([name for name in after.keys() - before.keys() if name.rpartition("/")[2].startswith(".swe-agent-")]) == 1
+    )
+    assert len([name for name, data in after.items() if before.get(name) != data]) == written + 1
     model = machine.script(answer("Done.", call("submit")))
     refused = machine.run(
         "fix", "--repo", str(root), "--issue-file", issue_file, "--model", model, "--apply", "--strategy", "react"

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -115,6 +115,18 @@ def environment(own: Mapping[str, str], keep: tuple[str, ...] = ()) -> dict[str,
     `own`."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith(keep or ("\0",))}
     return {**inherited, **own}
+
+
+def setting_variables(settings: Iterable[tuple[str, str]], given: Mapping[str, str]) -> dict[str, str]:
+    """Return variables with which git uses these settings, after those that the variables `given` contain. Options of
+    a command could not hold a name with `=`, and everybody on the machine can read them."""
+    count = given.get("GIT_CONFIG_COUNT", "")
+    number = int(count) if count.isdecimal() else 0
+    named: dict[str, str] = {}
+    for name, value in settings:
+        named |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+        number += 1
+    return {**named, "GIT_CONFIG_COUNT": str(number)}
 
 
 def git_environ(own: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""List, show, accept or forget what earlier runs learned."""
+"""List, show, accept or forget what earlier runs learned, and let another checkout use it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from agent.cli import shared_options as options
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
+    from aci.history.repository_identity import Identity
+    from aci.repository.user_repository import Repository
     from trajectories.experience import Bank, Entry
 
-Verb = Literal["list", "show", "forget", "accept"]
+Verb = Literal["list", "show", "forget", "accept", "link"]
 LONGEST_ISSUE, LONGEST_PLACE = 50, 40
 
 
 def command(
-    verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="list|show|forget|accept")] = "list",
+    verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="list|show|forget|accept|link")] = "list",
     ids: Annotated[
         list[str] | None, typer.Argument(help="Ids as `list` shows them, or unique prefixes.", metavar="[ID]...")
     ] = None,
@@ -32,19 +34,24 @@ def command(
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """List, show, accept or forget the experience from earlier runs in a repository.
+    """List, show, accept, forget or link the experience from earlier runs in a repository.
 
     Entries are small files in your state folder, one for each run whose patch was proven or disproved. A later run in
     the repository gets the three entries that are most similar to its issue.
 
     An entry from an untrusted author's issue is not used until you read it (`show`) and accept it (`accept`).
+
+    Experience belongs to the checkout whose runs stored it. Another checkout with the same first commit and origin uses
+    it only after you ran `link` there. This also applies to your notes (`swe-agent memory`).
     """
-    if (verb == "list") == bool(ids):
+    if (verb in ("list", "link")) == bool(ids):
         raise UsageError(
             f"`experience {verb}` takes {'no entry' if ids else 'an entry'}.", "See `swe-agent experience --help`."
         )
     if search is not None and verb != "list":
         raise UsageError("--search is for `experience list`.", "See `swe-agent experience --help`.")
+    if verb == "link":
+        return _link(repo, json)
     bank = _bank(repo)
     if verb == "list":
         _list(bank, search or "", json, plain)
@@ -59,23 +66,51 @@ def command(
     return 0
 
 
-def _bank(repo: str) -> Bank:
-    """Open the repository's experience. Raises UsageError if the repository's first commit is missing."""
+def _repository(repo: str) -> tuple[Repository, Identity]:
+    """Return the repository and its identity. Raises UsageError if the repository's first commit is missing."""
     from aci.history.repository_identity import find_identity
     from aci.repository.user_repository import Repository
-    from agent.config.settings import load_settings
     from agent.console.rich_terminal import plain_waiting
     from agent.instances.issue_input import repository_from
-    from agent.lifecycle.lessons import open_bank
 
     source = Repository.open(repository_from(repo, plain_waiting))
-    owner = find_identity(source, source.commit())
-    if owner is None:
+    identity = find_identity(source, source.commit())
+    if identity is None:
         raise UsageError(
             f"The first commit of {source.name} is missing, so no experience is stored for it.",
             "If it is a shallow clone: git fetch --unshallow",
         )
-    return open_bank(load_settings().state, owner)
+    return source, identity
+
+
+def _bank(repo: str) -> Bank:
+    """Open the repository's experience. Raises OtherCheckout if it belongs to other checkouts."""
+    from agent.config.settings import load_settings
+    from agent.lifecycle.lessons import open_bank
+    from agent.run_state.checkouts import check_checkout
+
+    state, (source, identity) = load_settings().state, _repository(repo)
+    check_checkout(state, source, identity)
+    return open_bank(state, identity)
+
+
+def _link(repo: str, json: bool) -> int:
+    """Let the checkout use what is stored for its repository, and name all checkouts that do."""
+    from aci.observation.untrusted_text import one_line
+    from agent.config.settings import load_settings
+    from agent.run_state.checkouts import link_checkout
+
+    source, identity = _repository(repo)
+    *others, own = [each.folder for each in link_checkout(load_settings().state, source, identity)]
+    if json:
+        _print_json({"linked": own, "checkouts": [*others, own]})
+        return 0
+    shared = f", as in {one_line(' and '.join(others))}" if others else ""
+    origin = one_line(identity.origin)
+    typer.echo(
+        f"Runs in {one_line(own)} use the experience and the notes that are stored for {origin}{shared}.", err=True
+    )
+    return 0
 
 
 def _list(bank: Bank, search: str, json: bool, plain: bool) -> None:

@@ -11,6 +11,10 @@ from agent.cli import shared_options as options
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aci.history.repository_identity import Identity
+    from aci.repository.user_repository import Repository
     from agent.config.user_memory import Fact, MemoryFile
 
 Verb = Literal["list", "add", "edit", "forget"]
@@ -38,10 +42,9 @@ def command(
     if (verb in ("add", "forget")) != bool(words):
         what = {"add": "takes the fact to remember", "forget": "takes the number of a fact"}
         raise UsageError(f"`memory {verb}` {what.get(verb, 'takes no text')}.", "See `swe-agent memory --help`.")
-    files = _files(repo)
     if verb == "list":
-        return _list(files, json, plain)
-    file = _chosen(files, everywhere)
+        return _list(repo, json, plain)
+    file = _chosen(repo, everywhere)
     if verb == "edit":
         return _edit(file, json)
     text = " ".join(words or ())
@@ -53,21 +56,37 @@ def command(
     return 0
 
 
-def _files(repo: str) -> list[MemoryFile]:
+def _identity(repo: str) -> tuple[Path, Repository, Identity | None]:
+    """Return the state folder, the repository and its identity. Raises OtherCheckout if the checkout may not use the
+    repository's file."""
     from aci.repository.user_repository import Repository
     from agent.config.settings import load_settings
     from agent.console.rich_terminal import plain_waiting
     from agent.instances.issue_input import repository_from
-    from agent.prompts.memory_prompt import memory_files
+    from agent.run_state.checkouts import stored_identity
 
-    source = Repository.open(repository_from(repo, plain_waiting))
-    return memory_files(load_settings().state, source, source.commit())
+    state, source = load_settings().state, Repository.open(repository_from(repo, plain_waiting))
+    return state, source, stored_identity(state, source, source.commit())
 
 
-def _chosen(files: list[MemoryFile], everywhere: bool) -> MemoryFile:
-    from agent.prompts.memory_prompt import choose_file
+def _chosen(repo: str, everywhere: bool) -> MemoryFile:
+    """Return the file to change. If it is the first file of the repository, the checkout is recorded as its owner."""
+    from agent.prompts.memory_prompt import choose_file, memory_files
+    from agent.run_state.checkouts import claim_stored
 
-    return choose_file(files, everywhere, "Give --all to use the file for all projects.")
+    if everywhere:
+        return _file_for_all()
+    state, source, identity = _identity(repo)
+    if identity:
+        claim_stored(state, source, identity)
+    return choose_file(memory_files(state, identity), everywhere, "Give --all to use the file for all projects.")
+
+
+def _file_for_all() -> MemoryFile:
+    from agent.config.settings import load_settings
+    from agent.config.user_memory import MemoryFile
+
+    return MemoryFile(load_settings().state)
 
 
 def _number(text: str) -> int:
@@ -76,11 +95,20 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _list(files: list[MemoryFile], json: bool, plain: bool) -> int:
-    """Print the facts of both files. A file that cannot be used is reported, and the exit code is then 3."""
+def _list(repo: str, json: bool, plain: bool) -> int:
+    """Print the facts of both files. A file that cannot be used is reported, and the exit code is then not 0."""
     from agent.console.rich_terminal import console
+    from agent.prompts.memory_prompt import memory_files
+    from agent.run_state.checkouts import OtherCheckout
 
-    rows, trouble = [], []
+    rows: list[tuple[MemoryFile, list[Fact]]] = []
+    trouble: list[SweAgentError] = []
+    try:
+        state, _, identity = _identity(repo)
+        files = memory_files(state, identity)
+    except OtherCheckout as error:
+        trouble.append(error)
+        files = [_file_for_all()]
     for file in files:
         try:
             rows.append((file, file.facts()))

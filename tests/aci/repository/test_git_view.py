@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.git_view import view_of
+from aci.repository.repository_search import find_repository
 from aci.repository.untracked_files import ignored_files, is_ignored, lines_with
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import User, run
@@ -162,6 +163,26 @@ def test_git_directory_of_another_working_tree_is_refused(user: User, tmp_path: 
     assert "core.worktree" in caught.value.fix
 
 
+@pytest.mark.parametrize("name", ["GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_DIR", "GIT_WORK_TREE"])
+@pytest.mark.parametrize("value", ["", "other", "missing"])
+def test_variables_of_the_caller_do_not_change_what_is_found(
+    user: User, tmp_path: Path, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hook of git has variables that name its own repository."""
+    user.commit(**{"a.py": b"a = 1\n"})
+    other = Path(shutil.copytree(user.root, tmp_path / "other"))
+    no_repository = tmp_path / "folder" / ".git"
+    no_repository.mkdir(parents=True)
+    (no_repository / "HEAD").write_text("ref: refs/heads/main\n")
+    (other / ".git" / "refs").mkdir(exist_ok=True)
+    monkeypatch.setenv(name, str(tmp_path / value / ".git") if value else "")
+    found = find_repository(user.root)
+    assert found is not None
+    assert found.git_dir == user.root / ".git"
+    assert find_repository(no_repository.parent) is None
+    assert os.environ[name] == (str(tmp_path / value / ".git") if value else "")
+
+
 def test_embedded_git_directory_is_no_repository(user: User) -> None:
     run(user.root, "init", "-q", "--bare", "demo")
     for folder in ("demo", "demo/refs"):
@@ -184,6 +205,50 @@ def test_changed_settings_and_branches_are_seen(user: User) -> None:
     assert repository.commit("HEAD@{1}") == first
     view = view_of(repository.git_dir, repository.root)
     assert os.environ["HOME"] not in (Path(view.environment({})["GIT_DIR"]) / "config").read_text()
+
+
+def test_all_values_of_a_setting_are_carried_over(user: User, tmp_path: Path) -> None:
+    """A repository often fetches pull requests too, by a second value of the same setting."""
+    first = user.commit(**{"a.py": b"a = 1\n"})
+    user.git("clone", "-q", "--bare", str(user.root), str(tmp_path / "origin.git"))
+    user.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    user.git("config", "--add", "remote.origin.fetch", "+refs/pull/*/head:refs/remotes/origin/pull/*")
+    user.git("fetch", "-q", "origin")
+    user.git("branch", "-q", "-u", "origin/trunk")
+    user.commit(**{"a.py": b"a = 2\n"})
+    assert Repository.open(user.root).commit("@{upstream}") == first
+    user.git("config", "--add", "url.https://example.org/.insteadOf", "e:")
+    user.git("config", "--add", "url.https://example.org/.insteadOf", "ex:")
+    listed = Repository.open(user.root).configured("url.https://example.org/.insteadOf", "--get-all")
+    assert listed.split() == ["e:", "ex:"]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_true"),
+    [
+        *((value, True) for value in ("true", "Yes", "on", "1", "2k", "0x10", None)),
+        *((value, False) for value in ("false", "NO", "off", "0", "", "00")),
+    ],
+)
+def test_booleans_are_read_as_git_reads_them(user: User, value: str | None, is_true: bool) -> None:
+    user.commit(**{"a.py": b"a = 1\n"})
+    written = "" if value is None else f" = {value}"
+    with (user.root / ".git" / "config").open("a") as file:
+        file.write(f"[core]\n\tfileMode{written}\n\tbare{written}\n[extensions]\n\tworktreeConfig{written}\n")
+    (user.root / ".git" / "config.worktree").write_text("[user]\n\tname = Worktree\n")
+    assert user.git("config", "--type=bool", "core.fileMode") == str(is_true).lower()
+    repository = Repository.open(user.root)
+    assert repository.bare is is_true
+    assert repository.has_modes is is_true
+    assert (repository.configured("user.name") == "Worktree") is is_true
+
+
+@pytest.mark.parametrize("value", ["maybe", "1x", "tru"])
+def test_invalid_boolean_is_named(user: User, value: str) -> None:
+    user.commit(**{"a.py": b"a = 1\n"})
+    user.git("config", "core.bare", value)
+    with pytest.raises(UsageError, match=f"core.bare is not a boolean: {value}"):
+        Repository.open(user.root)
 
 
 def test_unusual_values_are_carried_over(user: User) -> None:

@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from aci.repository import clone as cloning
 from aci.repository import push as pushing
 from aci.repository.publish_store import PublishStore, open_publish_store
 from aci.repository.push import BranchMoved, NotAllowed, RuleViolation, WorkflowScope, branch_tip, push
@@ -18,6 +19,7 @@ from tests.conftest import MakeRepo, git
 from tests.github_server import Hub, Repo
 from trajectories.errors import SweAgentError, TryLater, UsageError
 from trajectories.git_store.git_commands import GitFailed
+from trajectories.git_store.git_commands import git as run_git
 
 AT = 1_700_000_000
 ADA = ("Ada", "ada@example.org")
@@ -221,6 +223,26 @@ def test_token_is_in_no_argument_and_sent_only_to_its_url(hub: Hub, store: Publi
     assert not (store.path / "trace").exists()
     keys = [value for name, value in env.items() if name.startswith("GIT_CONFIG_KEY_")]
     assert [key for key in keys if "extraHeader" in key] == [f"http.{hub.clone_url(remote)}.extraHeader"] * 2
+
+
+def test_clone_with_token_keeps_settings_of_the_users_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The user's own settings may lead to the server, such as a proxy."""
+    calls: list[dict[str, str]] = []
+
+    def refuse_without_token(*args: str, env: dict[str, str], **_: object) -> bytes:
+        calls.append(env)
+        raise GitFailed("clone", 128, b"fatal: Authentication failed")
+
+    monkeypatch.setattr(cloning, "git", refuse_without_token)
+    for name, value in {"COUNT": "1", "KEY_0": "http.proxy", "VALUE_0": "http://proxy.example:3128"}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    with pytest.raises(UsageError):
+        cloning.clone("https://github.com/octo/calc.git", tmp_path, "t0ken")
+    monkeypatch.undo()
+    assert len(calls) == 2, "the second time with the token"
+    listed = run_git("config", "--list", env={**calls[1], "GIT_CONFIG_GLOBAL": os.devnull}, cwd=tmp_path).decode()
+    assert "http.proxy=http://proxy.example:3128" in listed
+    assert listed.count("http.https://github.com/octo/calc.git.extraheader=") == 2
 
 
 def test_token_is_not_sent_after_redirect(hub: Hub, store: PublishStore, remote: Repo):

@@ -196,6 +196,26 @@ def test_interrupted_apply_is_finished_once(user: User, interrupted: tuple[Repos
     assert repository.finish_apply(staged) is None
 
 
+def test_interrupted_rename_is_finished(user: User, tmp_path: Path) -> None:
+    lines = b"".join(b"line %d\n" % n for n in range(40))
+    user.commit(**{"x.py": lines, "y.py": lines[::-1]})
+    repository = Repository.open(user.root)
+    (user.root / "new").mkdir()
+    user.git("mv", "x.py", "new/x.py")
+    user.git("mv", "y.py", "new/y.py")
+    user.write("new/y.py", lines[::-1] + b"more\n")
+    user.git("add", "-A")
+    diff = f"{user.git('diff', '--cached', '-M')}\n"
+    assert diff.count("rename from") == 2
+    user.git("reset", "-q", "--hard")
+    staged = tmp_path / "runs" / "20260101-000000-abc123" / "apply"
+    command = [sys.executable, "-c", WRITE_TWO_AND_DIE, str(user.root), str(staged)]
+    died = subprocess.run(command, input=diff, text=True, cwd=ROOT, capture_output=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert repository.finish_apply(staged) == []
+    assert repository.applied(diff)
+
+
 def test_file_edited_since_interruption_is_kept(user: User, interrupted: tuple[Repository, Base, str, Path]) -> None:
     repository, _, _, staged = interrupted
     user.write("b.py", b"mine\n")

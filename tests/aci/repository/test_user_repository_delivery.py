@@ -23,6 +23,11 @@ from trajectories.git_store.trees import Trees
 # Applying
 
 
+def run_git(root: Path, *args: str) -> str:
+    """Return the unchanged output of git: a patch ends with a line feed."""
+    return subprocess.run(["git", *args], cwd=root, check=True, capture_output=True).stdout.decode()
+
+
 def test_apply_changes_files_and_nothing_else(user: User, trees: Trees) -> None:
     user.write("b.py", b"mine, not staged\n")
     user.write("staged", b"mine\n")
@@ -43,6 +48,32 @@ def test_apply_changes_files_and_nothing_else(user: User, trees: Trees) -> None:
     assert repository.base(trees).tree == tree
     assert (user.root / "b.py").read_bytes() == b"mine, not staged\n"
     assert not [file for file in (user.root / ".git").iterdir() if file.name.startswith("swe-agent-")]
+
+
+@pytest.mark.parametrize("options", ["-M", "-M --binary", "-C --find-copies-harder"])
+def test_patch_with_renames_applies(user: User, trees: Trees, options: str) -> None:
+    """A patch from elsewhere may state renames and copies, which a run's own patch does not."""
+    lines = b"".join(b"line %d\n" % n for n in range(40))
+    user.commit(**{"old/name.py": lines, "kept.py": lines[::-1], "data.bin": bytes(range(256)) * 9})
+    user.git("mv", "old/name.py", "new name.py")
+    user.git("mv", "data.bin", "moved.bin")
+    user.write("new name.py", lines.replace(b"line 7\n", b"seven\n"))
+    user.write("copy.py", lines[::-1] + b"more\n")
+    user.git("add", "-A")
+    diff = run_git(user.root, "diff", "--cached", *options.split())
+    assert "rename from old/name.py" in diff
+    user.git("reset", "-q", "--hard")
+    user.write("new name.py").unlink()
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    repository.apply(diff, base)
+    assert not (user.root / "old").exists()
+    assert not (user.root / "data.bin").exists()
+    assert (user.root / "new name.py").read_bytes() == lines.replace(b"line 7\n", b"seven\n")
+    assert (user.root / "moved.bin").read_bytes() == bytes(range(256)) * 9
+    assert (user.root / "kept.py").read_bytes() == lines[::-1]
+    assert (user.root / "copy.py").read_bytes() == lines[::-1] + b"more\n"
+    assert repository.applied(diff) or "copy from" in diff, "git cannot reverse copies"
 
 
 @pytest.mark.parametrize("value", ["error", "error-all", "fix", "warn"])

@@ -17,6 +17,7 @@ from agent.engine.branch import Branch
 from agent.lifecycle.lessons import open_bank
 from agent.prompts.experience_prompt import HEAD, framed_entry
 from agent.prompts.opening_prompt import opening
+from agent.run_state.checkouts import claim_stored
 from agent.run_state.run_ownership import register
 from tests.agent.conftest import Bench, act, line
 from tests.agent.scripted_turns import UNITTEST, TurnSession, finish_solving
@@ -47,6 +48,7 @@ def open_repository_bank(bench: Bench) -> Bank:
     source = Repository.open(bench.repository)
     identity = find_identity(source, source.commit())
     assert identity is not None
+    claim_stored(bench.folder / "state", source, identity)
     return open_bank(bench.folder / "state", identity)
 
 

@@ -12,6 +12,7 @@ from agent.config.user_memory import MemoryFile
 from agent.engine.branch import Branch
 from agent.prompts.memory_prompt import HEAD, MOST, NEW, memory_files
 from agent.prompts.opening_prompt import opening
+from agent.run_state.checkouts import claim_stored, stored_identity
 from tests.agent.conftest import Bench, act, line
 from tests.agent.prompts.test_experience_prompt import without_folders
 from tests.agent.scripted_turns import TurnSession
@@ -23,8 +24,11 @@ FACT = "Notes are files in .rst."
 
 def files(bench: Bench) -> tuple[MemoryFile, MemoryFile]:
     """The files of the project and of all projects."""
-    source = Repository.open(bench.repository)
-    own, every = memory_files(bench.folder / "state", source, source.commit())
+    source, state = Repository.open(bench.repository), bench.folder / "state"
+    identity = stored_identity(state, source, source.commit())
+    assert identity is not None
+    claim_stored(state, source, identity)
+    own, every = memory_files(state, identity)
     return own, every
 
 

@@ -14,6 +14,7 @@ from aci.history.repository_identity import find_identity
 from aci.repository.user_repository import Repository
 from agent.cli.command_line import run
 from agent.lifecycle.lessons import open_bank
+from agent.run_state.checkouts import claim_stored
 from tests.conftest import git
 from trajectories.experience import Bank, Entry
 from trajectories.lessons import record_use
@@ -46,6 +47,7 @@ def bank(make_repo: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.Mon
     source = Repository.open(folder)
     identity = find_identity(source, source.commit())
     assert identity is not None
+    claim_stored(tmp_path / "state", source, identity)
     return open_bank(tmp_path / "state", identity)
 
 
@@ -116,6 +118,7 @@ def test_output_contains_no_control_characters(verb: list[str], bank: Bank, caps
     [
         (["show"], "`experience show` takes an entry."),
         (["list", "run-1"], "`experience list` takes no entry."),
+        (["link", "run-1"], "`experience link` takes no entry."),
         (["forget", "moon"], "There is no entry named 'moon'."),
         (["forget", "x", "--search", "y"], "--search is for `experience list`."),
         (["list", "--repo", "/nowhere"], "There is no folder /nowhere."),

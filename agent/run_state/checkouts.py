@@ -1,0 +1,223 @@
+"""Checkouts that share what is stored for a repository: experience, notes and summaries of files.
+
+What is stored is named after the repository's first commit and origin, and both can be forged in an archive. Therefore
+only recorded checkouts use it: the first one that stored something, and those that the user linked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from aci.observation.untrusted_text import one_line
+from aci.repository.git_view import common_folder
+from aci.repository.repository_search import find_repository
+from aci.repository.user_repository import Repository
+from agent.config.user_memory import FOLDER as MEMORY
+from agent.run_state.run_ownership import run_owner
+from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError, WorkspaceError
+from trajectories.experience import Bank
+from trajectories.file_limits import read_limited
+from trajectories.git_store.git_commands import exclusive, make_folder
+from trajectories.journal import first_record, read, write_durably
+
+if TYPE_CHECKING:
+    from aci.history.repository_identity import Identity
+
+FOLDER, EXPERIENCE, SUMMARIES = "checkouts", "experience", "summaries"
+"""Folders in the state folder: the records of this module, and what they are about (with `memory`)."""
+LINK = "If this checkout is yours too, run `swe-agent experience link` in it."
+LOCK_SECONDS = 10.0
+
+
+class OtherCheckout(UsageError):
+    """What is stored for a repository belongs to other checkouts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A checkout, with the worktrees that are linked to it."""
+
+    path: str
+    """The git directory that linked worktrees share, as a resolved path."""
+
+    device: int
+    inode: int
+    """Numbers of this directory, which stay the same if it is moved."""
+
+    since: int
+    """When it was recorded, in nanoseconds since the epoch. A removed directory's inode may be used again, but at least
+    one entry of this directory has not changed since then, and no program can set the time of such a change."""
+
+    @property
+    def folder(self) -> str:
+        """The path to show: the working tree, or the git directory of a bare repository."""
+        return self.path.removesuffix("/.git")
+
+    def is_at(self, git_dir: Path) -> bool:
+        """Whether this directory is the recorded one. Raises OSError."""
+        about = git_dir.stat()
+        is_inode = about.st_ino == self.inode and (about.st_dev == self.device or str(git_dir) == self.path)
+        return is_inode and _oldest_change(git_dir) <= self.since
+
+
+def stored_identity(state: Path, source: Repository, commit: str) -> Identity | None:
+    """Return the identity under which results of the repository that contains this commit are stored; None if it has
+    none. Raises OtherCheckout if they belong to other checkouts, ConfigError for a damaged record, and OSError."""
+    from aci.history.repository_identity import find_identity
+
+    identity = find_identity(source, commit)
+    if identity:
+        check_checkout(state, source, identity)
+    return identity
+
+
+def check_checkout(state: Path, source: Repository, identity: Identity) -> bool:
+    """Raise OtherCheckout if the checkout may not use what is stored for this identity, and the other errors of
+    `stored_identity`. Return whether the checkout still has to be recorded before something is stored."""
+    recorded = _recorded(_file(state, identity))
+    known = recorded or _of_earlier_version(state, identity)
+    if any(each.is_at(common_folder(source.git_dir).resolve()) for each in known):
+        return not recorded
+    if known:
+        folders = " and ".join(one_line(each.folder) for each in known[:2])
+        whose = f"belongs to another checkout ({folders})"
+    elif _is_stored(state, identity):
+        whose = "names no checkout that it belongs to"
+    else:
+        return True
+    stored = f"The experience and the notes that are stored for {one_line(identity.origin)}"
+    raise OtherCheckout(f"{stored} are not used: what is stored {whose}.", LINK)
+
+
+def claim_stored(state: Path, source: Repository, identity: Identity) -> None:
+    """Record the checkout before something is stored, if it is the first one. Raises the errors of `stored_identity`,
+    and WorkspaceError and TryLater if the record cannot be written."""
+    with _locked(state, identity) as file:
+        if check_checkout(state, source, identity):
+            _write(file, [_checkout(source)])
+
+
+def link_checkout(state: Path, source: Repository, identity: Identity) -> list[Checkout]:
+    """Let the checkout use what is stored for this identity. Return all checkouts that do. Raises ConfigError,
+    WorkspaceError, TryLater and OSError."""
+    with _locked(state, identity) as file:
+        known = _recorded(file) or _of_earlier_version(state, identity)
+        own = _checkout(source)
+        linked = [*(each for each in known if not each.is_at(Path(own.path))), own]
+        _write(file, linked)
+    return linked
+
+
+def _is_stored(state: Path, identity: Identity) -> bool:
+    notes, summaries = state / MEMORY / f"{identity.key}.md", state / SUMMARIES / identity.key
+    return bool(Bank(state / EXPERIENCE / identity.key)) or notes.exists() or any(summaries.glob("*"))
+
+
+def _of_earlier_version(state: Path, identity: Identity) -> list[Checkout]:
+    """Return the checkout in which the oldest entry was made, if its run still says so: earlier versions recorded no
+    checkouts."""
+    entries = Bank(state / EXPERIENCE / identity.key).entries()
+    directory = state / "runs" / entries[-1].run if entries else state
+    try:
+        if not entries or run_owner(directory, state) != "user":
+            return []
+        found = find_repository(Path(first_record(read(directory), directory).repository))
+    except (OSError, SweAgentError):  # the run or the checkout was removed
+        return []
+    return [_checkout(Repository(found.root, found.git_dir))] if found else []
+
+
+def _checkout(source: Repository) -> Checkout:
+    git_dir = common_folder(source.git_dir).resolve()
+    about = git_dir.stat()
+    return Checkout(str(git_dir), about.st_dev, about.st_ino, max(time.time_ns(), _oldest_change(git_dir)))
+
+
+def _oldest_change(git_dir: Path) -> int:
+    """Return when that entry of a folder changed which has not changed for longest, in nanoseconds since the epoch."""
+    with os.scandir(git_dir) as entries:
+        return min(entry.stat(follow_symlinks=False).st_ctime_ns for entry in entries)
+
+
+class StoredResults:
+    """What is stored for the repository of one run, for the checkout in which it runs. Thread-safe.
+
+    `commit` is the run's base, and `say` reports to the user.
+    """
+
+    def __init__(
+        self, state: Path, repository: Callable[[], Repository], commit: str, say: Callable[[str], object]
+    ) -> None:
+        self._state, self._repository, self._commit, self._say = state, repository, commit, say
+        self._lock = Lock()
+
+    def identity(self) -> Identity | None:
+        """Return the identity under which results of the repository are stored.
+
+        Returns None if the repository has none, and if they belong to other checkouts, which is reported once. Raises
+        SweAgentError and OSError.
+        """
+        with self._lock:
+            return self._identity
+
+    @cached_property
+    def _identity(self) -> Identity | None:
+        try:
+            return stored_identity(self._state, self._repository(), self._commit)
+        except OtherCheckout as error:
+            self._say(f"{error.message} {error.fix}")
+            return None
+
+    def claimed_identity(self) -> Identity | None:
+        """Return the same before something is stored: the checkout is recorded if it is the first one."""
+        if identity := self.identity():
+            claim_stored(self._state, self._repository(), identity)
+        return identity
+
+
+# The records
+
+
+def _file(state: Path, identity: Identity) -> Path:
+    return state / FOLDER / f"{identity.key}.json"
+
+
+@contextmanager
+def _locked(state: Path, identity: Identity) -> Iterator[Path]:
+    file = _file(state, identity)
+    try:
+        make_folder(file.parent, 0o700)
+    except OSError as error:
+        raise WorkspaceError(f"{file.parent} cannot be created: {error.strerror}.", "Check SWE_AGENT_STATE.") from error
+    with exclusive(file.with_suffix(".lock"), LOCK_SECONDS, TryLater(f"Another process keeps {file} locked.")):
+        yield file
+
+
+def _recorded(file: Path) -> list[Checkout]:
+    try:
+        return [
+            Checkout(str(each["path"]), *(int(each[name]) for name in ("device", "inode", "since")))
+            for each in json.loads(read_limited(file))
+        ]
+    except FileNotFoundError:
+        return []
+    except (OSError, UsageError, ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+        fix = "Remove it, then run `swe-agent experience link` in your checkout."
+        raise ConfigError(f"{file} cannot be read: {error}.", fix) from error
+
+
+def _write(file: Path, checkouts: list[Checkout]) -> None:
+    text = json.dumps([asdict(each) for each in checkouts], indent=1)
+    try:
+        write_durably(file, text.encode())
+    except OSError as error:
+        raise WorkspaceError(f"{file} cannot be written: {error.strerror}.", "Check SWE_AGENT_STATE.") from error
