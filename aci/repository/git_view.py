@@ -46,6 +46,8 @@ PSEUDO_REFS = ("ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REV
 MOST_CONFIG = 1 << 20
 MOST_PATTERNS = 10 << 20
 """Maximum number of bytes of `config` and `HEAD`, and of files with patterns."""
+MOST_INCLUDES = 5
+"""Maximum depth of files that include others."""
 USERS = ("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_")
 """Beginnings of the names of variables that are the user's settings of git."""
 NUMBER = re.compile(r"[-+]?(?:0x[0-9a-f]+|[0-9]+)[kmg]?", re.IGNORECASE)
@@ -68,9 +70,9 @@ class GitView:
 
     @property
     def settings(self) -> Settings:
-        """The repository's own settings, as values: those of its `config` file without the files that it includes.
-        Names are in lower case except for the subsection; of several values, this is the last one. Raises UsageError
-        if the file cannot be read."""
+        """The repository's own settings, as values: those of its `config` file and of the files that it includes
+        unconditionally. Names are in lower case except for the subsection; of several values, this is the last one.
+        Raises UsageError if a file cannot be read."""
         self._update()
         return dict(self._pairs)
 
@@ -106,9 +108,9 @@ class GitView:
             shared, own = self.common / "config", self.git_dir / "config.worktree"
             known = [_signature(shared), _signature(own)]
             if known != self._known:
-                pairs = read_settings(shared)
+                pairs = _settings_with_includes(shared)
                 if _is_true("extensions.worktreeConfig", dict(pairs).get("extensions.worktreeconfig")):
-                    pairs += read_settings(own)
+                    pairs += _settings_with_includes(own)
                 self._check(dict(pairs))
                 users = _conditional_settings(self.git_dir)
                 _write(folder / "config", _carried_config(pairs, self.root is None, users))
@@ -136,14 +138,8 @@ class GitView:
         """Return the patterns of files that the repository's owner ignores, also those in a file that its configuration
         names: without them, ignored files would count as untracked, and become part of a base."""
         named = dict(self._pairs).get("core.excludesfile", "")
-        texts = [_text_of(self._place_of(named))] if named else []
+        texts = [_text_of(_place_of(named, self.root or self.git_dir))] if named else []
         return b"\n".join([*texts, _text_of(self.common / "info" / "exclude")])
-
-    def _place_of(self, path: str) -> Path:
-        """Return the file that a setting with a path names."""
-        with suppress(RuntimeError):  # the home of an unknown user
-            return (self.root or self.git_dir) / Path(path).expanduser()
-        return self.git_dir / path
 
     def _check(self, settings: Settings) -> None:
         """Raise UsageError if git needs to know something that the repository's configuration says, or if a part of
@@ -320,6 +316,23 @@ def read_settings(file: Path) -> Pairs:
         reason = error.reason if isinstance(error, GitFailed) else error.strerror
         raise UsageError(f"{file} cannot be read: {reason}.", "Correct the file.") from error
     return parse_settings(decode(fields).split("\0")[:-1])
+
+
+def _settings_with_includes(file: Path, depth: int = 0) -> Pairs:
+    """Return the settings in a file and, in their place, those in the files that it includes unconditionally."""
+    found: Pairs = []
+    for name, value in read_settings(file):
+        found.append((name, value))
+        if name == "include.path" and depth < MOST_INCLUDES:
+            found += _settings_with_includes(_place_of(value, file.parent), depth + 1)
+    return found
+
+
+def _place_of(path: str, folder: Path) -> Path:
+    """Return the file that a setting names, which may be relative to a folder."""
+    with suppress(RuntimeError):  # the home of an unknown user
+        return folder / Path(path).expanduser()
+    return folder / path
 
 
 def parse_settings(fields: Iterable[str]) -> Pairs:

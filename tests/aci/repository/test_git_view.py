@@ -121,13 +121,17 @@ def test_linked_exclude_file_enters_no_workspace(user: User, trees: Trees, tmp_p
     assert b"secret-word" not in (tmp_path / "history" / "info" / "exclude").read_bytes()
 
 
-@pytest.mark.parametrize("place", ["configuration", "relative", "link", "both"])
+@pytest.mark.parametrize("place", ["configuration", "relative", "link", "both", "include"])
 def test_files_that_the_user_ignores_stay_out_of_the_base(user: User, trees: Trees, tmp_path: Path, place: str) -> None:
     patterns = user.root / "patterns" if place == "relative" else tmp_path / "patterns"
     patterns.write_text("/private/\n/patterns\n")
     if place == "link":
         (user.root / ".git" / "info" / "exclude").unlink()
         (user.root / ".git" / "info" / "exclude").symlink_to(patterns)
+    elif place == "include":
+        (user.root / ".git" / "more").write_text(f"[include]\n\tpath = {tmp_path}/last\n")
+        (tmp_path / "last").write_text(f"[core]\n\texcludesFile = {patterns}\n")
+        user.git("config", "include.path", "more")
     else:
         user.git("config", "core.excludesFile", "patterns" if place == "relative" else str(patterns))
     if place == "both":
@@ -138,6 +142,14 @@ def test_files_that_the_user_ignores_stay_out_of_the_base(user: User, trees: Tre
     base = Repository.open(user.root).base(trees)
     assert base.changes == 0
     assert not {"private/customers", "other", "patterns"} & trees.files(base.tree).keys()
+
+
+def test_included_file_that_is_no_configuration_is_named(user: User, tmp_path: Path) -> None:
+    (tmp_path / "id_rsa").write_text("-----BEGIN secret-word\n")
+    user.git("config", "include.path", str(tmp_path / "id_rsa"))
+    with pytest.raises(UsageError, match="id_rsa cannot be read: bad config line 1") as raised:
+        Repository.open(user.root)
+    assert "secret-word" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["pipe", "folder", "/dev/zero", "missing", "~nobody-of-that-name/x"])
