@@ -1,0 +1,103 @@
+"""Files of submodules in workspaces on this machine: they are there, and changes of them belong to no patch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.workspace import Snapshot
+from tests.aci.workspaces.conformance.conftest import changed, check_output
+from tests.conftest import MakeRepo, OpenWorkspace, committed, git
+from tests.submodule_repository import add_submodule
+
+SHOP = {"shop/__init__.py": "", "shop/cart.py": "TOTAL = 3\n", "run.sh": "#!/bin/sh\necho ran\n"}
+TEST = "import sys\n\nsys.path.insert(0, 'vendor')\n\nfrom shop.cart import TOTAL\n\nassert TOTAL == 3\n"
+
+
+@pytest.fixture(params=["local", pytest.param("sandbox", marks=pytest.mark.sandbox)])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def root(make_repo: MakeRepo, tmp_path: Path) -> Path:
+    """A repository with the submodule `vendor`, which has the submodule `deep`."""
+    deep = committed(tmp_path / "deep", {"data.txt": "deep\n"})
+    shop = committed(tmp_path / "shop", SHOP)
+    (shop / "run.sh").chmod(0o755)
+    (shop / "latest").symlink_to("shop/cart.py")
+    git(shop, "add", "-A")
+    git(shop, "commit", "-q", "-m", "A program and a link")
+    add_submodule(shop, deep, "deep")
+    root = make_repo({"test_cart.py": TEST, "a.py": "a = 1\n"})
+    add_submodule(root, shop, "vendor")
+    return root
+
+
+def test_workspace_has_files_of_submodules(kind: str, root: Path, open_ws: OpenWorkspace) -> None:
+    said: list[str] = []
+    noted: list[Any] = []
+    ws = open_ws(kind, root, say=said.append, record_files=lambda *note: noted.append(note))
+    for each in (ws, ws.fork(ws.options.base.tree)):
+        assert check_output(each, f"cd {each.root}; python3 test_cart.py; vendor/run.sh; cat vendor/deep/data.txt") == (
+            "ran\ndeep"
+        )
+        assert each.snapshot(exact=True) == Snapshot(ws.options.base.tree)
+        assert check_output(each, "git status --porcelain") == ""
+        each.restore(ws.options.base.tree)
+        assert each.read("vendor/shop/cart.py") == b"TOTAL = 3\n"
+        if each is not ws:
+            each.close()
+    assert any("vendor" in line and "vendor/deep" in line for line in said)
+    [(text, paths)] = noted
+    assert "vendor/deep" in text
+    assert paths["submodules"] == ["vendor", "vendor/deep"]
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        ("echo 'TOTAL = 4' > vendor/shop/cart.py", "vendor/shop/cart.py"),
+        ("rm vendor/shop/cart.py", ""),
+        ("rm -r vendor/shop; ln -s /etc vendor/shop", "vendor/shop"),
+        ("echo > vendor/new.py; mkdir vendor/more; echo > vendor/more/x.py", "vendor/new.py"),
+        ("rm vendor/deep/data.txt vendor/latest", ""),
+    ],
+)
+def test_change_in_submodule_is_named_and_undone(
+    kind: str, root: Path, open_ws: OpenWorkspace, command: str, path: str
+) -> None:
+    ws = open_ws(kind, root)
+    check_output(ws, f"cd {ws.root}; {command}; echo 'a = 2' > a.py")
+    snapshot = ws.snapshot()
+    assert changed(ws, snapshot.tree) == {"a.py": "M"}
+    assert path in " ".join(snapshot.skipped)
+    ws.restore(ws.options.base.tree)
+    assert ws.snapshot(exact=True) == Snapshot(ws.options.base.tree)
+    assert_original(ws)
+
+
+def assert_original(ws: PosixWorkspace) -> None:
+    assert check_output(ws, f"cd {ws.root}; python3 test_cart.py; vendor/run.sh; cat vendor/deep/data.txt") == (
+        "ran\ndeep"
+    )
+    assert check_output(ws, "find vendor | sort | grep -v '[.]gitmodules'").split("\n") == [
+        *("vendor", "vendor/deep", "vendor/deep/data.txt", "vendor/latest", "vendor/run.sh", "vendor/shop"),
+        *("vendor/shop/__init__.py", "vendor/shop/cart.py"),
+    ]
+
+
+def test_patch_can_remove_or_replace_submodule(kind: str, root: Path, open_ws: OpenWorkspace) -> None:
+    ws = open_ws(kind, root)
+    trees, base = ws.options.trees, ws.options.base.tree
+    removed = trees.write({"vendor": None}, base)
+    replaced = trees.write({"vendor/shop/cart.py": b"TOTAL = 5\n"}, removed)
+    for tree in (removed, replaced, base, replaced):
+        ws.restore(tree)
+        assert ws.snapshot(exact=True).tree == tree
+    assert ws.read("vendor/shop/cart.py") == b"TOTAL = 5\n"
+    ws.restore(base)
+    assert_original(ws)
