@@ -1,17 +1,20 @@
-"""Submodules, whose files workspaces do not have: which one holds a missing file or module."""
+"""Submodules without files in a workspace: which one holds a missing file or module."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from aci.runtime.workspace import HARNESS_SESSION
 from trajectories.checked_difference import SUBMODULE
 
 if TYPE_CHECKING:
+    from aci.runtime.workspace import Workspace
     from trajectories.git_store.trees import Entry
 
-FIX = "A run on the submodule's own repository can change it."
+FIX = "Run `git submodule update --init --recursive`, and use --workspace sandbox or local."
 _NO_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '?([\w.]+)")
 
 
@@ -38,15 +41,21 @@ def submodule_of_module(files: Mapping[str, Entry], module: str) -> str:
     return ""
 
 
-def submodule_missing_in(files: Mapping[str, Entry], output: str) -> tuple[str, str]:
+def lacks_files(workspace: Workspace, submodule: str) -> bool:
+    """Return whether the folder of a submodule is empty in a workspace."""
+    folder = shlex.quote(f"{workspace.root}/{submodule}")
+    return workspace.run(f'[ -z "$(ls -A {folder} 2>/dev/null)" ]', timeout=30, session=HARNESS_SESSION).code == 0
+
+
+def submodule_missing_in(workspace: Workspace, files: Mapping[str, Entry], output: str) -> tuple[str, str]:
     """Return the first module that cannot be imported, according to the output of tests, because it lies in a
-    submodule, and the submodule's path; two empty texts if there is none."""
+    submodule without files, and the submodule's path; two empty texts if there is none."""
     for name in dict.fromkeys(_NO_MODULE.findall(output)):
-        if found := submodule_of_module(files, name):
+        if (found := submodule_of_module(files, name)) and lacks_files(workspace, found):
             return name, found
     return "", ""
 
 
 def describe_submodule(what: str, submodule: str) -> str:
     """Return a sentence that says why a file or module in a submodule is missing."""
-    return f"{what} lies in the submodule {submodule}, whose files workspaces do not have."
+    return f"{what} lies in the submodule {submodule}, whose files this workspace does not have."
