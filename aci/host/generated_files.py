@@ -129,7 +129,8 @@ class GeneratedFiles:
             "With the files of submodules": self._of_submodules(),
             "Changed in the checkout, but used as the commits of the base have them": self._changed_submodules(),
             "Submodules without files": [
-                f"{path} ({error.message} {error.fix})" for path, error in self.submodules.refused.items()
+                f"{path} ({error.message} {error.fix.removesuffix('.')})"
+                for path, error in self.submodules.refused.items()
             ],
             "Not in git, but used from the checkout or the environment": [*self.copied, *self.packages],
             "Written with the version of the last tag": [*self.written],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,24 @@ def test_workspace_has_files_of_submodules(kind: str, root: Path, open_ws: OpenW
     [(text, paths)] = noted
     assert "vendor/deep" in text
     assert paths["submodules"] == ["vendor", "vendor/deep"]
+
+
+def test_changes_of_the_checkout_and_missing_commits_are_named(root: Path, open_ws: OpenWorkspace) -> None:
+    (root / "vendor/shop/cart.py").write_text("TOTAL = 4\n")
+    shutil.copytree(root / "vendor/deep", root / "deep")
+    git(root, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},deep")
+    said: list[str] = []
+    ws = open_ws("local", root, say=said.append)
+    assert ws.read("vendor/shop/cart.py") == b"TOTAL = 3\n"
+    [text] = [line for line in said if "submodule" in line]
+    assert text == (
+        "With the files of submodules: vendor, vendor/deep. "
+        "Changed in the checkout, but used as the commits of the base have them: vendor. "
+        f"Submodules without files: deep ({root}/deep/.git does not name a git directory of this repository. "
+        "Clone the repository with its submodules, and use the clone)."
+    )
+    ws.run("rm -rf deep; echo > a.py")
+    assert changed(ws, ws.snapshot().tree) == {"a.py": "M", "deep": "D"}
 
 
 @pytest.mark.parametrize(
