@@ -102,7 +102,10 @@ class CloneFamily:
         ignored = [*mounted, *generated.ignored]
         try:
             (self.folder / "owner").write_text(process_owner.own_mark())
-            generated.submodules.write(self.submodules)  # earlier than the store, from which newer files differ
+            generated.save(self.folder / "generated", PACKAGES if is_sandboxed else "")
+            generated.save_submodules(
+                self.submodules, self.folder / "generated"
+            )  # before the store: newer files differ
             options.repository.history(options.base, self.history)
             with (self.history / "info/exclude").open("a") as exclude:
                 exclude.writelines(f"/{_escaped(path)}\n" for path in ignored)
@@ -111,7 +114,6 @@ class CloneFamily:
             script = create_store_script(str(self.store), str(pack), str(self.history))
             _run_script(script, self.store, self.folder)
             pack.unlink()
-            generated.save(self.folder / "generated", PACKAGES if is_sandboxed else "")
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise

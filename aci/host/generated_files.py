@@ -78,9 +78,19 @@ class GeneratedFiles:
         for name, source in self.packages.items():
             _link_packages(source, folder / name, Path(packages_in, name) if packages_in else source)
 
+    def save_submodules(self, folder: Path, saved: Path) -> None:
+        """Write the files of submodules to a folder, with the saved files that are in submodules. Raises
+        WorkspaceError."""
+        self.submodules.write(folder)
+        folders = tuple(f"{path}/" for path in self._of_submodules())
+        self._put([name for name in self.copied if name.startswith(folders)], saved, folder)
+
     def put(self, saved: Path, clone: Path) -> None:
         """Put the saved files into a clone, where it has no others."""
-        for name in (*self.copied, *self.written, *self.packages):
+        self._put([*self.copied, *self.written, *self.packages], saved, clone)
+
+    def _put(self, names: Sequence[str], saved: Path, clone: Path) -> None:
+        for name in names:
             if _make_room(clone, name):
                 if (saved / name).is_dir():
                     shutil.copytree(saved / name, clone / name, symlinks=True)

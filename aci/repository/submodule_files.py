@@ -104,8 +104,9 @@ class _Search:
                 if git_dir is None:
                     continue
                 nested = self._read(path, commit, git_dir, depth)
-            except UsageError as error:
-                self._found.refused[path] = error
+            except (UsageError, OSError) as error:
+                unreadable = UsageError(f"The git directory of {path} cannot be read.", "Check its permissions.")
+                self._found.refused[path] = error if isinstance(error, UsageError) else unreadable
                 continue
             is_changed = _is_changed(git_dir, self._root / path, commit)
             self._found.present.append(Submodule(path, commit, git_dir, is_changed))

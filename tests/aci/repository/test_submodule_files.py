@@ -221,6 +221,18 @@ def test_commit_that_is_missing_is_named(root: Path, trees: Trees) -> None:
     assert error.fix == "Run `git submodule update --init --recursive`."
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every folder")
+@pytest.mark.parametrize("folder", ["", "objects", "refs", "objects/pack"])
+def test_unreadable_git_directory_is_named(root: Path, trees: Trees, folder: str) -> None:
+    place = root / ".git/modules/vendor" / folder
+    place.chmod(0)
+    try:
+        found = find(root, trees)
+    finally:
+        place.chmod(0o755)
+    assert list(found.refused) + [each.path for each in found.present] == ["vendor"]
+
+
 def test_names_in_gitmodules_have_no_effect(root: Path, secret: Path, trees: Trees, tmp_path: Path) -> None:
     (root / ".gitmodules").write_text(f'[submodule "../../{secret.name}/.git"]\n\tpath = vendor\n\turl = {secret}\n')
     assert written(find(root, trees), tmp_path / "out") == {"vendor/cart.py": "TOTAL = 3\n"}

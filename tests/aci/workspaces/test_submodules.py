@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,13 @@ def test_workspace_has_files_of_submodules(kind: str, root: Path, open_ws: OpenW
     said: list[str] = []
     noted: list[Any] = []
     ws = open_ws(kind, root, say=said.append, record_files=lambda *note: noted.append(note))
-    for each in (ws, ws.fork(ws.options.base.tree)):
-        assert check_output(each, f"cd {each.root}; python3 test_cart.py; vendor/run.sh; cat vendor/deep/data.txt") == (
-            "ran\ndeep"
-        )
-        assert each.snapshot(exact=True) == Snapshot(ws.options.base.tree)
-        assert check_output(each, "git status --porcelain") == ""
-        each.restore(ws.options.base.tree)
-        assert each.read("vendor/shop/cart.py") == b"TOTAL = 3\n"
-        if each is not ws:
-            each.close()
+    with closing(ws.fork(ws.options.base.tree)) as fork:
+        for each in (ws, fork):
+            assert_original(each)
+            assert each.snapshot(exact=True) == Snapshot(ws.options.base.tree)
+            assert check_output(each, "git status --porcelain") == ""
+            each.restore(ws.options.base.tree)
+            assert_original(each)
     assert any("vendor" in line and "vendor/deep" in line for line in said)
     [(text, paths)] = noted
     assert "vendor/deep" in text
@@ -107,6 +105,37 @@ def assert_original(ws: PosixWorkspace) -> None:
         *("vendor", "vendor/deep", "vendor/deep/data.txt", "vendor/latest", "vendor/run.sh", "vendor/shop"),
         *("vendor/shop/__init__.py", "vendor/shop/cart.py"),
     ]
+
+
+def test_named_file_in_submodule_is_kept(kind: str, root: Path, open_ws: OpenWorkspace) -> None:
+    (root / "vendor/shop/fast.so").write_text("made here")
+    ws = open_ws(kind, root, copy_files=("vendor/shop/fast.so",))
+    assert ws.snapshot(exact=True) == Snapshot(ws.options.base.tree)
+    ws.run("echo > vendor/shop/new.py")
+    ws.restore(ws.options.base.tree)
+    with closing(ws.fork(ws.options.base.tree)) as fork:
+        for each in (ws, fork):
+            assert check_output(each, f"cd {each.root}; ls vendor/shop") == "__init__.py\ncart.py\nfast.so"
+            assert each.read("vendor/shop/fast.so") == b"made here"
+
+
+@pytest.mark.parametrize("path", ["libs/my shop's", "-x", "a*b/[1]", "ü"])
+def test_unusual_paths_of_submodules(
+    kind: str, make_repo: MakeRepo, tmp_path: Path, open_ws: OpenWorkspace, path: str
+) -> None:
+    root = make_repo({"a.py": "", "axb/[1]/c.py": ""})
+    shutil.move(add_submodule(root, committed(tmp_path / "shop", SHOP), "plain"), root / "moved")
+    git(root, "rm", "-q", "--cached", "plain")
+    (root / path).parent.mkdir(exist_ok=True, parents=True)
+    shutil.move(root / "moved", root / path)
+    (root / path / ".git").write_text(f"gitdir: {root}/.git/modules/plain\n")
+    git(root, "-c", "advice.addEmbeddedRepo=false", "add", "-A")
+    ws = open_ws(kind, root)
+    ws.write(f"{path}/new.py", b"")
+    assert f"{path}/new.py (in a submodule)" in ws.snapshot().skipped
+    ws.restore(ws.options.base.tree)
+    assert ws.snapshot(exact=True) == Snapshot(ws.options.base.tree)
+    assert ws.read(f"{path}/shop/cart.py") == b"TOTAL = 3\n"
 
 
 def test_patch_can_remove_or_replace_submodule(kind: str, root: Path, open_ws: OpenWorkspace) -> None:
