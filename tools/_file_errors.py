@@ -48,7 +48,7 @@ def explain_submodule(ctx: FileContext, path: object, otherwise: str = "") -> st
     if not isinstance(path, str):
         return ""
     plain = posixpath.relpath(posixpath.join(ctx.workspace.root, path), ctx.workspace.root)
-    submodule = submodule_of_file(ctx.trees.files(ctx.base.tree), plain)
+    submodule = submodule_of_file(ctx.trees, ctx.base.tree, plain)
     if not submodule:
         return ""
     if lacks_files(ctx.workspace, submodule):

@@ -120,13 +120,12 @@ class _Search:
         if len(self._found.present) >= MOST_SUBMODULES:
             raise UsageError(f"There are more than {MOST_SUBMODULES} submodules.", FEWER)
         view = view_of(git_dir, None)
-        env = view.environment({})
+        view.environment({})  # raises UsageError for links
         check_borrowed(view)
-        tree = f"{commit}^{{tree}}"
+        env, tree = git_environ(objects_environment(common_folder(git_dir))), f"{commit}^{{tree}}"
         if not git("rev-parse", "--verify", "--quiet", "--end-of-options", tree, env=env, ok=(0, 1, 128)):
             raise UsageError(f"The commit {commit[:10]} of {path} is not in {git_dir}.", UPDATE)
         check_base(git_dir, commit)
-        env = git_environ(objects_environment(common_folder(git_dir)))
         try:
             listing = git("ls-tree", "-r", "-l", "-z", "--full-tree", tree, env=env)
         except GitFailed as error:

@@ -12,18 +12,22 @@ from trajectories.checked_difference import SUBMODULE
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
-    from trajectories.git_store.trees import Entry
+    from trajectories.git_store.trees import Entry, Trees
 
 FIX = "Run `git submodule update --init --recursive`, and use --workspace sandbox or local."
 _NO_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '?([\w.]+)")
 
 
-def submodule_of_file(files: Mapping[str, Entry], path: str) -> str:
-    """Return the path of the submodule that is or contains `path`, or "" if there is none. `files` are those of a
-    tree."""
+def submodule_of_file(trees: Trees, tree: str, path: str) -> str:
+    """Return the path of the submodule of a tree that is or contains `path`, or "" if there is none."""
     parts = path.split("/")
-    folders = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
-    return next((folder for folder in folders if folder in files and files[folder].mode == SUBMODULE), "")
+    for count in range(1, len(parts) + 1):
+        mode, _ = trees.entry(tree, folder := "/".join(parts[:count])) or ("", "")
+        if mode == SUBMODULE:
+            return folder
+        if not mode:
+            break
+    return ""
 
 
 def submodule_of_module(files: Mapping[str, Entry], module: str) -> str:

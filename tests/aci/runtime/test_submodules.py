@@ -32,7 +32,7 @@ def tree(trees: Trees) -> str:
     + [(path, "") for path in ("vendor/b.py", "vendor/shopping.py", "shop/cart.py", "../data/x", ".")],
 )
 def test_submodule_of_file(trees: Trees, tree: str, path: str, submodule: str) -> None:
-    assert submodule_of_file(trees.files(tree), path) == submodule
+    assert submodule_of_file(trees, tree, path) == submodule
 
 
 @pytest.mark.parametrize(
