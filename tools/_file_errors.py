@@ -5,10 +5,13 @@ from __future__ import annotations
 import posixpath
 from typing import Protocol
 
-from aci.repository.submodules import describe_submodule, submodule_of_file
+from aci.runtime.submodules import describe_submodule, lacks_files, submodule_of_file
 from aci.runtime.workspace import Workspace
 from trajectories.git_store.trees import Trees
 from trajectories.records import Base
+
+UNCHANGED = "Changes there do not belong to the patch."
+"""What holds for each file of a submodule."""
 
 
 class FileContext(Protocol):
@@ -38,11 +41,16 @@ def describe_file_error(ctx: FileContext, error: OSError, path: object) -> str:
     return explain_submodule(ctx, path) or described
 
 
-def explain_submodule(ctx: FileContext, path: object) -> str:
-    """Return why there is no file at a path that a model gave if the path leads into a submodule of the base, and ""
-    for any other path."""
+def explain_submodule(ctx: FileContext, path: object, otherwise: str = "") -> str:
+    """Return why there is no file at a path that a model gave if the path leads into a submodule of the base whose
+    files the workspace does not have. If it has them, `otherwise` is said about the path. Return "" for any other
+    path."""
     if not isinstance(path, str):
         return ""
     plain = posixpath.relpath(posixpath.join(ctx.workspace.root, path), ctx.workspace.root)
-    submodule = submodule_of_file(ctx.trees.files(ctx.base.tree), plain)
-    return f"{describe_submodule(plain, submodule)} Changes there do not belong to the patch." if submodule else ""
+    submodule = submodule_of_file(ctx.trees, ctx.base.tree, plain)
+    if not submodule:
+        return ""
+    if lacks_files(ctx.workspace, submodule):
+        return f"{describe_submodule(plain, submodule)} {UNCHANGED}"
+    return otherwise and f"{plain} lies in the submodule {submodule}. {otherwise}"

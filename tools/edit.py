@@ -17,7 +17,7 @@ from aci.repository.python_source import undefined_names
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import HARNESS_SESSION
 from tools import _matching
-from tools._file_errors import explain_submodule
+from tools._file_errors import UNCHANGED, explain_submodule
 from tools.base import ConsentQuestion, Context, TextSource, ToolCall, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -68,11 +68,11 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
         all: Replace every occurrence.
     """
     _refuse_links(ctx, _in_repository(ctx, path), path)
+    if explained := explain_submodule(ctx, path, UNCHANGED):
+        raise UsageError(explained)
     try:
         before = ctx.workspace.read(path)
     except FileNotFoundError:
-        if explained := explain_submodule(ctx, path):
-            raise UsageError(explained) from None
         if old:
             raise UsageError(f"There is no file {path}.", "To create it, leave `old` empty.") from None
         return _create(ctx, path, new)

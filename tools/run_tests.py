@@ -12,7 +12,7 @@ from aci.observation.untrusted_text import clean_output
 from aci.proof.evidence import innermost_file, missing_name
 from aci.proof.proof_run import format_names
 from aci.repository.patch import is_test
-from aci.repository.submodules import describe_submodule, submodule_missing_in
+from aci.runtime.submodules import describe_submodule, submodule_missing_in
 from aci.testing.failure_digest import MOST_FAILURES, format_failures, has_more_output
 from aci.testing.suite_run import SuiteReport, TestResult
 from aci.testing.suite_run import run_tests as run
@@ -79,7 +79,7 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
     }
     head = [report.summary(), *report.notes, *_slowness_notes(report, timeout)]
     files, output = ctx.trees.files(ctx.base.tree), report.output.decode("utf-8", "replace")
-    module, submodule = submodule_missing_in(files, output) if report.code else ("", "")
+    module, submodule = submodule_missing_in(ctx.workspace, files, output) if report.code else ("", "")
     head += [describe_submodule(f"The module {module}", submodule)] if submodule else []
     if nodes and report.granularity == "command":
         head.append("This command cannot be narrowed to the named tests, so all tests were run.")

@@ -78,7 +78,7 @@ def search(
         notes.append("ignoring case")
     if ran.timed_out:
         raise UsageError(f"The search took longer than {SECONDS} s.", "Narrow it with `path` or `glob`.")
-    if (ran.code == NO_PATH or ran.code == 1) and (explained := explain_submodule(ctx, path)):
+    if ran.code in (NO_PATH, 1) and (explained := explain_submodule(ctx, path, "Search it with grep in the shell.")):
         raise UsageError(explained)
     if ran.code == NO_PATH:
         raise UsageError(f"There is no {path}.")

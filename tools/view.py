@@ -14,7 +14,7 @@ from aci.observation.file_contents import describe_binary, split_lines
 from aci.observation.output_text import CAPS, cut_lines
 from aci.repository.python_source import Definition, definitions
 from aci.runtime.workspace import HARNESS_SESSION
-from tools._file_errors import explain_submodule
+from tools._file_errors import UNCHANGED, explain_submodule
 from tools._tree_diff import unrecorded
 from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
@@ -170,7 +170,7 @@ def _listing(ctx: Context, path: str) -> Observation:
     rows = [f"{name}/ ({_files(count)})" for name, count in sorted(folders.items())]
     rows += sorted(name for name in inside if "/" not in name)
     if not rows:
-        if explained := explain_submodule(ctx, path):
+        if explained := explain_submodule(ctx, path, f"`ls` in the shell lists it. {UNCHANGED}"):
             return Observation(explained, ok=False)
         nothing = f"{path} contains no files known to git (ignored files: `ls` in the shell)."
         return Observation("\n".join([nothing, *unrecorded(snapshot)]))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from aci.environments.environment_plan import Plan
 from aci.environments.setup_container import SetupResult
 from aci.observation.failure_cause import failure_cause
-from aci.repository.submodules import submodule_of_module
+from aci.runtime.submodules import submodule_of_module
 from trajectories.git_store.trees import Trees
 
 TIME = 120

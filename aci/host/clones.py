@@ -17,7 +17,14 @@ from aci.docker.leftover_cleanup import LOCAL_PREFIX, dead_workspaces, remove_fo
 from aci.host.generated_files import GeneratedFiles, find_generated_files
 from aci.host.project_python import ProjectPython, describe_python, project_python
 from aci.repository import process_owner
-from aci.runtime.snapshots import checkout_script, create_store_script, reset_index_script, store_environment
+from aci.runtime.shell_session import quote
+from aci.runtime.snapshots import (
+    SUBMODULES,
+    checkout_script,
+    create_store_script,
+    reset_index_script,
+    store_environment,
+)
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
@@ -87,6 +94,7 @@ class CloneFamily:
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=LOCAL_PREFIX)).resolve()
         self.history, self.store = self.folder / "history.git", self.folder / "store.git"
+        self.submodules = self.folder / SUBMODULES
         self._active: set[str] = set()
         self._lock = Lock()
         self._tree = options.base.tree
@@ -94,6 +102,10 @@ class CloneFamily:
         ignored = [*mounted, *generated.ignored]
         try:
             (self.folder / "owner").write_text(process_owner.own_mark())
+            generated.save(self.folder / "generated", PACKAGES if is_sandboxed else "")
+            generated.save_submodules(
+                self.submodules, self.folder / "generated"
+            )  # before the store: newer files differ
             options.repository.history(options.base, self.history)
             with (self.history / "info/exclude").open("a") as exclude:
                 exclude.writelines(f"/{_escaped(path)}\n" for path in ignored)
@@ -102,7 +114,6 @@ class CloneFamily:
             script = create_store_script(str(self.store), str(pack), str(self.history))
             _run_script(script, self.store, self.folder)
             pack.unlink()
-            generated.save(self.folder / "generated", PACKAGES if is_sandboxed else "")
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -124,6 +135,10 @@ class CloneFamily:
                 home / "store.git",
                 home / "repo",
             )
+            if self._generated.submodules.present:
+                _run_script(b"cp -RPp %b/. %b" % (quote(str(self.submodules)), quote(root)), home / "store.git", home)
+                shown = f"{FOLDER}/{SUBMODULES}" if self._is_sandboxed else self.submodules
+                (home / "store.git" / SUBMODULES).symlink_to(shown)
             self._generated.put(self.folder / "generated", home / "repo")
             if self._is_sandboxed:
                 for part, shown in (("repo/.git", "history"), ("store.git", "store")):

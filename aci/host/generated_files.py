@@ -1,4 +1,5 @@
-"""Files that tests need but git ignores: version files, compiled extensions, generated modules and metadata.
+"""Files that tests need but the base lacks: version files, compiled extensions, generated modules, metadata and the
+files of submodules.
 
 They come from the user's checkout, or from the installed copy of the package; a version file is written if both lack
 it. Only files that the tracked code imports or that the build back end declares count, and those that the user names.
@@ -20,6 +21,7 @@ from typing import Any
 from aci.host.project_python import ProjectPython
 from aci.host.version_files import declared_version_files, installed_file, version_file
 from aci.repository.credentials import has_credential_format, has_credentials, is_credential_file, printable_text
+from aci.repository.submodule_files import Submodules, find_submodules
 from aci.repository.untracked_files import ignored_files, lines_with
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
@@ -49,17 +51,20 @@ _IMPORT = r"^\s*(?:from\s+[\w.]*\b{0}\b|(?:from\s+[\w.]+\s+)?import\s.*\b{0}\b|{
 @dataclass(slots=True)
 class GeneratedFiles:
     """Files for a clone: `copied` are files of this machine and `written` contents, both by their paths in the clone;
-    `packages` are folders `node_modules`, whose entries are linked. `refused` look like secrets."""
+    `packages` are folders `node_modules`, whose entries are linked. `refused` look like secrets. `submodules` are those
+    of the base, and of other submodules."""
 
     copied: dict[str, Path] = field(default_factory=dict)
     written: dict[str, bytes] = field(default_factory=dict)
     packages: dict[str, Path] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    submodules: Submodules = field(default_factory=Submodules)
 
     @property
     def ignored(self) -> list[str]:
-        """The paths in a clone that git ignores: those of the files, and the whole folders of metadata."""
-        return list(dict.fromkeys(map(_shown, (*self.copied, *self.written, *self.packages))))
+        """The paths in a clone that git ignores: those of the files, and the whole folders of metadata and
+        submodules."""
+        return list(dict.fromkeys(map(_shown, (*self.copied, *self.written, *self.packages, *self._of_submodules()))))
 
     def save(self, folder: Path, packages_in: str = "") -> None:
         """Copy the files to a folder, from which each clone is filled, since the checkout may change. Links lead to the
@@ -73,9 +78,19 @@ class GeneratedFiles:
         for name, source in self.packages.items():
             _link_packages(source, folder / name, Path(packages_in, name) if packages_in else source)
 
+    def save_submodules(self, folder: Path, saved: Path) -> None:
+        """Write the files of submodules to a folder, with the saved files that are in submodules. Raises
+        WorkspaceError."""
+        self.submodules.write(folder)
+        folders = tuple(f"{path}/" for path in self._of_submodules())
+        self._put([name for name in self.copied if name.startswith(folders)], saved, folder)
+
     def put(self, saved: Path, clone: Path) -> None:
         """Put the saved files into a clone, where it has no others."""
-        for name in (*self.copied, *self.written, *self.packages):
+        self._put([*self.copied, *self.written, *self.packages], saved, clone)
+
+    def _put(self, names: Sequence[str], saved: Path, clone: Path) -> None:
+        for name in names:
             if _make_room(clone, name):
                 if (saved / name).is_dir():
                     shutil.copytree(saved / name, clone / name, symlinks=True)
@@ -108,10 +123,25 @@ class GeneratedFiles:
             "linked": list(self.packages),
             "written": list(self.written),
             "refused": list(self.refused),
+            "submodules": self._of_submodules(),
+            "submodules_changed": self._changed_submodules(),
+            "submodules_refused": list(self.submodules.refused),
         }
+
+    def _of_submodules(self) -> list[str]:
+        return [each.path for each in self.submodules.present]
+
+    def _changed_submodules(self) -> list[str]:
+        return [each.path for each in self.submodules.present if each.is_changed]
 
     def _kinds(self) -> dict[str, Sequence[str]]:
         return {
+            "With the files of submodules": self._of_submodules(),
+            "Changed in the checkout, but used as the commits of the base have them": self._changed_submodules(),
+            "Submodules without files": [
+                f"{path} ({error.message} {error.fix.removesuffix('.')})"
+                for path, error in self.submodules.refused.items()
+            ],
             "Not in git, but used from the checkout or the environment": [*self.copied, *self.packages],
             "Written with the version of the last tag": [*self.written],
             "Not copied, because they look like secrets": self.refused,
@@ -120,8 +150,9 @@ class GeneratedFiles:
 
 def find_generated_files(options: WorkspaceOptions, python: ProjectPython | None) -> GeneratedFiles:
     """Return the files that a clone of the user's repository needs."""
-    source, found = options.repository, GeneratedFiles()
+    source = options.repository
     tracked = options.trees.files(options.base.tree)
+    found = GeneratedFiles(submodules=find_submodules(source, tracked))
     folders = _real_folders(tracked, source.root)
     files = []
     for path in ignored_files(source.root) if not (source.bare or source.plain) else ():

@@ -33,6 +33,7 @@ from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from aci.testing.failure_digest import format_failures
 from aci.testing.suite_command import command_for_nodes, detect_command, entered_folders, group_nodes, is_run_by
 from aci.testing.suite_run import SuiteReport
+from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
 from trajectories.records import Issue, Verdict
@@ -294,12 +295,21 @@ def _find_doubts(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteRepo
         trial.doubt(reason)
     for reason in find_runner_recognition(trial.trees, trial.base, trial.proved, trial.parts.source):
         trial.doubt(reason)
+    for path in _updated_submodules(trial):
+        trial.doubt(f"The patch changes the commit of the submodule {path}, but no test ran with its new files.")
     if suite and baseline and baseline.ended_well and not suite.ended_well:
         trial.doubt(
             "With the patch the suite does not finish in time."
             if suite.timed_out
             else f"With the patch the suite exits with {suite.code}, which its results do not explain."
         )
+
+
+def _updated_submodules(trial: ProofRun) -> list[str]:
+    """Return the submodules of which the patch names another commit; workspaces have at most the base's files."""
+    before, after = trial.trees.files(trial.base), trial.trees.files(trial.proved)
+    changed = [change.path for change in trial.trees.changed(trial.base, trial.proved) if change.status == "M"]
+    return [path for path in changed if before[path].mode == after[path].mode == SUBMODULE]
 
 
 def _is_proven(trial: ProofRun, verdict: Verdict) -> bool:

@@ -11,7 +11,7 @@ from aci.observation.activity_message import ActivityMessage
 from aci.proof import evidence
 from aci.proof.evidence import ERROR_LINE
 from aci.proof.proof_run import SLACK, ProofRun, format_names, passes, was_not_reached
-from aci.repository.submodules import FIX, describe_submodule, submodule_of_module
+from aci.runtime.submodules import FIX, describe_submodule, lacks_files, submodule_of_module
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_results import SHELL_FAILED, SuiteReport, TestResult
 from aci.testing.suite_run import limit_per_test
@@ -54,7 +54,7 @@ def judge_loss(
         trial.note("The suite did not run without the patch, so loss cannot be judged.")
         return verdict
     if not baseline.passed:
-        reason = _common_failure(trial, baseline.results, baseline)
+        reason = _common_failure(trial, before, baseline.results, baseline)
         trial.note(f"No test passes without the patch, so nothing shows what it breaks. {reason}")
         return verdict
     missing = [id for id in (*baseline.passed, *_slow(trial, before, baseline, suite)) if not passes(suite, id)]
@@ -74,7 +74,7 @@ def judge_loss(
     unloaded = [result for result in baseline.results if result.is_unloaded_file]
     if unloaded:
         what = "A test file" if len(unloaded) == 1 else f"{len(unloaded)} test files"
-        reason = _common_failure(trial, unloaded, baseline)
+        reason = _common_failure(trial, before, unloaded, baseline)
         trial.note(f"{what} cannot be loaded without the patch, so nothing in it was compared. {reason}")
     mostly_unloaded = len(unloaded) > len({result.path for result in baseline.results} - {"", *_paths(unloaded)})
     no_loss = None if (unreached or unexplained or mostly_unloaded) and not lost else not lost
@@ -129,13 +129,14 @@ def _slow(trial: ProofRun, before: Workspace, baseline: SuiteReport, suite: Suit
     return [id for id in cut if passes(again, id)]
 
 
-def _common_failure(trial: ProofRun, results: Iterable[TestResult], baseline: SuiteReport) -> str:
+def _common_failure(trial: ProofRun, before: Workspace, results: Iterable[TestResult], baseline: SuiteReport) -> str:
     """Return a sentence with the most frequent failure without the patch, and what to do about it."""
     failures = Counter(_last_error(result) for result in results if result.bad and not result.cut)
     if not (failure := next((text for text, _ in failures.most_common() if text), "")):
         return "See how the tests run, or give a command with --test."
     if missing := re.match(r"(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'", failure):
-        if submodule := submodule_of_module(trial.trees.files(trial.base), missing[1]):
+        submodule = submodule_of_module(trial.trees.files(trial.base), missing[1])
+        if submodule and lacks_files(before, submodule):
             return f"{describe_submodule(f'The module {missing[1]}', submodule)} {FIX}"
         fix = f"Install {missing[1].partition('.')[0]} where `{baseline.command}` runs, or choose another environment."
     else:

@@ -358,7 +358,7 @@ def _is_true(name: str, value: str | None, default: bool = False) -> bool:
 def _conditional_settings(git_dir: Path) -> Pairs:
     """Return the user's own settings if some of them depend on the place of the git directory (`includeIf`), which git
     compares with that of the view."""
-    own = git_environ({"GIT_DIR": str(git_dir)})
+    own = git_environ({"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(git_dir)})  # instead of core.worktree
     own |= {name: value for name, value in os.environ.items() if name == "GIT_CONFIG_GLOBAL"}
     if "GIT_CONFIG_GLOBAL" not in os.environ:
         del own["GIT_CONFIG_GLOBAL"]

@@ -42,6 +42,8 @@ _CONFIG = """\
     threads = 1
 """
 _ATTRIBUTES = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
+SUBMODULES = "submodules"
+"""Name of a folder in a store with the files of the base's submodules, if the workspace has them; may be a link."""
 _NAMES_SHOWN = 20
 _UNLOCK = b'if [ -e "$GIT_DIR/index.lock" ] || [ -L "$GIT_DIR/index.lock" ]; then rm -f "$GIT_DIR/index.lock"; fi\n'
 """The check avoids starting `rm` in the usual case that there is no lock."""
@@ -159,8 +161,9 @@ class SnapshotStore:
         for stubborn in (False, True):
             if stubborn:
                 self._clear_folders(tree)
-            files = b"%b{\n%b\n}" % (fetching, checkout_script(self._root, tree))
-            steps = (files, self._chmod_script(), self._clear_submodules_script())
+            removing, resetting = self._submodule_scripts(tree)
+            files = b"%b\n%b{\n%b\n}" % (removing, fetching, checkout_script(self._root, tree))
+            steps = (files, self._chmod_script(), resetting)
             complete, self._index, complaints = self._write_after(steps)
             if self._index == tree and ((complete and not complaints) or (stubborn and self._is_clean())):
                 self.tree = tree
@@ -196,12 +199,15 @@ class SnapshotStore:
     def _submodules(self, tree: str) -> list[bytes]:
         return [encode(path) for path, entry in self._trees.files(tree).items() if entry.mode == SUBMODULE]
 
+    def _base_submodules(self) -> list[bytes]:
+        if self._submodule_paths is None:
+            self._submodule_paths = self._submodules(self._base)
+        return self._submodule_paths
+
     def _changed_in_submodules(self, nested: Sequence[bytes]) -> tuple[str, ...]:
         """Return files in the base's submodules that are newer than the store, since git silently ignores such
         changes."""
-        if self._submodule_paths is None:
-            self._submodule_paths = self._submodules(self._base)
-        links = b" ".join(quote(b"./" + path) for path in self._submodule_paths if path not in nested)
+        links = b" ".join(quote(b"./" + path) for path in self._base_submodules() if path not in nested)
         if not links:
             return ()
         found = self._service.run(
@@ -212,18 +218,30 @@ class SnapshotStore:
         ).output
         return _shorten([f"{_printable(name.removeprefix(b'./'))} (in a submodule)" for name in found.splitlines()])
 
-    def _clear_submodules_script(self) -> bytes:
-        """Return the shell command that removes files newer than the store from submodules that are real folders and
-        not repositories."""
-        if not self._submodule_paths:
-            return b":"
-        words = b" ".join(quote(path) for path in self._submodule_paths)
-        return (
-            b'for link in %b; do there=%b/$link; [ "$(cd -P "$there" && pwd -P)" = "$there" ] &&\n'
-            b'[ ! -e "$there/.git" ] && for depth in "-maxdepth 1" "! -type d"; do\n'
+    def _submodule_scripts(self, tree: str) -> tuple[bytes, bytes]:
+        """Return two shell commands for a restore. The first removes the files of the base's submodules that are no
+        submodules in the tree. The second removes files newer than the store from the others, and then adds the files
+        that are missing there. A folder in which an entry was added or removed is newer, too."""
+        if not (known := set(self._base_submodules())):
+            return b":", b":"
+        kept = set(self._submodules(tree))
+        resetting = (
+            b'[ -n "$(find "$there" -newer "$GIT_DIR/config")" ] || continue\n'
+            b'for depth in "-maxdepth 1" "! -type d"; do\n'
             b'find "$there" -mindepth 1 $depth -newer "$GIT_DIR/config" -exec rm -rf {} +\n'
-            b"done; done" % (words, quote(self._root))
+            b"done\n"
+            b'[ ! -d "$saved" ] || cp -RPpn "$saved/." "$there"'
         )
+        return self._each_submodule(known - kept, b'rm -rf -- "$there"'), self._each_submodule(known & kept, resetting)
+
+    def _each_submodule(self, paths: Iterable[bytes], script: bytes) -> bytes:
+        """Return the shell commands that run a script with each submodule's folder `there`, if it is a real folder and
+        no repository, and `saved`, the folder with its files in the store."""
+        return (
+            b"for link in %b; do there=%b/$link; saved=$GIT_DIR/%b/$link\n"
+            b'[ "$(cd -P "$there" && pwd -P)" = "$there" ] && [ ! -e "$there/.git" ] || continue\n'
+            b"%b\ndone"
+        ) % (b" ".join(map(quote, sorted(paths))), quote(self._root), SUBMODULES.encode(), script)
 
     def _write(self) -> tuple[str, str]:
         """Add every file, write the tree and return it with git's error messages."""

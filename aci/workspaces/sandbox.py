@@ -23,6 +23,7 @@ from aci.host.visible_paths import SYSTEM, SocketSearch, VisibleTools, add_own_f
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import Channel, ProgramStarter
 from aci.runtime.pty_session import TerminalStarter
+from aci.runtime.snapshots import SUBMODULES
 from aci.runtime.workspace import Workspace, WorkspaceOptions
 
 HOME = f"{FOLDER}/home"
@@ -185,6 +186,8 @@ class SandboxHost:
         inside.add("--symlink", "/tmp", "/var/tmp")
         for objects, name in ((self._family.history, "history"), (self._family.store, "store")):
             inside.show(objects / "objects", f"{OBJECTS}/{name}")
+        if self._family.submodules.exists():
+            inside.show(self._family.submodules, f"{FOLDER}/{SUBMODULES}")
         for part, path in (("home", HOME), ("repo", self.root), ("scratch", self.scratch), ("harness", self.harness)):
             inside.share(self._clone.part(part), path)
         for part, path in (("inbox", self.inbox), ("store.git", self.store)):

@@ -14,7 +14,7 @@ from aci.proof.proof_run import format_names
 from aci.proof.reproduction import was_ended_early
 from aci.proof.suite_selection import has_large_suite, nearest_tests
 from aci.repository.patch import is_test
-from aci.repository.submodules import FIX, describe_submodule, submodule_missing_in
+from aci.runtime.submodules import FIX, describe_submodule, submodule_missing_in
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import limit_per_test, run_tests
 from agent.engine.permission_checks import REFUSED, may_test
@@ -132,7 +132,7 @@ def _missing_package(task: Task, report: SuiteReport) -> str:
     if report.passed or any(result.outcome == "failed" for result in report.results):
         return ""
     output, files = report.output.decode("utf-8", "replace"), task.trees.files(task.tree)
-    module, submodule = submodule_missing_in(files, output)
+    module, submodule = submodule_missing_in(task.workspace, files, output)
     if submodule:
         return f"The tests cannot be collected: {describe_submodule(f'The module {module}', submodule)} {FIX}"
     found = _NO_MODULE.search(output)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import git
+from tests.conftest import committed, git
 from tests.e2e.conftest import STRICT_TEST, TEST_CORE, answer, call, write
+from tests.submodule_repository import add_submodule
 from trajectories.journal import read
 
 pytestmark = pytest.mark.slow
@@ -56,6 +57,28 @@ def test_plain_output_shows_steps_diff_proof_and_directory(machine, calculator, 
     repeated = subprocess.run(["sh", script], cwd=calculator, capture_output=True, text=True, check=False)
     assert (repeated.returncode, repeated.stdout.splitlines()[-1]) == (0, "The proof holds."), repeated
     git(calculator, "diff", "--exit-code")
+
+
+def test_fix_with_tests_that_need_a_submodule(machine, calculator, issue_file, tmp_path):
+    add_submodule(calculator, committed(tmp_path / "sums", {"sums.py": "def add(a, b):\n    return a + b\n"}), "vendor")
+    test = TEST_CORE.replace("from calc", "from vendor.sums import add as sums\nfrom calc", 1)
+    assert test != TEST_CORE
+    edits = [
+        call("edit", path="vendor/sums.py", old="a + b", new="a - b"),
+        call("shell", command="echo 'broken =' > vendor/sums.py"),
+        call("edit", path="tests/test_core.py", old="", new=test),
+    ]
+    model = machine.script(
+        {"n": 1} | answer("All.", *edits, FIX),
+        {"n": 2} | answer("Undo.", call("shell", command="git status")),
+        answer("Done.", call("submit")),
+    )
+    result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
+    assert result["verdict"]["kind"] == "verified", result
+    assert "vendor/" not in result["patch"]
+    script = Path(result["directory"], "proof.sh")
+    repeated = subprocess.run(["sh", script], cwd=calculator, capture_output=True, text=True, check=False)
+    assert (repeated.returncode, repeated.stdout.splitlines()[-1]) == (0, "The proof holds."), repeated
 
 
 def test_uncommitted_work_is_part_of_base_and_kept(machine, calculator, issue_file, solving_model):

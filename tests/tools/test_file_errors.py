@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import git
+from tests.conftest import committed, git
+from tests.submodule_repository import add_submodule
 from tests.tools.conftest import Bench
 
-WHY = " lies in the submodule vendor/shop, whose files workspaces do not have."
+WHY = " lies in the submodule vendor/shop, whose files this workspace does not have."
 
 
 @pytest.fixture
@@ -45,3 +47,36 @@ def test_test_run_names_submodule_of_missing_module(bench: Bench) -> None:
     assert f"The module shop{WHY}" in bench("run_tests").text
     bench("edit", path="test_cart.py", old="import shop.cart", new="import shopping")
     assert "submodule" not in bench("run_tests").text
+
+
+@pytest.fixture
+def full_bench(make_repo: Any, open_ws: Any, tmp_path: Path) -> Bench:
+    """A bench whose submodule has files."""
+    root = make_repo({"test_cart.py": "import shop.other\n", "vendor/a.py": ""})
+    add_submodule(root, committed(tmp_path / "shop", {"cart.py": "total = 3\n"}), "vendor/shop")
+    workspace = open_ws("local", root)
+    return Bench(workspace, workspace.options.trees, workspace.options.base)
+
+
+def test_files_of_submodule_can_be_read_and_not_edited(full_bench: Bench) -> None:
+    bench = full_bench
+    assert "total = 3" in bench("view", path="vendor/shop/cart.py").text
+    assert bench("view", path="vendor/shop/other.py").text == "There is no file vendor/shop/other.py."
+    lies = "lies in the submodule vendor/shop."
+    assert bench("view", path="vendor/shop").text.startswith(f"vendor/shop {lies} `ls` in the shell lists it.")
+    assert bench("search", pattern="total", path="vendor/shop").text == (
+        f"vendor/shop {lies} Search it with grep in the shell."
+    )
+    for path, old in (("vendor/shop/cart.py", "3"), ("vendor/shop/cart.py", ""), ("vendor/shop/new.py", "")):
+        edited = bench("edit", path=path, old=old, new="4")
+        assert not edited.ok
+        assert edited.text == f"{path} {lies} Changes there do not belong to the patch."
+    assert bench.read("vendor/shop/cart.py") == b"total = 3\n"
+    bench.workspace.run("echo 'total = 4' > vendor/shop/cart.py; echo > b.py")
+    assert "vendor/shop/cart.py (in a submodule)" in bench("submit", summary="x").text
+    assert {change.path for change in bench.trees.changed(bench.base.tree, bench.workspace.snapshot().tree)} == {"b.py"}
+
+
+@pytest.mark.slow
+def test_module_that_is_missing_in_submodule_with_files(full_bench: Bench) -> None:
+    assert "submodule" not in full_bench("run_tests").text

@@ -10,6 +10,7 @@ from aci.proof.suite_baselines import Baselines
 from aci.repository.patch import split_patch
 from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST, WRONG, has_note
 from tests.conftest import git
+from trajectories.git_store.tree_listing import Entry
 from trajectories.records import Issue
 
 NEW_TEST = {"tests/test_issue.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}
@@ -546,6 +547,23 @@ def test_lfs_pointers_and_submodules_are_unchanged(make_repo, open_ws):
     assert workspace.read("big.bin").decode() == pointer
     assert trees.entry(tree, "vendored") == trees.entry(start, "vendored") == ("160000", "b" * 40)
     assert {change.path for change in trees.changed(start, tree)} == set(SOLVED)
+
+
+@pytest.mark.slow
+def test_patch_with_other_commit_of_submodule_is_unproven(make_repo, open_ws):
+    repo = make_repo({name: dedent(text) for name, text in BASE.items()})
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'b' * 40},vendored")
+    git(repo, "commit", "-q", "-m", "A submodule")
+    workspace = open_ws("local", repo)
+    trees, start = workspace.options.trees, workspace.options.base.tree
+    files = trees.files(start) | {"vendored": Entry("160000", "c" * 40, 0)}
+    listing = "".join(f"{entry.mode} {entry.id} 0\t{path}\0" for path, entry in files.items())
+    tree = trees.write(
+        {name: dedent(text).encode() for name, text in SOLVED.items()}, trees.adopt(listing.encode(), [])
+    )
+    verdict = prove(workspace.fork, trees, start, tree, issue=ISSUE, command=UNITTEST, timeout=60)
+    assert verdict.kind == "unproven", verdict
+    assert any("changes the commit of the submodule vendored, but no test ran" in note for note in verdict.notes)
 
 
 @pytest.mark.slow

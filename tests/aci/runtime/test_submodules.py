@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from aci.environments.smoke_check import collect_test_imports
-from aci.repository.submodules import submodule_missing_in, submodule_of_file, submodule_of_module
+from aci.runtime.submodules import submodule_missing_in, submodule_of_file, submodule_of_module
+from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.git_store.trees import Trees
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Iterator[Trees]:
+    with Trees(tmp_path / "trees.git") as trees:
+        yield trees
 
 
 @pytest.fixture
@@ -22,7 +32,7 @@ def tree(trees: Trees) -> str:
     + [(path, "") for path in ("vendor/b.py", "vendor/shopping.py", "shop/cart.py", "../data/x", ".")],
 )
 def test_submodule_of_file(trees: Trees, tree: str, path: str, submodule: str) -> None:
-    assert submodule_of_file(trees.files(tree), path) == submodule
+    assert submodule_of_file(trees, tree, path) == submodule
 
 
 @pytest.mark.parametrize(
@@ -31,10 +41,18 @@ def test_submodule_of_file(trees: Trees, tree: str, path: str, submodule: str) -
     + [(module, "") for module in ("vendor", "vendor.b", "shopping", "other.shop")],
 )
 def test_submodule_of_module(trees: Trees, tree: str, module: str, submodule: str) -> None:
+    assert submodule_of_module(trees.files(tree), module) == submodule
+
+
+def test_missing_module_lies_in_submodule_without_files(
+    trees: Trees, tree: str, make_repo: MakeRepo, open_ws: OpenWorkspace
+) -> None:
+    ws = open_ws("local", make_repo({"data/x.py": ""}))
     files = trees.files(tree)
-    assert submodule_of_module(files, module) == submodule
-    for error in (f"E   ModuleNotFoundError: No module named '{module}'", f"ImportError: No module named {module}"):
-        assert submodule_missing_in(files, f"{error}\nfailed") == ((module, submodule) if submodule else ("", ""))
+    for module, submodule in (("shop", "vendor/shop"), ("shop.cart.items", "vendor/shop"), ("data", ""), ("other", "")):
+        for error in (f"E   ModuleNotFoundError: No module named '{module}'", f"ImportError: No module named {module}"):
+            found = submodule_missing_in(ws, files, f"{error}\nfailed")
+            assert found == ((module, submodule) if submodule else ("", ""))
 
 
 def test_package_with_name_of_submodule_is_not_installed(trees: Trees, tree: str) -> None:
