@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from aci.repository.base_size import check_base
 from aci.repository.git_view import common_folder, view_of
 from aci.repository.user_repository import OPTIONS, Repository
-from aci.repository.view_checks import TO_READ, check_borrowed, own_filters
+from aci.repository.view_checks import TO_READ, check_alternates, repository_filters
 from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_limits import read_limited
@@ -121,7 +121,7 @@ class _Search:
             raise UsageError(f"There are more than {MOST_SUBMODULES} submodules.", FEWER)
         view = view_of(git_dir, None)
         view.environment({})  # raises UsageError for links
-        check_borrowed(view)
+        check_alternates(view)
         env, tree = git_environ(objects_environment(common_folder(git_dir))), f"{commit}^{{tree}}"
         if not git("rev-parse", "--verify", "--quiet", "--end-of-options", tree, env=env, ok=(0, 1, 128)):
             raise UsageError(f"The commit {commit[:10]} of {path} is not in {git_dir}.", UPDATE)
@@ -175,7 +175,7 @@ def _is_changed(git_dir: Path, place: Path, commit: str) -> bool:
         view = view_of(git_dir, place)
         with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder:
             env = view.environment({"GIT_INDEX_FILE": f"{folder}/index"})
-            if own_filters(view, TO_READ):
+            if repository_filters(view, TO_READ):
                 return False
             shutil.copy2(git_dir / "index", f"{folder}/index")
             git(*OPTIONS, "update-index", "-q", "--refresh", "--ignore-submodules", env=env, cwd=place, ok=(0, 1))
