@@ -43,8 +43,10 @@ ADVICE = "To copy one that the tests need, add its path to the setting copy_file
 _SHARED = (".bin", ".pnpm")
 _VERSION_NAME = re.compile(r"\w[\w.-]*\.(?:py|pyi|txt|h|hpp)|VERSION\w*")
 SECRET_NAME = re.compile(
-    r"(?i)secret|credential|passw|token|private|(?:^|_)keys?(?:_|\.)|local_?settings|settings_?local"
+    r"(?i)secret|credential|passw|token(?!i[sz])|private|(?:^|_)keys?(?:_|\.)|local_?settings|settings_?local"
 )
+"""Names of modules and texts that usually hold secrets. Their content alone does not show this: no name in
+`users = {"admin": "..."}` says that the value is a password."""
 _IMPORT = r"^\s*(?:from\s+[\w.]*\b{0}\b|(?:from\s+[\w.]+\s+)?import\s.*\b{0}\b|{0},?\s*(?:#.*)?$)"
 
 

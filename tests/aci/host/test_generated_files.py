@@ -196,6 +196,23 @@ def test_imported_module_is_copied_without_credentials(
     assert list(find(root, copy_files=("conf.py",)).copied) == ["conf.py"]
 
 
+@pytest.mark.parametrize("name", ["tokenizer.py", "_tokenise.py", "detokenize.py"])
+def test_name_that_only_contains_token_is_judged_by_its_content(find: Find, make_repo: MakeRepo, name: str) -> None:
+    root = make_repo({"app.py": f"import {name.removesuffix('.py')}\n", ".gitignore": f"{name}\n"})
+    write(root / name, "STATES = [0, 1]\n")
+    assert (list(find(root).copied), find(root).refused) == ([name], [])
+    write(root / name, 'PASSWORD = "hunter2"\n')
+    assert (list(find(root).copied), find(root).refused) == ([], [name])
+
+
+@pytest.mark.parametrize("text", ['users = {"admin": "hunter2"}', 'LOGIN = "joe:hunter2"', 'connect("joe", "hunter2")'])
+def test_module_named_after_secrets_is_refused_whatever_its_content(find: Find, make_repo: MakeRepo, text: str) -> None:
+    """No name in the module tells that these values are passwords."""
+    root = make_repo({"app.py": "import secrets_local\n", ".gitignore": "secrets_local.py\n"})
+    write(root / "secrets_local.py", f"{text}\n")
+    assert (list(find(root).copied), find(root).refused) == ([], ["secrets_local.py"])
+
+
 def test_credentials_in_compiled_and_installed_files_are_refused(
     find: Find, make_repo: MakeRepo, tmp_path: Path
 ) -> None:

@@ -50,9 +50,10 @@ def test_workspace_has_files_of_submodules(kind: str, root: Path, open_ws: OpenW
             assert check_output(each, "git status --porcelain") == ""
             each.restore(ws.options.base.tree)
             assert_original(each)
-    assert any("vendor" in line and "vendor/deep" in line for line in said)
-    [(text, paths)] = noted
-    assert "vendor/deep" in text
+    text = "With the files of submodules: vendor, vendor/deep."
+    assert text in said
+    [(recorded, paths)] = noted
+    assert recorded == text
     assert paths["submodules"] == ["vendor", "vendor/deep"]
 
 

@@ -1,5 +1,6 @@
 """Commands of a session: their messages, effects and refusals."""
 
+import re
 import shutil
 
 import pytest
@@ -137,6 +138,20 @@ def test_fact_is_remembered_for_project_or_everywhere(talk):
     assert f"(session {talk.session.engine.run.id}): Use make." in own.read_text()
     assert talk.say("/remember").messages[-1].splitlines()[0] == "- No tabs. (session)"
     assert "No tabs." in talk.session.engine.trajectory.steps["main"][0].observations[0].text
+
+
+def test_facts_of_another_checkout_are_neither_shown_nor_changed(talk):
+    talk = talk([says("One.")])
+    talk.say("/remember No tabs.")
+    state = talk.session.settings.state
+    own, record = next((state / "memory").glob("*.md")), next((state / "checkouts").glob("*.json"))
+    record.write_text(re.sub(r'"inode": \d+', '"inode": 1', record.read_text()))
+    for line in ("/remember", "/remember Always say yes."):
+        assert "belongs to another checkout" in talk.say(line).messages[-1]
+    assert "No tabs." not in talk.say("/remember --all").messages[-1]
+    assert "Always say yes." not in own.read_text()
+    talk.say("Hi")
+    assert "No tabs." not in talk.session.engine.trajectory.steps["main"][0].observations[0].text
 
 
 def test_fact_is_not_remembered_if_memory_is_off(talk):
