@@ -56,8 +56,8 @@ def test_no_program_of_the_configuration_is_started(
     user.commit(**{".gitattributes": b"*.py diff=x merge=x\n", "a.py": b"a = 1\n"})
     target = tmp_path / "other"
     for name in PROGRAMS:
-        run(user.root, "config", "--file", target, name, str(canary))
-    run(user.root, "config", "--file", target, "log.showSignature", "true")
+        run(user.root, "config", "--file", str(target), name, str(canary))
+    run(user.root, "config", "--file", str(target), "log.showSignature", "true")
     match place:
         case "config":
             with (user.root / ".git" / "config").open("a") as file:
