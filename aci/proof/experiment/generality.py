@@ -176,12 +176,13 @@ def _judge(
         return "undecided", SPECIAL
     if len(valid) < LEAST_VALID and not differing:
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
-    count = f"{len(differing)} of {len(valid)} variants of the tests' values"
+    count = _count([*differing, *other], [*valid, *renamed])
     changes = {(call.base, call.patch) for call in seeds}
     same = [call for call in differing if (call.base, call.patch) in changes]
     is_alike = not is_simple(own) and len(same) >= SAME_SHARE * len(valid)
     if _is_constant(valid, differing, own):
         is_empty = all(call.texts[1] in EMPTY for call in seeds if len(call.texts) == len(VERSIONS))
+        count = _count(differing, valid)
         if is_empty or all(map(ONE_OF_TWO.match, own)) or len({call.base for call in differing}) == 1:
             return "undecided", f"The patch gives the same answer for {count}."
         if is_alike:
@@ -231,6 +232,10 @@ def _selecting_feature(
             if others >= LEAST_OTHERS and chance <= BY_CHANCE and all(map(has, [*seeds, *differing])):
                 return feature
     return ""
+
+
+def _count(some: Sequence[ComparedCall], variants: Sequence[ComparedCall]) -> str:
+    return f"{len(some)} of {len(variants)} variants of the tests' values"
 
 
 def _examples(differing: Sequence[ComparedCall]) -> str:

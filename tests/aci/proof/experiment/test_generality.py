@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from threading import Event
 
 import pytest
 
 from aci.proof.experiment.changed_functions import ChangedFile
-from aci.proof.experiment.generality import compare_versions, judge_generality
+from aci.proof.experiment.generality import ComparedCall, compare_versions, judge_generality
 from aci.proof.experiment.listed_values import Listed, listed_values
 from aci.repair.candidate_evaluator import Evaluator
 
@@ -302,3 +303,32 @@ def test_empty_answers_that_are_passed_on_are_undecided(judge):
         "        assert add({'name': value}, 'name') == value\n"
     )
     assert judge(base, base.replace(" or 'none'", ""), test)[0] in ("shown", "undecided")
+
+
+SEED = ComparedCall("f", "f('ab')", "str:ab", "str:ab", "str:AB", False, (("str", "'ab'", False),))
+
+
+def variants(count: int, *, changed: int, renamed: bool = False) -> list[ComparedCall]:
+    """Return so many variants of SEED, the first of them with other answers of the patch."""
+    made = []
+    for number in range(count):
+        old = f"str:{renamed}{number}"
+        new = f"{old}!" if number < changed else old
+        text = f"f('{'renamed' if renamed else 'varied'} {number}')"
+        made.append(replace(SEED, text=text, base=old, again=old, patch=new, made=True, renamed=renamed))
+    return [replace(call, texts=(call.base, call.patch)) if call.base != call.patch else call for call in made]
+
+
+@pytest.mark.parametrize(("varied", "renamed"), [((60, 0), (40, 25)), ((60, 1), (40, 40)), ((12, 0), (9, 2))])
+def test_count_includes_the_variants_of_which_examples_are_shown(varied, renamed):
+    calls = [SEED, *variants(varied[0], changed=varied[1])]
+    calls += variants(renamed[0], changed=renamed[1], renamed=True)
+    found, reason = judge_generality(calls, "")
+    count = f"{varied[1] + renamed[1]} of {varied[0] + renamed[0]} variants of the tests' values"
+    assert (found, "such as f('renamed 0')" in reason, count in reason) == ("shown", True, True), reason
+
+
+def test_count_of_accusation_includes_renamed_variants():
+    calls = [SEED, *variants(60, changed=0), *variants(40, changed=0, renamed=True)]
+    reason = "The patch changes the behaviour for 0 of 100 variants of the tests' values."
+    assert judge_generality(calls, "") == ("examples only", reason)
