@@ -44,15 +44,18 @@ STEPS = (
 PLAIN = (bool, int, float, str, tuple, dict, set, frozenset, decimal.Decimal, fractions.Fraction, *DATES)
 STATE = 0.3
 """Share of a method's variants in which the object's state is changed instead of an argument."""
+KNOWN = 0.5
+"""Share of probed arguments that get a value known from elsewhere."""
 BEYOND = 0.15
 """Share of numbers that may exceed the recorded bounds, since a few calls do not show all valid values."""
 
 
-def vary_calls(calls, most, constants, read=(), is_fixed=lambda value: False):
+def vary_calls(calls, most, constants, read=(), is_fixed=lambda value: False, where=None):
     """Return at most `most` new calls of the function that these calls belong to.
 
     `constants` may be used as new numbers; attributes in `read`, which the code reads, are changed more often.
-    Arguments for which `is_fixed(value)` holds are not changed. The result is reproducible, as it is seeded by the
+    Arguments for which `is_fixed(value)` holds are not changed, nor those at other places than `where` (see `places`;
+    None for all places). The result is reproducible, as it is seeded by the
     function's name. If new calls differ only in deeply nested values, only one of them is returned.
     """
     function = calls[0].function
@@ -64,28 +67,44 @@ def vary_calls(calls, most, constants, read=(), is_fixed=lambda value: False):
 
     def vary(values, origin):
         bound = is_method(function, values)
-        where = [place for place in places(values)[bound:] if not is_fixed(part(values, place))]
-        if bound and (not where or (getattr(values[0][0], "__dict__", None) and chance.random() < STATE)):
+        has_state = bound and (where is None or (0, 0) in where)
+        varied = [place for place in _among(where, values)[has_state:] if not is_fixed(part(values, place))]
+        if has_state and (not varied or (getattr(values[0][0], "__dict__", None) and chance.random() < STATE)):
             alter(part(values, (0, 0)), chance, read)
-            where = ()
-        for place in chance.sample(where, min(len(where), chance.choice((1, 1, 2)))):
+            varied = ()
+        for place in chance.sample(varied, min(len(varied), chance.choice((1, 1, 2)))):
             put(values, place, common[place].made(part(values, place), chance))
 
     return _new_calls(calls, most, chance, vary)
 
 
-def rename_calls(calls, most, is_fixed=lambda value: False):
+def probe_calls(calls, most, place, others):
+    """Return at most `most` new calls in which only the argument at this place is different: it is one of `others`, of
+    the same type, or a slightly different value."""
+    function = calls[0].function
+    chance = random.Random("probes %s %s %s" % (function.__module__, function.__qualname__, place))
+    common = Common([part(call.values, place) for call in calls if place in places(call.values)], ())
+
+    def probe(values, origin):
+        old = part(values, place)
+        known = [one for one in others if type(one) is type(old) and one != old]
+        put(values, place, chance.choice(known) if known and chance.random() < KNOWN else common.made(old, chance))
+
+    return _new_calls(calls, most, chance, probe)
+
+
+def rename_calls(calls, most, is_fixed=lambda value: False, where=None):
     """Return at most `most` new calls in which every letter, digit and number is replaced consistently, and numbers
-    keep their order; values for which `is_fixed(value)` holds stay."""
+    keep their order; values for which `is_fixed(value)` holds stay, and those at other places than `where`."""
     function = calls[0].function
     chance = random.Random("renamed %s %s" % (function.__module__, function.__qualname__))
 
     def rename(values, origin):
-        positional, named = values
         renaming = Renaming(chance, is_fixed, origin.values)
-        renaming.collect([positional, list(named.values())], 0)
-        named.update((name, renaming.made(one, 0)) for name, one in list(named.items()))
-        positional[:] = [renaming.made(one, 0) for one in positional]
+        renamed = _among(where, values)
+        renaming.collect([part(values, place) for place in renamed], 0)
+        for place in renamed:
+            put(values, place, renaming.made(part(values, place), 0))
 
     return _new_calls(calls, most, chance, rename)
 
@@ -191,6 +210,11 @@ def places(values):
     return [*((0, number) for number in range(len(values[0]))), *((1, name) for name in sorted(values[1]))]
 
 
+def _among(where, values):
+    """Return the places of the arguments that are among `where`; all if it is None."""
+    return [place for place in places(values) if where is None or place in where]
+
+
 def is_method(function, values):
     """Return whether the first argument is the method's `self`, which is not varied."""
     kinds = type(values[0][0]).__mro__ if values[0] else ()
@@ -246,6 +270,8 @@ class Common:
             return shifted(value, chance)
         if isinstance(value, enum.Enum):
             return chance.choice(list(kind))
+        if kind is range:
+            return range(value.start, value.stop + chance.randint(-9, 9), value.step)
         if kind in (list, tuple):
             return kind(self._row(list(value), chance))
         if isinstance(value, tuple) and hasattr(kind, "_fields"):
@@ -284,7 +310,8 @@ class Common:
     def _number(self, value, chance):
         near = [value + 1, value - 1, value + chance.randint(-9, 9), 2 * value, type(value)(value // 2)]
         seen = [one for one in self.pool if type(one) is type(value)]
-        far = [type(value)(0), type(value)(1), type(value)(-1), -value, *self.constants]
+        opposite = 0 - value  # -0.0 would be no other value
+        far = [type(value)(0), type(value)(1), type(value)(-1), opposite, *self.constants]
         return chance.choice(chance.choice((near, near, seen or near, far)))
 
     def _bounded(self, value):

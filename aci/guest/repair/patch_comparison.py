@@ -6,6 +6,7 @@ and both versions answer the variants. `aci/proof/experiment/generality.py` judg
 Standard library only, for the target's own Python (3.6 and later).
 """
 
+import ast
 import contextlib
 import inspect
 import os
@@ -15,12 +16,13 @@ from functools import partial
 
 from ..call_frames import call_arguments
 from ..forked_sandbox import run_forked
-from ..value_text import HIDDEN, Shower, call_text, full_text
+from ..value_text import HIDDEN, Shower, call_text, full_text, outline_text
 from .answer_collection import answer_digest, clear_caches
-from .argument_variants import is_method, reachable, rename_calls, vary_calls
+from .argument_variants import is_method, part, places, probe_calls, reachable, rename_calls, vary_calls
 from .base_version import load_files, restore_base
 from .change_contact import run_contact
 from .item_runners import run_watched
+from .parameter_reads import parameter_at, read_parameters
 from .recorded_calls import Recorder
 from .repeated_tests import find_blind_tests, find_flaky_tests
 
@@ -38,7 +40,10 @@ MOST_LOOKED = 50
 """Maximum number of nested calls of which the arguments are looked at."""
 RENAMED = 40
 """Number of variants of each function's calls in which all words and numbers are others."""
+PROBES = 12
+"""Number of variants in which a special argument is changed, to see whether the patch's change depends on it."""
 LONGEST = 200
+NOT_FINITE = ("inf", "-inf", "nan")
 UNKNOWN = "!unknown argument"
 """The answer of the base to a call with an argument that only the patch accepts."""
 
@@ -46,7 +51,9 @@ UNKNOWN = "!unknown argument"
 def compare(job):
     """Emit `{"contact": ..}`, what the tests run (`change_contact.py`) and which of them are `blind` or
     `flaky` (`repeated_tests.py`), then `{"calls": [..]}`, with a row for each
-    recorded call that the versions answer differently, and for each variant of such a call: what `_row` returns.
+    recorded call that the versions answer differently, and for each variant of such a call: what `_row` and `_variants`
+    return. A recorded call has the names of the parameters that are `given` its arguments, "" for arguments that are
+    not read.
 
     `files` maps the changed paths to the base's text, `functions` are the changed functions (path, name, lines) and
     `added` the new ones (also with `qualname`).
@@ -69,19 +76,83 @@ def compare(job):
         call = calls[row["number"]]
         own.setdefault(call.function.__code__, set()).add(call.text)
         groups.setdefault(id(call.function), []).append(call)
+    reads = _read_places(job, list(groups.values()))
+    variants = [one for group, read in zip(groups.values(), reads) for one in _variants(spec, group, read)]
+    variants.sort(key=lambda one: ("probe" in one[1], "renamed" in one[1]))  # in case that not all get an answer
+    rows = _rows(job, [call for call, _ in variants], limit, own)
+    for row in seeds:
+        call = calls[row["number"]]
+        read = reads[list(groups).index(id(call.function))]
+        names = [parameter_at(call.function.__code__, one) if one in read else "" for one in _arguments(call)]
+        row.update(made=False, given=names)
+    job.answer({"calls": seeds + [dict(row, made=True, **facts) for row, (_, facts) in zip(rows, variants)]})
+
+
+def _variants(spec, group, read):
+    """Return variants of calls of one function, each with a dict: which parameters are `varied`, i.e. get what they get
+    in none of these calls, and whether it is `renamed` or a `probe`.
+
+    Probes vary the special arguments, which other variants keep. `read` are the places of the arguments that either
+    version reads; others are not varied.
+    """
     is_fixed = partial(is_special, constants=spec["constants"])
-    made, renamed = [], []
-    for group in groups.values():
-        varied = vary_calls(group, spec["most"], (), is_fixed=is_fixed)
-        other = rename_calls(group, RENAMED, is_fixed)
-        for call in varied + other:
+    varied = vary_calls(group, spec["most"], (), is_fixed=is_fixed, where=read)
+    renamed = rename_calls(group, RENAMED, is_fixed, read)
+    probes, own = [], {}
+    for place in sorted(read, key=repr):
+        there = [call for call in group if place in places(call.values)]
+        own[place] = {_text_at(call, place) for call in there}
+        if any(place in _arguments(call) and is_fixed(part(call.values, place)) for call in there):
+            probes += probe_calls(group, PROBES, place, _known_values(spec["constants"]))
+    found = []
+    for made, kind in ((varied, {}), (renamed, {"renamed": True}), (probes, {"probe": True})):
+        for call in made:
             call.name = group[0].name
-        made += varied
-        renamed += other
-    rows = [dict(row, made=True) for row in _rows(job, made + renamed, limit, own)]
-    for row in rows[len(made) :]:
-        row["renamed"] = True
-    job.answer({"calls": [dict(row, made=False) for row in seeds] + rows})
+            changed = [one for one in places(call.values) if one in read and _text_at(call, one) not in own[one]]
+            names = {parameter_at(call.function.__code__, one) for one in changed}
+            found.append((call, dict(kind, varied=sorted(names))))
+    return found
+
+
+def _read_places(job, groups):
+    """Return, for each group of calls of a function, the places of the arguments that the base or the patch may read;
+    all if this cannot be found out."""
+    reads = [_read_by(group) for group in groups]
+    found = []
+
+    def work(emit):
+        restore_base(job)
+        for group in groups:
+            for call in group:
+                _rebind(job, call)
+            emit(sorted(_read_by(group), key=repr))
+
+    run_forked(work, found.append, max(1.0, min(PATIENCE, job.left())))
+    if len(found) < len(groups):
+        return [{place for call in group for place in places(call.values)} for group in groups]
+    return [read.union(map(tuple, base)) for read, base in zip(reads, found)]
+
+
+def _read_by(group):
+    """Return the places of arguments that this version reads, and of those for which it has no parameter."""
+    code = group[0].function.__code__
+    read = {"", *read_parameters(code)}
+    return {place for call in group for place in places(call.values) if parameter_at(code, place) in read}
+
+
+def _arguments(call):
+    """Return the places of the arguments of a call, without a method's `self`."""
+    return places(call.values)[is_method(call.function, call.values) :]
+
+
+def _text_at(call, place):
+    return outline_text(part(call.values, place)) if place in places(call.values) else None
+
+
+def _known_values(constants):
+    kinds = ("int", "float", "str", "bytes")
+    texts = [text for kind, text in constants if kind in kinds and not text.startswith(NOT_FINITE)]
+    return [ast.literal_eval(text) for text in texts]
 
 
 def _recorded(job):
@@ -167,8 +238,7 @@ def _row(call, number, base, again, patch):
     `state` has the scalars in a method's object. `nested` tells whether a changed function gets what it gets in the
     tests, inside of the call.
     """
-    positional, named = call.values
-    own = [*positional[is_method(call.function, call.values) :], *named.values()]
+    own = [part(call.values, place) for place in _arguments(call)]
     return {
         "number": number,
         "function": call.function.__qualname__,
@@ -200,16 +270,14 @@ def _argument(value):
 
 def _features(value):
     """Return properties of a value by which a patch may select it, as a user reads them: its length, its first and last
-    item or character, or its number."""
-    if type(value) in (int, float):
-        return ["value %r" % value]
+    item or character."""
     if type(value) not in (str, bytes, list, tuple) or not value:
         return []
     found = ["length %d" % len(value)]
     unit = {str: "character", bytes: "byte"}.get(type(value), "item")
-    for name, part in (("first", value[0]), ("last", value[-1])):
-        if type(part) in SCALARS:
-            found.append("%s %s %s" % (name, unit, repr(part)[:LONGEST]))
+    for name, item in (("first", value[0]), ("last", value[-1])):
+        if type(item) in SCALARS:
+            found.append("%s %s %s" % (name, unit, repr(item)[:LONGEST]))
     return found
 
 

@@ -16,6 +16,8 @@ from typing import Any, Literal
 from aci.proof.evidence import is_in_prose
 from aci.proof.experiment.change_contact import Contact, parse_contact
 from aci.proof.experiment.changed_functions import ChangedFile, added_functions, changed_functions
+from aci.proof.experiment.compared_calls import ComparedCall, parse_calls
+from aci.proof.experiment.decisive_arguments import Argument, arguments_of
 from aci.proof.experiment.listed_values import Listed
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
@@ -54,7 +56,7 @@ MOST_FUNCTIONS = 200
 LEAST_OTHERS, BY_CHANCE = 5, 0.01
 """Minimum number of variants without a feature by which a patch selects values, and the maximum probability that it
 changes none of them by chance."""
-EXAMPLES, LONGEST = 3, 160
+EXAMPLES = 3
 VERSIONS = ("base", "patch")
 ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 UNKNOWN = "!unknown argument"
@@ -65,34 +67,8 @@ VERSION = re.compile(r"(?i)(?:\b(?:version|release|python|since|line|issue|step)
 LEAST_WORD = 5
 """Minimum length of a word that a title names without quotes."""
 LISTED = "The issue names the value for which the behaviour changes, one more of those that the code lists."
+ALIKE = "The behaviour changes for one value only, and the code lists such values."
 NAMED = "The issue is about the one value for which the behaviour changes."
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedCall:
-    """A call, and the answers of the base (twice) and of the patch. `made` calls are variants of recorded ones.
-
-    `arguments` are, for each argument, the name of its type, its `repr` if it is a scalar, and whether it is special
-    for its type. `copy` names the copy of a test that makes the call, if any; in a `whole` copy, all values that
-    concern the call are others than in the test. `texts` are those of the base's and the patch's answers if they
-    differ, and `features` properties of each argument by which a patch may select it. In a `nested` call, a changed
-    function gets what it gets in the tests; in a `renamed` one, all words and numbers are others than in the tests.
-    """
-
-    function: str
-    text: str
-    base: str
-    again: str
-    patch: str
-    made: bool
-    arguments: tuple[tuple[str, str, bool], ...]
-    copy: str = ""
-    whole: bool = False
-    texts: tuple[str, ...] = ()
-    features: tuple[frozenset[str], ...] = ()
-    nested: bool = False
-    renamed: bool = False
-    state: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +90,8 @@ def compare_versions(
     answers = evaluator.ask({**describe_job("compare", files, tests), "others": list(others)}, JOB_SECONDS)
     contacts = [parse_contact(answer["contact"]) for answer in answers if "contact" in answer]
     recorded = [count for answer in answers if isinstance(count := answer.get("recorded"), int)]
-    return Comparison(contacts[0] if contacts else None, parse_calls(answers, "calls"), (), sum(recorded))
+    edited = {function["qualname"] for file in files for function in changed_functions(file)}
+    return Comparison(contacts[0] if contacts else None, parse_calls(answers, "calls", edited), (), sum(recorded))
 
 
 def describe_job(mode: str, files: Sequence[ChangedFile], tests: Sequence[str]) -> dict[str, Any]:
@@ -132,12 +109,6 @@ def describe_job(mode: str, files: Sequence[ChangedFile], tests: Sequence[str]) 
         "new_attributes": sorted({name for file in files for name in new_attributes(file)}),
         "constants": [list(one) for file in files for one in special_constants(file)],
     }
-
-
-def parse_calls(answers: Sequence[dict[str, Any]], name: str) -> list[ComparedCall]:
-    """Return the calls in the guest's answers under this name; their form is not trusted."""
-    rows = [row for answer in answers if isinstance(answer.get(name), list) for row in answer[name]]
-    return [call for row in rows if (call := _parse(row)) is not None]
 
 
 def judge_generality(
@@ -166,9 +137,9 @@ def _judge(
     calls: Sequence[ComparedCall], seeds: Sequence[ComparedCall], issue: str, listed: Listed
 ) -> tuple[Generality, str]:
     own = {call.patch for call in seeds}
-    valid = [call for call in calls if call.made and not call.nested and is_valid(call, seeds)]
-    renamed = [call for call in valid if call.renamed]
-    valid = [call for call in valid if not call.renamed]
+    comparable = [call for call in calls if call.made and not call.nested and is_valid(call, seeds)]
+    renamed = [call for call in comparable if call.renamed]
+    valid = [call for call in comparable if not call.renamed and not call.probe]
     differing = [call for call in valid if call.base != call.patch]
     other = [call for call in renamed if call.base != call.patch]
     specials = [special for call in seeds for _, _, special in call.arguments]
@@ -198,11 +169,76 @@ def _judge(
         return "examples only", f"The patch changes the behaviour for {count}."
     if len(valid) < LEAST_VALID:
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
+    arguments = list(arguments_of(seeds, comparable))
+    decisive = {argument.function: argument for argument in arguments if _is_decisive(argument)}
+    if decisive and decisive.keys() >= {argument.function for argument in arguments}:
+        if reason := next(filter(None, (_why_one_argument(one, issue, listed) for one in decisive.values())), ""):
+            return "undecided", reason
+        return "examples only", f"The patch changes the behaviour for {_share(next(iter(decisive.values())))}."
+    repeated = set() if is_plain else _telling_changes(seeds)
+    if reason := _why_not_shown(arguments, comparable, repeated):
+        return "undecided", reason
     if feature := _selecting_feature(seeds, [*valid, *renamed], [*differing, *other]):
         return "undecided", f"The patch changes the behaviour only for values with the {feature}, as in the tests."
     if len(renamed) >= LEAST_OTHERS and not other:
         return "undecided", f"The patch changes the behaviour for {count}, which keep some of the tests' values."
     return "shown", f"The patch changes the behaviour for {count}{_examples([*other[:1], *differing])}."
+
+
+Change = tuple[str, str, str]
+"""A function, and its answers without and with the patch."""
+
+
+def _change(call: ComparedCall) -> Change:
+    return call.function, call.base, call.patch
+
+
+def _telling_changes(seeds: Sequence[ComparedCall]) -> set[Change]:
+    """Return the changes in the tests, without those to answers that many inputs share."""
+    simple = {call.function for call in seeds}
+    simple = {function for function in simple if is_simple({one.patch for one in seeds if one.function == function})}
+    return {_change(call) for call in seeds if call.function not in simple}
+
+
+def _why_not_shown(arguments: Sequence[Argument], comparable: Sequence[ComparedCall], repeated: set[Change]) -> str:
+    """Return why the variants do not show that the patch is general, as a sentence; "" if they do.
+
+    Variants that repeat a change of the tests show nothing. Each argument must have other values in some variant that
+    shows something.
+    """
+    differing = [call for call in comparable if call.base != call.patch and not call.probe]
+    most = max(1, LITERAL_SHARE * sum(not call.probe for call in comparable))
+    if sum(_change(call) not in repeated for call in differing) <= most:
+        return SAME
+    for argument in arguments:
+        if not argument.compared:
+            return f"No variant {argument.where} could be compared."
+        if not any(call.base != call.patch and _change(call) not in repeated for call in argument.compared):
+            return f"No variant {argument.where} shows another change than that of the tests."
+    return ""
+
+
+def _is_decisive(argument: Argument) -> bool:
+    """Whether the patch changes hardly any answer if this argument has other values than in the tests, and none if all
+    words and numbers are others."""
+    renamed = sum(call.renamed for call in argument.tried)
+    has_enough = len(argument.tried) >= LEAST_VALID and renamed >= LEAST_RENAMED and argument.is_ordinary
+    is_rare = len(argument.changed) <= max(1, LITERAL_SHARE * len(argument.tried))
+    return has_enough and is_rare and not any(call.renamed for call in argument.changed)
+
+
+def _share(argument: Argument) -> str:
+    return f"{len(argument.changed)} of {len(argument.tried)} variants {argument.where}"
+
+
+def _why_one_argument(argument: Argument, issue: str, listed: Listed) -> str:
+    """Return why a right patch may change the behaviour for these values of one of several arguments only, or ""."""
+    title = issue if EXCEPTION.search(issue) else issue.strip().partition("\n")[0]
+    if all(_is_subject(title, value) for _, value in argument.values):
+        return NAMED
+    if not all({(kind, ""), (kind, value)} & listed for kind, value in argument.values):
+        return ""
+    return LISTED if all(value.strip("'\"") in issue for _, value in argument.values) else ALIKE
 
 
 def _may_be_rare(seeds: Sequence[ComparedCall], added: str) -> bool:
@@ -376,41 +412,3 @@ def _constants(text: str) -> Mapping[tuple[str, str], tuple[int, object]]:
     values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)] if tree else []
     counts = Counter((type(value).__name__, repr(value)) for value in values)
     return {(type(value).__name__, repr(value)): (counts[type(value).__name__, repr(value)], value) for value in values}
-
-
-def _parse(row: object) -> ComparedCall | None:
-    """Return a call from a row of the guest, whose form is not trusted."""
-    if not isinstance(row, dict):
-        return None
-    texts = [row.get(name) for name in ("function", "text", "base", "again", "patch")]
-    given = row.get("arguments")
-    if not all(isinstance(text, str) for text in texts) or not isinstance(given, list):
-        return None
-    arguments = [one for one in given if isinstance(one, list) and len(one) == 3]
-    function, text, base, again, patch = map(str, texts)
-    return ComparedCall(
-        function,
-        to_line(text),
-        base,
-        again,
-        patch,
-        row.get("made") is True,
-        tuple((str(a), str(b), c is True) for a, b, c in arguments),
-        str(row.get("copy", "")),
-        row.get("whole") is True,
-        tuple(map(to_line, _list(row.get("texts")))),
-        tuple(frozenset(map(str, _list(one))) for one in _list(row.get("features"))),
-        row.get("nested") is True,
-        row.get("renamed") is True,
-        tuple((str(one[0]), str(one[1])) for one in _list(row.get("state")) if isinstance(one, list) and len(one) == 2),
-    )
-
-
-def to_line(text: object) -> str:
-    """Return an untrusted text as one short line of printable characters."""
-    line = "".join(char if char.isprintable() else " " for char in str(text)[: 4 * LONGEST])
-    return f"{line[:LONGEST]}…" if len(line) > LONGEST else line
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aci.proof.experiment.changed_functions import ChangedFile
+from aci.proof.experiment.compared_calls import ComparedCall, parse_calls
 from aci.proof.experiment.generality import (
     LEAST_VALID,
     LITERAL_SHARE,
-    ComparedCall,
+    SAME,
     Comparison,
     Generality,
     describe_job,
     is_simple,
     is_valid,
     judge_generality,
-    parse_calls,
     why_one_value,
 )
 from aci.proof.experiment.listed_values import Listed
@@ -33,7 +33,7 @@ def lacks_variants(calls: Sequence[ComparedCall]) -> bool:
     seeds = [call for call in calls if not call.made]
     if seeds and all(special for call in seeds for _, _, special in call.arguments):
         return False
-    return sum(call.made and is_valid(call, seeds) for call in calls) < LEAST_VALID
+    return sum(call.made and not call.probe and is_valid(call, seeds) for call in calls) < LEAST_VALID
 
 
 def compare_copies(
@@ -78,6 +78,9 @@ def judge_copies(calls: Sequence[ComparedCall], issue: str, listed: Listed = fro
     own = {call.patch for call in seeds}
     if all(call.patch in own for call in (chosen if is_simple(own) else differing)):
         return "undecided", f"The patch gives the same answer for {count}."
+    changes = {(call.base, call.patch) for call in seeds if not is_simple(own)}
+    if sum((call.base, call.patch) not in changes for call in differing) <= 1 < len(differing):
+        return "undecided", SAME
     whole = {call for call in chosen if call.whole}
     if len(differing) <= max(1, LITERAL_SHARE * len(chosen)) or (whole and whole.isdisjoint(differing)):
         return "undecided", f"The patch changes the behaviour for {count}, which keep some of the tests' values."

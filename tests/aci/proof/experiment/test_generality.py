@@ -9,7 +9,8 @@ from threading import Event
 import pytest
 
 from aci.proof.experiment.changed_functions import ChangedFile
-from aci.proof.experiment.generality import ComparedCall, compare_versions, judge_generality
+from aci.proof.experiment.compared_calls import ComparedCall
+from aci.proof.experiment.generality import compare_versions, judge_generality
 from aci.proof.experiment.listed_values import Listed, listed_values
 from aci.repair.candidate_evaluator import Evaluator
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from aci.proof.experiment.changed_functions import ChangedFile
-from aci.proof.experiment.generality import ComparedCall, Comparison, compare_versions
+from aci.proof.experiment.compared_calls import ComparedCall
+from aci.proof.experiment.generality import Comparison, compare_versions
 from aci.proof.experiment.listed_values import Listed
 from aci.proof.experiment.varied_tests import compare_copies, judge_comparison, judge_copies, lacks_variants
 from aci.repair.candidate_evaluator import Evaluator
@@ -526,6 +527,15 @@ def test_copy_in_which_a_call_says_nothing_is_left_out():
 
 def test_same_answer_in_all_copies_is_undecided():
     assert judge_copies(calls(*((base, "int:own") for base, _ in SAME)), "")[0] == "undecided"
+
+
+def test_copies_that_repeat_the_change_of_the_test_show_nothing():
+    def judge_texts(others: int) -> str:
+        found = calls(*[("int:base", "int:own")] * 20, *OTHER[:others])
+        texts = [(one, f"str:{one.base}", f"str:{one.patch}") for one in found]
+        return judge_copies([replace(one, base=old, again=old, patch=new) for one, old, new in texts], "")[0]
+
+    assert [judge_texts(others) for others in (1, 2)] == ["undecided", "shown"]
 
 
 def test_calls_are_judged_first():
