@@ -12,10 +12,9 @@ import enum
 import fractions
 import random
 import re
-import string
 import time
 
-from ..value_text import HIDDEN, full_text, is_sorted, outline_text
+from ..value_text import full_text, is_sorted, outline_text
 from .recorded_calls import Call
 
 TRIES = 6
@@ -26,9 +25,6 @@ POOL = 200
 READ = 0.9
 """Share of altered attributes that are chosen from those that the code reads."""
 ATOMS = (int, float, complex, bool, str, bytes, type(None))
-DEEPEST = 6
-"""Number of nesting levels in which objects are renamed."""
-WORD = re.compile(r"[^\W\d_]+|\d+")
 TOKEN = re.compile(r"\w+|\W+")
 LEAST_WORDS = 3
 """Minimum number of words of a text that is often changed by words instead of letters."""
@@ -68,14 +64,14 @@ def vary_calls(calls, most, constants, read=(), is_fixed=lambda value: False, wh
     def vary(values, origin):
         bound = is_method(function, values)
         has_state = bound and (where is None or (0, 0) in where)
-        varied = [place for place in _among(where, values)[has_state:] if not is_fixed(part(values, place))]
+        varied = [place for place in among(where, values)[has_state:] if not is_fixed(part(values, place))]
         if has_state and (not varied or (getattr(values[0][0], "__dict__", None) and chance.random() < STATE)):
             alter(part(values, (0, 0)), chance, read)
             varied = ()
         for place in chance.sample(varied, min(len(varied), chance.choice((1, 1, 2)))):
             put(values, place, common[place].made(part(values, place), chance))
 
-    return _new_calls(calls, most, chance, vary)
+    return new_calls(calls, most, chance, vary)
 
 
 def probe_calls(calls, most, place, others):
@@ -90,26 +86,10 @@ def probe_calls(calls, most, place, others):
         known = [one for one in others if type(one) is type(old) and one != old]
         put(values, place, chance.choice(known) if known and chance.random() < KNOWN else common.made(old, chance))
 
-    return _new_calls(calls, most, chance, probe)
+    return new_calls(calls, most, chance, probe)
 
 
-def rename_calls(calls, most, is_fixed=lambda value: False, where=None):
-    """Return at most `most` new calls in which every letter, digit and number is replaced consistently, and numbers
-    keep their order; values for which `is_fixed(value)` holds stay, and those at other places than `where`."""
-    function = calls[0].function
-    chance = random.Random("renamed %s %s" % (function.__module__, function.__qualname__))
-
-    def rename(values, origin):
-        renaming = Renaming(chance, is_fixed, origin.values)
-        renamed = _among(where, values)
-        renaming.collect([part(values, place) for place in renamed], 0)
-        for place in renamed:
-            put(values, place, renaming.made(part(values, place), 0))
-
-    return _new_calls(calls, most, chance, rename)
-
-
-def _new_calls(calls, most, chance, change):
+def new_calls(calls, most, chance, change):
     """Return at most `most` distinct new calls; `change(values, origin)` changes a copy of a recorded call's values."""
     texts = {outline_text(call.values) for call in calls}
     found, started = [], time.process_time()
@@ -129,88 +109,12 @@ def _new_calls(calls, most, chance, change):
     return found
 
 
-class Renaming:
-    """One-to-one replacement of the letters, digits, numbers and dates in values."""
-
-    def __init__(self, chance, is_fixed, shared):
-        """Objects in `shared` are not changed."""
-        self._chance, self._is_fixed = chance, is_fixed
-        self._numbers = {}
-        self._seen = set()
-        self._made = {id(one) for one in reachable([shared[0], list(shared[1].values())])}
-        self._new = None
-        self._days = datetime.timedelta(chance.randint(400, 4000))
-        made = {}
-        for row in (string.ascii_lowercase, "123456789"):
-            mixed = chance.sample(row, len(row))
-            made.update(zip(mixed, mixed[1:] + mixed[:1]))
-        self._letters = dict(made, **{old.upper(): new.upper() for old, new in made.items()})
-
-    def collect(self, value, depth):
-        """Note the numbers in a value."""
-        if type(value) in (int, float) and not self._is_fixed(value):
-            self._numbers[type(value), value] = value
-        if type(value) in ATOMS or id(value) in self._seen:
-            return
-        self._seen.add(id(value))
-        for part in _parts(value, depth):
-            self.collect(part, depth + 1)
-
-    def made(self, value, depth):
-        """Return the value with other letters, digits and numbers; objects are changed in place."""
-        kind = type(value)
-        if kind in (int, float):
-            return self._number(value)
-        if isinstance(value, datetime.date):
-            return value + self._days
-        if kind is str:
-            return WORD.sub(lambda word: self._word(word.group()), value)
-        if kind in (list, tuple, set, frozenset):
-            return kind([self.made(one, depth + 1) for one in value])
-        if kind is dict:
-            return {self.made(key, depth + 1): self.made(one, depth + 1) for key, one in value.items()}
-        if id(value) in self._made or isinstance(value, enum.Enum):
-            return value
-        self._made.add(id(value))
-        if isinstance(value, dict) and kind.__init__ is dict.__init__ and depth < DEEPEST:
-            items = [(self.made(key, depth + 1), self.made(one, depth + 1)) for key, one in value.items()]
-            value.clear()
-            value.update(items)
-        elif hasattr(value, "__dict__") and not callable(value) and depth < DEEPEST:
-            for name, one in list(vars(value).items()):
-                if name not in HIDDEN:
-                    vars(value)[name] = self.made(one, depth + 1)
-        return value
-
-    def _word(self, word):
-        if self._is_fixed(word) or self._is_fixed(word.lower()):
-            return word
-        return "".join(self._letters.get(letter, letter) for letter in word)
-
-    def _number(self, value):
-        if self._new is None:
-            self._new, last = {}, 0
-            for old in sorted(self._numbers.values(), key=abs):
-                last += self._chance.randint(1, max(3, int(abs(old)) // 4))
-                self._new[type(old), old] = type(old)(last if old > 0 else -last) if old else old
-        return self._new.get((type(value), value), value)
-
-
-def _parts(value, depth):
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return list(value)
-    if isinstance(value, dict):
-        return [*value.keys(), *value.values()]
-    inside = depth < DEEPEST and hasattr(value, "__dict__") and not callable(value)
-    return list(vars(value).values()) if inside else []
-
-
 def places(values):
     """Return (0, number) of each positional argument, then (1, name) of each keyword argument."""
     return [*((0, number) for number in range(len(values[0]))), *((1, name) for name in sorted(values[1]))]
 
 
-def _among(where, values):
+def among(where, values):
     """Return the places of the arguments that are among `where`; all if it is None."""
     return [place for place in places(values) if where is None or place in where]
 

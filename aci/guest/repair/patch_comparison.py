@@ -18,12 +18,13 @@ from ..call_frames import call_arguments
 from ..forked_sandbox import run_forked
 from ..value_text import HIDDEN, Shower, call_text, full_text, outline_text
 from .answer_collection import answer_digest, clear_caches
-from .argument_variants import is_method, part, places, probe_calls, reachable, rename_calls, vary_calls
+from .argument_variants import is_method, part, places, probe_calls, reachable, vary_calls
 from .base_version import load_files, restore_base
 from .change_contact import run_contact
 from .item_runners import run_watched
 from .parameter_reads import parameter_at, read_parameters
 from .recorded_calls import Recorder
+from .renamed_calls import rename_calls, replace_words
 from .repeated_tests import find_blind_tests, find_flaky_tests
 
 TEST_SECONDS = 10.0
@@ -42,6 +43,8 @@ RENAMED = 40
 """Number of variants of each function's calls in which all words and numbers are others."""
 PROBES = 12
 """Number of variants in which a special argument is changed, to see whether the patch's change depends on it."""
+ORIGINS = 3
+"""Number of each function's calls of which single words are replaced."""
 LONGEST = 200
 NOT_FINITE = ("inf", "-inf", "nan")
 UNKNOWN = "!unknown argument"
@@ -79,13 +82,32 @@ def compare(job):
     reads = _read_places(job, list(groups.values()))
     variants = [one for group, read in zip(groups.values(), reads) for one in _variants(spec, group, read)]
     variants.sort(key=lambda one: ("probe" in one[1], "renamed" in one[1]))  # in case that not all get an answer
-    rows = _rows(job, [call for call, _ in variants], limit, own)
+    rows = _answered(job, variants, limit, own)
+    if not any(row.get("renamed") and row["base"] != row["patch"] for row in rows):
+        words = [one for group, read in zip(groups.values(), reads) for one in _word_variants(spec, group, read)]
+        rows += _answered(job, words, limit, own)
     for row in seeds:
         call = calls[row["number"]]
         read = reads[list(groups).index(id(call.function))]
         names = [parameter_at(call.function.__code__, one) if one in read else "" for one in _arguments(call)]
         row.update(made=False, given=names)
-    job.answer({"calls": seeds + [dict(row, made=True, **facts) for row, (_, facts) in zip(rows, variants)]})
+    job.answer({"calls": seeds + rows})
+
+
+def _answered(job, variants, limit, own):
+    """Return the rows of variants, with the facts that are given with each."""
+    rows = _rows(job, [call for call, _ in variants], limit, own)
+    return [dict(row, made=True, **facts) for row, (_, facts) in zip(rows, variants)]
+
+
+def _word_variants(spec, group, read):
+    """Return variants in which only one `word` is different, as in `_variants`; `origin` is the number of the call."""
+    found = []
+    for origin, call in enumerate(group[:ORIGINS]):
+        for word, made in replace_words(call, partial(is_special, constants=spec["constants"]), read):
+            made.name = call.name
+            found.append((made, {"probe": True, "word": word, "origin": origin}))
+    return found
 
 
 def _variants(spec, group, read):

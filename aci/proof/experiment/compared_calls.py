@@ -20,7 +20,8 @@ class ComparedCall:
     function gets what it gets in the tests; in a `renamed` one, all words and numbers are others than in the tests.
     A `probe` varies a special argument. `given` are the parameters that get the arguments of a recorded call, "" if no
     version reads them; `varied` are those that get what they get in none of the tests' calls. The patch
-    changes the code of the function of an `edited` call.
+    changes the code of the function of an `edited` call. If `word` is not "", only this word differs from the recorded
+    call with the number `origin`.
     """
 
     function: str
@@ -41,6 +42,8 @@ class ComparedCall:
     given: tuple[str, ...] = ()
     varied: frozenset[str] = frozenset()
     edited: bool = False
+    word: str = ""
+    origin: int = 0
 
 
 def parse_calls(answers: Sequence[dict[str, Any]], name: str, edited: Container[str] = ()) -> list[ComparedCall]:
@@ -81,6 +84,8 @@ def _parse(row: object) -> ComparedCall | None:
         row.get("probe") is True,
         tuple(map(to_line, _list(row.get("given")))),
         frozenset(map(to_line, _list(row.get("varied")))),
+        word=to_line(row.get("word", "")),
+        origin=origin if isinstance(origin := row.get("origin"), int) else 0,
     )
 
 

@@ -56,6 +56,7 @@ MOST_FUNCTIONS = 200
 LEAST_OTHERS, BY_CHANCE = 5, 0.01
 """Minimum number of variants without a feature by which a patch selects values, and the maximum probability that it
 changes none of them by chance."""
+LEAST_WORDS = 2
 EXAMPLES = 3
 VERSIONS = ("base", "patch")
 ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
@@ -180,6 +181,13 @@ def _judge(
         return "undecided", reason
     if feature := _selecting_feature(seeds, [*valid, *renamed], [*differing, *other]):
         return "undecided", f"The patch changes the behaviour only for values with the {feature}, as in the tests."
+    if (
+        len(renamed) >= LEAST_RENAMED
+        and not other
+        and ("str", "") not in listed
+        and (words := _needed_words(comparable))
+    ):
+        return "examples only", f"The patch changes the behaviour only for values with the words {words}."
     if len(renamed) >= LEAST_OTHERS and not other:
         return "undecided", f"The patch changes the behaviour for {count}, which keep some of the tests' values."
     return "shown", f"The patch changes the behaviour for {count}{_examples([*other[:1], *differing])}."
@@ -218,13 +226,30 @@ def _why_not_shown(arguments: Sequence[Argument], comparable: Sequence[ComparedC
     return ""
 
 
+def _needed_words(comparable: Sequence[ComparedCall]) -> str:
+    """Return the words that a call of the tests must contain for the patch to change its answer, as text; "" if one
+    word is enough for some of the calls, as it is for a right patch for one keyword."""
+    calls: dict[tuple[str, int], set[str]] = {}
+    for call in comparable:
+        if call.word:
+            needed = calls.setdefault((call.function, call.origin), set())
+            needed |= {call.word} if call.base == call.patch else set()
+    if not calls or any(len(words) < LEAST_WORDS for words in calls.values()):
+        return ""
+    return " and ".join(sorted(next(iter(calls.values())))[:LEAST_WORDS])
+
+
 def _is_decisive(argument: Argument) -> bool:
     """Whether the patch changes hardly any answer if this argument has other values than in the tests, and none if all
     words and numbers are others."""
     renamed = sum(call.renamed for call in argument.tried)
-    has_enough = len(argument.tried) >= LEAST_VALID and renamed >= LEAST_RENAMED and argument.is_ordinary
     is_rare = len(argument.changed) <= max(1, LITERAL_SHARE * len(argument.tried))
-    return has_enough and is_rare and not any(call.renamed for call in argument.changed)
+    return (
+        argument.is_ordinary
+        and renamed >= LEAST_RENAMED
+        and is_rare
+        and not any(call.renamed for call in argument.changed)
+    )
 
 
 def _share(argument: Argument) -> str:
