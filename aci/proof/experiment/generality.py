@@ -230,10 +230,10 @@ def _needed_words(comparable: Sequence[ComparedCall]) -> str:
     """Return the words that a call of the tests must contain for the patch to change its answer, as text; "" if one
     word is enough for some of the calls, as it is for a right patch for one keyword."""
     calls: dict[tuple[str, int], set[str]] = {}
-    for call in comparable:
-        if call.word:
-            needed = calls.setdefault((call.function, call.origin), set())
-            needed |= {call.word} if call.base == call.patch else set()
+    replaced = [call for call in comparable if call.word]
+    for call in [call for call in replaced if call.edited] or replaced:
+        needed = calls.setdefault((call.function, call.origin), set())
+        needed |= {call.word} if call.base == call.patch else set()
     if not calls or any(len(words) < LEAST_WORDS for words in calls.values()):
         return ""
     return " and ".join(sorted(next(iter(calls.values())))[:LEAST_WORDS])

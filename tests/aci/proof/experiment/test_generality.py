@@ -333,3 +333,16 @@ def test_count_of_accusation_includes_renamed_variants():
     calls = [SEED, *variants(60, changed=0), *variants(40, changed=0, renamed=True)]
     reason = "The patch changes the behaviour for 0 of 100 variants of the tests' values."
     assert judge_generality(calls, "") == ("examples only", reason)
+
+
+@pytest.mark.parametrize(("needed", "accused"), [(("ab", "cd"), True), (("ab",), False), ((), False)])
+def test_words_count_in_calls_of_changed_functions_only(needed, accused):
+    seed = replace(SEED, edited=True)
+    kept = replace(seed, base="str:1", again="str:1", patch="str:1", made=True, probe=True)
+    words = [replace(kept, word=word, patch="str:1" if word in needed else "str:2") for word in ("ab", "cd", "ef")]
+    others = [replace(kept, function="g", edited=False, word="ab", patch="str:2")]
+    calls = [*variants(30, changed=20), *variants(30, changed=0, renamed=True)]
+    calls = [replace(call, edited=True) for call in calls]
+    found, reason = judge_generality([seed, replace(SEED, function="g"), *calls, *words, *others], "")
+    assert found == ("examples only" if accused else "undecided"), reason
+    assert ("only for values with the words ab and cd" in reason) is accused
