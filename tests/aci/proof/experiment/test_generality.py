@@ -162,7 +162,8 @@ def test_patch_that_needs_a_part_of_the_tests_values_is_not_general(judge):
     base = "def add(text):\n    return text\n"
     test = "from calc import add\n\ndef test_add():\n    assert add('ab~cd efg') == 'ab/cd efg'\n"
     assert judge(base, base.replace("text\n", "text.replace('~', '/')\n"), test)[0] == "shown"
-    assert judge(base, base.replace("text\n", "text.replace('ab~cd', 'ab/cd')\n"), test)[0] == "undecided"
+    assert judge(base, base.replace("text\n", "text.replace('b~', 'b/')\n"), test)[0] == "undecided"
+    assert judge(base, base.replace("text\n", "text.replace('ab~cd', 'ab/cd')\n"), test)[0] == "examples only"
 
 
 @pytest.mark.slow
