@@ -114,7 +114,8 @@ def serve(machine: Machine, folder: Path, command: list[str], folder_is_used: bo
                 assert not answered["result"].get("isError"), answered
             session = answered.get("result", {}).get("sessionId", session)
         assert process.stdin
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # the server has ended
+            process.stdin.close()
         process.wait(60)
 
 
