@@ -61,10 +61,11 @@ ROWS = {
     "count": ("--", "true"),
 }
 """Arguments of each subcommand; words in capital letters are replaced."""
-PROVED = 5 if unavailable_reason() else 6
-CODES = {"session": 6, "optimize": 1, "test": 1, "synth": 1, **dict.fromkeys(("prove", "review"), PROVED)}
-"""Exit codes of subcommands that end otherwise than with 0: the session may not run tests, and the others find nothing
-to change in so small a repository. Any other code would mean that a row ends before the repository is used."""
+CODES = {"session": 6, "optimize": 1, "test": 1, "synth": 1}
+CODES |= {"prove": 5, "review": 5} if unavailable_reason() else {"prove": 6}
+"""Exit codes of subcommands that end otherwise than with 0: the session may not run tests, the proof has no test (or
+there is no sandbox for it), and the others find nothing to change in so small a repository. With any other code, a row
+ends before the repository is used."""
 NO_REPOSITORY = frozenset({"runs", "batch", "evaluate", "gc", "config", "strategies", "completion", "count"})
 """Subcommands that need no repository in the current folder. In an embedded git directory, where no run
 can be made, all others end with 2."""
@@ -113,7 +114,8 @@ def serve(machine: Machine, folder: Path, command: list[str], folder_is_used: bo
                 assert not answered["result"].get("isError"), answered
             session = answered.get("result", {}).get("sessionId", session)
         assert process.stdin
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # the server has ended
+            process.stdin.close()
         process.wait(60)
 
 
