@@ -203,14 +203,14 @@ def test_patch_that_selects_values_by_a_feature_of_the_test_is_undecided(judge):
         patch = f"def add(items):\n    return sum(items) - (not ({condition}))\n"
         found, reason = judge(base, patch, test)
         assert found == "undecided", reason
-        assert feature in reason
+        assert feature in reason.text
     assert judge(base, "def add(items):\n    return sum(items)\n", test)[0] == "shown"
 
 
 @pytest.mark.slow
 def test_general_patch_has_examples(judge):
     _, reason = judge(BASE, "def add(a, b):\n    return a + b\n", TEST)
-    made = re.findall(r"add\((-?\d+), (-?\d+)\) \((-?\d+) before, (-?\d+) with it\)", reason)
+    made = re.findall(r"add\((-?\d+), (-?\d+)\) \((-?\d+) before, (-?\d+) with it\)", reason.text)
     assert len(made) == 3
     assert all((int(a) - int(b), int(a) + int(b)) == (int(old), int(new)) for a, b, old, new in made)
 

@@ -461,7 +461,7 @@ def test_other_patches_are_undecided(judge, name):
     form, patch, part = OTHERS[name]
     found, reason = judge_form(judge, form, patch, None)
     assert found == "undecided"
-    assert part in reason
+    assert part in reason.text
 
 
 @pytest.mark.slow
