@@ -17,8 +17,10 @@ from aci.proof.evidence import is_in_prose
 from aci.proof.experiment.change_contact import Contact, parse_contact
 from aci.proof.experiment.changed_functions import ChangedFile, added_functions, changed_functions
 from aci.proof.experiment.listed_values import Listed
+from aci.proof.fact_words import SAME_BASE_ANSWER, changed_behaviour, same_answer, selected_behaviour, tests_answers
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
+from trajectories.facts import Fact
 
 Generality = Literal["shown", "examples only", "undecided"]
 
@@ -58,14 +60,15 @@ EXAMPLES, LONGEST = 3, 160
 VERSIONS = ("base", "patch")
 ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 UNKNOWN = "!unknown argument"
-SPECIAL = "The tests concern special values, which cannot be varied."
-SAME = "The patch changes the behaviour where the base answers as in the tests."
+SPECIAL = Fact("limit", "The tests concern special values, which cannot be varied.")
 VERSION = re.compile(r"(?i)(?:\b(?:version|release|python|since|line|issue|step)\s+|#|\bv)\d[\w.]*")
 """Numbers in a title that name something else than a value."""
 LEAST_WORD = 5
 """Minimum length of a word that a title names without quotes."""
-LISTED = "The issue names the value for which the behaviour changes, one more of those that the code lists."
-NAMED = "The issue is about the one value for which the behaviour changes."
+LISTED = Fact(
+    "limit", "The issue names the value for which the behaviour changes, one more of those that the code lists."
+)
+NAMED = Fact("limit", "The issue is about the one value for which the behaviour changes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +145,16 @@ def parse_calls(answers: Sequence[dict[str, Any]], name: str) -> list[ComparedCa
 
 def judge_generality(
     calls: Sequence[ComparedCall], issue: str, listed: Listed = frozenset(), added: str = ""
-) -> tuple[Generality, str]:
-    """Return whether the patch is general, and the reason as a sentence.
+) -> tuple[Generality, Fact]:
+    """Return whether the patch is general, and the reason.
 
     `listed` are the values of the base, and `added` are the lines that the patch adds.
     """
     seeds = [call for call in calls if not call.made]
     if not seeds:
-        return "undecided", "No recorded call of a changed function behaves differently."
+        return "undecided", Fact("limit", "No recorded call of a changed function behaves differently.")
     if all(call.base == UNKNOWN for call in seeds):
-        return "undecided", "The tests use arguments that only the patch accepts."
+        return "undecided", Fact("limit", "The tests use arguments that only the patch accepts.")
     if answering := {call.function for call in seeds if _is_other_result(call)}:
         calls = [_without_effects(call) for call in calls if call.function in answering]
         seeds = [call for call in calls if not call.made and call.base != call.patch]
@@ -164,7 +167,7 @@ def judge_generality(
 
 def _judge(
     calls: Sequence[ComparedCall], seeds: Sequence[ComparedCall], issue: str, listed: Listed
-) -> tuple[Generality, str]:
+) -> tuple[Generality, Fact]:
     own = {call.patch for call in seeds}
     valid = [call for call in calls if call.made and not call.nested and is_valid(call, seeds)]
     renamed = [call for call in valid if call.renamed]
@@ -175,7 +178,7 @@ def _judge(
     if specials and all(specials):
         return "undecided", SPECIAL
     if len(valid) < LEAST_VALID and not differing:
-        return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
+        return "undecided", Fact("limit", f"Only {len(valid)} variants of the tests' values could be compared.")
     count = f"{len(differing)} of {len(valid)} variants of the tests' values"
     changes = {(call.base, call.patch) for call in seeds}
     same = [call for call in differing if (call.base, call.patch) in changes]
@@ -183,25 +186,25 @@ def _judge(
     if _is_constant(valid, differing, own):
         is_empty = all(call.texts[1] in EMPTY for call in seeds if len(call.texts) == len(VERSIONS))
         if is_empty or all(map(ONE_OF_TWO.match, own)) or len({call.base for call in differing}) == 1:
-            return "undecided", f"The patch gives the same answer for {count}."
+            return "undecided", same_answer(count)
         if is_alike:
-            return "undecided", SAME
-        return "examples only", f"The patch gives the tests' own answers for {count}."
+            return "undecided", SAME_BASE_ANSWER
+        return "examples only", tests_answers(count)
     is_plain = is_simple(own) or _has_few_answers(valid)
     others = [call for call in differing if is_plain or call.patch not in own or (call.base, call.patch) in changes]
     is_literal = len(others) <= max(1, LITERAL_SHARE * len(valid)) and len(other) <= 1
     is_kept = len(renamed) >= LEAST_RENAMED and not other and len(differing) <= RENAMED_SHARE * len(valid)
     if len(valid) >= LEAST_VALID and (is_literal or is_kept):
-        if reason := SAME if is_alike else why_one_value(seeds, issue, listed):
+        if reason := SAME_BASE_ANSWER if is_alike else why_one_value(seeds, issue, listed):
             return "undecided", reason
-        return "examples only", f"The patch changes the behaviour for {count}."
+        return "examples only", changed_behaviour(count)
     if len(valid) < LEAST_VALID:
-        return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
+        return "undecided", Fact("limit", f"Only {len(valid)} variants of the tests' values could be compared.")
     if feature := _selecting_feature(seeds, [*valid, *renamed], [*differing, *other]):
-        return "undecided", f"The patch changes the behaviour only for values with the {feature}, as in the tests."
+        return "undecided", selected_behaviour(feature)
     if len(renamed) >= LEAST_OTHERS and not other:
-        return "undecided", f"The patch changes the behaviour for {count}, which keep some of the tests' values."
-    return "shown", f"The patch changes the behaviour for {count}{_examples([*other[:1], *differing])}."
+        return "undecided", changed_behaviour(count, ", which keep some of the tests' values")
+    return "shown", changed_behaviour(count, _examples([*other[:1], *differing]))
 
 
 def _may_be_rare(seeds: Sequence[ComparedCall], added: str) -> bool:
@@ -289,8 +292,8 @@ def _has_few_answers(valid: Sequence[ComparedCall]) -> bool:
     return len({call.base for call in valid}) <= FEW_ANSWERS
 
 
-def why_one_value(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> str:
-    """Return why a right patch may change the behaviour for the tests' values only, as a sentence, or "".
+def why_one_value(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> Fact | None:
+    """Return why a right patch may change the behaviour for the tests' values only, or None.
 
     The only argument of each call of a function is a scalar, or its object has one, and the prose of the issue contains
     it: the title, a text that speaks of an exception, or any if the base lists such values. Other functions may call
@@ -298,14 +301,14 @@ def why_one_value(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> 
     """
     functions = dict.fromkeys(call.function for call in seeds)
     found = [_why_one([call for call in seeds if call.function == one], issue, listed) for one in functions]
-    return next(filter(None, found), "")
+    return next(filter(None, found), None)
 
 
-def _why_one(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> str:
+def _why_one(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> Fact | None:
     title = issue if EXCEPTION.search(issue) else issue.strip().partition("\n")[0]
     if all(_names_value(call, title) for call in seeds):
         return NAMED
-    return LISTED if all(_names_value(call, issue, listed) for call in seeds) else ""
+    return LISTED if all(_names_value(call, issue, listed) for call in seeds) else None
 
 
 def _names_value(call: ComparedCall, text: str, listed: Listed | None = None) -> bool:
