@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Set
@@ -125,7 +124,7 @@ def _is_git_directory(names: Set[str]) -> bool:
 def _names_in(folder: Path) -> set[str]:
     """Return the names in a folder on disk that a git directory has too, in lower case."""
     try:
-        return {name.casefold() for name in os.listdir(folder)} & PARTS_OF_GIT_DIRECTORY
+        return {entry.name.casefold() for entry in folder.iterdir()} & PARTS_OF_GIT_DIRECTORY
     except (OSError, ValueError):  # there is no such folder
         return set()
 
