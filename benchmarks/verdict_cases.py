@@ -29,6 +29,7 @@ from aci.proof.proof import prove
 from agent.evaluation.confidence_intervals import wilson
 from benchmarks.quixbugs import opened
 from trajectories.errors import SweAgentError
+from trajectories.facts import Fact
 from trajectories.records import Issue, Verdict
 
 CASES = Path(__file__).parent / "cases"
@@ -93,7 +94,7 @@ def judge(case: Mapping[str, Any]) -> Row:
                     say=lambda line: times.append((time.monotonic() - started, line)),
                 )
             except SweAgentError as error:
-                verdict = Verdict(notes=(error.message,))
+                verdict = Verdict(facts=(Fact("limit", error.message),))
             times.append((time.monotonic() - started, ""))
     parts = {line: round(after - begun, 2) for (begun, line), (after, _) in pairwise(times)}
     return Row(case["name"], case["kind"], verdict.kind, verdict.generality, times[-1][0], parts, verdict.notes)

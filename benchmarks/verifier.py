@@ -227,7 +227,7 @@ def reason_of(verdict: Verdict) -> str:
     """Return the parts of the proof that do not hold, and its notes."""
     parts = {name: getattr(verdict, name) for name in ("red", "green", "red_again", "no_loss")}
     missing = [f"{name} {value}" for name, value in parts.items() if value is not True]
-    notes = [note for note in verdict.notes if not note.startswith("The suite with")]
+    notes = [fact.text for fact in verdict.facts if fact.kind != "suite"]
     notes = [note for note in notes if not any(note in other for other in notes if other != note)]
     lost = [f"Lost: {format_names(verdict.lost)}."] if verdict.lost else []
     return " ".join([*([", ".join(missing) + "."] if missing else []), *lost, *notes])

@@ -8,9 +8,12 @@ rewritten. docs/journal.md lists the versions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from trajectories.errors import NewerRun
+from trajectories.fact_migration import fact_of_note, facts_of_notes
+from trajectories.facts import ENVIRONMENT, INSTALLED
 from trajectories.records import VERSION, Note
 
 Line = dict[str, Any]
@@ -78,5 +81,20 @@ def _second(line: Line) -> Line:
     return {**line, "settings": {name: value for name, value in settings.items() if name != "timeout"}}
 
 
-_CHANGES: dict[int, Callable[[Line], Line]] = {2: _second}
+def _third(line: Line) -> Line:
+    """Convert a line to version 3, whose verdicts have facts instead of notes, and whose notes on the environment tell
+    installed copies of the package from other facts. `load_verdict` converts the verdicts in observations' data."""
+    if line.get("type") == "exit" and isinstance(verdict := line.get("verdict"), dict) and "facts" not in verdict:
+        others = {name: part for name, part in verdict.items() if name != "notes"}
+        return {
+            **line,
+            "verdict": others | {"facts": [asdict(fact) for fact in facts_of_notes(verdict.get("notes", ()))]},
+        }
+    if line.get("type") == "note" and line.get("kind") == ENVIRONMENT:
+        is_copy = fact_of_note(str(line.get("text", ""))).kind == "environment"
+        return {**line, "data": {**line.get("data", {}), INSTALLED: is_copy}}
+    return line
+
+
+_CHANGES: dict[int, Callable[[Line], Line]] = {2: _second, 3: _third}
 """Functions that convert a line to a version from the one before it; versions that only add records have none."""

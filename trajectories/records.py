@@ -10,7 +10,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-VERSION = 2
+from trajectories.facts import Fact
+
+VERSION = 3
 """Version of the journal's format; docs/journal.md lists what each version changed."""
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -198,14 +200,12 @@ class Verdict:
     `tests` lists the tests that reproduce the issue. `compared` says which results `no_loss` is based on, such as
     `85 tests (time limit)`. `lost` lists the tests that passed before and do not pass with the patch. `contradicted`
     lists the existing tests that the issue expects to fail after the fix, each with the sentence that says this.
-    `flaky` lists the tests that were excluded because their results vary.
+    `flaky` lists the tests that were excluded because their results vary. `conditions` lists what the kind `faster`
+    does not say: `large inputs` if the recorded calls do not become faster, and `recorded types` if the new code does
+    not accept a type of values that the old code accepts and that no recorded call has.
 
-    `conditions` lists what the kind `faster` does not say: `large inputs` if the recorded calls do not become faster,
-    and `recorded types` if the new code does not accept a type of values that the old code accepts and that no recorded
-    call has.
-
-    `commands` lists shell commands that repeat the proof. `failures` lists what failed with the patch. `notes`
-    describes the limits of the proof.
+    `commands` lists shell commands that repeat the proof. `failures` lists what failed with the patch. `facts` limit
+    or explain the verdict, and `notes` are their words.
     """
 
     kind: Literal["verified", "faster", "unproven", "none"] = "none"
@@ -224,7 +224,11 @@ class Verdict:
     tests: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(fact.text for fact in self.facts)
 
     @property
     def verified(self) -> bool:

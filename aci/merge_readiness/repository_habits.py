@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from aci.repository.patch import is_test
+from trajectories.facts import Fact
 
 CHANGELOG = re.compile(
     r"(?i)(?:.*/)?(?:change(?:s|log)?|history|news|releases?|release[-_]notes|whats[-_]?new)(?:\.(?:md|rst|txt))?$"
@@ -19,22 +20,21 @@ KINDS: dict[str, Callable[[str], bool]] = {
 }
 
 
-def missing_companions(earlier: Iterable[Sequence[str]], changed: Sequence[str]) -> list[str]:
-    """Return a sentence for each kind of file that most earlier commits on source changed, and this change does not.
+def missing_companions(earlier: Iterable[Sequence[str]], changed: Sequence[str]) -> list[Fact]:
+    """Return a fact for each kind of file that most earlier commits on source changed, and this change does not.
 
     `earlier` holds the changed paths of commits, `changed` those of the patch.
     """
     commits = [paths for paths in earlier if any(map(_is_source, paths))]
     if len(commits) < LEAST_COMMITS or not any(map(_is_source, changed)):
         return []
-    sentences = []
+    facts = []
     for kind, belongs in KINDS.items():
         count = sum(any(map(belongs, paths)) for paths in commits)
         if count >= USUAL_SHARE * len(commits) and not any(map(belongs, changed)):
-            sentences.append(
-                f"{count} of the last {len(commits)} changes to source came with {kind}; this one does not."
-            )
-    return sentences
+            text = f"{count} of the last {len(commits)} changes to source came with {kind}; this one does not."
+            facts.append(Fact("companion", text, {"is_test": belongs is is_test}))
+    return facts
 
 
 def _is_source(path: str) -> bool:

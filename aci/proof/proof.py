@@ -18,9 +18,17 @@ from typing import Literal
 from aci.observation.activity_message import ActivityMessage
 from aci.proof.affected_callers import affected_callers
 from aci.proof.experiment.patch_experiment import try_patch
+from aci.proof.fact_words import (
+    UNCHANGED,
+    compared_part,
+    left_out_changes,
+    new_check_finding,
+    related_first,
+    suite_result,
+)
 from aci.proof.missing_reproduction import MAY_CONTAIN_TESTS
 from aci.proof.proof_run import SLACK, PageEvidence, PatchParts, ProofRun, format_names, split_patch
-from aci.proof.regressions import UNTESTED, judge_loss, judge_test_configuration
+from aci.proof.regressions import judge_loss, judge_test_configuration
 from aci.proof.repository_checks import find_checks, new_findings, run_checks
 from aci.proof.reproduction import find_fixed_tests, judge_reproduction
 from aci.proof.runner_recognition import find_runner_recognition
@@ -35,6 +43,7 @@ from aci.testing.suite_command import command_for_nodes, detect_command, entered
 from aci.testing.suite_run import SuiteReport
 from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError
+from trajectories.facts import Fact
 from trajectories.git_store.trees import Trees
 from trajectories.records import Issue, Verdict
 
@@ -83,7 +92,7 @@ def prove(
     `observe` gets the reports of the suite without and with the patch. `check_pages` compares the project's pages, if
     nothing else speaks against the patch; where there is no suite, `no_loss` rests on them.
 
-    Raises WorkspaceError. Tests that cannot be run are reported in the notes.
+    Raises WorkspaceError. Tests that cannot be run are reported in the facts.
     """
     parts = _parts(trees, base_tree, tree, command, changed_tests)
     if not parts.source:
@@ -137,7 +146,7 @@ def prove(
             verdict = _judge_pages(trial, baseline, verdict, check_pages(verdict))
         if _is_proven(trial, verdict):
             found = try_patch(trial, after, verdict.tests, suite)
-            trial.note(found.reason)
+            trial.add(found.reason)
             if found.doubt:
                 trial.doubt(found.doubt)
             verdict = replace(verdict, generality=found.generality)
@@ -148,11 +157,11 @@ def prove(
 def _judge_pages(trial: ProofRun, baseline: SuiteReport | None, verdict: Verdict, found: PageEvidence) -> Verdict:
     if found.doubt:
         trial.doubt(found.doubt)
-    elif found.note:
-        trial.note(found.note)
+    elif found.fact:
+        trial.add(found.fact)
     has_tests = baseline is not None and bool(baseline.results)
     if found.compared and verdict.no_loss is None and not has_tests:
-        trial.notes[:] = [note for note in trial.notes if note != UNTESTED]
+        trial.facts[:] = [fact for fact in trial.facts if fact.kind != "untested"]
         return replace(verdict, no_loss=True, compared=found.compared)
     return verdict
 
@@ -166,7 +175,7 @@ def _name_originals(verdict: Verdict) -> Verdict:
     return replace(
         verdict,
         checks=original(verdict.checks),
-        notes=original(verdict.notes),
+        facts=tuple(replace(fact, text=fact.text.replace(COPY, "")) for fact in verdict.facts),
         commands=original(verdict.commands),
         tests=original(verdict.tests),
         failures=original(verdict.failures),
@@ -181,7 +190,7 @@ def _parts(trees: Trees, base_tree: str, tree: str, command: str, changed_tests:
 def _without_source(trees: Trees, base_tree: str, tree: str, parts: PatchParts) -> Verdict:
     has_others = parts.tests or parts.kept_out or parts.extended
     kind: Literal["unproven", "none"] = "unproven" if has_others else "none"
-    return Verdict(kind, notes=_about(trees, base_tree, tree, parts))
+    return Verdict(kind, facts=_about(trees, base_tree, tree, parts))
 
 
 def _with_tests(parts: PatchParts, command: str) -> PatchParts:
@@ -269,13 +278,13 @@ def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verd
     paths = (*trial.parts.source, *trial.parts.test_files)
     checks = run_checks(trial.trees, trial.base, trial.proved, before, after, paths, trial.say)
     for line in new_findings(checks):
-        trial.note(f"A check of the repository reports something new: {line}.")
+        trial.add(new_check_finding(line))
     return replace(verdict, checks=checks)
 
 
 def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None, verdict: Verdict) -> Verdict:
-    notes = (
-        *trial.notes,
+    facts = (
+        *trial.facts,
         *_ran(baseline, suite, trial.related),
         *_about(trial.trees, trial.base, trial.proved, trial.parts),
         *affected_callers(trial.trees, trial.base, trial.proved, trial.parts.source),
@@ -285,7 +294,7 @@ def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport 
         kind="verified" if _is_proven(trial, verdict) else "unproven",
         commands=_commands(trial, verdict),
         failures=tuple(format_failures(list(trial.failures.values()))),
-        notes=notes,
+        facts=facts,
     )
 
 
@@ -327,37 +336,32 @@ def _commands(trial: ProofRun, verdict: Verdict) -> tuple[str, ...]:
     return tuple(line for line in ("git apply patch.diff", tests, trial.command, taken_out, tests) if line)
 
 
-def _ran(baseline: SuiteReport | None, suite: SuiteReport | None, related: Sequence[str] | None) -> list[str]:
-    """Return notes on how much of the suite supports "no loss"."""
-    notes = []
-    for report, where in ((baseline, "without the patch"), (suite, "with the patch")):
+def _ran(baseline: SuiteReport | None, suite: SuiteReport | None, related: Sequence[str] | None) -> list[Fact]:
+    """Return facts on how much of the suite supports "no loss"."""
+    facts = []
+    for report, with_patch in ((baseline, False), (suite, True)):
         if report:
-            notes += [f"The suite {where}: {report.summary()}.", *report.notes]
+            facts += [suite_result(report, with_patch), *report.facts]
     if baseline and not baseline.complete and baseline.granularity == "test":
-        notes.append(f"Only the {len(baseline.passed)} tests that had passed when it stopped could be compared.")
+        facts.append(compared_part(len(baseline.passed)))
     if related:
-        notes.append(f"Run first, as related to the patch: {format_names(related)}.")
-    return notes
+        facts.append(related_first(related))
+    return facts
 
 
-def _about(trees: Trees, base: str, tree: str, parts: PatchParts) -> tuple[str, ...]:
-    notes = []
+def _about(trees: Trees, base: str, tree: str, parts: PatchParts) -> tuple[Fact, ...]:
+    facts = []
     if not parts.source:
-        notes.append(
-            "The patch changes no source file."
-            if parts.tests or parts.kept_out or parts.extended
-            else "Nothing was changed."
-        )
+        has_others = parts.tests or parts.kept_out or parts.extended
+        facts.append(Fact("limit", "The patch changes no source file.") if has_others else UNCHANGED)
     if parts.kept_out:
-        tests = "existing tests, " if any(is_test(path) and not is_test_config(path) for path in parts.kept_out) else ""
-        what = f"Changes to {tests}test configuration and files that run the tests"
-        notes.append(f"{what} were left out: {format_names(parts.kept_out)}.")
+        has_tests = any(is_test(path) and not is_test_config(path) for path in parts.kept_out)
+        facts.append(left_out_changes(parts.kept_out, has_tests))
     by_name = [path for path in (*parts.tests, *parts.kept_out) if _is_test_by_name_only(trees, (base, tree), path)]
     if by_name:
-        notes.append(
-            f"{format_names(by_name)} looks like a test by its name, but contains none: it is not counted as source."
-        )
-    return tuple(notes)
+        what = "looks like a test by its name, but contains none: it is not counted as source."
+        facts.append(Fact("limit", f"{format_names(by_name)} {what}"))
+    return tuple(facts)
 
 
 def _is_test_by_name_only(trees: Trees, versions: Sequence[str], path: str) -> bool:

@@ -13,6 +13,7 @@ from aci.runtime.workspace import Workspace
 from aci.testing.suite_command import is_run_by, script_files
 from aci.testing.suite_run import SuiteReport, TestResult, run_tests
 from trajectories.errors import UsageError
+from trajectories.facts import Fact
 from trajectories.git_store.trees import Trees
 from trajectories.records import Issue
 
@@ -95,12 +96,12 @@ SLACK = 3
 class PageEvidence(NamedTuple):
     """What a comparison of the project's pages without and with the patch adds to a verdict.
 
-    A `doubt` if a page changed where the issue does not ask for it, a `note`, and what was `compared`, such as
-    `12 views of 4 pages`; each is "" if there is none.
+    A `doubt` if a page changed where the issue does not ask for it, a `fact`, and what was `compared`, such as
+    `12 views of 4 pages`; each is "" or None if there is none.
     """
 
     doubt: str = ""
-    note: str = ""
+    fact: Fact | None = None
     compared: str = ""
 
 
@@ -137,22 +138,28 @@ class ProofRun:
     is_unsteady: bool = False
     missing_names: frozenset[str] = frozenset()
     defined: frozenset[str] | None = None
-    notes: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    doubts: list[Fact] = field(default_factory=list)
     failures: dict[str, TestResult] = field(default_factory=dict)
 
     def text(self, tree: str, path: str) -> str:
         """Return the text of a file; "" if it does not exist."""
         return read_text(self.trees, tree, path)
 
-    def note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+    def add(self, fact: Fact) -> None:
+        """Add a fact, unless one with the same words is known."""
+        if all(fact.text != known.text for known in self.facts):
+            self.facts.append(fact)
 
-    def doubt(self, text: str) -> None:
-        """Add a note with a reason not to rely on the test results: the verdict is unproven."""
-        self.note(text)
-        self.doubts.append(text)
+    def note(self, text: str) -> None:
+        """Add a limit of the proof that no reader tells apart from others."""
+        self.add(Fact("limit", text))
+
+    def doubt(self, reason: str | Fact) -> None:
+        """Add a reason not to rely on the test results: the verdict is unproven."""
+        doubt = Fact("doubt", reason) if isinstance(reason, str) else reason
+        self.add(doubt)
+        self.doubts.append(doubt)
 
     def failed(self, report: SuiteReport | None, ids: Iterable[str]) -> None:
         """Record how these tests failed with the patch, for the report."""

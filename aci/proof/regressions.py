@@ -10,6 +10,7 @@ from dataclasses import replace
 from aci.observation.activity_message import ActivityMessage
 from aci.proof import evidence
 from aci.proof.evidence import ERROR_LINE
+from aci.proof.fact_words import UNTESTED, removed_tests
 from aci.proof.proof_run import SLACK, ProofRun, format_names, passes, was_not_reached
 from aci.runtime.submodules import FIX, describe_submodule, lacks_files, submodule_of_module
 from aci.runtime.workspace import Workspace
@@ -25,7 +26,6 @@ DURATION = re.compile(r"(?i)(?:\bin )?\b\d+(?:\.\d+)? ?(?:m?s|secs?|seconds?)\b"
 REPEATS, MORE_REPEATS = 3, 9
 """Number of times that a test is repeated to see if it is flaky, and further times on the base if it is flaky with the
 patch."""
-UNTESTED = "No test ran without the patch, so nothing shows what else the patch may break."
 MOST_REPEATED = 40
 """Number of tests that are repeated first."""
 
@@ -46,7 +46,7 @@ def judge_loss(
     the patch for a reason that no test result explains.
     """
     if baseline is None:
-        trial.note(UNTESTED)
+        trial.add(UNTESTED)
         return verdict
     if baseline.granularity == "command" or (suite and suite.granularity == "command"):
         return _by_code(trial, baseline, suite, verdict)
@@ -61,7 +61,7 @@ def judge_loss(
     unreached = [id for id in missing if was_not_reached(suite, id)]
     removed = [id for id in missing if id not in unreached and _is_taken_out(trial, baseline, suite, id)]
     if removed:
-        trial.note(f"Removed from tests that were changed: {format_names(removed)}.")
+        trial.add(removed_tests(removed))
     gone = [id for id in missing if id not in unreached and id not in removed]
     flaky = _flaky(trial, before, after, baseline, gone) if gone else []
     quotes = {id: evidence.find_contradiction(trial.issue.text, id) for id in gone if id not in flaky}

@@ -12,6 +12,7 @@ from aci.observation.activity_message import ActivityMessage
 from aci.proof import evidence
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
 from aci.proof.experiment.issue_relevance import Sources
+from aci.proof.fact_words import NOT_RED, NOT_REPRODUCED, fixed_tests
 from aci.proof.proof_run import ProofRun, fails, format_names, passes
 from aci.proof.runner_independence import TestProcess, check_runner_independence, recorded_process
 from aci.repository.added_tests import COPY
@@ -45,9 +46,7 @@ def find_fixed_tests(
             how = _tie(trial, replace(result, path=result.path or now[0].path), places)
             fixed_by_tie.setdefault(how, []).append(result.id)
     for how, ids in fixed_by_tie.items():
-        trial.note(
-            f"Failing before and fixed, {how or 'but not tied to the issue, so not counted'}: {format_names(ids)}."
-        )
+        trial.add(fixed_tests(ids, how))
     return tuple(id for how, ids in fixed_by_tie.items() if how for id in ids)
 
 
@@ -100,7 +99,7 @@ def judge_reproduction(
         trial.note(f"Still failing with the patch: {format_names(still_failing)}.")
         trial.failed(green, still_failing)
     if not tests:
-        trial.note("No test fails without the patch and passes with it.")
+        trial.add(NOT_RED)
         red_ones = [id for id in failing if id not in slow]
         return Verdict(red=bool(red_ones), green=False if red_ones else None)
     names = {evidence.missing_name(result) for id in tests if red and (result := red.find(id))}
@@ -265,7 +264,7 @@ def _by_code(trial: ProofRun, before: Workspace, after: Workspace, baseline: Sui
     """Judge by the command's exit code, since single tests cannot be run: the new tests must make the command fail on a
     base where it passes."""
     if baseline is None or baseline.granularity != "command" or not trial.parts.test_files:
-        trial.note("No test reproduces the issue.")
+        trial.add(NOT_REPRODUCED)
         return Verdict()
     verdict = Verdict(granularity="command")
     if baseline.code:

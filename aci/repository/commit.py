@@ -233,7 +233,10 @@ def _remove_ref_locks(repository: Repository, branch: str) -> None:
     locks = [repository.git_dir / "HEAD.lock"]
     if branch and repository._is_branch_name(branch):
         locks.append(repository._path(f"refs/heads/{branch}.lock"))
-    left = {lock: lock.lstat() for lock in locks if os.path.lexists(lock)}
+    left: dict[Path, os.stat_result] = {}
+    for lock in locks:
+        with suppress(FileNotFoundError):
+            left[lock] = lock.lstat()
     if left:
         time.sleep(GIT_SECONDS)
     for lock, before in left.items():

@@ -46,8 +46,8 @@ PSEUDO_REFS = ("ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REV
 MOST_CONFIG = 1 << 20
 MOST_PATTERNS = 10 << 20
 """Maximum number of bytes of `config` and `HEAD`, and of files with patterns."""
-MOST_INCLUDES = 5
-"""Maximum depth of files that include others."""
+MAX_CONFIG_FILES = 20
+"""Maximum number of files with settings of a repository, including those that its configuration includes."""
 USERS = ("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_")
 """Beginnings of the names of variables that are the user's settings of git."""
 NUMBER = re.compile(r"[-+]?(?:0x[0-9a-f]+|[0-9]+)[kmg]?", re.IGNORECASE)
@@ -65,7 +65,7 @@ class GitView:
         self.git_dir, self.root = git_dir, root
         self.common = common_folder(git_dir)
         self._lock = Lock()
-        self._known: object = None
+        self._known: dict[Path, object] = {}
         self._pairs: Pairs = []
 
     @property
@@ -100,17 +100,16 @@ class GitView:
         with self._lock:
             folder = self._folder
             if not folder.is_dir():
-                self._known = None
+                self._known = {}
                 for name in ("info", "logs"):
                     (folder / name).mkdir(parents=True, exist_ok=True)
             for link, target in self._links(folder):
                 _link(folder / link, target)
-            shared, own = self.common / "config", self.git_dir / "config.worktree"
-            known = [_signature(shared), _signature(own)]
-            if known != self._known:
-                pairs = _settings_with_includes(shared)
+            if not self._known or any(_signature(file) != known for file, known in self._known.items()):
+                known: dict[Path, object] = {}
+                pairs = _settings_with_includes(self.common / "config", known)
                 if _is_true("extensions.worktreeConfig", dict(pairs).get("extensions.worktreeconfig")):
-                    pairs += _settings_with_includes(own)
+                    pairs += _settings_with_includes(self.git_dir / "config.worktree", known)
                 self._check(dict(pairs))
                 users = _conditional_settings(self.git_dir)
                 _write(folder / "config", _carried_config(pairs, self.root is None, users))
@@ -318,21 +317,29 @@ def read_settings(file: Path) -> Pairs:
     return parse_settings(decode(fields).split("\0")[:-1])
 
 
-def _settings_with_includes(file: Path, depth: int = 0) -> Pairs:
-    """Return the settings in a file and, in their place, those in the files that it includes unconditionally."""
+def _settings_with_includes(file: Path, known: dict[Path, object]) -> Pairs:
+    """Return the settings in a file and, in their place, those in the files that it includes unconditionally.
+
+    Each file is read once, and added to `known` with its signature. Raises UsageError for too many files.
+    """
+    if file in known:
+        return []
+    if len(known) >= MAX_CONFIG_FILES:
+        raise UsageError(f"{next(iter(known))} includes more than {MAX_CONFIG_FILES} files.", "Include fewer files.")
+    known[file] = _signature(file)
     found: Pairs = []
     for name, value in read_settings(file):
         found.append((name, value))
-        if name == "include.path" and depth < MOST_INCLUDES:
-            found += _settings_with_includes(_place_of(value, file.parent), depth + 1)
+        if name == "include.path":
+            found += _settings_with_includes(_place_of(value, file.parent), known)
     return found
 
 
 def _place_of(path: str, folder: Path) -> Path:
     """Return the file that a setting names, which may be relative to a folder."""
     with suppress(RuntimeError):  # the home of an unknown user
-        return folder / Path(path).expanduser()
-    return folder / path
+        path = str(Path(path).expanduser())
+    return Path(os.path.normpath(folder / path))
 
 
 def parse_settings(fields: Iterable[str]) -> Pairs:
@@ -358,14 +365,18 @@ def _is_true(name: str, value: str | None, default: bool = False) -> bool:
 def _conditional_settings(git_dir: Path) -> Pairs:
     """Return the user's own settings if some of them depend on the place of the git directory (`includeIf`), which git
     compares with that of the view."""
-    own = git_environ({"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(git_dir)})  # instead of core.worktree
+    own = git_environ({})
     own |= {name: value for name, value in os.environ.items() if name == "GIT_CONFIG_GLOBAL"}
     if "GIT_CONFIG_GLOBAL" not in os.environ:
         del own["GIT_CONFIG_GLOBAL"]
     conditions = ("config", "--global", "--no-includes", "--get-regexp", r"^includeif\.gitdir")
     if not git(*conditions, env=own, ok=(0, 1)):
         return []
-    listed = decode(git("config", "--global", "--includes", "-z", "--list", env=own))
+    own |= {"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(git_dir)}  # GIT_WORK_TREE: instead of core.worktree
+    try:
+        listed = decode(git("config", "--global", "--includes", "-z", "--list", env=own))
+    except GitFailed as error:  # git also parses the configuration of the repository
+        raise UsageError(f"{git_dir / 'config'} cannot be read: {error.reason}.", "Correct the file.") from error
     return [
         (name, value)
         for name, value in parse_settings(listed.split("\0")[:-1])

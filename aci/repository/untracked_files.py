@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.repository.credentials import has_credential_format, is_credential_file
+from aci.repository.credentials import has_credential_format, has_credentials, is_credential_file
 from aci.repository.git_view import reading_environment
-from trajectories.file_limits import open_regular
+from trajectories.errors import UsageError
+from trajectories.file_limits import open_regular, read_limited
 from trajectories.git_store.git_commands import decode, git
 from trajectories.git_store.pack_writer import object_id
 
 if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
 
-MOST_JUDGED = 2_000_000
+MAX_JUDGED_BYTES = 5_000_000
 """Number of bytes of a file that are searched for credentials."""
 MOST_NAMED = 5
 ADVICE = "To include one, add its path to the setting copy_files."
@@ -26,6 +28,7 @@ _WRITTEN = re.compile(
     r"(?i)\.(?:py[ix]?|[cm]?[jt]sx?|vue|java|kt|scala|go|rs|[ch](?:c|pp)?|cs|php|rb|swift|md|rst|adoc|html|css)"
 )
 """File name extensions of what people write themselves, where examples of credentials are common."""
+_SETTINGS = re.compile(r"(?i)\.(?:ini|cfg|conf|config|toml|ya?ml|properties|tfvars)")
 
 
 def without_environments(untracked: list[bytes]) -> list[bytes]:
@@ -45,8 +48,17 @@ def credential_files(
     found = [path for path, name in named.items() if name not in allowed and _holds_credentials(root / name, name)]
     if not trees or not found:
         return found
-    ids = [object_id("blob", (root / named[path]).read_bytes()) for path in found]
-    return [path for path, data in zip(found, trees.read_blobs(ids), strict=True) if data is None]
+    return [path for path in found if not _is_stored(root / named[path], trees)]
+
+
+def _is_stored(file: Path, trees: Trees) -> bool:
+    """Return whether a store has the content of a file, as it is or with the line ends of git."""
+    try:
+        data = read_limited(file, MAX_JUDGED_BYTES)
+    except (OSError, UsageError):  # UsageError: it is larger
+        return False
+    ids = {object_id("blob", each) for each in (data, data.replace(b"\r\n", b"\n"))}
+    return any(found is not None for found in trees.read_blobs(list(ids)))
 
 
 def _holds_credentials(file: Path, path: str) -> bool:
@@ -57,19 +69,23 @@ def _holds_credentials(file: Path, path: str) -> bool:
     if _WRITTEN.fullmatch(file.suffix):
         return False
     found = file.stat()
-    return _has_format(file, found.st_size, found.st_mtime_ns, found.st_ino)
+    return _has_credentials(file, found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 @lru_cache(maxsize=100_000)
-def _has_format(file: Path, *_version: int) -> bool:
-    """Return whether the beginning of a file has a credential of a known format. The result is cached for a version of
-    the file."""
+def _has_credentials(file: Path, *_version: int) -> bool:
+    """Return whether the beginning of a file has a credential of a known format or, in a file of settings, one by its
+    name. The result is cached for a version of the file."""
     try:
         with open_regular(file) as opened:
-            data = opened.read(MOST_JUDGED)
+            data = opened.read(MAX_JUDGED_BYTES)
     except OSError:
         return False
-    return b"\0" not in data[:8000] and has_credential_format(data.decode("utf-8", "replace"))
+    is_utf16 = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    if not is_utf16 and b"\0" in data[:8000]:
+        return False
+    text = data.decode("utf-16" if is_utf16 else "utf-8", "replace")
+    return has_credentials(file.name, text) if _SETTINGS.fullmatch(file.suffix) else has_credential_format(text)
 
 
 def describe_left_out(paths: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from aci.environments.known_packages import missing_plugins
 from aci.observation.failure_cause import failure_cause, last_line
 from aci.observation.untrusted_text import clean_output
 from aci.runtime.workspace import CommandResult
+from trajectories.facts import Fact, unique_facts
 
 Line = dict[str, Any]
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
@@ -86,7 +87,7 @@ class SuiteReport:
     """The report of a test command.
 
     `complete` tells whether every session that started also finished and ran all its tests. `granularity` is `command`
-    if only the exit code is known. `notes` describe inconsistencies. Exit codes up to `highest` and those in `codes`
+    if only the exit code is known. `facts` describe inconsistencies. Exit codes up to `highest` and those in `codes`
     can be explained by failed tests; runners announce `codes` (mocha's is the number of failures). `trouble` tells
     whether a runner reports failure, because of a test or one of the runner's own rules. `unasked` tells whether tests
     failed that were not requested; they are not in `results`. `limit` is the time limit of each test, in seconds.
@@ -100,7 +101,7 @@ class SuiteReport:
     timed_out: bool = False
     seconds: float = 0.0
     complete: bool = True
-    notes: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
     highest: int = PYTHON_FAILED
     codes: tuple[int, ...] = ()
     trouble: bool = False
@@ -110,6 +111,11 @@ class SuiteReport:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_id", {result.id: result for result in self.results})
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The words of the facts."""
+        return tuple(fact.text for fact in self.facts)
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -159,7 +165,7 @@ class SuiteReport:
             results=(*worse, *ours),
             seconds=self.seconds + other.seconds,
             complete=self.complete and other.complete,
-            notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
+            facts=unique_facts((*self.facts, *other.facts)),
         )
 
     def summary(self) -> str:
@@ -196,16 +202,16 @@ def build_report(command: str, ran: CommandResult, lines: list[Line]) -> SuiteRe
     finishes = [line for line in lines if "finish" in line]
     results = _results(lines)
     if not starts:
-        notes = _trouble(ran, False, ())
+        facts = _trouble(ran, False, ())
         return SuiteReport(
-            (), command, ran.code, ran.output, "command", ran.timed_out, ran.seconds, not ran.timed_out, notes
+            (), command, ran.code, ran.output, "command", ran.timed_out, ran.seconds, not ran.timed_out, facts
         )
     started = sum("running" in line for line in lines)
     expected = sum(_number(line.get("expected")) for line in finishes)
     complete = len(starts) == len(finishes) and started >= expected and not ran.timed_out
     unasked = any("unasked" in line for line in lines)
     codes = tuple(_number(line["code"]) for line in finishes if "code" in line)
-    notes = _trouble(ran, True, codes) + _mismatches(ran, complete, results.values(), unasked)
+    facts = _trouble(ran, True, codes) + _mismatches(ran, complete, results.values(), unasked)
     left_running = _left_running(lines) if len(finishes) < len(starts) else []
     for left in left_running[-1:] if ran.timed_out else left_running:
         if left and left not in results:
@@ -223,7 +229,7 @@ def build_report(command: str, ran: CommandResult, lines: list[Line]) -> SuiteRe
         timed_out=ran.timed_out,
         seconds=ran.seconds,
         complete=complete,
-        notes=notes,
+        facts=facts,
         highest=PYTHON_FAILED if all(line["start"] in IN_PYTHON for line in starts) else SHELL_FAILED - 1,
         codes=codes,
         trouble=any(_number(line["finish"]) for line in finishes),
@@ -274,22 +280,22 @@ def _left_running(lines: Iterable[Line]) -> list[str]:
     return found
 
 
-def _trouble(ran: CommandResult, any_results: bool, codes: Collection[int]) -> tuple[str, ...]:
+def _trouble(ran: CommandResult, any_results: bool, codes: Collection[int]) -> tuple[Fact, ...]:
     if ran.timed_out:
-        return (f"The test command did not end within {ran.seconds:.0f} s.",)
+        return (Fact("extent", f"The test command did not end within {ran.seconds:.0f} s."),)
     if ran.code in codes:
         return ()
     if ran.code in (126, 127):
-        return (f"The test command could not be run: {ran.text.strip()[-300:]}",)
+        return (Fact("limit", f"The test command could not be run: {ran.text.strip()[-300:]}"),)
     if ran.code > 128:
-        return (f"The test command was killed by signal {ran.code - 128}.",)
+        return (Fact("limit", f"The test command was killed by signal {ran.code - 128}."),)
     if ran.code and not any_results:
         cause = _cause(ran, clean_output(ran.output)[-300:])
-        return (f"The test command ended with exit code {ran.code}: {cause}",)
+        return (Fact("limit", f"The test command ended with exit code {ran.code}: {cause}"),)
     return ()
 
 
-def _mismatches(ran: CommandResult, complete: bool, results: Collection[TestResult], unasked: bool) -> tuple[str, ...]:
+def _mismatches(ran: CommandResult, complete: bool, results: Collection[TestResult], unasked: bool) -> tuple[Fact, ...]:
     notes = []
     any_bad = unasked or any(result.bad for result in results)
     if ended := [result.id for result in results if result.too_long]:
@@ -306,7 +312,7 @@ def _mismatches(ran: CommandResult, complete: bool, results: Collection[TestResu
         else:
             why = _cause(ran, last_line(ran.output))
             notes.append(f"The test run ended with exit code {ran.code} and reported no test{_after(why)}")
-    return tuple(notes)
+    return tuple(Fact("limit", note) for note in notes)
 
 
 def _cause(ran: CommandResult, otherwise: str) -> str:

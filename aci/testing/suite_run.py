@@ -23,6 +23,7 @@ from aci.testing.script_tests import own_command
 from aci.testing.suite_command import detect_command
 from aci.testing.suite_results import SuiteReport, TestResult, build_report
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.facts import Fact
 
 __all__ = ["SuiteReport", "TestResult", "run_tests"]
 
@@ -72,8 +73,9 @@ def run_tests(
     collected = CollectedResults(workspace, SESSION)
     collected.read(request, hooked)
     report = build_report(command, ran, collected.lines)
-    complete, notes = report.complete and collected.whole, (*report.notes, *collected.notes)
-    report = replace(report, complete=complete, notes=notes, limit=limit)
+    facts = (*report.facts, *(Fact("limit", note) for note in collected.notes))
+    complete = report.complete and collected.whole
+    report = replace(report, complete=complete, facts=facts, limit=limit)
     if not report.results and UNREACHABLE in ran.output:
         # The command hides the hooks from Python (-I, env -i, tox), so only its exit code can be used.
         # The first folder is being removed.

@@ -22,6 +22,7 @@ from agent.engine.proof_step import with_doubt
 from agent.prompts.lesson_prompt import lessons_prompt
 from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
+from trajectories.facts import Fact
 
 if TYPE_CHECKING:
     from agent.candidates.diverse_attempts import Candidate
@@ -110,7 +111,7 @@ def adopt_candidate(
     yield task.adopt(one.tree, f"Chosen: {one.name}, {summarise_candidate(one)}.", author=ROLE)
     note = _failed_tests_note(matrix, one) if matrix else ""
     if note and sure:
-        return Outcome(one.tree, replace(one.verdict, notes=(note, *one.verdict.notes)), one.end)
+        return Outcome(one.tree, replace(one.verdict, facts=(Fact("limit", note), *one.verdict.facts)), one.end)
     return Outcome(one.tree, with_doubt(one.verdict, note), one.end)
 
 

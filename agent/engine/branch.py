@@ -26,7 +26,6 @@ from agent.conversation.request_builder import (
     unread_messages,
 )
 from agent.engine.branch_workspace import BranchWorkspace
-from agent.engine.engine import ENVIRONMENT
 from agent.engine.outside_calls import RecordedCall
 from agent.engine.permission_checks import refusal
 from agent.engine.regression_guard import RegressionGuard
@@ -38,6 +37,7 @@ from agent.run_state.rewind import REWIND, TOLD, visible_steps
 from agent.run_state.turn_state import MAIN, current_turn_input, turn_start_tree
 from agent.run_state.turn_undo import abandoned_turn_start
 from trajectories.errors import Cancelled, RunBroken
+from trajectories.facts import ENVIRONMENT
 from trajectories.outside_calls import MCP_NOTE
 from trajectories.records import Action, Note, Observation, Once, Record, Reply, Step
 

@@ -43,6 +43,7 @@ from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import digest_path
 from tools.base import Toolbox
 from trajectories.errors import Cancelled, LimitStop
+from trajectories.facts import ENVIRONMENT, INSTALLED, Fact
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, first_record
 from trajectories.records import Hold, Note, Reply, Run, Turn
@@ -53,19 +54,16 @@ if TYPE_CHECKING:
     from aci.environments.setup_proposals import ProposeSteps
 
 
-ENVIRONMENT = "environment"
-"""Kind of notes on the run's environment."""
-
 FILES = "files"
 """Kind of notes on the files of the user's machine that a workspace got, in addition to the base."""
 
 
 class RunWorkspaces:
     """The workspaces of a run. `options` returns the options and the settings of the current turn; `record` keeps a
-    note on the environment for the verdict. Thread-safe."""
+    fact on the environment for the verdict. Thread-safe."""
 
     def __init__(
-        self, options: Callable[[], tuple[WorkspaceOptions, Settings]], record: Callable[[str], object]
+        self, options: Callable[[], tuple[WorkspaceOptions, Settings]], record: Callable[[Fact], object]
     ) -> None:
         self._options, self._record = options, record
         self._root: Workspace | None = None
@@ -141,7 +139,7 @@ class RunWorkspaces:
             python = project_python(options)
             self.programs = python.programs if python else None
         if steps := proposed_steps(options):
-            self._record(f"The environment was set up with commands of a model: {'; '.join(steps)}.")
+            self._record(Fact("limit", f"The environment was set up with commands of a model: {'; '.join(steps)}."))
         workspace = open_workspace(settings.workspace, options)
         workspace.expect(HARNESS_SESSION)
         self._copies = BackgroundTask(lambda: self._record_copies(workspace, options), "copies")
@@ -151,7 +149,7 @@ class RunWorkspaces:
         with suppress(Cancelled):  # the run ends, or its time is used up
             for copy in find_installed_copies(workspace, options.trees, options.base.tree):
                 options.say(copy)
-                self._record(copy)
+                self._record(Fact("environment", copy))
 
     def _environment_options(self, options: WorkspaceOptions, settings: Settings) -> EnvironmentOptions:
         """Return the environment options from the settings and from the base's `.swe-agent.toml`, if it has one."""
@@ -254,9 +252,10 @@ class Engine:
         max_time = self.settings.max_time
         return None if max_time is None else max_time - self.trajectory.turn_seconds()
 
-    def _record_environment(self, text: str) -> None:
-        if text not in environment_notes(self.trajectory):
-            self.journal.append(Note("main", ENVIRONMENT, text))
+    def _record_environment(self, fact: Fact) -> None:
+        if all(fact.text != known.text for known in environment_facts(self.trajectory)):
+            data = {INSTALLED: True} if fact.kind == "environment" else {}
+            self.journal.append(Note("main", ENVIRONMENT, fact.text, data))
 
     def _record_files(self, text: str, paths: Mapping[str, Sequence[str]]) -> None:
         if not any(note.kind == FILES and note.text == text for note in self.trajectory.notes):
@@ -354,9 +353,10 @@ class Engine:
         self.close()
 
 
-def environment_notes(trajectory: Trajectory) -> tuple[str, ...]:
-    """Return the notes on a run's environment that belong into its verdict, also those of earlier processes."""
-    return tuple(note.text for note in trajectory.notes if note.kind == ENVIRONMENT)
+def environment_facts(trajectory: Trajectory) -> tuple[Fact, ...]:
+    """Return the facts on a run's environment that belong into its verdict, also those of earlier processes."""
+    notes = (note for note in trajectory.notes if note.kind == ENVIRONMENT)
+    return tuple(Fact("environment" if note.data.get(INSTALLED) is True else "limit", note.text) for note in notes)
 
 
 def _count_replies(trajectory: Trajectory) -> int:

@@ -7,9 +7,11 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.activity_message import ActivityMessage
+from aci.proof.fact_words import compared_pages
 from aci.proof.proof_run import PageEvidence
 from agent.engine.tool_context import has_browser, has_front_end
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.facts import Fact
 from trajectories.records import Verdict
 
 if TYPE_CHECKING:
@@ -35,29 +37,31 @@ class PageCheck:
         if not has_front_end(branch):
             return PageEvidence()
         if not has_browser(branch):
-            return PageEvidence(note="Pages were not compared: the workspace has no browser.")
+            return _not_compared("the workspace has no browser.")
         branch.engine.report("say", "proof", ActivityMessage("Comparing the pages without and with the patch"))
         try:
             compared = _compare(branch, self._base, self._tree, verdict, self._issue)
         except _ServerBroken as error:
             return PageEvidence(doubt=f"With the patch, the pages cannot be opened: {error}")
         except (UsageError, WorkspaceError) as error:
-            return PageEvidence(note=f"Pages were not compared: {error.message}")
+            return _not_compared(error.message)
         if compared is None:
-            return PageEvidence(note="Pages were not compared: how the project serves them is unknown.")
+            return _not_compared("how the project serves them is unknown.")
         if not compared.views:
-            return PageEvidence(
-                note="Pages were not compared: without the patch, none could be opened, or they differ each time."
-            )
+            return _not_compared("without the patch, none could be opened, or they differ each time.")
         self.pages = _keep(branch, compared.changes)
         pages = f"{compared.pages} page{'s' * (compared.pages != 1)}"
         if compared.unasked:
             return PageEvidence(doubt=_describe_unasked(compared.unasked))
         asked = "as the issue asks" if compared.is_judged else "and it is unknown whether the issue asks for all of it"
         count = len(compared.changes)
-        differing = f" {count} view{' differs' if count == 1 else 's differ'}, {asked}." if count else ""
+        differing = f"{count} view{' differs' if count == 1 else 's differ'}, {asked}." if count else ""
         views = f"{compared.views} views of {pages}"
-        return PageEvidence(note=f"Pages were compared: {views}.{differing}", compared=views)
+        return PageEvidence(fact=compared_pages(views, differing), compared=views)
+
+
+def _not_compared(why: str) -> PageEvidence:
+    return PageEvidence(fact=Fact("limit", f"Pages were not compared: {why}"))
 
 
 class _ServerBroken(Exception):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aci.proof.fact_words import UNCHANGED
 from aci.proof.proof_run import format_names
 from aci.repository.patch import split_patch
 from aci.repository.python_source import parse
@@ -17,6 +17,7 @@ from agent.engine.permission_checks import REFUSED, may_test
 from agent.run_state.attempt_outcome import Outcome, load_verdict
 from agent.run_state.strategy_traits import is_by_hand, is_conversational
 from agent.run_state.turn_state import MAIN, current_tree
+from trajectories.facts import Fact, FactKind, unique_facts
 from trajectories.outcome_words import PART_SENTENCES
 from trajectories.records import Issue, Note, Observation, Run, Step, Verdict
 
@@ -28,11 +29,9 @@ if TYPE_CHECKING:
     from trajectories.trajectory import Trajectory
 
 ANSWER_TEXTS = {True: "yes", False: "NO", None: "not checked"}
-BACKGROUND_NOTES = re.compile(
-    r"The suite with|Run first, |Pages were compared|The test command did not end|The code under test runs"
-)
-"""Pattern of notes on the extent of a verdict's evidence. These notes are omitted from messages to the model because
-they name no problem to fix."""
+BACKGROUND: frozenset[FactKind] = frozenset({"suite", "extent", "pages"})
+"""Kinds of facts on the extent of a verdict's evidence. These facts are omitted from messages to the model because they
+name no problem to fix."""
 NO_LOSS_TEXT = "All tests that passed before still pass. The change is not verified: /prove runs the whole proof."
 UNKNOWN_LOSS_TEXT = "It is unknown whether the tests that passed before still pass. /prove runs the whole proof."
 NO_TESTS = "No test ran before the change, so nothing shows whether it breaks anything."
@@ -50,7 +49,7 @@ def proof_step(
     """Run a proof of `tree` against the files at the start of the turn, or of the run if `whole`.
 
     The observation carries the verdict and the parameters of the proof, so that the proof can be repeated. A `doubt`
-    downgrades a verified verdict to unproven and is added to its notes. No test runs if a hook rejects the patch.
+    downgrades a verified verdict to unproven and is added to its facts. No test runs if a hook rejects the patch.
     """
     from aci.proof.proof import prove
 
@@ -62,13 +61,12 @@ def proof_step(
     issue = combined_issue(engine.run, engine.trajectory) if whole else branch.turn.issue
     pages = PageCheck(branch, base.tree, tree, issue.text)
     if tree == base.tree:
-        verdict = Verdict(notes=("Nothing was changed.",))
+        verdict = Verdict(facts=(UNCHANGED,))
     elif rejected := engine.hooks.reject_patch(tree, partial(run_patch, engine, tree), branch.cancel.is_set):
-        verdict = Verdict("unproven", notes=(rejected,))
+        verdict = Verdict("unproven", facts=(Fact("doubt", rejected),))
     elif not may_test(branch):
-        return Observation(
-            REFUSED, ok=False, data={"verdict": asdict(Verdict("unproven", notes=(REFUSED,))), "asked": parameters}
-        )
+        verdict = Verdict("unproven", facts=(Fact("limit", REFUSED),))
+        return Observation(REFUSED, ok=False, data={"verdict": asdict(verdict), "asked": parameters})
     else:
         verdict = prove(
             branch.place.fork,
@@ -92,8 +90,8 @@ def proof_step(
     if base.tree != engine.run.base.tree:
         # The commands assume a checkout of the run's base, but this proof started from another tree.
         verdict = replace(verdict, commands=())
-    # The same note may occur twice, from the test runs before and after the change.
-    verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))
+    # The same fact may occur twice, from the test runs before and after the change.
+    verdict = replace(verdict, facts=unique_facts(verdict.facts))
     words = verdict_text(verdict) if reproduces else regression_message(verdict)
     data: dict[str, Any] = {"verdict": asdict(verdict), "asked": parameters}
     if pages.pages:
@@ -135,7 +133,7 @@ def regression_message(verdict: Verdict) -> str:
 
 def is_untested(verdict: Verdict) -> bool:
     """Whether no test of the base ran at all."""
-    return any(note.startswith("No test ran") for note in verdict.notes)
+    return any(fact.kind == "untested" for fact in verdict.facts)
 
 
 def verdict_of(step: Step) -> Verdict:
@@ -155,7 +153,8 @@ def verdict_text(verdict: Verdict, whole: bool = False) -> str:
 
 
 def _details(verdict: Verdict, whole: bool = False) -> list[str]:
-    return [*(f"- {note}" for note in verdict.notes if whole or not BACKGROUND_NOTES.match(note)), *verdict.failures]
+    shown = (fact.text for fact in verdict.facts if whole or fact.kind not in BACKGROUND)
+    return [*(f"- {text}" for text in shown), *verdict.failures]
 
 
 def best_outcome(trajectory: Trajectory, trees: Trees, base: str, branch: str = MAIN) -> Outcome:
@@ -201,14 +200,16 @@ def _reviewed(verdict: Verdict, tree: str, notes: Sequence[Note]) -> Verdict:
             missing[judge] = note.text
     doubts = [why for why in against.values() if why and verdict.verified]
     kind = "unproven" if doubts else verdict.kind
-    return replace(verdict, kind=kind, notes=tuple(dict.fromkeys((*missing.values(), *doubts, *verdict.notes))))
+    limits = (Fact("limit", why) for why in missing.values())
+    facts = unique_facts((*limits, *(Fact("doubt", why) for why in doubts), *verdict.facts))
+    return replace(verdict, kind=kind, facts=facts)
 
 
 def with_doubt(verdict: Verdict, why: str) -> Verdict:
     """Return the verdict, downgraded from verified to unproven if there is evidence against it (`why`)."""
     if not why or not verdict.verified:
         return verdict
-    return replace(verdict, kind="unproven", notes=(why, *verdict.notes))
+    return replace(verdict, kind="unproven", facts=(Fact("doubt", why), *verdict.facts))
 
 
 def rejected_outcome(outcome: Outcome, why: str) -> Outcome:
@@ -216,8 +217,8 @@ def rejected_outcome(outcome: Outcome, why: str) -> Outcome:
     the same outcome if `why` is empty."""
     if not why:
         return outcome
-    notes = tuple(dict.fromkeys((why, *outcome.verdict.notes)))
-    return replace(outcome, verdict=replace(outcome.verdict, kind="unproven", notes=notes), exit="")
+    facts = unique_facts((Fact("doubt", why), *outcome.verdict.facts))
+    return replace(outcome, verdict=replace(outcome.verdict, kind="unproven", facts=facts), exit="")
 
 
 def _parses(trees: Trees, base: str, tree: str) -> bool:

@@ -121,7 +121,11 @@ class _Effect:
 
 def _effects(engine: Engine, start: str, patch: Patch, apply: bool, branch: str) -> Iterator[_Effect]:
     """Yield the requested effects; the diff of `patch` starts at the tree `start`."""
-    findings = check_delivery(engine.trees, start, patch.tree) if apply or branch else DeliveryFindings()
+    findings = (
+        check_delivery(engine.trees, start, patch.tree, engine.repository.root)
+        if apply or branch
+        else DeliveryFindings()
+    )
     detail = describe_flagged(findings)
     if apply:
         changed = engine.trees.changed(start, patch.tree)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.activity_message import ActivityMessage
 from agent.engine.permission_checks import may_test
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import WorkspaceError
+from trajectories.facts import Fact
 from trajectories.records import Once
 
 if TYPE_CHECKING:
@@ -30,14 +32,15 @@ def record_review(branch: Branch, outcome: Outcome) -> None:
         try:
             return _review(branch, outcome)
         except (WorkspaceError, RecursionError) as error:
-            return {"findings": [], "notes": [f"The patch could not be reviewed: {error}"]}
+            return _as_json([], [Fact("limit", f"The patch could not be reviewed: {error}")])
 
     if outcome.tree != branch.turn.base.tree:
         branch.once(NAME, review)
 
 
 def recorded_review(trajectory: Trajectory) -> dict[str, Any] | None:
-    """Return the recorded review of the current turn: `findings` (kind, path, line, text) and `notes`."""
+    """Return the recorded review of the current turn: `findings` (kind, path, line, text), `facts`, and their
+    words as `notes`."""
     found = [one for one in trajectory.of_turn if isinstance(one, Once) and one.name.endswith(NAME)]
     return found[-1].value if found else None
 
@@ -62,7 +65,7 @@ def _review(branch: Branch, outcome: Outcome) -> dict[str, Any]:
         return _as_data(review_patch(*given, passes), habits)
 
 
-def _habits(branch: Branch, outcome: Outcome) -> list[str]:
+def _habits(branch: Branch, outcome: Outcome) -> list[Fact]:
     """Return what earlier commits came with and this patch lacks; nothing if the history cannot be read."""
     from aci.history.git_log import GitLog
     from aci.merge_readiness.repository_habits import missing_companions
@@ -76,17 +79,20 @@ def _habits(branch: Branch, outcome: Outcome) -> list[str]:
     return missing_companions(earlier.values(), [one.path for one in trees.changed(base.tree, outcome.tree)])
 
 
-def _as_data(review: MergeReview, habits: Sequence[str]) -> dict[str, Any]:
+def _as_data(review: MergeReview, habits: Sequence[Fact]) -> dict[str, Any]:
     shown = review.findings[:MOST_FINDINGS]
     findings = [{"kind": one.kind, "path": one.path, "line": one.line, "text": one.text} for one in shown]
-    notes = []
+    facts = []
     if len(review.findings) > len(shown):
-        notes.append(f"There are {len(review.findings) - len(shown)} more such changes.")
+        facts.append(Fact("limit", f"There are {len(review.findings) - len(shown)} more such changes."))
     if review.unneeded:
-        places = [f"{hunk.path}:{hunk.new_start + 1}" for hunk in review.unneeded]
+        places = tuple(f"{hunk.path}:{hunk.new_start + 1}" for hunk in review.unneeded)
         more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
-        notes.append(
-            f"The tests that show the issue pass without {len(places)} of {review.hunks} hunks: "
-            f"{', '.join(places[:MOST_PLACES])}{more}."
-        )
-    return {"findings": findings, "notes": [*notes, *habits]}
+        text = f"The tests that show the issue pass without {len(places)} of {review.hunks} hunks: "
+        text += f"{', '.join(places[:MOST_PLACES])}{more}."
+        facts.append(Fact("unneeded", text, {"places": places[:MOST_PLACES]}))
+    return _as_json(findings, [*facts, *habits])
+
+
+def _as_json(findings: list[dict[str, Any]], facts: Sequence[Fact]) -> dict[str, Any]:
+    return {"findings": findings, "notes": [fact.text for fact in facts], "facts": [asdict(fact) for fact in facts]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from agent.lifecycle.run_result import Result
@@ -35,6 +36,7 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
             "tests": list(verdict.tests),
             "lost": list(verdict.lost),
             "notes": list(verdict.notes),
+            "facts": [asdict(fact) for fact in verdict.facts],
         },
         "usage": {
             "dollars": spent.dollars,

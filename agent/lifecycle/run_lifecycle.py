@@ -24,7 +24,7 @@ from agent.conversation.model_requests import settle_recorded_replies
 from agent.conversation.model_roles import LESSON_WRITER, assign_roles, validate_models
 from agent.engine.branch import Branch
 from agent.engine.delegation import Delegation
-from agent.engine.engine import Engine, environment_notes, known_secrets
+from agent.engine.engine import Engine, environment_facts, known_secrets
 from agent.engine.proof_step import best_outcome, rejected_outcome
 from agent.engine.setup_question import step_proposals
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
@@ -61,6 +61,7 @@ from trajectories.errors import (
     WaitsForUser,
     WorkspaceError,
 )
+from trajectories.facts import Fact
 from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, encode, first_record, read, write_durably
@@ -371,7 +372,7 @@ def without_edited_tests(engine: Engine, tree: str) -> str:
 
 
 def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
-    """Return the verdict with notes on places outside the repository where the model may have read the fix, on possible
+    """Return the verdict with facts on places outside the repository where the model may have read the fix, on possible
     prompt injections, and on tools outside the workspace."""
     names = package_names(engine.trees, engine.run.base.tree)
     steps = engine.trajectory.all_steps()
@@ -380,8 +381,9 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     calls = describe_calls(steps)
     outside = (f"{calls} {WITHOUT_SERVERS}",) if calls else ()
     engine.workspaces.finish_search()
-    notes = (*environment_notes(engine.trajectory), *read, *injected, *outside, *assumptions(engine.trajectory.of_turn))
-    return replace(verdict, notes=(*verdict.notes, *notes))
+    said = (*read, *injected, *outside, *assumptions(engine.trajectory.of_turn))
+    facts = (*environment_facts(engine.trajectory), *(Fact("limit", text) for text in said))
+    return replace(verdict, facts=(*verdict.facts, *facts))
 
 
 def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:

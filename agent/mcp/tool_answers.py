@@ -38,6 +38,9 @@ def prepare_answer(document: Mapping[str, Any], secrets: Iterable[str] = ()) -> 
         if name in answer and _length(answer) > LONGEST_ANSWER:
             answer.pop(name)
             left_out.append(name)
+    if "run" in answer and "facts" in answer.get("verdict", {}) and _length(answer) > LONGEST_ANSWER:
+        del answer["verdict"]["facts"]  # their words are the verdict's notes
+        left_out.append("verdict.facts")
     if "run" in answer and _length(answer) > LONGEST_ANSWER:
         answer = {name: answer[name] for name in ("run", "exit", "verdict", "usage") if name in answer}
         answer["verdict"] = {"kind": answer.get("verdict", {}).get("kind", "")}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,9 @@ class DeliveryFindings:
     flagged: Mapping[str, str] = field(default_factory=dict)
 
 
-def check_delivery(trees: Trees, before: str, after: str) -> DeliveryFindings:
-    """Check the changes that turn the tree `before` into `after`. Raises RunBroken for trees that cannot be read."""
+def check_delivery(trees: Trees, before: str, after: str, root: Path) -> DeliveryFindings:
+    """Check the changes that turn the tree `before` into `after`. `root` is the user's repository, which may have
+    folders that are in neither tree. Raises RunBroken for trees that cannot be read."""
     changes = trees.changed(before, after)
     refused = {
         change.path: "git would take it for its own folder"
@@ -48,7 +50,7 @@ def check_delivery(trees: Trees, before: str, after: str) -> DeliveryFindings:
         if change.status != "D" and any(map(is_git_folder_name, re.split(r"[/\\]", change.path)))
     }
     refused |= dict(_links_out(trees, before, after))
-    refused |= dict(_embedded_git_directories(trees, after, changes))
+    refused |= dict(_embedded_git_directories(trees, after, changes, root))
     named = ci_names(_TreeFiles(trees), before) if changes else frozenset()
     flagged = {
         change.path: why
@@ -90,10 +92,11 @@ def _links_out(trees: Trees, before: str, after: str) -> Iterator[tuple[str, str
             yield path, "a link into the repository's git directory"
 
 
-def _embedded_git_directories(trees: Trees, after: str, changes: list[Change]) -> Iterator[tuple[str, str]]:
+def _embedded_git_directories(trees: Trees, after: str, changes: list[Change], root: Path) -> Iterator[tuple[str, str]]:
     """Yield changed files of folders that git would take for git directories, whose settings can start programs.
 
-    Git looks for `HEAD` and for `objects` and `refs`, which `commondir` may say are in another folder.
+    Git looks for `HEAD` and for `objects` and `refs`, which `commondir` may say are in another folder. Some of them may
+    be on disk only, such as those of a nested repository that git ignores.
     """
     inside: dict[str, set[str]] = {}
     for path in trees.files(after):
@@ -101,16 +104,29 @@ def _embedded_git_directories(trees: Trees, after: str, changes: list[Change]) -
         for at, name in enumerate(parts):
             if name in PARTS_OF_GIT_DIRECTORY:
                 inside.setdefault("/".join(parts[:at]), set()).add(name)
-    folders = {
-        folder
-        for folder, names in inside.items()
-        if "head" in names and ("commondir" in names or {"objects", "refs"} <= names)
-    }
-    for change in changes if folders else ():
-        parts = change.path.casefold().split("/")
-        for at, name in enumerate(parts):
-            if change.status != "D" and name in PARTS_OF_GIT_DIRECTORY and "/".join(parts[:at]) in folders:
-                yield change.path, "a part of a git directory inside the repository"
+    folders = {folder for folder, names in inside.items() if _is_git_directory(names)}
+    on_disk = cache(lambda folder: _is_git_directory(_names_in(root / folder) | inside.get(folder.casefold(), set())))
+    for change in changes:
+        parts = change.path.split("/")
+        above = ["/".join(parts[:at]) for at in range(len(parts))]
+        is_part = any(
+            name.casefold() in PARTS_OF_GIT_DIRECTORY and folder.casefold() in folders
+            for name, folder in zip(parts, above, strict=True)
+        )
+        if change.status != "D" and (is_part or any(map(on_disk, above[1:]))):
+            yield change.path, "a part of a git directory inside the repository"
+
+
+def _is_git_directory(names: Set[str]) -> bool:
+    return "head" in names and ("commondir" in names or {"objects", "refs"} <= names)
+
+
+def _names_in(folder: Path) -> set[str]:
+    """Return the names in a folder on disk that a git directory has too, in lower case."""
+    try:
+        return {entry.name.casefold() for entry in folder.iterdir()} & PARTS_OF_GIT_DIRECTORY
+    except (OSError, ValueError):  # there is no such folder
+        return set()
 
 
 def _why_flagged(trees: Trees, before: str, after: str, change: Change, named: frozenset[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aci.proof.fact_words import MAY_BE_FORGED
 from agent.evidence.proof_claims import (
     claims_of,
     decode_claims,
@@ -18,14 +19,13 @@ from agent.prompts.opening_prompt import likely_sources
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.proposed_tree import NOT_ISOLATED, find_proposal
 from trajectories.errors import UsageError
+from trajectories.facts import Fact
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
     from trajectories.records import Step
 
 AUTHOR = "proposed-patch"
-FORGERY = "The code under test runs in the process that reports on it. It could forge a result, so read the patch."
-"""Note on a patch of somebody else that is verified; of other patches, only docs/verdicts.md says it."""
 
 
 def prove_proposal(task: Task) -> Generator[Step, None, Outcome]:
@@ -55,7 +55,8 @@ def prove_proposal(task: Task) -> Generator[Step, None, Outcome]:
         same = "The proof is the same as in the bundle."
         yield task.say("\n".join([*(differences or [same]), *others]), author=AUTHOR)
         kind = verdict.kind if not differences or verdict.kind == "none" else "unproven"
-        verdict = replace(verdict, kind=kind, notes=(*differences, *others, *verdict.notes))
+        facts = (*(Fact("doubt", text) for text in differences), *(Fact("limit", text) for text in others))
+        verdict = replace(verdict, kind=kind, facts=(*facts, *verdict.facts))
     if verdict.verified and proposal.get("own") is not True:
-        verdict = replace(verdict, notes=(*verdict.notes, FORGERY))
+        verdict = replace(verdict, facts=(*verdict.facts, MAY_BE_FORGED))
     return Outcome(task.tree, verdict)

@@ -1,6 +1,7 @@
 """Findings of a run, each with a rule and a place: from its verdict, its review for merging, and its candidates.
 
-Nothing is analysed here. Notes of a verdict are sentences; a place that one names as `PATH:LINE` becomes its place.
+Nothing is analysed here. A fact's kind gives its rule. Its place is that of its data, or else the first `PATH:LINE` in
+its text, since it may quote a hook, a linter or a model.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import one_line
 from agent.github.pull_request.review_focus import ROUTINE
+from trajectories.fact_migration import facts_of
 from trajectories.outcome_words import proof_headline
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from agent.lifecycle.run_result import Result
+    from trajectories.facts import Fact, FactKind
     from trajectories.records import Verdict
 
 Level = Literal["error", "warning", "note"]
@@ -72,15 +75,12 @@ RULES = {
     "refused-candidate": Rule("note", "Speed", "Refused candidate", "A faster version that was refused, and why."),
 }
 """All rules by id, in the order in which a reviewer should look at their findings."""
-_CALLERS = re.compile(r"; calls outside the patch: |^The same goes for \d+ more functions whose signature changes")
-_BEHAVIOUR = re.compile(r"The patch (?:changes the behaviour|gives )|Changes to .* were left out: |Removed from tests ")
-_SHOWN = re.compile(r"The patch changes the behaviour for ")
-_UNNEEDED = re.compile(r"The tests that show the issue pass without \d+ of \d+ hunks: ")
-_HABIT = re.compile(r"\d+ of the last \d+ changes to source came with (?P<kind>.+?); this one does not")
-_ELSEWHERE = re.compile(
-    r"A check of the repository reports something new: |Nothing was changed\.|No test fails without the patch"
-)
-"""Notes that other findings cover."""
+_RULES: dict[FactKind, str] = {
+    "callers": "affected-caller",
+    "behaviour": "behaviour-change",
+    "tests": "behaviour-change",
+}
+"""Rules of a verdict's facts; all others are limits of the proof."""
 _CHECK = re.compile(r"(?P<name>[^:]+): \d+ new: (?P<found>.*)", re.DOTALL)
 _PLACE = re.compile(r"(?P<path>\S+?):(?P<line>[1-9]\d{0,8})\b")
 _TARGET = re.compile(r"(?P<function>(?P<path>[^:\n]+\.py):(?P<name>[\w.]+)): (?P<text>.+)")
@@ -163,33 +163,38 @@ def _of_verdict(verdict: Verdict, changed: Collection[str], stopped: bool = Fals
         is_untested = verdict.kind == "none" or not verdict.is_tested
         rule = "not-verified" if is_untested or verdict.red else "missing-test"
         yield Finding(rule, proof_headline(verdict, stopped))
-    for note in verdict.notes:
-        if not ROUTINE.match(note) and not _ELSEWHERE.match(note):
-            rule = next((rule for rule, pattern in _NOTES if pattern.search(note)), "proof-limit")
-            rule = "shown-change" if _SHOWN.match(note) and verdict.generality == "shown" else rule
-            yield Finding(rule, note, *place_in(note, changed))
+    for fact in verdict.facts:
+        if fact.kind not in ROUTINE and fact.kind != "covered":
+            is_shown = fact.kind == "behaviour" and verdict.generality == "shown"
+            rule = "shown-change" if is_shown else _RULES.get(fact.kind, "proof-limit")
+            yield Finding(rule, fact.text, *_place(fact, changed))
     for line in verdict.checks:
         if match := _CHECK.fullmatch(line):
             for each in match["found"].split("; "):
                 yield Finding("new-check-finding", f"{match['name']}: {each}", *place_in(each, changed))
 
 
-_NOTES = (("affected-caller", _CALLERS), ("behaviour-change", _BEHAVIOUR))
-"""Rules of a verdict's notes by the sentences that `aci/proof` writes; all other notes are limits of the proof."""
+def _place(fact: Fact, changed: Collection[str]) -> tuple[str, int]:
+    path, line = fact.data.get("path"), fact.data.get("line")
+    if isinstance(path, str) and isinstance(line, int) and line and path in changed:
+        return path, line
+    return place_in(fact.text, changed)
 
 
 def _of_merge_review(review: Mapping[str, Any], changed: Collection[str]) -> Iterator[Finding]:
     for one in review.get("findings", ()):
         rule = str(one["kind"]).replace(" ", "-")
         yield Finding(rule if rule in RULES else "proof-limit", str(one["text"]), str(one["path"]), int(one["line"]))
-    for note in map(str, review.get("notes", ())):
-        if _UNNEEDED.match(note) and (places := list(places_in(note, changed))):
+    for fact in facts_of(review):
+        named = fact.data.get("places", ())
+        texts = named if isinstance(named, tuple) else ()
+        if places := [place for text in texts for place in places_in(text, changed)]:
             for path, line in places:
                 yield Finding("missing-test", "The tests that show the issue pass without this change.", path, line)
-        elif habit := _HABIT.match(note):
-            yield Finding("missing-test" if "test" in habit["kind"] else "missing-companion", note)
+        elif fact.kind == "companion":
+            yield Finding("missing-test" if fact.data.get("is_test") else "missing-companion", fact.text)
         else:
-            yield Finding("proof-limit", note)
+            yield Finding("proof-limit", fact.text)
 
 
 def _of_optimization(

@@ -7,13 +7,12 @@ only recorded checkouts use it: the first one that stored something, and those t
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,9 @@ from trajectories.journal import first_record, read, write_durably
 if TYPE_CHECKING:
     from aci.history.repository_identity import Identity
 
+TOKEN = "swe-agent.checkout"
+"""File in the git directory of a recorded checkout."""
+MAX_TOKEN_BYTES = 100
 FOLDER, EXPERIENCE, SUMMARIES = "checkouts", "experience", "summaries"
 """Folders in the state folder: the records of this module, and what they are about (with `memory`)."""
 LINK = "If this checkout is yours too, run `swe-agent experience link` in it."
@@ -53,9 +55,9 @@ class Checkout:
     inode: int
     """Numbers of this directory, which stay the same if it is moved."""
 
-    since: int
-    """When it was recorded, in nanoseconds since the epoch. A removed directory's inode may be used again, but at least
-    one entry of this directory has not changed since then, and no program can set the time of such a change."""
+    token: str
+    """A random text that is also in the directory's file TOKEN: a removed directory's inode may be used again, but no
+    archive of somebody else has this text. "" for one that earlier versions recorded."""
 
     @property
     def folder(self) -> str:
@@ -66,7 +68,7 @@ class Checkout:
         """Whether this directory is the recorded one. Raises OSError."""
         about = git_dir.stat()
         is_inode = about.st_ino == self.inode and (about.st_dev == self.device or str(git_dir) == self.path)
-        return is_inode and _oldest_change(git_dir) <= self.since
+        return is_inode and (not self.token or _token(git_dir) == self.token)
 
 
 def stored_identity(state: Path, source: Repository, commit: str) -> Identity | None:
@@ -103,7 +105,7 @@ def claim_stored(state: Path, source: Repository, identity: Identity) -> None:
     and WorkspaceError and TryLater if the record cannot be written."""
     with _locked(state, identity) as file:
         if check_checkout(state, source, identity):
-            _write(file, [_checkout(source)])
+            _write(file, [_marked_checkout(source)])
 
 
 def link_checkout(state: Path, source: Repository, identity: Identity) -> list[Checkout]:
@@ -111,7 +113,7 @@ def link_checkout(state: Path, source: Repository, identity: Identity) -> list[C
     WorkspaceError, TryLater and OSError."""
     with _locked(state, identity) as file:
         known = _recorded(file) or _of_earlier_version(state, identity)
-        own = _checkout(source)
+        own = _marked_checkout(source)
         linked = [*(each for each in known if not each.is_at(Path(own.path))), own]
         _write(file, linked)
     return linked
@@ -136,16 +138,28 @@ def _of_earlier_version(state: Path, identity: Identity) -> list[Checkout]:
     return [_checkout(Repository(found.root, found.git_dir))] if found else []
 
 
-def _checkout(source: Repository) -> Checkout:
+def _checkout(source: Repository, token: str = "") -> Checkout:
     git_dir = common_folder(source.git_dir).resolve()
     about = git_dir.stat()
-    return Checkout(str(git_dir), about.st_dev, about.st_ino, max(time.time_ns(), _oldest_change(git_dir)))
+    return Checkout(str(git_dir), about.st_dev, about.st_ino, token)
 
 
-def _oldest_change(git_dir: Path) -> int:
-    """Return when that entry of a folder changed which has not changed for longest, in nanoseconds since the epoch."""
-    with os.scandir(git_dir) as entries:
-        return min(entry.stat(follow_symlinks=False).st_ctime_ns for entry in entries)
+def _marked_checkout(source: Repository) -> Checkout:
+    """Return the checkout with its token, which is written to its git directory if it has none."""
+    git_dir = common_folder(source.git_dir).resolve()
+    token = _token(git_dir) or token_hex(16)
+    try:
+        write_durably(git_dir / TOKEN, token.encode())
+    except OSError as error:
+        raise WorkspaceError(f"{git_dir} cannot be written: {error.strerror}.", "Check its permissions.") from error
+    return _checkout(source, token)
+
+
+def _token(git_dir: Path) -> str:
+    try:
+        return read_limited(git_dir / TOKEN, MAX_TOKEN_BYTES, inside=git_dir).decode("ascii", "replace")
+    except (OSError, UsageError):  # UsageError: not a token
+        return ""
 
 
 class StoredResults:
@@ -205,7 +219,7 @@ def _locked(state: Path, identity: Identity) -> Iterator[Path]:
 def _recorded(file: Path) -> list[Checkout]:
     try:
         return [
-            Checkout(str(each["path"]), *(int(each[name]) for name in ("device", "inode", "since")))
+            Checkout(str(each["path"]), int(each["device"]), int(each["inode"]), str(each["token"]))
             for each in json.loads(read_limited(file))
         ]
     except FileNotFoundError:

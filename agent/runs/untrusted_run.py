@@ -18,6 +18,7 @@ from agent.engine.branch import EFFECTS
 from agent.engine.strategy_prompts import load_prompts
 from tools.base import Toolbox
 from trajectories.errors import NoRepository
+from trajectories.facts import Fact
 from trajectories.records import Exit, Note, Observation, Record, Reply, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
@@ -118,7 +119,7 @@ def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -
             return replace(record, models={}, settings={}, prompts=own, images=_images(record.images))
         case Step() if record.author == "proof":
             asked: object = next((seen.data["asked"] for seen in record.observations if "asked" in seen.data), {})
-            verdict = asdict(Verdict("unproven", notes=(NOT_RUN_HERE,)))
+            verdict = asdict(Verdict("unproven", facts=(Fact("limit", NOT_RUN_HERE),)))
             data = {"verdict": verdict, "asked": asked}
             return replace(record, observations=(Observation(NOT_RUN_HERE, ok=False, data=data),))
         case Step():

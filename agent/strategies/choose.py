@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.phases.offered_edits import apply_edit, offered_edits, parse_choice
 from agent.repair.edit_descriptions import LETTERS, describe_change, number_in_words
 from agent.run_state.attempt_outcome import Outcome
+from trajectories.facts import Fact
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -31,7 +32,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     verdict = yield from task.prove(*parameters, whole=True)
     note = f"You chose {LETTERS[number]} of {number_in_words(len(found['edits'][: len(LETTERS)]))} that pass the tests."
     yield task.say(f"{note} {what}", author=AUTHOR)
-    return Outcome(task.tree, replace(verdict, notes=(note, *verdict.notes)))
+    return Outcome(task.tree, replace(verdict, facts=(Fact("limit", note), *verdict.facts)))
 
 
 def _proof_parameters(task: Task) -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ a model, the candidates are built-in rewrites.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -41,6 +41,7 @@ from agent.optimization.speedup import (
 )
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import Cancelled, ModelError, Stop, UsageError
+from trajectories.facts import Fact
 from trajectories.records import Verdict
 
 if TYPE_CHECKING:
@@ -105,12 +106,11 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         yield task.say("\n".join(["Nothing was made faster.", *words]), author=AUTHOR)
         return Outcome(task.turn.base.tree, Verdict(), "not_found")
 
-    notes = tuple(note for gain in gains for note in gain.notes)
     if verdict.no_loss or is_untested(verdict):  # the workload's calls give the same results
         verdict = replace(verdict, kind="faster", conditions=conditions(gains))
     write_charts(task, gains)
     yield task.say(final_summary(gains, words), author=AUTHOR)
-    return Outcome(task.tree, replace(verdict, notes=(*notes, *words, *verdict.notes)))
+    return Outcome(task.tree, replace(verdict, facts=(*_limits(gains, words), *verdict.facts)))
 
 
 @dataclass
@@ -149,18 +149,24 @@ def _end_of_time(task: Task, gains: list[Gain], words: list[str], search: _Searc
     was not checked."""
     found = [*gains, *([search.gain] if search and search.gain else [])]
     tree, unchecked = found[-1].after.tree if found else task.turn.base.tree, "the tests"
-    notes = [*(note for gain in found for note in gain.notes), *words]
+    facts = _limits(found, words)
     if search:
         bench = search.bench
         search.record(task)
-        notes += search.descriptions(search.gain)
+        facts += [Fact("limit", line) for line in search.descriptions(search.gain)]
         right = [each for each in search.judged if each.status == RIGHT and is_promising(bench.baseline(), each)]
         if right and not search.gain:
             best = best_of(right)
             tree, unchecked = best.tree, "unseen calls, cheating, another hash seed, memory, and the tests"
-            notes.append(f"{bench.target}: the best right candidate when the time ended is {best.what}.")
-    notes.append(f"The time limit (--max-time) was reached. Not checked: {unchecked}.")
-    return Outcome(tree, Verdict("unproven" if tree != task.turn.base.tree else "none", notes=tuple(notes)), "limit")
+            words = [f"{bench.target}: the best right candidate when the time ended is {best.what}."]
+            facts += _limits([], words)
+    facts.append(Fact("limit", f"The time limit (--max-time) was reached. Not checked: {unchecked}."))
+    return Outcome(tree, Verdict("unproven" if tree != task.turn.base.tree else "none", facts=tuple(facts)), "limit")
+
+
+def _limits(gains: Sequence[Gain], words: Sequence[str]) -> list[Fact]:
+    """Return the evidence of the gains and these sentences as facts."""
+    return [Fact("limit", text) for text in (*(note for gain in gains for note in gain.notes), *words)]
 
 
 def _improve(task: Task, search: _Search) -> Generator[Step, None, Gain | None]:

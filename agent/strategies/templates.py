@@ -18,6 +18,7 @@ from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import describe_places, likely_sources, places
 from agent.repair.edit_descriptions import count_passing, describe_change
 from agent.run_state.attempt_outcome import Outcome
+from trajectories.facts import Fact
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -73,8 +74,8 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             refuted.append(place)
         elif verdict.verified or doubt:
             yield task.say(_change(found | {"doubt": doubt}, place, refuted), author=AUTHOR)
-            notes = [vote(found, place)] if place == chosen else []
-            return Outcome(task.tree, replace(verdict, notes=(*notes, *verdict.notes)))
+            votes = [Fact("limit", vote(found, place))] if place == chosen else []
+            return Outcome(task.tree, replace(verdict, facts=(*votes, *verdict.facts)))
     yield task.say(f"No edit is proven. {likely}", author=AUTHOR)
     return task.best()
 

@@ -26,6 +26,7 @@ from aci.testing.runner_hooks import PYTHON as TOLD_APART
 from aci.testing.suite_command import detect_command
 from aci.testing.suite_run import run_tests
 from trajectories.errors import UsageError
+from trajectories.facts import Fact
 from trajectories.records import Verdict
 
 if TYPE_CHECKING:
@@ -329,7 +330,8 @@ def passes_with_new_tests(task: Task, command: str) -> Verdict:
     """Check that tests that passed before also pass with the new ones; without tests or without time there is no
     result."""
     value = task.once(f"beside {task.tree}", lambda: _beside(task, command))
-    return Verdict(no_loss=value["no_loss"], lost=tuple(value["lost"]), notes=tuple(value["notes"]))
+    facts = tuple(Fact("limit", note) for note in value["notes"])
+    return Verdict(no_loss=value["no_loss"], lost=tuple(value["lost"]), facts=facts)
 
 
 def _beside(task: Task, command: str) -> dict[str, Any]:

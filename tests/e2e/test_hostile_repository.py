@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aci.host.bubblewrap import unavailable_reason
 from agent.cli.command_line import COMMANDS
+from agent.github.task.task_request import write
 from swe_agent import fix
-from tests.aci.repository.hostile_repository import PLACES, Canaries, canary_server, hostile_repository
+from tests.aci.repository.hostile_repository import FEW_PLACES, Canaries, canary_server, hostile_repository
 from tests.agent.github.solve_runner import Job, set_up
 from tests.e2e.conftest import ISSUE, STRICT_TEST, Machine, answer, call
 
@@ -25,7 +28,7 @@ ROWS = {
     "doctor": (),
     "locate": TEXT,
     "graph": ("add",),
-    "reproduce": (*TEXT, *SANDBOX),
+    "reproduce": (*TEXT, "--workspace", "local"),
     "prove": (*TEXT, *TEST, "--patch", "PATCH", *SANDBOX),
     "review": (*TEXT, *TEST, "--patch", "PATCH", *SANDBOX),
     "session": ("-p", "Look at @calc/core.py", "--model", "MODEL"),
@@ -35,9 +38,9 @@ ROWS = {
     "resume": ("RUN",),
     "fork": ("RUN@1", "--model", "MODEL"),
     "replay": ("RUN",),
-    "diff": ("RUN@1", "RUN"),
+    "diff": ("RUN@1", "RUN@2"),
     "export": ("RUN", "--format", "chat", "--out", "OUT.jsonl"),
-    "optimize": ("--function", "calc/core.py:double", *TEST),
+    "optimize": ("--function", "calc/core.py:double", *TEST, "--max-time", "5"),
     "test": ("--function", "calc/core.py:double", *TEST),
     "synth": (".", "--out", "OUT.tasks.jsonl", *TEST),
     "batch": ("--instances", "INSTANCES", "--repos", "REPOS", "--out", "OUT", "--model", "MODEL", *TEST),
@@ -47,7 +50,10 @@ ROWS = {
     "memory": ("add", "The tests are in tests/"),
     "acp": ("--model", "MODEL"),
     "mcp": ("--root", "."),
-    "github": ("solve", "--repo", ".", "--out", "OUT.action"),
+    "github": (
+        *("solve", "--task", "OUT.task", "--digest", "DIGEST", "--repo", ".", "--out", "OUT.action"),
+        *("--model", "MODEL", *TEST, "--workspace", "local", "--strategy", "react"),
+    ),
     "gc": (),
     "config": (),
     "strategies": (),
@@ -55,6 +61,14 @@ ROWS = {
     "count": ("--", "true"),
 }
 """Arguments of each subcommand; words in capital letters are replaced."""
+CODES = {"session": 6, "optimize": 1, "test": 1, "synth": 1}
+CODES |= {"prove": 5, "review": 5} if unavailable_reason() else {"prove": 6}
+"""Exit codes of subcommands that end otherwise than with 0: the session may not run tests, the proof has no test (or
+there is no sandbox for it), and the others find nothing to change in so small a repository. With any other code, a row
+ends before the repository is used."""
+NO_REPOSITORY = frozenset({"runs", "batch", "evaluate", "gc", "config", "strategies", "completion", "count"})
+"""Subcommands that need no repository in the current folder. In an embedded git directory, where no run
+can be made, all others end with 2."""
 
 
 MESSAGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
@@ -62,6 +76,7 @@ MESSAGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("initialize", {"protocolVersion": 1, "clientCapabilities": {}}),
         ("session/new", {"cwd": "FOLDER", "mcpServers": []}),
         ("session/list", {}),
+        ("session/prompt", {"sessionId": "SESSION", "prompt": [{"type": "text", "text": "Look at @calc/core.py"}]}),
     ],
     "mcp": [
         (
@@ -69,15 +84,17 @@ MESSAGES: dict[str, list[tuple[str, dict[str, Any]]]] = {
             {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
         ),
         ("tools/list", {}),
-        ("tools/call", {"name": "locate", "arguments": {"issue": ISSUE, "text": ISSUE}}),
+        ("tools/call", {"name": "locate", "arguments": {"issue": ISSUE, "repository": "FOLDER"}}),
         ("resources/list", {}),
     ],
 }
 """Requests to a server, in order."""
 
 
-def serve(machine: Machine, folder: Path, command: list[str], messages: list[tuple[str, dict[str, Any]]]) -> None:
-    """Start a server, and send it each request after the answer to the last one."""
+def serve(machine: Machine, folder: Path, command: list[str], folder_is_used: bool) -> None:
+    """Start a server, and send it each request after the answer to the last one. The answers must be results if the
+    server can use the folder."""
+    messages = MESSAGES[command[0]]
     process = subprocess.Popen(
         machine.command(*command),
         env=machine.environment,
@@ -87,17 +104,38 @@ def serve(machine: Machine, folder: Path, command: list[str], messages: list[tup
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    assert process.stdin
-    assert process.stdout
+    session = ""
     with process:
         for id, (method, params) in enumerate(messages, 1):
-            message = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
-            process.stdin.write(json.dumps(message).replace("FOLDER", str(folder)) + "\n")
-            process.stdin.flush()
-            while (line := process.stdout.readline()) and json.loads(line).get("id") != id:
-                pass
-        process.stdin.close()
+            text = json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+            answered = ask(process, id, text.replace("FOLDER", str(folder)).replace("SESSION", session))
+            if folder_is_used:
+                assert "result" in answered, answered
+                assert not answered["result"].get("isError"), answered
+            session = answered.get("result", {}).get("sessionId", session)
+        assert process.stdin
+        with suppress(BrokenPipeError):  # the server has ended
+            process.stdin.close()
         process.wait(60)
+
+
+def ask(process: subprocess.Popen[str], id: int, request: str) -> dict[str, Any]:
+    """Send a request to a server and return the answer; refuse what the server asks meanwhile. An answer without a
+    result is returned if the server has ended."""
+    assert process.stdin
+    assert process.stdout
+    with suppress(BrokenPipeError):
+        process.stdin.write(request + "\n")
+        process.stdin.flush()
+    for line in process.stdout:
+        message: dict[str, Any] = json.loads(line)
+        if "method" not in message and message.get("id") == id:
+            return message
+        if "method" in message and "id" in message:
+            refusal = {"jsonrpc": "2.0", "id": message["id"], "result": {"outcome": {"outcome": "cancelled"}}}
+            process.stdin.write(json.dumps(refusal) + "\n")
+            process.stdin.flush()
+    return {}
 
 
 def test_every_subcommand_is_in_the_table() -> None:
@@ -110,7 +148,7 @@ def canaries(tmp_path: Path) -> Iterator[Canaries]:
         yield canaries
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", FEW_PLACES)
 def test_no_subcommand_starts_or_reads_what_a_repository_names(
     machine: Machine, canaries: Canaries, tmp_path: Path, place: str
 ) -> None:
@@ -135,7 +173,9 @@ def test_no_subcommand_starts_or_reads_what_a_repository_names(
     row += '"test_patch": "", "problem_statement": "add() subtracts", "FAIL_TO_PASS": "[]", "PASS_TO_PASS": "[]"}\n'
     (tmp_path / "instances.jsonl").write_text(row)
     words = {"MODEL": model, "PATCH": tmp_path / "fix.patch", "INSTANCES": tmp_path / "instances.jsonl"}
-    words |= {"REPOS": tmp_path / "repos"}
+    digest = write(Job(tmp_path, root).task(), tmp_path / "out.task")
+    words |= {"REPOS": tmp_path / "repos", "DIGEST": digest}
+    machine.extra |= {"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
     acted = {}
     for name, arguments in ROWS.items():
         canaries.reset()
@@ -145,9 +185,11 @@ def test_no_subcommand_starts_or_reads_what_a_repository_names(
         ]
         try:
             if name in MESSAGES:
-                serve(machine, folder, [name, *given], MESSAGES[name])
+                serve(machine, folder, [name, *given], folder == root)
             else:
-                machine.run(name, *given, cwd=folder, timeout=100)
+                ended = machine.run(name, *given, cwd=folder, timeout=100)
+                expected = CODES.get(name, 0) if folder == root or name in NO_REPOSITORY else 2
+                assert ended.returncode == expected, ended.stdout[-300:] + ended.stderr[-300:]
             canaries.check(machine.home)
         except (AssertionError, subprocess.TimeoutExpired) as error:
             acted[name] = str(error)

@@ -94,7 +94,7 @@ def test_fix_reviews_only_if_asked(machine: Machine, repository) -> None:
     options = ("fix", "--repo", repository, "--text", "add() subtracts", "--strategy", "templates")
     assert "merge_review" not in machine.json(*options)
     review = machine.json(*options, "--merge-review")["merge_review"]
-    assert review == {"findings": [], "notes": []}
+    assert review == {"findings": [], "notes": [], "facts": []}
 
 
 @pytest.mark.docker

@@ -149,7 +149,8 @@ def _verdict(material: RunView, words: ReportText) -> dict[str, Any] | None:
         if verdict.kind != "faster" or value is not None  # a speed-up has no failing test
     ]
     shown_verdict = {name: value for name, value in asdict(verdict).items() if name not in parts}
-    shown_verdict["tone"] = verdict_tone(verdict)
+    del shown_verdict["facts"]
+    shown_verdict |= {"notes": list(verdict.notes), "tone": verdict_tone(verdict)}
     if material.untrusted:
         shown_verdict |= {"tone": "warning", "kind": f"claimed: {verdict.kind}", "notes": [NOT_CHECKED, *verdict.notes]}
     base = material.trajectory.run.base if material.trajectory.run else ""

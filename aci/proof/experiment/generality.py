@@ -19,8 +19,10 @@ from aci.proof.experiment.changed_functions import ChangedFile, added_functions,
 from aci.proof.experiment.compared_calls import ComparedCall, parse_calls
 from aci.proof.experiment.decisive_arguments import Argument, arguments_of
 from aci.proof.experiment.listed_values import Listed
+from aci.proof.fact_words import SAME_BASE_ANSWER, changed_behaviour, same_answer, selected_behaviour, tests_answers
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
+from trajectories.facts import Fact
 
 Generality = Literal["shown", "examples only", "undecided"]
 
@@ -61,15 +63,16 @@ EXAMPLES = 3
 VERSIONS = ("base", "patch")
 ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 UNKNOWN = "!unknown argument"
-SPECIAL = "The tests concern special values, which cannot be varied."
-SAME = "The patch changes the behaviour where the base answers as in the tests."
+SPECIAL = Fact("limit", "The tests concern special values, which cannot be varied.")
 VERSION = re.compile(r"(?i)(?:\b(?:version|release|python|since|line|issue|step)\s+|#|\bv)\d[\w.]*")
 """Numbers in a title that name something else than a value."""
 LEAST_WORD = 5
 """Minimum length of a word that a title names without quotes."""
-LISTED = "The issue names the value for which the behaviour changes, one more of those that the code lists."
-ALIKE = "The behaviour changes for one value only, and the code lists such values."
-NAMED = "The issue is about the one value for which the behaviour changes."
+LISTED = Fact(
+    "limit", "The issue names the value for which the behaviour changes, one more of those that the code lists."
+)
+ALIKE = Fact("limit", "The behaviour changes for one value only, and the code lists such values.")
+NAMED = Fact("limit", "The issue is about the one value for which the behaviour changes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +117,16 @@ def describe_job(mode: str, files: Sequence[ChangedFile], tests: Sequence[str]) 
 
 def judge_generality(
     calls: Sequence[ComparedCall], issue: str, listed: Listed = frozenset(), added: str = ""
-) -> tuple[Generality, str]:
-    """Return whether the patch is general, and the reason as a sentence.
+) -> tuple[Generality, Fact]:
+    """Return whether the patch is general, and the reason.
 
     `listed` are the values of the base, and `added` are the lines that the patch adds.
     """
     seeds = [call for call in calls if not call.made]
     if not seeds:
-        return "undecided", "No recorded call of a changed function behaves differently."
+        return "undecided", Fact("limit", "No recorded call of a changed function behaves differently.")
     if all(call.base == UNKNOWN for call in seeds):
-        return "undecided", "The tests use arguments that only the patch accepts."
+        return "undecided", Fact("limit", "The tests use arguments that only the patch accepts.")
     if answering := {call.function for call in seeds if _is_other_result(call)}:
         calls = [_without_effects(call) for call in calls if call.function in answering]
         seeds = [call for call in calls if not call.made and call.base != call.patch]
@@ -136,7 +139,7 @@ def judge_generality(
 
 def _judge(
     calls: Sequence[ComparedCall], seeds: Sequence[ComparedCall], issue: str, listed: Listed
-) -> tuple[Generality, str]:
+) -> tuple[Generality, Fact]:
     own = {call.patch for call in seeds}
     comparable = [call for call in calls if call.made and not call.nested and is_valid(call, seeds)]
     renamed = [call for call in comparable if call.renamed]
@@ -147,7 +150,7 @@ def _judge(
     if specials and all(specials):
         return "undecided", SPECIAL
     if len(valid) < LEAST_VALID and not differing:
-        return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
+        return "undecided", Fact("limit", f"Only {len(valid)} variants of the tests' values could be compared.")
     count = _count([*differing, *other], [*valid, *renamed])
     changes = {(call.base, call.patch) for call in seeds}
     same = [call for call in differing if (call.base, call.patch) in changes]
@@ -156,41 +159,41 @@ def _judge(
         is_empty = all(call.texts[1] in EMPTY for call in seeds if len(call.texts) == len(VERSIONS))
         count = _count(differing, valid)
         if is_empty or all(map(ONE_OF_TWO.match, own)) or len({call.base for call in differing}) == 1:
-            return "undecided", f"The patch gives the same answer for {count}."
+            return "undecided", same_answer(count)
         if is_alike:
-            return "undecided", SAME
-        return "examples only", f"The patch gives the tests' own answers for {count}."
+            return "undecided", SAME_BASE_ANSWER
+        return "examples only", tests_answers(count)
     is_plain = is_simple(own) or _has_few_answers(valid)
     others = [call for call in differing if is_plain or call.patch not in own or (call.base, call.patch) in changes]
     is_literal = len(others) <= max(1, LITERAL_SHARE * len(valid)) and len(other) <= 1
     is_kept = len(renamed) >= LEAST_RENAMED and not other and len(differing) <= RENAMED_SHARE * len(valid)
     if len(valid) >= LEAST_VALID and (is_literal or is_kept):
-        if reason := SAME if is_alike else why_one_value(seeds, issue, listed):
+        if reason := SAME_BASE_ANSWER if is_alike else why_one_value(seeds, issue, listed):
             return "undecided", reason
-        return "examples only", f"The patch changes the behaviour for {count}."
+        return "examples only", changed_behaviour(count)
     if len(valid) < LEAST_VALID:
-        return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
+        return "undecided", Fact("limit", f"Only {len(valid)} variants of the tests' values could be compared.")
     arguments = list(arguments_of(seeds, comparable))
     decisive = {argument.function: argument for argument in arguments if _is_decisive(argument)}
     if decisive and decisive.keys() >= {argument.function for argument in arguments}:
-        if reason := next(filter(None, (_why_one_argument(one, issue, listed) for one in decisive.values())), ""):
+        if reason := next(filter(None, (_why_one_argument(one, issue, listed) for one in decisive.values())), None):
             return "undecided", reason
-        return "examples only", f"The patch changes the behaviour for {_share(next(iter(decisive.values())))}."
+        return "examples only", changed_behaviour(_share(next(iter(decisive.values()))))
     repeated = set() if is_plain else _telling_changes(seeds)
     if reason := _why_not_shown(arguments, comparable, repeated):
         return "undecided", reason
     if feature := _selecting_feature(seeds, [*valid, *renamed], [*differing, *other]):
-        return "undecided", f"The patch changes the behaviour only for values with the {feature}, as in the tests."
+        return "undecided", selected_behaviour(feature)
     if (
         len(renamed) >= LEAST_RENAMED
         and not other
         and ("str", "") not in listed
         and (words := _needed_words(comparable))
     ):
-        return "examples only", f"The patch changes the behaviour only for values with the words {words}."
+        return "examples only", selected_behaviour(f"words {words}")
     if len(renamed) >= LEAST_OTHERS and not other:
-        return "undecided", f"The patch changes the behaviour for {count}, which keep some of the tests' values."
-    return "shown", f"The patch changes the behaviour for {count}{_examples([*other[:1], *differing])}."
+        return "undecided", changed_behaviour(count, ", which keep some of the tests' values")
+    return "shown", changed_behaviour(count, _examples([*other[:1], *differing]))
 
 
 Change = tuple[str, str, str]
@@ -208,8 +211,10 @@ def _telling_changes(seeds: Sequence[ComparedCall]) -> set[Change]:
     return {_change(call) for call in seeds if call.function not in simple}
 
 
-def _why_not_shown(arguments: Sequence[Argument], comparable: Sequence[ComparedCall], repeated: set[Change]) -> str:
-    """Return why the variants do not show that the patch is general, as a sentence; "" if they do.
+def _why_not_shown(
+    arguments: Sequence[Argument], comparable: Sequence[ComparedCall], repeated: set[Change]
+) -> Fact | None:
+    """Return why the variants do not show that the patch is general; None if they do.
 
     Variants that repeat a change of the tests show nothing. Each argument must have other values in some variant that
     shows something.
@@ -217,13 +222,13 @@ def _why_not_shown(arguments: Sequence[Argument], comparable: Sequence[ComparedC
     differing = [call for call in comparable if call.base != call.patch and not call.probe]
     most = max(1, LITERAL_SHARE * sum(not call.probe for call in comparable))
     if sum(_change(call) not in repeated for call in differing) <= most:
-        return SAME
+        return SAME_BASE_ANSWER
     for argument in arguments:
         if not argument.compared:
-            return f"No variant {argument.where} could be compared."
+            return Fact("limit", f"No variant {argument.where} could be compared.")
         if not any(call.base != call.patch and _change(call) not in repeated for call in argument.compared):
-            return f"No variant {argument.where} shows another change than that of the tests."
-    return ""
+            return Fact("limit", f"No variant {argument.where} shows another change than that of the tests.")
+    return None
 
 
 def _needed_words(comparable: Sequence[ComparedCall]) -> str:
@@ -256,13 +261,13 @@ def _share(argument: Argument) -> str:
     return f"{len(argument.changed)} of {len(argument.tried)} variants {argument.where}"
 
 
-def _why_one_argument(argument: Argument, issue: str, listed: Listed) -> str:
-    """Return why a right patch may change the behaviour for these values of one of several arguments only, or ""."""
+def _why_one_argument(argument: Argument, issue: str, listed: Listed) -> Fact | None:
+    """Return why a right patch may change the behaviour for these values of one of several arguments only."""
     title = issue if EXCEPTION.search(issue) else issue.strip().partition("\n")[0]
     if all(_is_subject(title, value) for _, value in argument.values):
         return NAMED
     if not all({(kind, ""), (kind, value)} & listed for kind, value in argument.values):
-        return ""
+        return None
     return LISTED if all(value.strip("'\"") in issue for _, value in argument.values) else ALIKE
 
 
@@ -355,8 +360,8 @@ def _has_few_answers(valid: Sequence[ComparedCall]) -> bool:
     return len({call.base for call in valid}) <= FEW_ANSWERS
 
 
-def why_one_value(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> str:
-    """Return why a right patch may change the behaviour for the tests' values only, as a sentence, or "".
+def why_one_value(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> Fact | None:
+    """Return why a right patch may change the behaviour for the tests' values only, or None.
 
     The only argument of each call of a function is a scalar, or its object has one, and the prose of the issue contains
     it: the title, a text that speaks of an exception, or any if the base lists such values. Other functions may call
@@ -364,14 +369,14 @@ def why_one_value(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> 
     """
     functions = dict.fromkeys(call.function for call in seeds)
     found = [_why_one([call for call in seeds if call.function == one], issue, listed) for one in functions]
-    return next(filter(None, found), "")
+    return next(filter(None, found), None)
 
 
-def _why_one(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> str:
+def _why_one(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> Fact | None:
     title = issue if EXCEPTION.search(issue) else issue.strip().partition("\n")[0]
     if all(_names_value(call, title) for call in seeds):
         return NAMED
-    return LISTED if all(_names_value(call, issue, listed) for call in seeds) else ""
+    return LISTED if all(_names_value(call, issue, listed) for call in seeds) else None
 
 
 def _names_value(call: ComparedCall, text: str, listed: Listed | None = None) -> bool:

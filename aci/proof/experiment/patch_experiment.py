@@ -23,16 +23,18 @@ from aci.proof.experiment.issue_relevance import (
 from aci.proof.experiment.listed_values import ALL, listed_values
 from aci.proof.experiment.overfitting import find_overfitting
 from aci.proof.experiment.varied_tests import compare_copies, judge_comparison, lacks_variants
+from aci.proof.fact_words import fitted_to_tests
 from aci.proof.proof_run import ProofRun, format_names
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport
 from trajectories.errors import UsageError
+from trajectories.facts import Fact
 
-NOT_PYTHON = "Only calls of Python functions can be varied."
-NOT_RUN = "The tests cannot be run in one process."
-NOT_READ = "A changed file cannot be analysed."
+NOT_PYTHON = Fact("limit", "Only calls of Python functions can be varied.")
+NOT_RUN = Fact("limit", "The tests cannot be run in one process.")
+NOT_READ = Fact("limit", "A changed file cannot be analysed.")
 MEANT_TO_BE_REPLACED = {"excepthook", "displayhook", "unraisablehook", "breakpointhook", "showwarning", "formatwarning"}
 UNREADABLE = "\ufffd"
 QUICK, MOST_QUICK, MOST_FILES = 0.1, 20, 3
@@ -41,11 +43,17 @@ QUICK, MOST_QUICK, MOST_FILES = 0.1, 20, 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether a patch is general, why, and a reason not to verify it, or ""."""
+    """Whether a patch is general, why, and a reason not to verify it, or None."""
 
     generality: Generality
-    reason: str
-    doubt: str = ""
+    reason: Fact
+    doubt: Fact | None = None
+
+
+def _refuted(reason: str) -> Finding:
+    """Return the finding for a reason not to verify a patch, which leaves open whether it is general."""
+    doubt = Fact("doubt", reason)
+    return Finding("undecided", doubt, doubt)
 
 
 def try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], suite: SuiteReport | None = None) -> Finding:
@@ -68,13 +76,13 @@ def _quick_tests(trial: ProofRun, suite: SuiteReport, tests: Sequence[str]) -> I
 
 
 def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others: tuple[str, ...]) -> Finding:
-    if reason := find_missing_change(trial):
-        return Finding("undecided", reason, reason)
+    if unchanged := find_missing_change(trial):
+        return _refuted(unchanged)
     files = _python_files(trial)
     has_others = any(not path.endswith(".py") and not is_document(path) for path in trial.parts.source)
     changed = changed_code(files, has_others)
     if changed.is_empty:
-        return Finding("undecided", NOTHING, NOTHING)
+        return _refuted(NOTHING)
     paths = [find_test_file(test, trial.trees.files(trial.proved)) for test in tests]
     if not all(path.endswith(".py") for path in paths):
         return Finding("undecided", NOT_PYTHON)
@@ -87,22 +95,21 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others
     if comparison is None:
         return _with_literals(trial, files, tests, Finding("undecided", NOT_RUN))
     if comparison.contact and (manipulation := _find_manipulation(trial, comparison.contact)):
-        return Finding("undecided", manipulation, manipulation)
+        return _refuted(manipulation)
     imported = {name for path in paths for name in imported_names(trial.text(trial.proved, path))}
     if missing := find_missing_contact(changed, comparison.contact, imported):
-        return Finding("undecided", missing, missing)
+        return _refuted(missing)
     has_same_answers = comparison.recorded and not comparison.calls and not comparison.copies
     if has_same_answers and (missing := find_missing_names(trial, trial.missing_names)):
-        return Finding("undecided", missing, missing)
+        return _refuted(missing)
     if comparison.contact and (irrelevance := find_irrelevance(trial, changed, comparison.contact)):
-        return Finding("undecided", irrelevance, irrelevance)
+        return _refuted(irrelevance)
     changes_data = any(trial.trees.entry(trial.base, path) for path in trial.parts.source if not path.endswith(".py"))
     listed = ALL if changes_data else listed_values(file.before for file in files)
     added = "\n".join(added_lines(trial.parts.diff))
     generality, reason = judge_comparison(comparison, trial.issue.text, listed, added)
     if generality == "examples only":
-        advice = "Solve the general case, and test other values."
-        return Finding(generality, reason, f"The patch fits the tests' own values only. {advice} {reason}")
+        return Finding(generality, reason, fitted_to_tests(reason))
     found = Finding(generality, reason)
     return found if generality == "shown" or reason == NAMED else _with_literals(trial, files, tests, found)
 
@@ -159,9 +166,12 @@ def _with_literals(trial: ProofRun, files: list[ChangedFile], tests: tuple[str, 
         line, sure = find_overfitting(file.before, file.after, sources, trial.issue.text)
         if sure:
             where = f"{file.path}:{line} handles only the values of the test."
-            return replace(found, doubt=f"{where} Solve the general case, and test other values.")
+            doubt = f"{where} Solve the general case, and test other values."
+            return replace(found, doubt=Fact("doubt", doubt, {"path": file.path, "line": line}))
         if line:
-            trial.note(f"{file.path}:{line} handles exactly the values of the test: review it before you trust it.")
+            where = f"{file.path}:{line} handles exactly the values of the test"
+            advice = f"{where}: review it before you trust it."
+            trial.add(Fact("limit", advice, {"path": file.path, "line": line}))
     return found
 
 

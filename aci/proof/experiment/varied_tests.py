@@ -13,7 +13,6 @@ from aci.proof.experiment.compared_calls import ComparedCall, parse_calls
 from aci.proof.experiment.generality import (
     LEAST_VALID,
     LITERAL_SHARE,
-    SAME,
     Comparison,
     Generality,
     describe_job,
@@ -23,7 +22,9 @@ from aci.proof.experiment.generality import (
     why_one_value,
 )
 from aci.proof.experiment.listed_values import Listed
+from aci.proof.fact_words import SAME_BASE_ANSWER, changed_behaviour, same_answer
 from aci.repair.candidate_evaluator import Evaluator
+from trajectories.facts import Fact
 
 SECONDS = 20.0
 
@@ -46,15 +47,15 @@ def compare_copies(
 
 def judge_comparison(
     comparison: Comparison, issue: str, listed: Listed = frozenset(), added: str = ""
-) -> tuple[Generality, str]:
-    """Return whether the patch is general, and the reason as a sentence: by the calls, else by the copies."""
+) -> tuple[Generality, Fact]:
+    """Return whether the patch is general, and the reason: by the calls, else by the copies."""
     found = judge_generality(comparison.calls, issue, listed, added)
     if found[0] != "undecided" or not comparison.copies:
         return found
     return judge_copies(comparison.copies, issue, listed)
 
 
-def judge_copies(calls: Sequence[ComparedCall], issue: str, listed: Listed = frozenset()) -> tuple[Generality, str]:
+def judge_copies(calls: Sequence[ComparedCall], issue: str, listed: Listed = frozenset()) -> tuple[Generality, Fact]:
     """Judge the calls in copies of the tests, each copy by its first call that the versions answer differently.
 
     Copies in which a call says nothing are left out. The copies keep the structure of the tests' values, on which alone
@@ -71,17 +72,19 @@ def judge_copies(calls: Sequence[ComparedCall], issue: str, listed: Listed = fro
     differing = [call for call in chosen if call.base != call.patch]
     count = f"{len(differing)} of {len(chosen)} copies of the tests with other values"
     if len(chosen) < LEAST_VALID:
-        return "undecided", f"Only {len(chosen)} copies of the tests with other values could be compared."
+        return "undecided", Fact(
+            "limit", f"Only {len(chosen)} copies of the tests with other values could be compared."
+        )
     if not differing:
         reason = why_one_value(seeds, issue, listed)
-        return ("undecided", reason) if reason else ("examples only", f"The patch changes the behaviour for {count}.")
+        return ("undecided", reason) if reason else ("examples only", changed_behaviour(count))
     own = {call.patch for call in seeds}
     if all(call.patch in own for call in (chosen if is_simple(own) else differing)):
-        return "undecided", f"The patch gives the same answer for {count}."
+        return "undecided", same_answer(count)
     changes = {(call.base, call.patch) for call in seeds if not is_simple(own)}
     if sum((call.base, call.patch) not in changes for call in differing) <= 1 < len(differing):
-        return "undecided", SAME
+        return "undecided", SAME_BASE_ANSWER
     whole = {call for call in chosen if call.whole}
     if len(differing) <= max(1, LITERAL_SHARE * len(chosen)) or (whole and whole.isdisjoint(differing)):
-        return "undecided", f"The patch changes the behaviour for {count}, which keep some of the tests' values."
-    return "shown", f"The patch changes the behaviour for {count}."
+        return "undecided", changed_behaviour(count, ", which keep some of the tests' values")
+    return "shown", changed_behaviour(count)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agent.github.api.action_inputs import COMMAND, workflow_run
 from agent.github.pull_request.page_table import page_table
 from agent.github.pull_request.pull_request_body import LONGEST_COMMAND, price, proof
-from agent.github.pull_request.review_focus import ROUTINE
+from agent.github.pull_request.review_focus import reviewer_notes
 from agent.github.pull_request.text_escaping import bullet_list, code, code_block, escape_markdown
 from agent.github.task.trigger_event import ANSWER
 
@@ -172,8 +172,8 @@ def _explanation(outcome: Outcome) -> str:
 
 
 def _proof(outcome: Outcome, without: str = "this change") -> str:
-    """Return sentences on the proof, the verdict's notes that limit it, and the changed pages."""
-    notes = (escape_markdown(note) for note in outcome.result["verdict"]["notes"] if not ROUTINE.match(note))
+    """Return sentences on the proof, the verdict's facts that limit it, and the changed pages."""
+    notes = map(escape_markdown, reviewer_notes(outcome.result["verdict"]))
     return "\n\n".join(filter(None, [proof(outcome, without), bullet_list(notes), page_table(outcome)]))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aci.proof.failure_reason import failure_message, wrong_reason
 from aci.proof.proof_run import format_names
 from aci.repository.patch import is_test, is_test_config
-from agent.engine.proof_step import BACKGROUND_NOTES, verdict_of
+from agent.engine.proof_step import BACKGROUND, verdict_of
 from agent.github.task.task_text import REQUEST_ROLE
 from agent.run_state.merge_base import merge_data
 from agent.run_state.strategy_traits import is_by_hand, is_conversational
@@ -93,8 +93,8 @@ def _why(verdict: Verdict) -> str:
             if verdict.lost
             else "it breaks the tests"
         )
-    note = next((note for note in verdict.notes if not BACKGROUND_NOTES.match(note)), "")
-    return (note or "it could not be judged").rstrip(".")
+    reason = next((fact.text for fact in verdict.facts if fact.kind not in BACKGROUND), "")
+    return (reason or "it could not be judged").rstrip(".")
 
 
 def red_test(work: Work, issue: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent.github.pull_request.pull_request_body import proof
-from agent.github.pull_request.review_focus import ROUTINE
+from agent.github.pull_request.review_focus import reviewer_notes
 from agent.github.pull_request.text_escaping import bullet_list, escape_markdown, format_name
 from agent.github.task.secret_masking import mask_keys
 
@@ -47,7 +47,7 @@ def proof_comment(outcome: Outcome) -> str:
     if any(verdict[step] is not None for step in STEPS):
         rows = [f"| {words} | {answer(verdict, step)} |" for step, words in STEPS.items()]
         parts += ["\n".join(["| | |", "|---|---|", *rows]), proof(outcome), BASIS]
-    parts.append(bullet_list(escape_markdown(note) for note in verdict["notes"] if not ROUTINE.match(note)))
+    parts.append(bullet_list(map(escape_markdown, reviewer_notes(verdict))))
     parts.append(_review(outcome.result.get("merge_review") or {}))
     return "\n\n".join(filter(None, parts))
 

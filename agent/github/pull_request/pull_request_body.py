@@ -16,6 +16,7 @@ from agent.github.pull_request.page_table import page_table
 from agent.github.pull_request.pull_request_template import fill_template
 from agent.github.pull_request.review_focus import review_lines
 from agent.github.pull_request.text_escaping import LONGEST_NAME, code, code_block, escape_markdown, format_name
+from trajectories.fact_migration import facts_of
 
 if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
@@ -25,9 +26,6 @@ LONGEST = 60_000
 parts together are shorter than this limit. The text as a whole is never truncated, so no part can displace another."""
 MOST_NAMED, MOST_COMMANDS, MOST_CHECKS = 3, 12, 10
 LONGEST_COMMAND, LONGEST_COMMANDS = 2_000, 4_000
-SUITE = re.compile(
-    r"The suite with the patch: (?:(?P<failed>\d+) failed, )?(?:\d+ errors?, )?(?:(?P<passed>\d+) passed)?"
-)
 NOT_RUN = re.compile(r"([^:\n]*): not run \((.*)\)", re.DOTALL)
 _ABSOLUTE = re.compile(
     r"""(?P<quote>['"])/[^'"\n]*/(?P<quoted>[^'"/\n]+)(?P=quote)"""
@@ -39,7 +37,6 @@ GENERALITY = {
     "examples only": "With other values than the test's, nothing changes.",
     "undecided": "Whether the fix is general was not shown.",
 }
-PART = re.compile(r"^Only the \d+ tests that had passed|^The suite .*(?:not finished|timed out)")
 
 
 def body(
@@ -144,20 +141,22 @@ def _reproduction_sentence(verdict: Mapping[str, Any], change: str) -> str:
 
 
 def _regression_sentence(verdict: Mapping[str, Any]) -> str:
-    notes, lost = verdict["notes"], verdict["lost"]
+    facts, lost = facts_of(verdict), verdict["lost"]
     if lost:
         return f"{_first_names(lost)} passed before, and no longer {'do' if len(lost) > 1 else 'does'}."
-    if any(note.startswith("No test ran") for note in notes):
+    if any(fact.kind == "untested" for fact in facts):
         return "No other test ran, so it may break something else."
     if verdict["no_loss"] is None:
         return "The other tests have no result, so the patch may break some."
     if not verdict["no_loss"]:
         return "No other test ran, so it may break something else."
-    ran = next((match for note in notes if (match := SUITE.match(note))), None)
-    if ran is None or not ran["passed"]:
+    suites = [fact.data for fact in facts if fact.kind == "suite"]
+    ran = next((suite for suite in suites if suite.get("with_patch")), {})
+    if not ran.get("passed"):
         return "All tests that passed before still pass."
-    failing = f", {ran['failed']} failed as before" if ran["failed"] else ""
-    part = "; the suite did not run to its end" if any(map(PART.search, notes)) else ""
+    failing = f", {ran['failed']} failed as before" if ran.get("failed") else ""
+    is_part = any(fact.kind == "partial" for fact in facts) or not all(suite.get("whole") for suite in suites)
+    part = "; the suite did not run to its end" if is_part else ""
     return f"All tests that passed before still pass ({ran['passed']} passed{_scope(verdict)}{failing}{part})."
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aci.repository.patch import is_test, is_test_config
 from agent.github.pull_request.text_escaping import escape_markdown, format_name
+from trajectories.fact_migration import facts_of
+from trajectories.facts import FactKind
 from trajectories.unified_diff import HunkHeader, split_hunks
 
 if TYPE_CHECKING:
@@ -17,11 +19,8 @@ if TYPE_CHECKING:
 MOST, LONGEST = 8, 400
 """Maximum number of lines, not counting those on flagged files, and maximum number of characters of untrusted text in a
 line."""
-ROUTINE = re.compile(
-    r"The suite with|Only the \d+ tests|Run first, |The test command did not end|The code under test runs|No test ran|"
-    r"Failing before and (?:fixed|mended)|No test reproduces the issue|.* is installed in .*: it may hold the fix\.$"
-)
-"""Verdict notes that are left out: notes on the extent of the proof, which the proof's sentences cover, and notes on
+ROUTINE: frozenset[FactKind] = frozenset({"suite", "partial", "extent", "untested", "reproduction", "environment"})
+"""Kinds of facts that are left out: facts on the extent of the proof, which the proof's sentences cover, and facts on
 copies of the package that are installed in swe-agent's environment, which do not concern a reviewer."""
 _FILE = re.compile(r"(?m)^diff --git (?:a/.*|\"a/.*\") (?:b/(.*)|\"b/(.*)\")$")
 _NAME = re.compile(r"\b(?:def|class|func|fn|function|interface|struct|impl|module)\s+(?:\([^()]*\)\s*)?([A-Za-z_]\w*)")
@@ -72,9 +71,13 @@ def _lines(outcome: Outcome, diff: str) -> Iterator[str]:
     source = [hunk for hunk in found if not _is_test_file(hunk.path) and hunk.path != outcome.changelog]
     if source:
         yield _largest(source)
-    for note in outcome.result["verdict"]["notes"]:
-        if not ROUTINE.match(note):
-            yield escape_markdown(note[:LONGEST])
+    for text in reviewer_notes(outcome.result["verdict"]):
+        yield escape_markdown(text[:LONGEST])
+
+
+def reviewer_notes(verdict: Mapping[str, Any]) -> list[str]:
+    """Return the words of the facts of a verdict, as in `fix --json`, that concern a reviewer."""
+    return [fact.text for fact in facts_of(verdict) if fact.kind not in ROUTINE]
 
 
 def _is_test_file(path: str) -> bool:

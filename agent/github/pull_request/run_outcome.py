@@ -42,7 +42,7 @@ NO_VERDICT = {
     "kind": "none",
     "granularity": "test",
     **dict.fromkeys(("red", "green", "red_again", "no_loss")),
-    **dict.fromkeys(("checks", "contradicted", "flaky", "commands", "tests", "lost", "notes"), ()),
+    **dict.fromkeys(("checks", "contradicted", "flaky", "commands", "tests", "lost", "notes", "facts"), ()),
 }
 WITHHELD = "Details are in the run's folder, and are not published."
 UNSAID = "The issue is about a vulnerability, so the answer is not published."
@@ -66,7 +66,9 @@ def outcome_of(
     issue = engine.run.issue
     whole = replace(issue, comments=(*issue.comments, *thread))
     injected = find_injections(engine.trajectory.all_steps(), whole, lambda tool: metadata_of(tool).text)
-    report["verdict"]["notes"] = [note for note in report["verdict"]["notes"] if note not in injected]
+    verdict = report["verdict"]
+    verdict["notes"] = [note for note in verdict["notes"] if note not in injected]
+    verdict["facts"] = [fact for fact in verdict["facts"] if fact["text"] not in injected]
     work = last_work(engine)
     if report["exit"] == 6 and _is_no_fix(engine, result, work):
         report["exit"] = 4 if result.exit.kind == "budget" else 1
@@ -102,7 +104,7 @@ def outcome_of(
 def _without_exploit(engine: Engine, result: Result, report: dict[str, Any], task_digest: str) -> Outcome:
     """Return the outcome of a run on a vulnerability: without words of the model, names and values of tests, changed
     pages, and the name of the run, whose journal is not handed on."""
-    report["verdict"] |= {"tests": [], "commands": [], "notes": [], "contradicted": [], "flaky": []}
+    report["verdict"] |= {"tests": [], "commands": [], "notes": [], "facts": [], "contradicted": [], "flaky": []}
     report |= {"run": "", "directory": "", "word": ""}
     report.pop("pages", None)
     report.pop("merge_review", None)
@@ -189,8 +191,10 @@ def _questions(steps: Sequence[Step], secrets: Iterable[str]) -> Iterable[tuple[
 
 
 def _bounded(result: dict[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
+    # A longer list would get an item that says how many are left out, which is no fact.
+    verdict = {**result["verdict"], "facts": result["verdict"]["facts"][:MOST_NAMED]}
     bounded: dict[str, Any] = each_text(
-        result, lambda text: mask_secrets(clean_text(text), secrets)[:LONGEST_LINE], MOST_NAMED
+        {**result, "verdict": verdict}, lambda text: mask_secrets(clean_text(text), secrets)[:LONGEST_LINE], MOST_NAMED
     )
     return bounded
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trajectories.facts import FactKind
+
 LONGEST_LINE, LONGEST_ANSWER, LONGEST_DIFF, MOST_LINES = 4_000, 21_000, 50_000, 1_000
 """Maximum number of characters of a line, an answer and a diff, and maximum number of lines in a list."""
 Line = Annotated[str, Field(max_length=LONGEST_LINE)]
@@ -27,6 +29,12 @@ class Place(_Strict):
     why: Line = ""
 
 
+class FactSchema(_Strict):
+    kind: FactKind
+    text: Line
+    data: Annotated[dict[Line, bool | int | Line | Lines], Field(max_length=20)] = Field(default_factory=dict)
+
+
 class VerdictSchema(_Strict):
     kind: Literal["verified", "faster", "unproven", "none"]
     granularity: Literal["test", "file", "command"]
@@ -44,6 +52,7 @@ class VerdictSchema(_Strict):
     tests: Lines
     lost: Lines
     notes: Lines
+    facts: Annotated[tuple[FactSchema, ...], Field(max_length=MOST_LINES)] = ()
 
 
 class UsageSchema(_Strict):
@@ -81,6 +90,7 @@ class PageSchema(_Strict):
 class ReviewSchema(_Strict):
     findings: Annotated[tuple[FindingSchema, ...], Field(max_length=MOST_LINES)]
     notes: Lines
+    facts: Annotated[tuple[FactSchema, ...], Field(max_length=MOST_LINES)] = ()
 
 
 class ResultSchema(_Strict):

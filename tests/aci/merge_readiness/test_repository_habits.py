@@ -9,12 +9,11 @@ WITH_BOTH = ("src/a.py", "tests/test_a.py", "CHANGES.rst")
 
 def test_missing_companions_are_named() -> None:
     earlier = [WITH_BOTH] * 18 + [("src/a.py",)] * 3 + [("README.md",)] * 20
-    assert missing_companions(earlier, ["src/b.py", "tests/test_b.py"]) == [
-        "18 of the last 21 changes to source came with an entry in the changelog; this one does not."
-    ]
-    assert missing_companions(earlier, ["src/b.py", "CHANGES.rst"]) == [
-        "18 of the last 21 changes to source came with a test; this one does not."
-    ]
+    (entry,) = missing_companions(earlier, ["src/b.py", "tests/test_b.py"])
+    assert entry.text == "18 of the last 21 changes to source came with an entry in the changelog; this one does not."
+    (test,) = missing_companions(earlier, ["src/b.py", "CHANGES.rst"])
+    assert test.text == "18 of the last 21 changes to source came with a test; this one does not."
+    assert (entry.data, test.data) == ({"is_test": False}, {"is_test": True})
     assert missing_companions(earlier, list(WITH_BOTH)) == []
     assert missing_companions(earlier, ["README.md"]) == [], "no source changes"
 

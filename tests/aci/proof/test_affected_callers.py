@@ -40,7 +40,7 @@ def advice(tmp_path, files: dict[str, str], after: dict[str, str]) -> list[str]:
         empty = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
         base = trees.write({path: text.encode() for path, text in files.items()}, empty)
         tree = trees.write({path: text.encode() for path, text in after.items()}, base)
-        return affected_callers(trees, base, tree, list(after))
+        return [fact.text for fact in affected_callers(trees, base, tree, list(after))]
 
 
 MANY = {f"use{number}.py": f"from shop import f{number}\n\nf{number}(1)\n" for number in range(8)}

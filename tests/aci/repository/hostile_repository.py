@@ -19,8 +19,11 @@ from tests.conftest import committed, git
 
 WORD = "swordfish"
 """Each secret word begins with this."""
-PLACES = ("config", "include", "includeIf", "worktree", "submodule", "embedded")
+INCLUDED = ("include", "includeIf", "worktree")
+PLACES = ("config", *INCLUDED, "submodule", "embedded")
 """Where the settings of a repository can be."""
+FEW_PLACES = ("config", "included", "submodule", "embedded")
+"""The same, with all places of `INCLUDED` in one repository."""
 FUTURE = 4_000_000_000
 """Time of a file that git compares by its content each time, with the filter's program."""
 ATTRIBUTES = "*.py diff=canary merge=canary\n*.bin filter=canary\n*.bin2 filter=a=b\n"
@@ -159,14 +162,15 @@ def hostile_repository(canaries: Canaries, root: Path, place: str) -> Path:
     git_dir = root / ".git"
     if place not in ("submodule", "embedded"):
         canaries.hooks(git_dir / "hooks", f"{place}--hooks")
-        _configure(canaries, git_dir, place)
+        for each in INCLUDED if place == "included" else (place,):
+            _configure(canaries, git_dir, each)
     return folder
 
 
 def _configure(canaries: Canaries, git_dir: Path, place: str) -> None:
     text = canaries.settings(place)
     if place in ("include", "includeIf"):
-        file = canaries.folder / "included"
+        file = canaries.folder / place
         file.write_text(text)
         section = "include" if place == "include" else 'includeIf "gitdir:/"'
         text = f"[{section}]\n\tpath = {file}\n"

@@ -24,7 +24,7 @@ from tests.aci.repository.hostile_repository import (
     hostile_environment,
     hostile_repository,
 )
-from trajectories.errors import UsageError
+from trajectories.errors import SweAgentError, UsageError
 from trajectories.git_store.trees import Trees
 
 HERE = ("config", "include", "includeIf", "worktree")
@@ -155,3 +155,42 @@ def test_refs_in_another_folder_are_refused(user: User, tmp_path: Path) -> None:
     user.git("config", "extensions.refStorage", f"files://{tmp_path}/refs")
     with pytest.raises(UsageError, match="has its refs in another place"):
         Repository.open(user.root)
+
+
+def test_objects_that_a_partial_clone_lacks_are_not_fetched(
+    user: User, canaries: Canaries, trees: Trees, tmp_path: Path
+) -> None:
+    """git would fetch them with the program that the repository names, in any command that reads them."""
+    origin = user.root
+    user.git("config", "uploadpack.allowFilter", "true")
+    user.commit(**{"a.py": b"a = 2\n"})
+    root = tmp_path / "partial"
+    command = ["git", "clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{origin}", str(root)]
+    subprocess.run(command, check=True)
+    lines = f'[remote "origin"]\n\tuploadpack = {canaries.program("promisor--uploadpack")}\n'
+    with (root / ".git" / "config").open("a") as config:
+        config.write(lines)
+    subprocess.run(["git", "show", "HEAD"], cwd=root, capture_output=True)
+    assert canaries.fired == {"promisor--uploadpack"}
+    canaries.reset()
+    for work in (
+        lambda: Repository.open(root).base(trees, "HEAD"),
+        lambda: use(Repository.open(root), trees, tmp_path),
+        lambda: try_to_commit(root, trees, True),
+    ):
+        with suppress(SweAgentError):  # a sentence says that objects are missing
+            work()
+    canaries.check()
+
+
+def test_a_work_tree_in_another_folder_is_refused(user: User, tmp_path: Path) -> None:
+    """Its files would enter the base: a repository could name `~/.ssh`."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.py").write_text("swordfish\n")
+    for named in (str(other), "../../other", f"{user.root}/../other"):
+        user.git("config", "core.worktree", named)
+        with pytest.raises(UsageError, match="are in another folder"):
+            Repository.open(user.root)
+    user.git("config", "core.worktree", str(user.root))
+    assert Repository.open(user.root).root == user.root

@@ -144,6 +144,21 @@ def test_files_that_the_user_ignores_stay_out_of_the_base(user: User, trees: Tre
     assert not {"private/customers", "other", "patterns"} & trees.files(base.tree).keys()
 
 
+def test_each_included_file_is_read_once(user: User) -> None:
+    lines = "[include]\n" + "\tpath = config\n" * 30 + "".join(f"\tpath = more{n}\n" for n in range(3))
+    (user.root / ".git" / "more1").write_text("[core]\n\tautocrlf = input\n[include]\n\tpath = ../.git/config\n")
+    with (user.root / ".git" / "config").open("a") as file:
+        file.write(lines)
+    view = view_of(user.root / ".git", user.root)
+    assert view.settings["core.autocrlf"] == "input"
+    (user.root / ".git" / "more1").write_text("[core]\n\tautocrlf = false\n# longer\n")
+    assert view.settings["core.autocrlf"] == "false", "an included file was changed"
+    with (user.root / ".git" / "config").open("a") as file:
+        file.write("".join(f"\tpath = many{n}\n" for n in range(30)))
+    with pytest.raises(UsageError, match="config includes more than 20 files"):
+        _ = view.settings
+
+
 def test_included_file_that_is_no_configuration_is_named(user: User, tmp_path: Path) -> None:
     (tmp_path / "id_rsa").write_text("-----BEGIN secret-word\n")
     user.git("config", "include.path", str(tmp_path / "id_rsa"))

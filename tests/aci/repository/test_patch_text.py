@@ -160,7 +160,7 @@ def test_refused_patch_names_reason_of_git_and_what_to_do(shop: User, trees: Tre
     with pytest.raises(UsageError, match=r"cart\.py: patch does not apply") as caught:
         tree_with(shop, trees, data.replace(b"-sum", b"-max"))
     assert caught.value.fix == "Name its base commit with --base."
-    with pytest.raises(UsageError, match=r"The patch is damaged: corrupt patch at line \d+") as caught:
+    with pytest.raises(UsageError, match=r"The patch is damaged: corrupt patch at (?:line |<stdin>:)\d+") as caught:
         tree_with(shop, trees, data[: data.index(b"+    assert total")])
     assert caught.value.fix == "Make it again with `git diff --binary`."
     shop.commit(**{"logo.png": b"\0\1"})

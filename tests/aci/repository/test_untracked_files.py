@@ -97,6 +97,8 @@ PASSWORD = "db: postgres://ada:correct-horse@db.example.org/shop\n"
         ("notes.txt", KEY),
         ("deploy.yml", PASSWORD),
         ("deploy", PASSWORD),
+        ("app.conf", "user = ada\npassword = hunter2Zq9xkLm\n"),
+        ("settings.yaml", 'db_password: "hunter2Zq9xkLm"\n'),
         ("with\nline\xe9.json", PASSWORD),
     ],
 )
@@ -118,13 +120,31 @@ def test_untracked_credentials_are_not_part_of_the_base(user: User, trees: Trees
 
 @pytest.mark.parametrize(
     ("path", "text"),
-    [(".env.example", "KEY=\n"), ("test_url.py", PASSWORD), ("READ.md", PASSWORD), ("a.yml", "x: 1\n")],
+    [
+        (".env.example", "KEY=\n"),
+        ("test_url.py", PASSWORD),
+        ("READ.md", PASSWORD),
+        ("a.yml", "x: 1\n"),
+        ("ci.yml", "password: ${{ secrets.PASSWORD }}\n"),
+    ],
 )
 def test_untracked_work_is_part_of_the_base(user: User, trees: Trees, path: str, text: str) -> None:
     user.write(path, text.encode())
     base = Repository.open(user.root).base(trees)
     assert base.left_out == ()
     assert path in contents(trees, base.tree)
+
+
+def test_key_in_utf16_is_not_part_of_the_base(user: User, trees: Trees) -> None:
+    user.write("key.txt", KEY.encode("utf-16"))
+    assert Repository.open(user.root).base(trees).left_out == ("key.txt",)
+
+
+def test_applied_key_with_other_line_ends_is_part_of_the_base(user: User, trees: Trees) -> None:
+    trees.write({"server.pem": KEY.encode()}, Repository.open(user.root).base(trees).tree)
+    user.configure("core.autocrlf", "true")
+    user.write("server.pem", KEY.replace("\n", "\r\n").encode())
+    assert Repository.open(user.root).base(trees).left_out == ()
 
 
 def test_untracked_file_whose_content_the_run_has_is_part_of_the_base(user: User, trees: Trees) -> None:

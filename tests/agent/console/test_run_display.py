@@ -30,6 +30,7 @@ from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
 from trajectories.changed_pages import ChangedPage
 from trajectories.errors import Cancelled, SweAgentError, UsageError
+from trajectories.facts import Fact
 from trajectories.journal import Journal
 from trajectories.records import Action, Exit, Observation, Patch, Spent, Step, Usage, Verdict
 
@@ -331,7 +332,9 @@ def test_proof_contains_no_control_characters():
     console.out = RichConsole(file=screen, width=200, color_system=None, highlight=False)  # type: ignore[assignment]
     names = (f"t.py::{ESCAPE}",)
     notes = (f"f ({ESCAPE}.py:1) is gone.",)
-    verdict = Verdict("verified", red=True, notes=notes, tests=names, lost=names, flaky=names)
+    verdict = Verdict(
+        "verified", red=True, facts=tuple(Fact("limit", note) for note in notes), tests=names, lost=names, flaky=names
+    )
     console.ending(Exit("verified", 0, verdict=verdict), Path("/nowhere"))
     assert "\x1b" not in screen.getvalue()
     assert screen.getvalue().count("red") == 4

@@ -11,6 +11,7 @@ import pytest
 
 from agent.lifecycle.lessons import LARGEST, LONGEST_LINE, MOST_PLACES, _definitions, experience_query, lesson_of_turn
 from trajectories.experience import Bank, Entry
+from trajectories.facts import Fact
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Base, Comment, Exit, Issue, Observation, Record, Reply, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
@@ -22,7 +23,7 @@ PROVEN = Verdict("verified", red=True, green=True, red_again=True, no_loss=True,
 STILL = Verdict("unproven", red=True, green=False)
 WEAK = Verdict("unproven", red=False, green=True, red_again=False, no_loss=True)
 LOSS = Verdict("unproven", red=True, green=True, red_again=True, no_loss=False, lost=("tests/test_calc.py::test_old",))
-NO_TESTS = Verdict("unproven", notes=("No test was found.",))
+NO_TESTS = Verdict("unproven", facts=(Fact("limit", "No test was found."),))
 
 
 class Runs:

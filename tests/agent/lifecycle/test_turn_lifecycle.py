@@ -18,6 +18,7 @@ from agent.runs.run_fork import find_origin, fork, fork_settings
 from tests.agent.conftest import Bench, act, line
 from tests.agent.scripted_turns import Sent, TurnSession, finish_solving
 from trajectories.errors import Cancelled
+from trajectories.facts import Fact
 from trajectories.journal import read
 from trajectories.records import Exit, Note, Reply, Verdict
 from trajectories.trajectory import Trajectory
@@ -176,7 +177,8 @@ def test_fork_counts_time_of_parent_turns(talk):
 
 def test_duplicate_proof_note_is_shown_once(talk, monkeypatch):
     note = "The test run ended with exit code 4 before all its tests were reported."
-    monkeypatch.setattr("aci.proof.proof.prove", lambda *_, **__: Verdict("unproven", notes=(note, "Another.", note)))
+    facts = tuple(Fact("limit", text) for text in (note, "Another.", note))
+    monkeypatch.setattr("aci.proof.proof.prove", lambda *_, **__: Verdict("unproven", facts=facts))
     session = talk(line("Fix.", FIX, n=1), line("Fixed.", n=2))
     session.finish_turn()
     (proof,) = messages_by(session, "proof")

@@ -236,6 +236,14 @@ def test_longest_answer_of_a_run_has_its_verdict_and_usage(monkeypatch: pytest.M
     assert answer == RUN | {"verdict": {"kind": "verified"}}
 
 
+def test_facts_of_a_verdict_are_left_out_before_its_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool_answers, "LONGEST_ANSWER", 180)
+    verdict = {"kind": "verified", "notes": ["x" * 40]}
+    answer = prepare_answer(RUN | {"verdict": verdict | {"facts": [{"kind": "limit", "text": "x" * 40, "data": {}}]}})
+    assert "Left out because of its length: verdict.facts." in answer.pop("left_out")
+    assert answer == RUN | {"verdict": verdict}
+
+
 def test_length_is_that_of_the_sent_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool_answers, "LONGEST_ANSWER", 100)
     assert prepare_answer({"text": "\u00e9" * 50}) == {"text": "\u00e9" * 50}

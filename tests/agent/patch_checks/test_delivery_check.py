@@ -31,7 +31,7 @@ def check(tmp_path: Path) -> Iterator[Check]:
 
         def change(files: Files, base: Files = BASE) -> DeliveryFindings:
             before = written(trees, base)
-            return check_delivery(trees, before, written(trees, {**base, **files}))
+            return check_delivery(trees, before, written(trees, {**base, **files}), tmp_path / "checkout")
 
         yield change
 
@@ -51,6 +51,28 @@ def written(trees: Trees, files: Files) -> str:
 def test_fix_has_no_findings(check: Check) -> None:
     fix: Files = {"calc/core.py": b"def add(a, b):\n    return a + b\n", "tests/test_core.py": b"assert 1\n"}
     assert check(fix) == DeliveryFindings()
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "path", "is_refused"),
+    [
+        (["HEAD", "objects", "refs", "config"], "mirror/hooks/post-update", True),
+        (["HEAD", "objects", "refs", "config"], "mirror/config.worktree", True),
+        (["HEAD", "objects", "refs"], "mirror/a/b/c", True),
+        (["head", "OBJECTS", "refs"], "mirror/hooks/x", True),
+        (["HEAD", "commondir"], "mirror/config", True),
+        (["HEAD", "objects"], "mirror/refs/x", True),
+        (["HEAD", "objects"], "mirror/hooks/x", False),
+        (["HEAD", "objects", "refs"], "mirrors/x", False),
+        (["HEAD", "objects", "refs"], "mirror", False),
+    ],
+)
+def test_change_in_git_directory_that_is_only_on_disk_is_refused(
+    check: Check, tmp_path: Path, on_disk: list[str], path: str, is_refused: bool
+) -> None:
+    for name in on_disk:
+        (tmp_path / "checkout" / "mirror" / name).mkdir(parents=True)
+    assert check({path: b"x\n"}).refused == ({path: GIT} if is_refused else {})
 
 
 GIT = "a part of a git directory inside the repository"

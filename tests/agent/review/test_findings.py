@@ -15,6 +15,7 @@ from agent.review.findings import (
     place_in,
     places_in,
 )
+from agent.run_state.attempt_outcome import load_verdict
 from trajectories.outcome_words import proof_headline
 from trajectories.records import Verdict
 
@@ -24,7 +25,9 @@ CHANGED = ("calc/core.py", "calc/text.py", "tests/test_core.py")
 
 
 def of_verdict(**parts: Any) -> list[tuple[str, str]]:
-    verdict = Verdict(**{"kind": "unproven", "red": True, "green": True, "red_again": True, "no_loss": True, **parts})
+    verdict = load_verdict(
+        {"kind": "unproven", "red": True, "green": True, "red_again": True, "no_loss": True, **parts}
+    )
     return [(one.rule, one.where) for one in _of_verdict(verdict, CHANGED)]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ from trajectories.experience import Bank, Entry
 from trajectories.journal import Journal
 from trajectories.records import Base, Issue, Run, Turn
 
-INFINITE = '[{"path": "x", "device": 1, "inode": Infinity, "since": 1}]'
+INFINITE = '[{"path": "x", "device": 1, "inode": Infinity, "token": "x"}]'
 ENTRY = Entry(id="run-1", outcome="worked", run="run-1", issue="add() subtracts", accepted=True)
 
 
@@ -117,12 +116,22 @@ def test_moved_checkout_and_linked_worktree_need_no_link(state: Path, project: P
 
 def test_inode_that_was_used_again_is_another_checkout(state: Path, project: Path) -> None:
     """An archive that is unpacked after the checkout was removed may get its path and inode."""
-    bank = store(state, project)
-    file = state / "checkouts" / f"{bank.folder.name}.json"
-    [before] = [Checkout(**each) for each in json.loads(file.read_text())]
-    file.write_text(json.dumps([asdict(replace(before, since=before.since - 10**12))]))
+    store(state, project)
+    for text in (b"", b"another", b"long " * 1000):
+        (project / ".git" / "swe-agent.checkout").write_bytes(text)
+        with pytest.raises(OtherCheckout):
+            use(state, project)
+    (project / ".git" / "swe-agent.checkout").unlink()
     with pytest.raises(OtherCheckout):
         use(state, project)
+    link(state, project)
+    assert use(state, project)
+
+
+def test_checkout_with_changed_permissions_needs_no_link(state: Path, project: Path) -> None:
+    store(state, project)
+    subprocess.run(["chmod", "-R", "u+rwX", str(project)], check=True)
+    assert use(state, project)
 
 
 def test_checkout_that_only_reads_is_not_recorded(state: Path, project: Path, tmp_path: Path) -> None:

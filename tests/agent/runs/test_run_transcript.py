@@ -25,6 +25,7 @@ from agent.runs.run_listing import LOCKS
 from tests.agent.conftest import Bench, act, line
 from tests.conftest import committed
 from trajectories.errors import RunBroken, UsageError
+from trajectories.facts import Fact
 from trajectories.journal import Journal, encode, lock_run, read
 from trajectories.journal import Lines as Records
 from trajectories.records import (
@@ -163,7 +164,7 @@ def write_run(folder: Path) -> Path:
         Once("main/try-2", "outcome", outcome),
         Exit("done", 0),
         Turn("and faster?", "build"),
-        Exit("unproven", 1, verdict=Verdict("unproven", red=True, notes=("a note",))),
+        Exit("unproven", 1, verdict=Verdict("unproven", red=True, facts=(Fact("limit", "a note"),))),
     ]
     folder.mkdir(parents=True)
     (folder / "journal.jsonl").write_bytes(b"".join(map(encode, records)))

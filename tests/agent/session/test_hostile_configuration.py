@@ -16,8 +16,23 @@ from trajectories.errors import SweAgentError
 
 ARGUMENTS = {"locate": "add() subtracts", "remember": "The tests are in tests/", "fork": "1", "test": "", "copy": "1"}
 """Arguments of slash commands."""
-LAST = ("commit", "resume", "new", "exit", "quit")
-"""Slash commands that come last, in this order: hooks may run, or the session changes."""
+LAST = ("resume", "new", "exit", "quit")
+"""Slash commands that come last, in this order, since the session changes."""
+DONE = {
+    "/apply": "Applied to calc/core.py",
+    "/commit": "Commit ",
+    "/diff": "no changes",
+    "/fork 1": "This is a new run now",
+    "/locate add() subtracts": "1. calc/core.py",
+    "/remember The tests are in tests/": "Remembered",
+    "/report": "Written to",
+    "/new": "A new run",
+}
+"""What commands that use the repository answer when they have done so."""
+USER = {f"GIT_{role}_NAME": "Ada" for role in ("AUTHOR", "COMMITTER")}
+USER |= {f"GIT_{role}_EMAIL": "ada@example.org" for role in ("AUTHOR", "COMMITTER")}
+USER |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "commit.gpgSign", "GIT_CONFIG_VALUE_0": "false"}
+"""A user with a name, who does not sign: there is no key here."""
 HOOKS = r"\w+--(core\.hooksPath--|hooks--|hook\.)"
 EDIT = calls("edit", path="calc/core.py", old="return a - b", new="return a + b")
 NAMES = [file.stem for file in Path(commands.__file__).parent.glob("[a-z]*.py")]
@@ -32,8 +47,10 @@ def canaries(tmp_path: Path) -> Iterator[Canaries]:
 @pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_nothing_in_a_session_starts_or_reads_what_a_repository_names(
-    talk, canaries: Canaries, tmp_path: Path, place: str
+    talk, canaries: Canaries, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in USER.items():
+        monkeypatch.setenv(name, value)
     root = hostile_repository(canaries, tmp_path / "repo", place)
     canaries.reset()
     acted = {}
@@ -43,11 +60,14 @@ def test_nothing_in_a_session_starts_or_reads_what_a_repository_names(
         canaries.check(tmp_path / "state1")
         return
     FileIndex(Repository.open(root)).wait()
-    prompts = ["Fix add, see @calc/core.py and @calc", "!git --version"]
-    prompts += [f"/{name} {ARGUMENTS.get(name, '')}".strip() for name in [*sorted({*NAMES} - {*LAST}), *LAST[:-2]]]
+    prompts = ["Fix add, see @calc/core.py and @calc", "!git --version", "/apply", "/commit"]
+    others = [*sorted({*NAMES} - {*LAST, "apply", "commit"}), *LAST[:-2]]
+    prompts += [f"/{name} {ARGUMENTS.get(name, '')}".strip() for name in others]
     for prompt in prompts:
         canaries.reset()
+        earlier = len(session.messages)
         session.say(prompt)
+        assert DONE.get(prompt, "") in "".join(session.messages[earlier:])
         try:
             canaries.check(tmp_path / "state1", allowed=HOOKS if prompt == "/commit" else "(?!)")
         except AssertionError as error:

@@ -12,6 +12,7 @@ from markdown_it.token import Token
 
 from tests.trajectories.exports.random_runs import Made
 from trajectories.exports.markdown import export
+from trajectories.facts import Fact
 from trajectories.records import Action, Issue, Verdict
 
 HOSTILE = (
@@ -54,7 +55,9 @@ def test_hostile_text_is_not_active(data: st.DataObject) -> None:
     builder.by_hand(draw_text(), draw_text())
     builder.note("phase", draw_text())
     builder.turn(draw_text(), draw_text())
-    builder.end(draw_text(), 0, Verdict("unproven", notes=(draw_text(),), commands=(draw_text(), draw_text())))
+    builder.end(
+        draw_text(), 0, Verdict("unproven", facts=(Fact("limit", draw_text()),), commands=(draw_text(), draw_text()))
+    )
     text = "".join(export([builder.material()]))
     parsed_tokens = tokens(text)
     assert not [token for token in parsed_tokens if token.type in ACTIVE_TOKENS], text

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.trajectories.report.test_report_data import REPORT_TEXT, run, run_view, turn
 from tests.trajectories.test_journal import other_records
+from trajectories.facts import Fact
 from trajectories.records import Action, Exit, Hold, Note, Observation, Once, Reply, Settle, Step, Turn, Usage, Verdict
 from trajectories.report.report_data import build_report_data
 from trajectories.report.report_page import page
@@ -41,7 +42,17 @@ records = st.lists(
     )
     | st.builds(Reply, texts, actions, texts, usage=st.none() | usages, branch=branches, ask=numbers, at=times)
     | st.builds(Once, branches, st.sampled_from(["outcome", "patch"]), outcomes)
-    | st.builds(Exit, texts, numbers, texts, st.builds(Verdict, notes=st.tuples(texts)), texts, texts, times, times)
+    | st.builds(
+        Exit,
+        texts,
+        numbers,
+        texts,
+        st.builds(Verdict, facts=st.tuples(st.builds(Fact, st.just("limit"), texts))),
+        texts,
+        texts,
+        times,
+        times,
+    )
     | st.one_of(other_records),
     max_size=8,
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aci.browser.page_picture import picture_size
 from trajectories.errors import RunBroken
+from trajectories.facts import Fact
 from trajectories.git_store.trees import EMPTY_TREE
 from trajectories.records import (
     Action,
@@ -289,7 +290,7 @@ def test_turns_messages_and_ends_are_in_order():
 
 
 def test_proof_has_row_for_each_part():
-    verdict = Verdict("verified", red=True, commands=("pytest",), tests=("t::x",), notes=("few tests",))
+    verdict = Verdict("verified", red=True, commands=("pytest",), tests=("t::x",), facts=(Fact("limit", "few tests"),))
     report = build_report_data(run_view(run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict)), REPORT_TEXT)[
         "verdict"
     ]
@@ -385,7 +386,7 @@ def test_turn_without_steps_starts_from_best_tree_of_previous(trees):
 
 def test_secret_is_masked_in_every_field():
     secret = f"key {SECRET} \ud800"
-    verdict = Verdict("unproven", notes=(secret,), commands=(secret,))
+    verdict = Verdict("unproven", facts=(Fact("limit", secret),), commands=(secret,))
     records = [
         replace(run(budget=secret), issue=replace(ISSUE, title=secret, body=secret), repository=secret),
         turn(),
@@ -416,7 +417,7 @@ def test_all_texts_are_shortened_to_size_of_report(monkeypatch):
     monkeypatch.setattr(report_data, "ROOM", 30_000)
     long = "x" * 50_000
     issue = Issue(long, long, author=long, labels=(long,), comments=(Comment(long, long),))
-    verdict = Verdict("unproven", failures=(long,), notes=(long,))
+    verdict = Verdict("unproven", failures=(long,), facts=(Fact("limit", long),))
     records = [
         replace(run(test=long, budget={"a": [long]}), issue=issue, versions={"a": long}),
         turn(),

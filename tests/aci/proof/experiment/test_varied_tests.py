@@ -18,6 +18,7 @@ from aci.proof.experiment.generality import Comparison, compare_versions
 from aci.proof.experiment.listed_values import Listed
 from aci.proof.experiment.varied_tests import compare_copies, judge_comparison, judge_copies, lacks_variants
 from aci.repair.candidate_evaluator import Evaluator
+from trajectories.facts import Fact
 
 PATIENCE = 60.0
 """Seconds for the copies, so that a slow machine runs as many as others."""
@@ -436,7 +437,7 @@ def judge(make_repo, open_ws):
     return judge
 
 
-def judge_form(judge, form: Form, patch: str, names: list[str] | None) -> tuple[str, str]:
+def judge_form(judge, form: Form, patch: str, names: list[str] | None) -> tuple[str, Fact]:
     base = dedent(form.base)
     assert form.wrong in base
     return judge(base, base.replace(form.wrong, patch), form.test, names)
@@ -462,7 +463,7 @@ def test_other_patches_are_undecided(judge, name):
     form, patch, part = OTHERS[name]
     found, reason = judge_form(judge, form, patch, None)
     assert found == "undecided"
-    assert part in reason
+    assert part in reason.text
 
 
 @pytest.mark.slow

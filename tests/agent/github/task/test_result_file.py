@@ -16,6 +16,8 @@ import pytest
 from agent.github.pull_request.run_outcome import outcome_without_run
 from agent.github.task.result_file import MOST_BYTES, Outcome, pack, unpack
 from trajectories.errors import ConfigError, UsageError
+from trajectories.fact_migration import facts_of
+from trajectories.facts import Fact
 
 OUTCOME = outcome_without_run(ConfigError("There is no key.", "Set one."), "d" * 64, "b" * 40)
 DIFF = b"--- a/x\n+++ b/x\n\xff\n"
@@ -161,3 +163,32 @@ def test_unknown_field_name_is_not_printed(tmp_path, section):
 def test_malformed_outcome_is_refused(tmp_path, fault):
     with pytest.raises(UsageError, match=r"is invalid|has version 2"):
         unpack_bytes(tmp_path, archive(FAULTS[fault]))
+
+
+def with_facts(*facts: dict[str, Any]) -> Outcome:
+    return replace(OUTCOME, result={**OUTCOME.result, "verdict": {**OUTCOME.result["verdict"], "facts": facts}})
+
+
+def test_facts_of_verdict_are_handed_on(tmp_path: Path) -> None:
+    data = {"with_patch": True, "passed": 12, "path": "a.py", "places": ["a.py:3"]}
+    digest = pack(with_facts({"kind": "suite", "text": "The suite ran.", "data": data}), DIFF, tmp_path / "file")
+    unpacked, _ = unpack(tmp_path / "file", digest)
+    assert facts_of(unpacked.result["verdict"]) == (Fact("suite", "The suite ran.", {**data, "places": ("a.py:3",)}),)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        {"kind": "invention", "text": "x"},
+        {"kind": "suite"},
+        {"kind": "suite", "text": "x" * 5_000},
+        {"kind": "suite", "text": "x", "data": {"passed": 1.5}},
+        {"kind": "suite", "text": "x", "data": {"passed": {"more": 1}}},
+        {"kind": "suite", "text": "x", "more": ""},
+    ],
+    ids=str,
+)
+def test_facts_of_another_form_are_refused(fact: dict[str, Any], tmp_path: Path) -> None:
+    digest = pack(with_facts(fact), DIFF, tmp_path / "file")
+    with pytest.raises(UsageError, match="is invalid in"):
+        unpack(tmp_path / "file", digest)

@@ -21,6 +21,7 @@ from agent.tui.widgets.outcome_items import PageLines, ProofItem, end_lines
 from agent.tui.widgets.step_item import StepItem
 from agent.tui.widgets.streaming_item import LiveItem
 from tests.agent.tui.session_states import status
+from trajectories.facts import Fact
 from trajectories.records import Action, Exit, Observation, Reply, Step, Verdict
 
 
@@ -376,7 +377,9 @@ def unproven(**verdict: Any) -> Exit:
 
 def test_end_with_complete_proof_explains_why_it_is_not_verified() -> None:
     proof = proof_of(HOLDS | {"notes": [DOUBT, "A note."]}, doubt=DOUBT)
-    report, verdict = end_lines(unproven(**HOLDS, notes=("A vote.", DOUBT)), f"Tried.\n{DOUBT}\nA: x\nB: y", proof)
+    report, verdict = end_lines(
+        unproven(**HOLDS, facts=(Fact("limit", "A vote."), Fact("doubt", DOUBT))), f"Tried.\n{DOUBT}\nA: x\nB: y", proof
+    )
     assert report.text == "Tried.\nA: x\nB: y"
     assert verdict.text == (
         "Not verified: all parts of the proof pass, but another edit passes the same tests, and only one failing input "

@@ -1,0 +1,86 @@
+"""Facts of a proof: their kinds and values, which equal those that earlier versions' readers found in their words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+from aci.proof import fact_words
+from aci.testing.suite_results import SuiteReport, TestResult
+from trajectories.fact_migration import fact_of_note, facts_of
+from trajectories.facts import Fact, unique_facts
+
+OUTCOMES = ("failed", "error", "passed", "passed", "skipped", "xfailed")
+REPORT = SuiteReport(tuple(TestResult(f"t{number}", one) for number, one in enumerate(OUTCOMES)), "pytest", 1)
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "suite_result": (REPORT, True),
+    "compared_part": (3,),
+    "related_first": (("tests/test_a.py",),),
+    "fixed_tests": (("tests/test_a.py::t",), "named in the issue"),
+    "left_out_changes": (("conftest.py",), True),
+    "removed_tests": (("tests/test_a.py::t",),),
+    "new_check_finding": ("ruff: 1 new: a.py:1: F401",),
+    "affected_calls": ("area", "calc/core.py", 3, "has a new signature: `scale` is new", ("a.py:1", "b.py:2"), 1),
+    "more_affected_calls": (4,),
+    "changed_behaviour": ("3 of 9 variants of the tests' values", ", such as f(1)"),
+    "selected_behaviour": ("length",),
+    "same_answer": ("3 of 9 variants",),
+    "tests_answers": ("3 of 9 variants",),
+    "fitted_to_tests": (Fact("behaviour", "The patch gives the tests' own answers for 9 of 9 variants."),),
+    "compared_pages": ("9 views of 3 pages", "1 view differs, as the issue asks."),
+}
+
+
+def functions() -> Iterator[tuple[str, Callable[..., Fact]]]:
+    for name, value in vars(fact_words).items():
+        if isinstance(value, FunctionType) and value.__module__ == fact_words.__name__:
+            yield name, value
+
+
+def facts() -> dict[str, Fact]:
+    made = {name: function(*ARGUMENTS[name]) for name, function in functions()}
+    return made | {name: value for name, value in vars(fact_words).items() if isinstance(value, Fact)}
+
+
+@pytest.mark.parametrize("name", sorted(facts()))
+def test_recorded_words_give_the_same_fact(name: str) -> None:
+    fact = facts()[name]
+    assert fact_of_note(fact.text) == fact
+
+
+@pytest.mark.parametrize(
+    ("parts", "passed", "whole"),
+    [
+        ({}, 2, True),
+        ({"timed_out": True}, 2, False),
+        ({"complete": False}, 2, False),
+        ({"granularity": "command"}, 0, True),
+    ],
+)
+def test_suite_result_has_counts(parts: dict[str, Any], passed: int, whole: bool) -> None:
+    report = SuiteReport(REPORT.results, "pytest", 1, **parts)
+    fact = fact_words.suite_result(report, False)
+    assert fact.data == {"with_patch": False, "failed": passed // 2, "passed": passed, "whole": whole}
+    assert fact_of_note(fact.text) == fact
+
+
+def test_other_sentences_are_limits() -> None:
+    for text in (
+        "Pages were not compared: the workspace has no browser.",
+        "Only 3 variants of the tests' values could be compared.",
+        "The suite did not run without the patch, so loss cannot be judged.",
+    ):
+        assert fact_of_note(text) == Fact("limit", text)
+
+
+def test_facts_are_preferred_to_notes() -> None:
+    recorded = {"notes": ["No test ran."], "facts": [{"kind": "suite", "text": "x", "data": {"names": ["a", "b"]}}]}
+    assert facts_of(recorded) == (Fact("suite", "x", {"names": ("a", "b")}),)
+
+
+def test_repeated_words_are_one_fact() -> None:
+    first, other = Fact("suite", "x", {"passed": 1}), Fact("limit", "y")
+    assert unique_facts([first, other, Fact("limit", "x")]) == (first, other)
