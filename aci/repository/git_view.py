@@ -46,6 +46,12 @@ PSEUDO_REFS = ("ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REV
 MOST_CONFIG = 1 << 20
 MOST_PATTERNS = 10 << 20
 """Maximum number of bytes of `config` and `HEAD`, and of files with patterns."""
+DECISIVE = re.compile(
+    r"core\.(?:excludesfile|autocrlf|eol|safecrlf|filemode|symlinks|ignorecase|sparsecheckout|sparsecheckoutcone)"
+)
+"""Settings that decide which files of a working tree are read, and how."""
+OUTSIDE = Path("/")
+"""Folder for git commands that must not find, and so read the configuration of, a repository in the current folder."""
 MAX_CONFIG_FILES = 20
 """Maximum number of files with settings of a repository, including those that its configuration includes."""
 USERS = ("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_")
@@ -308,7 +314,8 @@ def read_settings(file: Path) -> Pairs:
     UsageError if it cannot be read."""
     try:
         data = read_limited(file, MOST_CONFIG)
-        fields = git("config", "--file", "-", "--no-includes", "-z", "--list", env=git_environ({}), input=data)
+        options = ("--file", "-", "--no-includes", "-z", "--list")
+        fields = git("config", *options, env=git_environ({}), input=data, cwd=OUTSIDE)
     except FileNotFoundError:
         return []
     except (OSError, GitFailed) as error:
@@ -332,7 +339,19 @@ def _settings_with_includes(file: Path, known: dict[Path, object]) -> Pairs:
         found.append((name, value))
         if name == "include.path":
             found += _settings_with_includes(_place_of(value, file.parent), known)
+        elif name.startswith("includeif.") and name.endswith(".path"):
+            _check_conditional(file, _settings_with_includes(_place_of(value, file.parent), dict(known)))
     return found
+
+
+def _check_conditional(file: Path, settings: Pairs) -> None:
+    """Raise UsageError if a file that is included under a condition, which is not evaluated, decides what git reads."""
+    name = next((name for name, _ in settings if DECISIVE.fullmatch(name)), "")
+    if name:
+        raise UsageError(
+            f"{file} includes a file under a condition (includeIf), and that file sets {name}.",
+            "Set it without a condition.",
+        )
 
 
 def _place_of(path: str, folder: Path) -> Path:
@@ -370,7 +389,7 @@ def _conditional_settings(git_dir: Path) -> Pairs:
     if "GIT_CONFIG_GLOBAL" not in os.environ:
         del own["GIT_CONFIG_GLOBAL"]
     conditions = ("config", "--global", "--no-includes", "--get-regexp", r"^includeif\.gitdir")
-    if not git(*conditions, env=own, ok=(0, 1)):
+    if not git(*conditions, env=own, ok=(0, 1), cwd=OUTSIDE):
         return []
     own |= {"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(git_dir)}  # GIT_WORK_TREE: instead of core.worktree
     try:

@@ -159,6 +159,32 @@ def test_each_included_file_is_read_once(user: User) -> None:
         _ = view.settings
 
 
+@pytest.mark.parametrize("via", ["config", "include"])
+def test_conditional_include_that_decides_what_is_read_is_refused(user: User, tmp_path: Path, via: str) -> None:
+    (tmp_path / "private").write_text("/private/\n")
+    (tmp_path / "last").write_text(f"[core]\n\texcludesFile = {tmp_path}/private\n")
+    (tmp_path / "name").write_text("[user]\n\tname = Ada\n")
+    target = user.root / ".git" / ("config" if via == "config" else "more")
+    with target.open("a") as file:
+        file.write(f'[includeIf "gitdir:{user.root}/"]\n\tpath = {tmp_path}/name\n')
+    if via == "include":
+        user.git("config", "include.path", "more")
+    Repository.open(user.root)
+    with target.open("a") as file:
+        file.write(f'[includeIf "gitdir:{user.root}/"]\n\tpath = {tmp_path}/last\n')
+    with pytest.raises(UsageError, match=r"under a condition \(includeIf\), and that file sets core.excludesfile"):
+        Repository.open(user.root)
+
+
+def test_included_pipe_does_not_hang(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(user.root / ".git" / "pipe")
+    with (user.root / ".git" / "config").open("a") as file:
+        file.write("[include]\n\tpath = pipe\n")
+    monkeypatch.chdir(user.root)
+    with pytest.raises(UsageError, match="pipe cannot be read"):
+        Repository.open(user.root)
+
+
 def test_included_file_that_is_no_configuration_is_named(user: User, tmp_path: Path) -> None:
     (tmp_path / "id_rsa").write_text("-----BEGIN secret-word\n")
     user.git("config", "include.path", str(tmp_path / "id_rsa"))
