@@ -46,10 +46,6 @@ PSEUDO_REFS = ("ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REV
 MOST_CONFIG = 1 << 20
 MOST_PATTERNS = 10 << 20
 """Maximum number of bytes of `config` and `HEAD`, and of files with patterns."""
-DECISIVE = re.compile(
-    r"core\.(?:excludesfile|autocrlf|eol|safecrlf|filemode|symlinks|ignorecase|sparsecheckout|sparsecheckoutcone)"
-)
-"""Settings that decide which files of a working tree are read, and how."""
 OUTSIDE = Path("/")
 """Folder for git commands that must not find, and so read the configuration of, a repository in the current folder."""
 MAX_CONFIG_FILES = 20
@@ -340,18 +336,10 @@ def _settings_with_includes(file: Path, known: dict[Path, object]) -> Pairs:
         if name == "include.path":
             found += _settings_with_includes(_place_of(value, file.parent), known)
         elif name.startswith("includeif.") and name.endswith(".path"):
-            _check_conditional(file, _settings_with_includes(_place_of(value, file.parent), dict(known)))
+            # The condition is not evaluated: patterns of ignored files count in any case, other settings never.
+            conditional = _settings_with_includes(_place_of(value, file.parent), dict(known))
+            found += [setting for setting in conditional if setting[0] == "core.excludesfile"]
     return found
-
-
-def _check_conditional(file: Path, settings: Pairs) -> None:
-    """Raise UsageError if a file that is included under a condition, which is not evaluated, decides what git reads."""
-    name = next((name for name, _ in settings if DECISIVE.fullmatch(name)), "")
-    if name:
-        raise UsageError(
-            f"{file} includes a file under a condition (includeIf), and that file sets {name}.",
-            "Set it without a condition.",
-        )
 
 
 def _place_of(path: str, folder: Path) -> Path:

@@ -160,20 +160,17 @@ def test_each_included_file_is_read_once(user: User) -> None:
 
 
 @pytest.mark.parametrize("via", ["config", "include"])
-def test_conditional_include_that_decides_what_is_read_is_refused(user: User, tmp_path: Path, via: str) -> None:
+def test_patterns_of_a_conditional_include_are_read(user: User, trees: Trees, tmp_path: Path, via: str) -> None:
     (tmp_path / "private").write_text("/private/\n")
-    (tmp_path / "last").write_text(f"[core]\n\texcludesFile = {tmp_path}/private\n")
-    (tmp_path / "name").write_text("[user]\n\tname = Ada\n")
+    (tmp_path / "last").write_text(f"[core]\n\texcludesFile = {tmp_path}/private\n\tautocrlf = input\n")
     target = user.root / ".git" / ("config" if via == "config" else "more")
     with target.open("a") as file:
-        file.write(f'[includeIf "gitdir:{user.root}/"]\n\tpath = {tmp_path}/name\n')
+        file.write(f'[includeIf "gitdir:{user.root}/"]\n\tpath = {tmp_path}/last\n')
     if via == "include":
         user.git("config", "include.path", "more")
-    Repository.open(user.root)
-    with target.open("a") as file:
-        file.write(f'[includeIf "gitdir:{user.root}/"]\n\tpath = {tmp_path}/last\n')
-    with pytest.raises(UsageError, match=r"under a condition \(includeIf\), and that file sets core.excludesfile"):
-        Repository.open(user.root)
+    user.write("private/customers", b"ignored")
+    assert Repository.open(user.root).base(trees).changes == 0
+    assert "core.autocrlf" not in view_of(user.root / ".git", user.root).settings
 
 
 def test_included_pipe_does_not_hang(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
