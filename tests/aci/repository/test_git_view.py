@@ -173,6 +173,16 @@ def test_patterns_of_a_conditional_include_are_read(user: User, trees: Trees, tm
     assert "core.autocrlf" not in view_of(user.root / ".git", user.root).settings
 
 
+def test_files_that_include_each_other_under_conditions_are_read_once(user: User, tmp_path: Path) -> None:
+    every = "".join(f'[includeIf "gitdir:/x"]\n\tpath = {tmp_path}/{number}\n' for number in range(15))
+    for number in range(15):
+        (tmp_path / str(number)).write_text(every)
+    (tmp_path / "0").write_text(f"{every}[core]\n\tautocrlf = input\n")
+    with (user.root / ".git" / "config").open("a") as file:
+        file.write(f"{every}[include]\n\tpath = {tmp_path}/0\n")
+    assert view_of(user.root / ".git", user.root).settings["core.autocrlf"] == "input", "without a condition, too"
+
+
 def test_included_pipe_does_not_hang(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(user.root / ".git" / "pipe")
     with (user.root / ".git" / "config").open("a") as file:
