@@ -103,9 +103,8 @@ class CloneFamily:
         try:
             (self.folder / "owner").write_text(process_owner.own_mark())
             generated.save(self.folder / "generated", PACKAGES if is_sandboxed else "")
-            generated.save_submodules(
-                self.submodules, self.folder / "generated"
-            )  # before the store: newer files differ
+            # before the store is created: files that are newer than it count as changed
+            generated.save_submodules(self.submodules, self.folder / "generated")
             options.repository.history(options.base, self.history)
             with (self.history / "info/exclude").open("a") as exclude:
                 exclude.writelines(f"/{_escaped(path)}\n" for path in ignored)

@@ -172,7 +172,19 @@ def strip_number_padding(text: str) -> str:
 
 
 def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
-    """Mask known secrets, also in base64 and other encodings, and everything that looks like an API key."""
+    """Mask known secrets, also in base64 and other encodings, and everything that looks like an API key.
+
+    Invisible characters are removed if they hide a secret, since a later reader may remove them too.
+    """
+    secrets = tuple(secrets)
+    masked = _mask_visible(text, secrets)
+    if text.isascii():
+        return masked
+    visible = _mask_visible(clean_text(text), secrets)
+    return masked if clean_text(masked) == visible else visible
+
+
+def _mask_visible(text: str, secrets: Iterable[str]) -> str:
     text = replace_secrets(text, secrets, MASKED)
     return _KEYS.sub(MASKED, text) if any(beginning in text for beginning in _KEYS_BEGIN) else text
 

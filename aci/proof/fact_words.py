@@ -91,7 +91,7 @@ def more_affected_calls(count: int) -> Fact:
 
 def changed_behaviour(count: str, detail: str = "") -> Fact:
     """Return the fact that the patch changes the behaviour for `count`, such as `3 of 9 variants of the tests' values`;
-    `detail` goes on with the sentence."""
+    `detail` continues the sentence."""
     return Fact("behaviour", f"The patch changes the behaviour for {count}{detail}.")
 
 

@@ -46,6 +46,8 @@ PSEUDO_REFS = ("ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REV
 MOST_CONFIG = 1 << 20
 MOST_PATTERNS = 10 << 20
 """Maximum number of bytes of `config` and `HEAD`, and of files with patterns."""
+OUTSIDE = Path("/")
+"""Folder for git commands that must not find, and so read the configuration of, a repository in the current folder."""
 MAX_CONFIG_FILES = 20
 """Maximum number of files with settings of a repository, including those that its configuration includes."""
 USERS = ("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_")
@@ -53,6 +55,8 @@ USERS = ("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_")
 NUMBER = re.compile(r"[-+]?(?:0x[0-9a-f]+|[0-9]+)[kmg]?", re.IGNORECASE)
 """A number in git's configuration."""
 Settings = dict[str, str]
+_ConfigFiles = dict[tuple[Path, bool], object]
+"""Signatures of files with settings, and whether they are included under a condition."""
 Pairs = list[tuple[str, str]]
 """Names and values of settings, in the order of the files: some settings have several values."""
 
@@ -65,7 +69,7 @@ class GitView:
         self.git_dir, self.root = git_dir, root
         self.common = common_folder(git_dir)
         self._lock = Lock()
-        self._known: dict[Path, object] = {}
+        self._known: _ConfigFiles = {}
         self._pairs: Pairs = []
 
     @property
@@ -105,8 +109,8 @@ class GitView:
                     (folder / name).mkdir(parents=True, exist_ok=True)
             for link, target in self._links(folder):
                 _link(folder / link, target)
-            if not self._known or any(_signature(file) != known for file, known in self._known.items()):
-                known: dict[Path, object] = {}
+            if not self._known or any(_signature(file) != known for (file, _), known in self._known.items()):
+                known: _ConfigFiles = {}
                 pairs = _settings_with_includes(self.common / "config", known)
                 if _is_true("extensions.worktreeConfig", dict(pairs).get("extensions.worktreeconfig")):
                     pairs += _settings_with_includes(self.git_dir / "config.worktree", known)
@@ -308,7 +312,8 @@ def read_settings(file: Path) -> Pairs:
     UsageError if it cannot be read."""
     try:
         data = read_limited(file, MOST_CONFIG)
-        fields = git("config", "--file", "-", "--no-includes", "-z", "--list", env=git_environ({}), input=data)
+        options = ("--file", "-", "--no-includes", "-z", "--list")
+        fields = git("config", *options, env=git_environ({}), input=data, cwd=OUTSIDE)
     except FileNotFoundError:
         return []
     except (OSError, GitFailed) as error:
@@ -317,21 +322,26 @@ def read_settings(file: Path) -> Pairs:
     return parse_settings(decode(fields).split("\0")[:-1])
 
 
-def _settings_with_includes(file: Path, known: dict[Path, object]) -> Pairs:
-    """Return the settings in a file and, in their place, those in the files that it includes unconditionally.
+def _settings_with_includes(file: Path, known: _ConfigFiles, conditional: bool = False) -> Pairs:
+    """Return the settings in a file and, in their place, those in the files that it includes.
 
-    Each file is read once, and added to `known` with its signature. Raises UsageError for too many files.
+    Conditions are not evaluated: of files that are included under one, patterns of ignored files count in any case, and
+    other settings never. Each file is read once with and once without a condition, and added to `known`. Raises
+    UsageError for too many files.
     """
-    if file in known:
+    if (file, conditional) in known:
         return []
     if len(known) >= MAX_CONFIG_FILES:
-        raise UsageError(f"{next(iter(known))} includes more than {MAX_CONFIG_FILES} files.", "Include fewer files.")
-    known[file] = _signature(file)
+        raise UsageError(f"{next(iter(known))[0]} includes more than {MAX_CONFIG_FILES} files.", "Include fewer files.")
+    known[file, conditional] = _signature(file)
     found: Pairs = []
     for name, value in read_settings(file):
-        found.append((name, value))
-        if name == "include.path":
-            found += _settings_with_includes(_place_of(value, file.parent), known)
+        if not conditional or name == "core.excludesfile":
+            found.append((name, value))
+        is_conditional = name.startswith("includeif.") and name.endswith(".path")
+        if is_conditional or name == "include.path":
+            place = _place_of(value, file.parent)
+            found += _settings_with_includes(place, known, conditional or is_conditional)
     return found
 
 
@@ -370,7 +380,7 @@ def _conditional_settings(git_dir: Path) -> Pairs:
     if "GIT_CONFIG_GLOBAL" not in os.environ:
         del own["GIT_CONFIG_GLOBAL"]
     conditions = ("config", "--global", "--no-includes", "--get-regexp", r"^includeif\.gitdir")
-    if not git(*conditions, env=own, ok=(0, 1)):
+    if not git(*conditions, env=own, ok=(0, 1), cwd=OUTSIDE):
         return []
     own |= {"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(git_dir)}  # GIT_WORK_TREE: instead of core.worktree
     try:

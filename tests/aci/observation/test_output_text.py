@@ -271,6 +271,14 @@ def test_keys_are_masked(key: str) -> None:
     assert mask_secrets(f"({key}) and") == "([masked]) and"
 
 
+@pytest.mark.parametrize("hidden", ["\u200b", "\u2060", "\ufeff", "\U000e0041"])
+def test_key_with_invisible_characters_is_masked(hidden: str) -> None:
+    text = f"first line\n{SECRET[:7]}{hidden}{SECRET[7:]}\nlast line"
+    assert mask_secrets(text, [SECRET]) == "first line\n[masked]\nlast line"
+    other = f"na\u00efve {hidden}\ntext"
+    assert mask_secrets(other, [SECRET]) == other
+
+
 @pytest.mark.parametrize(
     "text",
     [

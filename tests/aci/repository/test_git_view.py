@@ -159,6 +159,39 @@ def test_each_included_file_is_read_once(user: User) -> None:
         _ = view.settings
 
 
+@pytest.mark.parametrize("via", ["config", "include"])
+def test_patterns_of_a_conditional_include_are_read(user: User, trees: Trees, tmp_path: Path, via: str) -> None:
+    (tmp_path / "private").write_text("/private/\n")
+    (tmp_path / "last").write_text(f"[core]\n\texcludesFile = {tmp_path}/private\n\tautocrlf = input\n")
+    target = user.root / ".git" / ("config" if via == "config" else "more")
+    with target.open("a") as file:
+        file.write(f'[includeIf "gitdir:{user.root}/"]\n\tpath = {tmp_path}/last\n')
+    if via == "include":
+        user.git("config", "include.path", "more")
+    user.write("private/customers", b"ignored")
+    assert Repository.open(user.root).base(trees).changes == 0
+    assert "core.autocrlf" not in view_of(user.root / ".git", user.root).settings
+
+
+def test_files_that_include_each_other_under_conditions_are_read_once(user: User, tmp_path: Path) -> None:
+    every = "".join(f'[includeIf "gitdir:/x"]\n\tpath = {tmp_path}/{number}\n' for number in range(15))
+    for number in range(15):
+        (tmp_path / str(number)).write_text(every)
+    (tmp_path / "0").write_text(f"{every}[core]\n\tautocrlf = input\n")
+    with (user.root / ".git" / "config").open("a") as file:
+        file.write(f"{every}[include]\n\tpath = {tmp_path}/0\n")
+    assert view_of(user.root / ".git", user.root).settings["core.autocrlf"] == "input", "without a condition, too"
+
+
+def test_included_pipe_does_not_hang(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(user.root / ".git" / "pipe")
+    with (user.root / ".git" / "config").open("a") as file:
+        file.write("[include]\n\tpath = pipe\n")
+    monkeypatch.chdir(user.root)
+    with pytest.raises(UsageError, match="pipe cannot be read"):
+        Repository.open(user.root)
+
+
 def test_included_file_that_is_no_configuration_is_named(user: User, tmp_path: Path) -> None:
     (tmp_path / "id_rsa").write_text("-----BEGIN secret-word\n")
     user.git("config", "include.path", str(tmp_path / "id_rsa"))
