@@ -14,7 +14,7 @@ from aci.history.repository_identity import find_identity
 from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
 from agent.engine.branch import Branch
-from agent.lifecycle.lessons import open_bank
+from agent.lessons.lessons import open_bank
 from agent.prompts.experience_prompt import HEAD, framed_entry
 from agent.prompts.opening_prompt import opening
 from agent.run_state.checkouts import claim_stored
