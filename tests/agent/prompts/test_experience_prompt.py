@@ -219,7 +219,7 @@ def test_unwritable_bank_does_not_fail_run(bench: Bench) -> None:
     (bench.folder / "state" / "experience").write_text("a file")
     engine = bench.engine()
     try:
-        from agent.lifecycle import lessons
+        from agent.lessons import lessons
 
         engine.trajectory.exit = None
         lessons.store_lessons(engine)  # a run without an end gives no lessons
