@@ -28,12 +28,14 @@ def replace_secrets(text: str, secrets: Iterable[str], mark: str) -> str:
 
 
 def replace_visibly(text: str, replace: Callable[[str], str]) -> str:
-    """Return `replace(text)`, or `replace` of the text without invisible characters if it finds more in that."""
+    """Return `replace(text)`; if `replace` changes that again once invisible characters are removed, return the result
+    without them."""
     replaced = replace(text)
-    if text.isascii():
+    if replaced.isascii():
         return replaced
-    visible = replace(clean_text(text))
-    return replaced if clean_text(replaced) == visible else visible
+    visible = clean_text(replaced)
+    again = replace(visible)
+    return replaced if again == visible else again
 
 
 def _replace(text: str, known: Collection[str], mark: str) -> str:
