@@ -20,7 +20,7 @@ from pathlib import Path
 
 from aci.localization.issue_localization import HistoryBase, localize_issue
 from aci.repository.file_blobs import TreeBlobs
-from agent.lifecycle.lessons import experience_query, lesson_of_turn
+from agent.lessons.lessons import experience_query, lesson_of_turn
 from benchmarks._planted import BUGS, FILES, Bug
 from trajectories.experience import Bank, Entry, ExperienceQuery, rank_entries
 from trajectories.git_store.git_commands import QUIET, decode, environment, git

@@ -12,7 +12,7 @@ from typing import Literal
 
 from aci.observation.line_condensing import MARK, condense, reports_error
 from aci.observation.long_lists import first_matches, outline_listing
-from aci.observation.secret_forms import replace_secrets
+from aci.observation.secret_forms import replace_secrets, replace_visibly
 from aci.observation.suite_output import digest_text
 from aci.observation.untrusted_text import clean_output, clean_text
 
@@ -174,18 +174,12 @@ def strip_number_padding(text: str) -> str:
 def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """Mask known secrets, also in base64 and other encodings, and everything that looks like an API key.
 
-    Invisible characters are removed if they hide a secret, since a later reader may remove them too.
+    `replace_secrets` says how invisible characters count.
     """
-    secrets = tuple(secrets)
-    masked = _mask_visible(text, secrets)
-    if text.isascii():
-        return masked
-    visible = _mask_visible(clean_text(text), secrets)
-    return masked if clean_text(masked) == visible else visible
+    return replace_visibly(replace_secrets(text, secrets, MASKED), _mask_keys)
 
 
-def _mask_visible(text: str, secrets: Iterable[str]) -> str:
-    text = replace_secrets(text, secrets, MASKED)
+def _mask_keys(text: str) -> str:
     return _KEYS.sub(MASKED, text) if any(beginning in text for beginning in _KEYS_BEGIN) else text
 
 

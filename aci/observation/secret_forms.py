@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+from aci.observation.untrusted_text import clean_text
 
 SHORTEST = 8
 """Minimum number of characters of a secret; a shorter one might be a word and would be masked in source code."""
@@ -17,10 +19,26 @@ _BREAK = r"(?:\r?\n|\\n)?"  # the second form occurs in quoted strings
 
 
 def replace_secrets(text: str, secrets: Iterable[str], mark: str) -> str:
-    """Replace each form of each secret by `mark`; base64 is also found if it is broken into lines."""
+    """Replace each form of each secret by `mark`; base64 is also found if it is broken into lines.
+
+    Invisible characters are removed if they hide a secret, since a later reader may remove them too.
+    """
     known = {secret for secret in secrets if len(secret) >= SHORTEST}
-    if not known:
-        return text
+    return replace_visibly(text, lambda shown: _replace(shown, known, mark)) if known else text
+
+
+def replace_visibly(text: str, replace: Callable[[str], str]) -> str:
+    """Return `replace(text)`; if `replace` changes that again once invisible characters are removed, return the result
+    without them."""
+    replaced = replace(text)
+    if replaced.isascii():
+        return replaced
+    visible = clean_text(replaced)
+    again = replace(visible)
+    return replaced if again == visible else again
+
+
+def _replace(text: str, known: Collection[str], mark: str) -> str:
     whole = re.sub(r"\r?\n|\\n", "", text)
     for form, is_base64 in sorted(
         (form for secret in known for form in secret_forms(secret)), key=lambda f: -len(f[0])

@@ -1,1 +1,1 @@
-"""The lifecycle of a run: create, solve, deliver and close it, with its turns, its result and its lessons."""
+"""The lifecycle of a run: create, solve, deliver and close it, with its turns and its result."""

@@ -267,7 +267,7 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         if engine.settings.merge_review:
             record_review(branch, outcome)
         if LESSON_WRITER in engine.trajectory.turns[-1].models:
-            from agent.lifecycle.lesson_writer import write_lesson
+            from agent.lessons.lesson_writer import write_lesson
 
             yield from write_lesson(branch, outcome)
     except Cancelled:
@@ -307,7 +307,7 @@ def _best(engine: Engine) -> Outcome:
 
 def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publish: Publish | None) -> None:
     """Write and deliver the patch, store its lessons, then write the exit record."""
-    from agent.lifecycle.lessons import store_lessons
+    from agent.lessons.lessons import store_lessons
 
     tree = without_edited_tests(engine, outcome.tree)
     began = turn_base_tree(engine.trajectory, engine.run.base.tree)

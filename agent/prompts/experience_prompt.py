@@ -43,7 +43,7 @@ def past_runs_prompt(branch: Branch, places: dict[str, Any]) -> str:
 def question(branch: Branch, places: dict[str, Any]) -> ExperienceQuery:
     """Return the query to the experience bank for the issue of the current turn."""
     from aci.history.git_log import GitLog
-    from agent.lifecycle.lessons import experience_query
+    from agent.lessons.lessons import experience_query
 
     committed = GitLog(branch.engine.repository.git_dir).time(branch.turn.base.commit)
     likely = [f"{hit['path']}:{hit['name']}" for hit in places["functions"]]
@@ -54,7 +54,7 @@ def question(branch: Branch, places: dict[str, Any]) -> ExperienceQuery:
 def repository_bank(branch: Branch) -> Bank | None:
     """Return the repository's experience bank, None if it is empty or belongs to other checkouts. Raises SweAgentError
     and OSError."""
-    from agent.lifecycle.lessons import open_bank
+    from agent.lessons.lessons import open_bank
 
     state = branch.turn.settings.state
     if not (state / EXPERIENCE).is_dir():

@@ -16,7 +16,7 @@ IMPORTED = [
     "agent.console.run_display",
     "agent.console.foreground_run",
     "agent.lifecycle.delivery",
-    "agent.lifecycle.lessons",
+    "agent.lessons.lessons",
     "aci.graph.code_graph",
     "git",
 ]

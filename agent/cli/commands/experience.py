@@ -86,7 +86,7 @@ def _repository(repo: str) -> tuple[Repository, Identity]:
 def _bank(repo: str) -> Bank:
     """Open the repository's experience. Raises OtherCheckout if it belongs to other checkouts."""
     from agent.config.settings import load_settings
-    from agent.lifecycle.lessons import open_bank
+    from agent.lessons.lessons import open_bank
     from agent.run_state.checkouts import check_checkout
 
     state, (source, identity) = load_settings().state, _repository(repo)

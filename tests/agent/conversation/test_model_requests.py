@@ -263,12 +263,13 @@ def test_error_with_known_usage_is_charged_for_it(ask):
     assert ask.engine.ledger.spent.dollars == 0.00006
 
 
-def test_key_in_reply_is_masked(ask):
+@pytest.mark.parametrize("hidden", ["", "\u200b"])
+def test_key_in_reply_is_masked(ask, hidden):
     class Leaky(FaultyModel):
         secrets = ("a-very-secret-key",)
 
         def reply(self, messages, tools, options):
-            key = self.secrets[0]
+            key = f"{self.secrets[0][:8]}{hidden}{self.secrets[0][8:]}"
             return Reply(f"It is {key}.", (Action("shell", {"command": [f"echo {key}"]}),), usage=Usage(1, 1))
 
     reply = ask(Leaky())

@@ -14,7 +14,7 @@ from aci.history.repository_identity import find_identity
 from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
 from agent.engine.branch import Branch
-from agent.lifecycle.lessons import open_bank
+from agent.lessons.lessons import open_bank
 from agent.prompts.experience_prompt import HEAD, framed_entry
 from agent.prompts.opening_prompt import opening
 from agent.run_state.checkouts import claim_stored
@@ -219,7 +219,7 @@ def test_unwritable_bank_does_not_fail_run(bench: Bench) -> None:
     (bench.folder / "state" / "experience").write_text("a file")
     engine = bench.engine()
     try:
-        from agent.lifecycle import lessons
+        from agent.lessons import lessons
 
         engine.trajectory.exit = None
         lessons.store_lessons(engine)  # a run without an end gives no lessons

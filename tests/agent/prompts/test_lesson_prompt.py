@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.engine.branch import Branch
-from agent.lifecycle.lessons import shown_lessons
+from agent.lessons.lessons import shown_lessons
 from agent.prompts.experience_prompt import framed_entry
 from agent.prompts.lesson_prompt import HEAD, _framed, lessons_prompt
 from tests.agent.conftest import Bench, line

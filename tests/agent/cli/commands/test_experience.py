@@ -13,7 +13,7 @@ import pytest
 from aci.history.repository_identity import find_identity
 from aci.repository.user_repository import Repository
 from agent.cli.command_line import run
-from agent.lifecycle.lessons import open_bank
+from agent.lessons.lessons import open_bank
 from agent.run_state.checkouts import claim_stored
 from tests.conftest import git
 from trajectories.experience import Bank, Entry

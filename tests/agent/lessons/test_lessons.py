@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.lifecycle.lessons import LARGEST, LONGEST_LINE, MOST_PLACES, _definitions, experience_query, lesson_of_turn
+from agent.lessons.lessons import LARGEST, LONGEST_LINE, MOST_PLACES, _definitions, experience_query, lesson_of_turn
 from trajectories.experience import Bank, Entry
 from trajectories.facts import Fact
 from trajectories.git_store.trees import EMPTY_TREE, Trees
@@ -126,7 +126,7 @@ def test_large_patch_is_described_by_first_places(runs: Runs, monkeypatch: pytes
     monkeypatch.setattr(runs, "change", lambda number: tree)
     read: list[str] = []
     monkeypatch.setattr(
-        "agent.lifecycle.lessons._definitions", lambda *given: read.append(given[3]) or _definitions(*given)
+        "agent.lessons.lessons._definitions", lambda *given: read.append(given[3]) or _definitions(*given)
     )
     entry = runs.entry(LOSS)
     assert entry is not None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from aci.observation.prompt_tags import attribute_text, quote_fully
 from agent.conversation.model_roles import LESSON_WRITER
-from agent.lifecycle.lessons import lesson_of_turn
+from agent.lessons.lessons import lesson_of_turn
 from trajectories.errors import Cancelled, ModelError, Stop
 from trajectories.records import Exit
 
