@@ -350,3 +350,24 @@ def test_words_count_in_calls_of_changed_functions_only(needed, accused):
     found, reason = judge_generality([seed, replace(SEED, function="g"), *calls, *words, *others], "")
     assert found == ("examples only" if accused else "undecided"), reason
     assert ("only for values with the words ab and cd" in reason.text) is accused
+
+
+@pytest.mark.parametrize(("others", "found"), [(1, "undecided"), (20, "shown")])
+def test_variants_that_repeat_the_change_of_a_test_show_nothing(others, found):
+    repeated = [replace(SEED, text=f"f('ab', {number})", made=True) for number in range(30)]
+    calls = [SEED, *repeated, *variants(30, changed=others), *variants(10, changed=1, renamed=True)]
+    assert judge_generality(calls, "")[0] == found
+
+
+@pytest.mark.parametrize(("repeats", "found"), [(True, "undecided"), (False, "shown")])
+def test_argument_whose_variants_repeat_the_change_of_a_test_is_named(repeats, found):
+    arguments = (("str", "'ab'", False), ("int", "17", False))
+    seed = replace(SEED, arguments=arguments, given=("text", "size"))
+    made = [replace(call, varied=frozenset({"text"})) for call in variants(30, changed=20)]
+    made += [replace(call, varied=frozenset({"text"})) for call in variants(10, changed=5, renamed=True)]
+    for size in range(10):
+        call = replace(seed, text=f"f('ab', {size})", made=True, varied=frozenset({"size"}))
+        made.append(call if repeats else replace(call, base=f"str:{size}", again=f"str:{size}"))
+    judged, reason = judge_generality([seed, *made], "")
+    assert judged == found, reason
+    assert ("argument size of f shows another change" in reason.text) is repeats
