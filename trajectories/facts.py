@@ -20,6 +20,7 @@ FactKind = Literal[
     "tests",
     "callers",
     "covered",
+    "independent",
     "unneeded",
     "companion",
 ]
@@ -40,9 +41,10 @@ class Fact:
     patch. `reproduction`: where the reproduction tests come from. `environment`: a copy of the package outside the
     repository. `behaviour`: for which inputs the patch changes the behaviour. `tests`: changes to tests or their
     configuration that were left out, or removed tests. `callers`: calls outside the patch that may break (`path` and
-    `line` of the changed function). `covered`: what another field of the verdict says too. In the review of a
-    patch, `unneeded`: hunks that no test needs (`places`, such as `a.py:3`), and `companion`: a kind of file that
-    earlier changes came with (`is_test`).
+    `line` of the changed function). `covered`: what another field of the verdict says too. `independent`: what tests
+    say that somebody wrote without the patch (`word`: agrees, disputed or undecided). In the review of a patch,
+    `unneeded`: hunks that no test needs (`places`, such as `a.py:3`), and `companion`: a kind of file that earlier
+    changes came with (`is_test`).
     """
 
     kind: FactKind

@@ -80,7 +80,7 @@ class CanaryTests:
         if not self.failing:
             self.path = ""
         report, failed = self._run(workspace, ids, self.trial.proved)
-        ran = report is not None and not report.timed_out and any(report.find(id) for id in ids)
+        ran = report is not None and not report.timed_out and bool(report.results)
         if ran and self.failing - failed:
             self.trial.doubt(
                 "With the patch, tests that must fail in any case pass, are skipped or do not run, so no result can be "
@@ -107,10 +107,9 @@ class CanaryTests:
         return result.path == self.path or posixpath.basename(self.path).removesuffix(".py") in result.id
 
 
-def create_canary_tests(trial: ProofRun, green: SuiteReport | None) -> CanaryTests:
-    """Create tests like those that pass in `green`, next to the last of them."""
-    results = [result for result in green.results if result.ok] if green else []
-    place = results[-1].path if results else ""
+def create_canary_tests(trial: ProofRun, place: str, in_pytest: bool) -> CanaryTests:
+    """Create tests next to the test file `place`, for pytest if `in_pytest`, else for unittest. There are none if
+    `place` is no Python file without the patch."""
     stem, end = posixpath.splitext(place)
     words = secrets.SystemRandom().sample(WORDS, 8)
     path = f"{stem}_{words[6]}_{words[7]}{end}"
@@ -118,6 +117,5 @@ def create_canary_tests(trial: ProofRun, green: SuiteReport | None) -> CanaryTes
         return CanaryTests(trial, "", "")
     small = secrets.randbelow(90) + 10
     values = {"name": words[6].title(), "words": words, "small": small, "large": 2 * small, "wrong": 2 * small + 7}
-    has_pytest = "::" in results[-1].id
-    text = CASES.replace("unittest\n", "unittest\n\nimport pytest\n", 1) + FUNCTIONS if has_pytest else CASES
+    text = CASES.replace("unittest\n", "unittest\n\nimport pytest\n", 1) + FUNCTIONS if in_pytest else CASES
     return CanaryTests(trial, path, text.format(**values))

@@ -83,7 +83,9 @@ def judge_reproduction(
     each = _patience(trial, green)
     unknown = max(each, min(LEAST_UNKNOWN, limit_per_test(trial.timeout)))
     known = all(fails(baseline, node) for node in nodes)
-    canary = create_canary_tests(trial, green)
+    passing = [result for result in green.results if result.ok] if green else []
+    in_pytest = bool(passing) and "::" in passing[-1].id
+    canary = create_canary_tests(trial, passing[-1].path if passing else "", in_pytest)
     red = canary.run_without_patch(before, nodes, each if known else unknown) if nodes else None
     missing = [node for node in nodes if not _is_found(node, red, green)] if given else []
     if missing and (baseline is None or baseline.granularity != "command"):

@@ -82,6 +82,9 @@ PatchBase = Annotated[
     str | None, typer.Option(help="Commit that the patch applies to, and whose tests are used.", metavar="REV")
 ]
 PatchReproduction = Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")]
+Independent = Annotated[
+    bool, typer.Option("--independent", help="Also have the model write tests without the patch, as evidence.")
+]
 Sarif = Annotated[Path | None, typer.Option(help="Also write the findings as SARIF 2.1.0 to this file.", metavar="F")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Use no colours and no live status line.")]

@@ -27,6 +27,7 @@ SECTIONS = {
         "update_tests": "Keep changes to existing tests in the patch.",
         "exploit_test": "Publish the test of a vulnerability.",
         "merge_review": "List changes that the fix does not need.",
+        "independent": "Judge patches by tests of an examiner.",
         "experience": "Learn from earlier runs in the repository.",
         "user_memory": "Give the model your facts as advice.",
         "instructions": "Read AGENTS.md and similar files, and skills.",

@@ -1,8 +1,7 @@
 """The settings of a run as one typed object, and their sources.
 
-Precedence: administrator's policy > flag > `SWE_AGENT_*` > user's config > the repository's file > default. The
-repository's `.swe-agent.toml` may be written by strangers, so it can set only the image and the set-up, test and server
-commands.
+Precedence: administrator's policy > flag > `SWE_AGENT_*` > user's config > the repository's file > default. Strangers
+may write the repository's `.swe-agent.toml`, so it sets only the image and the set-up, test and server commands.
 """
 
 from __future__ import annotations
@@ -175,6 +174,7 @@ class Settings(BaseSettings):
     max_reply: str = Field(default="64m", pattern=r"^[1-9]\d{0,11}[kmg]?$")
     update_tests: bool = False
     merge_review: bool = False
+    independent: bool = False
     exploit_test: bool = False
     experience: bool = True
     instructions: bool = True

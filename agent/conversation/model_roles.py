@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings
 
 CODER = "coder"
+EXAMINER = "examiner"
+"""The role that writes tests before the repair, if the setting `independent` is on."""
 LESSON_WRITER = "lesson_writer"
 """The role that writes a lesson after a run, if it has a model of its own and the experience bank is on."""
 
@@ -38,9 +40,23 @@ def assign_roles(settings: Settings, strategy: str) -> dict[str, str]:
     """Return the model name of each role that has its own model, and of the coder, which uses the model in the
     settings."""
     writes = settings.experience and needs_model(strategy) and not is_conversational(strategy)
-    roles = (*roles_of(strategy), *((LESSON_WRITER,) if writes else ()))
+    roles = (*roles_of(strategy), *((LESSON_WRITER,) if writes else ()), *((EXAMINER,) if settings.independent else ()))
     own = {role: settings.roles[role] for role in roles if role in settings.roles and role != CODER}
     return ({CODER: settings.model} if settings.model else {}) | own
+
+
+def has_examiner_model(settings: Settings) -> bool:
+    """Return whether the examiner can be asked: the role or the settings name a model."""
+    return bool(settings.model or EXAMINER in settings.roles)
+
+
+def check_examiner(settings: Settings) -> None:
+    """Raise ConfigError if there is no model for the examiner, whom the user asks for."""
+    if not has_examiner_model(settings):
+        raise ConfigError(
+            "--independent needs a model, which writes tests from the issue.",
+            "Name one with --model, or with `swe-agent config set roles.examiner MODEL`.",
+        )
 
 
 def validate_models(settings: Settings, strategy: str) -> tuple[Settings, tuple[str, ...]]:

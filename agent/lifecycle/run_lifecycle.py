@@ -71,6 +71,8 @@ from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verd
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
 
+Strategy = Callable[[Task], Generator[Step, None, Outcome]]
+
 DONE = {"answered", "done", "undone", "written"}
 """Exits of turns that need no proof: an answer, a command, an undo, or written tests."""
 WITHOUT_SERVERS = "The proof ran without them."
@@ -263,7 +265,7 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         yield from branch.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
         if not is_apart(name):
             yield from take_over_changes(branch)
-        outcome: Outcome = yield from strategy(Task(branch))
+        outcome: Outcome = yield from _with_examiner(branch, strategy)
         if engine.settings.merge_review:
             record_review(branch, outcome)
         if LESSON_WRITER in engine.trajectory.turns[-1].models:
@@ -297,6 +299,14 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
     if stop is not None:
         outcome = _best(engine)
     _finish(engine, outcome, stop, publish)
+
+
+def _with_examiner(branch: Branch, strategy: Strategy) -> Generator[Step, None, Outcome]:
+    if not branch.engine.settings.independent:
+        return (yield from strategy(Task(branch)))
+    from agent.phases.examiner import examined
+
+    return (yield from examined(branch, strategy(Task(branch))))
 
 
 def _best(engine: Engine) -> Outcome:

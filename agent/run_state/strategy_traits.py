@@ -4,6 +4,7 @@
 - `BY_HAND`: the user's own action, which cannot be resumed after an interrupt.
 - `LOOKS`: undo skips the turn unless it changed files.
 - `APART`: the user's changes in the working tree are not merged before this turn.
+- `PROVES`: the strategy proves a patch that somebody else proposed.
 - `WHEN`: when to use the strategy; a strategy without it is internal to a front end.
 """
 
@@ -41,6 +42,11 @@ def may_delegate(strategy: str) -> bool:
     """Return whether the strategy's main conversation may have helpers: in a session's turns with a model, and in
     strategies that a user may choose."""
     return _has_trait(strategy, "WHEN") or (is_conversational(strategy) and not is_by_hand(strategy))
+
+
+def is_repair(strategy: str) -> bool:
+    """Return whether the strategy ends with a patch for the issue, which an examiner may judge."""
+    return _has_trait(strategy, "WHEN") or _has_trait(strategy, "PROVES")
 
 
 def offered_strategies() -> list[str]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 ROLES = ()
+PROVES = True
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

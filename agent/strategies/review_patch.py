@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 ROLES = ("coder",)
+PROVES = True
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

@@ -15,6 +15,7 @@ from agent.console.foreground_run import drive_new
 from agent.console.rich_terminal import clean_printer, plain_waiting
 from agent.console.rich_terminal import console as progress
 from agent.console.run_display import Console
+from agent.conversation.model_roles import check_examiner
 from agent.instances.ci_input import checks_from, issue_of_checks, repository_of_checks
 from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
 from agent.run_state.failing_tests_issue import FAILING_TESTS
@@ -63,6 +64,7 @@ def command(
     update_tests: Annotated[
         bool, typer.Option("--update-tests", help="Keep changes to existing tests in the patch.")
     ] = False,
+    independent: options.Independent = False,
     merge_review: Annotated[
         bool, typer.Option("--merge-review", help="Also list changes that the fix does not need.")
     ] = False,
@@ -92,7 +94,7 @@ def command(
         checks = checks_from(ci, plain_waiting)
         asked, source = issue_of_checks(checks), repository_of_checks(checks, repo, plain_waiting)
         asked = marked(asked, vulnerability)
-        is_new = vulnerability is not None or merge_review
+        is_new = vulnerability is not None or merge_review or independent
         if not (base or strategy or reproduce or attempts or is_new or wanted.branch):
             from agent.cli.ci_continuation import continue_run, find_run_of_branch
 
@@ -130,7 +132,10 @@ def command(
         pr=pr,
         update_tests=update_tests or None,
         merge_review=merge_review or None,
+        independent=independent or None,
     )
+    if independent:
+        check_examiner(settings)
     if issue:
         from agent.instances.past_items import add_past_items
 

@@ -32,6 +32,11 @@ def command(
     repo_mismatch_ok: options.MismatchOk = False,
     base: options.PatchBase = None,
     reproduce: options.PatchReproduction = None,
+    independent: options.Independent = False,
+    model: Annotated[
+        str | None, typer.Option(help="Model that writes the tests of --independent.", metavar="M")
+    ] = None,
+    budget: options.Budget = None,
     bundle: Annotated[
         Path | None, typer.Option(help="Write the patch and the evidence for the verdict to this archive.", metavar="F")
     ] = None,
@@ -41,7 +46,7 @@ def command(
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Prove a patch that you or another program made; no model is used.
+    """Prove a patch that you or another program made; without --independent, no model is used.
 
     The proof uses the existing tests, the test configuration and the settings of the base.
 
@@ -52,6 +57,7 @@ def command(
     from agent.console.foreground_run import drive_new
     from agent.console.rich_terminal import clean_printer, console
     from agent.console.run_display import Console
+    from agent.conversation.model_roles import check_examiner
     from agent.instances.bundle_input import save_bundle
     from agent.instances.issue_input import limit_to_base_date, reproduction_from
     from agent.instances.patch_input import PatchOptions, check_isolation, find_patch
@@ -65,11 +71,14 @@ def command(
         found.source.file(".swe-agent.toml", found.commit) or b"",
         reproduce=reproduction_from(reproduce, found.source.root),
         strategy="proposed-patch",
-        model="",
+        **({"model": model, "budget": budget} if independent else {"model": ""}),
         **WITHOUT_MEMORY,
         merge_review=True,
+        independent=independent or None,
         **run_settings | ({"test": found.command} if found.command else {}),
     )
+    if independent:
+        check_examiner(settings)
     check_isolation(settings, staged)
     asked = limit_to_base_date(found.issue, found.source, found.commit)
     shown = Console(json=json, plain=plain)

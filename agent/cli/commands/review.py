@@ -38,6 +38,7 @@ def command(
     repo_mismatch_ok: options.MismatchOk = False,
     base: options.PatchBase = None,
     reproduce: options.PatchReproduction = None,
+    independent: options.Independent = False,
     *,
     run_settings: dict[str, Any],
     sarif: options.Sarif = None,
@@ -55,6 +56,7 @@ def command(
     from agent.config.settings import WITHOUT_MEMORY, load_settings
     from agent.console.foreground_run import drive_new
     from agent.console.rich_terminal import clean_printer, console
+    from agent.conversation.model_roles import check_examiner
     from agent.instances.issue_input import limit_to_base_date, reproduction_from
     from agent.instances.patch_input import PatchOptions, check_isolation, find_patch
     from agent.review.patch_review import review_of
@@ -75,12 +77,15 @@ def command(
         found.source.file(".swe-agent.toml", found.commit) or b"",
         reproduce=reproduction_from(reproduce, found.source.root),
         strategy="review-patch" if model else "proposed-patch",
-        model=model or "",
+        **({"model": model} if model or independent else {"model": ""}),
         budget=budget,
         **WITHOUT_MEMORY,
         merge_review=True,
+        independent=independent or None,
         **run_settings,
     )
+    if independent:
+        check_examiner(settings)
     check_isolation(settings, staged=False)
     asked = limit_to_base_date(found.issue, found.source, found.commit)
     reviews: list[tuple[Review, Result]] = []

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from aci.proof.canary_tests import WORDS, create_canary_tests
-from aci.testing.suite_results import SuiteReport, TestResult
 from tests.aci.conftest import BASE, CASE, RIGHT, WRONG, has_note
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 
@@ -151,8 +150,7 @@ def create(tmp_path):
         trial = SimpleNamespace(trees=trees, without=without)
 
         def create(id, path):
-            green = SuiteReport((TestResult("other", "failed"), TestResult(id, "passed", path=path)), "", 0)
-            return create_canary_tests(trial, green)
+            return create_canary_tests(trial, path, in_pytest="::" in id)
 
         yield create
 

@@ -1,0 +1,191 @@
+"""Tests that somebody wrote from the issue and the base alone, without the patch: their form, and their runs.
+
+They are *blind*: whoever writes them sees neither the patch nor its tests. A *red* test should fail on the base, and a
+*guard* should pass before and after the patch. `blind_evidence.py` says what their results mean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+from aci.proof import evidence
+from aci.proof.canary_tests import create_canary_tests
+from aci.proof.proof_run import ProofRun, split_patch
+from aci.repository.patch import is_test
+from aci.runtime.workspace import HARNESS_SESSION, Workspace
+from aci.testing.suite_run import SuiteReport, TestResult
+from trajectories.facts import Fact
+from trajectories.git_store.trees import Trees
+from trajectories.records import Issue
+
+MOST_TESTS, LONGEST_SOURCE, LONGEST_SENTENCE = 8, 20_000, 300
+FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PATH = re.compile(r"(?<![\w./-])((?:[\w.-]+/)*[\w.-]+\.\w+)(?![\w/])")
+LISTED = re.compile(r"^\W*(\w+)\W+(red|guard)\W+(.+)$", re.IGNORECASE | re.MULTILINE)
+USAGE = re.compile(r"\b(?:unexpected keyword|missing \d+ required|takes .* positional) argument")
+"""Python's messages about a call with wrong arguments."""
+VARYING = re.compile(r"\b0x[0-9a-f]+\b|(?<=:)\d+(?=:)|(?<=line )\d+")
+"""Addresses and line numbers in the message of a failure."""
+
+BlindOutcome = Literal["passes", "fails", "unclear"]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindTest:
+    """One test: the `name` of its function, whether it should fail on the base (`red`) or hold (`guard`), and the
+    `sentence` of the issue from which it follows."""
+
+    name: str
+    expected: Literal["red", "guard"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlindTests:
+    """A test file of its own at `path`, with the tests in its `source`."""
+
+    path: str
+    source: str
+    tests: tuple[BlindTest, ...]
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 hash of the path and the source, in hexadecimal."""
+        return sha256(f"{self.path}\0{self.source}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class BlindResult:
+    """What a test did on the base, in two runs, and with the patch.
+
+    `unclear` is a result that says nothing about the issue: the runs differ, or the test itself is at fault. `message`
+    is that of the failure with the patch. `same_answer` tells whether the base and the patch give the same answer to
+    the test, without an error of their own.
+    """
+
+    test: BlindTest
+    base: BlindOutcome
+    patched: BlindOutcome
+    message: str = ""
+    same_answer: bool = False
+
+
+def parse_blind_tests(said: str) -> BlindTests | None:
+    """Return the tests in an answer: the path of a test file, its source between fences, and a line for each test with
+    its name, `red` or `guard`, and a sentence. None if a part is missing or the path is not that of a test."""
+    fence = FENCE.search(said)
+    if fence is None or len(fence[1]) > LONGEST_SOURCE:
+        return None
+    paths = PATH.findall(said[: fence.start()]) or PATH.findall(fence[1].split("\n", 1)[0])
+    path = paths[-1] if paths else ""
+    if not is_test(path) or ".." in path.split("/"):
+        return None
+    listed = {
+        name: (kind, sentence) for name, kind, sentence in LISTED.findall(said[: fence.start()] + said[fence.end() :])
+    }
+    tests = tuple(
+        BlindTest(name, "red" if kind.lower() == "red" else "guard", sentence.strip(' "“”`')[:LONGEST_SENTENCE])
+        for name, (kind, sentence) in listed.items()
+        if re.search(rf"\b{name}\b", fence[1])
+    )
+    return BlindTests(path, fence[1], tests[:MOST_TESTS]) if tests else None
+
+
+def run_blind_tests(
+    fork: Callable[[str], Workspace],
+    trees: Trees,
+    base: str,
+    tree: str,
+    tests: BlindTests,
+    issue: Issue,
+    command: str,
+    timeout: float,
+) -> tuple[list[BlindResult], list[Fact]]:
+    """Run the tests twice on the base and once with the source part of the patch, each time in a fresh fork.
+
+    Return their results, none if they cannot be run, and the doubts about these (`canary_tests.py`). Raises
+    WorkspaceError.
+    """
+    parts = split_patch(trees, base, tree, command)
+    if not parts.source or trees.entry(base, tests.path) or trees.entry(tree, tests.path):
+        return [], []
+    shipped = trees.overlay(base, tree, parts.source)
+    file = {tests.path: tests.source.encode()}
+    without, patched = trees.write(file, base), trees.write(file, shipped)
+    trial = ProofRun(trees, issue, parts, base, shipped, without, patched, command, timeout, lambda line: None)
+    nodes = [tests.path]
+    with closing(_fork(fork, base)) as before, closing(_fork(fork, shipped)) as after:
+        canary = create_canary_tests(trial, tests.path, "import unittest" not in tests.source)
+        first = canary.run_without_patch(before, nodes, None)
+        second = trial.only(before, nodes, without)
+        third = canary.run_with_patch(after, nodes)
+    found = [_compare(test, first, second, third, tests.path, issue.text) for test in tests.tests]
+    return (found if first and third else []), trial.doubts
+
+
+def _fork(fork: Callable[[str], Workspace], tree: str) -> Workspace:
+    workspace = fork(tree)
+    workspace.expect(HARNESS_SESSION)
+    return workspace
+
+
+def _compare(
+    test: BlindTest,
+    first: SuiteReport | None,
+    second: SuiteReport | None,
+    patched: SuiteReport | None,
+    path: str,
+    issue: str,
+) -> BlindResult:
+    runs = [_results_of(test.name, report, path) for report in (first, second, patched)]
+    one, two, last = (_outcome(results, issue) for results in runs)
+    base: BlindOutcome = one if one == two else "unclear"
+    before, after = (next((each for each in runs[at] if each.bad), None) for at in (0, 2))
+    same = before is not None and after is not None and _is_answer(before) and _told(before) == _told(after)
+    return BlindResult(test, base, last, after.message if after else "", same)
+
+
+def _results_of(name: str, report: SuiteReport | None, path: str) -> list[TestResult]:
+    """Return the results of a test function, one for each of its parameter sets."""
+    results = report.results if report else ()
+    return [one for one in results if evidence.function_name(one.id) == name and one.path in (path, "")]
+
+
+def _outcome(results: Sequence[TestResult], issue: str) -> BlindOutcome:
+    bad = [result for result in results if result.bad]
+    if bad:
+        return "unclear" if any(_is_own_fault(result, issue) for result in bad) else "fails"
+    return "passes" if results and all(result.ok for result in results) else "unclear"
+
+
+def _is_own_fault(result: TestResult, issue: str) -> bool:
+    """Whether a test fails because of itself or its environment: a set-up error, a name or an argument that does not
+    exist and that the issue does not mention, or because the run ended."""
+    if result.cut or result.outcome == "error":
+        return True
+    in_test = is_test(evidence.innermost_file(result) or result.path)
+    if name := evidence.missing_name(result):
+        return not re.search(rf"(?<!\w){re.escape(name.rpartition('.')[2])}(?!\w)", issue)
+    if result.error in ("NameError", "UnboundLocalError", "SyntaxError"):
+        return in_test
+    names = re.findall(r"'(\w+)'", result.message)
+    is_usage = in_test and result.error == "TypeError" and USAGE.search(result.message) is not None
+    return is_usage and not _mentions(issue, names)
+
+
+def _mentions(issue: str, names: Iterable[str]) -> bool:
+    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", issue) for name in names)
+
+
+def _is_answer(result: TestResult) -> bool:
+    """Whether the code gave an answer, which the test's assertion rejects."""
+    return result.error in ("AssertionError", "Failed", "")
+
+
+def _told(result: TestResult) -> str:
+    return VARYING.sub("", result.message)

@@ -1,0 +1,142 @@
+"""The examiner: a role that writes tests from the issue before the repair starts, and never sees a patch.
+
+Its tests are evidence by somebody else than the author of the patch. They run only on the patch that a strategy has
+chosen, in forks of their own, and no strategy, tool or prompt reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from aci.proof.blind_evidence import BlindEvidence, evidence_fact, fresh_tests, judge_blind_tests
+from aci.proof.blind_tests import BlindResult, BlindTest, parse_blind_tests, run_blind_tests
+from aci.repository.patch import is_test
+from agent.conversation.model_roles import EXAMINER, has_examiner_model
+from agent.engine.permission_checks import may_test
+from agent.prompts.examiner_prompt import SYSTEM, examiner_prompt, second_look
+from agent.prompts.opening_prompt import places
+from agent.run_state.strategy_traits import is_repair
+from trajectories.errors import ModelError, UsageError, WorkspaceError
+from trajectories.facts import Fact
+
+if TYPE_CHECKING:
+    from aci.proof.blind_tests import BlindTests
+    from agent.engine.branch import Branch
+    from agent.run_state.attempt_outcome import Outcome
+    from trajectories.records import Step
+
+TESTS, RESULTS = "blind tests", "blind test results"
+"""Names of the recorded results: the hash of the tests, and what they did."""
+NO_TESTS = Fact("independent", "The examiner's answer contains no tests.", {"word": "none"})
+WITHDRAWN = re.compile(r"^\W*(\w+)\W+withdrawn\b", re.IGNORECASE | re.MULTILINE)
+
+
+def examined(branch: Branch, repair: Generator[Step, None, Outcome]) -> Generator[Step, None, Outcome]:
+    """Yield the steps of a strategy's `repair`; ask for tests before it, and judge its outcome by them.
+
+    Other strategies than repairs, and runs without a model, have no examiner.
+    """
+    if not (has_examiner_model(branch.engine.settings) and is_repair(branch.turn.strategy)):
+        return (yield from repair)
+    examiner = Examiner(branch)
+    yield from examiner.write_tests()
+    return (yield from examiner.judge((yield from repair)))
+
+
+class Examiner:
+    """The examiner of one turn: `write_tests` before the repair, `judge` after it."""
+
+    def __init__(self, branch: Branch) -> None:
+        self._branch = branch
+        own = branch.beside(EXAMINER, EXAMINER)
+        own.turn = replace(own.turn, prompts={**own.turn.prompts, EXAMINER: SYSTEM})
+        self._own = own
+        self._tests: BlindTests | None = None
+
+    def write_tests(self) -> Generator[Step, None, None]:
+        """Ask for the tests, and record their hash. Without an answer that can be used, there is no evidence."""
+        branch = self._branch
+        try:
+            yield self._own.say(branch.once("examiner", lambda: examiner_prompt(branch, places(branch))))
+            reply = self._own.ask(tools=False)
+            yield self._own.step(reply, ())
+        except ModelError as error:
+            if error.retryable:
+                raise
+            branch.notify(f"No independent tests were written: {error.message}")
+            return
+        self._tests = parse_blind_tests(reply.text)
+        branch.once(TESTS, lambda: self._tests.digest if self._tests else "")
+
+    def judge(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
+        """Return the outcome with the evidence of the tests; an outcome that is not verified is returned unchanged."""
+        branch, tests = self._branch, self._tests
+        if outcome.verdict.kind != "verified":
+            return outcome
+        if tests is None:
+            return _with_fact(
+                outcome, Fact("independent", "No tests were written without the patch.", {"word": "none"})
+            )
+        recorded: dict[str, Any] = branch.once(RESULTS, lambda: self._run(tests, outcome.tree))
+        results = [BlindResult(**{**one, "test": BlindTest(**one["test"])}) for one in recorded["results"]]
+        fresh = fresh_tests(tests, self._known_text(outcome.tree))
+        judged, withdrawn = judge_blind_tests(results, fresh), frozenset[str]()
+        if judged.asks:
+            withdrawn = yield from self._second_look(judged)
+            judged = judge_blind_tests(results, fresh, withdrawn)
+        outcome = _with_fact(outcome, evidence_fact(judged, withdrawn))
+        doubts = [Fact("doubt", text) for text in recorded["doubts"]]
+        if not doubts and judged.word != "disputed":
+            return outcome
+        verdict = outcome.verdict
+        return replace(outcome, verdict=replace(verdict, kind="unproven", facts=(*doubts, *verdict.facts)))
+
+    def _run(self, tests: BlindTests, tree: str) -> dict[str, Any]:
+        branch, engine = self._branch, self._branch.engine
+        if not may_test(branch):
+            return {"results": [], "doubts": []}
+        branch.notify("Running the tests of the examiner")
+        try:
+            results, doubts = run_blind_tests(
+                branch.place.fork,
+                engine.trees,
+                branch.turn.base.tree,
+                tree,
+                tests,
+                branch.turn.issue,
+                engine.settings.test,
+                engine.settings.test_timeout,
+            )
+        except (UsageError, WorkspaceError) as error:
+            branch.cancel.check()
+            branch.notify(f"The tests of the examiner could not run: {error.message}")
+            return {"results": [], "doubts": []}
+        return {"results": [asdict(one) for one in results], "doubts": [fact.text for fact in doubts]}
+
+    def _known_text(self, tree: str) -> str:
+        """Return the issue and the test files that the patch adds or changes."""
+        branch, trees = self._branch, self._branch.engine.trees
+        changed = [each.path for each in trees.changed(branch.turn.base.tree, tree) if each.status != "D"]
+        tests = [trees.read(tree, path).decode("utf-8", "replace") for path in changed if is_test(path)]
+        return "\n".join([branch.turn.issue.text, *tests])
+
+    def _second_look(self, judged: BlindEvidence) -> Generator[Step, None, frozenset[str]]:
+        """Ask whether the issue implies the failing tests, and return the withdrawn ones. Tests about which there is no
+        answer are withdrawn."""
+        names = [one.test.name for one in judged.asks]
+        try:
+            yield self._own.say(second_look(names))
+            reply = self._own.ask(tools=False)
+            yield self._own.step(reply, ())
+        except ModelError as error:
+            if error.retryable:
+                raise
+            return frozenset(names)
+        return frozenset(WITHDRAWN.findall(reply.text)) & frozenset(names)
+
+
+def _with_fact(outcome: Outcome, fact: Fact) -> Outcome:
+    return replace(outcome, verdict=replace(outcome.verdict, facts=(fact, *outcome.verdict.facts)))

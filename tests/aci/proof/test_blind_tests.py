@@ -1,0 +1,117 @@
+"""Runs of tests that were written without the patch."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from aci.proof.blind_tests import BlindResult, BlindTest, BlindTests, run_blind_tests
+from trajectories.records import Issue
+
+BASE = {
+    "price.py": """
+        def total(items):
+            return sum(items) + 1
+
+
+        def mean(items):
+            return sum(items) / len(items)
+    """,
+    "test_price.py": "from price import total\n\n\ndef test_total():\n    assert total([1]) > 0\n",
+}
+FIX = {"price.py": BASE["price.py"].replace(" + 1", "")}
+ISSUE = Issue("total() adds one", "total([2]) is 3.")
+
+
+@pytest.fixture
+def run(make_repo, open_ws):
+    """`run(patch, source)` runs the tests in `source`, each expected to be red, and returns their results by name, and
+    the doubts."""
+
+    def run(patch, source, path="test_blind.py", base=BASE) -> tuple[dict[str, BlindResult], list[str]]:
+        workspace = open_ws("local", make_repo({name: dedent(text) for name, text in base.items()}))
+        trees, start = workspace.options.trees, workspace.options.base.tree
+        tree = trees.write({name: dedent(text).encode() for name, text in patch.items()}, start)
+        names = [line.split("(")[0][4:] for line in dedent(source).splitlines() if line.startswith("def test")]
+        tests = BlindTests(path, dedent(source), tuple(BlindTest(name, "red", "It should.") for name in names))
+        found, doubts = run_blind_tests(workspace.fork, trees, start, tree, tests, ISSUE, "python -m pytest -q", 60)
+        return {one.test.name: one for one in found}, [fact.text for fact in doubts]
+
+    return run
+
+
+@pytest.mark.slow
+def test_results_without_and_with_the_patch(run, tmp_path):
+    found, doubts = run(
+        FIX,
+        """
+        import pytest
+
+        from price import mean, total
+
+        def test_fixed():
+            assert total([2, 5]) == 7
+
+        def test_kept():
+            assert mean([2]) == 2
+
+        def test_same_answer():
+            assert mean([2, 4]) == 4
+
+        def test_same_exception():
+            assert mean([]) == 0
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_cases(n):
+            assert total([n]) == n
+
+        def test_other_name():
+            assert price.total([2]) == 2
+
+        def test_wrong_call():
+            assert total([2], unit=3) == 2
+
+        def test_fixture(shop):
+            assert total([2]) == 2
+
+        def test_unstable():
+            with open(RUNS, "a+") as file:
+                file.write("x")
+                assert file.tell() != 1
+        """.replace("RUNS", repr(str(tmp_path / "runs"))),
+    )
+    assert not doubts
+    shown = {name: (one.base, one.patched, one.same_answer) for name, one in found.items()}
+    assert shown == {
+        "test_fixed": ("fails", "passes", False),
+        "test_kept": ("passes", "passes", False),
+        "test_same_answer": ("fails", "fails", True),
+        "test_same_exception": ("fails", "fails", False),
+        "test_cases": ("fails", "passes", False),
+        "test_other_name": ("unclear", "unclear", False),
+        "test_wrong_call": ("unclear", "unclear", False),
+        "test_fixture": ("unclear", "unclear", False),
+        "test_unstable": ("unclear", "passes", False),
+    }
+    assert "ZeroDivisionError" in found["test_same_exception"].message
+
+
+@pytest.mark.slow
+def test_file_that_cannot_be_imported_says_nothing(run):
+    found, _ = run(FIX, "from price import tax\n\ndef test_tax():\n    assert tax([2]) == 2\n")
+    assert [(one.base, one.patched) for one in found.values()] == [("unclear", "unclear")]
+
+
+@pytest.mark.slow
+def test_patch_that_forges_results_is_doubted(run):
+    forged = dedent(BASE["price.py"]) + "\n\nimport pytest\n\npytest.Function.runtest = lambda self: None\n"
+    _, doubts = run(
+        {"price.py": forged}, "from price import total\n\ndef test_fixed():\n    assert total([2, 5]) == 7\n"
+    )
+    assert doubts
+
+
+def test_path_that_exists_is_refused(run):
+    found, doubts = run(FIX, "def test_a():\n    assert 0\n", path="test_price.py")
+    assert (found, doubts) == ({}, [])
