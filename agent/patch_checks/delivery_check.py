@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aci.observation.untrusted_text import escape_invisible
 from agent.patch_checks.autorun_files import BY_CI, why_flagged
 from agent.patch_checks.ci_names import ci_names, is_mentioned
+from agent.patch_checks.configured_changes import configured_changes
 from agent.patch_checks.forbidden_contents import LARGEST_FILE, invisible_content
 from agent.patch_checks.protected_paths import is_git_folder_name, name_refusal, path_refusal
 from agent.permissions.link_names import LINK, links_in, resolve_link
@@ -20,6 +21,7 @@ from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
+    from aci.repository.user_repository import Repository
     from trajectories.git_store.trees import Change, Trees
 
 EXECUTABLE_FILE = "100755"
@@ -40,9 +42,10 @@ class DeliveryFindings:
     flagged: Mapping[str, str] = field(default_factory=dict)
 
 
-def check_delivery(trees: Trees, before: str, after: str, root: Path) -> DeliveryFindings:
-    """Check the changes that turn the tree `before` into `after`. `root` is the user's repository, which may have
-    folders that are in neither tree. Raises RunBroken for trees that cannot be read."""
+def check_delivery(trees: Trees, before: str, after: str, repository: Repository) -> DeliveryFindings:
+    """Check the changes that turn the tree `before` into `after`. The user's repository may have folders that are in
+    neither tree, and settings that make git use a file. Raises RunBroken for trees that cannot be read, and UsageError
+    for a file with settings of git that cannot be read."""
     changes = trees.changed(before, after)
     refused = {
         change.path: "git would take it for its own folder"
@@ -50,12 +53,15 @@ def check_delivery(trees: Trees, before: str, after: str, root: Path) -> Deliver
         if change.status != "D" and any(map(is_git_folder_name, re.split(r"[/\\]", change.path)))
     }
     refused |= dict(_links_out(trees, before, after))
-    refused |= dict(_embedded_git_directories(trees, after, changes, root))
+    refused |= dict(_embedded_git_directories(trees, after, changes, repository.root))
+    configured = configured_changes(trees, before, after, repository)
+    refused = {**configured.settings, **refused}
     named = ci_names(_TreeFiles(trees), before) if changes else frozenset()
     flagged = {
         change.path: why
         for change in changes
-        if change.path not in refused and (why := _why_flagged(trees, before, after, change, named))
+        if change.path not in refused
+        and (why := _why_flagged(trees, before, after, change, named, configured.others.get(change.path, "")))
     }
     return DeliveryFindings(refused, flagged)
 
@@ -129,13 +135,15 @@ def _names_in(folder: Path) -> set[str]:
         return set()
 
 
-def _why_flagged(trees: Trees, before: str, after: str, change: Change, named: frozenset[str]) -> str:
-    """Return why the user should check a changed file; "" without a reason."""
+def _why_flagged(trees: Trees, before: str, after: str, change: Change, named: frozenset[str], by_git: str) -> str:
+    """Return why the user should check a changed file, such as what git does with it (`by_git`); "" without a
+    reason."""
     path = change.path
     old, new = trees.files(before).get(path), trees.files(after).get(path)
     modes = [entry.mode for entry in (old, new) if entry]
     reason = path_refusal(path) or why_flagged(path, EXECUTABLE_FILE in modes)
     reason = reason or (BY_CI if is_mentioned(path, named) else "")
+    reason = "; ".join(filter(None, [reason, by_git]))
     if not new:
         return f"{reason}; removed" if reason else ""
     reasons = [reason, "" if old else name_refusal(path)]

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from aci.repository.user_repository import Repository
 from agent.patch_checks.delivery_check import DeliveryFindings, check_delivery, describe_flagged, refuse
 from agent.patch_checks.protected_paths import is_git_folder_name
+from tests.conftest import git
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 
@@ -27,11 +29,15 @@ Check = Callable[..., DeliveryFindings]
 
 @pytest.fixture
 def check(tmp_path: Path) -> Iterator[Check]:
+    root = tmp_path / "checkout"
+    root.mkdir()
+    git(root, "init", "-q")
+    repository = Repository(root, root / ".git")
     with Trees(tmp_path / "trees.git") as trees:
 
         def change(files: Files, base: Files = BASE) -> DeliveryFindings:
             before = written(trees, base)
-            return check_delivery(trees, before, written(trees, {**base, **files}), tmp_path / "checkout")
+            return check_delivery(trees, before, written(trees, {**base, **files}), repository)
 
         yield change
 
