@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,8 @@ EXECUTABLE_FILE = "100755"
 MOST_NAMED = 10
 """Maximum number of files that a message names."""
 PARTS_OF_GIT_DIRECTORY = frozenset({"head", "objects", "refs", "config", "commondir", "hooks", "index", "info"})
+PROGRAMS = "programs"
+"""Stands for a file with settings, or a hook, among the names in a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +103,17 @@ def _links_out(trees: Trees, before: str, after: str) -> Iterator[tuple[str, str
 def _embedded_git_directories(trees: Trees, after: str, changes: list[Change], root: Path) -> Iterator[tuple[str, str]]:
     """Yield changed files of folders that git would take for git directories, whose settings can start programs.
 
-    Git looks for `HEAD` and for `objects` and `refs`, which `commondir` may say are in another folder. Some of them may
-    be on disk only, such as those of a nested repository that git ignores.
+    Git looks for `HEAD` and for `objects` and `refs`, which `commondir` may say are in another folder, and takes
+    settings and hooks from that folder. Some of them may be on disk only, such as those of a nested repository that git
+    ignores.
     """
     inside: dict[str, set[str]] = {}
     for path in trees.files(after):
         parts = path.casefold().split("/")
         for at, name in enumerate(parts):
             if name in PARTS_OF_GIT_DIRECTORY:
-                inside.setdefault("/".join(parts[:at]), set()).add(name)
+                names = inside.setdefault("/".join(parts[:at]), set())
+                names |= {name, PROGRAMS} if _names_programs(parts[at:]) else {name}
     folders = {folder for folder, names in inside.items() if _is_git_directory(names)}
     on_disk = cache(lambda folder: _is_git_directory(_names_in(root / folder) | inside.get(folder.casefold(), set())))
     for change in changes:
@@ -124,13 +128,22 @@ def _embedded_git_directories(trees: Trees, after: str, changes: list[Change], r
 
 
 def _is_git_directory(names: Set[str]) -> bool:
-    return "head" in names and ("commondir" in names or {"objects", "refs"} <= names)
+    """Whether a folder with these names is a git directory, or has the common part of several. Source code may have
+    folders named `objects` and `refs`, but hardly a file named `config` beside them."""
+    return {"head", "commondir"} <= names or ({"objects", "refs"} <= names and not names.isdisjoint({"head", PROGRAMS}))
+
+
+def _names_programs(parts: Sequence[str]) -> bool:
+    """Whether a path in a git directory is that of a file with settings or of a hook, whose name has no extension."""
+    return parts in (["config"], ["hooks"]) or (parts[0] == "hooks" and len(parts) == 2 and "." not in parts[1])
 
 
 def _names_in(folder: Path) -> set[str]:
     """Return the names in a folder on disk that a git directory has too, in lower case."""
     try:
-        return {entry.name.casefold() for entry in folder.iterdir()} & PARTS_OF_GIT_DIRECTORY
+        entries = {entry.name.casefold(): entry for entry in folder.iterdir()}
+        has_settings = "config" in entries and entries["config"].is_file()
+        return (entries.keys() & PARTS_OF_GIT_DIRECTORY) | ({PROGRAMS} if has_settings else set())
     except (OSError, ValueError):  # there is no such folder
         return set()
 
