@@ -71,6 +71,7 @@ OTHER_VARIABLES = {
     "VALGRIND_LIB": "Library folder of Valgrind, with which `swe-agent` counts instructions.",
     "VISUAL": "Editor that a session opens for a long prompt.",
     "EDITOR": "Editor that a session opens for a long prompt, if `VISUAL` is not set.",
+    "GIT_CONFIG_GLOBAL": "File with your settings of git, in place of `~/.gitconfig`.",
     "XDG_CONFIG_HOME": "Folder of git's configuration.",
 }
 """What each environment variable that this program reads, and does not define itself, is for."""

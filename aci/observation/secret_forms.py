@@ -8,13 +8,18 @@ from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from aci.observation.untrusted_text import clean_text
 
 SHORTEST = 8
 """Minimum number of characters of a secret; a shorter one might be a word and would be masked in source code."""
 
+_QUERY_KEY = re.compile(
+    r"([?&][^\s=&#?]{0,60}?(?:key|token|secret|passw|pwd|auth|sig|credential|code)[^\s=&#?]{0,60}=)([^\s&#]+)",
+    re.IGNORECASE,
+)
+"""A parameter in the query of a URL whose name says that it is a key, and its value."""
 _BREAK = r"(?:\r?\n|\\n)?"  # the second form occurs in quoted strings
 
 
@@ -67,9 +72,18 @@ def _base64(data: bytes, shift: int) -> tuple[str, str]:
     return core, core.replace("+", "-").replace("/", "_")
 
 
-def without_userinfo(text: str) -> str:
-    """Return the text with user names and passwords removed from its URLs."""
-    return re.sub(r"//[^/\s]*@", "//", text)
+def without_url_secrets(text: str) -> str:
+    """Return the text with user names and passwords removed from its URLs, and `***` in place of keys in their
+    queries."""
+    return _QUERY_KEY.sub(r"\1***", re.sub(r"//[^/\s]*@", "//", text))
+
+
+def secrets_in_url(url: str) -> tuple[str, ...]:
+    """Return the user name, the password and the keys in the query of a URL, as written and unquoted."""
+    userinfo, at, _ = url.partition("//")[2].partition("/")[0].rpartition("@")
+    found = [*userinfo.split(":", 1)] if at else []
+    found += [value for _, value in _QUERY_KEY.findall(url)]
+    return tuple(dict.fromkeys([*found, *map(unquote, found), *map(unquote_plus, found)]))
 
 
 def change_texts(value: Any, change: Callable[[str], str]) -> Any:

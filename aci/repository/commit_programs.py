@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aci.repository.git_view import USERS, Settings, common_folder, parse_settings, read_settings
+from aci.repository.config_files import Settings, parse_settings, read_settings
+from aci.repository.git_view import USERS, common_folder
 from aci.repository.user_repository import Repository
 from trajectories.git_store.git_commands import decode, environment, git, setting_variables
 
@@ -120,7 +121,7 @@ def hooks_in_tree(repository: Repository, hooks: Mapping[str, str]) -> frozenset
     """Return the paths of the hooks that are in the working tree, both as configured and with links resolved."""
     folder, root = hooks_folder(repository), repository.root
     files = [folder / name for name in hooks if name in HOOKS]
-    words = [word for name, command in hooks.items() if name not in HOOKS for word in _words(command)]
+    words = [word for name, command in hooks.items() if name not in HOOKS for word in command_words(command)]
     files += [root / word for word in words if (root / word).is_file()]
     written = {os.path.relpath(file, root) for file in files}
     real = {os.path.relpath(file.resolve(), root.resolve()) for file in files}
@@ -128,7 +129,8 @@ def hooks_in_tree(repository: Repository, hooks: Mapping[str, str]) -> frozenset
     return frozenset(path for path in written | real | in_real_folder if not path.startswith("../"))
 
 
-def _words(command: str) -> list[str]:
+def command_words(command: str) -> list[str]:
+    """Return the words of a command as a shell splits it, or as blanks do if it has an open quotation mark."""
     try:
         return shlex.split(command)
     except ValueError:  # an open quotation mark

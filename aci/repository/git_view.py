@@ -11,11 +11,22 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
 
+from aci.repository.config_files import (
+    MOST_CONFIG,
+    OUTSIDE,
+    ConfigFiles,
+    ConfigReader,
+    Pairs,
+    Setting,
+    Settings,
+    parse_settings,
+    place_of,
+    signature,
+)
 from aci.repository.repository_search import find_repository
 from trajectories.errors import NoRepository, UsageError
 from trajectories.file_limits import read_limited
@@ -43,22 +54,12 @@ EXTENSIONS = frozenset({"objectformat", "refstorage", "partialclone", "worktreec
 """Extensions of the repository format with which the repository is read as it is."""
 PSEUDO_REFS = ("ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
 """Files of a git directory beside HEAD that hold the ids of commits."""
-MOST_CONFIG = 1 << 20
 MOST_PATTERNS = 10 << 20
-"""Maximum number of bytes of `config` and `HEAD`, and of files with patterns."""
-OUTSIDE = Path("/")
-"""Folder for git commands that must not find, and so read the configuration of, a repository in the current folder."""
-MAX_CONFIG_FILES = 20
-"""Maximum number of files with settings of a repository, including those that its configuration includes."""
+"""Maximum number of bytes of files with patterns."""
 USERS = ("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_")
 """Beginnings of the names of variables that are the user's settings of git."""
 NUMBER = re.compile(r"[-+]?(?:0x[0-9a-f]+|[0-9]+)[kmg]?", re.IGNORECASE)
 """A number in git's configuration."""
-Settings = dict[str, str]
-_ConfigFiles = dict[tuple[Path, bool], object]
-"""Signatures of files with settings, and whether they are included under a condition."""
-Pairs = list[tuple[str, str]]
-"""Names and values of settings, in the order of the files: some settings have several values."""
 
 
 class GitView:
@@ -69,7 +70,7 @@ class GitView:
         self.git_dir, self.root = git_dir, root
         self.common = common_folder(git_dir)
         self._lock = Lock()
-        self._known: _ConfigFiles = {}
+        self._known: ConfigFiles = {}
         self._pairs: Pairs = []
 
     @property
@@ -109,16 +110,16 @@ class GitView:
                     (folder / name).mkdir(parents=True, exist_ok=True)
             for link, target in self._links(folder):
                 _link(folder / link, target)
-            if not self._known or any(_signature(file) != known for (file, _), known in self._known.items()):
-                known: _ConfigFiles = {}
-                pairs = _settings_with_includes(self.common / "config", known)
+            if not self._known or any(signature(file) != known for (file, _), known in self._known.items()):
+                reader = ConfigReader()
+                pairs = _values(reader.read(self.common / "config"))
                 if _is_true("extensions.worktreeConfig", dict(pairs).get("extensions.worktreeconfig")):
-                    pairs += _settings_with_includes(self.git_dir / "config.worktree", known)
+                    pairs += _values(reader.read(self.git_dir / "config.worktree"))
                 self._check(dict(pairs))
                 users = _conditional_settings(self.git_dir)
                 _write(folder / "config", _carried_config(pairs, self.root is None, users))
                 self._pairs = pairs
-                self._known = known
+                self._known = reader.files
             _write(folder / "info" / "exclude", self._patterns())
             _write(folder / "info" / "attributes", _text_of(self.common / "info" / "attributes"))
             for name in PSEUDO_REFS:
@@ -141,7 +142,7 @@ class GitView:
         """Return the patterns of files that the repository's owner ignores, also those in a file that its configuration
         names: without them, ignored files would count as untracked, and become part of a base."""
         named = dict(self._pairs).get("core.excludesfile", "")
-        texts = [_text_of(_place_of(named, self.root or self.git_dir))] if named else []
+        texts = [_text_of(place_of(named, self.root or self.git_dir))] if named else []
         return b"\n".join([*texts, _text_of(self.common / "info" / "exclude")])
 
     def _check(self, settings: Settings) -> None:
@@ -264,14 +265,6 @@ def _link(link: Path, target: Path) -> None:
         link.unlink(missing_ok=True)
 
 
-def _signature(file: Path) -> object:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
 def _write(file: Path, data: bytes) -> None:
     """Replace a file of the view if its content is another one; git never sees a part of it."""
     if file.is_file() and file.read_bytes() == data:
@@ -307,55 +300,10 @@ def _head(file: Path) -> bytes:
         raise UsageError(f"{file} cannot be read: {error.strerror}.", "Run `git fsck` there.") from error
 
 
-def read_settings(file: Path) -> Pairs:
-    """Return the settings in a file, without those of files that it includes; none if it does not exist. Raises
-    UsageError if it cannot be read."""
-    try:
-        data = read_limited(file, MOST_CONFIG)
-        options = ("--file", "-", "--no-includes", "-z", "--list")
-        fields = git("config", *options, env=git_environ({}), input=data, cwd=OUTSIDE)
-    except FileNotFoundError:
-        return []
-    except (OSError, GitFailed) as error:
-        reason = error.reason if isinstance(error, GitFailed) else error.strerror
-        raise UsageError(f"{file} cannot be read: {reason}.", "Correct the file.") from error
-    return parse_settings(decode(fields).split("\0")[:-1])
-
-
-def _settings_with_includes(file: Path, known: _ConfigFiles, conditional: bool = False) -> Pairs:
-    """Return the settings in a file and, in their place, those in the files that it includes.
-
-    Conditions are not evaluated: of files that are included under one, patterns of ignored files count in any case, and
-    other settings never. Each file is read once with and once without a condition, and added to `known`. Raises
-    UsageError for too many files.
-    """
-    if (file, conditional) in known:
-        return []
-    if len(known) >= MAX_CONFIG_FILES:
-        raise UsageError(f"{next(iter(known))[0]} includes more than {MAX_CONFIG_FILES} files.", "Include fewer files.")
-    known[file, conditional] = _signature(file)
-    found: Pairs = []
-    for name, value in read_settings(file):
-        if not conditional or name == "core.excludesfile":
-            found.append((name, value))
-        is_conditional = name.startswith("includeif.") and name.endswith(".path")
-        if is_conditional or name == "include.path":
-            place = _place_of(value, file.parent)
-            found += _settings_with_includes(place, known, conditional or is_conditional)
-    return found
-
-
-def _place_of(path: str, folder: Path) -> Path:
-    """Return the file that a setting names, which may be relative to a folder."""
-    with suppress(RuntimeError):  # the home of an unknown user
-        path = str(Path(path).expanduser())
-    return Path(os.path.normpath(folder / path))
-
-
-def parse_settings(fields: Iterable[str]) -> Pairs:
-    """Return the settings in fields of `git config --list -z`. One without a value is true."""
-    parts = (field.partition("\n") for field in fields)
-    return [(name, value if has_value else "true") for name, has_value, value in parts]
+def _values(settings: Iterable[Setting]) -> Pairs:
+    """Return the settings that count. Conditions are not evaluated: of files that are included under one, patterns of
+    ignored files count in any case, and other settings never."""
+    return [(each.name, each.value) for each in settings if not each.conditional or each.name == "core.excludesfile"]
 
 
 def _is_true(name: str, value: str | None, default: bool = False) -> bool:

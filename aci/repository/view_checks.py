@@ -8,7 +8,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from aci.repository.git_view import MOST_CONFIG, GitView, common_folder
+from aci.repository.config_files import MOST_CONFIG
+from aci.repository.git_view import GitView, common_folder
 from trajectories.errors import UsageError
 from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import decode, git

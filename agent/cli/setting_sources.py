@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from aci.observation.output_text import mask_secrets
-from aci.observation.secret_forms import without_userinfo
+from aci.observation.secret_forms import change_texts, without_url_secrets
 from agent.config.session_preferences import TABLE, load_preferences
 from agent.config.setting_descriptions import SECTIONS
 from agent.config.settings import ModelTable, Settings, load_settings, origins, read_toml
@@ -77,8 +77,8 @@ def describe_key(model: str, settings: Settings) -> str:
 
 
 def _without_keys(value: Any) -> Any:
-    """Remove user names and passwords from URLs, and mask text that looks like a key."""
-    return without_userinfo(mask_secrets(value, ())) if isinstance(value, str) else value
+    """Remove user names, passwords and keys from URLs, and mask text that looks like a key, also in tables."""
+    return change_texts(value, lambda text: without_url_secrets(mask_secrets(text, ())))
 
 
 def value_of(name: str, found: dict[str, Any]) -> Any:

@@ -253,12 +253,12 @@ class Settings(BaseSettings):
         return (exact or known)[0]
 
     def recorded(self) -> dict[str, Any]:
-        """Return the settings that a run records: not state, permissions, hooks, mcp, copy_files, passwords in URLs."""
-        from aci.observation.secret_forms import without_userinfo
+        """Return the settings that a run records: not state, permissions, hooks, mcp, copy_files, nor keys in URLs."""
+        from aci.observation.secret_forms import without_url_secrets
 
         values = self.model_dump(mode="json", exclude={"state", "permissions", "hooks", "mcp", "copy_files"})
         for table in values["models"].values():
-            table["api_base"] = without_userinfo(table["api_base"])
+            table["api_base"] = without_url_secrets(table["api_base"])
         return values
 
     def model_table(self, *names: str) -> ModelTable:

@@ -16,7 +16,7 @@ from aci.environments.environment_records import proposed_steps
 from aci.environments.python_description import describe_python
 from aci.host.project_python import project_python
 from aci.instructions.documented_commands import describe_command
-from aci.observation.secret_forms import SHORTEST
+from aci.observation.secret_forms import SHORTEST, secrets_in_url
 from aci.proof.contamination import find_installed_copies
 from aci.proof.suite_baselines import Baselines
 from aci.repository.plain_folder import reopen_repository
@@ -24,6 +24,7 @@ from aci.repository.user_repository import Repository
 from aci.repository.working_tree import WorkingTree
 from aci.runtime.background_task import BackgroundTask
 from aci.runtime.workspace import HARNESS_SESSION, Workspace, WorkspaceOptions, open_workspace
+from agent.config.api_keys import looks_secret
 from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source
 from agent.config.settings import SECRET, Settings, secret_reason
@@ -198,6 +199,7 @@ class Engine:
             *known_secrets(os.environ),
             *secrets_of_services(settings),
             *secrets_of_servers(settings, os.environ),
+            *secrets_of_addresses(settings),
         )
         self.cancel = CancellationToken(parent)
         self.approve: Approve = self._allow_unless_denied
@@ -272,7 +274,7 @@ class Engine:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The secrets that must not be shown, recorded or sent: those in the host's environment and in the services'
-        settings, and the keys of models and MCP servers."""
+        settings, and the keys of models and MCP servers, also those in their addresses."""
         return (*self._known_secrets, *self.models.secrets)
 
     @cached_property
@@ -395,3 +397,9 @@ def secrets_of_servers(settings: Settings, environment: Mapping[str, str]) -> tu
     given = ((server, name, environment.get(name, "")) for server in settings.mcp.values() for name in server.variables)
     found = (value for server, name, value in given if name == server.token_env or secret_reason(name, value))
     return tuple(value for value in found if len(value) >= SHORTEST)
+
+
+def secrets_of_addresses(settings: Settings) -> tuple[str, ...]:
+    """Return the users, passwords and keys in the addresses of models and MCP servers."""
+    addresses = [table.api_base for table in settings.models.values()] + [one.url for one in settings.mcp.values()]
+    return tuple(filter(looks_secret, (secret for address in addresses for secret in secrets_in_url(address))))

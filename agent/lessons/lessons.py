@@ -20,7 +20,7 @@ from aci.graph.patch_impact import Edit
 from aci.history.fix_kinds import kinds_of_diff, kinds_of_issue
 from aci.issue_text.issue_mentions import find_mentions
 from aci.observation.output_text import cut, cut_lines, mask_secrets, shorten
-from aci.observation.secret_forms import without_userinfo
+from aci.observation.secret_forms import without_url_secrets
 from aci.observation.untrusted_text import clean_text
 from aci.repository.patch import diff_sections, is_test, split_patch
 from agent.conversation.model_roles import LESSON_WRITER
@@ -176,7 +176,7 @@ def lesson_of_turn(
         outcome="worked" if succeeded else "failed",
         run=run.id,
         issue=_line(issue.title, secrets),
-        url=_line(without_userinfo(run.issue.url), secrets) if whole else "",
+        url=_line(without_url_secrets(run.issue.url), secrets) if whole else "",
         author=_line(run.issue.author, secrets) if whole else "",
         trust=trust,
         accepted=trust != "stranger",
@@ -221,7 +221,7 @@ def experience_query(issue: Issue, likely: Sequence[str], committed: int | None)
         places=tuple(likely),
         kinds=kinds_of_issue(issue.text),
         issue=issue.title,
-        url=_line(without_userinfo(issue.url), ()),
+        url=_line(without_url_secrets(issue.url), ()),
         committed=committed,
     )
 

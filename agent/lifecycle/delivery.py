@@ -122,9 +122,7 @@ class _Effect:
 def _effects(engine: Engine, start: str, patch: Patch, apply: bool, branch: str) -> Iterator[_Effect]:
     """Yield the requested effects; the diff of `patch` starts at the tree `start`."""
     findings = (
-        check_delivery(engine.trees, start, patch.tree, engine.repository.root)
-        if apply or branch
-        else DeliveryFindings()
+        check_delivery(engine.trees, start, patch.tree, engine.repository) if apply or branch else DeliveryFindings()
     )
     detail = describe_flagged(findings)
     if apply:

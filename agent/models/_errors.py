@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from aci.observation.secret_forms import replace_secrets, without_userinfo
+from aci.observation.secret_forms import replace_secrets, without_url_secrets
 from aci.observation.untrusted_text import clean_text
 from agent.models.base import PermissionDenied
 from trajectories.errors import Cancelled, ModelError, Refused, SweAgentError
@@ -111,7 +111,7 @@ def error_for_filter(asked: RequestTarget, usage: Usage | None) -> ModelError:
 
 def error_for_redirect(target: str, asked: RequestTarget) -> Refused:
     """Return the error for a redirect to another server. Nothing was sent to that server."""
-    shown = without_userinfo(_without_keys(clean_text(target), asked))[:LONGEST]
+    shown = without_url_secrets(_without_keys(clean_text(target), asked))[:LONGEST]
     what = f"{asked.address} redirects requests for {asked.model} to {shown}. Nothing was sent there."
     fix = f'If this server is correct, set it as api_base in [models."{asked.model}"] of your config.'
     return Refused(what, fix, billed=False)
@@ -211,7 +211,7 @@ def _provider_message(error: Exception, asked: RequestTarget) -> str:
     text = OWN_ADVICE.sub("", text)
     while prefix := PREFIX.match(text):
         text = text[prefix.end() :]
-    text = re.sub(r"<[^<>]*>", " ", without_userinfo(clean_text(text)))
+    text = re.sub(r"<[^<>]*>", " ", without_url_secrets(clean_text(text)))
     text = " ".join(text.removeprefix("b'").split()).rstrip("'. ")
     text = _without_keys(text, asked)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"

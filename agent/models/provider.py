@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aci.docker.container_limits import parse_size
-from aci.observation.secret_forms import without_userinfo
+from aci.observation.secret_forms import without_url_secrets
 from agent.config.api_keys import Key, advice, find_key, key_for, looks_secret
 from agent.models import _litellm, _prices, _request_encoder, _stream, _text_tool_calls
 from agent.models._errors import (
@@ -80,7 +80,7 @@ class Provider:
         self._settings = settings
         self._broken: set[tuple[str, int]] = set()
         fix = f"Correct the key, {found.key.where}." if found.key.value else advice(wire, table)
-        self._asked = RequestTarget(name, without_userinfo(base) or self._route.provider, fix, self.secrets)
+        self._asked = RequestTarget(name, without_url_secrets(base) or self._route.provider, fix, self.secrets)
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: RequestOptions) -> Reply:
         _litellm.quiet()
@@ -219,7 +219,7 @@ def own_server(name: str, settings: Settings) -> str:
 
 def _own_server(wire: str, table: ModelTable) -> str:
     provider = wire.partition("/")[0]
-    address = without_userinfo(table.api_base or _usual_base(provider))
+    address = without_url_secrets(table.api_base or _usual_base(provider))
     if address:
         return address if _is_private(address) else ""
     return provider if provider in KEYLESS else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aci.observation.untrusted_text import escape_invisible
 from agent.patch_checks.autorun_files import BY_CI, why_flagged
 from agent.patch_checks.ci_names import ci_names, is_mentioned
+from agent.patch_checks.configured_changes import configured_changes
 from agent.patch_checks.forbidden_contents import LARGEST_FILE, invisible_content
 from agent.patch_checks.protected_paths import is_git_folder_name, name_refusal, path_refusal
 from agent.permissions.link_names import LINK, links_in, resolve_link
@@ -20,12 +21,15 @@ from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
+    from aci.repository.user_repository import Repository
     from trajectories.git_store.trees import Change, Trees
 
 EXECUTABLE_FILE = "100755"
 MOST_NAMED = 10
 """Maximum number of files that a message names."""
 PARTS_OF_GIT_DIRECTORY = frozenset({"head", "objects", "refs", "config", "commondir", "hooks", "index", "info"})
+PROGRAMS = "programs"
+"""Stands for a file with settings, or a hook, among the names in a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,10 @@ class DeliveryFindings:
     flagged: Mapping[str, str] = field(default_factory=dict)
 
 
-def check_delivery(trees: Trees, before: str, after: str, root: Path) -> DeliveryFindings:
-    """Check the changes that turn the tree `before` into `after`. `root` is the user's repository, which may have
-    folders that are in neither tree. Raises RunBroken for trees that cannot be read."""
+def check_delivery(trees: Trees, before: str, after: str, repository: Repository) -> DeliveryFindings:
+    """Check the changes that turn the tree `before` into `after`. The user's repository may have folders that are in
+    neither tree, and settings that make git use a file. Raises RunBroken for trees that cannot be read, and UsageError
+    for a file with settings of git that cannot be read."""
     changes = trees.changed(before, after)
     refused = {
         change.path: "git would take it for its own folder"
@@ -50,12 +55,15 @@ def check_delivery(trees: Trees, before: str, after: str, root: Path) -> Deliver
         if change.status != "D" and any(map(is_git_folder_name, re.split(r"[/\\]", change.path)))
     }
     refused |= dict(_links_out(trees, before, after))
-    refused |= dict(_embedded_git_directories(trees, after, changes, root))
+    refused |= dict(_embedded_git_directories(trees, after, changes, repository.root))
+    configured = configured_changes(trees, before, after, repository)
+    refused = {**configured.settings, **refused}
     named = ci_names(_TreeFiles(trees), before) if changes else frozenset()
     flagged = {
         change.path: why
         for change in changes
-        if change.path not in refused and (why := _why_flagged(trees, before, after, change, named))
+        if change.path not in refused
+        and (why := _why_flagged(trees, before, after, change, named, configured.others.get(change.path, "")))
     }
     return DeliveryFindings(refused, flagged)
 
@@ -95,15 +103,17 @@ def _links_out(trees: Trees, before: str, after: str) -> Iterator[tuple[str, str
 def _embedded_git_directories(trees: Trees, after: str, changes: list[Change], root: Path) -> Iterator[tuple[str, str]]:
     """Yield changed files of folders that git would take for git directories, whose settings can start programs.
 
-    Git looks for `HEAD` and for `objects` and `refs`, which `commondir` may say are in another folder. Some of them may
-    be on disk only, such as those of a nested repository that git ignores.
+    Git looks for `HEAD` and for `objects` and `refs`, which `commondir` may say are in another folder, and takes
+    settings and hooks from that folder. Some of them may be on disk only, such as those of a nested repository that git
+    ignores.
     """
     inside: dict[str, set[str]] = {}
     for path in trees.files(after):
         parts = path.casefold().split("/")
         for at, name in enumerate(parts):
             if name in PARTS_OF_GIT_DIRECTORY:
-                inside.setdefault("/".join(parts[:at]), set()).add(name)
+                names = inside.setdefault("/".join(parts[:at]), set())
+                names |= {name, PROGRAMS} if _names_programs(parts[at:]) else {name}
     folders = {folder for folder, names in inside.items() if _is_git_directory(names)}
     on_disk = cache(lambda folder: _is_git_directory(_names_in(root / folder) | inside.get(folder.casefold(), set())))
     for change in changes:
@@ -118,24 +128,35 @@ def _embedded_git_directories(trees: Trees, after: str, changes: list[Change], r
 
 
 def _is_git_directory(names: Set[str]) -> bool:
-    return "head" in names and ("commondir" in names or {"objects", "refs"} <= names)
+    """Whether a folder with these names is a git directory, or has the common part of several. Source code may have
+    folders named `objects` and `refs`, but hardly a file named `config` beside them."""
+    return {"head", "commondir"} <= names or ({"objects", "refs"} <= names and not names.isdisjoint({"head", PROGRAMS}))
+
+
+def _names_programs(parts: Sequence[str]) -> bool:
+    """Whether a path in a git directory is that of a file with settings or of a hook, whose name has no extension."""
+    return parts in (["config"], ["hooks"]) or (parts[0] == "hooks" and len(parts) == 2 and "." not in parts[1])
 
 
 def _names_in(folder: Path) -> set[str]:
     """Return the names in a folder on disk that a git directory has too, in lower case."""
     try:
-        return {entry.name.casefold() for entry in folder.iterdir()} & PARTS_OF_GIT_DIRECTORY
+        entries = {entry.name.casefold(): entry for entry in folder.iterdir()}
+        has_settings = "config" in entries and entries["config"].is_file()
+        return (entries.keys() & PARTS_OF_GIT_DIRECTORY) | ({PROGRAMS} if has_settings else set())
     except (OSError, ValueError):  # there is no such folder
         return set()
 
 
-def _why_flagged(trees: Trees, before: str, after: str, change: Change, named: frozenset[str]) -> str:
-    """Return why the user should check a changed file; "" without a reason."""
+def _why_flagged(trees: Trees, before: str, after: str, change: Change, named: frozenset[str], by_git: str) -> str:
+    """Return why the user should check a changed file, such as what git does with it (`by_git`); "" without a
+    reason."""
     path = change.path
     old, new = trees.files(before).get(path), trees.files(after).get(path)
     modes = [entry.mode for entry in (old, new) if entry]
     reason = path_refusal(path) or why_flagged(path, EXECUTABLE_FILE in modes)
     reason = reason or (BY_CI if is_mentioned(path, named) else "")
+    reason = "; ".join(filter(None, [reason, by_git]))
     if not new:
         return f"{reason}; removed" if reason else ""
     reasons = [reason, "" if old else name_refusal(path)]

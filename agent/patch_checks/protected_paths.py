@@ -46,14 +46,14 @@ def path_refusal(path: str) -> str:
         return "the path leads out of the repository"
     if is_ci(path):
         return "it configures what CI runs"
-    if _OWN_SETTINGS.fullmatch(_plain(path)):
+    if _OWN_SETTINGS.fullmatch(plain_path(path)):
         return "it configures what swe-agent runs"
-    return "it configures who reviews or merges changes" if _OWNERS.fullmatch(_plain(path)) else ""
+    return "it configures who reviews or merges changes" if _OWNERS.fullmatch(plain_path(path)) else ""
 
 
 def is_ci(path: str) -> bool:
     """Whether a CI service takes its configuration from this file."""
-    return _CI.fullmatch(_plain(path)) is not None
+    return _CI.fullmatch(plain_path(path)) is not None
 
 
 def name_refusal(path: str) -> str:
@@ -75,7 +75,7 @@ def spellings(paths: Iterable[str]) -> Mapping[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for path in paths:
         for part in accumulate(path.split("/"), "{}/{}".format):
-            found.setdefault(_plain(part), set()).add(part)
+            found.setdefault(plain_path(part), set()).add(part)
     return {plain: frozenset(spelt) for plain, spelt in found.items()}
 
 
@@ -83,14 +83,14 @@ def case_collision(path: str, known: Mapping[str, frozenset[str]]) -> str:
     """Return an existing path that a case-insensitive file system does not distinguish from this path or one of its
     parent folders; "" for none."""
     for part in accumulate(path.split("/"), "{}/{}".format):
-        if others := known.get(_plain(part), frozenset()) - {part}:
+        if others := known.get(plain_path(part), frozenset()) - {part}:
             return min(others)
     return ""
 
 
 def _belongs_to_git(name: str) -> bool:
     """Whether a name belongs to git (`.git`, `.gitmodules`, …), also as Windows or macOS read it (`GIT~1`, `.git.`)."""
-    plain = _plain(name)
+    plain = plain_path(name)
     if name in HARMLESS or plain.startswith((".github", ".gitlab", ".gitea")):
         return False
     return plain.startswith((".git", ".lfsconfig")) or _SHORT_NAME.fullmatch(plain) is not None
@@ -99,11 +99,11 @@ def _belongs_to_git(name: str) -> bool:
 def is_git_folder_name(name: str) -> bool:
     """Whether git, or the file system, reads a name as `.git` (`.GIT`, `.git.`, `.git::$DATA`) or as a short name of
     one of git's files (`GIT~1`)."""
-    plain = _plain(name)
+    plain = plain_path(name)
     return plain.partition(":")[0].rstrip(". ") == ".git" or _SHORT_NAME.fullmatch(plain) is not None
 
 
-def _plain(path: str) -> str:
-    """Return a name as seen by a file system that ignores case, Unicode normal forms and zero-width characters."""
+def plain_path(path: str) -> str:
+    """Return a path as seen by a file system that ignores case, Unicode normal forms and zero-width characters."""
     folded = unicodedata.normalize("NFKC", path).casefold()
     return re.sub(r"[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", "", folded)

@@ -138,7 +138,7 @@ def apply_changes(session: DeliverySession, words: Sequence[str] = ()) -> bool:
     }
     _write(engine, data, f"{_files(engine, base, wanted)} applied to {engine.repository.root}.")
     text = f"Applied to {_files(engine, base, wanted)}. /apply --undo reverts this."
-    findings = check_delivery(engine.trees, base, wanted, engine.repository.root)
+    findings = check_delivery(engine.trees, base, wanted, engine.repository)
     flagged = describe_flagged(findings)  # a rule may have allowed it without asking
     session.show(" ".join(filter(None, [_with_conflicts(merged, text, SOLVE), flagged])))
     return True
@@ -165,7 +165,7 @@ def _ask_for_parts(session: DeliverySession, engine: Engine, base: str, mine: st
     if len(set(merged.paths)) == len(every):  # one part per file, and all of them conflict
         session.show(_with_conflicts(merged, "Nothing was applied.", SOLVE), "error")
         return []
-    findings = check_delivery(engine.trees, base, all_of_it, engine.repository.root)
+    findings = check_delivery(engine.trees, base, all_of_it, engine.repository)
     refuse(findings, engine.journal.directory / "patch.diff", "/apply PATH… applies other files.")
     count = f"{len(every)} changes" if len(every) > 1 else "1 change"
     question = f"Apply {count} in {describe_paths(paths)} to {engine.repository.root}?"

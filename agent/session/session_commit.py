@@ -259,7 +259,7 @@ def _paths(engine: Engine, own: OwnChanges) -> list[str]:
 
 def _with_findings(engine: Engine, own: OwnChanges, question: str) -> str:
     """Return the question with the files that the user should check first. Raises UsageError for refused changes."""
-    findings = check_delivery(engine.trees, own.head.tree, own.tree, engine.repository.root)
+    findings = check_delivery(engine.trees, own.head.tree, own.tree, engine.repository)
     refuse(findings, engine.journal.directory / "patch.diff")
     return " ".join(filter(None, [_with_conflicts(own, question), describe_flagged(findings)]))
 

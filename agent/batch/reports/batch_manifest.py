@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aci.observation.output_text import mask_secrets
-from aci.observation.secret_forms import without_userinfo
+from aci.observation.secret_forms import without_url_secrets
 from aci.repository.git_view import reading_environment
 from agent.config.settings import Settings
 from agent.conversation.model_roles import CODER, assign_roles, chosen_model, needs_model, with_fallbacks
@@ -220,7 +220,7 @@ def _model(model: Model, settings: Settings) -> dict[str, Any]:
     """Return the parameters of a model that are sent with each request or that limit requests."""
     table = settings.model_table(model.name, model.name.partition("/")[2])
     return {
-        "name": without_userinfo(model.name),
+        "name": without_url_secrets(model.name),
         "effort": table.effort or settings.effort,
         "temperature": table.temperature,
         "max_output": model.max_output,
@@ -244,7 +244,7 @@ def _remove_secrets(value: Any, secrets: tuple[str, ...]) -> Any:
         return {name: _remove_secrets(part, secrets) for name, part in value.items()}
     if isinstance(value, list):
         return [_remove_secrets(part, secrets) for part in value]
-    return mask_secrets(without_userinfo(value), secrets) if isinstance(value, str) else value
+    return mask_secrets(without_url_secrets(value), secrets) if isinstance(value, str) else value
 
 
 def _hash(value: object, length: int = 16) -> str:

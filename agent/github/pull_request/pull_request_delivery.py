@@ -68,13 +68,17 @@ def open_request(engine: Engine, result: Result) -> str:
     from agent.github.api.action_inputs import load_rules
     from agent.github.pull_request.pull_request_draft import build_draft
     from agent.github.pull_request.run_outcome import outcome_of
-    from agent.patch_checks.patch_check import check_patch
+    from agent.patch_checks.configured_changes import configured_changes
+    from agent.patch_checks.patch_check import check_patch, format_path
 
     place = _destination(engine)
     if quoting := quoting_files(engine, result.patch.tree):
         return f"An added comment quotes the exploit: {', '.join(quoting)}."
+    patch = public_patch(engine, result.patch)
+    if read := configured_changes(engine.trees, engine.run.base.tree, patch.tree, engine.repository).settings:
+        return " ".join(f"{format_path(path)}: {why}." for path, why in read.items())
     with open_publish_store(engine.repository, engine.trees.path / "objects") as box:
-        base, diff = engine.run.base.commit, encode(public_patch(engine, result.patch).diff)
+        base, diff = engine.run.base.commit, encode(patch.diff)
         tree = box.tree(base, diff)
         findings = check_patch(box, base, tree, len(diff), load_rules().max_patch, engine.secrets)
         if findings.refused:

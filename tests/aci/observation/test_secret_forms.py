@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.observation.secret_forms import replace_secrets, without_userinfo
+from aci.observation.secret_forms import replace_secrets, secrets_in_url, without_url_secrets
 
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=255), min_size=8, max_size=60)
 AROUND = st.binary(max_size=20)
@@ -46,6 +46,20 @@ def test_basic_authorization_header_is_masked():
 
 
 @pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://me:p%40w@host/v1?v=2&api_key=k+1&subscription-key=k2", ("me", "p%40w", "k+1", "k2", "p@w", "k 1")),
+        ("https://token@host", ("token",)),
+        ("http://host/v1?version=2#a@b", ()),
+        ("host:80/a@b?keys", ()),
+        ("", ()),
+    ],
+)
+def test_credentials_in_url_are_found(url, expected):
+    assert secrets_in_url(url) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("http://me:pw@host:1/v1", "http://host:1/v1"),
@@ -53,7 +67,9 @@ def test_basic_authorization_header_is_masked():
         ("to https://token@host/a@b, and http://host/x", "to https://host/a@b, and http://host/x"),
         ("http://host/v1", "http://host/v1"),
         ("a@b", "a@b"),
+        ("at http://host/v1?v=2&api-key=k%3D1&x=3: no", "at http://host/v1?v=2&api-key=***&x=3: no"),
+        ("http://host?code=1#token=2", "http://host?code=***#token=2"),
     ],
 )
 def test_credentials_are_removed_from_url(text, expected):
-    assert without_userinfo(text) == expected
+    assert without_url_secrets(text) == expected

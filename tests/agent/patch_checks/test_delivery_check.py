@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from aci.repository.user_repository import Repository
 from agent.patch_checks.delivery_check import DeliveryFindings, check_delivery, describe_flagged, refuse
 from agent.patch_checks.protected_paths import is_git_folder_name
+from tests.conftest import git
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 
@@ -27,11 +29,15 @@ Check = Callable[..., DeliveryFindings]
 
 @pytest.fixture
 def check(tmp_path: Path) -> Iterator[Check]:
+    root = tmp_path / "checkout"
+    root.mkdir()
+    git(root, "init", "-q")
+    repository = Repository(root, root / ".git")
     with Trees(tmp_path / "trees.git") as trees:
 
         def change(files: Files, base: Files = BASE) -> DeliveryFindings:
             before = written(trees, base)
-            return check_delivery(trees, before, written(trees, {**base, **files}), tmp_path / "checkout")
+            return check_delivery(trees, before, written(trees, {**base, **files}), repository)
 
         yield change
 
@@ -62,6 +68,12 @@ def test_fix_has_no_findings(check: Check) -> None:
         (["head", "OBJECTS", "refs"], "mirror/hooks/x", True),
         (["HEAD", "commondir"], "mirror/config", True),
         (["HEAD", "objects"], "mirror/refs/x", True),
+        (["objects", "refs"], "mirror/config", True),
+        (["objects", "REFS"], "mirror/Config", True),
+        (["objects", "refs"], "mirror/hooks/post-commit", True),
+        (["objects", "refs"], "mirror/hooks/x.py", False),
+        (["objects", "refs"], "mirror/config/x", False),
+        (["objects", "refs", "hooks", "config"], "mirror/x", False),
         (["HEAD", "objects"], "mirror/hooks/x", False),
         (["HEAD", "objects", "refs"], "mirrors/x", False),
         (["HEAD", "objects", "refs"], "mirror", False),
@@ -82,6 +94,8 @@ REFUSED: list[tuple[str, Files, str]] = [
     ("completed", {"repo.git/objects/a": b"", "repo.git/refs/a": b""}, GIT),
     ("files with these names", {"repo.git/objects": ("100755", b""), "repo.git/refs": ("100755", b"")}, GIT),
     ("objects in another folder", {"repo.git/commondir": b"../shared\n"}, GIT),
+    ("common directory", {"demo/objects/a": b"", "demo/refs/a": b"", "demo/config": b""}, GIT),
+    ("hooks of a common directory", {"demo/objects/a": b"", "demo/refs/a": b"", "demo/hooks": ("120000", b"x")}, GIT),
     ("in capitals", {"repo.git/Objects/a": b"", "repo.git/REFS/a": b""}, GIT),
     ("absolute link", {"docs": ("120000", b"/etc")}, OUT),
     ("link out", {"calc/docs": ("120000", b"../../other")}, OUT),
@@ -100,6 +114,18 @@ def test_change_that_only_attack_needs_is_refused(check: Check, files: Files, wh
     with pytest.raises(UsageError, match="The patch is not delivered: ") as raised:
         refuse(findings, Path("patch.diff"))
     assert why in raised.value.message
+
+
+def test_change_beside_settings_of_common_directory_on_disk_is_refused(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "checkout" / "mirror" / "objects").mkdir(parents=True)
+    (tmp_path / "checkout" / "mirror" / "config").touch()
+    assert check({"mirror/refs/x": b"x\n"}).refused == {"mirror/refs/x": GIT}
+    assert check({"mirror/x": b"x\n"}).refused == {}
+
+
+def test_source_folders_with_names_of_git_are_no_git_directory(check: Check) -> None:
+    names = ("objects/a.py", "refs/a.py", "config.py", "hooks/a.py", "index/a.py")
+    assert check({f"git/{name}": b"x\n" for name in names}).refused == {}
 
 
 def test_removing_refused_files_is_no_attack(check: Check) -> None:

@@ -13,6 +13,7 @@ import pytest
 from agent.permissions.approvals import Answer
 from agent.run_state.merge_base import find_merge_base, present_tree
 from agent.session import applied_changes, recorded_effects
+from tests.conftest import git
 from trajectories.errors import UsageError
 from trajectories.records import Note
 
@@ -388,6 +389,27 @@ def test_question_names_files_that_run_automatically(session) -> None:
     assert message == f"Applied to 2 files. /apply --undo reverts this. {named}"
     session.say("/commit Add tasks")
     assert session.questions[-1].title.endswith(f"? {named}")
+
+
+@pytest.mark.parametrize("command", ["/apply", "/commit x", "/commit --branch other x"])
+def test_file_that_git_includes_is_neither_applied_nor_committed(session, command: str) -> None:
+    git(session.root, "config", "include.path", "../tools/gitcfg")
+    session.begin()
+    session.change_files({"tools/gitcfg": b"[core]\n\tfsmonitor = false\n", "b.txt": b"B\n"})
+    refused = r"The patch is not delivered: tools/gitcfg \(git reads its configuration from it"
+    with pytest.raises(UsageError, match=refused):
+        session.say(command)
+    assert not session.questions
+    assert not (session.root / "tools").exists()
+
+
+def test_question_names_program_of_an_alias(session) -> None:
+    git(session.root, "config", "alias.lint", "!tools/lint --all")
+    session.begin()
+    session.change_files({"tools/lint": b"#!/bin/sh\n"})
+    session.say("/apply")
+    named = "tools/lint (is named by alias.lint in git's configuration)."
+    assert session.questions[0].title.endswith(f"? Check these before you use them: {named}")
 
 
 @pytest.mark.parametrize("command", ["/apply", "/commit x", "/commit --branch other x"])

@@ -108,6 +108,18 @@ def test_conflicting_changes_of_user_are_kept(run_fix, bench, tmp_path: Path, ca
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("options", [{"apply": True}, {"branch": "fixed"}])
+def test_file_that_git_includes_is_not_delivered(run_fix, bench, capsys, options) -> None:
+    git(bench.repository, "config", "include.path", "../tools/gitcfg")
+    name = run_fix(act("edit", path="tools/gitcfg", old="", new="[core]\n"), **options)
+    assert resume(name, **options, plain=True) == 2
+    texts = " ".join(capsys.readouterr().out.split())
+    assert texts.count("The patch is not delivered: tools/gitcfg (git reads its configuration from it).") == 2
+    assert not (bench.repository / "tools").exists()
+    assert git(bench.repository, "branch", "--list", "fixed") == ""
+
+
+@pytest.mark.slow
 def test_empty_patch_cannot_be_applied(run_fix, capsys) -> None:
     assert resume(run_fix(), apply=True, plain=True) == 2
     assert "The run has no patch." in capsys.readouterr().out

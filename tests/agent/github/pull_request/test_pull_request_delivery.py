@@ -278,6 +278,18 @@ def test_refused_patch_is_reported_each_time_but_recorded_once(user: TerminalUse
         assert result["error"]["message"].startswith("No pull request can be opened: ")
 
 
+@pytest.mark.slow
+def test_file_that_git_includes_is_not_published(user: TerminalUser):
+    git(user.clone, "config", "include.path", "../tools.cfg")
+    try:
+        user.fix(("edit", {"path": "tools.cfg", "old": "", "new": "[core]\n"}), SUBMIT)
+        result = user.resume(pr=True)
+    finally:
+        git(user.clone, "config", "--unset", "include.path")
+    assert (result["exit"], user.pulls) == (2, [])
+    assert result["error"]["message"].endswith("opened: `tools.cfg`: git reads its configuration from it.")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
