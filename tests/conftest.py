@@ -34,6 +34,7 @@ OpenWorkspace = Callable[..., PosixWorkspace]
 
 def git(folder: Path, *args: str) -> str:
     """Return the output of git in `folder`, with a fixed identity and time, and no configuration of this machine."""
+    assert "--global" not in args, "as root, git would replace the null device"
     identity = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _IDENTITY.items()}
     env = {**os.environ, **identity, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
     return subprocess.run(
