@@ -18,6 +18,7 @@ from agent.conversation.model_roles import EXAMINER, has_examiner_model
 from agent.engine.permission_checks import may_test
 from agent.prompts.examiner_prompt import SYSTEM, examiner_prompt, second_look
 from agent.prompts.opening_prompt import places
+from agent.run_state.failing_tests_issue import is_about_failing_tests
 from agent.run_state.strategy_traits import is_repair
 from trajectories.errors import ModelError, UsageError, WorkspaceError
 from trajectories.facts import Fact
@@ -37,9 +38,11 @@ WITHDRAWN = re.compile(r"^\W*(\w+)\W+withdrawn\b", re.IGNORECASE | re.MULTILINE)
 def examined(branch: Branch, repair: Generator[Step, None, Outcome]) -> Generator[Step, None, Outcome]:
     """Yield the steps of a strategy's `repair`; ask for tests before it, and judge its outcome by them.
 
-    Other strategies than repairs, and runs without a model, have no examiner.
+    Other strategies than repairs, and runs without a model or without an issue, have no examiner.
     """
-    if not (has_examiner_model(branch.engine.settings) and is_repair(branch.turn.strategy)):
+    issue = branch.turn.issue
+    has_issue = bool(issue.text.strip()) and not is_about_failing_tests(issue)
+    if not (has_issue and has_examiner_model(branch.engine.settings) and is_repair(branch.turn.strategy)):
         return (yield from repair)
     examiner = Examiner(branch)
     yield from examiner.write_tests()
