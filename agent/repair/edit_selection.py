@@ -177,13 +177,13 @@ def _doubt(
     differ = [
         other for other in shares if other not in apart and _may_differ(answers.given[first], answers.given[other])
     ]
-    is_strong = sum(shares[other] for other in differ) >= STRONG_RIVALS * (sum(shares.values()) or 1.0)
-    if few > FEW and (len(differ) >= MANY_RIVALS or is_strong):
-        return f"{_described(differ, differ)}, so the tests do not determine what is correct."
-    rivals = [] if few > FEW else differ or apart
+    rivals = [*differ, *apart]
+    is_strong = sum(shares[other] for other in rivals) >= STRONG_RIVALS * (sum(shares.values()) or 1.0)
+    if few > FEW and (len(rivals) >= MANY_RIVALS or is_strong):
+        return f"{_described(differ, apart)}, so the tests do not determine what is correct."
     reason = f"and only {number_in_words(few)} failing input{' says' if few == 1 else 's say'} what is correct."
-    if rivals:
-        return f"{_described(rivals, differ)}, {reason}"
+    if few <= FEW and rivals:
+        return f"{_described(differ, apart)}, {reason}"
     if look.stops_code and few <= ENOUGH_INPUTS:
         return f"The edit keeps code from running, {reason}"
     if sought or few > FEW:
@@ -191,12 +191,14 @@ def _doubt(
     return f"There was no time to look for other edits that pass the tests, {reason}"
 
 
-def _described(rivals: Sequence[int], differ: Sequence[int]) -> str:
-    """Return the start of a sentence about rivals that behave differently or could not be compared."""
-    one = len(rivals) == 1
-    others = "Another edit passes" if one else f"{number_in_words(len(rivals)).capitalize()} other edits pass"
-    how = f"{'behaves' if one else 'behave'} differently" if differ else "could not be compared with it"
-    return f"{others} the same tests and {how}"
+def _described(differ: Sequence[int], apart: Sequence[int]) -> str:
+    """Return the start of a sentence about rivals that behave differently (`differ`) or could not be compared
+    (`apart`)."""
+    count = len(differ) + len(apart)
+    others = "Another edit passes" if count == 1 else f"{number_in_words(count).capitalize()} other edits pass"
+    ways = [f"{'behaves' if count == 1 else 'behave'} differently"] if differ else []
+    ways += ["could not be compared with it"] if apart else []
+    return f"{others} the same tests and {' or '.join(ways)}"
 
 
 def _of_runner(path: str) -> str:
