@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable, Sequence
 
+from aci.testing.node_paths import folders_above
 from aci.testing.suite_command import CALLED_SCRIPT, NPM, entered_folders, prefix_folder, scripts_behind
 
 Look = Callable[[str], str]
@@ -48,9 +49,7 @@ def called_text(command: str, look: Look) -> str:
 
 def _playwright(path: str, look: Look) -> str:
     """Return the call of Playwright's runner in the project of a test file, "" if no project above it has it."""
-    folder = path
-    while folder:
-        folder = posixpath.dirname(folder)
+    for folder in folders_above(path):
         has_config = any(look(posixpath.join(folder, name)) for name in CONFIGS)
         if has_config or "playwright" in look(posixpath.join(folder, "package.json")):
             return prefix_folder(folder, "npx playwright test")

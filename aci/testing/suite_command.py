@@ -13,6 +13,7 @@ from typing import Any
 
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import Workspace
+from aci.testing.node_paths import folders_above, nodes_inside
 from aci.testing.project_commands import ROOT, can_be_joined, join_pytest, nodes_by_folder, split_command
 from trajectories.errors import UsageError
 
@@ -97,10 +98,7 @@ def _home(path: str, files: Collection[str], look: Look) -> str:
     For Python, return the topmost such folder, since subfolders of a Python project often have manifests of their own.
     """
     names = [name for name, ends in ENDS.items() if ends.fullmatch(path)]
-    folders = [""] if not path else []
-    while path:
-        path = posixpath.dirname(path)
-        folders.append(path)
+    folders = list(folders_above(path)) or [""]
     for folder in folders if names else folders[::-1]:
         here = [name for name in names or PYTHON_MARKS if posixpath.join(folder, name) in files]
         if here and (here != ["package.json"] or _script(look(posixpath.join(folder, "package.json")))):
@@ -226,13 +224,13 @@ NEEDS_TEST = "Give the command that runs the tests with --test."
 
 def detect_command(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = ()) -> str:
     """Return the test command of the repository, or of the project in it that contains `nodes`. Raises UsageError if
-    none is found."""
+    none is found, or if a node is a path outside the repository."""
     return detect(workspace, session, nodes)[0]
 
 
 def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = ()) -> tuple[str, str]:
     """Return the test command of the repository, and the Python version if the command runs Python. Raises UsageError
-    if none is found.
+    if none is found, or if a node is a path outside the repository.
 
     If the repository has several projects, `nodes` selects one of them. Otherwise, the command is that of the project
     at the root or, if there is none, of the first non-Python project below it. If pytest runs the tests of several
@@ -245,6 +243,7 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
         except (OSError, UsageError):
             return ""
 
+    nodes = nodes_inside(nodes, workspace.root)
     files, configured = _manifests(workspace, session)
     folder = project_of(nodes, files, look)
     command = project_command(folder, files, look)

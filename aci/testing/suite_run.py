@@ -16,6 +16,7 @@ from functools import cache
 from aci.runtime.guest_programs import PACKAGE
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult, OnOutput, Workspace
 from aci.testing.browser_tests import check_server, server_hook
+from aci.testing.node_paths import nodes_inside
 from aci.testing.project_commands import split_command
 from aci.testing.result_collection import CollectedResults
 from aci.testing.runner_hooks import Hook, RunnerRequest, collect_hooks
@@ -56,9 +57,10 @@ def run_tests(
     If all nodes are tests of Playwright's runner or of `node --test` that `command` does not run, that runner is used.
     Tests that open the project's pages in a browser run beside its server (`browser_tests.py`).
 
-    Raises UsageError if no test command is given and none can be detected, or if the server is needed and does not
-    start.
+    Raises UsageError if no test command is given and none can be detected, if a node is a path outside the repository,
+    or if the server is needed and does not start.
     """
+    nodes = nodes_inside(nodes, workspace.root)
     look, exists = cache(lambda path: _look(workspace, path)), _existing(workspace)
     command = own_command(nodes, command, look) or command or detect_command(workspace, SESSION, nodes)
     folder = f"{workspace.harness}/results-{secrets.token_hex(8)}"

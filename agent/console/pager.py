@@ -16,6 +16,7 @@ from rich.style import Style
 
 from agent.console.process_end import has_reader
 from agent.console.rich_terminal import LOG_WIDTH, Rich
+from trajectories.characters import drop_invisible
 
 PAGER_ENVIRONMENT = {"LESS": "FRX", "LV": "-c"}
 """Pager settings, the same as git's: exit if the output fits on one screen, show colours, and leave the screen
@@ -23,8 +24,7 @@ unchanged."""
 
 
 class Lines:
-    """A writer for lines of text of any length. The text must contain no control sequences; colours are set with
-    `style`.
+    """A writer for lines of text of any length, without control and invisible characters. Colours are set with `style`.
 
     Rich is not used for the text, because it would measure and wrap each line, which is slow.
     """
@@ -42,7 +42,7 @@ class Lines:
 
     def line(self, text: str = "", style: str = "") -> None:
         """Write a line. Raises BrokenPipeError if no one reads the output any more."""
-        before, after = self._style_codes(style)
+        text, (before, after) = drop_invisible(text), self._style_codes(style)
         if before:
             text = text.replace("\n", f"{after}\n{before}")
         self.file.write(f"{before}{text}{after}\n")

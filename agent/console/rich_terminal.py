@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as RichConsole
 
 from agent.console.heartbeat import heartbeat
+from trajectories.characters import drop_invisible
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
 LOG_WIDTH = 160
 """The width of a line if the terminal's width is unknown."""
 
 
 class Rich(RichConsole):
-    """A console that becomes silent when its reader is gone, so that a closed pipe does not end a run."""
+    """A console that becomes silent when its reader is gone, so that a closed pipe does not end a run.
+
+    It prints no control or invisible characters of texts, which may be untrusted. Callers still clean these texts,
+    since only they know whether the rest of an escape sequence and line breaks belong to them.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=drop_invisible(segment.text))
 
     def on_broken_pipe(self) -> None:
         self.quiet = True

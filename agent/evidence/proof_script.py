@@ -19,7 +19,7 @@ PATCH = "patch.diff"
 APPLY, TAKE_OUT = "git apply ", "git apply -R "
 BYTECODE = "export PYTHONDONTWRITEBYTECODE=1"
 """Python would use its cache of a file that changes, with the same size, within a second."""
-CONTAINER = (
+_CONTAINER = (
     'if [ ! -e /.dockerenv ] && [ ! -e /run/.containerenv ] && [ "$PROOF_WITHOUT_CONTAINER" != yes ]; then',
     '  echo "This runs code from elsewhere. Run it in a container, or set PROOF_WITHOUT_CONTAINER=yes." >&2',
     "  exit 1",
@@ -61,23 +61,33 @@ failing() {  # the failed tests that pytest lists in its last run; nothing if it
 changes are taken out and put back."""
 
 
+def container_guard(shown: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the lines with which a script refuses to run outside of a container, since it runs code from elsewhere.
+
+    The script first shows the commands in `shown`, which somebody else has chosen.
+    """
+    commands = dict.fromkeys(_printable(line) for line in shown if not line.startswith(APPLY))
+    lines = (f"This command is from somebody else's record: {line}" for line in commands)
+    return (*(f"printf '%s\\n' {shlex.quote(line)} >&2" for line in lines), *_CONTAINER)
+
+
 def local_script(
     base: Base,
     patch: Path,
     commands: Sequence[str],
-    is_own: bool = True,
+    guard: Sequence[str] = (),
     environment: Environment = UNKNOWN,
     programs: Path | None = None,
 ) -> str:
     """Return the script of a run on this machine, with the path of its patch, and `programs`, the folder of the
     project's Python if it has one. The host must have found this folder: it becomes part of the PATH.
 
-    Unless the patch is the user's own, the script refuses to run outside of a container.
+    `guard` is the `container_guard` of a patch that ran in isolation, or that is not the user's own.
     """
     where = f"# Run it in a checkout of {base.commit}"
     where += f", with the {base.changes} uncommitted changes that the run started with." if base.changes else "."
     use = f"PATH={shlex.quote(str(programs))}:$PATH" if programs else ""
-    return _script([where], (*(() if is_own else CONTAINER), use), shlex.quote(str(patch)), commands, environment)
+    return _script([where], (*guard, use), shlex.quote(str(patch)), commands, environment)
 
 
 def proof_environment(trajectory: Trajectory) -> Environment:
@@ -91,14 +101,14 @@ def proof_environment(trajectory: Trajectory) -> Environment:
 def portable_script(commit: str, commands: Sequence[str], environment: Environment = UNKNOWN) -> str:
     """Return the script of a bundle, beside which the patch lies. It refuses to run outside of a container."""
     where = f"# Run it in a checkout of {commit}, in a container: it runs the patched code."
-    return _script([where], (*CONTAINER, HERE), f'"$here/{PATCH}"', commands, environment)
+    return _script([where], (*container_guard(), HERE), f'"$here/{PATCH}"', commands, environment)
 
 
 def earlier_script(commit: str, commands: Sequence[str]) -> str:
     """Return the script of an earlier bundle, which only ran the commands."""
     lines = [f'{line.removesuffix(PATCH)}"$here/{PATCH}" || exit' if _applies(line) else line for line in commands]
     where = f"# Run this in a checkout of {commit}, in a container: it runs the patched code."
-    return "\n".join(["#!/bin/sh", where, *CONTAINER, HERE, BYTECODE, "set -x", *lines, ""])
+    return "\n".join(["#!/bin/sh", where, *container_guard(), HERE, BYTECODE, "set -x", *lines, ""])
 
 
 def _applies(line: str) -> bool:
@@ -187,13 +197,14 @@ def _give_up(environment: Environment) -> list[str]:
 
 def describe(environment: Environment) -> list[str]:
     """Return sentences that say what the proof ran in, each on one line."""
-
-    def line(value: object) -> str:
-        return "".join(char if char.isprintable() else " " for char in str(value))
-
     image, python = environment.get("image"), environment.get("python")
     setup, packages = environment.get("setup") or [], environment.get("packages") or []
-    found = [f"The proof ran in the Docker image {line(image)}."] if image else []
-    found += [f"Set-up of the image: {line('; '.join(setup))}."] if setup else []
-    found += [f"The proof ran with Python {line(python)}."] if python else []
-    return found + ([f"Packages: {line(', '.join(packages[:MOST_PACKAGES]))}."] if packages else [])
+    found = [f"The proof ran in the Docker image {_printable(image)}."] if image else []
+    found += [f"Set-up of the image: {_printable('; '.join(setup))}."] if setup else []
+    found += [f"The proof ran with Python {_printable(python)}."] if python else []
+    return found + ([f"Packages: {_printable(', '.join(packages[:MOST_PACKAGES]))}."] if packages else [])
+
+
+def _printable(value: object) -> str:
+    """Return a text on one line, with a space for each character that is not printable."""
+    return "".join(char if char.isprintable() else " " for char in str(value))

@@ -30,17 +30,17 @@ from agent.engine.setup_question import step_proposals
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
 from agent.engine.user_choices import assumptions
-from agent.evidence.proof_script import local_script, proof_environment
 from agent.lifecycle.closing_text import closing_text
 from agent.lifecycle.delivery import Publish, deliver, delivered_flags
 from agent.lifecycle.merge_review import record_review, recorded_review
+from agent.lifecycle.result_files import write_result_files
 from agent.lifecycle.run_result import Result
 from agent.lifecycle.user_change_detection import take_over_changes
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.progress_event import ProgressEvent
-from agent.run_state.proposed_tree import Proposal, find_proposal, proposal_note
+from agent.run_state.proposed_tree import Proposal, proposal_note
 from agent.run_state.run_ownership import open_registry, register, run_owner
 from agent.run_state.run_settings import settings_of_own_run
 from agent.run_state.strategy_traits import is_apart, is_by_hand, may_delegate
@@ -64,7 +64,7 @@ from trajectories.errors import (
 from trajectories.facts import Fact
 from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.git_store.trees import Trees
-from trajectories.journal import Journal, encode, first_record, read, write_durably
+from trajectories.journal import Journal, encode, first_record, read
 from trajectories.outside_calls import describe_calls
 from trajectories.plugins import find
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verdict, record_time
@@ -324,21 +324,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
     patch = split_patch(engine.trees, engine.run.base.tree, tree)
     rejected = _rejected_by_hook(engine, patch) if outcome.tree != began else ""
     outcome = rejected_outcome(outcome, rejected)
-    folder = engine.journal.directory
-    try:
-        write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
-        if outcome.verdict.commands:
-            is_own = find_proposal(engine.trajectory).get("own", True) is True
-            commands, environment = outcome.verdict.commands, proof_environment(engine.trajectory)
-            programs = engine.workspaces.programs
-            script = local_script(engine.run.base, folder / "patch.diff", commands, is_own, environment, programs)
-            write_durably(folder / "proof.sh", script.encode("utf-8", "surrogateescape"))
-        else:
-            (folder / "proof.sh").unlink(missing_ok=True)  # an existing script belongs to an earlier turn's patch
-    except OSError as error:
-        raise WorkspaceError(
-            f"The patch cannot be written: {error.strerror}.", "Free space on the disk, then resume."
-        ) from error
+    write_result_files(engine, patch, outcome.verdict.commands)
     changed = bool(patch) and (tree != began or outcome.verdict.kind == "unproven")
     exit = Exit(
         kind=_kind(outcome, changed, stop),

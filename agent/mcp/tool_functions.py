@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from agent.run_state.progress_event import ProgressEvent
     from agent.run_state.proposed_tree import Proposal
 
-MOST_FAILED = 50
-"""Maximum number of failed tests that an answer names."""
+MOST_FAILED, LONGEST_OUTPUT = 50, 4_000
+"""Maximum numbers of failed tests, and of characters of the end of the output, in an answer of `run_tests`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
     from dataclasses import replace
     from functools import partial
 
+    from aci.observation.untrusted_text import clean_output
     from aci.testing.failure_digest import format_failures
     from aci.testing.suite_command import detect_command
     from aci.testing.suite_run import run_tests
@@ -121,7 +122,7 @@ def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
         "counts": report.counts,
         "failed": [result.id for result in failed[:MOST_FAILED]],
         "failures": "\n".join(format_failures(failed)),
-        "output": "" if report.results else report.output[-4_000:],
+        "output": "" if report.results else clean_output(report.output)[-LONGEST_OUTPUT:],
         "complete": report.complete and not report.timed_out,
         "notes": list(report.notes),
         "seconds": round(report.seconds, 3),

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import takewhile
 from typing import Any
 
-from aci.observation.untrusted_text import escape_invisible
+from aci.observation.untrusted_text import escape_invisible, one_line
 from agent.console.run_display import escape_markup
 from trajectories.run_comparison import Difference, RunComparison
 
@@ -32,21 +32,26 @@ def comparison_lines(found: RunComparison, sides: tuple[str, str]) -> list[str]:
         lines = [f"[bold green]Identical:[/] {steps}."]
     else:
         lines = [
-            f"[bold yellow]First difference at {found.first.id}[/] ({found.first.what}); identical before it: {steps}."
+            f"[bold yellow]First difference at {_escaped(found.first.id)}[/] ({found.first.what}); "
+            f"identical before it: {steps}."
         ]
     for title, differences in (("", found.differences), ("Only text differs:", found.texts)):
         if differences and title:
             lines.append(title)
         for each in differences[:SHOWN]:
-            lines.append(f"[cyan]{escape_markup(each.id)}[/] {each.what}")
+            lines.append(f"[cyan]{_escaped(each.id)}[/] {each.what}")
             both = (sides[0], each.left, each.right), (sides[1], each.right, each.left)
             lines += [
-                f"  [dim]{escape_markup(side)}[/] {escape_markup(_line(each, words, other))}"
-                for side, words, other in both
+                f"  [dim]{_escaped(side)}[/] {escape_markup(_line(each, words, other))}" for side, words, other in both
             ]
         if len(differences) > SHOWN:
             lines.append(f"… and {len(differences) - SHOWN} more; --json has all.")
     return lines
+
+
+def _escaped(name: str) -> str:
+    """Escape the name of a run or a step, which the record of a stranger may hold, for a line of markup."""
+    return escape_markup(one_line(name))
 
 
 def _line(each: Difference, words: str, other: str) -> str:

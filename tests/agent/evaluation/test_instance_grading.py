@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +294,12 @@ def test_printed_results_without_run_or_names_give_no_verdict(
 def test_test_patch_that_does_not_apply_is_error(case: GradingCase) -> None:
     case.gold = Gold("calc-1", "", case.gold.test_patch.replace("-from", "-form"), FAILING, PASSING, {})
     assert "test patch does not apply" in case.grade("").error
+
+
+@pytest.mark.parametrize("field", ["selected_test_files_to_run", "FAIL_TO_PASS"])
+def test_test_outside_the_repository_is_error(case: GradingCase, field: str) -> None:
+    names = ("/etc/passwd.py::test_x",) if field == "FAIL_TO_PASS" else FAILING
+    row = {field: ["/etc/hosts"]} if field != "FAIL_TO_PASS" else {}
+    case.gold = replace(case.gold, fail_to_pass=names, row=row)
+    with pytest.raises(UsageError, match="is not in the repository"):
+        case.grade(case.gold.patch)

@@ -131,7 +131,7 @@ def test_runner_that_does_not_start_shows_no_part(repo: Path, tmp_path: Path, ru
     (tmp_path / "bin" / "python3").chmod(0o755)
     patch = change(repo)
     given = commands(f"{runner} -q", f"{runner} test_add.py")
-    script = local_script(Base("c" * 40, ""), patch, given, True, ENVIRONMENT, tmp_path / "bin")
+    script = local_script(Base("c" * 40, ""), patch, given, (), ENVIRONMENT, tmp_path / "bin")
     code, lines = repeat(repo, script, patch)
     assert (code, lines[0]) == (1, "The test command does not start here.")
     assert "The proof ran with Python 3.12.4." in lines

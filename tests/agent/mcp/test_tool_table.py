@@ -171,6 +171,15 @@ def test_set_up_for_tests_obeys_the_rules(repository: Path, own_config: Path, mo
     assert answers == [False, True]
 
 
+@pytest.mark.slow
+def test_unknown_test_has_an_answer_and_one_outside_is_refused(server: ServerOptions) -> None:
+    answer = call(server, "run_tests", tests=["nope.py"])
+    assert json.loads(json.dumps(answer)) == answer
+    assert "no tests ran" in answer["output"]
+    with pytest.raises(UsageError, match=r"The test /etc/hosts is not in the repository\."):
+        call(server, "run_tests", tests=["/etc/hosts"])
+
+
 # Answers
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.markup import escape
+from rich.segment import Segment, Segments
+from rich.syntax import Syntax
+from rich.text import Text
 
 from aci.observation.untrusted_text import one_line
 from agent.cli.commands.runs import command as list_runs
@@ -14,6 +19,7 @@ from agent.console.pager import Lines
 from agent.console.run_display import Console
 from agent.lifecycle.run_result import Result
 from agent.run_state.progress_event import ProgressEvent
+from agent.runs.comparison_view import comparison_lines
 from agent.runs.run_transcript import TranscriptPrinter
 from agent.session.resumable_runs import read_preview, runs_in
 from agent.tui.run_preview import preview_text as preview
@@ -22,6 +28,7 @@ from tests.agent.hostile_records import DRIVES, EVIL, hostile
 from trajectories.errors import SweAgentError
 from trajectories.journal import encode
 from trajectories.records import Exit, Issue, Observation, Patch, Run, Spent, Step, Turn
+from trajectories.run_comparison import compare_runs
 from trajectories.trajectory import RunView, Trajectory
 
 NOTHING = Spent(None, 0, 0, 0, 0)
@@ -65,6 +72,38 @@ def test_line_output_of_fix_and_session_is_harmless(tmp_path, capsys):
     )
     captured = capsys.readouterr()
     check_harmless(captured.out + captured.err, 15)
+
+
+@pytest.mark.parametrize("is_left", [True, False], ids=["left", "right"])
+@pytest.mark.parametrize("changes", [None, {"author": "coder"}, {"tree": "t"}, {"error": "other"}], ids=repr)
+def test_comparison_is_printed_harmlessly(capsys, is_left, changes):
+    records = hostile()
+    other = [*records[:3], *([replace(records[3], **changes)] if changes else [])]
+    sides = Trajectory(records), Trajectory(other)
+    found = compare_runs(*(sides if is_left else sides[::-1]))
+    for line in comparison_lines(found, (EVIL, EVIL)):
+        Console(plain=True, out=True).out.print(line, soft_wrap=True)
+    output = capsys.readouterr().out
+    assert not DRIVES & set(output)
+    assert output.count("marked") >= 4
+    assert len(output.splitlines()) == 4
+
+
+@pytest.mark.parametrize("console", [Console(plain=True).out, Lines(plain=True).rich], ids=["run", "pager"])
+def test_console_prints_no_control_character(capsys, console):
+    console.file = sys.stdout
+    console.print(f"[bold]{escape(EVIL)}[/]", soft_wrap=True)
+    console.print(Text(EVIL), Syntax(EVIL, "diff"), Segments([Segment(EVIL)]))
+    output = capsys.readouterr().out
+    assert not DRIVES & set(output)
+    assert output.count("marked") == 4
+
+
+def test_pager_prints_no_control_character(capsys):
+    Lines().line(f"a\tb\n{EVIL}")
+    output = capsys.readouterr().out
+    assert not DRIVES & set(output)
+    assert output.startswith("a\tb\ngone")
 
 
 def test_list_of_runs_is_printed_harmlessly(tmp_path, capsys, monkeypatch):

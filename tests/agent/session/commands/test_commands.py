@@ -307,6 +307,16 @@ def test_turn_of_command_has_its_arguments(talk):
 
 
 @pytest.mark.slow
+def test_test_outside_the_repository_is_refused(talk):
+    talk = talk([]).say("/test /etc/hosts").say("/test ../x.py")
+    steps = [event.step for event in talk.all(session_events.StepRecorded)]
+    assert [step.observations[0].text for step in steps] == [
+        f"The test {path} is not in the repository.\nName tests by their paths relative to the repository's root."
+        for path in ("/etc/hosts", "../x.py")
+    ]
+
+
+@pytest.mark.slow
 def test_choose_without_search_is_refused(talk):
     assert "nothing to choose from yet" in talk([]).say("/choose B").messages[-1]
     talk = talk([says("One.")], mode="plan").say("Hi").say("/choose B")
