@@ -16,7 +16,7 @@ from typing import Literal
 from aci.proof import evidence
 from aci.proof.canary_tests import create_canary_tests
 from aci.proof.proof_run import ProofRun, split_patch
-from aci.repository.patch import is_test
+from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from aci.testing.suite_run import SuiteReport, TestResult
 from trajectories.facts import Fact
@@ -83,7 +83,7 @@ def parse_blind_tests(said: str) -> BlindTests | None:
         return None
     paths = PATH.findall(said[: fence.start()]) or PATH.findall(fence[1].split("\n", 1)[0])
     path = paths[-1] if paths else ""
-    if not is_test(path) or ".." in path.split("/"):
+    if not is_test(path) or is_test_config(path) or ".." in path.split("/"):
         return None
     listed = {
         name: (kind, sentence) for name, kind, sentence in LISTED.findall(said[: fence.start()] + said[fence.end() :])

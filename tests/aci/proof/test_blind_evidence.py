@@ -120,6 +120,7 @@ def test_answer_of_an_examiner_is_parsed():
         "I cannot.",
         ANSWER.replace("tests/test_new.py", "src/new.py"),
         ANSWER.replace("tests/test_new.py", "../tests/test_new.py"),
+        ANSWER.replace("tests/test_new.py", "tests/conftest.py"),
         ANSWER.partition("- test_a")[0],
         ANSWER.replace("```", "~~~"),
     ],
