@@ -7,7 +7,7 @@ They are *blind*: whoever writes them sees neither the patch nor its tests. A *r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,9 +15,10 @@ from typing import Literal
 
 from aci.proof import evidence
 from aci.proof.canary_tests import create_canary_tests
-from aci.proof.proof_run import ProofRun, split_patch
+from aci.proof.failure_reason import is_mentioned
+from aci.proof.proof_run import ProofRun, fork_for_tests, split_patch
 from aci.repository.patch import is_test, is_test_config
-from aci.runtime.workspace import HARNESS_SESSION, Workspace
+from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport, TestResult
 from trajectories.facts import Fact
 from trajectories.git_store.trees import Trees
@@ -119,19 +120,13 @@ def run_blind_tests(
     without, patched = trees.write(file, base), trees.write(file, shipped)
     trial = ProofRun(trees, issue, parts, base, shipped, without, patched, command, timeout, lambda line: None)
     nodes = [tests.path]
-    with closing(_fork(fork, base)) as before, closing(_fork(fork, shipped)) as after:
+    with closing(fork_for_tests(fork, base)) as before, closing(fork_for_tests(fork, shipped)) as after:
         canary = create_canary_tests(trial, tests.path, "import unittest" not in tests.source)
         first = canary.run_without_patch(before, nodes, None)
         second = trial.only(before, nodes, without)
         third = canary.run_with_patch(after, nodes)
     found = [_compare(test, first, second, third, tests.path, issue.text) for test in tests.tests]
     return (found if first and third else []), trial.doubts
-
-
-def _fork(fork: Callable[[str], Workspace], tree: str) -> Workspace:
-    workspace = fork(tree)
-    workspace.expect(HARNESS_SESSION)
-    return workspace
 
 
 def _compare(
@@ -170,16 +165,12 @@ def _is_own_fault(result: TestResult, issue: str) -> bool:
         return True
     in_test = is_test(evidence.innermost_file(result) or result.path)
     if name := evidence.missing_name(result):
-        return not re.search(rf"(?<!\w){re.escape(name.rpartition('.')[2])}(?!\w)", issue)
+        return not is_mentioned(issue, name.rpartition(".")[2])
     if result.error in ("NameError", "UnboundLocalError", "SyntaxError"):
         return in_test
     names = re.findall(r"'(\w+)'", result.message)
     is_usage = in_test and result.error == "TypeError" and USAGE.search(result.message) is not None
-    return is_usage and not _mentions(issue, names)
-
-
-def _mentions(issue: str, names: Iterable[str]) -> bool:
-    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", issue) for name in names)
+    return is_usage and not any(is_mentioned(issue, name) for name in names)
 
 
 def _is_answer(result: TestResult) -> bool:

@@ -24,9 +24,9 @@ def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = (
     id, error, missing = failure["id"], failure["error"], failure["missing"]
     in_test = not failure["at"] or is_test(failure["at"])
     forgotten = error == "NameError" and (missing in known or missing in sys.stdlib_module_names)
-    if missing and not forgotten and _speaks_of(issue, missing.rpartition(".")[2]):
+    if missing and not forgotten and is_mentioned(issue, missing.rpartition(".")[2]):
         return ""
-    if in_test and error in OF_THE_TEST and not _speaks_of(issue, error):
+    if in_test and error in OF_THE_TEST and not is_mentioned(issue, error):
         return f"{id} fails because the test itself is wrong: {failure_message(failure)}"
     if missing:
         asked = "If it should be added, continue; otherwise fix the test."
@@ -42,5 +42,6 @@ def failure_message(failure: Mapping[str, Any]) -> str:
     return next((line for line in reversed(lines) if failure["error"] and failure["error"] in line), "".join(lines[:1]))
 
 
-def _speaks_of(issue: str, name: str) -> bool:
+def is_mentioned(issue: str, name: str) -> bool:
+    """Return whether the text of an issue contains the name as a whole word."""
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", issue) is not None

@@ -27,7 +27,7 @@ from aci.proof.fact_words import (
     suite_result,
 )
 from aci.proof.missing_reproduction import MAY_CONTAIN_TESTS
-from aci.proof.proof_run import SLACK, PageEvidence, PatchParts, ProofRun, format_names, split_patch
+from aci.proof.proof_run import SLACK, PageEvidence, PatchParts, ProofRun, fork_for_tests, format_names, split_patch
 from aci.proof.regressions import judge_loss, judge_test_configuration
 from aci.proof.repository_checks import find_checks, new_findings, run_checks
 from aci.proof.reproduction import find_fixed_tests, judge_reproduction
@@ -37,7 +37,7 @@ from aci.proof.suite_baselines import Baselines
 from aci.proof.suite_selection import related_tests
 from aci.repository.added_tests import COPY, copy_path
 from aci.repository.patch import is_test, is_test_config
-from aci.runtime.workspace import HARNESS_SESSION, Workspace
+from aci.runtime.workspace import Workspace
 from aci.testing.failure_digest import format_failures
 from aci.testing.suite_command import command_for_nodes, detect_command, entered_folders, group_nodes, is_run_by
 from aci.testing.suite_run import SuiteReport
@@ -98,7 +98,7 @@ def prove(
     if not parts.source:
         return _without_source(trees, base_tree, tree, parts)
     with ExitStack() as stack:
-        before = stack.enter_context(closing(_fork(fork, base_tree)))
+        before = stack.enter_context(closing(fork_for_tests(fork, base_tree)))
         if not command:
             with suppress(UsageError):
                 parts = _parts(trees, base_tree, tree, detect_command(before), changed_tests)
@@ -123,7 +123,7 @@ def prove(
             related=related,
             spare=spare,
         )
-        after = stack.enter_context(closing(_fork(fork, shipped)))
+        after = stack.enter_context(closing(fork_for_tests(fork, shipped)))
         known = known if known is not None else Baselines()
         baseline, suite = _suites(trial, before, after, known)
         observe(baseline, suite)
@@ -204,13 +204,6 @@ def _with_tests(parts: PatchParts, command: str) -> PatchParts:
     kept_out = tuple(path for path in parts.kept_out if path not in tests)
     source = (*parts.source, *parts.tests, *tests, *parts.extended)
     return replace(parts, source=source, tests=(), kept_out=kept_out, extended={})
-
-
-def _fork(fork: Callable[[str], Workspace], tree: str) -> Workspace:
-    """Open a fresh workspace in which tests will run."""
-    workspace = fork(tree)
-    workspace.expect(HARNESS_SESSION)
-    return workspace
 
 
 def _suites(

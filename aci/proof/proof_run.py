@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from aci.repository.added_tests import copy_path, extended_test_files
 from aci.repository.patch import is_test, is_test_config
-from aci.runtime.workspace import Workspace
+from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from aci.testing.suite_command import is_run_by, script_files
 from aci.testing.suite_run import SuiteReport, TestResult, run_tests
 from trajectories.errors import UsageError
@@ -220,6 +220,13 @@ class ProofRun:
         """Return the exit code of the suite's command at `tree`."""
         workspace.restore(tree)
         return run_tests(workspace, self.command, timeout=self.timeout).code
+
+
+def fork_for_tests(fork: Callable[[str], Workspace], tree: str) -> Workspace:
+    """Open a fresh workspace in which tests will run."""
+    workspace = fork(tree)
+    workspace.expect(HARNESS_SESSION)
+    return workspace
 
 
 def passes(report: SuiteReport | None, id: str) -> bool:
