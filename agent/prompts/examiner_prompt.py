@@ -1,4 +1,4 @@
-"""The prompts of the examiner, who writes tests from the issue and the base alone.
+"""The prompts of the examiner, a role that writes tests from the issue and the base alone.
 
 The examiner never sees a patch, its tests or another conversation. Together its messages have at most about 3,000
 tokens.
