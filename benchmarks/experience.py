@@ -25,8 +25,9 @@ from benchmarks._planted import BUGS, FILES, Bug
 from trajectories.experience import Bank, Entry, ExperienceQuery, rank_entries
 from trajectories.git_store.git_commands import QUIET, decode, environment, git
 from trajectories.git_store.trees import EMPTY_TREE, Trees
-from trajectories.records import Base, Exit, Issue, Run, Turn, Verdict
+from trajectories.records import Base, Exit, Issue, Run, Turn
 from trajectories.trajectory import Trajectory
+from trajectories.verdict import Verdict
 
 Ranking = Callable[[Bank, ExperienceQuery], list[Entry]]
 TOP = 3

@@ -57,7 +57,8 @@ from benchmarks._process_cpu import adopt_orphans, cpu_seconds
 from benchmarks.optimize_verdicts import refusal, run_to_end
 from benchmarks.verdict_cases import create_repository
 from trajectories.errors import SweAgentError, UsageError
-from trajectories.records import Issue, Step, Verdict
+from trajectories.records import Issue, Step
+from trajectories.verdict import Verdict
 
 COMMITS = Path(__file__).with_suffix(".json")
 FIELDS = ("project", "commit", "function", "workload", "packages", "message")

@@ -35,8 +35,8 @@ from trajectories.records import (
     Step,
     Turn,
     Usage,
-    Verdict,
 )
+from trajectories.verdict import Verdict
 
 MAX_CPU_SECONDS = 2.0
 FILES, LINES, OBSERVATION = 200, 80, 10_000

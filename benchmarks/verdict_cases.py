@@ -30,7 +30,8 @@ from agent.evaluation.confidence_intervals import wilson
 from benchmarks.quixbugs import opened
 from trajectories.errors import SweAgentError
 from trajectories.facts import Fact
-from trajectories.records import Issue, Verdict
+from trajectories.records import Issue
+from trajectories.verdict import Verdict
 
 CASES = Path(__file__).parent / "cases"
 RIGHT = ("right", "single-value")

@@ -49,7 +49,8 @@ from benchmarks._planting_make import Bug, read
 from benchmarks._process_cpu import adopt_orphans, cpu_seconds, reap_orphans
 from benchmarks.quixbugs import ISSUE, PYTEST, build, opened, wanted
 from trajectories.errors import SweAgentError, UsageError
-from trajectories.records import Issue, Verdict
+from trajectories.records import Issue
+from trajectories.verdict import Verdict
 
 RUNNER = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {PYTEST} -p pytest_timeout"
 COMMAND, QUICK = f"{RUNNER} --timeout=5", f"{RUNNER} --timeout=2"

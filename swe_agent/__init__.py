@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from trajectories.records import Issue as Issue
     from trajectories.records import Patch as Patch
     from trajectories.records import Step as Step
-    from trajectories.records import Verdict as Verdict
     from trajectories.trajectory import Trajectory as Trajectory
+    from trajectories.verdict import Verdict as Verdict
 else:  # hidden from type checkers, for which a `__getattr__` would define every name
     _MODULES = {
         "fix": "swe_agent.library",

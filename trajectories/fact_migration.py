@@ -1,4 +1,5 @@
-"""Facts of the verdicts and reviews that earlier versions recorded as sentences (`notes`).
+"""Verdicts and reviews of earlier versions: facts that were recorded as sentences (`notes`), and `verified` without
+independent evidence.
 
 Up to version 2 of the journal, they had only sentences. The patterns below are those by which readers of that time
 told them apart. They are used for nothing else: today's facts carry their kind and their values.
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trajectories.facts import Fact, FactKind, FactValue
+from trajectories.verdict import EARLIER_RULES
 
 _SUITE = re.compile(r"The suite (?P<which>with|without) the patch: (?P<summary>.*)\Z", re.DOTALL)
 _COUNTS = re.compile(r"(?:(?P<failed>\d+) failed, )?(?:\d+ errors?, )?(?:(?P<passed>\d+) passed)?")
@@ -63,6 +65,14 @@ def facts_of(found: Mapping[str, Any]) -> tuple[Fact, ...]:
     if "facts" in found:
         return tuple(map(_fact, found["facts"]))
     return facts_of_notes(found.get("notes", ()))
+
+
+def with_evidence(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a verdict in JSON with its evidence; up to version 3 of the journal, `verified` needed none."""
+    if "evidence" in verdict or verdict.get("kind") != "verified":
+        return dict(verdict)
+    conditions = [*verdict.get("conditions", ()), EARLIER_RULES]
+    return {**verdict, "kind": "plausible", "evidence": "none", "conditions": conditions}
 
 
 def facts_of_notes(notes: Iterable[str]) -> tuple[Fact, ...]:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from trajectories.errors import NewerRun
-from trajectories.fact_migration import fact_of_note, facts_of_notes
+from trajectories.fact_migration import fact_of_note, facts_of_notes, with_evidence
 from trajectories.facts import ENVIRONMENT, INSTALLED
 from trajectories.records import VERSION, Note
 
@@ -96,5 +96,13 @@ def _third(line: Line) -> Line:
     return line
 
 
-_CHANGES: dict[int, Callable[[Line], Line]] = {2: _second, 3: _third}
+def _fourth(line: Line) -> Line:
+    """Convert a line to version 4, in which `verified` needs independent evidence. The exit code stays."""
+    if line.get("type") != "exit" or not isinstance(verdict := line.get("verdict"), dict):
+        return line
+    kind = "plausible" if line.get("kind") == verdict.get("kind") == "verified" else line.get("kind")
+    return {**line, "kind": kind, "verdict": with_evidence(verdict)}
+
+
+_CHANGES: dict[int, Callable[[Line], Line]] = {2: _second, 3: _third, 4: _fourth}
 """Functions that convert a line to a version from the one before it; versions that only add records have none."""

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from trajectories.records import Exit, Verdict
+from trajectories.records import Exit
 from trajectories.trajectory import PROPOSAL, Trajectory
+from trajectories.verdict import COMPLETE, Verdict
 
 Tone = Literal["good", "warning", "bad", "neutral"]
 
@@ -28,9 +29,11 @@ class Ending:
 
 
 ENDINGS: Mapping[str, Ending] = {
-    "verified": Ending("Verified: a test proves the patch.", "verified", "good"),
+    "verified": Ending("Verified: tests prove the patch.", "verified", "good"),
+    "plausible": Ending("Plausible: the patch passes its tests.", "plausible", "warning"),
+    "disputed": Ending(Verdict("disputed").headline, "disputed", "bad"),
     "faster": Ending(Verdict("faster").headline, "faster", "good"),
-    "unproven": Ending("Not verified: there is a patch, but the proof is not complete.", "not verified", "warning"),
+    "unproven": Ending("Unproven: there is a patch, but the proof is not complete.", "unproven", "warning"),
     "not_found": Ending("No fix was found.", "no fix", "warning"),
     "budget": Ending("The budget is used up.", "budget", "warning"),
     "limit": Ending("A limit of steps or time was reached.", "limit", "warning"),
@@ -95,21 +98,26 @@ def ending_of(exit: Exit, is_given: bool = False, has_issue: bool = True) -> End
     if not is_given and exit.kind != exit.verdict.kind:
         return known
     words = proof_headline(exit.verdict, stopped=bool(exit.message))
-    if exit.verdict.verified and not has_issue:
+    if exit.verdict.complete and not has_issue:
         words = f"{words} {NO_ISSUE}"
     return replace(known, headline=words, tone=verdict_tone(exit.verdict))
 
 
+def patch_word(kind: str) -> str:
+    """Return the word for a patch with a verdict of this kind: `verified`, `plausible`, `disputed`, `unproven` …"""
+    return ENDINGS[kind].label if kind in COMPLETE or kind == "disputed" else ENDINGS["unproven"].label
+
+
 def proof_headline(verdict: Verdict, stopped: bool = False) -> str:
     """Return a verdict in a sentence; `stopped` is whether the run was stopped before its end."""
-    if stopped and not verdict.verified and not verdict.is_tested:
+    if stopped and not verdict.complete and not verdict.is_tested:
         return "No verdict: the proof was stopped before its end."
     return verdict.headline
 
 
 def verdict_tone(verdict: Verdict) -> Tone:
-    """Return how good a verdict is: a patch that is verified on its examples only is no reason to stop reading."""
-    return "good" if verdict.verified and verdict.generality != "undecided" else "warning"
+    """Return how good a verdict is."""
+    return "good" if verdict.verified else "bad" if verdict.kind == "disputed" else "warning"
 
 
 def run_ending(trajectory: Trajectory, exit: Exit) -> Ending:

@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from trajectories.facts import Fact
+from trajectories.verdict import COMPLETE, Verdict
 
-VERSION = 3
+VERSION = 4
 """Version of the journal's format; docs/journal.md lists what each version changed."""
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -27,9 +27,6 @@ def record_time() -> float:
     """
     return _EPOCH + time.clock_gettime(_CLOCK)
 
-
-PROVEN = frozenset({"verified", "faster"})
-"""Kinds of verdicts, and of exits, that mean that the patch is backed by a proof."""
 
 ANSWERED = "answered"
 """How a branch ends that only answers a question in text."""
@@ -188,100 +185,6 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The result of the proof. Each of `red`, `green`, `red_again` and `no_loss` is true, false, or null if the proof
-    could not decide it. They say whether a test failed without the patch (`red`), passed with the patch (`green`) and
-    failed again without the source part of the patch (`red_again`), and whether all tests that passed before still pass
-    (`no_loss`).
-
-    `generality` says whether the patch changes the behaviour for more inputs than the examples in its tests: `shown`,
-    `examples only` or `undecided`. It is "" if the proof did not examine this.
-
-    `tests` lists the tests that reproduce the issue. `compared` says which results `no_loss` is based on, such as
-    `85 tests (time limit)`. `lost` lists the tests that passed before and do not pass with the patch. `contradicted`
-    lists the existing tests that the issue expects to fail after the fix, each with the sentence that says this.
-    `flaky` lists the tests that were excluded because their results vary. `conditions` lists what the kind `faster`
-    does not say: `large inputs` if the recorded calls do not become faster, and `recorded types` if the new code does
-    not accept a type of values that the old code accepts and that no recorded call has.
-
-    `commands` lists shell commands that repeat the proof. `failures` lists what failed with the patch. `facts` limit
-    or explain the verdict, and `notes` are their words.
-    """
-
-    kind: Literal["verified", "faster", "unproven", "none"] = "none"
-    granularity: Literal["test", "file", "command"] = "test"
-    red: bool | None = None
-    green: bool | None = None
-    red_again: bool | None = None
-    no_loss: bool | None = None
-    compared: str = ""
-    generality: Literal["", "shown", "examples only", "undecided"] = ""
-    checks: tuple[str, ...] = ()
-    contradicted: tuple[str, ...] = ()
-    conditions: tuple[str, ...] = ()
-    flaky: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
-    tests: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()
-    failures: tuple[str, ...] = ()
-    facts: tuple[Fact, ...] = ()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return tuple(fact.text for fact in self.facts)
-
-    @property
-    def verified(self) -> bool:
-        return self.kind in PROVEN
-
-    @property
-    def is_tested(self) -> bool:
-        """Whether tests judged anything. Without a test for the issue, `red` is None although tests ran."""
-        return self.red is not None or self.no_loss is not None
-
-    @property
-    def headline(self) -> str:
-        """The verdict in a sentence, which claims no more than the parts of the proof show."""
-        if self.kind == "faster":
-            where = " on large inputs" if "large inputs" in self.conditions else ""
-            same = "same results" + (" for values of the recorded types" if "recorded types" in self.conditions else "")
-            calls = "; the recorded calls need no fewer instructions" if where else ", fewer instructions"
-            return f"Faster{where}: {same}{calls}."
-        if self.kind == "verified" and self.generality == "undecided":
-            return "Verified on its examples; whether the fix is general was not shown."
-        if self.kind == "verified":
-            return "Verified: a test fails without the change and passes with it, and no test that passed before fails."
-        if self.kind == "none":
-            return "No verdict: no change was judged by tests."
-        if self.generality == "examples only":
-            return "Not verified: the patch fits the examples of its tests only."
-        if self.no_loss is False and self.lost:
-            tests = "a test that passed" if len(self.lost) == 1 else f"{len(self.lost)} tests that passed"
-            return f"Not verified: the patch breaks {tests} before."
-        if not self.is_tested:
-            return "No verdict: no test results without and with the change could be compared."
-        if not self.red:
-            return "Not verified: no test fails without the change and passes with it."
-        if not self.green:
-            return "Not verified: the tests that fail without the change do not pass with it."
-        if not self.red_again:
-            return "Not verified: the tests pass without the change to the source."
-        if self.no_loss is None:
-            return "Not verified: it is unknown whether the tests that passed before still pass."
-        return "Not verified: all parts of the proof pass, but a check doubts its results; its notes say why."
-
-    @property
-    def rank(self) -> int:
-        """The rank of a tree among those of a run: verified > green and no loss > no loss, or green and nothing known
-        about loss > the rest."""
-        if self.verified:
-            return 3
-        if self.green and self.no_loss:
-            return 2
-        return int(bool(self.no_loss or (self.green and self.no_loss is None)))
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """The first record of every journal. `version` is the version of the journal's format. If the line has no
     `version`, the version is 1."""
@@ -428,7 +331,7 @@ class Exit:
     """The end of a run, or of one turn. `code` is the exit code of the process, and `tree` is the best tree, from which
     the patch is made.
 
-    If `kind` is `verified` or `faster` but the verdict has another kind, `kind` is read as `unproven`.
+    If `kind` is one of a complete proof or `disputed`, but the verdict has another kind, `kind` is read as `unproven`.
     """
 
     kind: str
@@ -442,7 +345,7 @@ class Exit:
     type: Literal["exit"] = "exit"
 
     def __post_init__(self) -> None:
-        if self.kind in PROVEN and self.kind != self.verdict.kind:
+        if self.kind in COMPLETE | {"disputed"} and self.kind != self.verdict.kind:
             object.__setattr__(self, "kind", "unproven")
             object.__setattr__(self, "code", self.code or 6)
 

@@ -45,7 +45,8 @@ from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError
 from trajectories.facts import Fact
 from trajectories.git_store.trees import Trees
-from trajectories.records import Issue, Verdict
+from trajectories.records import Issue
+from trajectories.verdict import Verdict
 
 CORES_FOR_TWO, BYTES_FOR_TWO = 4, 8_000_000_000
 
@@ -282,9 +283,11 @@ def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport 
         *_about(trial.trees, trial.base, trial.proved, trial.parts),
         *affected_callers(trial.trees, trial.base, trial.proved, trial.parts.source),
     )
+    is_proven = _is_proven(trial, verdict)
     return replace(
         verdict,
-        kind="verified" if _is_proven(trial, verdict) else "unproven",
+        kind="plausible" if is_proven else "unproven",
+        evidence="none" if is_proven else "",
         commands=_commands(trial, verdict),
         failures=tuple(format_failures(list(trial.failures.values()))),
         facts=facts,

@@ -16,7 +16,7 @@ from aci.runtime.submodules import FIX, describe_submodule, lacks_files, submodu
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_results import SHELL_FAILED, SuiteReport, TestResult
 from aci.testing.suite_run import limit_per_test
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 COUNT = re.compile(
     r"(?i)\b\d+ (?:tests?|specs?|examples?|checks?|assertions?|passed|passing|ok)\b|^# (?:tests|pass) \d"

@@ -19,7 +19,7 @@ from aci.repository.added_tests import COPY
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport, TestResult, limit_per_test
 from trajectories.errors import UsageError
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 LEAST, LEAST_UNKNOWN, TIMES_SLOWER = 2.0, 10.0, 20
 """Parameters of the time limit of a test that may hang without the patch: the longest of LEAST seconds, LEAST_UNKNOWN

@@ -55,8 +55,8 @@ class CandidateScore:
         """The sort key of candidates; the best candidate has the highest key."""
         one = self.candidate
         share = 1.0 if self.share is None else self.share
-        lossless, verified = one.verdict.no_loss is not False, one.verdict.verified
-        return lossless, verified, round(share, 3), one.verdict.rank, len(one.alike), -len(one.patch.source)
+        lossless, complete = one.verdict.no_loss is not False, one.verdict.complete
+        return lossless, complete, round(share, 3), one.verdict.rank, len(one.alike), -len(one.patch.source)
 
     def __str__(self) -> str:
         reason = "no test counts" if self.compared else "no other patch to compare it with"

@@ -15,7 +15,8 @@ from agent.engine.loop import NUDGED, is_submission, loop
 from agent.prompts.opening_prompt import describe_workspace, facts, likely_sources
 from agent.prompts.quotation import framed_issue
 from trajectories.errors import BudgetStop, LimitStop, Stop
-from trajectories.records import Patch, Verdict
+from trajectories.records import Patch
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from agent.engine.parallel_attempts import Attempt

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.run_state.attempt_outcome import Outcome
-from trajectories.records import ANSWERED, Verdict
+from trajectories.records import ANSWERED
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from agent.engine.parallel_attempts import Attempt

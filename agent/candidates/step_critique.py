@@ -14,7 +14,8 @@ from agent.prompts.quotation import framed_issue
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
-    from trajectories.records import Step, Verdict
+    from trajectories.records import Step
+    from trajectories.verdict import Verdict
 
 ROLE = "critic"
 MOST_DONE, MOST_DIFF = 3_000, 4_000
@@ -25,7 +26,7 @@ VERIFIED, GREEN, KEPT, LOST = 1.0, 0.8, 0.4, 0.1
 
 def proof_score(verdict: Verdict) -> float:
     """Return the score of a proven tree, between 0 and 1."""
-    if verdict.verified:
+    if verdict.complete:
         return VERIFIED
     if verdict.no_loss is False:
         return LOST

@@ -7,9 +7,10 @@ from typing import Any
 
 from aci.observation.output_text import mask_secrets
 from aci.observation.secret_forms import change_texts, without_url_secrets
+from agent.config.model_table import ModelTable
 from agent.config.session_preferences import TABLE, load_preferences
 from agent.config.setting_descriptions import SECTIONS
-from agent.config.settings import ModelTable, Settings, load_settings, origins, read_toml
+from agent.config.settings import Settings, load_settings, origins, read_toml
 from agent.config.user_config import parse_name
 from agent.config.user_file import user_file
 from agent.config.workspace_choice import choose_workspace

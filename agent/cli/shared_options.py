@@ -85,6 +85,10 @@ PatchReproduction = Annotated[str | None, typer.Option(help="A test that shows t
 Independent = Annotated[
     bool, typer.Option("--independent", help="Also have the model write tests without the patch, as evidence.")
 ]
+FixIndependent = Annotated[
+    bool | None,
+    typer.Option(help="Have the examiner write tests before the repair, as independent evidence (default)."),
+]
 Sarif = Annotated[Path | None, typer.Option(help="Also write the findings as SARIF 2.1.0 to this file.", metavar="F")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Use no colours and no live status line.")]
@@ -100,6 +104,11 @@ Deltas = Annotated[
     bool, typer.Option("--deltas", help="With --events: also write the text of each reply as it arrives, line by line.")
 ]
 
+Accept = Annotated[
+    str | None,
+    typer.Option(help="The weakest verdict with exit code 0: `verified` (default) or `plausible`.", metavar="WORD"),
+]
+
 RUN_OPTIONS = {
     "test": Test,
     "serve": Serve,
@@ -109,6 +118,7 @@ RUN_OPTIONS = {
     "max_steps": MaxSteps,
     "max_tokens": MaxTokens,
     "max_time": MaxTime,
+    "accept": Accept,
 }
 """The options of every command that starts a run, by the name of their setting. An option that is not given is None."""
 

@@ -22,7 +22,8 @@ from trajectories.errors import ConfigError, UsageError, error_reason
 from trajectories.file_limits import read_config
 
 if TYPE_CHECKING:
-    from agent.config.settings import ModelTable, Settings
+    from agent.config.model_table import ModelTable
+    from agent.config.settings import Settings
 
 SERVICE = "swe-agent"
 """The service name of the entries in the system's keyring."""

@@ -17,7 +17,7 @@ PROGRAM_VARIABLES = {
 """Variables of this program that are not settings, each with its meaning."""
 GITHUB = (
     *("LABEL", "ON_OPENED", "ALLOWED_BOTS", "BOT", "MOST_OPEN", "BUDGET", "BUDGET_PER_ISSUE", "BUDGET_PER_DAY"),
-    *("OPEN_UNPROVEN", "DRY_RUN", "MAX_PATCH", "MINUTES", "CI_ATTEMPTS", "ASK"),
+    *("ACCEPT", "OPEN_UNPROVEN", "DRY_RUN", "MAX_PATCH", "MINUTES", "CI_ATTEMPTS", "ASK"),
 )
 """Names of the Action's inputs without the prefix `SWE_AGENT_GITHUB_`; they match the fields of
 `agent/github/api/action_inputs.py`."""

@@ -28,6 +28,7 @@ SECTIONS = {
         "exploit_test": "Publish the test of a vulnerability.",
         "merge_review": "List changes that the fix does not need.",
         "independent": "Judge patches by tests of an examiner.",
+        "accept": "The weakest verdict with exit code 0.",
         "experience": "Learn from earlier runs in the repository.",
         "user_memory": "Give the model your facts as advice.",
         "instructions": "Read AGENTS.md and similar files, and skills.",

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from agent.config.close_names import did_you_mean
 from agent.config.hook_table import HookTable
+from agent.config.model_table import ModelTable
 from agent.config.session_preferences import NAMES as PREFERENCES
 from agent.config.session_preferences import TABLE, parse_preference
-from agent.config.settings import ModelTable, ServiceTable, Settings, read_toml, secret_reason
+from agent.config.settings import ServiceTable, Settings, read_toml, secret_reason
 from agent.config.user_file import user_file, write_user_file
 from agent.config.validation_reason import validation_reason
 from agent.permissions.permission_table import PermissionTable

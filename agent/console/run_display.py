@@ -38,8 +38,9 @@ from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import find_proposal
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.outcome_words import PART_LABELS, PART_SENTENCES, Tone, ending_of, run_ending
-from trajectories.records import Exit, Reply, Spent, Step, Verdict
+from trajectories.records import Exit, Reply, Spent, Step
 from trajectories.trajectory import NOT_CHECKED, Trajectory
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -52,6 +53,7 @@ MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]not checked[/]"}
 COLOURS: dict[Tone, str] = {"good": "bold green", "warning": "bold yellow", "bad": "bold red", "neutral": "bold"}
 NOTHING_TO_FIX = "[bold yellow]There is nothing to fix.[/]"
 GIVE_TEST = "Give a test that shows the issue with --reproduce."
+GET_EVIDENCE = "To get independent evidence, give a model that writes tests from the issue: --independent --model NAME."
 THOUGHT_LINES = 2
 MOST_NAMES = 10
 UNPRICED = (
@@ -283,6 +285,8 @@ class Console:
             self.out.print(f"[{COLOURS[ending.tone]}]{escape_markup(ending.headline)}[/]", soft_wrap=True)
         if trajectory and find_proposal(trajectory) and exit.kind == "unproven" and not exit.verdict.red:
             self.out.print(GIVE_TEST)
+        if exit.kind == "plausible" and not any(fact.kind == "independent" for fact in exit.verdict.facts):
+            self.out.print(GET_EVIDENCE, soft_wrap=True)
         if exit.message:
             flag = FLAG.search(exit.fix) if exit.kind in ("limit", "budget") and last else None
             fix = exit.fix

@@ -12,7 +12,7 @@ from aci.proof.proof_run import PageEvidence
 from agent.engine.tool_context import has_browser, has_front_end
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.facts import Fact
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from aci.page_checks.page_comparison import PageChange, PageComparison, PageServer

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aci.proof.evidence import is_named_in
 from aci.proof.fact_words import UNCHANGED
 from aci.proof.proof_run import format_names
 from aci.repository.patch import split_patch
@@ -15,11 +16,13 @@ from aci.repository.python_source import parse
 from agent.engine.page_proof import PageCheck
 from agent.engine.permission_checks import REFUSED, may_test
 from agent.run_state.attempt_outcome import Outcome, load_verdict
+from agent.run_state.failing_tests_issue import is_about_failing_tests
 from agent.run_state.strategy_traits import is_by_hand, is_conversational
 from agent.run_state.turn_state import MAIN, current_tree
 from trajectories.facts import Fact, FactKind, unique_facts
 from trajectories.outcome_words import PART_SENTENCES
-from trajectories.records import Issue, Note, Observation, Run, Step, Verdict
+from trajectories.records import Issue, Note, Observation, Run, Step
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from aci.testing.suite_run import SuiteReport
@@ -32,7 +35,7 @@ ANSWER_TEXTS = {True: "yes", False: "NO", None: "not checked"}
 BACKGROUND: frozenset[FactKind] = frozenset({"suite", "extent", "pages"})
 """Kinds of facts on the extent of a verdict's evidence. These facts are omitted from messages to the model because they
 name no problem to fix."""
-NO_LOSS_TEXT = "All tests that passed before still pass. The change is not verified: /prove runs the whole proof."
+NO_LOSS_TEXT = "All tests that passed before still pass. The change is unproven: /prove runs the whole proof."
 UNKNOWN_LOSS_TEXT = "It is unknown whether the tests that passed before still pass. /prove runs the whole proof."
 NO_TESTS = "No test ran before the change, so nothing shows whether it breaks anything."
 
@@ -45,11 +48,13 @@ def proof_step(
     reproduces: bool = True,
     whole: bool = False,
     doubt: str = "",
+    fitted: bool = False,
 ) -> Observation:
     """Run a proof of `tree` against the files at the start of the turn, or of the run if `whole`.
 
     The observation carries the verdict and the parameters of the proof, so that the proof can be repeated. A `doubt`
-    downgrades a verified verdict to unproven and is added to its facts. No test runs if a hook rejects the patch.
+    downgrades a complete proof to unproven and is added to its facts. No test runs if a hook rejects the patch.
+    Tests that existed before the patch are independent evidence, unless it was `fitted` to them by a search.
     """
     from aci.proof.proof import prove
 
@@ -57,6 +62,7 @@ def proof_step(
     base = engine.run.base if whole else branch.turn.base
     parameters = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
     parameters |= {"doubt": doubt} if doubt else {}
+    parameters |= {"fitted": True} if fitted else {}
     observed: dict[str, Any] = {}
     issue = combined_issue(engine.run, engine.trajectory) if whole else branch.turn.issue
     pages = PageCheck(branch, base.tree, tree, issue.text)
@@ -86,7 +92,7 @@ def proof_step(
             observe=lambda without, patched: observed.update(_outcomes(without, patched)),
             check_pages=pages,
         )
-    verdict = with_doubt(verdict, doubt)
+    verdict = with_doubt(verdict if fitted else _with_earlier_tests(branch, verdict, base.tree, tree), doubt)
     if base.tree != engine.run.base.tree:
         # The commands assume a checkout of the run's base, but this proof started from another tree.
         verdict = replace(verdict, commands=())
@@ -99,7 +105,23 @@ def proof_step(
     if observed:
         data["outcomes"] = engine.journal.keep(json.dumps(observed).encode())
         data["environment"] = engine.workspaces.environment | engine.workspaces.python
-    return Observation(words, verdict.verified, data=data)
+    return Observation(words, verdict.complete, data=data)
+
+
+def _with_earlier_tests(branch: Branch, verdict: Verdict, base: str, tree: str) -> Verdict:
+    """Return the verdict as verified if its fix is general and its tests existed before the patch and belong to the
+    issue: the user or the issue names them."""
+    if verdict.kind != "plausible" or verdict.generality != "shown":
+        return verdict
+    named = branch.turn.settings.reproduce or ""
+    is_failing = is_about_failing_tests(branch.turn.issue)
+    trees = branch.engine.trees
+    for test in verdict.tests:
+        path = test.partition("::")[0]
+        is_named = is_failing or f"{test}::".startswith(f"{named}::") or is_named_in(branch.turn.issue.text, test, path)
+        if not is_named or trees.entry(base, path) is None or trees.entry(base, path) != trees.entry(tree, path):
+            return verdict
+    return replace(verdict, kind="verified", evidence="earlier tests")
 
 
 def run_patch(engine: Engine, tree: str) -> str:
@@ -198,7 +220,7 @@ def _reviewed(verdict: Verdict, tree: str, notes: Sequence[Note]) -> Verdict:
             missing.pop(judge, None)
         elif note.data.get("judged") is False:
             missing[judge] = note.text
-    doubts = [why for why in against.values() if why and verdict.verified]
+    doubts = [why for why in against.values() if why and verdict.complete]
     kind = "unproven" if doubts else verdict.kind
     limits = (Fact("limit", why) for why in missing.values())
     facts = unique_facts((*limits, *(Fact("doubt", why) for why in doubts), *verdict.facts))
@@ -206,8 +228,8 @@ def _reviewed(verdict: Verdict, tree: str, notes: Sequence[Note]) -> Verdict:
 
 
 def with_doubt(verdict: Verdict, why: str) -> Verdict:
-    """Return the verdict, downgraded from verified to unproven if there is evidence against it (`why`)."""
-    if not why or not verdict.verified:
+    """Return the verdict; that of a complete proof becomes unproven if there is evidence against it (`why`)."""
+    if not why or not verdict.complete:
         return verdict
     return replace(verdict, kind="unproven", facts=(Fact("doubt", why), *verdict.facts))
 

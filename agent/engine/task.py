@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
     from agent.engine.branch import Branch
     from agent.run_state.attempt_outcome import Outcome
-    from trajectories.records import Action, Observation, Reply, Step, Verdict
+    from trajectories.records import Action, Observation, Reply, Step
+    from trajectories.verdict import Verdict
 
 
 class Task:
@@ -124,14 +125,16 @@ class Task:
         reproduces: bool = True,
         whole: bool = False,
         doubt: str = "",
+        fitted: bool = False,
     ) -> Generator[Step, None, Verdict]:
         """Prove the current tree in a fresh fork, and record the result in a step of author `proof`.
 
         The proof covers the changes of this turn, or with `whole` those of the run. Without `reproduces` no test has to
-        fail before the change. A `doubt` (a sentence) downgrades a verified verdict to unproven.
+        fail before the change. A `doubt` (a sentence) downgrades a complete proof to unproven. `fitted` is whether a
+        search fitted the patch to the tests, which are then no independent evidence.
         """
         step = self.branch.examine(
-            "proof", lambda tree: proof_step(self.branch, tree, reproduction, places, reproduces, whole, doubt)
+            "proof", lambda tree: proof_step(self.branch, tree, reproduction, places, reproduces, whole, doubt, fitted)
         )
         yield step
         return verdict_of(step)

@@ -22,6 +22,7 @@ from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, open_regular
 from trajectories.journal import write_durably
 from trajectories.records import Issue
+from trajectories.verdict import COMPLETE
 
 if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
@@ -101,7 +102,7 @@ def _statement(claims: ProofClaims, given: Mapping[str, Any], files: Mapping[str
         "subject": [{"name": PATCH, "digest": _digest(files[PATCH])}],
         "predicateType": PREDICATE,
         "predicate": {
-            "result": "PASSED" if claims.verdict["kind"] == "verified" else "FAILED",
+            "result": "PASSED" if claims.verdict["kind"] in COMPLETE else "FAILED",
             "configuration": [{"name": "base", "uri": source["repository"], "digest": base}, *others],
             "passedTests": claims.tests("tests") if claims.verdict["green"] else [],
             "failedTests": claims.tests("lost"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from trajectories.errors import UsageError
 from trajectories.records import Step
 from trajectories.trajectory import Trajectory
 
-PARTS = ("kind", "granularity", "red", "green", "red_again", "no_loss", "generality")
+PARTS = ("kind", "granularity", "red", "green", "red_again", "no_loss", "generality", "evidence")
 LISTS = ("tests", "lost", "contradicted", "flaky", "commands")
 RUNS = ("without", "with")
 """The two runs of the suite: without the patch, and with it."""
@@ -77,11 +78,17 @@ def decode_claims(data: bytes) -> ProofClaims:
         claims = TypeAdapter(ProofClaims).validate_json(data)
     except ValidationError as error:
         raise UsageError("The bundle's claims cannot be read.", "Make the bundle again.") from error
-    if claims.verdict.keys() != {*PARTS, *LISTS} or encode_claims(claims) != data:
+    if claims.verdict.keys() | {"evidence"} != {*PARTS, *LISTS} or encode_claims(claims) != data:
         raise UsageError("The bundle's claims are not those that a proof makes.", "Make the bundle again.")
     if not claims.outcomes.keys() <= set(RUNS) or not all(isinstance(claims.verdict[name], list) for name in LISTS):
         raise UsageError("The bundle's verdict cannot be read.", "Make the bundle again.")
-    return claims
+    return claims if "evidence" in claims.verdict else replace(claims, verdict=_with_evidence(claims.verdict))
+
+
+def _with_evidence(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the verdict of a bundle that an earlier version made, when `verified` needed no independent evidence."""
+    was_verified = verdict["kind"] == "verified"
+    return {**verdict, **({"kind": "plausible", "evidence": "none"} if was_verified else {"evidence": ""})}
 
 
 def find_differences(claimed: ProofClaims, own: ProofClaims) -> Iterator[str]:

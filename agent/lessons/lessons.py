@@ -33,7 +33,8 @@ from agent.run_state.turn_undo import AUTHOR as UNDO
 from trajectories.errors import SweAgentError
 from trajectories.experience import LESSON, Bank, Entry, ExperienceQuery, combine_word_counts
 from trajectories.lessons import record_use
-from trajectories.records import Exit, Issue, Once, Record, Reply, Step, Trust, Verdict
+from trajectories.records import Exit, Issue, Once, Record, Reply, Step, Trust
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from aci.history.repository_identity import Identity
@@ -58,7 +59,7 @@ without the patch is not evidence against the patch."""
 
 LESSON_LINE = re.compile(rf"(?im)^[^\w\n]*({'|'.join(LESSON)})[^\w\n]*:[^\w\n]*(.+)$")
 NO_LESSON = re.compile(r"(?i)\W*(?:none|nothing|n/?a|unknown)\W*")
-JUDGED = ("verified", "unproven", "not_found")
+JUDGED = ("verified", "plausible", "disputed", "unproven", "not_found")
 """Ends of a run that say whether the lessons that it was shown helped."""
 
 
@@ -111,9 +112,9 @@ def _store_uses(engine: Engine, coming: Exit | None) -> None:
     """Record whether the lessons that the turn was shown helped, if its end says so."""
     exit = engine.trajectory.exit or coming
     shown = shown_lessons(engine.trajectory)
-    if exit is not None and shown and (exit.verdict.verified or exit.kind in JUDGED):
+    if exit is not None and shown and (exit.verdict.complete or exit.kind in JUDGED):
         name = _id(engine.run.id, len(engine.trajectory.turns))
-        record_use(engine.settings.state / EXPERIENCE, name, shown, exit.verdict.verified, exit.at)
+        record_use(engine.settings.state / EXPERIENCE, name, shown, exit.verdict.complete, exit.at)
 
 
 def shown_lessons(trajectory: Trajectory) -> set[str]:
@@ -164,7 +165,7 @@ def lesson_of_turn(
     base = run.base.tree if whole else turn_base_tree(trajectory, run.base.tree)
     issue = run.issue if whole else turn_issue(turn)
     issue = replace(issue, title=_safe(issue.title, secrets), body=_safe(issue.body, secrets))
-    succeeded = exit.verdict.verified
+    succeeded = exit.verdict.complete
     ends = tuple(islice(_dead_ends(trajectory, trees, base, exit.tree if succeeded else ""), MOST_ENDS))[::-1]
     change = split_patch(trees, base, exit.tree).source
     if not (change if succeeded else ends):
@@ -244,7 +245,7 @@ def _dead_ends(trajectory: Trajectory, trees: Trees, base: str, proven: str) -> 
     for record in reversed(trajectory.of_turn):
         if isinstance(record, Step) and record.author == "proof" and record.tree not in (base, proven):
             verdict = verdict_of(record)
-            if verdict.verified or not (why := _counter_evidence(verdict)):
+            if verdict.complete or not (why := _counter_evidence(verdict)):
                 continue
             source = split_patch(trees, base, record.tree).source
             places = ", ".join(_places(trees, base, record.tree)[:3])

@@ -28,6 +28,7 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
             "no_loss": verdict.no_loss,
             "compared": verdict.compared,
             "generality": verdict.generality,
+            "evidence": verdict.evidence,
             "checks": list(verdict.checks),
             "contradicted": list(verdict.contradicted),
             "conditions": list(verdict.conditions),

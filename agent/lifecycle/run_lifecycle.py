@@ -67,9 +67,10 @@ from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, encode, first_record, read
 from trajectories.outside_calls import describe_calls
 from trajectories.plugins import find
-from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verdict, record_time
+from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, record_time
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
+from trajectories.verdict import Verdict
 
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]
 
@@ -325,10 +326,10 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
     rejected = _rejected_by_hook(engine, patch) if outcome.tree != began else ""
     outcome = rejected_outcome(outcome, rejected)
     write_result_files(engine, patch, outcome.verdict.commands)
-    changed = bool(patch) and (tree != began or outcome.verdict.kind == "unproven")
+    changed = bool(patch) and (tree != began or outcome.verdict.kind in ("disputed", "unproven"))
     exit = Exit(
         kind=_kind(outcome, changed, stop),
-        code=_code(outcome, changed, stop),
+        code=_code(engine.settings.accept, outcome, changed, stop),
         tree=tree,
         verdict=_with_sources(engine, outcome.verdict),
         message=stop.message if stop else "",
@@ -383,7 +384,7 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
 
 
 def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
-    if outcome.verdict.verified:
+    if outcome.verdict.complete or outcome.verdict.kind == "disputed":
         return outcome.verdict.kind
     if isinstance(stop, Stop):
         return stop.kind
@@ -392,9 +393,11 @@ def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
     return outcome.exit or ("unproven" if changed else "not_found")
 
 
-def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
-    """Return the exit code of a finished run or turn."""
-    if outcome.verdict.verified or (stop is None and outcome.exit in DONE):
+def _code(accept: str, outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
+    """Return the exit code of a finished run or turn; 0 for a plausible patch only if the user accepts those."""
+    verdict = outcome.verdict
+    is_accepted = verdict.verified or verdict.kind == accept
+    if is_accepted or (stop is None and outcome.exit in DONE):
         return 0
     if changed and not isinstance(stop, (Cancelled, WaitsForUser)):
         return 6

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from trajectories.changed_pages import ChangedPage
-from trajectories.records import Exit, Patch, Spent, Verdict
+from trajectories.records import Exit, Patch, Spent
+from trajectories.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from agent.models._prices import ModelFacts
 
 if TYPE_CHECKING:
-    from agent.config.settings import ModelTable
+    from agent.config.model_table import ModelTable
 
 TAKE_MARKS = frozenset({"anthropic", "bedrock", "vertex_ai", "azure_ai", "openrouter"})
 BUDGETS = {"high": 4096, "medium": 2048, "low": 1024}

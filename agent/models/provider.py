@@ -34,7 +34,8 @@ from trajectories.errors import ConfigError, SweAgentError
 from trajectories.records import Reply
 
 if TYPE_CHECKING:
-    from agent.config.settings import ModelTable, Settings
+    from agent.config.model_table import ModelTable
+    from agent.config.settings import Settings
 
 MAX_OUTPUT = 8192
 """Maximum number of tokens of one reply if the model's limit is unknown."""

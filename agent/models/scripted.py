@@ -22,7 +22,8 @@ from trajectories.file_limits import check_values, read_limited
 from trajectories.records import Action, Reply, Usage
 
 if TYPE_CHECKING:
-    from agent.config.settings import ModelTable, Settings
+    from agent.config.model_table import ModelTable
+    from agent.config.settings import Settings
 
 MAX_OUTPUT = 8192
 LARGEST = 64 << 20

@@ -75,9 +75,9 @@ class Examiner:
         branch.once(TESTS, lambda: self._tests.digest if self._tests else "")
 
     def judge(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
-        """Return the outcome with the evidence of the tests; an outcome that is not verified is returned unchanged."""
+        """Return the outcome with the evidence of the tests; one whose proof is not complete is returned unchanged."""
         branch, tests = self._branch, self._tests
-        if outcome.verdict.kind != "verified":
+        if not outcome.verdict.complete:
             return outcome
         if tests is None:
             return _with_fact(
@@ -92,10 +92,14 @@ class Examiner:
             judged = judge_blind_tests(results, fresh, withdrawn)
         outcome = _with_fact(outcome, evidence_fact(judged, withdrawn))
         doubts = [Fact("doubt", text) for text in recorded["doubts"]]
-        if not doubts and judged.word != "disputed":
-            return outcome
         verdict = outcome.verdict
-        return replace(outcome, verdict=replace(verdict, kind="unproven", facts=(*doubts, *verdict.facts)))
+        if doubts:
+            verdict = replace(verdict, kind="unproven", facts=(*doubts, *verdict.facts))
+        elif judged.word == "disputed":
+            verdict = replace(verdict, kind="disputed")
+        elif judged.word == "agrees":
+            verdict = replace(verdict, kind="verified", evidence="blind tests")
+        return replace(outcome, verdict=verdict)
 
     def _run(self, tests: BlindTests, tree: str) -> dict[str, Any]:
         branch, engine = self._branch, self._branch.engine

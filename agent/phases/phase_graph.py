@@ -358,7 +358,7 @@ def _proof(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
         quote_text(verdict_text(verdict, whole=True)),
         quote_text(verdict_text(verdict)),
     )
-    return verdict.verified
+    return verdict.complete
 
 
 def _one_line(said: str) -> str:

@@ -57,6 +57,6 @@ def prove_proposal(task: Task) -> Generator[Step, None, Outcome]:
         kind = verdict.kind if not differences or verdict.kind == "none" else "unproven"
         facts = (*(Fact("doubt", text) for text in differences), *(Fact("limit", text) for text in others))
         verdict = replace(verdict, kind=kind, facts=(*facts, *verdict.facts))
-    if verdict.verified and proposal.get("own") is not True:
+    if verdict.complete and proposal.get("own") is not True:
         verdict = replace(verdict, facts=(*verdict.facts, MAY_BE_FORGED))
     return Outcome(task.tree, verdict)

@@ -50,7 +50,7 @@ def _attempt(task: Task, found: dict[str, Any], place: int, given: Sequence[str]
 
     def solve(own: Task) -> Generator[Step, None, Outcome]:
         yield own.adopt(apply_edit(own.trees, own.tree, found, place), what, "templates")
-        yield from own.prove(given, likely, doubt=edit["doubt"])
+        yield from own.prove(given, likely, doubt=edit["doubt"], fitted=True)
         return own.best()
 
     return task.attempt(f"template-{LETTERS[place].lower()}", solve)

@@ -19,7 +19,8 @@ from agent.engine.parallel_attempts import AT_ONCE
 from agent.prompts.opening_prompt import describe_workspace, facts
 from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
-from trajectories.records import PART, Verdict
+from trajectories.records import PART
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

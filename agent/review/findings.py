@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from agent.lifecycle.run_result import Result
     from trajectories.facts import Fact, FactKind
-    from trajectories.records import Verdict
+    from trajectories.verdict import Verdict
 
 Level = Literal["error", "warning", "note"]
 LONGEST = 1_000
@@ -45,7 +45,7 @@ class Rule:
 
 RULES = {
     "broken-test": Rule("error", "Broken tests", "Broken test", "A test that passed before fails with the change."),
-    "not-verified": Rule("warning", "Proof", "Not verified", "The proof of the change is not complete."),
+    "not-verified": Rule("warning", "Proof", "Not verified", "The proof of the change lacks a part or evidence."),
     "proof-limit": Rule("note", "Proof", "Limit of the proof", "What the proof does not cover, or found beside it."),
     "affected-caller": Rule(
         "warning", "Callers", "Affected caller", "Calls outside the change may break: it changes a signature."

@@ -19,7 +19,7 @@ from trajectories.outcome_words import run_ending
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from agent.lifecycle.run_result import Result
-    from trajectories.records import Verdict
+    from trajectories.verdict import Verdict
 
 SHOWN = "shown-change"
 MOST_FIRST = 5

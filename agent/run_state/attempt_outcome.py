@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trajectories.fact_migration import facts_of
-from trajectories.records import Verdict
+from trajectories.fact_migration import facts_of, with_evidence
+from trajectories.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ def load_outcome(value: dict[str, Any]) -> Outcome:
 
 def load_verdict(value: dict[str, Any]) -> Verdict:
     """Build a verdict from its JSON form in the journal, also from that of earlier versions."""
+    value = with_evidence(value)
     parts: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
     parts.pop("notes", None)
     return Verdict(**parts | {"facts": facts_of(value)})

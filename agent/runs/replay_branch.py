@@ -19,8 +19,8 @@ from trajectories.run_comparison import PROOF
 
 NOT_RUN = ("Not run:", "Not run to its end:", "Not changed:", "The user refused this")
 """Prefixes of observations of actions that were not run."""
-ASKED = {"reproduction": list, "places": list, "reproduces": bool, "whole": bool, "doubt": str}
-"""The recorded arguments of a proof and their types; `doubt` is optional."""
+ASKED = {"reproduction": list, "places": list, "reproduces": bool, "whole": bool, "doubt": str, "fitted": bool}
+"""The recorded arguments of a proof and their types; `doubt` and `fitted` are optional."""
 RESTORED = re.compile(r"\n\[(?:Restored|Put back), since ")
 RESTORED_IN_PLAN_MODE = re.compile(r"\n\[(?:Restored, since plan mode|Put back, since in plan mode) ")
 """Notes on reverted changes at the end of an observation; earlier versions wrote "Put back"."""
@@ -137,7 +137,7 @@ def _is_proof_arguments(asked: Any) -> TypeGuard[dict[str, Any]]:
     """Return whether these are valid arguments of `prove`."""
     return (
         isinstance(asked, dict)
-        and {name: type(value) for name, value in ({"doubt": ""} | asked).items()} == ASKED
+        and {name: type(value) for name, value in ({"doubt": "", "fitted": False} | asked).items()} == ASKED
         and all(isinstance(each, str) for each in (*asked["reproduction"], *asked["places"]))
     )
 

@@ -68,7 +68,8 @@ def _tables(run: Run, turns: Iterable[Turn]) -> Mapping[str, Any]:
 
 
 def _reader(name: str, tables: Mapping[str, Any]) -> Reader:
-    from agent.config.settings import ModelTable, Settings
+    from agent.config.model_table import ModelTable
+    from agent.config.settings import Settings
     from agent.models.base import load_model
     from agent.models.provider import facts_of
 

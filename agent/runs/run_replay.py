@@ -35,9 +35,10 @@ from agent.runs.untrusted_run import repository_path
 from agent.version import __version__
 from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import encode, write_durably
-from trajectories.records import Base, Exit, Note, Once, Record, Reply, Step, Turn, Usage, Verdict, record_time
+from trajectories.records import Base, Exit, Note, Once, Record, Reply, Step, Turn, Usage, record_time
 from trajectories.run_comparison import PARTED, REPLAY, compare_steps
 from trajectories.trajectory import RunView
+from trajectories.verdict import Verdict
 
 SAME = "replayed"
 """The exit kind of a replay without differences; with differences it is `PARTED`."""

@@ -19,8 +19,9 @@ from agent.engine.strategy_prompts import load_prompts
 from tools.base import Toolbox
 from trajectories.errors import NoRepository
 from trajectories.facts import Fact
-from trajectories.records import Exit, Note, Observation, Record, Reply, Run, Step, Turn, Verdict
+from trajectories.records import Exit, Note, Observation, Record, Reply, Run, Step, Turn
 from trajectories.trajectory import Trajectory
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -13,8 +13,8 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 
 from agent.config.api_keys import find_key, usual_variable
+from agent.config.model_table import ModelTable
 from agent.config.remembered_answers import is_remembered, remember
-from agent.config.settings import ModelTable
 from agent.config.user_config import change
 from agent.limits.run_budget import UNPRICED_TOKENS
 from agent.models.provider import own_server

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from trajectories.records import Spent, Verdict
+    from trajectories.records import Spent
+    from trajectories.verdict import Verdict
 
 State = Literal["idle", "working", "asking", "paused"]
 

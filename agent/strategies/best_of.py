@@ -42,7 +42,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     models: list[str] = task.once("models", lambda: task.branch.engine.models.cheapest_first((CODER, "senior")))
     known: list[Candidate] = yield from template_candidates(task, given)
     every = list(known)
-    chosen, matrix, sure = next((one for one in known if one.verdict.verified), None), None, True
+    chosen, matrix, sure = next((one for one in known if one.verdict.complete), None), None, True
     for number in range(0 if chosen else task.turn.settings.rounds):
         role = models[min(number, len(models) - 1)]
         task.note("phase", f"attempt {number + 1}" if not number else f"refine {number}")
@@ -55,7 +55,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         matrix = run_cross_tests(task, known, f"cross tests {number + 1}", every, matrix)
         chosen, sure = yield from select_candidate(task, known, matrix, f"select-{number + 1}")
         known.sort(key=lambda one: one is not chosen)
-        if chosen.verdict.verified and sure:
+        if chosen.verdict.complete and sure:
             break
     if chosen is None:
         return task.best()

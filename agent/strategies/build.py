@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent.engine.loop import is_answer, is_submission, loop
 from agent.prompts.turn_prompt import turn_prompt
 from agent.run_state.attempt_outcome import Outcome
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

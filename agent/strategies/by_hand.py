@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from agent.engine.write_scope import Scope
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import UsageError
-from trajectories.records import Action, Verdict
+from trajectories.records import Action
 from trajectories.trajectory import HAND
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

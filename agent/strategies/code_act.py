@@ -30,7 +30,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     for number in range(task.turn.settings.rounds):
         yield from loop(task.branch, nudge=(Observation(NUDGE, ok=False),), written=parse_action)
         verdict = yield from task.prove(given, likely_sources(task.branch))
-        if verdict.verified:
+        if verdict.complete:
             break
         if number + 1 < task.turn.settings.rounds:
             yield task.say(task.prompt("again"))

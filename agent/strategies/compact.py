@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from agent.engine.write_scope import Scope
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.rewind import visible_steps
-from trajectories.records import Observation, Verdict
+from trajectories.records import Observation
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

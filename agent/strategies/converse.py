@@ -69,7 +69,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         verdict = yield from task.prove(given, likely_sources(task.branch))
         found = candidate(task, f"patch-{number + 1}", Outcome(task.tree, verdict))
         task.note("candidate", f"{found.name}: {summarise_candidate(found)}")
-        if verdict.verified:
+        if verdict.complete:
             return (yield from _compare_alternative(task, found, given, start))
         wrong.append(found)
         best = _better(task, best, found, given)

@@ -56,7 +56,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         task.note("phase", f"patch {number + 1}")
         yield from loop(task.branch)
         verdict = yield from task.prove(given, likely_sources(task.branch))
-        if verdict.verified or len(open_ones) < 2:
+        if verdict.complete or len(open_ones) < 2:
             break
         failed = task.prompt("failed", verdict=quote_text(task.branch.steps[-1].observations[0].text))
         open_ones = [each for each in open_ones if each != place]

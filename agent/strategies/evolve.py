@@ -47,7 +47,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         for score in scores:
             task.note("score", str(score), share=score.share)
         population = [score.candidate for score in scores]
-        if population[0].verdict.verified and not matrix.failed(population[0].name):
+        if population[0].verdict.complete and not matrix.failed(population[0].name):
             break
     if not population:
         return task.best()

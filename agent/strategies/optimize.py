@@ -42,7 +42,7 @@ from agent.optimization.speedup import (
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import Cancelled, ModelError, Stop, UsageError
 from trajectories.facts import Fact
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

@@ -22,7 +22,7 @@ from agent.prompts.opening_prompt import describe_tests, likely_sources, nearest
 from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.git_store.pack_writer import is_plain
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from agent.engine.parallel_attempts import Attempt

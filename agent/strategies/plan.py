@@ -12,7 +12,7 @@ from agent.engine.loop import is_answer, loop
 from agent.engine.write_scope import Scope
 from agent.prompts.turn_prompt import turn_prompt
 from agent.run_state.attempt_outcome import Outcome
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

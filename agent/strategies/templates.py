@@ -22,7 +22,8 @@ from trajectories.facts import Fact
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
-    from trajectories.records import Step, Verdict
+    from trajectories.records import Step
+    from trajectories.verdict import Verdict
 
 ROLES = ()
 MAY_ASK = (FILLER, "judge")
@@ -69,10 +70,10 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             yield _run_tool(task, "undo", {"steps": 1})
         yield _run_tool(task, "edit", {"path": edit["path"], "old": edit["old"], "new": edit["new"]})
         doubt = remaining_doubt(found, place) if place == chosen else edit["doubt"]
-        verdict = yield from task.prove(given, likely_sources(task.branch), doubt=doubt)
+        verdict = yield from task.prove(given, likely_sources(task.branch), doubt=doubt, fitted=True)
         if _is_refuted(verdict):
             refuted.append(place)
-        elif verdict.verified or doubt:
+        elif verdict.complete or doubt:
             yield task.say(_change(found | {"doubt": doubt}, place, refuted), author=AUTHOR)
             votes = [Fact("limit", vote(found, place))] if place == chosen else []
             return Outcome(task.tree, replace(verdict, facts=(*votes, *verdict.facts)))

@@ -21,7 +21,8 @@ from agent.prompts.opening_prompt import likely_sources, opening, places
 if TYPE_CHECKING:
     from agent.engine.task import Task
     from agent.run_state.attempt_outcome import Outcome
-    from trajectories.records import Step, Verdict
+    from trajectories.records import Step
+    from trajectories.verdict import Verdict
 
 ROLES = ("coder",)
 SOURCE = "test-driven development"
@@ -45,7 +46,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             break
         task.note("phase", "prove")
         verdict = yield from task.prove(given, likely_sources(task.branch))
-        if verdict.verified or _is_overruled(task, verdict):
+        if verdict.complete or _is_overruled(task, verdict):
             break
         submitted = False
         if number + 1 < task.turn.settings.rounds:

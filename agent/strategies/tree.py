@@ -21,7 +21,8 @@ from agent.run_state.rewind import summarise_attempts
 if TYPE_CHECKING:
     from agent.engine.task import Task
     from agent.run_state.attempt_outcome import Outcome
-    from trajectories.records import Step, Verdict
+    from trajectories.records import Step
+    from trajectories.verdict import Verdict
 
 ROLES = ("coder",)
 MAY_ASK = ("critic", "forecaster")
@@ -99,7 +100,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         task.note(
             "score", f"step {node.n} from {start.n}: {node.value:.2f} {node.done}"[:400], value=round(node.value, 3)
         )
-        if node.verdict and node.verdict.verified:
+        if node.verdict and node.verdict.complete:
             break
     if not any(one.verdict for one in root.below()):
         yield from _prove_best(task, root, given)

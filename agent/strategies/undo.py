@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.turn_undo import AUTHOR, turn_history, undo_count
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

@@ -16,7 +16,7 @@ from agent.testgen.changed_functions import parse_targets
 from agent.testgen.coverage_loop import FileCoverage, passes_with_new_tests, test_command
 from agent.testgen.model_cases import PATIENCE, CoverageState, ask_for_tests
 from trajectories.errors import UsageError
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from aci.testgen.case_generation import GeneratedCases

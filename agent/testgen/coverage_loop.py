@@ -27,7 +27,7 @@ from aci.testing.suite_command import detect_command
 from aci.testing.suite_run import run_tests
 from trajectories.errors import UsageError
 from trajectories.facts import Fact
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from aci.testing.suite_results import SuiteReport

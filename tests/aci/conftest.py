@@ -5,7 +5,8 @@ from textwrap import dedent
 import pytest
 
 from aci.proof.proof import prove
-from trajectories.records import Issue, Verdict
+from trajectories.records import Issue
+from trajectories.verdict import Verdict
 
 UNITTEST = "python3 -m unittest discover -s tests -t ."
 CASE = "import unittest\nfrom shop import price, stock\nclass T(unittest.TestCase):\n"

@@ -5,21 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from trajectories.records import (
-    Action,
-    Base,
-    Comment,
-    Exit,
-    Issue,
-    Note,
-    Observation,
-    Reply,
-    Run,
-    Step,
-    Turn,
-    Usage,
-    Verdict,
-)
+from trajectories.records import Action, Base, Comment, Exit, Issue, Note, Observation, Reply, Run, Step, Turn, Usage
+from trajectories.verdict import Verdict
 
 EVIL = (
     "gone\r\x1b]0;title\x07\x1b[2J\x1b[31mred\x9b1m\x1bPq\x1b\\\u202eback\x00\x08\x7f\u2028\x85\ufeff\U000e0041"

@@ -25,8 +25,8 @@ from trajectories.records import (
     Step,
     Turn,
     Usage,
-    Verdict,
 )
+from trajectories.verdict import Verdict
 
 RUN = Path("state", "runs", "r")
 TURNS = 4

@@ -31,9 +31,9 @@ from trajectories.records import (
     Step,
     Turn,
     Usage,
-    Verdict,
 )
 from trajectories.trajectory import Trajectory
+from trajectories.verdict import Verdict
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 values = st.recursive(

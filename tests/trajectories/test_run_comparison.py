@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trajectories.records import Action, Base, Issue, Note, Observation, Reply, Run, Step, Turn, Verdict
+from trajectories.records import Action, Base, Issue, Note, Observation, Reply, Run, Step, Turn
 from trajectories.run_comparison import MOST, compare_runs, mask_variable_parts
 from trajectories.trajectory import Trajectory
+from trajectories.verdict import Verdict
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 RUN = Run("r", Issue("title"), "/repo", Base(A, A))

@@ -10,7 +10,7 @@ from typing import Any
 from trajectories.changed_pages import pages_of_tree
 from trajectories.errors import RunBroken
 from trajectories.outcome_words import PART_SENTENCES, verdict_tone
-from trajectories.records import Exit, Issue, Run, Step, Verdict
+from trajectories.records import Exit, Issue, Run, Step
 from trajectories.report.branch_structure import branches_as_json as branches_told
 from trajectories.report.branch_structure import structure
 from trajectories.report.reply_costs import costs
@@ -32,6 +32,7 @@ from trajectories.report.timeline import TimelineContext, ended, items
 from trajectories.report.tree_diffs import FILE_BYTES, FILES, FileDiff, Pair, PairDiff, pair_diffs
 from trajectories.trajectory import NOT_CHECKED, RunView
 from trajectories.unified_diff import count_changed_lines, split_header
+from trajectories.verdict import Verdict
 
 DIFFS = 12_000_000
 """Maximum number of bytes of diffs in a report."""

@@ -16,11 +16,12 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from trajectories.records import ANSWERED, PART, PROVEN, Exit, Note, Run, Step, Verdict
+from trajectories.records import ANSWERED, PART, Exit, Note, Run, Step
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import RunView, Trajectory
+from trajectories.verdict import COMPLETE, PROVEN, Verdict
 
-TRIED = (*sorted(PROVEN), "unproven", "not_found", "budget", "limit", "stuck")
+TRIED = (*sorted(COMPLETE), "disputed", "unproven", "not_found", "budget", "limit", "stuck")
 """Kinds of exit for which the model is responsible."""
 SESSION = "a session of several turns"
 EPISODE = "episode"

@@ -6,7 +6,7 @@ from agent.instances.jobs import JobResult
 from trajectories.outcome_words import BATCH_ENDINGS, ENDINGS, Tone
 
 OUTCOME_REASONS = {
-    **{kind: ENDINGS[kind] for kind in ("verified", "unproven")},
+    **{kind: ENDINGS[kind] for kind in ("verified", "plausible", "disputed", "unproven")},
     "empty": BATCH_ENDINGS["empty"],
     **{kind: ENDINGS[kind] for kind in ("stuck", "budget", "limit", "error")},
     "infrastructure": BATCH_ENDINGS["infrastructure"],

@@ -64,7 +64,7 @@ def command(
     update_tests: Annotated[
         bool, typer.Option("--update-tests", help="Keep changes to existing tests in the patch.")
     ] = False,
-    independent: options.Independent = False,
+    independent: options.FixIndependent = None,
     merge_review: Annotated[
         bool, typer.Option("--merge-review", help="Also list changes that the fix does not need.")
     ] = False,
@@ -94,7 +94,7 @@ def command(
         checks = checks_from(ci, plain_waiting)
         asked, source = issue_of_checks(checks), repository_of_checks(checks, repo, plain_waiting)
         asked = marked(asked, vulnerability)
-        is_new = vulnerability is not None or merge_review or independent
+        is_new = vulnerability is not None or merge_review or independent is not None
         if not (base or strategy or reproduce or attempts or is_new or wanted.branch):
             from agent.cli.ci_continuation import continue_run, find_run_of_branch
 
@@ -132,7 +132,7 @@ def command(
         pr=pr,
         update_tests=update_tests or None,
         merge_review=merge_review or None,
-        independent=independent or None,
+        independent=independent,
     )
     if independent:
         check_examiner(settings)

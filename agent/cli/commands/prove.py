@@ -50,8 +50,8 @@ def command(
 
     The proof uses the existing tests, the test configuration and the settings of the base.
 
-    Exit codes: 0 (verified), 6 (not verified), 1 (the patch changes nothing), 2 (usage), 3 (configuration),
-    5 (workspace), 75 (try again later), 130 (interrupted, resumable).
+    Exit codes: 0 (verified), 6 (plausible, disputed or unproven), 1 (the patch changes nothing), 2 (usage),
+    3 (configuration), 5 (workspace), 75 (try again later), 130 (interrupted, resumable).
     """
     from agent.config.settings import WITHOUT_MEMORY, load_settings
     from agent.console.foreground_run import drive_new
@@ -74,7 +74,7 @@ def command(
         **({"model": model, "budget": budget} if independent else {"model": ""}),
         **WITHOUT_MEMORY,
         merge_review=True,
-        independent=independent or None,
+        independent=independent,
         **run_settings | ({"test": found.command} if found.command else {}),
     )
     if independent:

@@ -81,7 +81,7 @@ def command(
         budget=budget,
         **WITHOUT_MEMORY,
         merge_review=True,
-        independent=independent or None,
+        independent=independent or bool(model),
         **run_settings,
     )
     if independent:

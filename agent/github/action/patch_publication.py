@@ -27,6 +27,8 @@ from agent.github.task.task_subject import issue_of_branch
 from agent.github.task.trigger_event import TriggerSkipped
 from agent.patch_checks.patch_check import PatchFindings, check_patch
 from trajectories.errors import SweAgentError, UsageError
+from trajectories.outcome_words import patch_word
+from trajectories.verdict import PROVEN
 
 if TYPE_CHECKING:
     from github.Repository import Repository
@@ -85,8 +87,9 @@ def publish_patch(delivery: Delivery) -> TaskOutcome:
     findings = _check_patch(delivery, tree)
     if findings.refused:
         return TaskOutcome("refused", comment_texts.refused_comment(findings.refused, outcome))
-    if outcome.exit != 0 and not delivery.rules.open_unproven:
-        return TaskOutcome("unproven", comment_texts.unproven_comment(outcome))
+    kind = outcome.result["verdict"]["kind"]
+    if kind not in (*PROVEN, delivery.rules.accept) and not delivery.rules.open_unproven:
+        return TaskOutcome(patch_word(kind), comment_texts.unproven_comment(outcome))
     draft = build_draft(outbox, asked.base, tree, outcome, asked.number if asked.kind == "fix" else 0)
     if draft.tree != tree and (findings := _check_patch(delivery, draft.tree)).refused:
         return TaskOutcome("refused", comment_texts.refused_comment(findings.refused, outcome))

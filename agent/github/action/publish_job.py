@@ -25,6 +25,7 @@ from agent.github.task import result_file, task_request
 from agent.github.task.result_file import Outcome
 from agent.github.task.secret_masking import mask_keys
 from trajectories.errors import SweAgentError, UsageError
+from trajectories.verdict import COMPLETE, PROVEN
 
 if TYPE_CHECKING:
     import github.Repository
@@ -77,9 +78,11 @@ def _result(file: Path | None, digest: str, asked: TaskRequest, task_digest: str
     outcome, diff = result_file.unpack(file, digest)
     if (outcome.errand, outcome.base) != (task_digest, asked.base):
         raise UsageError("The result file belongs to another task.", AGAIN)
-    verified = outcome.result["verdict"]["kind"] in ("verified", "faster")
+    kind = outcome.result["verdict"]["kind"]
     answers = asked.kind == "follow-up" and not diff
-    if (outcome.exit == 0 and not answers and not (verified and diff)) or (outcome.exit == 6 and verified):
+    if (outcome.exit == 0 and not answers and not (kind in COMPLETE and diff)) or (
+        outcome.exit == 6 and kind in PROVEN
+    ):
         raise UsageError("The result file is inconsistent: its exit, its verdict and its patch do not agree.", AGAIN)
     return outcome, diff
 

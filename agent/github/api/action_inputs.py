@@ -46,8 +46,10 @@ class Rules(BaseSettings):
     ask: Literal["nobody", "members", "author"] = "nobody"
     """Who may answer the model's questions about an issue; `author` means its author and members. With `nobody`, the
     model may ask no questions."""
+    accept: Literal["verified", "plausible"] = "verified"
+    """The weakest verdict whose patch becomes a pull request."""
     open_unproven: bool = False
-    """Whether an unproven patch also becomes a pull request."""
+    """Whether a patch becomes a pull request whatever its verdict."""
     dry_run: bool = False
     """Whether the Action solves issues without writing anything to GitHub."""
     max_patch: int = Field(default=200_000, gt=0)

@@ -15,6 +15,7 @@ from agent.github.pull_request.pull_request_body import LONGEST_COMMAND, price, 
 from agent.github.pull_request.review_focus import reviewer_notes
 from agent.github.pull_request.text_escaping import bullet_list, code, code_block, escape_markdown
 from agent.github.task.trigger_event import ANSWER
+from trajectories.outcome_words import patch_word
 
 if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
@@ -41,8 +42,13 @@ _ITEM = re.compile(r"^ {0,6}(?:[-*+]|\d{1,3}[.)]) +")
 
 def opened_comment(number: int, outcome: Outcome, notes: Sequence[str] = ()) -> str:
     """Return the comment on a run whose patch became a pull request."""
-    how = "a draft with a verified fix" if outcome.exit == 0 else "a draft with a patch that is not proven"
-    return _comment([f"#{number} is {how}: {escape_markdown(outcome.title)}.", bullet_list(notes)], outcome)
+    return _comment(
+        [
+            f"#{number} is a draft with a patch that is {_word(outcome)}: {escape_markdown(outcome.title)}.",
+            bullet_list(notes),
+        ],
+        outcome,
+    )
 
 
 def committed_comment(commit: str, branch: str, outcome: Outcome, notes: Sequence[str] = ()) -> str:
@@ -58,9 +64,9 @@ def answered_comment(outcome: Outcome) -> str:
 
 
 def unproven_comment(outcome: Outcome) -> str:
-    """Return the comment on a run whose patch is not proven and not published."""
+    """Return the comment on a run whose patch is not accepted, so not published."""
     said = [
-        "There is a patch, but it is not proven, so it is not published.",
+        f"There is a patch, but it is {_word(outcome)}, so it is not published.",
         _explanation(outcome),
         _proof(outcome),
         _download_hint(outcome),
@@ -97,7 +103,7 @@ def failed_comment(message: str, fix: str, outcome: Outcome | None = None) -> st
     """Return the comment on an action that GitHub or git refused. `fix` is trusted text and not escaped."""
     said = [f"This failed: {escape_markdown(message)} {fix}".strip()]
     if outcome and outcome.exit == 0 and outcome.result["verdict"]["kind"] != "none":
-        said.append(f"The patch is verified. {_download_hint(outcome)}")
+        said.append(f"The patch is {_word(outcome)}. {_download_hint(outcome)}")
     return _comment(said, outcome)
 
 
@@ -125,8 +131,13 @@ def refused_comment(reasons: Sequence[str], outcome: Outcome) -> str:
 
 def withheld_comment(reason: str, outcome: Outcome) -> str:
     """Return the comment on a patch that was not pushed because its destination changed meanwhile."""
-    how = "verified" if outcome.exit == 0 else "not proven"
-    return _comment([f"{reason} So nothing was pushed. The patch is {how}.", _download_hint(outcome)], outcome)
+    return _comment(
+        [f"{reason} So nothing was pushed. The patch is {_word(outcome)}.", _download_hint(outcome)], outcome
+    )
+
+
+def _word(outcome: Outcome) -> str:
+    return patch_word(outcome.result["verdict"]["kind"])
 
 
 def prose(text: str) -> str:

@@ -20,7 +20,8 @@ from trajectories.records import Step
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from trajectories.git_store.trees import Trees
-    from trajectories.records import Issue, Verdict
+    from trajectories.records import Issue
+    from trajectories.verdict import Verdict
 
 MOST_FILES = 4
 

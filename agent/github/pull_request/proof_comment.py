@@ -13,6 +13,7 @@ from agent.github.pull_request.pull_request_body import proof
 from agent.github.pull_request.review_focus import reviewer_notes
 from agent.github.pull_request.text_escaping import bullet_list, escape_markdown, format_name
 from agent.github.task.secret_masking import mask_keys
+from trajectories.outcome_words import patch_word
 
 if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
@@ -31,12 +32,12 @@ BASIS = (
 
 
 def verdict_name(outcome: Outcome) -> str:
-    """Return `Verified`, `Not verified` or `No verdict`."""
+    """Return the word for the patch, such as `Verified` or `Unproven`, or `No verdict`."""
     verdict = outcome.result["verdict"]
-    if verdict["kind"] == "verified":
-        return "Verified" if outcome.exit == 0 else "No verdict"
+    if verdict["kind"] == "verified" and outcome.exit != 0:
+        return "No verdict"
     has_run = any(verdict[step] is not None for step in STEPS)
-    return "Not verified" if has_run or outcome.exit in (1, 6) else "No verdict"
+    return patch_word(verdict["kind"]).capitalize() if has_run or outcome.exit in (1, 6) else "No verdict"
 
 
 def proof_comment(outcome: Outcome) -> str:

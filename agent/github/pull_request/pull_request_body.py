@@ -17,6 +17,7 @@ from agent.github.pull_request.pull_request_template import fill_template
 from agent.github.pull_request.review_focus import review_lines
 from agent.github.pull_request.text_escaping import LONGEST_NAME, code, code_block, escape_markdown, format_name
 from trajectories.fact_migration import facts_of
+from trajectories.outcome_words import patch_word
 
 if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
@@ -78,8 +79,7 @@ def proof(outcome: Outcome, without: str = "this change") -> str:
     verdict = outcome.result["verdict"]
     lines = [_reproduction_sentence(verdict, without), _regression_sentence(verdict), *_check_sentences(verdict)]
     lines.append(GENERALITY.get(verdict.get("generality", ""), ""))
-    head = "**Proof:**" if verdict["kind"] in ("verified", "faster") else "**Not proven:**"
-    return " ".join([head, *filter(None, lines)])
+    return " ".join([f"**{patch_word(verdict['kind']).capitalize()}:**", *filter(None, lines)])
 
 
 def commands(outcome: Outcome) -> str:

@@ -35,7 +35,7 @@ def deliver_request(engine: Engine, result: Result) -> None:
     """Open the pull request of a run at its end, if its patch is proven and no delivery is recorded yet."""
     if any(note.kind == "done" and note.data.get("effect") == EFFECT for note in engine.trajectory.notes):
         return
-    if not result.exit.verdict.verified:
+    if result.exit.code:
         record_not_proven(engine)
     elif why := open_request(engine, result):
         _record_unpublished(engine, f"No pull request was opened: {why}")

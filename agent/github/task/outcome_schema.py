@@ -36,7 +36,7 @@ class FactSchema(_Strict):
 
 
 class VerdictSchema(_Strict):
-    kind: Literal["verified", "faster", "unproven", "none"]
+    kind: Literal["verified", "faster", "plausible", "disputed", "unproven", "none"]
     granularity: Literal["test", "file", "command"]
     red: bool | None
     green: bool | None
@@ -44,6 +44,7 @@ class VerdictSchema(_Strict):
     no_loss: bool | None
     compared: Line = ""
     generality: Literal["", "shown", "examples only", "undecided"] = ""
+    evidence: Literal["", "none", "blind tests", "earlier tests"] = ""
     checks: Lines
     contradicted: Lines
     conditions: Lines = ()
@@ -132,6 +133,8 @@ class OutcomeSchema(_Strict):
         verdict = self.result.verdict
         if self.result.exit != self.exit:
             raise ValueError("the exit code differs from the result's")
-        if verdict.kind == "verified" and not all((verdict.red, verdict.green, verdict.red_again, verdict.no_loss)):
+        if verdict.kind in ("verified", "plausible", "disputed") and not all(
+            (verdict.red, verdict.green, verdict.red_again, verdict.no_loss)
+        ):
             raise ValueError("the verdict contradicts its parts")
         return self

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from agent.tui.rendering.line_renderer import LineRenderer
     from agent.tui.widgets.step_item import PictureFile
     from trajectories.errors import SweAgentError
-    from trajectories.records import Exit, Step, Verdict
+    from trajectories.records import Exit, Step
+    from trajectories.verdict import Verdict
 
 COLOURS = {True: "success", False: "error", None: "muted"}
 MORE = "`/cost USD` raises the session's budget."
@@ -25,7 +26,7 @@ NAMED = 10
 """Maximum number of tests that are listed while the item is closed."""
 MOST_PAGES, SHOWN_CLOSED = 3, "difference"
 """Maximum number of changed pages while the item is closed, and the picture of each whose path is shown then."""
-DOUBTED = "Not verified: all parts of the proof pass, but"
+DOUBTED = "Unproven: all parts of the proof pass, but"
 STYLES: dict[Tone, str] = {"good": "bold success", "warning": "bold warning", "bad": "bold error", "neutral": "muted"}
 """Styles of how a turn ended."""
 QUIET = frozenset({"done", "undone"})

@@ -14,8 +14,9 @@ from textual.widgets.option_list import Option
 
 from aci.observation.untrusted_text import one_line
 from agent.session.session_status import ChangedFile, Status
-from trajectories.outcome_words import PART_LABELS
+from trajectories.outcome_words import PART_LABELS, verdict_tone
 
+WORD_STYLES = {"good": "bold $text-success", "warning": "$text-warning", "bad": "$text-error", "neutral": "$text-muted"}
 MARKS = {True: ("✓", "$text-success"), False: ("✗", "$text-error"), None: ("·", "$text-muted")}
 LETTERS = {"A": "$text-success", "M": "$text-warning", "D": "$text-error", "R": "$text-secondary"}
 NARROWEST, SCROLLBAR = 28, 1
@@ -114,19 +115,19 @@ def plan(status: Status) -> Content:
 
 
 def proof(status: Status) -> Content:
-    """Return the results of the checks in the last proof; "verified" only if all of them pass."""
+    """Return the results of the checks in the last proof, and its word."""
     verdict = status.verdict
     if not status.files:
         return Content("")
     if verdict is None or all(getattr(verdict, part) is None for part in PART_LABELS):
-        return Content.styled("not verified: /prove", "$text-warning")
+        return Content.styled("unproven: /prove", "$text-warning")
     lines = [Content.assemble(MARKS[getattr(verdict, part)], " ", words) for part, words in PART_LABELS.items()]
     if verdict.no_loss and verdict.compared:
         lines.append(Content.styled(f"  in {one_line(verdict.compared)}", "$text-muted"))
     elif verdict.no_loss is None:
         lines[-1] = Content.styled(f"? {PART_LABELS['no_loss']}: unknown", "$text-warning")
-    verified = "verified on its examples" if verdict.generality == "undecided" else "verified"
-    whole = (verified, "bold $text-success") if verdict.verified else ("not verified: /prove", "$text-warning")
+    word = f"{verdict.kind}: /prove" if verdict.kind == "unproven" else verdict.kind
+    whole = (word, WORD_STYLES[verdict_tone(verdict)])
     return Content("\n").join([*lines, Content.styled(*whole)])
 
 

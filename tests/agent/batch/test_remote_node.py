@@ -18,7 +18,8 @@ from agent.batch.node_messages import RemoteJob, RemoteOutcome
 from agent.batch.remote_hub import Hub, Refusal
 from agent.batch.remote_node import solve_remote_job
 from agent.batch.repository_bundles import hash_refs
-from agent.config.settings import ModelTable, Settings, load_settings
+from agent.config.model_table import ModelTable
+from agent.config.settings import Settings, load_settings
 from agent.instances.jobs import Instance, Job, JobWatch
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter

@@ -14,7 +14,8 @@ from agent.engine.task import Task
 from agent.run_state.attempt_outcome import Outcome
 from tests.agent.conftest import Bench
 from tests.agent.strategies.conftest import UNITTEST
-from trajectories.records import Step, Verdict
+from trajectories.records import Step
+from trajectories.verdict import Verdict
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent.config import api_keys
 from agent.config.api_keys import Key, delete, find_key, key_for, store, usual_variable
-from agent.config.settings import ModelTable
+from agent.config.model_table import ModelTable
 from trajectories.errors import ConfigError, UsageError
 
 MODEL = "acme/large"

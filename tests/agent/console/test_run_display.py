@@ -32,7 +32,8 @@ from trajectories.changed_pages import ChangedPage
 from trajectories.errors import Cancelled, SweAgentError, UsageError
 from trajectories.facts import Fact
 from trajectories.journal import Journal
-from trajectories.records import Action, Exit, Observation, Patch, Spent, Step, Usage, Verdict
+from trajectories.records import Action, Exit, Observation, Patch, Spent, Step, Usage
+from trajectories.verdict import Verdict
 
 ESCAPE = "\x1b[31mred\x1b]0;title\x07\x1b[2J\x9b1m‮"
 USAGE = {"input_tokens": 1200, "output_tokens": 30, "cached_tokens": 600}

@@ -9,7 +9,8 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.config.api_keys import variables
-from agent.config.settings import ModelTable, Settings, load_settings
+from agent.config.model_table import ModelTable
+from agent.config.settings import Settings, load_settings
 from agent.conversation.model_roles import assign_roles, check_models, needs_model, roles_of, used_models
 from agent.lifecycle.run_lifecycle import begin
 from tests.agent.conftest import Bench, line

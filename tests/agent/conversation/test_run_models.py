@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.config.settings import ModelTable, Settings
+from agent.config.model_table import ModelTable
+from agent.config.settings import Settings
 from agent.conversation import run_models
 from agent.conversation.run_models import RunModels
 

@@ -16,7 +16,8 @@ from agent.github.task.result_file import Outcome
 from agent.review.findings import _of_merge_review, _of_verdict
 from agent.run_state.attempt_outcome import load_outcome
 from trajectories.journal import read
-from trajectories.records import Exit, Once, Step, Verdict
+from trajectories.records import Exit, Once, Step
+from trajectories.verdict import Verdict
 
 JOURNAL = Path(__file__).parents[2] / "trajectories" / "journals" / "verdicts"
 LINES = [json.loads(line) for line in (JOURNAL / "journal.jsonl").read_bytes().splitlines()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.engine.proof_step import verdict_text
 from trajectories.facts import Fact
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 
 def test_model_reads_why_pages_were_not_compared() -> None:

@@ -20,7 +20,7 @@ from tests.e2e.conftest import write
 from tests.github_server import Hub, Repo
 from tests.github_server.threads import Pull
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 BOT = "github-actions[bot]"
 VERIFIED = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, generality="shown")

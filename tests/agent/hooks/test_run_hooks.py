@@ -27,7 +27,8 @@ from tests.agent.scripted_turns import TurnSession
 from tests.conftest import cut_run
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
 from trajectories.journal import read
-from trajectories.records import Action, Verdict
+from trajectories.records import Action
+from trajectories.verdict import Verdict
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,9 @@ from agent.lessons.lessons import LARGEST, LONGEST_LINE, MOST_PLACES, _definitio
 from trajectories.experience import Bank, Entry
 from trajectories.facts import Fact
 from trajectories.git_store.trees import EMPTY_TREE, Trees
-from trajectories.records import Base, Comment, Exit, Issue, Observation, Record, Reply, Run, Step, Turn, Verdict
+from trajectories.records import Base, Comment, Exit, Issue, Observation, Record, Reply, Run, Step, Turn
 from trajectories.trajectory import Trajectory
+from trajectories.verdict import Verdict
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
 CALC = "class Calc:\n    def add(self, a, b):\n        return a - b\n\n\ndef twice(a):\n    return a * 2\n"

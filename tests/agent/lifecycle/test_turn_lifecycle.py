@@ -20,8 +20,9 @@ from tests.agent.scripted_turns import Sent, TurnSession, finish_solving
 from trajectories.errors import Cancelled
 from trajectories.facts import Fact
 from trajectories.journal import read
-from trajectories.records import Exit, Note, Reply, Verdict
+from trajectories.records import Exit, Note, Reply
 from trajectories.trajectory import Trajectory
+from trajectories.verdict import Verdict
 
 FILES = {
     "calc.py": "def add(a, b):\n    return a - b\n",

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from agent.config.settings import ModelTable, Settings
+from agent.config.model_table import ModelTable
+from agent.config.settings import Settings
 from agent.models import _litellm
 from agent.models.base import Message, RequestOptions, load_model
 from agent.models.provider import Provider

@@ -123,7 +123,7 @@ def test_signature_is_removed_from_gemini_call_id(load: Load) -> None:
 
 
 def test_thinking_stays_between_texts() -> None:
-    from agent.config.settings import ModelTable
+    from agent.config.model_table import ModelTable
     from agent.models._prices import facts
     from agent.models._protocol import route
     from agent.models._request_encoder import encode_messages
@@ -192,7 +192,7 @@ def test_missplit_stream_is_retried_without_streaming(load: Load) -> None:
 
 
 def test_thinking_keeps_position_unless_text_changed() -> None:
-    from agent.config.settings import ModelTable
+    from agent.config.model_table import ModelTable
     from agent.models._prices import facts
     from agent.models._protocol import route
     from agent.models._reply_decoder import decode_reply

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from agent.config.api_keys import store
-from agent.config.settings import ModelTable, Settings
+from agent.config.model_table import ModelTable
+from agent.config.settings import Settings
 from agent.limits.run_budget import Price
 from agent.models._prices import ModelFacts, facts
 from agent.models.base import load_model

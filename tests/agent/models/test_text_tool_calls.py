@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config.settings import ModelTable
+from agent.config.model_table import ModelTable
 from agent.models._prices import facts
 from agent.models._protocol import route
 from agent.models._text_tool_calls import describe, parse, render, render_tool_calls

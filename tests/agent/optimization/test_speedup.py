@@ -9,8 +9,8 @@ from aci.performance.target_function import Target
 from aci.performance.timing import Timing
 from agent.optimization.candidate_benchmark import RIGHT, Bench, CandidateVerdict, Sample
 from agent.optimization.speedup import LEAST_RATIO, Gain, best_of, conditions, is_promising, measure_gain
-from trajectories.records import Verdict
 from trajectories.training.rewards import rewards
+from trajectories.verdict import Verdict
 
 
 def verdict(cost, large=0, what="a candidate", lines=2):

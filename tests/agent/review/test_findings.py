@@ -17,7 +17,7 @@ from agent.review.findings import (
 )
 from agent.run_state.attempt_outcome import load_verdict
 from trajectories.outcome_words import proof_headline
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 CALLERS = "area (calc/core.py:3) has a new signature: `scale` is new; calls outside the patch: calc/app.py:7."
 VERIFIED = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, generality="shown")

@@ -14,8 +14,9 @@ from agent.review.model_remarks import UNREAD
 from agent.review.patch_review import Review, _first, review_of, sarif_of
 from agent.review.review_text import MOST, show_review
 from trajectories.git_store.trees import EMPTY_TREE, Trees
-from trajectories.records import Exit, Note, Verdict
+from trajectories.records import Exit, Note
 from trajectories.trajectory import PROPOSAL, Trajectory
+from trajectories.verdict import Verdict
 
 VERIFIED = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, generality="shown")
 SHOWN = Finding("shown-change", "The patch changes the behaviour for 3 of 9 variants of the tests' values.")

@@ -17,8 +17,9 @@ from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import create_store, git, git_environ
 from trajectories.git_store.trees import EMPTY_TREE, PACKS_PER_INDEX, Trees
 from trajectories.journal import Journal, lock_run, read
-from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step, Turn, Verdict
+from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step, Turn
 from trajectories.run_cleanup import MANY_LOOSE, MANY_PACKS, DiskUsage, referenced_outputs
+from trajectories.verdict import Verdict
 
 DAY = 86_400.0
 

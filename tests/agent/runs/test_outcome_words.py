@@ -12,8 +12,9 @@ from agent.cli.commands.runs import STATES, _states
 from agent.console.run_display import COLOURS, Console
 from agent.tui.widgets.outcome_items import STYLES, end_lines
 from trajectories.outcome_words import BATCH_ENDINGS, ENDINGS, WITHOUT_EXIT, ending_of, proof_headline, run_ending
-from trajectories.records import Base, Exit, Issue, Note, Run, Turn, Verdict
+from trajectories.records import Base, Exit, Issue, Note, Run, Turn
 from trajectories.trajectory import PROPOSAL, Trajectory
+from trajectories.verdict import Verdict
 
 PARTS = dict.fromkeys(("red", "green", "red_again", "no_loss"), True)
 SHOWN = Verdict("verified", **PARTS, generality="shown")

@@ -25,9 +25,10 @@ from tools.run_tests import MOST_NAMED, recall_names
 from trajectories.errors import RunBroken, SweAgentError, UsageError
 from trajectories.git_store.git_commands import OWN, git, git_environ
 from trajectories.journal import Journal, lock_run, write_durably
-from trajectories.records import Exit, Observation, Verdict
+from trajectories.records import Exit, Observation
 from trajectories.training.candidate_groups import select_candidates
 from trajectories.trajectory import NOT_CHECKED
+from trajectories.verdict import Verdict
 
 __all__ = ["untrusted_folder"]
 

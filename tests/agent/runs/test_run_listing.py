@@ -11,22 +11,8 @@ from agent.config.settings import load_settings
 from agent.runs.run_listing import LOCKS, RunFilter, RunSummary, list_runs, summarize_run
 from trajectories.errors import UsageError
 from trajectories.journal import encode, lock_run
-from trajectories.records import (
-    Base,
-    Exit,
-    Hold,
-    Issue,
-    Note,
-    Observation,
-    Once,
-    Reply,
-    Run,
-    Settle,
-    Step,
-    Turn,
-    Usage,
-    Verdict,
-)
+from trajectories.records import Base, Exit, Hold, Issue, Note, Observation, Once, Reply, Run, Settle, Step, Turn, Usage
+from trajectories.verdict import Verdict
 
 NOW = 1_790_000_000.0
 

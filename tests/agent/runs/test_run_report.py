@@ -19,8 +19,9 @@ from tests.agent.conftest import Bench, act, line
 from trajectories.errors import UsageError
 from trajectories.journal import encode
 from trajectories.pages import beginning
-from trajectories.records import Base, Exit, Issue, Run, Turn, Verdict
+from trajectories.records import Base, Exit, Issue, Run, Turn
 from trajectories.trajectory import RunView
+from trajectories.verdict import Verdict
 
 SECRET = "hunter2hunter2hunter2"
 

@@ -28,20 +28,8 @@ from trajectories.errors import RunBroken, UsageError
 from trajectories.facts import Fact
 from trajectories.journal import Journal, encode, lock_run, read
 from trajectories.journal import Lines as Records
-from trajectories.records import (
-    Action,
-    Base,
-    Exit,
-    Issue,
-    Note,
-    Observation,
-    Once,
-    Reply,
-    Run,
-    Step,
-    Turn,
-    Verdict,
-)
+from trajectories.records import Action, Base, Exit, Issue, Note, Observation, Once, Reply, Run, Step, Turn
+from trajectories.verdict import Verdict
 
 
 @pytest.fixture(scope="module")

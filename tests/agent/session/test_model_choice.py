@@ -10,7 +10,8 @@ from threading import Thread
 
 import pytest
 
-from agent.config.settings import ModelTable, Settings, load_settings
+from agent.config.model_table import ModelTable
+from agent.config.settings import Settings, load_settings
 from agent.conversation.model_roles import check_models
 from agent.models._prices import facts
 from agent.session import model_choice

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from aci.repository.user_repository import Repository
-from agent.config.settings import ModelTable, Settings
+from agent.config.model_table import ModelTable
+from agent.config.settings import Settings
 from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.lifecycle.run_result import Result

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from agent.config.settings import ModelTable
+from agent.config.model_table import ModelTable
 from agent.runs.run_lookup import open_own_run
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, RunStrategy, edit_calc, equal, new_test

@@ -12,7 +12,8 @@ from aci.environments import host_environment
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.environments.setup_proposals import FailedSetup
 from aci.runtime.workspace import WorkspaceOptions
-from agent.config.settings import ModelTable, load_settings
+from agent.config.model_table import ModelTable
+from agent.config.settings import load_settings
 from agent.lifecycle.run_lifecycle import reopen
 from agent.permissions.approvals import Answer, Approval
 from tests.agent.conftest import act, line

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.settings import ModelTable, Settings
+from agent.config.model_table import ModelTable
+from agent.config.settings import Settings
 from agent.conversation.model_requests import RequestSpec
 from agent.limits.cancellation import CancellationToken
 from agent.synthesis import model_questions

@@ -37,20 +37,8 @@ from agent.tui.widgets.step_item import StepItem
 from tests.agent.tui.session_states import STATUS
 from trajectories.errors import ModelError
 from trajectories.journal import encode
-from trajectories.records import (
-    Action,
-    Base,
-    Exit,
-    Issue,
-    Observation,
-    Patch,
-    Reply,
-    Run,
-    Spent,
-    Step,
-    Turn,
-    Verdict,
-)
+from trajectories.records import Action, Base, Exit, Issue, Observation, Patch, Reply, Run, Spent, Step, Turn
+from trajectories.verdict import Verdict
 
 ROOT = Path("/home/ada/invoices")
 NOW = 1_700_000_000.0

@@ -28,8 +28,9 @@ from tests.agent.tui.recorded_sessions import (
     turn_started,
     wait_until_idle,
 )
-from trajectories.records import Base, Exit, Issue, Note, Observation, Run, Step, Turn, Verdict
+from trajectories.records import Base, Exit, Issue, Note, Observation, Run, Step, Turn
 from trajectories.trajectory import Trajectory
+from trajectories.verdict import Verdict
 
 RECORDS = (Run("fox", Issue("It fails."), "/r", Base("c", "t")), Turn("It fails.", "build"))
 STEP = step(1, "I look.", ("view", {"path": "a.py"}, "x = 1", True))

@@ -24,9 +24,9 @@ from trajectories.records import (
     Step,
     Turn,
     Usage,
-    Verdict,
 )
 from trajectories.trajectory import RunView, Trajectory
+from trajectories.verdict import Verdict
 
 TOOL = {"type": "function", "function": {"name": "shell", "description": "Run.", "parameters": {"type": "object"}}}
 SOURCE = "diff --git a/calc.py b/calc.py\n--- a/calc.py\n+++ b/calc.py\n@@ -1 +1 @@\n-a - b\n+a + b\n"

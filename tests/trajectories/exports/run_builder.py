@@ -6,22 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from trajectories.records import (
-    Action,
-    Base,
-    Exit,
-    Issue,
-    Observation,
-    Record,
-    Reply,
-    Run,
-    Spent,
-    Step,
-    Turn,
-    Usage,
-    Verdict,
-)
+from trajectories.records import Action, Base, Exit, Issue, Observation, Record, Reply, Run, Spent, Step, Turn, Usage
 from trajectories.trajectory import Message, RunView, Trajectory
+from trajectories.verdict import Verdict
 
 BASE, PATCHED = "b" * 40, "d" * 40
 SYSTEM, OPENING = {"role": "system", "content": "You fix bugs."}, {"role": "user", "content": "Add is wrong."}

@@ -13,7 +13,8 @@ from markdown_it.token import Token
 from tests.trajectories.exports.random_runs import Made
 from trajectories.exports.markdown import export
 from trajectories.facts import Fact
-from trajectories.records import Action, Issue, Verdict
+from trajectories.records import Action, Issue
+from trajectories.verdict import Verdict
 
 HOSTILE = (
     "<script>alert(1)</script>",

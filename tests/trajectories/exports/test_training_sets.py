@@ -13,9 +13,10 @@ from tests.trajectories.exports.random_runs import Made
 from tests.trajectories.exports.run_builder import BASE, OPENING, PATCHED, SYSTEM, TOOLS, RunBuilder
 from trajectories.errors import UsageError
 from trajectories.exports import dpo, rloo, sft
-from trajectories.records import Action, Exit, Note, Observation, Once, Step, Turn, Verdict
+from trajectories.records import Action, Exit, Note, Observation, Once, Step, Turn
 from trajectories.training.candidate_groups import select_candidates
 from trajectories.trajectory import Message, RunView
+from trajectories.verdict import Verdict
 
 
 def rows(export: Callable[[Sequence[RunView]], Iterator[str]], *runs: RunView) -> list[dict[str, Any]]:

@@ -31,13 +31,13 @@ from trajectories.records import (
     Step,
     Turn,
     Usage,
-    Verdict,
 )
 from trajectories.report import report_data
 from trajectories.report.report_data import build_report_data
 from trajectories.report.report_pictures import LARGEST
 from trajectories.report.report_text import ReportText, format_time, mask_texts, shorten_text, text_limit
 from trajectories.trajectory import NOT_CHECKED, RunView, Trajectory
+from trajectories.verdict import Verdict
 
 AT = 1_700_000_000.0
 SECRET = "hunter2hunter2"

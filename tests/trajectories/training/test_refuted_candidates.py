@@ -11,9 +11,10 @@ import pytest
 
 from tests.trajectories.exports.run_builder import RunBuilder
 from trajectories.exports import dpo, rloo, sft
-from trajectories.records import Note, Observation, Once, Step, Verdict
+from trajectories.records import Note, Observation, Once, Step
 from trajectories.training.candidate_groups import select_candidates
 from trajectories.trajectory import RunView
+from trajectories.verdict import Verdict
 
 CHEAT, RIGHT, SAME = "c" * 40, "e" * 40, "f" * 40
 """Trees of a patch that other attempts' tests refute, of a right one, and of the first one with other tests."""

@@ -30,8 +30,9 @@ from tests.agent.batch.test_batch_driver import RecordingDisplay
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.journal import encode, read
-from trajectories.records import Exit, Issue, Run, Turn, Verdict
+from trajectories.records import Exit, Issue, Run, Turn
 from trajectories.trajectory import Trajectory
+from trajectories.verdict import Verdict
 
 COUNT = 6
 

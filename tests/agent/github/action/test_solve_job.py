@@ -22,7 +22,8 @@ from tests.agent.conftest import act, line
 from tests.agent.github.solve_runner import ADD_TEST, FIX, ISSUE, SUBMIT, UNITTEST, Job
 from tests.conftest import IMAGE
 from trajectories.errors import UsageError
-from trajectories.records import Comment, Issue, Verdict
+from trajectories.records import Comment, Issue
+from trajectories.verdict import Verdict
 
 SECRET = "correct-horse-battery-staple"
 

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from agent.config.settings import ModelTable, load_settings
+from agent.config.model_table import ModelTable
+from agent.config.settings import load_settings
 from agent.config.user_memory import ALL
 from agent.engine.branch import ABANDONED
 from agent.session import session_events

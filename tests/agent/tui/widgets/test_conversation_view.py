@@ -22,7 +22,8 @@ from agent.tui.widgets.step_item import StepItem
 from agent.tui.widgets.streaming_item import LiveItem
 from tests.agent.tui.session_states import status
 from trajectories.facts import Fact
-from trajectories.records import Action, Exit, Observation, Reply, Step, Verdict
+from trajectories.records import Action, Exit, Observation, Reply, Step
+from trajectories.verdict import Verdict
 
 
 class ConversationApp(App[None]):

@@ -10,7 +10,7 @@ from agent.session.session_status import Status
 from agent.tui import theme
 from agent.tui.widgets.side_panel import Panel, file_line, plan, proof, queue
 from tests.agent.tui.session_states import FILES, run_app, status
-from trajectories.records import Verdict
+from trajectories.verdict import Verdict
 
 
 class PanelApp(App[None]):
