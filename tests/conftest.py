@@ -83,6 +83,14 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def without_examiner() -> Iterator[None]:
+    """Ask no examiner: scripted models write no blind tests. The tests of the examiner ask one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SWE_AGENT_INDEPENDENT", "false")
+        yield
+
+
 @pytest.fixture(scope="session")
 def user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Paths of new folders, one for each test; `tmp_path` is slower, as it lists all folders of the session."""

@@ -60,6 +60,7 @@ class Machine:
             "SWE_AGENT_CACHE": str(self.home / "cache"),
             "SWE_AGENT_WORKSPACE": self.workspace,
             "SWE_AGENT_IMAGE": IMAGE,
+            "SWE_AGENT_INDEPENDENT": "false",
             **self.extra,
         }
 
