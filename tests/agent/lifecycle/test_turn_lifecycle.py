@@ -62,7 +62,7 @@ def test_later_turn_continues_conversation_files_and_budget(talk, monkeypatch):
     assert (first.exit.kind, first.exit.code, first.word) == ("answered", 0, "It subtracts.")
     second = session.send("Fix it.")
     assert (second.exit.kind, second.exit.code) == ("unproven", 6)
-    assert second.word.startswith("Fixed.\n\nAll tests that passed before still pass. The change is not verified")
+    assert second.word.startswith("Fixed.\n\nAll tests that passed before still pass. The change is unproven")
     third = session.send("Add double().")
     assert "calc.py" in third.patch.diff
     assert "double.py" in third.patch.diff
@@ -374,7 +374,7 @@ def test_prove_turn_runs_whole_proof(talk):
     assert (first.exit.kind, first.exit.code) == ("unproven", 6)
     session.send("Add a test.")
     proven = session.send("", "prove")
-    assert (proven.exit.kind, proven.exit.code) == ("verified", 0)
+    assert (proven.exit.kind, proven.exit.code) == ("plausible", 6)
     assert proven.exit.verdict.tests
     assert (session.bench.directory / "proof.sh").exists()
 
