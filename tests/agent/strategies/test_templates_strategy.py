@@ -14,6 +14,7 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.turn_lifecycle import next_turn
 from agent.repair.search_progress import WIDTH
 from agent.run_state.progress_event import ProgressEvent
 from tests.conftest import git
@@ -96,6 +97,17 @@ def test_bug_is_found_fixed_and_proved(start_run) -> None:
     assert any(note.kind == "place" and note.text.startswith("calc.py:2") for note in notes)
     assert next(note for note in notes if "edits tried" in note.text).data["tried"] > 0
     assert drive(open_run()) == ([], result)
+
+
+def test_second_proof_of_found_edit_is_no_independent_evidence(start_run) -> None:
+    """The search fitted the edit to the test, whoever names it and asks for another proof."""
+    open_run = start_run(FILES, reproduce="tests/test_calc.py::CalcTest::test_add")
+    _, result = drive(open_run())
+    assert (result.exit.kind, result.exit.verdict.generality) == ("plausible", "shown")
+    engine = open_run()
+    next_turn(engine, "", "prove", engine.settings)
+    _, again = drive(engine)
+    assert (again.exit.kind, again.exit.verdict.generality) == ("plausible", "shown")
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
