@@ -242,8 +242,8 @@ def print_row(capsys, run: str) -> str:
     ("width", "end"),
     [
         (120, "add() subtracts what it (from one)"),
-        (68, "add() subtracts… (from one)"),
-        (60, "add() sub… (from …)"),
+        (64, "add() subtracts… (from one)"),
+        (56, "add() sub… (from …)"),
         (20, "…"),
     ],
     ids=["wide", "cut", "narrow", "tiny"],

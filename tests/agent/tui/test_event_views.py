@@ -141,7 +141,7 @@ def test_proof_does_not_affect_verdict_of_next_turn() -> None:
     *_, first, _, second = run_items([*RECORDS, proof, exit, Turn("More.", "build"), exit], Trajectory(), no_outputs)
     assert isinstance(first, Line)
     assert isinstance(second, Line)
-    assert first.text.startswith("All tests that passed before still pass. The change is not verified")
+    assert first.text.startswith("All tests that passed before still pass. The change is unproven")
     assert second.text.startswith("Not verified: no test fails without the change")
 
 
