@@ -142,7 +142,7 @@ def test_edits_outside_repository_fail(machine, calculator, issue_file, tmp_path
         answer("In.", ADD_TEST, FIX, call("submit"), n=2),
     )
     result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
-    assert result["verdict"]["kind"] == "verified", result["stderr"]
+    assert result["verdict"]["kind"] == "plausible", result["stderr"]
     step = read(Path(result["directory"])).steps["main"][1]
     assert [observation.ok for observation in step.observations] == [False] * 4
     assert (tmp_path / "outside.txt").read_text() == "mine"
@@ -159,7 +159,7 @@ def test_bad_calls_of_model_are_reported_to_it(machine, calculator, issue_file):
         answer("In.", ADD_TEST, FIX, call("submit"), n=5),
     )
     result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--budget", "50")
-    assert result["verdict"]["kind"] == "verified", result["stderr"]
+    assert result["verdict"]["kind"] == "plausible", result["stderr"]
     steps = read(Path(result["directory"])).steps["main"]
     assert "no action" in steps[1].observations[0].text
     assert [observation.ok for observation in steps[2].observations] == [False] * 3
@@ -247,7 +247,7 @@ def test_interrupt_at_any_moment_leaves_resumable_run(machine, calculator, issue
     runs = machine.json("runs")["runs"]
     assert [run["resumable"] for run in runs] == [True]
     result = machine.json("resume", runs[0]["run"])
-    assert result["verdict"]["kind"] == "verified", result["stderr"]
+    assert result["verdict"]["kind"] == "plausible", result["stderr"]
 
 
 @pytest.mark.slow
