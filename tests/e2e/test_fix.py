@@ -201,7 +201,10 @@ def test_runs_are_listed_shown_and_replayed(machine, calculator, issue_file, sol
     assert replayed["usage"]["dollars"] == 0
     runs = machine.json("runs")["runs"]
     assert [run["run"] for run in runs] == [replayed["run"], first["run"]]
-    assert runs[1] | {"exit": 6, "ended": "plausible", "dollars": 0.0002, "resumable": False, "issue": "add() subtracts"} == runs[1]
+    assert (
+        runs[1] | {"exit": 6, "ended": "plausible", "dollars": 0.0002, "resumable": False, "issue": "add() subtracts"}
+        == runs[1]
+    )
     completed = machine.run("show", first["run"], "--plain")
     assert completed.returncode == 0
     assert "main#2" in completed.stdout
