@@ -326,7 +326,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
     rejected = _rejected_by_hook(engine, patch) if outcome.tree != began else ""
     outcome = rejected_outcome(outcome, rejected)
     write_result_files(engine, patch, outcome.verdict.commands)
-    changed = bool(patch) and (tree != began or outcome.verdict.kind in ("disputed", "unproven"))
+    changed = bool(patch) and (tree != began or outcome.verdict.kind != "none")
     exit = Exit(
         kind=_kind(outcome, changed, stop),
         code=_code(engine.settings.accept, outcome, changed, stop),
