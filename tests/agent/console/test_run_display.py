@@ -359,7 +359,7 @@ def test_run_list_shows_status_of_each_run(bench, monkeypatch, capsys):
     assert "not begun" in capsys.readouterr().out
     for kind, status in (("verified", "verified"), ("unproven", "unproven"), ("not_found", "no fix")):
         journal = Journal(bench.begin(line("x")))
-        journal.append(Exit(kind, 0))
+        journal.append(Exit(kind, 0, verdict=Verdict("verified" if kind == "verified" else "none")))
         journal.close()
         runs.command()
         assert status in capsys.readouterr().out.replace("not begun", "")

@@ -344,7 +344,7 @@ def test_dry_run_writes_nothing(publisher: PublishRunner, monkeypatch: pytest.Mo
     assert publisher.write_requests() == []
     summary = publisher.summary.read_text()
     assert "This would be a draft pull request." in summary
-    assert "**Proof:**" in summary
+    assert "**Verified:**" in summary
     publisher.run(exit=6)
     assert "unproven" in publisher.summary.read_text()
     assert publisher.write_requests() == []
