@@ -23,7 +23,7 @@ from trajectories.journal import read
 
 pytestmark = pytest.mark.slow
 
-BODY = f"Fixes #1.\n\n{SUMMARY}\n\n**Proof:** `tests.test_calc.CalcTest.test_add` fails without this change, passes"
+BODY = f"Fixes #1.\n\n{SUMMARY}\n\n**Plausible:** `tests.test_calc.CalcTest.test_add` fails without this change, passes"
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_template_and_changelog_are_followed(user: TerminalUser):
     result = user.fix(base=base)
     (pull,) = user.pulls
     assert result["exit"] == 0
-    text = f"## What\n\n{SUMMARY}\n\nFixes #1.\n\n## Checklist\n\n- [ ] Signed\n\n---\n\n**Proof:**"
+    text = f"## What\n\n{SUMMARY}\n\nFixes #1.\n\n## Checklist\n\n- [ ] Signed\n\n---\n\n**Plausible:**"
     assert pull.body.startswith(text)
     assert "CHANGELOG" not in result["patch"]
     changed = user.git("show", f"{pull.head}:CHANGELOG.md")
