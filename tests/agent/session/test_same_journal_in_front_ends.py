@@ -118,6 +118,7 @@ def solve_issue(make_repo, tmp_path):
             "SWE_AGENT_WORKSPACE": "local",
             "SWE_AGENT_MODEL": f"scripted:{script}",
             "SWE_AGENT_STRATEGY": strategy,
+            "SWE_AGENT_INDEPENDENT": "false",
             "SWE_AGENT_UPDATE_TESTS": "1",
             "SWE_AGENT_TEST": "python -m unittest",
             "PYTHONPATH": str(REPOSITORY),
