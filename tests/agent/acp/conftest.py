@@ -129,7 +129,11 @@ def root(make_repo: MakeRepo) -> Path:
 @pytest.fixture
 def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
     """`edit(act, script, …)` runs `act(editor)` against a server with a scripted model; `flags` are the server's."""
-    for name in [name for name in os.environ if name.startswith("SWE_AGENT_") and name not in ("SWE_AGENT_CONFIG",)]:
+    for name in [
+        name
+        for name in os.environ
+        if name.startswith("SWE_AGENT_") and name not in ("SWE_AGENT_CONFIG", "SWE_AGENT_INDEPENDENT")
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state" / "swe"))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")

@@ -133,7 +133,11 @@ def session(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Itera
 @pytest.fixture
 def talk(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RecordedSession]]:
     """`talk(script, …)` opens a session in a small repository; it is closed after the test."""
-    for name in [name for name in os.environ if name.startswith("SWE_AGENT_") and name not in ("SWE_AGENT_CONFIG",)]:
+    for name in [
+        name
+        for name in os.environ
+        if name.startswith("SWE_AGENT_") and name not in ("SWE_AGENT_CONFIG", "SWE_AGENT_INDEPENDENT")
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     talks: list[RecordedSession] = []
