@@ -94,7 +94,7 @@ def proof_step(
             observe=lambda without, patched: observed.update(_outcomes(without, patched)),
             check_pages=pages,
         )
-    verdict = with_doubt(verdict if fitted else _with_earlier_tests(branch, verdict, base.tree, tree), doubt)
+    verdict = with_doubt(verdict if fitted else _with_earlier_tests(branch, verdict, issue, base.tree, tree), doubt)
     if base.tree != engine.run.base.tree:
         # The commands assume a checkout of the run's base, but this proof started from another tree.
         verdict = replace(verdict, commands=())
@@ -110,17 +110,17 @@ def proof_step(
     return Observation(words, verdict.complete, data=data)
 
 
-def _with_earlier_tests(branch: Branch, verdict: Verdict, base: str, tree: str) -> Verdict:
+def _with_earlier_tests(branch: Branch, verdict: Verdict, issue: Issue, base: str, tree: str) -> Verdict:
     """Return the verdict as verified if its fix is general and its tests existed before the patch and belong to the
     issue: the user or the issue names them."""
     if verdict.kind != "plausible" or verdict.generality != "shown":
         return verdict
     named = branch.turn.settings.reproduce or ""
-    is_failing = is_about_failing_tests(branch.turn.issue)
+    is_failing = is_about_failing_tests(issue)
     trees = branch.engine.trees
     for test in verdict.tests:
         path = test.partition("::")[0]
-        is_named = is_failing or f"{test}::".startswith(f"{named}::") or is_named_in(branch.turn.issue.text, test, path)
+        is_named = is_failing or f"{test}::".startswith(f"{named}::") or is_named_in(issue.text, test, path)
         if not is_named or trees.entry(base, path) is None or trees.entry(base, path) != trees.entry(tree, path):
             return verdict
     return replace(verdict, kind="verified", evidence="earlier tests")

@@ -100,8 +100,8 @@ def test_bug_is_found_fixed_and_proved(start_run) -> None:
 
 
 def test_second_proof_of_found_edit_is_no_independent_evidence(start_run) -> None:
-    """The search fitted the edit to the test, whoever names it and asks for another proof."""
-    open_run = start_run(FILES, reproduce="tests/test_calc.py::CalcTest::test_add")
+    """The search fitted the edit to the test, although the issue names it."""
+    open_run = start_run(FILES, "test_add fails: add() subtracts")
     _, result = drive(open_run())
     assert (result.exit.kind, result.exit.verdict.generality) == ("plausible", "shown")
     engine = open_run()
