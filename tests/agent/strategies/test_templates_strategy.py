@@ -108,6 +108,8 @@ def test_second_proof_of_found_edit_is_no_independent_evidence(start_run) -> Non
     next_turn(engine, "", "prove", engine.settings)
     _, again = drive(engine)
     assert (again.exit.kind, again.exit.verdict.generality) == ("plausible", "shown")
+    asked = [step.observations[0].data["asked"] for step in engine.trajectory.all_steps() if step.author == "proof"]
+    assert [each.get("fitted") for each in asked] == [True, True]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
