@@ -30,7 +30,7 @@ PR_CHECKED_LATER = "URL"
 def command(
     run: options.RunName,
     pr: Annotated[
-        bool, typer.Option("--pr", help="Open a draft pull request, even if the patch is not verified.")
+        bool, typer.Option("--pr", help="Open a draft pull request, whatever the verdict is.")
     ] = False,
     apply: options.Apply = False,
     branch: options.Branch = None,
