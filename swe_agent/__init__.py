@@ -48,7 +48,7 @@ else:  # hidden from type checkers, for which a `__getattr__` would define every
         "Issue": "trajectories.records",
         "Patch": "trajectories.records",
         "Step": "trajectories.records",
-        "Verdict": "trajectories.records",
+        "Verdict": "trajectories.verdict",
         "Trajectory": "trajectories.trajectory",
         "SweAgentError": "trajectories.errors",
         "Repository": "aci.repository.user_repository",

@@ -10,9 +10,12 @@ import json
 import sys
 from typing import Any, get_args
 
-from trajectories import records
+from trajectories import facts, records, verdict
 from trajectories.journal import JOINED, adapter
 from trajectories.records import VERSION
+
+KINDS = {**vars(facts), **vars(verdict), **vars(records)}
+"""The modules' names, among them the types in a record."""
 
 
 def schema() -> dict[str, Any]:
@@ -21,7 +24,7 @@ def schema() -> dict[str, Any]:
     made = adapter().json_schema(ref_template="#/$defs/{model}")
     definitions = made.pop("$defs")
     for name, of in definitions.items():
-        of["description"] = inspect.getdoc(getattr(records, name))
+        of["description"] = inspect.getdoc(KINDS[name])
         for of_field in of["properties"].values():
             of_field.pop("title", None)  # it only repeats the field's name
     for record in get_args(records.Record):

@@ -23,10 +23,8 @@ EARLIER_RULES = "rules of 0.2"
 
 PASSES = "a test fails without the change and passes with it, and no test that passed before fails"
 EVIDENCE_WORDS = {
-    "": "this was not checked against independent evidence",
-    "none": "this was not checked against independent evidence",
-    "blind tests": "tests that were written without the change agree",
-    "earlier tests": "the test existed before the change",
+    "blind tests": "; tests that were written without the change agree",
+    "earlier tests": "; the test existed before the change",
 }
 
 
@@ -103,7 +101,7 @@ class Verdict:
             calls = "; the recorded calls need no fewer instructions" if where else ", fewer instructions"
             return f"Faster{where}: {same}{calls}."
         if self.kind == "verified":
-            return f"Verified: {PASSES}, and {EVIDENCE_WORDS[self.evidence]}."
+            return f"Verified: {PASSES}{EVIDENCE_WORDS.get(self.evidence, '')}."
         if self.kind == "plausible":
             earlier = " (verified under the rules of 0.2)" if EARLIER_RULES in self.conditions else ""
             return f"Plausible{earlier}: {PASSES}, but no independent evidence confirms the change."

@@ -22,7 +22,7 @@ from agent.run_state.turn_state import MAIN, current_tree
 from trajectories.facts import Fact, FactKind, unique_facts
 from trajectories.outcome_words import PART_SENTENCES
 from trajectories.records import Issue, Note, Observation, Run, Step
-from trajectories.verdict import Verdict
+from trajectories.verdict import PASSES, Verdict
 
 if TYPE_CHECKING:
     from aci.testing.suite_run import SuiteReport
@@ -37,6 +37,8 @@ BACKGROUND: frozenset[FactKind] = frozenset({"suite", "extent", "pages"})
 name no problem to fix."""
 NO_LOSS_TEXT = "All tests that passed before still pass. The change is unproven: /prove runs the whole proof."
 UNKNOWN_LOSS_TEXT = "It is unknown whether the tests that passed before still pass. /prove runs the whole proof."
+WHOLE_PROOF = f"Proof: complete. {PASSES.capitalize()}."
+"""The message about a complete proof: the evidence that makes it *verified* is judged after the work."""
 NO_TESTS = "No test ran before the change, so nothing shows whether it breaks anything."
 
 
@@ -166,7 +168,7 @@ def verdict_of(step: Step) -> Verdict:
 def verdict_text(verdict: Verdict, whole: bool = False) -> str:
     """Return the verdict as a message that lists the problems for the model to fix; with `whole`, also notes on the
     extent of the tests."""
-    lines = [f"Proof: {verdict.kind}. {verdict.headline}".strip()]
+    lines = [WHOLE_PROOF if verdict.kind == "plausible" else f"Proof: {verdict.kind}. {verdict.headline}".strip()]
     lines += [f"- {meaning}: {ANSWER_TEXTS[getattr(verdict, part)]}" for part, meaning in PART_SENTENCES.items()]
     lines[-1] += f", {verdict.compared}" if verdict.no_loss and verdict.compared else ""
     if verdict.lost:

@@ -177,7 +177,7 @@ def lesson_of_turn(
         outcome="worked" if succeeded else "failed",
         run=run.id,
         issue=_line(issue.title, secrets),
-        url=_line(without_url_secrets(run.issue.url), secrets) if whole else "",
+        url=_line(run.issue.url, secrets) if whole else "",
         author=_line(run.issue.author, secrets) if whole else "",
         trust=trust,
         accepted=trust != "stranger",
@@ -222,7 +222,7 @@ def experience_query(issue: Issue, likely: Sequence[str], committed: int | None)
         places=tuple(likely),
         kinds=kinds_of_issue(issue.text),
         issue=issue.title,
-        url=_line(without_url_secrets(issue.url), ()),
+        url=_line(issue.url, ()),
         committed=committed,
     )
 
@@ -314,7 +314,7 @@ def _hunks(diff: str) -> str:
 
 
 def _safe(text: str, secrets: Sequence[str]) -> str:
-    return mask_secrets(clean_text(text), secrets)
+    return without_url_secrets(mask_secrets(clean_text(text), secrets))
 
 
 def _line(text: str, secrets: Sequence[str]) -> str:

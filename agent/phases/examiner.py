@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
     from aci.proof.blind_tests import BlindTests
     from agent.engine.branch import Branch
     from agent.run_state.attempt_outcome import Outcome
-    from trajectories.records import Step
+    from trajectories.records import Reply, Step
 
 TESTS, RESULTS = "blind tests", "blind test results"
 """Names of the recorded results: the hash of the tests, and what they did."""
 NO_TESTS = Fact("independent", "The examiner's answer contains no tests.", {"word": "none"})
+AT_ONCE = 0.1
+"""Number of seconds in which a recorded reply is there."""
 WITHDRAWN = re.compile(r"^\W*(\w+)\W+withdrawn\b", re.IGNORECASE | re.MULTILINE)
 
 
@@ -64,7 +67,7 @@ class Examiner:
         branch = self._branch
         try:
             yield self._own.say(branch.once("examiner", lambda: examiner_prompt(branch, places(branch))))
-            reply = self._own.ask(tools=False)
+            reply = self._ask_during_setup()
             yield self._own.step(reply, ())
         except ModelError as error:
             if error.retryable:
@@ -73,6 +76,14 @@ class Examiner:
             return
         self._tests = parse_blind_tests(reply.text)
         branch.once(TESTS, lambda: self._tests.digest if self._tests else "")
+
+    def _ask_during_setup(self) -> Reply:
+        """Return the examiner's reply; unless it is recorded, the workspace is set up meanwhile."""
+        with ThreadPoolExecutor(1, "examiner") as pool:
+            asked = pool.submit(self._own.ask, tools=False)
+            if not wait([asked], AT_ONCE).done:
+                self._branch.workspace  # noqa: B018 - opens it
+            return asked.result()
 
     def judge(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
         """Return the outcome with the evidence of the tests; one whose proof is not complete is returned unchanged."""

@@ -16,7 +16,8 @@ from agent.run_state.merge_base import effects, find_merge_base, present_tree
 from agent.session.applied_changes import pending_user_changes
 from agent.session.session_status import ChangedFile, Status
 from trajectories.errors import SweAgentError
-from trajectories.records import Note, Step, Turn
+from trajectories.records import Exit, Note, Step, Turn
+from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,8 @@ class SessionSnapshot:
         self._read = 0
         self._trajectory: Trajectory | None = None
         self._phases: tuple[str, ...] = ()
-        self._proof: Step | None = None
+        self._judged: tuple[str, Verdict] = "", Verdict()
+        """The last tree that was proven, and its verdict."""
         self._files: tuple[ChangedFile, ...] = ()
         self._edited: tuple[str, ...] = ()
         self._head = ""
@@ -81,8 +83,7 @@ class SessionSnapshot:
         session, engine = self._session, self._session.engine
         with self._reading:
             self._read_on(engine)
-        proof, settings = self._proof, session.settings
-        holds = engine is not None and proof is not None and proof.tree == self.tree
+        settings, (proven, verdict) = session.settings, self._judged
         return Status(
             state=session.state,
             mode=session.mode,
@@ -99,14 +100,14 @@ class SessionSnapshot:
             phases=self._phases,
             files=self._files if engine else (),
             edited=self._edited if engine else (),
-            verdict=verdict_of(proof) if holds and proof is not None else None,
+            verdict=verdict if engine is not None and proven == self.tree else None,
         )
 
     def _read_on(self, engine: Engine | None) -> None:
         """Read the records that were added since the last call."""
         trajectory = engine.trajectory if engine else None
         if trajectory is not self._trajectory:
-            self._trajectory, self._read, self._phases, self._proof = trajectory, 0, (), None
+            self._trajectory, self._read, self._phases, self._judged = trajectory, 0, (), ("", Verdict())
         if trajectory is None:
             return
         records = trajectory.records
@@ -121,7 +122,9 @@ class SessionSnapshot:
             case Note(kind="phase", text=text) if text not in self._phases[-1:]:
                 self._phases = (*self._phases, text)
             case _ if is_proof(record):
-                self._proof = record
+                self._judged = record.tree, verdict_of(record)
+            case Exit() if record.verdict.is_tested:
+                self._judged = record.tree, record.verdict
             case _:
                 pass
 

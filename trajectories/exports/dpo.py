@@ -119,6 +119,7 @@ def _session_row(run: RunView, pair: SessionPair) -> str:
     assert record is not None
     row: dict[str, Any] = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
     row |= {"tools": json.dumps(record.tools), "kind": "session", "run": run.name, "branch": MAIN, "group": run.name}
-    row |= {"issue": record.issue.title, "repository": record.repository, "base": record.base.commit, "repeats": 2}
+    row |= {"issue": record.issue.title, "repository": record.repository, "base": record.base.commit}
+    row |= {"verdict": "", "repeats": 2}
     row |= {"pass_rate": 0.0, "consistency": 0.0, "steps": 0, "tokens": 0, "dollars": 0.0, "rejected_run": run.name}
     return as_line(row | {"chosen_cost": 0, "rejected_cost": 0, "cost_in": "steps"})

@@ -99,6 +99,7 @@ def columns(candidate: Candidate, key: str, group: Sequence[Candidate]) -> dict[
         "issue": record.issue.title,
         "repository": record.repository,
         "base": record.base.commit,
+        "verdict": candidate.verdict,
         "repeats": len(group),
         "pass_rate": round(sum(other.proven for other in group) / len(group), 4),
         "consistency": round(alike / len(group), 4),

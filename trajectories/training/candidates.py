@@ -16,10 +16,11 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
+from trajectories.fact_migration import with_evidence
 from trajectories.records import ANSWERED, PART, Exit, Note, Run, Step
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import RunView, Trajectory
-from trajectories.verdict import COMPLETE, PROVEN, Verdict
+from trajectories.verdict import COMPLETE, Verdict
 
 TRIED = (*sorted(COMPLETE), "disputed", "unproven", "not_found", "budget", "limit", "stuck")
 """Kinds of exit for which the model is responsible."""
@@ -55,6 +56,8 @@ class Candidate:
     backend: str = ""
     generality: str = ""
     """Whether the fix is general, as in `Verdict.generality`."""
+    verdict: str = ""
+    """The word for the patch, as in `Verdict.kind`; that of an attempt has no independent evidence."""
 
     @property
     def key(self) -> Key:
@@ -127,7 +130,7 @@ def candidates(run: RunView) -> list[Candidate]:
     for attempt in attempts:
         outcome, under = outcomes[attempt], [branch for branch in asked if _is_under(branch, attempt)]
         verdict, tree = outcome["verdict"], outcome["tree"]
-        if verdict["kind"] in PROVEN or (outcome["exit"] or "unproven") in TRIED:
+        if verdict["kind"] in COMPLETE or (outcome["exit"] or "unproven") in TRIED:
             found += _candidate(run, under, questions, judgements.judge(verdict, tree, attempt), tree)
     return found
 
@@ -150,10 +153,11 @@ def _questions(trajectory: Trajectory, outcomes: Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class _Judgement:
-    """Whether a patch counts as proven, and whether its fix is general."""
+    """Whether the proof of a patch is complete, whether its fix is general, and the word for it."""
 
     proven: bool
     generality: str = ""
+    word: str = ""
 
 
 class _Judgements:
@@ -175,19 +179,20 @@ class _Judgements:
                 is_against = bool(record.data["against"])
                 self.refuted |= dict.fromkeys((str(record.data.get("tree", "")), *map(str, names)), is_against)
             elif isinstance(record, Step) and record.author == "proof" and record.observations:
-                self.proofs[record.tree] = record.observations[0].data["verdict"]["kind"] in PROVEN
-        if end.verdict.kind == "unproven":
+                self.proofs[record.tree] = record.observations[0].data["verdict"]["kind"] in COMPLETE
+        if end.verdict.kind in ("disputed", "unproven"):
             self.proofs[end.tree] = False
 
     def judge(self, verdict: Mapping[str, Any], tree: str, attempt: str = "") -> _Judgement:
         """Judge a patch with this verdict of its own. `attempt` is the branch that made it, if it was an attempt: if
         several attempts made the same patch, only one of them is compared with the others."""
-        generality = str(verdict.get("generality", ""))
+        word, generality = str(with_evidence(verdict)["kind"]), str(verdict.get("generality", ""))
         if tree == self.end.tree and self.grades:
-            return _Judgement(self.grades[-1])
+            return _Judgement(self.grades[-1], word=word)
         name = attempt.rpartition("/")[2]
         is_refuted = self.refuted.get(tree, self.refuted.get(name, False)) or not self.proofs.get(tree, True)
-        return _Judgement(verdict["kind"] in PROVEN and generality != "examples only" and not is_refuted, generality)
+        is_proven = word in COMPLETE and generality != "examples only" and not is_refuted
+        return _Judgement(is_proven, generality, word)
 
 
 def _grades(trajectory: Trajectory) -> list[bool]:
@@ -236,7 +241,8 @@ def _candidate(
     left = [step.tree for step in reversed(trajectory.steps[work[0]]) if step.author == trajectory.turns[0].strategy]
     counted = _counted(run, [tree, *left, trajectory.run.base.tree])
     branches, record = tuple(work), trajectory.run
-    return [Candidate(run, record, branches, judged.proven, tree, tokens, steps, dollars, *counted, judged.generality)]
+    words = judged.generality, judged.word
+    return [Candidate(run, record, branches, judged.proven, tree, tokens, steps, dollars, *counted, *words)]
 
 
 def _counted(run: RunView, left: Sequence[str]) -> tuple[int, str]:

@@ -87,7 +87,7 @@ def _states(asked: list[str]) -> tuple[str, ...]:
     """Return the states that `--ended` names; a value such as `verified,faster` names two. Raises UsageError for an
     unknown state."""
     meant = {"_".join(words.label.split()): state for state, words in STATES.items()}
-    meant |= {state: state for state in STATES if state}
+    meant |= {state: state for state in STATES if state} | {"not_verified": "unproven"}  # the label up to 0.2
     given = ["_".join(name.replace("-", " ").split()) for each in asked for name in each.split(",")]
     if (wrong := next((name for name in given if name not in meant), None)) is not None:
         raise UsageError(f"No run ends as {wrong!r}.", f"Choose from: {', '.join(filter(None, STATES))}.")

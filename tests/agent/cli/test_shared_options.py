@@ -21,6 +21,7 @@ VALUES = {
     "max_steps": 7,
     "max_tokens": 900,
     "max_time": 2.5,
+    "accept": "plausible",
 }
 """A value for each option, other than its default."""
 STARTS = {

@@ -357,9 +357,9 @@ def test_run_list_shows_status_of_each_run(bench, monkeypatch, capsys):
     monkeypatch.setenv("SWE_AGENT_STATE", str(bench.settings.state))
     runs.command()
     assert "not begun" in capsys.readouterr().out
-    for kind, status in (("verified", "verified"), ("unproven", "not verified"), ("not_found", "no fix")):
+    for kind, status in (("verified", "verified"), ("unproven", "unproven"), ("not_found", "no fix")):
         journal = Journal(bench.begin(line("x")))
-        journal.append(Exit(kind, 0))
+        journal.append(Exit(kind, 0, verdict=Verdict("verified" if kind == "verified" else "none")))
         journal.close()
         runs.command()
         assert status in capsys.readouterr().out.replace("not begun", "")

@@ -64,6 +64,7 @@ def test_reviewer_is_shown_limits_only() -> None:
 def test_findings_have_their_rules() -> None:
     found = [(one.rule, one.where) for one in _of_verdict(verdict(), ("calc.py",))]
     assert found == [
+        ("not-verified", ""),  # without independent evidence
         ("shown-change", ""),
         ("behaviour-change", ""),
         ("affected-caller", "calc.py:1"),

@@ -36,6 +36,7 @@ CLAIMS = ProofClaims(
         "red_again": True,
         "no_loss": True,
         "generality": "shown",
+        "evidence": "earlier tests",
         "tests": ["tests/test_a.py::test_a"],
         "lost": [],
         "contradicted": [],
@@ -68,6 +69,12 @@ def read(tmp_path: Path) -> Callable[[dict[str, bytes]], Bundle]:
         return read_bundle(tmp_path / "proof.tar")
 
     return read
+
+
+def test_claim_of_earlier_version_is_read_without_evidence(read) -> None:
+    earlier = {name: value for name, value in CLAIMS.verdict.items() if name != "evidence"}
+    claims = read(files_of(replace(CLAIMS, verdict=earlier))).claims
+    assert (claims.verdict["kind"], claims.verdict["evidence"]) == ("plausible", "none")
 
 
 def test_bundle_is_read_as_it_was_written(read) -> None:

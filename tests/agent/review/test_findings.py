@@ -26,7 +26,7 @@ CHANGED = ("calc/core.py", "calc/text.py", "tests/test_core.py")
 
 def of_verdict(**parts: Any) -> list[tuple[str, str]]:
     verdict = load_verdict(
-        {"kind": "unproven", "red": True, "green": True, "red_again": True, "no_loss": True, **parts}
+        {"kind": "unproven", "red": True, "green": True, "red_again": True, "no_loss": True, "evidence": "blind tests", **parts}
     )
     return [(one.rule, one.where) for one in _of_verdict(verdict, CHANGED)]
 
@@ -35,6 +35,8 @@ def of_verdict(**parts: Any) -> list[tuple[str, str]]:
     ("parts", "found"),
     [
         ({"kind": "verified"}, []),
+        ({"kind": "plausible", "evidence": "none"}, [("not-verified", "")]),
+        ({"kind": "disputed", "evidence": "none"}, [("not-verified", "")]),
         ({"red": None, "green": None}, [("missing-test", "")]),
         ({"no_loss": None}, [("not-verified", "")]),
         ({"kind": "none"}, [("not-verified", "")]),

@@ -93,7 +93,7 @@ def test_earlier_run_is_read(earlier, name):
     trajectory = material.trajectory
     assert trajectory.run.version == VERSION
     assert len(trajectory.records) == len(before)
-    assert trajectory.exit.kind == ("undone" if name == "session" else "verified")
+    assert trajectory.exit.kind == ("undone" if name == "session" else "plausible")
     assert material.spent.calls == (4 if name == "session" else 3)
     assert run.lines == before, "reading does not change the journal"
     for step in trajectory.all_steps():
@@ -116,7 +116,7 @@ def test_earlier_run_is_shown_and_listed(earlier, name, monkeypatch, capsys):
     assert runs.command(json=True) == 0
     (line,) = json.loads(capsys.readouterr().out)["runs"]
     assert (line["run"], line["resumable"]) == (run.directory.name, False)
-    assert line["ended"] == ("undone" if name == "session" else "verified")
+    assert line["ended"] == ("undone" if name == "session" else "plausible")
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_earlier_run_is_resumed_from_its_last_reply(earlier, name):
     run.truncate(last + 1)
     resumed = run.resume()
     assert resumed.ended
-    assert (resumed.exit.tree, resumed.exit.kind) == (ended.tree, "answered" if name == "session" else "verified")
+    assert (resumed.exit.tree, resumed.exit.kind) == (ended.tree, "answered" if name == "session" else "plausible")
     journal = read(run.directory)
     assert journal.records[last + 1].data == {"version": VERSION}, "later lines are of this version"
     assert sum("version" in note.data for note in journal.notes) == 1
@@ -143,7 +143,7 @@ def test_earlier_run_is_forked(earlier, name):
     child = fork(parent, Settings(**parent.run.settings, state=run.state))
     assert json.loads((child / "journal.jsonl").read_bytes().partition(b"\n")[0])["version"] == VERSION
     resumed = run.resume(child)
-    assert resumed.exit.kind == ("unproven" if name == "session" else "verified")
+    assert resumed.exit.kind == ("unproven" if name == "session" else "plausible")
 
 
 @pytest.mark.slow

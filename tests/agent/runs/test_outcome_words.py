@@ -14,11 +14,13 @@ from agent.tui.widgets.outcome_items import STYLES, end_lines
 from trajectories.outcome_words import BATCH_ENDINGS, ENDINGS, WITHOUT_EXIT, ending_of, proof_headline, run_ending
 from trajectories.records import Base, Exit, Issue, Note, Run, Turn
 from trajectories.trajectory import PROPOSAL, Trajectory
-from trajectories.verdict import Verdict
+from trajectories.verdict import EARLIER_RULES, Verdict
 
 PARTS = dict.fromkeys(("red", "green", "red_again", "no_loss"), True)
-SHOWN = Verdict("verified", **PARTS, generality="shown")
-EXAMPLES = Verdict("verified", **PARTS, generality="undecided")
+SHOWN = Verdict("verified", **PARTS, generality="shown", evidence="blind tests")
+PLAUSIBLE = Verdict("plausible", **PARTS, generality="undecided", evidence="none")
+EARLIER = replace(PLAUSIBLE, conditions=(EARLIER_RULES,))
+DISPUTED = Verdict("disputed", **PARTS, evidence="none")
 LOST = Verdict("unproven", red=True, green=True, no_loss=False, lost=("t::a",))
 UNTESTED = Verdict("unproven")
 
@@ -35,7 +37,7 @@ def proved(verdict: Verdict, issue: str = "", kind: str = "", message: str = "")
     )
 
 
-@pytest.mark.parametrize("verdict", [SHOWN, EXAMPLES, LOST, UNTESTED, replace(SHOWN, kind="unproven")])
+@pytest.mark.parametrize("verdict", [SHOWN, PLAUSIBLE, EARLIER, DISPUTED, LOST, UNTESTED, replace(SHOWN, kind="unproven")])
 def test_no_display_says_more_than_the_verdict(verdict: Verdict, capsys: pytest.CaptureFixture[str]) -> None:
     exit = Exit(verdict.kind, 0, verdict=verdict)
     assert ending_of(exit).headline == verdict.headline
@@ -47,8 +49,12 @@ def test_no_display_says_more_than_the_verdict(verdict: Verdict, capsys: pytest.
 
 def test_verdict_always_has_a_headline() -> None:
     assert SHOWN.headline.startswith("Verified: ")
-    assert EXAMPLES.headline == "Verified on its examples; whether the fix is general was not shown."
-    for kind in ("verified", "faster", "unproven", "none"):
+    assert SHOWN.headline.endswith("; tests that were written without the change agree.")
+    assert PLAUSIBLE.headline.startswith("Plausible: ")
+    assert EARLIER.headline.startswith("Plausible (verified under the rules of 0.2): ")
+    assert DISPUTED.headline.startswith("Disputed: ")
+    assert LOST.headline.startswith("Unproven: ")
+    for kind in ("verified", "faster", "plausible", "disputed", "unproven", "none"):
         assert Verdict(kind).headline
     assert proof_headline(UNTESTED, stopped=True) == "No verdict: the proof was stopped before its end."
     assert proof_headline(SHOWN, stopped=True) == SHOWN.headline
@@ -59,7 +65,7 @@ def test_verdict_always_has_a_headline() -> None:
     ("verdict", "kind", "message"),
     [
         (SHOWN, "", ""),
-        (EXAMPLES, "", ""),
+        (PLAUSIBLE, "", ""),
         (LOST, "", ""),
         (UNTESTED, "limit", "The time is over."),
         (Verdict(), "not_found", ""),
@@ -69,7 +75,7 @@ def test_prove_says_whether_there_was_an_issue(verdict: Verdict, kind: str, mess
     trajectory = proved(verdict, issue, kind, message)
     assert trajectory.exit
     ending = run_ending(trajectory, trajectory.exit)
-    assert ending.headline.endswith(" No issue was given.") == (verdict.verified and not issue)
+    assert ending.headline.endswith(" No issue was given.") == (verdict.complete and not issue)
     if kind == "limit":
         assert ending.headline == "No verdict: the proof was stopped before its end."
     if kind == "not_found":
@@ -79,11 +85,11 @@ def test_prove_says_whether_there_was_an_issue(verdict: Verdict, kind: str, mess
 @pytest.mark.parametrize(("kind", "headline"), [("answered", "Answered."), ("budget", "The budget is used up.")])
 def test_later_turns_of_a_given_patch_have_their_own_endings(kind: str, headline: str) -> None:
     """A run that began with `prove` can be continued in a session."""
-    first = proved(EXAMPLES, "add() subtracts")
+    first = proved(PLAUSIBLE, "add() subtracts")
     later = Exit(kind, 4, at=9.0)
     whole = Trajectory((*first.records, Turn("Why?", "converse"), later))
     assert first.exit
-    assert run_ending(whole, first.exit).headline == EXAMPLES.headline
+    assert run_ending(whole, first.exit).headline == PLAUSIBLE.headline
     assert run_ending(whole, later).headline == headline
 
 

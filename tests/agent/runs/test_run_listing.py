@@ -196,7 +196,7 @@ def test_filter_that_is_no_folder_matches_part_of_path(state, name):
 def test_command_prints_table_or_json(three_runs, capsys):
     assert command.command(sort="at", limit=2) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split() == ["b-unproven", "not", "verified", "0.7500", "0", "shop", "VAT", "is", "wrong"]
+    assert lines[1].split() == ["b-unproven", "unproven", "0.7500", "0", "shop", "VAT", "is", "wrong"]
     assert len(lines) == 3
     assert command.command(ended=["verified,unproven"], search="vat", json=True) == 0
     assert [run["run"] for run in json.loads(capsys.readouterr().out)["runs"]] == ["b-unproven", "a-verified"]
@@ -242,8 +242,8 @@ def print_row(capsys, run: str) -> str:
     ("width", "end"),
     [
         (120, "add() subtracts what it (from one)"),
-        (68, "add() subtracts… (from one)"),
-        (60, "add() sub… (from …)"),
+        (64, "add() subtracts… (from one)"),
+        (56, "add() sub… (from …)"),
         (20, "…"),
     ],
     ids=["wide", "cut", "narrow", "tiny"],

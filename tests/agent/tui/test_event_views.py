@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agent.run_state.attempt_outcome import load_verdict
 from agent.run_state.progress_event import ProgressEvent
 from agent.session.session_events import Event, MessageEvent, ProgressReported, RunOpened, StatusChanged, StepRecorded
 from agent.tui.event_views import RunReopened, picture_path, read_output, show, snapshot_event
@@ -117,7 +118,7 @@ def test_turn_shows_same_verdict_live_and_resumed(tmp_path: Path) -> None:
     parts = {"red": True, "green": True, "red_again": True, "no_loss": True, "notes": (doubt,)}
     observation = Observation("", False, data={"verdict": {"kind": "unproven", **parts}, "asked": {"doubt": doubt}})
     proof = Step("main", 1, "", "proof", "t", observations=(observation,))
-    exit = Exit("unproven", 6, "t", Verdict("unproven", **parts))
+    exit = Exit("unproven", 6, "t", load_verdict({"kind": "unproven", **parts}))
     records = (*RECORDS, Note("main", "life", "begun"), proof, exit)
 
     def interact(app: RecordedApp, show_events: Callable[..., None]) -> None:
@@ -127,7 +128,7 @@ def test_turn_shows_same_verdict_live_and_resumed(tmp_path: Path) -> None:
         show_events(snapshot_event(RunOpened(trajectory(*records))))
         assert app.conversation.items[-1] == live
         assert isinstance(live, Line)
-        assert live.text == "Not verified: all parts of the proof pass, but another edit passes the same tests."
+        assert live.text == "Unproven: all parts of the proof pass, but another edit passes the same tests."
 
     run_with_events(tmp_path, interact)
 
@@ -141,8 +142,8 @@ def test_proof_does_not_affect_verdict_of_next_turn() -> None:
     *_, first, _, second = run_items([*RECORDS, proof, exit, Turn("More.", "build"), exit], Trajectory(), no_outputs)
     assert isinstance(first, Line)
     assert isinstance(second, Line)
-    assert first.text.startswith("All tests that passed before still pass. The change is not verified")
-    assert second.text.startswith("Not verified: no test fails without the change")
+    assert first.text.startswith("All tests that passed before still pass. The change is unproven")
+    assert second.text.startswith("Unproven: no test fails without the change")
 
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\2\0\0\0\1"

@@ -309,9 +309,9 @@ def test_proof_has_row_for_each_part():
 
 
 def test_report_says_no_more_than_the_verdict():
-    verdict = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, generality="undecided")
-    report = build_report_data(run_view(run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict)), REPORT_TEXT)
-    assert report["ended"]["words"] == "Verified on its examples; whether the fix is general was not shown."
+    verdict = Verdict("plausible", red=True, green=True, red_again=True, no_loss=True, evidence="none")
+    report = build_report_data(run_view(run(), turn(), Exit("plausible", 6, EMPTY_TREE, verdict)), REPORT_TEXT)
+    assert report["ended"]["words"] == verdict.headline
     assert report["ended"]["tone"] == report["verdict"]["tone"] == "warning"
 
 

@@ -256,7 +256,7 @@ def test_exits_are_listed_by_cause_with_costs(tmp_path):
     text = build_page(batch(tmp_path / "out", {name: (one, None) for name, one in runs.items()}))
     figures = {row[0].split(" ")[0]: row[2:] for row in text.rows if len(row) == 6 and row[2] in "012"}
     assert figures["verifiedVerified:"] == ["1", "1", "1", "1.00"]
-    assert figures["unprovenNot"] == ["1", "1", "0", "0.50"]
+    assert figures["unprovenUnproven:"] == ["1", "1", "0", "0.50"]
     assert text.row("emptyThe")[2:] == ["1", "0", "0", "2.00"]
     assert text.row("stuckThe")[2:] == ["1", "1", "0", "0.50"]
     assert text.row("infrastructureThe")[2:] == ["1", "0", "0", "0.00"]

@@ -40,7 +40,7 @@ def test_verified_fix_becomes_draft(publisher: PublishRunner) -> None:
     assert git(publisher.repo.git, "log", "-1", "--format=%an %cn", "swe-agent/issue-1") == f"{BOT} {BOT}"
     assert publisher.outputs == {"outcome": "pull", "pull": "2"}
     (comment,) = publisher.bot_comments
-    assert "#2 is a draft with a verified fix: Add instead of subtracting." in comment
+    assert "#2 is a draft with a patch that is verified: Add instead of subtracting." in comment
     assert "$0.25" in comment
     assert f"{publisher.hub.url}/octo/calc/actions/runs/77" in comment
     assert comment.endswith("Requested by ada.")
@@ -86,7 +86,7 @@ def test_unproven_patch_becomes_comment(publisher: PublishRunner) -> None:
     assert publisher.run(exit=6) == 0
     assert (publisher.branches, publisher.outputs["outcome"]) == (["main"], "unproven")
     (comment,) = publisher.bot_comments
-    assert "not proven, so it is not published" in comment
+    assert "There is a patch, but it is unproven, so it is not published" in comment
     assert "The sign was wrong. add() adds now." in comment
     assert "It hangs." in comment
     assert f"tar -xf handover.tar patch.diff\ngit checkout {publisher.base[:12]}\npython -m pytest" in comment
@@ -97,7 +97,7 @@ def test_unproven_patch_becomes_draft_if_configured(publisher: PublishRunner, mo
     monkeypatch.setenv("SWE_AGENT_GITHUB_OPEN_UNPROVEN", "true")
     publisher.run(exit=6)
     assert "**Not proven:**" in str(publisher.repo.pulls[0].body)
-    assert "#2 is a draft with a patch that is not proven" in publisher.bot_comments[0]
+    assert "#2 is a draft with a patch that is unproven" in publisher.bot_comments[0]
 
 
 def test_comment_without_fix_lists_places_and_attempts(publisher: PublishRunner) -> None:
@@ -344,9 +344,9 @@ def test_dry_run_writes_nothing(publisher: PublishRunner, monkeypatch: pytest.Mo
     assert publisher.write_requests() == []
     summary = publisher.summary.read_text()
     assert "This would be a draft pull request." in summary
-    assert "**Proof:**" in summary
+    assert "**Verified:**" in summary
     publisher.run(exit=6)
-    assert "not proven" in publisher.summary.read_text()
+    assert "unproven" in publisher.summary.read_text()
     assert publisher.write_requests() == []
 
 

@@ -89,7 +89,7 @@ Fixes #12.
 
 `add` subtracted. It adds now.
 
-**Proof:** `tests/test_calc.py::test_add` fails without this change, passes with it, and fails again when only its \
+**Verified:** `tests/test_calc.py::test_add` fails without this change, passes with it, and fails again when only its \
 source is removed. All tests that passed before still pass (12 passed, 2 failed as before).
 
 <details><summary>Repeat the proof in a checkout of this branch</summary>
@@ -113,7 +113,7 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a p
     [
         (
             {"kind": "unproven", "red": None, "green": None, "red_again": None},
-            "**Not proven:** No test shows the issue.",
+            "**Unproven:** No test shows the issue.",
         ),
         ({"kind": "unproven", "red": False, "red_again": None}, "passes without this change, too and passes with it."),
         ({"kind": "unproven", "green": False, "red_again": None}, "fails without this change and fails with it."),
@@ -129,11 +129,11 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a p
         ({"tests": ("a", "b", "c", "d", "e")}, "`a`, `b`, `c` and 2 more fail without this change, pass with it, and"),
         (
             {"tests": [f"t/a.py::t[{n}]" for n in range(21)]},
-            "**Proof:** 21 tests in `t/a.py` fail without this change, pass",
+            "**Verified:** 21 tests in `t/a.py` fail without this change, pass",
         ),
         (
             {"tests": ["t/a.py::t", "t/a.py::u", "t/a.py::v", "t/b.py::w"]},
-            "**Proof:** 3 tests in `t/a.py` and 1 test in `t/b.py` fail",
+            "**Verified:** 3 tests in `t/a.py` and 1 test in `t/b.py` fail",
         ),
         (
             {
@@ -149,7 +149,7 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a p
         ),
         (
             {"kind": "faster", "red": None, "green": None, "red_again": None},
-            "**Proof:** All tests that passed",
+            "**Faster:** All tests that passed",
         ),
     ],
     ids=[
@@ -312,7 +312,7 @@ Fixes #12.
 
 ## How was this tested?
 
-**Proof:** `tests/test_calc.py::test_add` fails without this change, passes with it, and fails again when only its \
+**Verified:** `tests/test_calc.py::test_add` fails without this change, passes with it, and fails again when only its \
 source is removed. All tests that passed before still pass (12 passed, 2 failed as before).
 
 <details><summary>Repeat the proof in a checkout of this branch</summary>
@@ -342,7 +342,7 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a p
 )
 def test_every_part_fits_any_template(form):
     text = body(OUTCOME, 12, DIFF, template=form)
-    for part in ("Fixes #12.", "`add` subtracted.", "**Proof:**", "**Look first at**", "Made by swe-agent"):
+    for part in ("Fixes #12.", "`add` subtracted.", "**Verified:**", "**Look first at**", "Made by swe-agent"):
         assert text.count(part) == 1
     assert "[x]" not in text
 

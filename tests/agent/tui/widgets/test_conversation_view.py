@@ -383,7 +383,7 @@ def test_end_with_complete_proof_explains_why_it_is_not_verified() -> None:
     )
     assert report.text == "Tried.\nA: x\nB: y"
     assert verdict.text == (
-        "Not verified: all parts of the proof pass, but another edit passes the same tests, and only one failing input "
+        "Unproven: all parts of the proof pass, but another edit passes the same tests, and only one failing input "
         "says what is right."
     )
 
@@ -401,7 +401,7 @@ def test_turn_with_incomplete_proof_is_not_verified() -> None:
     exit = unproven(red=True, green=True, no_loss=False)
     report, verdict = end_lines(exit, f"I tried.\n{DOUBT}", proof_of({"kind": "unproven"}, doubt=DOUBT))
     assert report.text == f"I tried.\n{DOUBT}"
-    assert verdict.text.startswith("Not verified: there is a patch, but")
+    assert verdict.text.startswith("Unproven: there is a patch, but")
     assert end_lines(exit) == [verdict]
 
 

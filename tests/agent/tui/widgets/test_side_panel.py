@@ -39,10 +39,10 @@ def test_plan_marks_finished_and_current_phases() -> None:
 
 def test_change_is_shown_as_verified_only_with_proof() -> None:
     assert not proof(status()), "there is nothing to prove"
-    assert proof(status(files=FILES)).plain == "not verified: /prove"
+    assert proof(status(files=FILES)).plain == "unproven: /prove"
     regression = Verdict("unproven", no_loss=True)
     assert proof(status(files=FILES, verdict=regression)).plain == (
-        "· fails without the patch\n· passes with it\n· fails again\n✓ no test broken\nnot verified: /prove"
+        "· fails without the patch\n· passes with it\n· fails again\n✓ no test broken\nunproven: /prove"
     )
     whole = Verdict("verified", red=True, green=True, red_again=True, no_loss=True)
     assert proof(status(files=FILES, verdict=whole)).plain.endswith("✓ no test broken\nverified")
