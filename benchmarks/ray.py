@@ -265,6 +265,7 @@ def environment(home: Path) -> dict[str, str]:
         "SWE_AGENT_CONFIG": home / "config.toml",
         "SWE_AGENT_CACHE": home / "cache",
         "SWE_AGENT_STATE": home / "state",
+        "SWE_AGENT_INDEPENDENT": "false",  # the scripted provider writes no blind tests
     }
     return inherited | {name: str(path) for name, path in own.items()}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
+from trajectories.fact_migration import with_evidence
 from trajectories.outcome_words import PART_LABELS
 from trajectories.records import Action, Observation, Reply, Step
 from trajectories.trajectory import Trajectory
@@ -202,6 +203,7 @@ def _exact_part(step: Step, seen: Observation | None) -> str:
         return "not done"
     verdict = seen.data.get("verdict") if step.author == PROOF else None
     if isinstance(verdict, dict):
+        verdict = with_evidence(verdict)
         told = {name: TOLD[value] for name in PARTS if (value := verdict.get(name)) in TOLD}
         parts = [f"{PART_LABELS[name]}: {answer}" for name, answer in told.items()]
         return f"{verdict.get('kind')} ({', '.join(parts) or 'not checked'})"

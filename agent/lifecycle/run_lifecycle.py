@@ -70,7 +70,7 @@ from trajectories.plugins import find
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, record_time
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
-from trajectories.verdict import Verdict
+from trajectories.verdict import EARLIER_RULES, Verdict
 
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]
 
@@ -326,7 +326,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
     rejected = _rejected_by_hook(engine, patch) if outcome.tree != began else ""
     outcome = rejected_outcome(outcome, rejected)
     write_result_files(engine, patch, outcome.verdict.commands)
-    changed = bool(patch) and (tree != began or outcome.verdict.kind in ("disputed", "unproven"))
+    changed = bool(patch) and (tree != began or outcome.verdict.kind != "none")
     exit = Exit(
         kind=_kind(outcome, changed, stop),
         code=_code(engine.settings.accept, outcome, changed, stop),
@@ -395,13 +395,22 @@ def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
 
 def _code(accept: str, outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
     """Return the exit code of a finished run or turn; 0 for a plausible patch only if the user accepts those."""
-    verdict = outcome.verdict
-    is_accepted = verdict.verified or verdict.kind == accept
-    if is_accepted or (stop is None and outcome.exit in DONE):
+    if _is_accepted(accept, outcome.verdict) or (stop is None and outcome.exit in DONE):
         return 0
     if changed and not isinstance(stop, (Cancelled, WaitsForUser)):
         return 6
     return stop.code if stop else 1
+
+
+def _is_accepted(accept: str, verdict: Verdict) -> bool:
+    return verdict.verified or verdict.kind == accept
+
+
+def _with_current_code(accept: str, exit: Exit) -> Exit:
+    """Return the exit of a run that was verified under the rules of 0.2 with the code of its verdict today."""
+    if EARLIER_RULES not in exit.verdict.conditions or exit.kind != exit.verdict.kind:
+        return exit
+    return replace(exit, code=0 if _is_accepted(accept, exit.verdict) else 6)
 
 
 def _candidates(trajectory: Trajectory) -> list[dict[str, Any]]:
@@ -414,7 +423,9 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
     """Return the run's current result, even if it has not ended; `coming` is an exit that is about to be recorded."""
     trajectory = engine.trajectory
     exit = trajectory.exit or coming
-    if exit is None:
+    if exit:
+        exit = _with_current_code(engine.settings.accept, exit)
+    else:
         outcome = _best(engine)
         tree = without_edited_tests(engine, outcome.tree)
         exit = Exit("open", Cancelled.code, tree, outcome.verdict, seconds=engine.clock.seconds)

@@ -42,6 +42,7 @@ class GitHubProject:
         self.issue = self.repo.issue("add() subtracts", "add(2, 3) gives -1 but should give 5.", author="eve")
 
     def workflow(self, model: str, config: str = 'workspace = "local"', **inputs: Any) -> Workflow:
+        config = f"independent = false\n{config}"  # the scripted models write no blind tests
         given = {"model": model, "model-key-name": "PROVIDERS", "config": config, "image": IMAGE}
         given |= {"test": "python3 -m unittest discover"} | inputs
         return Workflow(self.hub, self.repo, self.folder, given, {"model-key": KEY, "app-private-key": APP_KEY})
@@ -117,7 +118,7 @@ def project(tmp_path: Path) -> Iterator[GitHubProject]:
 def test_label_creates_draft_and_review_comment_updates_it(project: GitHubProject) -> None:
     follow_up = Answer("The larger one first, as you ask.", actions=[SWAP_OPERANDS, SUBMIT])
     with Endpoint([SOLVE, follow_up], key=KEY) as endpoint:
-        workflow = project.workflow("openai/x", TABLE.format(endpoint.openai))
+        workflow = project.workflow("openai/x", TABLE.format(endpoint.openai), accept="plausible")
         jobs = project.label(workflow)
         assert results(jobs) == ["success"] * 3, logs(jobs)
         pull = project.repo.numbered[2]
@@ -151,7 +152,7 @@ def test_failed_ci_of_pull_request_is_followed_once(project: GitHubProject) -> N
         answer("", call("edit", path="calc/core.py", old="return a + b", new="return b + a"), n=2),
         answer("The linter wants the larger one first.", n=3),
     )
-    workflow = project.workflow(script)
+    workflow = project.workflow(script, accept="plausible")
     assert results(project.label(workflow)) == ["success"] * 3
     pull = project.repo.numbered[2]
     assert isinstance(pull, Pull)
@@ -187,7 +188,7 @@ def follow_failed_ci(project: GitHubProject, workflow: Workflow, pull: Pull, run
 @pytest.mark.slow
 def test_dry_run_with_app_writes_nothing(project: GitHubProject) -> None:
     script = project.script(answer("", ADD_TEST, EDIT, call("submit")))
-    jobs = project.label(project.workflow(script, **{"dry-run": True, "app-client-id": "Iv23"}))
+    jobs = project.label(project.workflow(script, **{"accept": "plausible", "dry-run": True, "app-client-id": "Iv23"}))
     assert results(jobs) == ["success"] * 3, logs(jobs)
     assert [one.path for one in project.hub.writes if not one.path.endswith("/git-upload-pack")] == []
     assert project.branches == ["main"]
@@ -206,7 +207,7 @@ def test_unproven_fix_is_comment_and_artifact(project: GitHubProject) -> None:
     assert results(jobs) == ["success"] * 3, logs(jobs)
     assert project.branches == ["main"]
     assert list(project.repo.numbered) == [1]
-    assert "not proven" in project.comment_text()
+    assert "it is unproven, so it is not published" in project.comment_text()
     assert "`swe-agent-handover`" in project.comment_text()
     assert "+    return a + b" in (project.folder / "artifacts/1/swe-agent-journal/patch.diff").read_text()
 

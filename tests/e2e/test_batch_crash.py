@@ -53,7 +53,7 @@ def test_batch_killed_at_random_moments_is_completed(machine: Machine, tmp_path:
             until = (number + rng.random()) * 3 * INSTANCES / KILLS
             _run_and_kill(machine, arguments, provider_process, until, rng.uniform(0, 0.3))
         result = machine.json(*arguments)
-        assert (result["returncode"], result["exits"]) == (0, {"verified": INSTANCES}), result
+        assert (result["returncode"], result["exits"]) == (0, {"plausible": INSTANCES}), result
         _check(batcher, result, provider_process.requests)
 
 

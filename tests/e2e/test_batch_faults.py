@@ -126,7 +126,7 @@ def test_faulty_provider_loses_no_instance_and_no_money(machine: Machine, tmp_pa
         if FINAL & set(outcomes):
             assert (result["kind"], bool(result["error"])) == ("error", True), result
         else:
-            assert result["kind"] == "verified", (result, outcomes)
+            assert result["kind"] == "plausible", (result, outcomes)
     assert report["dollars"] == pytest.approx(sum(result["dollars"] for result in results.values()), abs=1e-9)
 
 
@@ -141,7 +141,7 @@ def test_batch_stops_at_long_refusal_and_can_be_continued(machine: Machine, tmp_
     with Endpoint(provider) as endpoint:
         write_model_config(machine, endpoint)
         result = batcher.run(MODEL, "--workers", 2, "--workspace", "local")
-    assert (result["returncode"], result["exits"]) == (0, {"verified": 4}), result
+    assert (result["returncode"], result["exits"]) == (0, {"plausible": 4}), result
 
 
 def test_refusals_pause_batch_without_failures(machine: Machine, tmp_path) -> None:
@@ -155,7 +155,7 @@ def test_refusals_pause_batch_without_failures(machine: Machine, tmp_path) -> No
     with Endpoint(answer_or_refuse) as endpoint:
         write_model_config(machine, endpoint)
         report = batcher.run(MODEL, "--workers", 3, "--workspace", "local")
-    assert (report["returncode"], report["exits"]) == (0, {"verified": 3}), report
+    assert (report["returncode"], report["exits"]) == (0, {"plausible": 3}), report
     assert [result["tries"] for result in batcher.results()] == [1, 1, 1]
     assert sum(result["calls"] for result in batcher.results()) == 9 + 15
 
@@ -173,7 +173,7 @@ def test_batch_stops_if_provider_is_unreachable(machine: Machine, tmp_path) -> N
     with Endpoint(FaultyProvider(0.0)) as endpoint:
         write_model_config(machine, endpoint)
         result = batcher.run(MODEL, *flags)
-    assert (result["returncode"], result["exits"], result["left"]) == (0, {"verified": 6}, 0), result
+    assert (result["returncode"], result["exits"], result["left"]) == (0, {"plausible": 6}, 0), result
     assert len(batcher.predictions()) == 6
     money = sum(
         account(batcher.out / "runs" / prediction["instance_id"])["settled"] for prediction in batcher.predictions()

@@ -92,7 +92,7 @@ def slow_model(machine: Machine, seconds: float) -> str:
 
 
 def assert_all_solved(batcher: Batcher, report: dict[str, Any]) -> None:
-    assert (report["returncode"], report["exits"], report["left"]) == (0, {"verified": COUNT}, 0), report
+    assert (report["returncode"], report["exits"], report["left"]) == (0, {"plausible": COUNT}, 0), report
     results = batcher.results()
     assert len({result["instance"] for result in results}) == len(results) == len(batcher.predictions()) == COUNT
     for result in results:
@@ -158,11 +158,11 @@ def test_batch_stops_with_daemon_and_can_be_continued(batcher: Batcher, daemon: 
         stopped = running.end()
         assert (stopped["returncode"], stopped["error"]["code"]) == (5, 5), stopped
         assert stopped["left"] == COUNT - stopped["done"] >= 1
-        assert set(stopped["exits"]) == {"verified"}, "no instance is recorded as failed because of the machine"
+        assert set(stopped["exits"]) == {"plausible"}, "no instance is recorded as failed because of the machine"
     finally:
         daemon.start()
     second = RunningBatch(batcher, model).end()
-    assert (second["returncode"], second["exits"], second["left"]) == (0, {"verified": COUNT}, 0), second
+    assert (second["returncode"], second["exits"], second["left"]) == (0, {"plausible": COUNT}, 0), second
     for result in batcher.results():
         money = account(batcher.out / "runs" / result["run"])
         assert result["dollars"] == pytest.approx(money["settled"] + money["in flight"], abs=1e-12)
@@ -175,7 +175,7 @@ def test_instances_with_missing_image_end_with_error(batcher: Batcher, daemon: O
     )
     report = RunningBatch(batcher, slow_model(machine, 0)).end()
     assert (report["returncode"], report["left"]) == (5, COUNT // 2), report
-    assert report["exits"] == {"verified": COUNT // 2, "infrastructure": COUNT // 2}
+    assert report["exits"] == {"plausible": COUNT // 2, "infrastructure": COUNT // 2}
     for result in batcher.results():
         gone = result["kind"] == "infrastructure"
         assert (result["tries"], result["dollars"] == 0, "cannot be pulled" in result["error"]) == (

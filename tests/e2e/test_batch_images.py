@@ -44,7 +44,7 @@ def test_images_are_pulled_once_and_removed_after_use(machine: Machine, tmp_path
     batcher.write_rows(*(batcher.row(n, image_name=names[n % 2]) for n in range(4)))
     model = machine.script(answer("Both.", ADD_TEST, FIX, call("submit")))
     report = machine.json(*batcher.arguments(model, "--workers", 1, "--disk-limit", "1k"), timeout=250)
-    assert (report["returncode"], report["exits"]) == (0, {"verified": 4}), report
+    assert (report["returncode"], report["exits"]) == (0, {"plausible": 4}), report
     assert [result["instance"][-1] for result in batcher.results()] == ["0", "2", "1", "3"]
     assert registry.pulled == ["us/room-0", "us/room-1"]
     local_images = docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()

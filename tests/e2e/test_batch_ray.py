@@ -91,7 +91,7 @@ def test_interrupted_batch_can_be_continued(home: ClusterUser) -> None:
     assert (code, result["done"], result["left"]) == (0, 4, 0), err
     lines = [json.loads(line) for line in (home.out / "results.jsonl").read_text().splitlines()]
     assert Counter(line["run"] for line in lines) == Counter(NAMES)
-    assert {line["run"]: line["kind"] for line in lines} == dict.fromkeys(NAMES, "verified") | {"sum_02": "unproven"}
+    assert {line["run"]: line["kind"] for line in lines} == dict.fromkeys(NAMES, "plausible") | {"sum_02": "unproven"}
     records = [read(home.out / "runs" / name) for name in NAMES]
     assert [sum(isinstance(entry, Exit) for entry in record.records) for record in records] == [1] * 4
     assert sum(len(record.holds) for record in records) >= len(home.endpoint.asked) > requests_before
@@ -105,7 +105,7 @@ def test_batch_survives_kill_of_record_store(home: ClusterUser) -> None:
     out, err = process.communicate(timeout=300)
     result = json.loads(out)
     assert (process.returncode, result["done"], result["left"]) == (0, 4, 0), err
-    assert result["exits"] == {"verified": 3, "unproven": 1}
+    assert result["exits"] == {"plausible": 3, "unproven": 1}
     assert "stores the batch's records was lost" in err
     records = [read(home.out / "runs" / name) for name in NAMES]
     assert [sum(isinstance(entry, Exit) for entry in record.records) for record in records] == [1] * 4

@@ -52,7 +52,7 @@ def test_run_is_resumed_within_its_time_limit(machine: Machine, calculator: Path
     (run,) = machine.runs()
     before = account(run)["replies"]
     resumed = machine.json("resume", run.name)
-    assert (resumed["exit"], resumed["verdict"]["kind"]) == (0, "verified"), resumed["stderr"]
+    assert (resumed["exit"], resumed["verdict"]["kind"]) == (6, "plausible"), resumed["stderr"]
     assert account(run)["replies"][: len(before)] == before
     assert 0 < read(run).live_seconds() < 600
     assert json.loads(machine.run("runs", "--json").stdout)["runs"]

@@ -21,6 +21,7 @@ from agent.run_state.run_ownership import record_answer
 from agent.version import __version__
 from benchmarks._archives import unpack
 from tests.conftest import cut_run
+from trajectories.records import VERSION
 
 ARCHIVE = Path(__file__).parent / "earlier_versions" / "71f8fb4.tar.xz"
 BY_REACT, BY_PHASES, BY_TEMPLATES = "20261123-142606-2e82b8", "20261123-142609-1ea483", "20261123-142613-1ecd03"
@@ -69,12 +70,18 @@ def home(tmp_path, monkeypatch) -> Home:
 
 def test_runs_are_listed_and_resuming_ended_one_returns_result(home, capsys):
     assert run(["runs", "--json"]) == 0
-    ended_runs = {entry["run"]: entry["ended"] for entry in json.loads(capsys.readouterr().out)["runs"]}
-    assert ended_runs == {BY_PHASES: "verified", BY_REACT: "verified", BY_TEMPLATES: "unproven"}
+    ended_runs = {
+        entry["run"]: (entry["ended"], entry["exit"]) for entry in json.loads(capsys.readouterr().out)["runs"]
+    }
+    assert ended_runs == {BY_PHASES: ("plausible", 0), BY_REACT: ("plausible", 0), BY_TEMPLATES: ("unproven", 6)}
     before = home.journal(BY_PHASES)
-    assert run(["resume", BY_PHASES, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["exit"] == 0
-    assert home.journal(BY_PHASES) == before
+    assert run(["resume", BY_PHASES, "--json"]) == 6, "the recorded code is 0"
+    result = json.loads(capsys.readouterr().out)
+    assert (result["exit"], result["verdict"]["kind"]) == (6, "plausible")
+    assert (result["verdict"]["evidence"], result["verdict"]["conditions"]) == ("none", ["rules of 0.2"])
+    after = home.journal(BY_PHASES)
+    assert after[: len(before)] == before
+    assert [json.loads(line)["data"] for line in after[len(before) :]] == [{"version": VERSION}]
 
 
 @pytest.mark.parametrize("name", [BY_PHASES, BY_REACT, BY_TEMPLATES])
@@ -83,8 +90,9 @@ def test_interrupted_runs_are_resumed_to_same_patch(home, name, capsys):
     ended = json.loads(lines[-1])
     assert ended["type"] == "exit"
     cut_run(home.state / "runs" / name, b"".join(lines[: len(lines) * 2 // 3]))
-    assert run(["resume", name, "--json"]) == (6 if name == BY_TEMPLATES else 0)
-    assert json.loads(home.journal(name)[-1])["tree"] == ended["tree"]
+    assert run(["resume", name, "--json"]) == 6
+    exit = json.loads(home.journal(name)[-1])
+    assert (exit["tree"], exit["kind"]) == (ended["tree"], "unproven" if name == BY_TEMPLATES else "plausible")
 
 
 def test_run_is_replayed_with_same_steps(home, capsys):
@@ -92,10 +100,21 @@ def test_run_is_replayed_with_same_steps(home, capsys):
     assert "Identical: 5 steps." in capsys.readouterr().out
 
 
+CHANGED_WORDS = {
+    "swe-agent": ('"exit_status": "submitted"', '"exit_status": "submitted (plausible)"'),
+    "atif": ('"kind": "verified", "verdict": "verified"', '"kind": "plausible", "verdict": "plausible"'),
+    "markdown": ("## Ended: verified", "## Ended: plausible"),
+}
+"""The words of the earlier version and of today, by format: the proof of this run had no independent evidence."""
+
+
 @pytest.mark.parametrize("format", ["swe-agent", "chat", "predictions", "atif", "markdown"])
 def test_run_is_exported_as_by_earlier_version(home, format):
     assert run(["export", "--format", format, "--out", str(home.path / "out"), BY_PHASES]) == 0
-    assert (home.path / "out").read_bytes() == (home.path / "exports" / format).read_bytes()
+    old, new = CHANGED_WORDS.get(format, ("", ""))
+    earlier = (home.path / "exports" / format).read_text()
+    assert not old or earlier.count(old) == 1
+    assert (home.path / "out").read_text() == (earlier.replace(old, new) if old else earlier)
 
 
 def test_sft_row_has_fields_of_earlier_version(home):
@@ -137,8 +156,9 @@ def test_experience_is_used_by_new_run(home, capsys):
     assert {entry["id"] for entry in json.loads(capsys.readouterr().out)["entries"]} == {BY_PHASES, BY_REACT}
     model = f"scripted:{home.path / 'script.jsonl'}"
     issue = "add() in calc.py subtracts its second argument, again"
-    assert run(["fix", "--text", issue, "--model", model, "--strategy", "react", "--test", SUITE, "--json"]) == 0
+    assert run(["fix", "--text", issue, "--model", model, "--strategy", "react", "--test", SUITE, "--json"]) == 6
     result = json.loads(capsys.readouterr().out)
+    assert result["verdict"]["kind"] == "plausible"
     journal = (Path(result["directory"]) / "journal.jsonl").read_text()
     assert BY_PHASES in journal
 

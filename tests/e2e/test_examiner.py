@@ -72,6 +72,7 @@ def evidence(result: dict) -> list[dict]:
 def test_right_patch_has_independent_evidence(machine: Machine, repository: Path) -> None:
     result = prove(machine, repository, RIGHT, examiner(BLIND))
     assert (result["returncode"], result["verdict"]["kind"]) == (0, "verified"), result
+    assert result["verdict"]["evidence"] == "blind tests"
     [fact] = evidence(result)
     assert fact["data"] | {"against": [], "withdrawn": []} == fact["data"]
     assert (fact["data"]["word"], fact["data"]["red"], fact["data"]["guards"]) == ("agrees", 3, 1)
@@ -81,14 +82,14 @@ def test_right_patch_has_independent_evidence(machine: Machine, repository: Path
 def test_tests_that_change_their_answer_wrongly_dispute_the_patch(machine: Machine, repository: Path) -> None:
     wrong = CALCULATOR["calc/core.py"].replace("a - b", "a + b if (a, b) == (2, 3) else a * b")
     result = prove(machine, repository, wrong, examiner(BLIND))
-    assert (result["returncode"], result["verdict"]["kind"]) == (6, "unproven"), result
+    assert (result["returncode"], result["verdict"]["kind"]) == (6, "disputed"), result
     [fact] = evidence(result)
     assert fact["data"]["word"] == "disputed"
     assert "test_other_numbers" in fact["data"]["against"]
     assert "test_zero_on_the_right fails, which follows from “add() subtracts”" in fact["text"]
 
 
-@pytest.mark.parametrize(("answer", "code", "word"), [("implied", 6, "disputed"), ("withdrawn", 0, "undecided")])
+@pytest.mark.parametrize(("answer", "code", "word"), [("implied", 6, "disputed"), ("withdrawn", 0, "agrees")])
 def test_single_failing_test_needs_a_second_look(machine, repository, answer, code, word) -> None:
     second = examiner(f"- test_negative_number | {answer} | so it is", 2)
     result = prove(machine, repository, HALF, examiner(BLIND), second)
@@ -96,13 +97,13 @@ def test_single_failing_test_needs_a_second_look(machine, repository, answer, co
     [fact] = evidence(result)
     if answer == "withdrawn":
         assert fact["data"]["withdrawn"] == ["test_negative_number"]
-        word = "agrees"
-    assert (fact["data"]["word"], result["returncode"]) == (word, code), result
+    kind = "verified" if answer == "withdrawn" else "disputed"
+    assert (fact["data"]["word"], result["verdict"]["kind"], result["returncode"]) == (word, kind, code), result
 
 
 def test_answer_without_tests_is_no_evidence(machine: Machine, repository: Path) -> None:
     result = prove(machine, repository, RIGHT, examiner("I cannot say."))
-    assert result["returncode"] == 0
+    assert (result["returncode"], result["verdict"]["kind"]) == (6, "plausible")
     assert [fact["data"]["word"] for fact in evidence(result)] == ["none"]
 
 

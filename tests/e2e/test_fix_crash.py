@@ -65,7 +65,7 @@ def fix_arguments(machine: Machine, repository: Path, issue_file: str, script: s
 def check_resumed(result: dict, directory: Path, uninterrupted: dict) -> None:
     """Compare a resumed run with the uninterrupted one."""
     assert (result["exit"], result["patch"]) == (uninterrupted["exit"], uninterrupted["patch"]), result["stderr"]
-    assert result["verdict"]["kind"] == uninterrupted["verdict"]["kind"] == "verified"
+    assert result["verdict"]["kind"] == uninterrupted["verdict"]["kind"] == "plausible"
     money = account(directory)
     assert sorted(money["replies"]) == sorted(uninterrupted["money"]["replies"])
     assert money["settled"] == pytest.approx(uninterrupted["money"]["settled"])
@@ -81,7 +81,7 @@ def uninterrupted(
     machine.workspace = getattr(request, "param", "local")
     started = time.monotonic()
     completed = machine.run(*fix_arguments(machine, calculator, issue_file, script))
-    assert completed.returncode == 0, completed.stderr
+    assert completed.returncode == 6, completed.stderr
     result = json.loads(completed.stdout)
     return result | {"seconds": time.monotonic() - started, "money": account(Path(result["directory"]))}
 
@@ -119,14 +119,15 @@ def test_template_run_cut_at_any_record_is_resumed(machine, calculator):
     git(calculator, "commit", "-qm", "A failing test")
     arguments = ["fix", "--repo", str(calculator), "--text", "add() in calc/core.py subtracts"]
     uninterrupted = machine.json(*arguments)
-    assert uninterrupted["verdict"]["kind"] == "verified", uninterrupted["stderr"]
+    assert uninterrupted["verdict"]["kind"] == "plausible", uninterrupted["stderr"]
     directory = Path(uninterrupted["directory"])
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
     for length in sample(list(range(2, len(lines))), 2):
         copied = directory.parent / f"cut-{length}"
         copy_run(directory, copied, b"".join(lines[:length]) + lines[length][:7])
         resumed = machine.json("resume", copied.name)
-        assert (resumed["exit"], resumed["patch"]) == (0, uninterrupted["patch"]), f"{length}: {resumed['stderr']}"
+        assert resumed["verdict"]["kind"] == "plausible", f"{length}: {resumed['stderr']}"
+        assert resumed["patch"] == uninterrupted["patch"]
 
 
 @pytest.mark.timeout(600)
@@ -171,7 +172,7 @@ def test_resume_of_finished_run_returns_its_result(machine, uninterrupted):
     resumed = machine.json("resume", Path(uninterrupted["directory"]).name)
     for part in ("run", "exit", "patch", "verdict", "usage", "steps"):
         assert resumed[part] == uninterrupted[part]
-    assert resumed["returncode"] == 0
+    assert resumed["returncode"] == 6
     records = read(Path(uninterrupted["directory"])).records
     assert isinstance(records[-1], Exit)
     assert sum(isinstance(record, Note) and record.kind == "life" for record in records) == 1

@@ -71,7 +71,7 @@ def uninterrupted(machine: Machine, fix_arguments: list[str]) -> dict[str, Any]:
         started = time.monotonic()
         result = machine.json(*fix_arguments)
         seconds = time.monotonic() - started
-        assert (result["exit"], result["verdict"]["kind"]) == (0, "verified"), result["stderr"]
+        assert (result["exit"], result["verdict"]["kind"]) == (6, "plausible"), result["stderr"]
         assert len(provider_process.requests) == 8
         return result | {
             "seconds": seconds,
@@ -138,8 +138,8 @@ def _interrupted_part(directory: Path | None, requests: list[Request]) -> str:
 
 def _check(result: dict[str, Any], directory: Path, requests: list[Request], uninterrupted: dict[str, Any]) -> None:
     """Compare the killed and resumed run with the uninterrupted one."""
-    assert (result["exit"], result["patch"]) == (0, uninterrupted["patch"]), result["stderr"]
-    assert result["verdict"]["kind"] == "verified"
+    assert (result["exit"], result["patch"]) == (6, uninterrupted["patch"]), result["stderr"]
+    assert result["verdict"]["kind"] == "plausible"
     money = account(directory)
     assert money["replies"] == uninterrupted["money"]["replies"]
     assert result["usage"]["dollars"] == pytest.approx(money["settled"] + money["in flight"])

@@ -69,7 +69,7 @@ def fix(machine, calculator, issue_file, model, *options):
 @pytest.fixture(scope="module")
 def parent(machine, calculator, issue_file, script):
     result = fix(machine, calculator, issue_file, script)
-    assert result["verdict"]["kind"] == "verified", result["stderr"]
+    assert result["verdict"]["kind"] == "plausible", result["stderr"]
     return result
 
 
@@ -95,7 +95,8 @@ def test_fork_at_any_step_gives_same_patch_for_same_replies(machine, parent):
     assert len(steps) == 6
     for step in sample(steps, 2):
         result = machine.json("fork", f"{parent['run']}@{step.n}")
-        assert (result["exit"], result["patch"]) == (0, parent["patch"]), f"{step.id}: {result['stderr']}"
+        assert result["verdict"]["kind"] == "plausible", f"{step.id}: {result['stderr']}"
+        assert result["patch"] == parent["patch"]
         assert result["run"] != parent["run"]
         expected_calls = sum(1 for later in steps[step.n :] if later.reply)
         assert result["usage"]["calls"] == expected_calls, "requests of the parent are neither repeated nor counted"
@@ -132,12 +133,12 @@ def test_fork_does_not_need_its_parent(machine, parent, copy):
     result = machine.json("fork", f"{copy}@5")
     shutil.rmtree(copy)
     second = machine.json("fork", f"{result['run']}@4")
-    assert (second["exit"], second["patch"]) == (0, parent["patch"]), second["stderr"]
+    assert (second["verdict"]["kind"], second["patch"]) == ("plausible", parent["patch"]), second["stderr"]
 
 
 def test_hint_is_added_to_conversation(machine, parent):
     result = machine.json("fork", f"{parent['run']}@2", "--hint", "It is a sum, not a product.")
-    assert result["exit"] == 6, "this branch has no test"
+    assert result["verdict"]["kind"] == "unproven", "this branch has no test"
     assert "+    return a + b" in result["patch"]
     steps = read(Path(result["directory"])).steps["main"]
     assert [step.author for step in steps[2:4]] == ["resume", "user"]
@@ -147,7 +148,7 @@ def test_hint_is_added_to_conversation(machine, parent):
 
 def test_unused_hint_is_reported(machine, parent):
     result = machine.json("fork", f"{parent['run']}@5", "--hint", "Too late.")
-    assert result["exit"] == 0
+    assert result["verdict"]["kind"] == "plausible"
     assert "hint was not used" in result["stderr"]
 
 
@@ -155,7 +156,7 @@ def test_fork_can_use_other_model(machine, parent):
     other = machine.script(answer("Plus and a test.", call("edit", path="calc/core.py", old="a * b", new="a + b"),
                                   ADD_TEST, call("submit")))  # fmt: skip
     result = machine.json("fork", f"{parent['run']}@2", "--model", other)
-    assert result["verdict"]["kind"] == "verified", result["stderr"]
+    assert result["verdict"]["kind"] == "plausible", result["stderr"]
     forked = read(Path(result["directory"]))
     assert forked.turns[-1].models == {"coder": other}
     assert {reply.model for reply in forked.replies.values()} == {
@@ -168,11 +169,11 @@ def test_fork_does_not_repeat_delivery_of_parent(machine, calculator, issue_file
     first = fix(machine, calculator, issue_file, script, "--branch", "fix-sum")
     tip = git(calculator, "rev-parse", "fix-sum")
     second = machine.json("fork", f"{first['run']}@4")
-    assert second["exit"] == 0, second["stderr"]
+    assert second["verdict"]["kind"] == "plausible", second["stderr"]
     assert git(calculator, "rev-parse", "fix-sum") == tip
     assert not [note for note in read(Path(second["directory"])).notes if note.kind in ("intent", "done")]
     other = machine.json("fork", f"{first['run']}@4", "--branch", "fix-sum-2")
-    assert other["exit"] == 0
+    assert other["verdict"]["kind"] == "plausible"
     assert "return a + b" in git(calculator, "show", "fix-sum-2:calc/core.py")
     assert git(calculator, "status", "--porcelain") == ""
 
@@ -191,10 +192,11 @@ def test_step_inside_parallel_attempts_can_be_forked(machine, calculator, issue_
     )
     arguments = ("--model", model, "--strategy", "all-structures", "--test", "python3 -m unittest discover")
     whole = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, *arguments)
-    assert whole["verdict"]["kind"] == "verified", whole["stderr"]
+    assert whole["verdict"]["kind"] == "plausible", whole["stderr"]
     for step in ("main/review#1", "main/try-2#2", "main#3"):
         result = machine.json("fork", f"{whole['run']}@{step}")
-        assert (result["exit"], result["patch"]) == (0, whole["patch"]), f"{step}: {result['stderr']}"
+        assert result["verdict"]["kind"] == "plausible", f"{step}: {result['stderr']}"
+        assert result["patch"] == whole["patch"]
 
 
 @pytest.mark.parametrize(
@@ -281,7 +283,7 @@ def test_fork_to_other_file_system_copies_run(machine, parent):
     try:
         register(Path(parent["directory"]), state)
         result = replace(machine, extra={"SWE_AGENT_STATE": str(state)}).json("fork", f"{parent['directory']}@5")
-        assert (result["exit"], result["patch"]) == (0, parent["patch"]), result["stderr"]
+        assert (result["verdict"]["kind"], result["patch"]) == ("plausible", parent["patch"]), result["stderr"]
         assert result["directory"].startswith(str(state))
     finally:
         shutil.rmtree(state, ignore_errors=True)
@@ -290,7 +292,7 @@ def test_fork_to_other_file_system_copies_run(machine, parent):
 def test_run_that_has_not_ended_can_be_forked(machine, parent, copy):
     rewrite(copy, lambda record: record if record["type"] != "exit" else None)
     result = machine.json("fork", f"{copy.name}@5")
-    assert (result["exit"], result["patch"]) == (0, parent["patch"])
+    assert (result["verdict"]["kind"], result["patch"]) == ("plausible", parent["patch"])
 
 
 def test_signed_blocks_are_copied_unchanged(machine, copy):

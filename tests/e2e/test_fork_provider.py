@@ -42,15 +42,16 @@ def test_signed_blocks_are_sent_to_their_own_model_only(user, endpoint, calculat
     parent = user.json(
         "fix", "--repo", calculator, "--issue-file", issue_file, "--model", FIRST, "--strategy", "react"
     )  # fmt: skip
-    assert parent["exit"] == 0, parent["stderr"]
+    assert parent["verdict"]["kind"] == "plausible", parent["stderr"]
     assert thinking(endpoint.requests[-1]) == [SIGNED]
     before = len(endpoint.requests)
     forked = user.json("fork", f"{parent['run']}@2")
-    assert (forked["exit"], forked["patch"]) == (0, parent["patch"]), forked["stderr"]
+    assert (forked["verdict"]["kind"], forked["patch"]) == ("plausible", parent["patch"]), forked["stderr"]
     assert len(endpoint.requests) == before + 1
     assert thinking(endpoint.requests[-1]) == [SIGNED]
     other_model_fork = user.json("fork", f"{parent['run']}@2", "--model", OTHER)
-    assert (other_model_fork["exit"], other_model_fork["patch"]) == (0, parent["patch"]), other_model_fork["stderr"]
+    assert other_model_fork["verdict"]["kind"] == "plausible", other_model_fork["stderr"]
+    assert other_model_fork["patch"] == parent["patch"]
     assert endpoint.requests[-1].model == OTHER.partition("/")[2]
     assert thinking(endpoint.requests[-1]) == []
     assert b"ABC==" not in endpoint.requests[-1].data

@@ -71,7 +71,8 @@ def test_run_on_a_full_disk_is_refused_or_can_be_resumed(user: User, free: int) 
     check_error(user.fix("true"))
     user.disk.free()
     for run in user.runs:
-        assert user.run("resume", run.name).returncode == 0
+        resumed = user.run("resume", run.name, "--json")
+        assert json.loads(resumed.stdout)["verdict"]["kind"] == "plausible", resumed.stderr
 
 
 @pytest.mark.parametrize(
@@ -91,9 +92,9 @@ def test_run_that_fills_the_disk_is_resumed(user: User, free: int, added: int) -
     check_error(user.run("resume", run.name))
     user.disk.free()
     resumed = user.run("resume", run.name, "--json")
-    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.returncode == 6, resumed.stderr
     result = json.loads(resumed.stdout)
-    assert result["verdict"]["kind"] == "verified"
+    assert result["verdict"]["kind"] == "plausible"
     assert "return a + b" in result["patch"]
     assert ("added.bin" in result["patch"]) == bool(added)
     assert account(run)["replies"][: len(before["replies"])] == before["replies"]

@@ -96,7 +96,7 @@ def test_client_solves_an_issue_and_nothing_is_changed(machine: Machine, calcula
         assert (await ask(client, "locate", issue=ISSUE))["files"][0]["path"] == "calc/core.py"
         assert (await ask(client, "run_tests"))["counts"] == {"passed": 1}
         result = (await client.call_tool("fix", {"issue": ISSUE}, progress_callback=note)).structured_content
-        assert (result["exit"], result["verdict"]["kind"]) == (0, "verified"), result
+        assert (result["exit"], result["verdict"]["kind"]) == (6, "plausible"), result
         assert "+    return a + b" in result["patch"]
         assert "directory" not in result
         listed = [str(each.uri) for each in (await client.list_resources()).resources]
@@ -170,7 +170,7 @@ def assert_is_resumed(machine: Machine) -> None:
     (run,) = machine.runs()
     assert read(run).exit is None
     result = machine.json("resume", run.name)
-    assert result["verdict"]["kind"] == "verified", result
+    assert result["verdict"]["kind"] == "plausible", result
 
 
 @pytest.mark.parametrize("way", ["close", "kill-client", "SIGTERM", "SIGINT"])

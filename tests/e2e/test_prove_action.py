@@ -98,18 +98,18 @@ def test_pull_request_of_fork_is_proved_without_token_and_shown_in_one_comment(p
     shown = project.comment(pull)
     assert shown.result == "success", shown.log
     (first,) = project.comments
-    assert first.startswith(f"{MARK}\n**Not verified.**")
+    assert first.startswith(f"{MARK}\n**Unproven.**")
     assert [(one["name"], one["conclusion"]) for one in project.repo.checks] == [(CHECK, "neutral")]
 
     project.push(FIX)
     assert project.prove(pull, "synchronize").result == "success"
     assert project.comment(pull).result == "success"
     (second,) = project.comments
-    assert "**Verified.**" in second
+    assert "**Plausible.**" in second
     assert "| It passes with the change | yes |" in second
     assert "test_add" in second
     assert project.repo.checks[-1]["head_sha"] == pull.head_sha
-    assert project.repo.checks[-1]["conclusion"] == "success"
+    assert project.repo.checks[-1]["conclusion"] == "neutral"
 
 
 @pytest.mark.slow

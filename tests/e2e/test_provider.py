@@ -45,7 +45,7 @@ def test_model_at_local_server_solves_issue(user: User, calls: str) -> None:
     with Endpoint(replies, key=KEY) as endpoint:
         user.add_model(endpoint, calls=calls, price_cached=0.1)
         result = user.fix()
-    assert (result["exit"], result["verdict"]["kind"]) == (0, "verified"), result["stderr"]
+    assert (result["exit"], result["verdict"]["kind"]) == (6, "plausible"), result["stderr"]
     assert result["usage"] == {
         "dollars": pytest.approx((1000 + 1100 + 900 * 0.1 + 150 * 5) / 10**6),
         "input_tokens": 3000, "cached_tokens": 900, "output_tokens": 150, "calls": 2,
@@ -69,7 +69,7 @@ def test_signed_blocks_are_returned_unchanged_after_interrupt(user: User, model:
         assert f"swe-agent resume {result['run']}" in result["error"]["fix"]
         assert user.trajectory(result).exit is None
         resumed = user.run("resume", result["run"])
-    assert (resumed["exit"], resumed["run"]) == (0, result["run"]), resumed["stderr"]
+    assert (resumed["verdict"]["kind"], resumed["run"]) == ("plausible", result["run"]), resumed["stderr"]
     assert resumed["usage"]["dollars"] > user.trajectory(resumed).holds["main?2.1"].dollars, (
         "the interrupted request is charged"
     )
@@ -94,7 +94,7 @@ def test_encrypted_reasoning_is_sent_after_fork(user: User) -> None:
         user.add_model(endpoint, RESPONSES)
         result = user.fix(model=RESPONSES)
         forked = user.run("fork", f"{result['run']}@2")
-    assert forked["exit"] == 0, forked["stderr"]
+    assert forked["verdict"]["kind"] == "plausible", forked["stderr"]
     assert SEALED in assistant_parts(endpoint.requests[-1])
 
 
@@ -105,7 +105,7 @@ def test_fallback_model_continues_after_failures(user: User) -> None:
         user.add_model(failing, fallback="openai/y")
         user.add_model(other, "openai/y", price_in=2.0, price_out=10.0)
         result = user.fix("--strategy", "react")
-    assert result["exit"] == 0, result["stderr"]
+    assert result["verdict"]["kind"] == "plausible", result["stderr"]
     assert (len(failing.requests), len(other.requests)) == (6, 2), "the model that answered continues: it has the cache"
     assert result["usage"]["calls"] == 8
     assert result["usage"]["dollars"] == pytest.approx((1000 + 50 + 2 * 2000 + 100 + 2 * 100 + 100) / 10**6)
@@ -158,7 +158,7 @@ def test_bad_calls_of_model_are_reported_to_it(user: User) -> None:
     with Endpoint(replies) as endpoint:
         user.add_model(endpoint)
         result = user.fix("--strategy", "react")
-    assert result["exit"] == 0, result["stderr"]
+    assert result["verdict"]["kind"] == "plausible", result["stderr"]
     wrong, cut, _, many_results = (tool_results(body) for body in endpoint.asked[1:])
     assert "not JSON" in wrong["call_0_0"]
     assert "path" in wrong["call_0_1"]
@@ -183,7 +183,7 @@ def test_request_without_usage_is_charged_at_its_hold(user: User) -> None:
     with Endpoint(replies) as endpoint:
         user.add_model(endpoint)
         result = user.fix("--strategy", "react")
-    assert result["exit"] == 0, result["stderr"]
+    assert result["verdict"]["kind"] == "plausible", result["stderr"]
     trajectory = user.trajectory(result)
     unknown = {name: settle for name, settle in trajectory.settles.items() if settle.source == "none"}
     assert list(unknown) == ["main?1.1", "main?1.2", "main?1.3", "main?2.1"]
@@ -200,7 +200,7 @@ def test_too_long_conversation_is_shortened_and_continued(user: User) -> None:
     with Endpoint(replies) as endpoint:
         user.add_model(endpoint)
         result = user.fix("--strategy", "react")
-    assert result["exit"] == 0, result["error"]
+    assert result["verdict"]["kind"] == "plausible", result
     *_, refused, shorter = endpoint.requests
     assert len(shorter.data) < len(refused.data) * 0.8
     assert "add(2, 3) gives -1" in text_of(shorter)

@@ -76,22 +76,26 @@ def test_branch_is_reviewed_with_callers_and_missing_tests(docker: Machine, repo
     assert "calc/core.py:7" in review["first"][0]
     assert len(check(json.loads(sarif.read_text()))) == len(review["findings"])
     shown = docker.run(*options, "--plain").stdout
-    for heading in ("Not verified: ", "Look first at", "Callers", "Missing tests", "Not needed"):
+    for heading in ("Unproven: ", "Look first at", "Callers", "Missing tests", "Not needed"):
         assert heading in shown
     assert "diff --git" not in shown
 
 
 @pytest.mark.docker
 @pytest.mark.timeout(300)
-def test_verified_branch_is_silent_and_prove_writes_sarif(docker: Machine, repository: Path, tmp_path: Path) -> None:
+def test_plausible_branch_has_one_finding_and_prove_writes_sarif(
+    docker: Machine, repository: Path, tmp_path: Path
+) -> None:
     sarif = tmp_path / "prove.sarif"
     result = docker.json(
         "prove", "--branch", "fix", "--text", "add() subtracts", "--repo", repository, "--sarif", sarif
     )
-    assert (result["returncode"], result["verdict"]["kind"]) == (0, "verified"), result
+    assert (result["returncode"], result["verdict"]["kind"]) == (6, "plausible"), result
     log = json.loads(sarif.read_text())
-    assert log["runs"][0]["properties"]["verdict"] == "verified"
-    assert check(log) == []
+    assert log["runs"][0]["properties"]["verdict"] == "plausible"
+    [finding] = check(log)
+    assert finding["ruleId"] == "not-verified"
+    assert finding["message"]["text"].startswith("Plausible: ")
 
 
 def test_stopped_proof_states_no_missing_test(machine: Machine, repository: Path, tmp_path: Path) -> None:

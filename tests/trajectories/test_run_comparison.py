@@ -134,6 +134,18 @@ def test_proofs_are_compared_by_verdict() -> None:
     assert difference.right.split("\n")[0] == "unproven (fails without the patch: yes, passes with it: no)"
 
 
+def test_verdict_of_an_earlier_version_is_compared_under_the_rules_of_today() -> None:
+    parts = {"red": True, "green": True, "red_again": True, "no_loss": True}
+
+    def run_with_proof(**verdict: object) -> Trajectory:
+        observation = Observation("Proof.", True, data={"verdict": parts | verdict})
+        return run(Step("main", 1, "", "proof", A, None, (), (observation,)))
+
+    earlier = run_with_proof(kind="verified")
+    assert differences(earlier, run_with_proof(kind="plausible", evidence="none")) == []
+    assert differences(earlier, run_with_proof(kind="verified", evidence="blind tests")) == [("main#1", "ok")]
+
+
 def test_long_text_is_shown_from_its_first_difference() -> None:
     left, right = "x" * 10_000 + "one", "x" * 10_000 + "two"
     (difference,) = compare_runs(run(step(1, text=left)), run(step(1, text=right))).texts
