@@ -63,7 +63,7 @@ def chart(lines: Sequence[dict[str, Any]]) -> str:
                 ("function located @1", "locate", "function@1"),
                 ("function located @5", "locate", "function@5"),
                 ("repaired", "fix", "right"),
-                ("wrong but verified", "fix", "wrong_verified"),
+                ("wrong but plausible", "fix", "wrong_verified"),
             )
         )
     ]

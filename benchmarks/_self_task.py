@@ -21,6 +21,7 @@ from agent.instances.dataset_instances import Gold, read_golds, read_instances
 from agent.instances.jobs import Instance
 from benchmarks._process_cpu import cpu_seconds
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.verdict import COMPLETE
 
 LOCATE, FIX = "locate", "fix"
 DONE, RIGHT, WRONG, NO_PATCH = "done", "right", "wrong", "no patch"
@@ -195,8 +196,11 @@ def _repair(task: Task, ended: Ended, folder: Path) -> dict[str, Any]:
         return result | {"outcome": FAILED, "why": f"exit code {ended.code}: {ended.said}"}
     if not (patch := ended.printed["patch"]):
         return result
+    verdict = ended.printed.get("verdict")
+    # Earlier versions call a complete proof `verified`, later ones `plausible` if there is no independent evidence.
+    is_complete = ended.code == VERIFIED or (isinstance(verdict, dict) and verdict.get("kind") in COMPLETE)
     context = EvaluationContext(Settings(workspace="local"), repository=lambda _: folder)
     graded = evaluate_one(task.gold, task.instance, str(patch), context)
     if graded.infrastructure:
         raise WorkspaceError(f"{task.instance.id} cannot be judged: {graded.error}", "Run the command again.")
-    return result | {"outcome": RIGHT if graded.resolved else WRONG, "verified": ended.code == VERIFIED}
+    return result | {"outcome": RIGHT if graded.resolved else WRONG, "verified": is_complete}

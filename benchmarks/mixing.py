@@ -23,6 +23,7 @@ from benchmarks._planting import named, planted, sources
 from benchmarks._planting_equal import normal
 from benchmarks._planting_make import Bug, read
 from trajectories.errors import SweAgentError
+from trajectories.verdict import COMPLETE
 
 END_MARKER = "THE_END_OF_THE_FILE"
 SECONDS = 900.0
@@ -92,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(getattr(error, "message", error), getattr(error, "fix", ""), file=sys.stderr)
         return 2
     free = [row for row in rows if not row.calls]
-    print(f"{len(rows)} bugs, {sum(row.kind == 'verified' for row in rows)} verified, {len(free)} without a request.")
+    proven = sum(row.kind in COMPLETE for row in rows)
+    print(f"{len(rows)} bugs, {proven} plausible or verified, {len(free)} without a request.")
     print(f"Same as the original: {sum(row.same for row in rows)}, {sum(row.same for row in free)} without a request.")
     return 0
 

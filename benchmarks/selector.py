@@ -35,6 +35,7 @@ from agent.instances.dataset_instances import Gold
 from agent.instances.jobs import Instance
 from benchmarks._instances import Place, built, chosen
 from trajectories.errors import SweAgentError
+from trajectories.verdict import COMPLETE
 
 SECONDS = 900.0
 END_MARKER = "THE_END_OF_THE_TEXT"
@@ -167,9 +168,9 @@ def _summary(rows: Sequence[Row]) -> None:
     chance = sum(row.chance for row in rows)
     taken, voted = sum(row.resolved for row in rows), sum(row.vote in row.right for row in rows)
     print(f"{len(rows)} instances: {taken} chosen right, {voted} by vote, {chance:.1f} at random.")
-    false_proofs = sum(row.kind == "verified" and not row.resolved for row in wrong)
+    false_proofs = sum(row.kind in COMPLETE and not row.resolved for row in wrong)
     print(f"Vote wrong, a candidate right: {len(wrong)}; {sum(row.resolved for row in wrong)} of them chosen right,")
-    print(f"{false_proofs} wrong ones verified.")
+    print(f"{false_proofs} wrong ones plausible or verified.")
 
 
 if __name__ == "__main__":

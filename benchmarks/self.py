@@ -213,8 +213,8 @@ def history_line(version: Version, jobs: Sequence[Job], rows: Sequence[Row], sec
 
 
 def figures_of(rows: Iterable[Row]) -> Row:
-    """Return counts of tasks and mean CPU seconds; a rank @k counts tasks, and `wrong_verified` counts patches that
-    `fix` called verified although tests fail with them."""
+    """Return counts of tasks and mean CPU seconds; a rank @k counts tasks, and `wrong_verified` counts patches of
+    which `fix` called the proof complete (plausible or verified) although tests fail with them."""
     parts: dict[str, list[Row]] = {LOCATE: [], FIX: []}
     for row in rows:
         parts[row["what"]].append(row)

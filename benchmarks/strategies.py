@@ -33,6 +33,7 @@ from agent.models import scripted
 from agent.models.base import Message, RequestOptions, messages_since_reply
 from benchmarks._planting import PERSON
 from trajectories.records import Action, Issue, Reply, Usage
+from trajectories.verdict import COMPLETE
 
 CACHED, OUTPUT = 0.1, 5.0
 COSTS = Path(__file__).parent.parent / "agent/strategies/costs.json"
@@ -329,6 +330,7 @@ def measure(strategy: str, case: Case, attempts: int, folder: Path, roles: Seque
             state=folder / "state",
             test=f"{sys.executable} -m unittest discover -s tests -t .",
             experience=False,
+            independent=False,
         )
         title, _, body = case.issue.partition("\n\n")
         directory = begin(Issue(title, body), Repository.open(_repository(folder / "repository")), settings)
@@ -389,8 +391,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name:16} {cost:5.1f} times react   {details}")
     if options.json:
         options.json.write_text(json.dumps({"costs": costs, "rows": [asdict(row) for row in found]}))
-    if unproven := sorted({row.strategy for row in found if row.ended != "verified"}):
-        print(f"Not comparable, because they have no verified patch: {', '.join(unproven)}", file=sys.stderr)
+    if unproven := sorted({row.strategy for row in found if row.ended not in COMPLETE}):
+        print(
+            f"Not comparable, because they have no patch with a complete proof: {', '.join(unproven)}", file=sys.stderr
+        )
         return 1
     if options.keep:
         COSTS.write_text(json.dumps({name: round(cost, 1) for name, cost in sorted(costs.items())}, indent=2) + "\n")

@@ -4,7 +4,7 @@
 
 Each FILE is a JSON list of cases (`benchmarks/cases/*.json` if none is given): `name`, `kind`, `issue`, `base` and
 `patch` (path to text; null deletes), `reproduction` (tests given by the user), `command` (empty: detected). Each patch
-goes through the whole proof in a local workspace. A patch of kind `right` or `single-value` should be verified, any
+goes through the whole proof in a local workspace. A patch of kind `right` or `single-value` should be plausible, any
 other should not. The rates are printed for each kind, with Wilson's 95 % interval. The authors of the cases had not
 read the code of the proof.
 """
@@ -31,7 +31,7 @@ from benchmarks.quixbugs import opened
 from trajectories.errors import SweAgentError
 from trajectories.facts import Fact
 from trajectories.records import Issue
-from trajectories.verdict import Verdict
+from trajectories.verdict import COMPLETE, Verdict
 
 CASES = Path(__file__).parent / "cases"
 RIGHT = ("right", "single-value")
@@ -52,11 +52,11 @@ class Row:
 
     @property
     def claim(self) -> str:
-        return f"verified, {self.generality or 'no experiment'}" if self.verdict == "verified" else "not verified"
+        return f"plausible, {self.generality or 'no experiment'}" if self.verdict in COMPLETE else "unproven"
 
     @property
     def is_as_wanted(self) -> bool:
-        return (self.verdict == "verified") == (self.kind in RIGHT)
+        return (self.verdict in COMPLETE) == (self.kind in RIGHT)
 
 
 def create_repository(folder: Path, files: Mapping[str, str]) -> None:
@@ -103,7 +103,7 @@ def judge(case: Mapping[str, Any]) -> Row:
 
 def summary(rows: Sequence[Row]) -> Iterator[str]:
     """Yield the lines of a table with the rates of each kind."""
-    claims = ("verified, shown", "verified, undecided", "verified, no experiment", "not verified")
+    claims = ("plausible, shown", "plausible, undecided", "plausible, no experiment", "unproven")
     yield f"| kind | n | {' | '.join(claims)} |"
     yield "|---" * (len(claims) + 2) + "|"
     for kind in dict.fromkeys(row.kind for row in rows):

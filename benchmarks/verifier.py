@@ -13,12 +13,12 @@ hidden, and only the selection of the patches runs them. Groups of patches:
 - cheat: patches that leave the program as it is and answer only the test's input.
 - partial: patches that are right only for inputs that are like the test's, and that fail other tests.
 
-A right verdict verifies a right patch, and does not verify a wrong one with the generality `shown`. Rates have Wilson's
-95 % intervals. These are too narrow for all programs: patches of one program share the same base, test and recorded
-calls, so that one property of the program decides many verdicts at once. The last interval counts programs instead,
-with any wrong verdict. CPU seconds are those of all processes; the suite without a patch runs once for each test, for
-its first patch. `experiment` is the part that varies calls; both
-are medians. Programs in OUT are not measured again.
+A right verdict calls a right patch plausible, and does not do so for a wrong one with the generality `shown`. Rates
+have Wilson's 95 % intervals. These are too narrow for all programs: patches of one program share the same base, test
+and recorded calls, so that one property of the program decides many verdicts at once. The last interval counts programs
+instead, with any wrong verdict. CPU seconds are those of all processes; the suite without a patch runs once for each
+test, for its first patch. `experiment` is the part that varies calls; both are medians. Programs in OUT are not
+measured again.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ TRIED_MUTANTS = 40
 GROUPS = ("right", "mutant", "cheat", "partial")
 EXPERIMENT = "Varying"
 """First word of what the proof says when the experiment starts."""
-KINDS = ("verified, shown", "verified, undecided", "examples only", "not verified")
+KINDS = ("plausible, shown", "plausible, undecided", "examples only", "unproven")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Row:
 
     @property
     def is_wrong(self) -> bool:
-        return self.verdict == KINDS[0] if self.group != "right" else not self.verdict.startswith("verified")
+        return self.verdict == KINDS[0] if self.group != "right" else not self.verdict.startswith("plausible")
 
 
 @dataclass(frozen=True)
@@ -219,9 +219,9 @@ def describe(program: str, example: Example | None) -> Issue:
 
 
 def kind_of(verdict: Verdict) -> str:
-    if verdict.kind == "verified":
+    if verdict.complete:
         return KINDS[0] if verdict.generality == "shown" else KINDS[1]
-    return verdict.generality if verdict.generality == "examples only" else "not verified"
+    return verdict.generality if verdict.generality == "examples only" else KINDS[3]
 
 
 def reason_of(verdict: Verdict) -> str:

@@ -33,6 +33,7 @@ from agent.repair.edit_selection import SHOWN
 from agent.repair.repair_search import RepairTask, search
 from benchmarks.quixbugs import COMMAND, build, programs, score
 from trajectories.git_store.trees import Trees
+from trajectories.verdict import COMPLETE
 
 CPU_SECONDS = 30.0
 FIX_SECONDS = 600.0
@@ -60,10 +61,10 @@ class Row:
 
     @property
     def fix_outcome(self) -> str:
-        """The verdict of `swe-agent fix`; if it is `verified`, also whether the patch is right."""
-        if self.verdict != "verified":
+        """The verdict of `swe-agent fix`; if its proof is complete, also whether the patch is right."""
+        if self.verdict not in COMPLETE:
             return self.verdict
-        return "verified right" if self.fixed else "verified WRONG"
+        return f"{self.verdict} right" if self.fixed else f"{self.verdict} WRONG"
 
     @property
     def search_outcome(self) -> str:

@@ -67,7 +67,7 @@ def make(
     Relative paths, including those in a row, are relative to the current folder.
 
     The reward of an episode is 1 if the row's tests pass with the patch, and 0 otherwise. For an instance without
-    tests, the reward is 1 if the patch is verified.
+    tests, the reward is 1 if the proof of the patch is complete: it is plausible or verified.
 
     Raises SweAgentError for invalid input, and TypeError for an unknown option.
     """
@@ -95,7 +95,9 @@ def make(
     found = replace(found, base=options.get("base") or found.base)
     state = load_settings().state
     flags = {name: options.get(name) for name in ("workspace", "image", "test", "max_steps", "max_time")}
-    flags |= {"model": MODEL, "strategy": "react" if gold is None else "episode", **WITHOUT_MEMORY}
+    flags |= {"model": MODEL, "strategy": "react" if gold is None else "episode"}
+    # The caller is the only model: it is asked for patches, not for an examiner's tests.
+    flags |= {"independent": False, **WITHOUT_MEMORY}
     out = Path(options["out"]).resolve() if "out" in options else state
     prepare = JobPreparation(Repositories(Path(options.get("clones") or state / "clones")), flags, out)
     return Environment(plan_episodes(found, gold, prepare))

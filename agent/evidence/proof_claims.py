@@ -12,6 +12,8 @@ from trajectories.records import Step
 from trajectories.trajectory import Trajectory
 
 PARTS = ("kind", "granularity", "red", "green", "red_again", "no_loss", "generality", "evidence")
+COMPLETE_PROOFS = (("plausible", "none"), ("verified", "earlier tests"))
+"""Kind and evidence of complete proofs; what an examiner adds is no part of the proof."""
 LISTS = ("tests", "lost", "contradicted", "flaky", "commands")
 RUNS = ("without", "with")
 """The two runs of the suite: without the patch, and with it."""
@@ -94,11 +96,13 @@ def _with_evidence(verdict: Mapping[str, Any]) -> dict[str, Any]:
 def find_differences(claimed: ProofClaims, own: ProofClaims) -> Iterator[str]:
     """Yield, as sentences, what a bundle claims and one's own proof does not show.
 
-    Versions are not compared, nor the repository's URL: commit and trees identify the base.
+    Versions are not compared, nor the repository's URL: commit and trees identify the base. For the evidence behind
+    complete proofs, see `find_evidence_difference`.
     """
+    is_other_evidence = bool(find_evidence_difference(claimed, own))
     for name in (*PARTS, *LISTS):
         there, here = claimed.verdict.get(name), own.verdict.get(name)
-        if _listed(there) != _listed(here):
+        if _listed(there) != _listed(here) and not (is_other_evidence and name in ("kind", "evidence")):
             yield f"The bundle says {name.replace('_', ' ')}: {_short(there)}; here it is {_short(here)}."
     for run in RUNS:
         yield from _different_outcomes(run, claimed.outcomes.get(run, {}), own.outcomes.get(run, {}))
@@ -108,6 +112,17 @@ def find_differences(claimed: ProofClaims, own: ProofClaims) -> Iterator[str]:
         there, here = claimed.source.get(name), own.source.get(name)
         if there != here:
             yield f"The bundle's {name} is {_short(there)}; here it is {_short(here)}."
+
+
+def find_evidence_difference(claimed: ProofClaims, own: ProofClaims) -> str:
+    """Return, as a sentence, how the independent evidence for two complete proofs differs, or "".
+
+    It depends on who names the tests, and one's own proof judges it anew: another evidence is no contradiction.
+    """
+    there, here = ((claims.verdict["kind"], claims.verdict.get("evidence")) for claims in (claimed, own))
+    if there == here or there not in COMPLETE_PROOFS or here not in COMPLETE_PROOFS:
+        return ""
+    return f"The bundle says {there[0]}, with evidence: {there[1]}; here it is {here[0]}, with evidence: {here[1]}."
 
 
 def find_environment_differences(claimed: ProofClaims, own: ProofClaims) -> Iterator[str]:

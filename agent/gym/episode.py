@@ -124,7 +124,7 @@ class Episode:
         if gold is not None and result.patch.source:
             options = replace(self._plan.grading, cancel=self._cancel)
             grade = evaluate_one(gold, self._plan.instance, result.patch.source, options)
-        resolved = result.verdict.verified if gold is None else grade is not None and grade.resolved
+        resolved = result.verdict.complete if gold is None else grade is not None and grade.resolved
         end = EpisodeEnd(result, messages, resolved, grade)
         if grade is not None and grade.error:
             return end

@@ -12,6 +12,7 @@ from agent.evidence.proof_claims import (
     decode_claims,
     find_differences,
     find_environment_differences,
+    find_evidence_difference,
     is_test_name,
 )
 from agent.phases.user_reproduction import reproduction_test
@@ -51,7 +52,8 @@ def prove_proposal(task: Task) -> Generator[Step, None, Outcome]:
         own = claims_of(engine.trajectory, engine.journal.recall)
         problems = map(str, proposal.get("problems", ()))
         differences = (*problems, *find_differences(claimed, replace(own, source=claimed.source)))
-        others = tuple(find_environment_differences(claimed, own))
+        evidence = find_evidence_difference(claimed, own)
+        others = (*([evidence] if evidence else []), *find_environment_differences(claimed, own))
         same = "The proof is the same as in the bundle."
         yield task.say("\n".join([*(differences or [same]), *others]), author=AUTHOR)
         kind = verdict.kind if not differences or verdict.kind == "none" else "unproven"

@@ -29,7 +29,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     what = describe_change(edit["path"], edit["line"], edit["function"], edit["description"])
     yield task.adopt(apply_edit(task.trees, task.tree, found, number), f"Chosen: {what}", AUTHOR)
     parameters = _proof_parameters(task)
-    verdict = yield from task.prove(*parameters, whole=True)
+    verdict = yield from task.prove(*parameters, whole=True, fitted=True)
     note = f"You chose {LETTERS[number]} of {number_in_words(len(found['edits'][: len(LETTERS)]))} that pass the tests."
     yield task.say(f"{note} {what}", author=AUTHOR)
     return Outcome(task.tree, replace(verdict, facts=(Fact("limit", note), *verdict.facts)))

@@ -92,7 +92,7 @@ def test_program_that_hangs_is_scored(checkout: Path, monkeypatch: pytest.Monkey
 
 
 def test_unmeasured_figures_are_left_out() -> None:
-    fixed = Row("largest", plausible=True, agree=3, inputs=3, any_correct=True, seconds=2.0, verdict="verified")
+    fixed = Row("largest", plausible=True, agree=3, inputs=3, any_correct=True, seconds=2.0, verdict="plausible")
     assert "CPU" not in line(fixed)
     assert "median_cpu" not in summary([fixed, Row("other", verdict="error", differ="it was late")])
     searched = Row("largest", cpu=1.5, candidates=7)

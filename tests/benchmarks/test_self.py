@@ -118,19 +118,20 @@ def only(file: Path) -> Task:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("code", "patch", "expected"),
+    ("code", "kind", "patch", "expected"),
     [
-        (0, RIGHT_DIFF, ("right", True)),
-        (0, WRONG_DIFF, ("wrong", True)),
-        (6, RIGHT_DIFF, ("right", False)),
-        (6, WRONG_DIFF, ("wrong", False)),
-        (1, "", ("no patch", False)),
+        (0, "verified", RIGHT_DIFF, ("right", True)),
+        (0, "verified", WRONG_DIFF, ("wrong", True)),
+        (6, "plausible", WRONG_DIFF, ("wrong", True)),
+        (6, "unproven", RIGHT_DIFF, ("right", False)),
+        (6, "unproven", WRONG_DIFF, ("wrong", False)),
+        (1, "none", "", ("no patch", False)),
     ],
 )
 def test_patch_is_judged_by_all_tests_of_the_row(
-    make_tasks: MakeTasks, tmp_path: Path, code: int, patch: str, expected: tuple[str, bool]
+    make_tasks: MakeTasks, tmp_path: Path, code: int, kind: str, patch: str, expected: tuple[str, bool]
 ) -> None:
-    row = measure_task(FIX, only(make_tasks()), fake(tmp_path, {"patch": patch}, code), 60)
+    row = measure_task(FIX, only(make_tasks()), fake(tmp_path, {"patch": patch, "verdict": {"kind": kind}}, code), 60)
     assert (row["outcome"], row["verified"]) == expected
     assert row["cpu"] > 0
 
@@ -362,7 +363,7 @@ def test_chart_shows_shares_and_cpu_seconds(make_tasks: MakeTasks) -> None:
     found = chart([late, early])
     ET.fromstring(found)
     assert "Versions aaaaaaaa, bb&lt;b: function located @1 33.33, 33.33; function located @5 66.67, 66.67; " in found
-    assert "repaired 0, 33.33; wrong but verified 0, 33.33; locate 3, 3; fix 2, 22.67<" in found
+    assert "repaired 0, 33.33; wrong but plausible 0, 33.33; locate 3, 3; fix 2, 22.67<" in found
     assert found.index("2026-01-01") < found.index("2026-02-01")
     alone = chart([self.history_line(version(), jobs[:3], rows[:3], 60)])
     ET.fromstring(alone)

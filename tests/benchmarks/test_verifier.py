@@ -44,7 +44,7 @@ def test_whole_proofs_judge_all_groups(tmp_path: Path, monkeypatch: pytest.Monke
     assert found["cheat", "if"].verdict == "examples only"
     assert "fits the tests' own values" in found["cheat", "if"].reason
     assert found["cheat", "constant"].reason.startswith("no_loss False. Lost: ")
-    assert found["partial", "length"].verdict.startswith("verified")
+    assert found["partial", "length"].verdict.startswith("plausible")
     assert any(row.group == "mutant" and row.form.startswith("fails") for row in rows)
     assert all(row.seconds >= row.experiment > 0 for row in rows if row.verdict == KINDS[0])
     assert "| **all right** | 2 | 2 (100.0%" in capsys.readouterr().out
@@ -75,9 +75,9 @@ def test_original_of_a_planted_bug_is_proven(tmp_path: Path, make_repo: MakeRepo
 
 
 def test_rates_are_printed_with_intervals_by_patch_and_by_program(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [Row("p", "right", "reference", "t", "verified, shown", "", 1.0, 0.5)] * 3
+    rows = [Row("p", "right", "reference", "t", "plausible, shown", "", 1.0, 0.5)] * 3
     rows += [Row("p", "cheat", "if", "t", "examples only", "It fits.", 2.0, 0.5)]
-    rows += [Row(name, "cheat", "table", "t", "verified, shown", "It is fine.", 4.0, 0.5) for name in ("p", "q")]
+    rows += [Row(name, "cheat", "table", "t", "plausible, shown", "It is fine.", 4.0, 0.5) for name in ("p", "q")]
     lines = summary(rows).split("\n")
     assert lines[2].startswith("| right: reference | 3 | 3 (100.0%, 43.9%-100.0%) | 0 (0.0%, 0.0%-56.1%) |")
     assert lines[2].endswith("| 0 of 1 (0.0%, 0.0%-79.3%) | 1.0 | 1.0 | 0.5 |")
@@ -86,21 +86,21 @@ def test_rates_are_printed_with_intervals_by_patch_and_by_program(capsys: pytest
     assert lines[6].endswith("| 2 of 2 (100.0%, 34.2%-100.0%) | 4.0 | 4.0 | 0.5 |")
     assert lines[8:] == [
         "Wrong verdicts: 2",
-        "- p, cheat, table: verified, shown. It is fine.",
-        "- q, cheat, table: verified, shown. It is fine.",
+        "- p, cheat, table: plausible, shown. It is fine.",
+        "- q, cheat, table: plausible, shown. It is fine.",
     ]
 
 
 @pytest.mark.parametrize(
     ("group", "verdict", "is_wrong"),
     [
-        ("right", "verified, shown", False),
-        ("right", "verified, undecided", False),
+        ("right", "plausible, shown", False),
+        ("right", "plausible, undecided", False),
         ("right", "examples only", True),
-        ("right", "not verified", True),
-        ("mutant", "verified, shown", True),
-        ("mutant", "verified, undecided", False),
-        ("cheat", "not verified", False),
+        ("right", "unproven", True),
+        ("mutant", "plausible, shown", True),
+        ("mutant", "plausible, undecided", False),
+        ("cheat", "unproven", False),
     ],
 )
 def test_verdicts_that_are_wrong(group: str, verdict: str, is_wrong: bool) -> None:

@@ -223,6 +223,8 @@ class ExampleShop:
             "SWE_AGENT_CACHE": str(self.home / "cache"),
             "SWE_AGENT_WORKSPACE": "local",
             "SWE_AGENT_IMAGE": IMAGE,
+            "SWE_AGENT_ACCEPT": "plausible",
+            "SWE_AGENT_INDEPENDENT": "false",  # the scripted model writes no tests of an examiner
             **self.hub.env(token="t-ada", action=False),
             **self.extra,
         }

@@ -9,6 +9,7 @@ from trajectories.records import Note, Record, Step, Turn
 from trajectories.report.reply_costs import Costs
 from trajectories.report.report_text import fits
 from trajectories.trajectory import Trajectory
+from trajectories.verdict import COMPLETE
 
 SCORES = frozenset({"score", "vote", "candidate", "prune"})
 """Kinds of notes in which a strategy rates an attempt."""
@@ -120,4 +121,4 @@ def _ended(trajectory: Trajectory, branch: str) -> str:
     outcome = once.value if once and isinstance(once.value, dict) else {}
     verdict = outcome.get("verdict")
     kind = str(verdict.get("kind", "")) if isinstance(verdict, dict) else ""
-    return kind if kind in ("verified", "faster") else str(outcome.get("exit") or kind)
+    return kind if kind in COMPLETE or kind == "disputed" else str(outcome.get("exit") or kind)

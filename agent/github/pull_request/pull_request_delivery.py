@@ -18,6 +18,7 @@ from agent.lifecycle.exploit_quotes import quoting_files
 from agent.lifecycle.exploit_withholding import public_patch
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import encode
+from trajectories.outcome_words import patch_word
 from trajectories.records import Note
 
 if TYPE_CHECKING:
@@ -32,11 +33,12 @@ TRIES = 20
 
 
 def deliver_request(engine: Engine, result: Result) -> None:
-    """Open the pull request of a run at its end, if its patch is proven and no delivery is recorded yet."""
+    """Open the pull request of a run at its end, if its patch is accepted and no delivery is recorded yet."""
     if any(note.kind == "done" and note.data.get("effect") == EFFECT for note in engine.trajectory.notes):
         return
-    if result.exit.code:
-        record_not_proven(engine)
+    verdict = result.exit.verdict
+    if not verdict.verified and verdict.kind != engine.settings.accept:
+        _record_not_accepted(engine, result)
     elif why := open_request(engine, result):
         _record_unpublished(engine, f"No pull request was opened: {why}")
 
@@ -106,10 +108,11 @@ def _destination(engine: Engine) -> Destination:
     return destination(engine.repository, address_of(engine.run.issue.url), engine.run.base.commit)
 
 
-def record_not_proven(engine: Engine) -> None:
-    """Record that a patch was not published because it is not proven, and how to publish it anyway."""
+def _record_not_accepted(engine: Engine, result: Result) -> None:
+    """Record that a patch was not published because of its verdict, and how to publish it anyway."""
+    word = patch_word(result.exit.verdict.kind)
     again = f"To open one anyway: swe-agent resume {engine.run.id} --pr."
-    _record_unpublished(engine, f"No pull request was opened, because the patch is not proven. {again}")
+    _record_unpublished(engine, f"No pull request was opened, because the patch is {word}. {again}")
 
 
 def _record_unpublished(engine: Engine, why: str) -> None:

@@ -23,9 +23,9 @@ SOURCE = "packages/a/src/a/__init__.py"
 X_OF_B = "packages/b/tests/test_x.py::test_x"
 
 
-def test_honest_fix_in_one_project_is_verified(prove_patch):
+def test_honest_fix_in_one_project_is_plausible(prove_patch):
     verdict = prove_patch({SOURCE: FIXED, NEW: REPRODUCTION}, BASE, command="")
-    assert (verdict.kind, verdict.tests, verdict.compared) == ("verified", (f"{NEW}::test_all",), "2 tests")
+    assert (verdict.kind, verdict.tests, verdict.compared) == ("plausible", (f"{NEW}::test_all",), "2 tests")
     rerun = "(cd packages/a && python3 -m pytest tests/test_new.py::test_all)"
     assert verdict.commands[1] == verdict.commands[4] == rerun
     assert (verdict.generality, has_note(verdict, "exits with")) == ("shown", False)
@@ -34,14 +34,14 @@ def test_honest_fix_in_one_project_is_verified(prove_patch):
 def test_test_added_to_existing_file_is_found(prove_patch):
     path = "packages/a/tests/test_x.py"
     verdict = prove_patch({SOURCE: FIXED, path: BASE[path] + REPRODUCTION.splitlines()[1] + "\n"}, BASE, command="")
-    assert (verdict.kind, verdict.tests) == ("verified", (f"{path}::test_all",))
+    assert (verdict.kind, verdict.tests) == ("plausible", (f"{path}::test_all",))
 
 
 def test_given_test_of_other_project_shows_issue(prove_patch):
     new = "packages/b/tests/test_new.py"
     test = "from b import mean\ndef test_mean(): assert mean([1, 2]) == 1.5\n"
     verdict = prove_patch({SOURCE: FIXED, new: test}, BASE, command="", reproduction=[new])
-    assert (verdict.kind, verdict.tests) == ("verified", (f"{new}::test_mean",))
+    assert (verdict.kind, verdict.tests) == ("plausible", (f"{new}::test_mean",))
 
 
 def test_loss_in_other_project_is_found(prove_patch):
@@ -53,7 +53,7 @@ def test_loss_in_other_project_is_found(prove_patch):
 def test_project_that_cannot_start_leaves_others_provable(prove_patch):
     broken = {"packages/c/pytest.ini": "[pytest]\naddopts = --no-such-option\n", "packages/c/test_x.py": ""}
     verdict = prove_patch({SOURCE: FIXED, NEW: REPRODUCTION}, BASE | broken, command="")
-    assert (verdict.kind, verdict.compared) == ("verified", "2 tests (the suite did not end)")
+    assert (verdict.kind, verdict.compared) == ("plausible", "2 tests (the suite did not end)")
 
 
 def test_new_module_in_folder_of_project_does_not_replace_runner(prove_patch):

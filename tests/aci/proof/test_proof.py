@@ -1,4 +1,4 @@
-"""Proofs on small real repositories: patches that are verified, and patches that must not be."""
+"""Proofs on small real repositories: patches that are plausible, and patches that must not be."""
 
 from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent
@@ -24,9 +24,9 @@ def parts(verdict):
 
 
 @pytest.mark.slow
-def test_correct_patch_is_verified(prove_patch, kind):
+def test_correct_patch_is_plausible(prove_patch, kind):
     verdict = prove_patch(SOLVED, kind=kind)
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
     assert parts(verdict) == (True, True, True, True)
     assert (verdict.granularity, verdict.tests) == ("test", (REPRODUCED,))
     assert verdict.commands == (
@@ -40,10 +40,10 @@ def test_correct_patch_is_verified(prove_patch, kind):
 
 
 @pytest.mark.slow
-def test_correct_patch_is_verified_by_pytest(prove_patch):
+def test_correct_patch_is_plausible_by_pytest(prove_patch):
     test = "from shop.price import total\ndef test_total(): assert total([1, 2]) == 3\n"
     verdict = prove_patch({"shop/price.py": RIGHT, "tests/test_issue.py": test}, command="")
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
     assert verdict.tests == ("tests/test_issue.py::test_total",)
     assert "python3 -m pytest tests/test_issue.py::test_total" in verdict.commands
 
@@ -176,7 +176,7 @@ def test_flaky_tests_are_excluded_and_listed(prove_patch):
     """
     base = {**BASE, "tests/test_flaky.py": flaky, ".gitignore": "*.tmp\n"}
     verdict = prove_patch(SOLVED, base)
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
     assert (verdict.flaky, verdict.lost) == (("tests.test_flaky.T.test_odd",), ())
 
 
@@ -190,7 +190,7 @@ def test_test_that_never_passes_again_on_base_is_flaky(prove_patch, tmp_path):
                 self.assertEqual(os.path.getsize({str(tmp_path / "runs")!r}), 1)
     """
     verdict = prove_patch(SOLVED, {**BASE, "tests/test_once.py": once})
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
     assert (verdict.flaky, verdict.lost) == (("tests.test_once.T.test_once",), ())
 
 
@@ -231,7 +231,7 @@ def test_test_contradicted_by_issue_is_not_lost(prove_patch):
     old = {"tests/test_old.py": CASE + "    def test_first_is_free(self): self.assertEqual(price.total([1, 2]), 2)\n"}
     body = "`total([1, 2])` should be 3. So test_first_is_free is outdated: nothing is free."
     verdict = prove_patch(SOLVED, {**BASE, **old}, issue=Issue("The total is too low", body))
-    assert (verdict.kind, verdict.lost) == ("verified", ()), verdict.notes
+    assert (verdict.kind, verdict.lost) == ("plausible", ()), verdict.notes
     assert verdict.contradicted == (
         "tests.test_old.T.test_first_is_free: “So test_first_is_free is outdated: nothing is free.”",
     )
@@ -254,7 +254,7 @@ def test_test_contradicted_by_issue_is_not_lost(prove_patch):
 )
 def test_failing_base_test_counts_if_related_to_issue(prove_patch, issue, more, relation):
     verdict = prove_patch({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=issue, **more)
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
     assert verdict.tests == ("tests.test_total.T.test_total",)
     assert has_note(verdict, "Failing before and fixed", relation, "tests.test_total.T.test_total")
 
@@ -285,7 +285,7 @@ def test_failing_test_unrelated_to_issue_is_not_counted(prove_patch):
 @pytest.mark.slow
 def test_given_reproduction_tests_must_all_pass(prove_patch):
     base = {**BASE, **FAILING}
-    assert prove_patch({"shop/price.py": RIGHT}, base, reproduction=["tests/test_total.py"]).kind == "verified"
+    assert prove_patch({"shop/price.py": RIGHT}, base, reproduction=["tests/test_total.py"]).kind == "plausible"
     two = {"tests/test_total.py": FAILING["tests/test_total.py"] + "    def test_no(self): self.fail()\n"}
     verdict = prove_patch({"shop/price.py": RIGHT}, {**BASE, **two}, reproduction=["tests/test_total.py"])
     assert verdict.green is False
@@ -301,12 +301,12 @@ def test_missing_name_counts_only_if_patch_adds_it(prove_patch):
     test = CASE + "    def test_it(self): self.assertEqual(price.discount(10), 9)\n"
     added = {"shop/price.py": RIGHT + "\ndef discount(x):\n    return x * 9 // 10\n", "tests/test_issue.py": test}
     issue = Issue("There is no discount", "`price.discount(10)` should be 9.")
-    assert prove_patch(added, issue=issue).kind == "verified"
+    assert prove_patch(added, issue=issue).kind == "plausible"
     uncollected = {"tests/test_old.py": "from shop.price import discount\n" + test.replace("price.disc", "disc")}
     patch = {"shop/price.py": added["shop/price.py"]}
     verdict = prove_patch(patch, {**BASE, **uncollected}, places=["shop/price.py"], issue=issue)
     assert verdict.tests == ("tests.test_old.T.test_it",), verdict.notes
-    assert verdict.kind == "verified"
+    assert verdict.kind == "plausible"
     forged = "import builtins, unittest\nclass T(unittest.TestCase):\n    def test_it(self): self.assertTrue(magic)\n"
     hidden = {
         "shop/__init__.py": "import builtins\nvars(builtins)['ma' + 'gic'] = 1\n",
@@ -365,7 +365,7 @@ def test_crash_at_exit_counts_only_if_base_has_none(prove_patch, place):
     stock = {"shop/stock.py": crash + BASE["shop/stock.py"]}
     base, patch = (BASE, {**SOLVED, **stock}) if place == "patch" else ({**BASE, **stock}, SOLVED)
     verdict = prove_patch(patch, base)
-    assert verdict.kind == ("unproven" if place == "patch" else "verified"), verdict.notes
+    assert verdict.kind == ("unproven" if place == "patch" else "plausible"), verdict.notes
     assert has_note(verdict, "exits with 137") == (place == "patch")
 
 
@@ -390,11 +390,11 @@ def test_patch_that_recognises_the_runner_is_unproven(prove_patch):
 
 
 @pytest.mark.slow
-def test_project_that_recognises_the_runner_itself_is_verified(prove_patch):
+def test_project_that_recognises_the_runner_itself_is_plausible(prove_patch):
     own = "import os\nTESTED = 'PYTEST_CURRENT_TEST' in os.environ\n"
     base = {**BASE, "shop/price.py": own + WRONG}
     assert (
-        prove_patch({"shop/price.py": own.replace("TESTED", "IS_TESTED") + RIGHT, **NEW_TEST}, base).kind == "verified"
+        prove_patch({"shop/price.py": own.replace("TESTED", "IS_TESTED") + RIGHT, **NEW_TEST}, base).kind == "plausible"
     )
 
 
@@ -410,7 +410,7 @@ def test_project_that_recognises_the_runner_itself_is_verified(prove_patch):
 )
 def test_patch_with_code_that_is_loaded_by_itself_is_unproven(prove_patch, startup):
     base = {**BASE, "conftest.py": "from shop.stock import *\n"}
-    assert prove_patch(SOLVED, base, command="").kind == "verified"
+    assert prove_patch(SOLVED, base, command="").kind == "plausible"
     assert prove_patch({**SOLVED, **startup}, base, command="").kind == "unproven"
 
 
@@ -419,7 +419,7 @@ def test_failing_base_is_never_verified_by_exit_code(prove_patch):
     command = "python3 -S tests/run.py"  # without site, our recorder is not loaded and reports no single tests
     run = {"tests/run.py": "import unittest\nunittest.main(module=None, argv='x discover -s tests -t .'.split())\n"}
     verdict = prove_patch(SOLVED, {**BASE, **run}, command=command)
-    assert (verdict.kind, verdict.granularity) == ("verified", "command"), verdict.notes
+    assert (verdict.kind, verdict.granularity) == ("plausible", "command"), verdict.notes
     verdict = prove_patch(SOLVED, {**BASE, **run, **FAILING}, command=command)
     assert (verdict.kind, verdict.granularity, verdict.no_loss) == ("unproven", "command", None)
     assert has_note(verdict, "without the patch already")
@@ -433,7 +433,7 @@ def test_command_without_python_is_proved_by_exit_code(prove_patch):
     base = {"price.sh": "echo 2\n", "run.sh": f"n=0\n{loop}\necho $n tests passed\n", "tests/a.sh": "true\n"}
     patch = {"price.sh": "echo 3\n", "tests/b.sh": '[ "$(sh price.sh)" = 3 ]\n'}
     verdict = prove_patch(patch, base, command="sh run.sh")
-    assert (verdict.kind, verdict.granularity) == ("verified", "command"), verdict.notes
+    assert (verdict.kind, verdict.granularity) == ("plausible", "command"), verdict.notes
     assert verdict.tests == ()
     assert verdict.compared == "the exit code and the output “1 tests passed”"
     assert prove_patch({**patch, "price.sh": "echo 4\n"}, base, command="sh run.sh").green is False
@@ -487,7 +487,7 @@ def test_timed_out_suite_reports_number_of_tests(prove_patch):
             def test_z(self): time.sleep(30)
     """
     verdict = prove_patch(SOLVED, {**BASE, "tests/test_z.py": slow}, timeout=5)
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
     assert has_note(verdict, "Only the 2 tests")
 
 
@@ -497,7 +497,7 @@ RUFF = {**BASE, "pyproject.toml": "[tool.ruff]\nline-length = 100\n"}
 @pytest.mark.slow
 def test_repository_checks_are_reported_without_changing_verdict(prove_patch):
     verdict = prove_patch({**SOLVED, "shop/price.py": "import os\n\n" + RIGHT}, base=RUFF)
-    assert verdict.kind == "verified", verdict
+    assert verdict.kind == "plausible", verdict
     assert len(verdict.checks) == 1
     assert "shop/price.py:1:8: F401" in verdict.checks[0]
     assert has_note(verdict, "A check of the repository reports something new", "F401")
@@ -516,14 +516,14 @@ READS_TEST = "import unittest\nfrom shop import rates\nclass T(unittest.TestCase
 
 
 @pytest.mark.slow
-def test_patch_of_binary_file_is_verified_and_applies(make_repo, open_ws, tmp_path):
+def test_patch_of_binary_file_is_plausible_and_applies(make_repo, open_ws, tmp_path):
     workspace = open_ws("local", make_repo(BINARY))
     trees, start = workspace.options.trees, workspace.options.base.tree
     test = f"{READS_TEST}    def test_rates(self): self.assertEqual(rates.rates()[:3], [0, 254, 1])\n"
     fixed = BINARY["shop/rates.bin"].replace(b"\xff", b"\xfe")
     tree = trees.write({"shop/rates.bin": fixed, "tests/test_rates.py": test.encode()}, start)
     verdict = prove(workspace.fork, trees, start, tree, issue=ISSUE, command=UNITTEST, timeout=60)
-    assert verdict.kind == "verified", verdict
+    assert verdict.kind == "plausible", verdict
     patch = split_patch(trees, start, tree)
     (tmp_path / "patch.diff").write_bytes(patch.diff.encode("utf-8", "surrogateescape"))
     workspace.write("p.diff", (tmp_path / "patch.diff").read_bytes())
@@ -543,7 +543,7 @@ def test_lfs_pointers_and_submodules_are_unchanged(make_repo, open_ws):
     trees, start = workspace.options.trees, workspace.options.base.tree
     tree = trees.write({name: dedent(text).encode() for name, text in SOLVED.items()}, start)
     verdict = prove(workspace.fork, trees, start, tree, issue=ISSUE, command=UNITTEST, timeout=60)
-    assert verdict.kind == "verified", verdict
+    assert verdict.kind == "plausible", verdict
     assert workspace.read("big.bin").decode() == pointer
     assert trees.entry(tree, "vendored") == trees.entry(start, "vendored") == ("160000", "b" * 40)
     assert {change.path for change in trees.changed(start, tree)} == set(SOLVED)
@@ -572,7 +572,7 @@ def test_parallel_and_sequential_runs_give_same_verdict(prove_patch, monkeypatch
     monkeypatch.setattr("aci.proof.proof.can_run_two_suites", lambda: parallel)
     known = Baselines()
     verdict = prove_patch(SOLVED, known=known)
-    assert verdict.kind == "verified", verdict
+    assert verdict.kind == "plausible", verdict
     assert len(known) == 1
     broken = prove_patch({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"})
     assert broken.lost == ("tests.test_stock.T.test_left",)
@@ -587,7 +587,7 @@ def test_parallel_proofs_share_run_without_patch(make_repo, open_ws):
     options = {"issue": ISSUE, "command": UNITTEST, "timeout": 60, "known": Baselines(), "say": messages.append}
     with ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(prove, workspace.fork, trees, start, tree, **options) for _ in range(2)]
-    assert [each.result().kind for each in futures] == ["verified", "verified"]
+    assert [each.result().kind for each in futures] == ["plausible", "plausible"]
     assert messages.count("Running the tests without the patch") == 1
 
 
@@ -607,7 +607,7 @@ def test_test_added_to_existing_file_reproduces(prove_patch):
     extended = BASE["tests/test_price.py"] + ADDED
     for given in ((), ("tests/test_price.py",), ("tests/test_price.py::T::test_total",)):
         verdict = prove_patch({"shop/price.py": RIGHT, "tests/test_price.py": extended}, reproduction=given)
-        assert verdict.kind == "verified", verdict.notes
+        assert verdict.kind == "plausible", verdict.notes
         assert verdict.tests == ("tests.test_price.T.test_total",)
         assert verdict.compared == "2 tests"
         assert not has_note(verdict, "left out")

@@ -46,10 +46,10 @@ def test_of_many_lost_tests_only_some_are_repeated(prove_patch, monkeypatch):
 
 
 @pytest.mark.slow
-def test_patch_that_slows_large_suite_is_verified(prove_patch):
+def test_patch_that_slows_large_suite_is_plausible(prove_patch):
     base = {**BASE, **MORE, "tests/test_slow.py": SLEEPER}
     verdict = prove_patch({**SOLVED, "shop/price.py": RIGHT + "WAIT = 5\n"}, base, command="", spare=5)
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A patch that works only under the test runner is not verified; honest patches are."""
+"""A patch that works only under the test runner gives no complete proof; honest patches do."""
 
 import json
 from textwrap import dedent
@@ -101,11 +101,11 @@ def test_src_layout_is_found_by_the_recorded_path(prove_and_say, condition):
     patch = {"code/shop/price.py": CHEAT.format(condition=condition), **PYTEST_TEST}
     verdict, called = prove_and_say(patch, base, command="")
     assert called
-    assert verdict.kind == ("verified" if condition == "True" else "unproven"), verdict.notes
+    assert verdict.kind == ("plausible" if condition == "True" else "unproven"), verdict.notes
 
 
 @pytest.mark.slow
-def test_honest_patch_of_unittest_project_is_verified(prove_and_say):
+def test_honest_patch_of_unittest_project_is_plausible(prove_and_say):
     test = """
         import unittest
         from shop import price
@@ -117,12 +117,12 @@ def test_honest_patch_of_unittest_project_is_verified(prove_and_say):
             def test_total(self): self.assertEqual(price.total(self.items), self.expected)
     """
     verdict, called = prove_and_say({"shop/price.py": RIGHT, "tests/test_issue.py": test}, BASE)
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
     assert called
 
 
 @pytest.mark.slow
-def test_honest_patch_of_pytest_project_with_fixtures_is_verified(prove_and_say):
+def test_honest_patch_of_pytest_project_with_fixtures_is_plausible(prove_and_say):
     test = """
         from shop.price import total
         def test_total(items, tmp_path): assert total(items) == 3
@@ -130,7 +130,7 @@ def test_honest_patch_of_pytest_project_with_fixtures_is_verified(prove_and_say)
             def test_method(self): assert total([1, 2]) == 3
     """
     verdict, called = prove_and_say({"shop/price.py": RIGHT, "tests/test_issue.py": test}, PYTEST_BASE, command="")
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
     assert len(verdict.tests) == 2
     assert called
 
@@ -150,13 +150,13 @@ def test_honest_patch_of_pytest_project_with_fixtures_is_verified(prove_and_say)
     ],
     ids=["environment", "module", "hook", "fixture"],
 )
-def test_fix_that_depends_on_the_conftest_is_verified(prove_and_say, conftest, called):
+def test_fix_that_depends_on_the_conftest_is_plausible(prove_and_say, conftest, called):
     code = "import os\nsettings = {{}}\ndef total(items):\n    {first}\n    return sum(items[1:])\n"
     code += "def tax(x): return x / 5\n"
     base = {**PYTEST_BASE, "conftest.py": conftest, "shop/price.py": code.format(first="pass")}
     fixed = code.format(first="if settings or os.environ.get('SHOP_ALL'): return sum(items)")
     result = prove_and_say({"shop/price.py": fixed, **PYTEST_TEST}, base, command="")
-    assert (result[0].kind, result[1]) == ("verified", called), result[0].notes
+    assert (result[0].kind, result[1]) == ("plausible", called), result[0].notes
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def test_test_that_needs_its_runner_says_nothing(prove_and_say):
     test += "    assert total([1, 2]) == 3\n"
     patch = {"shop/price.py": RIGHT, "tests/test_issue.py": test}
     verdict, called = prove_and_say(patch, PYTEST_BASE, command="")
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
     assert called
 
 
@@ -175,7 +175,7 @@ def test_call_without_end_says_nothing(prove_and_say, monkeypatch):
     hang = "import sys, time\nif not 'py' + 'test' in sys.modules: time.sleep(60)\n"
     verdict, called = prove_and_say({"shop/price.py": hang + RIGHT, **PYTEST_TEST}, PYTEST_BASE, command="")
     assert called
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
 
 
 def test_conftest_that_prepares_the_process_is_recognised():

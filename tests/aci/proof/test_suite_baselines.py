@@ -67,7 +67,7 @@ def test_suite_does_not_run_again_if_only_tests_changed(prove_repeatedly, comman
     patches = {"shop/price.py": RIGHT}, {"shop/price.py": RIGHT, **NEW_TEST}
     (first, second), runs = prove_repeatedly({}, *patches, command=command)
     assert runs == [(1, 1), (0, 0)]
-    assert (first.kind, second.kind) == ("unproven", "verified"), second.notes
+    assert (first.kind, second.kind) == ("unproven", "plausible"), second.notes
     assert suite_notes(second) == suite_notes(first)
     assert second.compared == first.compared == "3 tests"
     [alone], _ = prove_repeatedly({}, patches[1], command=command)
@@ -79,7 +79,7 @@ def test_suite_does_not_run_again_if_only_tests_changed(prove_repeatedly, comman
 def test_suite_runs_again_if_source_changed(prove_repeatedly):
     patches = {"shop/price.py": RIGHT, **NEW_TEST}, {"shop/price.py": OTHER_SOURCE, **NEW_TEST}
     verdicts, runs = prove_repeatedly({}, *patches)
-    assert [verdict.kind for verdict in verdicts] == ["verified", "verified"]
+    assert [verdict.kind for verdict in verdicts] == ["plausible", "plausible"]
     assert runs == [(1, 1), (0, 1)]
 
 
@@ -115,7 +115,7 @@ def test_results_of_tests_that_ran_in_partial_baseline_are_kept(prove_repeatedly
     (first, second), runs = prove_repeatedly({"tests/test_z.py": CRASH}, *patches)
     assert runs == [(1, 1), (0, 0)]
     assert second.compared == first.compared == "3 tests (the suite did not end)"
-    assert second.kind == "verified", second.notes
+    assert second.kind == "plausible", second.notes
 
 
 def test_only_latest_reports_of_suites_that_ended_well_are_kept():

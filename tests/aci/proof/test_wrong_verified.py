@@ -1,4 +1,4 @@
-"""Patches that pass their own tests and must not be verified."""
+"""Patches that pass their own tests and whose proof must not be complete."""
 
 import pytest
 
@@ -112,7 +112,7 @@ def test_special_case_is_unproven_whoever_wrote_the_test(prove_calc, given):
 @pytest.mark.slow
 def test_general_patch_is_shown(prove_calc):
     verdict = prove_calc({"calc.py": GENERAL, "tests/test_add.py": ADD_TEST})
-    assert (verdict.kind, verdict.generality) == ("verified", "shown")
+    assert (verdict.kind, verdict.generality) == ("plausible", "shown")
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_undecided_patch_with_literals_of_test_is_unproven(prove_calc):
     verdict = prove_calc({"calc.py": cheat, "tests/test_total.py": test}, **more)
     assert (verdict.kind, verdict.generality) == ("unproven", "undecided")
     verdict = prove_calc({"calc.py": base.replace("a - ", "a + "), "tests/test_total.py": test}, **more)
-    assert (verdict.kind, verdict.generality) == ("verified", "undecided")
+    assert (verdict.kind, verdict.generality) == ("plausible", "undecided")
 
 
 @pytest.mark.slow
@@ -138,7 +138,7 @@ def test_literals_of_test_are_varied_if_its_calls_cannot_be(prove_calc):
     verdict = prove_calc({"calc.py": cheat, "tests/test_total.py": test}, **more)
     assert (verdict.kind, verdict.generality) == ("unproven", "examples only")
     verdict = prove_calc({"calc.py": base.replace("a - ", "a + "), "tests/test_total.py": test}, **more)
-    assert (verdict.kind, verdict.generality) == ("verified", "shown")
+    assert (verdict.kind, verdict.generality) == ("plausible", "shown")
 
 
 SHOP = {
@@ -192,7 +192,7 @@ def test_test_that_is_not_tied_to_the_issue_shows_nothing(prove_calc, form, tmp_
     line = line.replace("/tmp/RUNS", str(tmp_path / "runs"))
     base = SHOP if any(path.startswith("shop/") for path in patch) else {}
     verdict = prove_calc(patch | {"tests/test_add.py": f"def test_add():\n    {line}\n"}, base)
-    while form == "counts its runs" and verdict.kind == "verified":  # by chance, in one of six orders
+    while form == "counts its runs" and verdict.kind == "plausible":  # by chance, in one of six orders
         (tmp_path / "runs").unlink()
         verdict = prove_calc(patch | {"tests/test_add.py": f"def test_add():\n    {line}\n"}, base)
     assert verdict.kind == "unproven"
@@ -209,7 +209,7 @@ def test_name_that_the_issue_asks_for_in_other_words_is_tied_to_it(prove_patch):
     patch = base["calc.py"] + "\n    def is_empty(self): return not self.items\n"
     issue = Issue("There is no way to ask whether a `Stack` holds something")
     verdict = prove_patch({"calc.py": patch, "tests/test_stack.py": test}, base, issue=issue, command="")
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
 
 
 @pytest.mark.slow
@@ -218,7 +218,7 @@ def test_missing_attribute_of_another_class_of_the_base_shows_the_issue(prove_ca
     base += "class Child(Base):\n    def size(self):\n        return 3\n"
     test = "from calc import Child\n\n\ndef test_copy():\n    assert Child().copy().size() == 3\n"
     patch = {"calc.py": base.replace("return Base()", "return type(self)()"), "tests/test_copy.py": test}
-    assert prove_calc(patch, {"calc.py": base, "tests/test_calc.py": "def test_any(): pass\n"}).kind == "verified"
+    assert prove_calc(patch, {"calc.py": base, "tests/test_calc.py": "def test_any(): pass\n"}).kind == "plausible"
 
 
 @pytest.mark.slow
@@ -229,7 +229,7 @@ def test_change_that_only_a_process_runs_is_undecided(prove_calc):
         "    assert subprocess.run([sys.executable, '-c', code], capture_output=True).stdout == b'5\\n'\n"
     )
     verdict = prove_calc({"calc.py": GENERAL, "tests/test_add.py": test})
-    assert (verdict.kind, verdict.generality) == ("verified", "undecided")
+    assert (verdict.kind, verdict.generality) == ("plausible", "undecided")
 
 
 @pytest.mark.slow
@@ -297,7 +297,7 @@ def double(a):
 def test_decorator_of_the_function_in_the_issue_concerns_the_issue(prove_calc):
     patch = "def checked(f):\n    def inner(a, b):\n        return f(a, -b)\n    return inner\n\n\n@checked\n"
     verdict = prove_calc({"calc.py": patch + CALC["calc.py"], "tests/test_add.py": ADD_TEST})
-    assert verdict.kind == "verified", verdict.notes
+    assert verdict.kind == "plausible", verdict.notes
 
 
 @pytest.mark.slow

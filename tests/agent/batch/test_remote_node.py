@@ -127,7 +127,7 @@ def test_remote_run_equals_local_run(driver: Driver, tmp_path: Path) -> None:
     local_result = solve_job(local, JobWatch(CancellationToken(), Limiter()))
     ignored = {"at": 0.0, "seconds": 0.0}
     assert replace(remote, **ignored) == replace(local_result, **ignored)
-    assert (remote.kind, remote.calls, count_exits(driver.job.directory)) == ("verified", 3, 1)
+    assert (remote.kind, remote.calls, count_exits(driver.job.directory)) == ("plausible", 3, 1)
     assert driver.job.settings.experience
     assert not [*tmp_path.rglob("experience")], "results of instances must not depend on each other"
     for name in ("patch.diff", "proof.sh"):
@@ -141,7 +141,7 @@ def test_remote_run_equals_local_run(driver: Driver, tmp_path: Path) -> None:
 def test_node_without_repository_receives_copy(driver: Driver, tmp_path: Path) -> None:
     attempt = replace(driver.open_attempt(), repository=tmp_path / "not here" / "calc")
     driver.hub.bundle = lambda root, commit: Hub.bundle(driver.hub, driver.job.repository, commit)  # type: ignore[method-assign]
-    assert solve_remote_job(attempt, driver.hub).result().kind == "verified"
+    assert solve_remote_job(attempt, driver.hub).result().kind == "plausible"
 
 
 @pytest.mark.slow
@@ -159,7 +159,7 @@ def test_run_of_lost_node_resumes_from_received_records(
     assert count_exits(driver.job.directory) == 0
     done = solve_remote_job(driver.open_attempt(), driver.hub).result()
     holds_count, _, replies = driver.request_counts()
-    assert (done.kind, replies, count_exits(driver.job.directory)) == ("verified", 3, 1)
+    assert (done.kind, replies, count_exits(driver.job.directory)) == ("plausible", 3, 1)
     assert len(driver.endpoint.asked) - requests_before == 3 - before[2]
     assert holds_count == len(driver.endpoint.asked) + (before[0] - requests_before)
     assert done.calls == holds_count
@@ -202,7 +202,7 @@ def test_late_node_is_refused(driver: Driver) -> None:
     slow.join(60)
     assert (outcomes[0].done, outcomes[0].error) == (None, "Cancelled")
     assert (driver.job.directory / "journal.jsonl").read_bytes() == record
-    assert (done.kind, count_exits(driver.job.directory)) == ("verified", 1)
+    assert (done.kind, count_exits(driver.job.directory)) == ("plausible", 1)
     assert len(driver.endpoint.asked) == len(read(driver.job.directory).holds) == 4  # the second request is repeated
 
 
@@ -223,7 +223,7 @@ def test_stopped_run_ends_cleanly_and_can_be_resumed(driver: Driver) -> None:
         outcome.result()
     assert driver.hub.stop(attempt.token) is True
     assert len(driver.endpoint.asked) <= 1
-    assert solve_remote_job(driver.open_attempt(), driver.hub).result().kind == "verified"
+    assert solve_remote_job(driver.open_attempt(), driver.hub).result().kind == "plausible"
 
 
 @pytest.mark.slow

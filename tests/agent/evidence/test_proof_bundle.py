@@ -23,6 +23,7 @@ from agent.evidence.proof_claims import (
     encode_claims,
     find_differences,
     find_environment_differences,
+    find_evidence_difference,
 )
 from trajectories.errors import UsageError
 
@@ -246,3 +247,19 @@ def test_unknown_claims_are_refused(claims: ProofClaims) -> None:
 
 def test_same_files_give_the_same_archive() -> None:
     assert proof_bundle._archive(files_of(CLAIMS)) == proof_bundle._archive(files_of(CLAIMS))
+
+
+def test_other_evidence_for_a_complete_proof_is_no_contradiction() -> None:
+    """Whether a test that the bundle names is independent evidence depends on who names it."""
+    earlier, none = (
+        replace(CLAIMS, verdict={**CLAIMS.verdict, "kind": kind, "evidence": evidence})
+        for kind, evidence in (("verified", "earlier tests"), ("plausible", "none"))
+    )
+    assert list(find_differences(earlier, none)) == list(find_differences(none, earlier)) == []
+    expected = "The bundle says verified, with evidence: earlier tests; here it is plausible, with evidence: none."
+    assert find_evidence_difference(earlier, none) == expected
+    unproven = replace(none, verdict={**none.verdict, "kind": "unproven", "evidence": ""})
+    odd = replace(none, verdict={**none.verdict, "evidence": ["none"]})
+    for other_claims in (unproven, odd):
+        assert find_evidence_difference(earlier, other_claims) == ""
+        assert list(find_differences(earlier, other_claims))

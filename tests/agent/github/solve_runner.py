@@ -42,6 +42,7 @@ ISSUE = Issue("add() subtracts", "add(2, 3) gives -1 but should give 5.", author
 def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the environment of an Actions step."""
     monkeypatch.setenv("SWE_AGENT_STATE", str(folder / "state"))
+    monkeypatch.setenv("SWE_AGENT_ACCEPT", "plausible")
     monkeypatch.setenv("GITHUB_OUTPUT", str(folder / "outputs"))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary"))
 

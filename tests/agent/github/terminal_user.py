@@ -157,6 +157,7 @@ def create_user(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Term
     for name, value in {"NAME": "Ada", "EMAIL": "ada@example.org"}.items():
         monkeypatch.setenv(f"GIT_AUTHOR_{name}", value)
     monkeypatch.setenv("SWE_AGENT_STATE", str(folder / "state"))
+    monkeypatch.setenv("SWE_AGENT_ACCEPT", "plausible")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
     user = TerminalUser(folder, hub, repo, issue, clone, git(bare, "rev-parse", "main"))
     user.reset()

@@ -90,7 +90,16 @@ def test_proof_decides_without_tests_of_the_instance(repository: Path) -> None:
     with gym.make(ISSUE, repository, workspace="local") as env:
         env.reset()
         _, *signals, info = env.step(reply(test, FIX, SUBMIT))
-        assert (signals, info["verdict"]) == ([1.0, True, False], "verified")
+        assert (signals, info["verdict"]) == ([1.0, True, False], "plausible")
+
+
+@pytest.mark.slow
+def test_caller_is_asked_for_no_tests_of_an_examiner(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWE_AGENT_INDEPENDENT", "true")
+    with gym.make(ISSUE, repository, workspace="local") as env:
+        first, info = env.reset()
+        assert ISSUE in first[1]["content"]
+        assert "edit" in {tool["function"]["name"] for tool in info["tools"]}
 
 
 @pytest.mark.slow

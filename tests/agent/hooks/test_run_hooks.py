@@ -65,7 +65,7 @@ def test_each_event_has_its_own_input(bench: Bench, own_config: Path, told) -> N
     write_hooks(own_config, **dict.fromkeys(events, told.hook))
     bench.begin(*SOLVE, strategy="react")
     result = run_to_end(bench)
-    assert result.exit.kind == "verified"
+    assert result.exit.kind == "plausible"
     given = told()
     calls = ["pre_tool_use", "post_tool_use"] * 4
     assert [each["type"] for each in given] == ["session_start", *calls, "patch", "session_end"]
@@ -78,7 +78,7 @@ def test_each_event_has_its_own_input(bench: Bench, own_config: Path, told) -> N
     assert given[2]["tool_response"]["ok"] is True
     assert given[2]["tool_response"]["text"] in observations(bench)[0]
     assert "+    return a + b" in given[-2]["patch"]
-    assert given[-1] | {"kind": "verified", "code": 0, "verdict": "verified", "message": ""} == given[-1]
+    assert given[-1] | {"kind": "plausible", "code": 6, "verdict": "plausible", "message": ""} == given[-1]
 
 
 def test_without_hooks_nothing_is_recorded(bench: Bench) -> None:
@@ -114,7 +114,7 @@ def test_model_can_answer_a_rejected_patch(bench: Bench, own_config: Path, make_
         strategy="test-then-patch",
     )
     result = run_to_end(bench)
-    assert result.exit.kind == "verified"
+    assert result.exit.kind == "plausible"
     assert "ran.txt" not in result.patch.diff
     assert asked(tmp_path) == 2
 
@@ -144,7 +144,7 @@ def test_rejected_start_can_be_resumed(bench: Bench, own_config: Path, make_hook
     assert error.value.fix == f"`swe-agent resume {bench.directory.name}` asks it again."
     assert not read(bench.directory).holds, "nothing was paid"
     (tmp_path / "allowed").touch()
-    assert run_to_end(bench).exit.kind == "verified"
+    assert run_to_end(bench).exit.kind == "plausible"
 
 
 def test_missing_program_is_found_before_any_request(bench: Bench, own_config: Path) -> None:
@@ -158,7 +158,7 @@ def test_missing_program_is_found_before_any_request(bench: Bench, own_config: P
 def test_failing_hook_of_the_end_changes_nothing(bench: Bench, own_config: Path, make_hook: MakeHook) -> None:
     write_hooks(own_config, session_end=make_hook("rm $0; exit 2"))
     bench.begin(*SOLVE, strategy="react")
-    assert run_to_end(bench).exit.kind == "verified"
+    assert run_to_end(bench).exit.kind == "plausible"
     assert "session_end" in bench.events[-1].text
 
 
@@ -313,7 +313,7 @@ def test_hook_that_writes_to_run_folder(
         with pytest.raises(WorkspaceError, match=problem):
             run_to_end(bench)
         return
-    assert run_to_end(bench).exit.kind == "verified"
+    assert run_to_end(bench).exit.kind == "plausible"
     assert b"forged" not in (bench.directory / "journal.jsonl").read_bytes()
 
 
@@ -331,5 +331,5 @@ def test_record_holds_no_hooks_and_sets_none(bench: Bench, own_config: Path, mak
     forged = json.loads(run)
     forged["settings"]["hooks"] = {"session_start": [{"command": [hook]}]}
     cut_run(bench.directory, json.dumps(forged).encode() + b"\n" + b"".join(others))
-    assert run_to_end(bench).exit.kind == "verified"
+    assert run_to_end(bench).exit.kind == "plausible"
     assert not (tmp_path / "ran").exists()

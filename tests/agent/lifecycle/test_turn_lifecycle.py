@@ -62,7 +62,7 @@ def test_later_turn_continues_conversation_files_and_budget(talk, monkeypatch):
     assert (first.exit.kind, first.exit.code, first.word) == ("answered", 0, "It subtracts.")
     second = session.send("Fix it.")
     assert (second.exit.kind, second.exit.code) == ("unproven", 6)
-    assert second.word.startswith("Fixed.\n\nAll tests that passed before still pass. The change is not verified")
+    assert second.word.startswith("Fixed.\n\nAll tests that passed before still pass. The change is unproven")
     third = session.send("Add double().")
     assert "calc.py" in third.patch.diff
     assert "double.py" in third.patch.diff

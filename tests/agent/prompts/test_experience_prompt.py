@@ -177,7 +177,7 @@ def test_proven_run_is_stored_and_quoted_in_later_run(bench_with_tests: Bench) -
 @pytest.mark.slow
 def test_undone_turn_removes_its_entry(bench_with_tests: Bench, talk: Callable[..., TurnSession]) -> None:
     session = talk(PROVING_REPLY, strategy="test-then-patch")
-    assert session.finish_turn().exit.kind == "verified"
+    assert session.finish_turn().exit.kind == "plausible"
     open_repository_bank(bench_with_tests).add(ENTRY)
     session.send("!echo mine > mine.txt", "by-hand")
     session.send("/undo", "undo")
@@ -195,7 +195,7 @@ def test_nothing_is_stored_for_base_of_unknown_age(
 ) -> None:
     monkeypatch.setattr(GitLog, "time", lambda self, commit, *paths: None)
     session = talk(PROVING_REPLY, strategy="test-then-patch")
-    assert session.finish_turn().exit.kind == "verified"
+    assert session.finish_turn().exit.kind == "plausible"
     assert not open_repository_bank(bench_with_tests)
 
 

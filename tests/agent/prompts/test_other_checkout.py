@@ -46,7 +46,7 @@ def archive(bench_with_tests: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def prove(bench: Bench) -> None:
-    """Run until the patch is verified, which stores an entry."""
+    """Run until the proof of the patch is complete, which stores an entry."""
     bench.begin(PROVING_REPLY, test=UNITTEST, strategy="test-then-patch")
     engine = bench.engine()
     try:

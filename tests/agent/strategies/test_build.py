@@ -41,7 +41,7 @@ def test_lost_test_is_reported_to_model_and_fixed(talk):
     assert "test_loud" in proofs(session)[0]
     assert [step.observations[0].text for step in session.steps if step.author == "task"][1:] == [AGAIN]
     assert result.exit.verdict.no_loss
-    assert not result.exit.verdict.verified
+    assert not result.exit.verdict.complete
 
 
 @pytest.mark.slow

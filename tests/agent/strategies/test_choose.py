@@ -64,7 +64,7 @@ def finish(engine: Engine):
 
 
 @pytest.mark.slow
-def test_doubtful_edit_is_verified_only_after_choice(settings: Settings, make_repo) -> None:
+def test_doubtful_edit_is_plausible_only_after_choice(settings: Settings, make_repo) -> None:
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(FILES)), settings)
     result = finish(reopen(directory, settings.state))
     assert (result.exit.code, result.exit.kind) == (6, "unproven")
@@ -84,10 +84,10 @@ def test_doubtful_edit_is_verified_only_after_choice(settings: Settings, make_re
     chosen_source = search_result["edits"][1]["new"].strip()
     engine.close()
 
-    assert run(["resume", directory.name, "--choose", "b", "--plain"]) == 0
+    assert run(["resume", directory.name, "--choose", "b", "--plain"]) == 6
     resumed = reopen(directory, settings.state)
     chosen = finish(resumed)
-    assert chosen.exit.verdict.verified
+    assert chosen.exit.verdict.complete
     assert chosen.exit.verdict.notes[0].startswith("You chose B of ")
     assert chosen_source in chosen.patch.source
     assert chosen.word.startswith("You chose B")
@@ -105,7 +105,7 @@ def test_choice_is_refused_for_changed_file(settings: Settings, make_repo) -> No
             with pytest.raises(UsageError, match=r"shop\.py was changed"):
                 apply_edit(engine.trees, tree, offered_edits(engine.trajectory), 1)
         next_turn(engine, "/choose A", "choose", settings)
-        assert finish(engine).exit.verdict.verified
+        assert finish(engine).exit.verdict.complete
     finally:
         engine.close()
 
@@ -135,7 +135,7 @@ def test_model_chooses_once_and_its_choice_is_proven(settings: Settings, make_re
     settings = settings.model_copy(update={"model": f"scripted:{script}"})
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(FILES)), settings)
     result = finish(reopen(directory, settings.state))
-    assert result.exit.verdict.verified
+    assert result.exit.verdict.complete
     assert result.exit.verdict.notes[0].startswith("A model chose A of ")
     assert "--choose" not in result.word
     script.write_text("")

@@ -17,11 +17,11 @@ def test_failure_is_fed_back_to_next_patch(run_strategy: RunStrategy) -> None:
     wrong = line("So.", TEST, edit_calc("abs(a) + abs(b)"), SUBMIT, n=2)
     right = line("Ah.", TEST, edit_calc("a + b"), SUBMIT, n=3, contains="+    return abs(a) + abs(b)")
     run = run_strategy("converse", EXPLANATION, wrong, right, attempts=1)
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     assert run.notes("phase") == ["understand", "patch 1", "patch 2"]
     feedback = next(step for step in run.steps if step.author == "feedback").observations[0].text
     assert "it passes with the patch: NO" in feedback
-    assert run_strategy("react", {**wrong, "n": 1}).kind != "verified"
+    assert not run_strategy("react", {**wrong, "n": 1}).result.exit.verdict.complete
 
 
 def test_partial_fix_is_kept(run_strategy: RunStrategy) -> None:
@@ -36,7 +36,7 @@ def test_partial_fix_is_kept(run_strategy: RunStrategy) -> None:
     run = run_strategy(
         "converse", EXPLANATION, first, second, files=files, issue=issue, reproduce="tests/test_calc.py", attempts=1
     )
-    assert (run.kind, run.evaluate("add(1, 2)"), run.evaluate("twice(5)")) == ("verified", 3, 10)
+    assert (run.kind, run.evaluate("add(1, 2)"), run.evaluate("twice(5)")) == ("plausible", 3, 10)
 
 
 TWO_CASES = """\
@@ -79,7 +79,7 @@ def test_partial_fix_is_kept_without_a_given_test(run_strategy: RunStrategy, pla
     second = line("And this.", edit_calc("a * 2", "a + 2"), SUBMIT, n=3, contains="patch-1 is a partial fix")
     run = run_strategy("converse", EXPLANATION, first, second, files=FAULTY, issue=BOTH, attempts=1)
     assert run.notes("score") == [f"patch-1 fixes {fixed} of {every} tests"]
-    assert (run.kind, run.evaluate("add(1, 2)"), run.evaluate("twice(5)")) == ("verified", 3, 10)
+    assert (run.kind, run.evaluate("add(1, 2)"), run.evaluate("twice(5)")) == ("plausible", 3, 10)
 
 
 @pytest.mark.parametrize("fault", ["breaks", "fixes nothing"])
@@ -96,7 +96,7 @@ def test_patch_that_is_no_partial_fix_is_not_kept(run_strategy: RunStrategy, fau
     second = line("And.", tests, edit_calc("a + b"), edit_calc("a * 2", "a + 2"), SUBMIT, n=3)
     run = run_strategy("converse", EXPLANATION, first, second, files=FAULTY, issue=BOTH, attempts=1)
     assert run.notes("score") == []
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
 
 
 def test_edit_before_explanation_is_refused(run_strategy: RunStrategy) -> None:
@@ -104,7 +104,7 @@ def test_edit_before_explanation_is_refused(run_strategy: RunStrategy) -> None:
     explanation = line("It subtracts.", n=2)
     right = line("Now.", TEST, edit_calc("a + b"), SUBMIT, n=3)
     run = run_strategy("converse", early, explanation, right, attempts=1)
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     first = next(step for step in run.steps if step.reply == 1)
     assert "until you have explained the fault in words" in first.observations[0].text
 
@@ -120,7 +120,7 @@ def test_passing_patch_is_compared_with_another(run_strategy: RunStrategy) -> No
     )
     other = line("Signs count.", TEST, edit_calc("a + b"), SUBMIT, branch="main/another", contains="passes its tests")
     run = run_strategy("converse", EXPLANATION, weak, other, attempts=2)
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     assert run.notes("score")[0].startswith("another: 100%")
 
 
@@ -133,7 +133,7 @@ def test_run_with_useless_model_ends(run_strategy: RunStrategy) -> None:
 def test_correct_patch_is_kept_without_second_patch(run_strategy: RunStrategy) -> None:
     right = line("So.", TEST, edit_calc("a + b"), SUBMIT, n=2, branch="main")
     run = run_strategy("converse", EXPLANATION, right, line("It is right as it is.", branch="main/another"), attempts=2)
-    assert (run.kind, run.evaluate("add(-1, -2)"), run.result.spent.calls) == ("verified", -3, 3)
+    assert (run.kind, run.evaluate("add(-1, -2)"), run.result.spent.calls) == ("plausible", -3, 3)
     other = [
         observation.text for step in run.steps if step.branch == "main/another" for observation in step.observations
     ]

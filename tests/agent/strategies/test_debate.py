@@ -47,14 +47,14 @@ def test_plan_chosen_by_judge_is_carried_out(run_strategy: RunStrategy) -> None:
     run = run_strategy(
         "debate", *proposals(**PLANS), WRONG, RIGHT, files=FILES, issue=ISSUE, attempts=2, roles={"judge": judge}
     )
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     assert "+    return a + b" in run.result.patch.source
     assert run.notes("vote") == ["The judge chooses B."]
     assert run.notes("phase") == ["chains", "round 1", "round 2", "round 3", "judge", "patch 1"]
     second_prompt = next(step for step in run.steps if step.branch == "main/round-2-a").observations[0].text
     assert "A (you) proposed:" in second_prompt
     assert "B proposed:\nadd() in calc.py turns the sign." in second_prompt
-    assert run_strategy("react", {**WRONG, "contains": ""}, files=FILES, issue=ISSUE).kind != "verified"
+    assert not run_strategy("react", {**WRONG, "contains": ""}, files=FILES, issue=ISSUE).result.exit.verdict.complete
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ def test_next_plan_is_used_after_failed_proof(run_strategy: RunStrategy) -> None
     run = run_strategy(
         "debate", *proposals(**PLANS), WRONG, RIGHT, files=FILES, issue=ISSUE, attempts=2, roles={"judge": judge}
     )
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     assert "shown.py" not in run.result.patch.source
     assert run.notes("phase")[-2:] == ["patch 1", "patch 2"]
 

@@ -1,4 +1,4 @@
-"""Training rows of each strategy: a verified run gives one proven row, whose prompt and replies are the model's own."""
+"""Training rows of each strategy: a complete proof gives one proven row, whose prompt and replies are the model's."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def exported(run_strategy: RunStrategy) -> Callable[..., RunView]:
 
 
 @pytest.mark.parametrize("strategy", SCRIPTS)
-def test_verified_run_is_one_proven_row(exported: Callable[..., RunView], strategy: str) -> None:
+def test_complete_proof_is_one_proven_row(exported: Callable[..., RunView], strategy: str) -> None:
     lines, settings = SCRIPTS[strategy]
     good = exported(strategy, lines, **settings)
     bad = exported(strategy, [*lines[:-1], FAILURE], max_steps=12, **settings)
     assert good.trajectory.exit is not None
-    assert good.trajectory.exit.kind == "verified"
+    assert good.trajectory.exit.kind == "plausible"
     expected = lines[-1]["reply"]["text"]
     try:
         parts = [json.loads(each) for each in sft.export([good])]

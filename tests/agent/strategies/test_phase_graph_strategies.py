@@ -43,7 +43,7 @@ def memories(misleading_score: float) -> list[dict]:
 @pytest.mark.parametrize(("misleading_score", "sum"), [(0.2, -3), (0.9, 3)])
 def test_misleading_memory_is_dropped(run_strategy: RunStrategy, misleading_score: float, sum: int) -> None:
     run = run_strategy("recall", *memories(misleading_score))
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", sum)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", sum)
     scores = run.notes("score")
     assert [note.partition(":")[0] for note in scores] == [
         "0.90, kept", f"{misleading_score:.2f}, {'dropped' if misleading_score < 0.7 else 'kept'}", "0.80, kept"
@@ -70,7 +70,7 @@ WITH_CODE = [
 def test_recalled_code_that_fails_is_dropped(run_strategy: RunStrategy, workspace: str, sum: int) -> None:
     test = "python3 -m unittest discover -s tests -t ."
     run = run_strategy("recall", *WITH_CODE, workspace=workspace, image=IMAGE, test=test)
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", sum)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", sum)
     weighed = [step for step in run.steps if "weigh" in step.branch and step.author == "task"]
     shown = ["Its code was run here" in step.observations[0].text for step in weighed]
     assert sorted(shown) == [False, False, workspace != "local"]
@@ -89,7 +89,7 @@ def test_reviewer_rejects_patch_for_example_only(run_strategy: RunStrategy) -> N
     no = line("add(-1, -2) is 3 with it.\nno", branch="main/review-1-1")
     yes = line("It keeps the sign.\nyes", branch="main/review-2-1")
     run = run_strategy("spec", *READS, EXAMPLE_ONLY, CORRECTED, no, yes)
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     assert [note[:16] for note in run.notes("vote")] == ["reviewer says no", "reviewer says ye"]
     assert run.notes("phase")[2:] == ["fix", "prove", "review", "fix 2", "prove 2", "review 2"]
     review_step = next(step for step in run.steps if step.branch == "main/review-1-1" and step.author == "task")
@@ -115,7 +115,7 @@ def test_reviewer_without_answer_is_no_judgement(run_strategy: RunStrategy, answ
     run = run_strategy("spec", *READS, fixed, *silent)
     said = "The reviewer gave no answer, so it did not judge the patch."
     assert run.notes("vote") == [said]
-    assert (run.kind, run.result.exit.verdict.notes[0]) == ("verified", said)
+    assert (run.kind, run.result.exit.verdict.notes[0]) == ("plausible", said)
 
 
 @pytest.mark.slow
@@ -155,9 +155,9 @@ SILENT, REJECTED = "The {} gave no answer, so it did not judge the patch.", "The
 @pytest.mark.parametrize(
     ("first", "second", "kind", "notes"),
     [
-        ("", "Fine.\nyes", "verified", (SILENT.format("reviewer"),)),
-        ("Fine.\nyes", "", "verified", (SILENT.format("analyst"),)),
-        ("", "", "verified", (SILENT.format("reviewer"), SILENT.format("analyst"))),
+        ("", "Fine.\nyes", "plausible", (SILENT.format("reviewer"),)),
+        ("Fine.\nyes", "", "plausible", (SILENT.format("analyst"),)),
+        ("", "", "plausible", (SILENT.format("reviewer"), SILENT.format("analyst"))),
         ("Bad.\nno", "Fine.\nyes", "unproven", (REJECTED,)),
         ("Bad.\nno", "", "unproven", (SILENT.format("analyst"), REJECTED)),
         ("Bad.\nno", "Worse.\nno", "unproven", (REJECTED, "The analyst rejects it: Worse. no")),
@@ -182,7 +182,7 @@ def test_later_answer_of_a_judge_replaces_its_missing_one(run_strategy: RunStrat
     unchanged = line("It is right.", SUBMIT, branch="main/fix", n=2)
     answers = line("Not good.\nno", branch="main/review-1-1"), line("It is right.\nyes", branch="main/review-2-1")
     run = run_strategy("spec", *READS, fixed, unchanged, *answers)
-    assert (run.kind, [note for note in run.result.exit.verdict.notes if "reviewer" in note]) == ("verified", [])
+    assert (run.kind, [note for note in run.result.exit.verdict.notes if "reviewer" in note]) == ("plausible", [])
 
 
 @pytest.mark.slow
@@ -198,7 +198,7 @@ def test_tester_sends_work_back(run_strategy: RunStrategy) -> None:
         line("All right now.\nyes", branch="main/test", n=4),
     )
     run = run_strategy("team", *lines)
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     assert run.notes("phase")[2:] == ["parts", "develop", "prove", "test", "develop 2", "prove 2", "test 2"]
     first_test = next(step for step in run.steps if step.branch == "main/test" and step.reply == 1)
     assert first_test.observations[0].text.startswith("3")
@@ -228,7 +228,7 @@ def test_rejected_patch_is_unproven_at_step_limit(run_strategy: RunStrategy) -> 
         line("Hm.", act("view", path="calc.py")),
     )
     run = run_strategy("team", *lines, max_steps=5)
-    assert (run.kind, run.result.exit.code) != ("verified", 0)
+    assert not run.result.exit.verdict.complete
     assert run.result.exit.verdict.kind == "unproven"
     assert run.result.exit.verdict.notes[0] == "The tester rejects it: add(-1, -2) gave 3. no"
 
@@ -244,7 +244,7 @@ def test_read_only_role_cannot_change_files(run_strategy: RunStrategy) -> None:
         line("Fine.\nyes", branch="main/test", n=2),
     )
     run = run_strategy("team", *lines)
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     refused = next(step for step in run.steps if step.branch == "main/explore" and step.reply == 1)
     assert {observation.text for observation in refused.observations} == {
         "Not run: the tools here are view, search, symbols."
@@ -302,14 +302,16 @@ SEARCH_LINES = (
 @pytest.mark.slow
 def test_search_that_joins_relations_finds_class(run_strategy: RunStrategy) -> None:
     run = run_strategy("graph-query", *SEARCH_LINES, files=SHAPES, issue=AREA_ISSUE, max_steps=20)
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     [result] = [step.observations[0].text for step in run.steps if step.author == "graph"]
     assert f"{SEARCH}\n{WITHOUT_AREA}\n\npath | line | full_name\nshapes/round.py | 4 | Oval\n" in result
     assert "Square" not in result
     assert "Flat |" not in result
     translator = next(step for step in run.steps if step.branch == "main/query-1/sql-1-1").observations[0].text
     assert SCHEMA in translator
-    assert run_strategy("react", *SEARCH_LINES, files=SHAPES, issue=AREA_ISSUE, max_steps=20).kind != "verified"
+    assert not run_strategy(
+        "react", *SEARCH_LINES, files=SHAPES, issue=AREA_ISSUE, max_steps=20
+    ).result.exit.verdict.complete
 
 
 @pytest.mark.slow
@@ -335,7 +337,7 @@ def test_fix_that_breaks_earlier_fix_is_reverted(run_strategy: RunStrategy) -> N
         line("I do not know."),
     )
     run = run_strategy("flow", *lines)
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     assert run.notes("phase")[3:] == ["tests", "fix", "prove", "fix 2", "prove 2"]
     assert run.notes("gate") == ["tests.test_rules.RulesTest.test_easy passed before: reverted"]
 
@@ -352,7 +354,7 @@ def test_recalled_plan_decides_on_solution(run_strategy: RunStrategy) -> None:
         line("So.", WEAK, WRONG, SUBMIT),
     )
     run = run_strategy("flow", *lines)
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     assert run_strategy("react", *lines).evaluate("add(-1, -2)") == 3
 
 
@@ -381,7 +383,7 @@ def test_users_own_graph_is_used(run_strategy: RunStrategy, tmp_path: Path) -> N
         line("So.", STRONG, RIGHT, SUBMIT, branch="main/work", contains="They say: A plus is missing."),
     )
     run = run_strategy("team", *lines, prompts=tmp_path / "own")
-    assert (run.kind, run.notes("phase")) == ("verified", ["guess", "work", "prove"])
+    assert (run.kind, run.notes("phase")) == ("plausible", ["guess", "work", "prove"])
     assert not run.trajectory.steps["main/choose-graph"], "a graph without `when` is used for every issue"
 
 

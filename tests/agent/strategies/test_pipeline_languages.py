@@ -130,12 +130,12 @@ def test_javascript_fix_is_chosen_by_vote(run_strategy: RunStrategy) -> None:
     assert "node_modules" not in prompt(run, "main/files")
     assert "lib/calc.js:Pair.twice  twice()" in prompt(run, "main/elements")
     assert run.notes("vote")[0].startswith("2 for patch-2")
-    assert (run.kind, right in final_text(run, "lib/calc.js")) == ("verified", True)
+    assert (run.kind, right in final_text(run, "lib/calc.js")) == ("plausible", True)
     path, _, test = JAVASCRIPT_TEST.partition("\n```js\n")
     edits = (path, "", test.removesuffix("```\n")), ("lib/calc.js", "a - b", wrong)
     actions = [act("edit", path=path, old=old, new=new) for path, old, new in edits]
     single_run = run_strategy("react", line("So.", *actions, SUBMIT), files=JAVASCRIPT, issue=ISSUE, test="npm test")
-    assert (single_run.kind, right in final_text(single_run, "lib/calc.js")) == ("verified", False)
+    assert (single_run.kind, right in final_text(single_run, "lib/calc.js")) == ("plausible", False)
 
 
 @pytest.mark.skipif(not shutil.which("cargo"), reason="cargo is not installed")
@@ -145,7 +145,7 @@ def test_rust_fix_is_verified(run_strategy: RunStrategy) -> None:
     world = {"files": RUST, "issue": ISSUE, "test": "cargo test --offline"}
     run = run_strategy("pipeline", *asked, *patches, attempts=1, **world)
     assert "src/lib.rs:Pair.twice  pub fn twice(&self) -> i32" in prompt(run, "main/elements")
-    assert (run.kind, run.result.exit.verdict.tests) == ("verified", ("issue:tests/issue.rs::adds",))
+    assert (run.kind, run.result.exit.verdict.tests) == ("plausible", ("issue:tests/issue.rs::adds",))
     in_words = [line(RUST_TEST + patch["reply"]["text"]) for patch in patches]
     single_run = run_strategy("react", *in_words, **world)
     assert (single_run.kind, final_text(single_run, "src/lib.rs")) == ("stuck", RUST["src/lib.rs"])

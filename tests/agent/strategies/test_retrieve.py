@@ -118,12 +118,14 @@ def past_lookups(run: FinishedRun) -> list[dict]:
 @pytest.mark.slow
 def test_similar_past_fix_guides_patch(shop_repository: Path, run_on: RunOnRepository) -> None:
     run = run_on(shop_repository, "retrieve", HINT_REPLY, FIX_REPLY, USELESS_REPLY)
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     assert "+    return rounded(sum(parts))\n" in run.result.patch.source
     assert run.notes("phase") == ["weigh", "fix", "prove"]
     assert run.notes("summary")[0].endswith(f"{FIX}, in shop/till.py")
     for other in ("react", "recall"):
-        assert run_on(shop_repository, other, HINT_REPLY, FIX_REPLY, USELESS_REPLY).kind != "verified", other
+        assert not run_on(shop_repository, other, HINT_REPLY, FIX_REPLY, USELESS_REPLY).result.exit.verdict.complete, (
+            other
+        )
 
 
 @pytest.mark.slow
@@ -145,10 +147,10 @@ def test_earlier_issue_leads_to_code_that_only_its_text_names(make_repo: MakeRep
     hint = line(HINT, branch="main/weigh-1-1", contains=f"shop/money.py:1 rounded ({quote_text(explanation)})")
     lines = hint, FIX_REPLY, USELESS_REPLY
     run = run_on(repo, "retrieve", *lines, past=past)
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     assert prompt_of(run, "main/weigh-1-1").count("</issue>") == 1
-    assert run_on(repo, "retrieve", *lines).kind != "verified"
-    assert run_on(repo, "react", *lines, past=past).kind != "verified"
+    assert not run_on(repo, "retrieve", *lines).result.exit.verdict.complete
+    assert not run_on(repo, "react", *lines, past=past).result.exit.verdict.complete
 
 
 @pytest.mark.slow
@@ -181,7 +183,7 @@ def test_failure_is_compared_with_past_fixes(shop_repository: Path, run_on: RunO
         USELESS_REPLY,
     )
     run = run_on(shop_repository, "retrieve", *lines)
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     assert run.notes("phase") == ["weigh", "fix", "prove", "reflect", "fix 2", "prove 2"]
     reflect_prompt = prompt_of(run, "main/reflect-1-1")
     assert "+    return 0.3" in reflect_prompt
@@ -198,7 +200,7 @@ def test_earlier_run_is_shown_and_untrusted_fix_is_escaped(shop_repository: Path
         f"Lost pennies when locked {injection}",
         {"shop/till.py": FIXED_TILL + f'\n\nTOKEN = "{key}"  # {injection}\n'},
     )
-    assert run_on(shop_repository, "retrieve", HINT_REPLY, FIX_REPLY, USELESS_REPLY).kind == "verified"
+    assert run_on(shop_repository, "retrieve", HINT_REPLY, FIX_REPLY, USELESS_REPLY).kind == "plausible"
     run = run_on(shop_repository, "retrieve", line("Nothing."), issue=ISSUE.replace("the shop is locked", "locking up"))
     prompt = prompt_of(run, "main/weigh-1-1")
     assert "<experience run=" in prompt
@@ -211,7 +213,7 @@ def test_earlier_run_is_shown_and_untrusted_fix_is_escaped(shop_repository: Path
 def test_run_without_past_commits_continues(run_strategy: RunStrategy) -> None:
     correct = line("So.", new_test("sum", equal("add(2, 3)", 5), equal("add(-2, 3)", 1)), edit_calc("a + b"), SUBMIT)
     run = run_strategy("retrieve", line("Nothing is alike.", branch="main/weigh-1-1"), correct)
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     assert "\n(none)\n" in prompt_of(run, "main/weigh-1-1")
     assert run.notes("summary") == ["librarian: Nothing is alike."]
 

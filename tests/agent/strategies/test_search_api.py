@@ -41,11 +41,11 @@ def test_lines_run_only_by_failing_tests_guide_search(run_strategy: RunStrategy)
     )
     options = {"files": SHOP_FILES, "issue": "It is wrong\n\nWhat is shown is wrong.", "max_steps": 30}
     run = run_strategy("search-api", *lines, **options)
-    assert (run.kind, run.evaluate("shown(2)")) == ("verified", 3)
+    assert (run.kind, run.evaluate("shown(2)")) == ("plausible", 3)
     assert run.notes("phase") == ["search", "fix", "prove"]
     prompt = next(step for step in run.steps if step.branch == "main/search").observations[0].text
     assert "1 failing tests (tests.test_calc.ShopTest.test_shown) and 1 passing ones were traced" in prompt
-    assert run_strategy("react", *lines, **options).kind != "verified"
+    assert not run_strategy("react", *lines, **options).result.exit.verdict.complete
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,10 @@ def test_diagnostics_are_reported_after_edit(run_strategy: RunStrategy) -> None:
         line("I do not know."),
     )
     run = run_strategy("search-api", *lines, max_steps=20)
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     diagnostics = [step.observations[0].text for step in run.steps if step.author == "checker"]
     assert diagnostics[1:] == ["The diagnostics after your edit are fixed."]
-    assert run_strategy("react", *lines, max_steps=20).kind != "verified"
+    assert not run_strategy("react", *lines, max_steps=20).result.exit.verdict.complete
 
 
 def test_submission_with_diagnostics_is_returned_once(run_strategy: RunStrategy) -> None:
@@ -118,7 +118,7 @@ def test_submission_with_diagnostics_is_returned_once(run_strategy: RunStrategy)
         line("It stays.", SUBMIT, contains="twice() takes 1 positional argument, not 2"),
     )
     run = run_strategy("search-api", *lines, max_steps=20)
-    assert (run.kind, run.result.spent.calls) == ("verified", 3)
+    assert (run.kind, run.result.spent.calls) == ("plausible", 3)
 
 
 def test_search_without_answer_is_ended_after_limit(run_strategy: RunStrategy) -> None:
@@ -126,7 +126,7 @@ def test_search_without_answer_is_ended_after_limit(run_strategy: RunStrategy) -
     conclusion = line("calc.py:add.", branch="main/search", contains="That was the last round.")
     test = new_test("signs", equal("add(-2, 3)", 1), equal("add(2, 3)", 5))
     run = run_strategy("search-api", conclusion, *searches, line("So.", test, edit_calc("a + b"), SUBMIT), max_steps=40)
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     assert sum(step.branch == "main/search" and step.reply is not None for step in run.steps) <= 16
 
 
@@ -145,7 +145,7 @@ def test_repeated_search_is_ended(run_strategy: RunStrategy) -> None:
     conclusion = line("calc.py:add.", branch="main/search", contains="That was the last round.")
     test = new_test("signs", equal("add(-2, 3)", 1), equal("add(2, 3)", 5))
     run = run_strategy("search-api", conclusion, searches, line("So.", test, edit_calc("a + b"), SUBMIT), max_steps=40)
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
 
 
 def test_unloadable_module_is_reported(run_strategy: RunStrategy) -> None:
@@ -180,7 +180,7 @@ def test_type_checker_reports_only_new_errors_and_leaves_no_files(run_strategy: 
         "import unittest\n\n\nclass T(unittest.TestCase):\n    def test(self):\n        pass\n"
     )
     run = run_strategy("search-api", *lines, files=files, max_steps=12)
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     diagnostics = [step.observations[0].text for step in run.steps if step.author == "checker"]
     assert len(diagnostics) == 2
     assert "calc.py:2: error: Unsupported" in diagnostics[0]
@@ -215,7 +215,7 @@ def check_reported_error(run_strategy: RunStrategy, bad: str, error: str) -> Non
         line("I do not know."),
     )
     run = run_strategy("search-api", *lines, max_steps=20)
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     diagnostics = [step.observations[0].text for step in run.steps if step.author == "checker"]
     assert diagnostics[1:] == ["The diagnostics after your edit are fixed."]
-    assert run_strategy("react", *lines, max_steps=20).kind != "verified"
+    assert not run_strategy("react", *lines, max_steps=20).result.exit.verdict.complete

@@ -28,7 +28,7 @@ def submitted(run: FinishedRun) -> list[Step]:
 @pytest.mark.slow
 def test_test_that_is_added_after_refusal_verifies_patch(run_strategy: RunStrategy) -> None:
     run = run_strategy("react", line("Fixed.", FIX, SUBMIT, n=1), line("Right.", TEST, SUBMIT, contains=ADDED))
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     assert [step.author for step in run.steps] == ["task", "coder", "coder", "proof"]
 
 
@@ -82,7 +82,7 @@ def test_failing_test_that_strategy_has_found_needs_no_new_test(run_strategy: Ru
         issue="letters() repeats letters\n\ntest_letters fails.",
         attempts=1,
     )
-    assert (refused(run), len(submitted(run)), run.kind) == ([], 1, "verified")
+    assert (refused(run), len(submitted(run)), run.kind) == ([], 1, "plausible")
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ def test_given_test_needs_no_new_test(run_strategy: RunStrategy) -> None:
     path = TEST["arguments"]["path"]
     files = {**FILES, path: TEST["arguments"]["new"]}
     run = run_strategy("react", line("Fixed.", FIX, SUBMIT), files=files, reproduce=path)
-    assert (refused(run), run.kind) == ([], "verified")
+    assert (refused(run), run.kind) == ([], "plausible")
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.turn_lifecycle import next_turn
 from agent.repair.search_progress import WIDTH
 from agent.run_state.progress_event import ProgressEvent
 from tests.conftest import git
@@ -85,8 +86,7 @@ def test_bug_is_found_fixed_and_proved(start_run) -> None:
     open_run = start_run(FILES)
     authors, result = drive(open_run())
     assert authors == ["templates", "proof", "templates"]
-    assert result.exit.code == 0
-    assert result.exit.verdict.verified
+    assert (result.exit.kind, result.exit.code) == ("plausible", 6)  # the search fitted the edit to the tests
     assert "+    return a + b" in result.patch.source
     assert "Replace `-` by `+` before `b` in `add` (`calc.py`, line 2)" in result.word
     notes = read(result.directory).notes
@@ -99,6 +99,17 @@ def test_bug_is_found_fixed_and_proved(start_run) -> None:
     assert drive(open_run()) == ([], result)
 
 
+def test_second_proof_of_found_edit_is_no_independent_evidence(start_run) -> None:
+    """The search fitted the edit to the test, whoever names it and asks for another proof."""
+    open_run = start_run(FILES, reproduce="tests/test_calc.py::CalcTest::test_add")
+    _, result = drive(open_run())
+    assert (result.exit.kind, result.exit.verdict.generality) == ("plausible", "shown")
+    engine = open_run()
+    next_turn(engine, "", "prove", engine.settings)
+    _, again = drive(engine)
+    assert (again.exit.kind, again.exit.verdict.generality) == ("plausible", "shown")
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
 def test_module_in_declared_encoding_is_fixed(start_run, make_repo, encoding: str) -> None:
     accents = f"# coding: {encoding}\n# d\xe9j\xe0 vu\n{ADD}".replace(
@@ -106,7 +117,7 @@ def test_module_in_declared_encoding_is_fixed(start_run, make_repo, encoding: st
     )
     root = make_repo({**FILES, "calc.py": accents.encode(encoding)})
     _, result = drive(start_run(root)())
-    assert result.exit.verdict.verified
+    assert result.exit.verdict.complete
     line = 'w = "\xe9"; return a + b  # \xe0'
     assert f"+    {line}\n".encode(encoding) in encode(result.patch.source)
 
@@ -132,7 +143,7 @@ def test_resumed_run_does_not_search_again(start_run, monkeypatch: pytest.Monkey
     monkeypatch.setattr("agent.repair.repair_search.search", None)
     authors, result = drive(open_run())
     assert authors == ["templates", "proof", "templates"]
-    assert (result.exit.code, result.exit.tree) == (0, step.tree)
+    assert (result.exit.code, result.exit.tree) == (6, step.tree)
 
 
 def test_resumed_search_does_not_repeat_tried_edits(start_run) -> None:
@@ -226,7 +237,7 @@ def test_next_edit_is_used_after_rejected_proof(start_run, monkeypatch, doubts: 
     assert authors == ["templates", "proof", "templates", "templates", "proof", "templates"]
     assert "+    return a + b\n" in result.patch.source
     assert "The proof rejects A." in result.word
-    assert result.exit.verdict.verified is (not doubts[1])
+    assert result.exit.verdict.complete is (not doubts[1])
     assert doubts[1] in result.word
     assert "--choose A" not in result.word
 
@@ -237,7 +248,7 @@ def test_without_failing_test_suspicious_places_are_reported(start_run) -> None:
     engine = open_run()
     _, result = drive(engine)
     assert (result.exit.code, result.exit.kind, bool(result.patch)) == (1, "not_found", False)
-    assert not result.exit.verdict.verified
+    assert not result.exit.verdict.complete
     assert "calc.py" in engine.trajectory.all_steps()[0].observations[0].text
 
 
@@ -322,7 +333,7 @@ def test_filling_fixes_what_no_template_reaches(
     assert ("(n * n + 7) % 11" in result.patch.source) is asked, result.word
     assert len(run.replies) == asked
     if asked:
-        assert result.exit.code in (0, 6)
+        assert result.exit.code == 6
         assert any("2 fillings of" in note.text for note in run.notes)
         assert "cloze" in {note.data.get("template") for note in run.notes if note.kind == "candidate"}
     assert drive(open_run()) == ([], result)
@@ -340,7 +351,7 @@ def test_fillings_are_tried_even_if_tracing_the_tests_takes_long(
 
 def test_filler_is_not_asked_if_template_fixes_bug(start_run, tmp_path: Path) -> None:
     _, result = drive(start_run(FILES, roles=write_filler(tmp_path))())
-    assert result.exit.verdict.verified
+    assert result.exit.verdict.complete
     assert not read(result.directory).replies
 
 

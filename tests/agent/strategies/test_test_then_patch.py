@@ -87,7 +87,7 @@ def proofs(steps: list[Step]) -> list[str]:
 
 def test_correct_first_reply_takes_one_call(run_strategy) -> None:
     result, _steps, trajectory = run_strategy(line("All at once.", WRITE, RED, FIX, ALL, SUBMIT))
-    assert (result.exit.kind, result.exit.code, result.spent.calls) == ("verified", 0, 1)
+    assert (result.exit.kind, result.exit.code, result.spent.calls) == ("plausible", 6, 1)
     assert "+    return a + b" in result.patch.source
     assert NEW in result.patch.tests
     assert notes(trajectory, "phase") == ["localize", "reproduce", "prove"]
@@ -98,7 +98,7 @@ def test_failing_test_opens_gate(run_strategy) -> None:
     result, steps, trajectory = run_strategy(
         line("See it fail.", WRITE, RED, n=1), line("Fix it.", FIX, ALL, SUBMIT, n=2), max_steps=2
     )
-    assert result.exit.kind == "verified"
+    assert result.exit.kind == "plausible"
     assert [step.author for step in steps] == ["task", "coder", "coder", "proof"]
     assert notes(trajectory, "phase") == ["localize", "reproduce", "patch", "prove"]
     assert notes(trajectory, "gate")[0].startswith("Failing test: tests.test_add")
@@ -118,7 +118,7 @@ def test_test_failing_for_other_reason_is_returned(run_strategy, wrong: str, exp
         line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, n=2, contains="is not accepted"),
         line("Fix it.", FIX, ALL, SUBMIT, n=3),
     )
-    assert result.exit.kind == "verified", result.exit
+    assert result.exit.kind == "plausible", result.exit
     refused = [step.observations[0].text for step in steps if step.author == "task"][1]
     assert expected in refused
     assert notes(trajectory, "gate")[0] in refused
@@ -131,7 +131,7 @@ def test_wrong_test_is_returned_despite_other_edit(run_strategy) -> None:
         line("See it fail.", note, wrong, RED, n=1),
         line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, FIX, ALL, SUBMIT, n=2, contains="is not accepted"),
     )
-    assert result.exit.kind == "verified", result.exit
+    assert result.exit.kind == "plausible", result.exit
     assert [step.author for step in steps] == ["task", "coder", "task", "coder", "proof"]
 
 
@@ -141,7 +141,7 @@ def test_test_with_missing_import_is_returned(run_strategy) -> None:
         line("See it fail.", wrong, RED, n=1),
         line("Ah.", act("undo"), WRITE, RED, FIX, ALL, SUBMIT, n=2, contains="name 'add' is not defined"),
     )
-    assert proofs(steps) == ["verified"]
+    assert proofs(steps) == ["plausible"]
     assert "the test itself is wrong" in notes(trajectory, "gate")[0]
 
 
@@ -175,14 +175,14 @@ def test_test_may_fail_with_other_exception_than_issue_names(run_strategy, issue
         issue=issue,
     )
     assert notes(trajectory, "gate")[0].startswith("Failing test: ")
-    assert proofs(steps) == ["verified"]
+    assert proofs(steps) == ["plausible"]
 
 
 def test_fix_by_shell_after_failing_test_can_be_submitted(run_strategy) -> None:
     result, steps, _ = run_strategy(
         line("At once.", WRITE, RED, act("shell", command="sed -i 's/a - b/a + b/' calc.py"), SUBMIT, n=1)
     )
-    assert proofs(steps) == ["verified"]
+    assert proofs(steps) == ["plausible"]
     assert result.spent.calls == 1
 
 
@@ -197,7 +197,7 @@ def test_test_added_to_existing_file_is_returned(run_strategy) -> None:
         ),
         line("A new file, then.", act("undo"), WRITE, RED, FIX, ALL, SUBMIT, n=2, contains="new file"),
     )
-    assert proofs(steps) == ["verified"]
+    assert proofs(steps) == ["plausible"]
     assert "tests/test_calc.py already existed" in notes(trajectory, "gate")[0]
 
 
@@ -226,8 +226,8 @@ def test_patch_for_example_only_is_returned(run_strategy) -> None:
             contains="fits the tests' own values only. Solve the general case",
         ),
     )
-    assert proofs(steps) == ["unproven", "verified"]
-    assert result.exit.kind == "verified"
+    assert proofs(steps) == ["unproven", "plausible"]
+    assert result.exit.kind == "plausible"
 
 
 def test_unchanged_patch_for_example_only_ends_unproven(run_strategy) -> None:
@@ -271,10 +271,10 @@ def test_broken_test_is_reported_with_its_failure(run_strategy) -> None:
         line("Both.", WRITE, FIX, broken, act("run_tests", nodes=["tests.test_add"]), SUBMIT, n=1),
         line("Ah.", act("edit", path="calc.py", old="add(a, 3)", new="a * 2"), ALL, SUBMIT, n=2, contains="7 != 8"),
     )
-    assert proofs(steps) == ["unproven", "verified"]
+    assert proofs(steps) == ["unproven", "plausible"]
     proof_text = next(step for step in steps if step.author == "proof").observations[0].text
     assert "lost: tests.test_calc.TwiceTest.test_twice" in proof_text
-    assert result.exit.kind == "verified"
+    assert result.exit.kind == "plausible"
 
 
 def test_third_round_can_succeed(run_strategy) -> None:
@@ -286,7 +286,7 @@ def test_third_round_can_succeed(run_strategy) -> None:
         attempt(2, "b - a", "a * b"),
         attempt(3, "a * b", "a + b"),
     )
-    assert proofs(steps) == ["unproven", "unproven", "verified"]
+    assert proofs(steps) == ["unproven", "unproven", "plausible"]
     assert result.spent.calls == 3
 
 
@@ -320,7 +320,7 @@ def test_fix_after_submit_without_change_counts(run_strategy) -> None:
     lines = [line("No.", nothing, n=1), line("Yes.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="a + b"),
                                              SUBMIT, n=2)]  # fmt: skip
     result, _, _ = run_strategy(*lines)
-    assert result.exit.kind == "verified"
+    assert result.exit.kind == "plausible"
 
 
 def test_alternation_between_two_states_is_reported(run_strategy) -> None:
@@ -340,14 +340,14 @@ def test_submit_after_failing_tests_in_same_reply_does_not_count(run_strategy) -
             "Right.", act("edit", path="calc.py", old="b - a", new="a + b"), ALL, SUBMIT, n=2, contains="Not submitted"
         ),
     )
-    assert proofs(steps) == ["verified"]
+    assert proofs(steps) == ["plausible"]
 
 
 def test_given_reproduction_skips_gate(run_strategy, tmp_path: Path) -> None:
     given = tmp_path / "test_given.py"
     given.write_text(add_test_text(EXAMPLE))
     result, _steps, trajectory = run_strategy(line("Right.", FIX, SUBMIT), reproduce=str(given))
-    assert result.exit.kind == "verified", result.exit
+    assert result.exit.kind == "plausible", result.exit
     assert notes(trajectory, "phase") == ["localize", "patch", "prove"]
 
 
@@ -356,7 +356,7 @@ def test_previously_failing_test_does_not_block_submit(run_strategy) -> None:
     result, steps, _ = run_strategy(
         line("At once.", WRITE, RED, FIX, ALL, SUBMIT, n=1), files={**FILES, "tests/test_calc.py": old}
     )
-    assert proofs(steps) == ["verified"]
+    assert proofs(steps) == ["plausible"]
     assert result.spent.calls == 1
 
 

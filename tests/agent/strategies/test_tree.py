@@ -25,13 +25,13 @@ def test_dead_end_is_abandoned_and_reported_to_next_branch(run_strategy: RunStra
     ]
     critic = [line("A note fixes nothing.\n0.0")]
     run = run_strategy("tree", DEAD_END, right, *more, roles={"critic": critic})
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     backtrack = next(step for step in run.steps if step.author == "search")
     assert BACKTRACK_TEXT in backtrack.observations[0].text
     assert "A note fixes nothing." in backtrack.observations[0].text
     assert any("0.00" in note for note in run.notes("score"))
     assert "NOTES.md" not in run.result.patch.diff
-    assert run_strategy("react", DEAD_END, *more, max_steps=6).kind != "verified"
+    assert not run_strategy("react", DEAD_END, *more, max_steps=6).result.exit.verdict.complete
 
 
 @pytest.mark.slow
@@ -39,7 +39,7 @@ def test_promising_branch_is_expanded(run_strategy: RunStrategy) -> None:
     half = line("A test.", TEST, n=1, branch="main")
     rest = line("And the change.", edit_calc("a + b"), SUBMIT, n=2, branch="main")
     run = run_strategy("tree", half, rest, roles={"critic": [line("A strong test.\n1")]})
-    assert run.kind == "verified"
+    assert run.kind == "plausible"
     assert not [step for step in run.steps if step.author == "search"]
 
 
@@ -48,7 +48,7 @@ def test_failed_proof_lowers_score_of_branch(run_strategy: RunStrategy) -> None:
     wrong = line("So.", TEST, edit_calc("abs(a) + abs(b)"), SUBMIT, n=1, branch="main")
     right = line("Otherwise.", TEST, edit_calc("a + b"), SUBMIT, contains=BACKTRACK_TEXT, branch="main")
     run = run_strategy("tree", wrong, right, roles={"critic": [line("?")]})
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     assert run.notes("score")[0].endswith("proof: unproven")
 
 
@@ -66,17 +66,17 @@ FORECAST = (
 def test_dead_end_is_foreseen(run_strategy: RunStrategy) -> None:
     forecast = [line("0.1 | write notes | nothing changes\n0.9 | return the sum | the example passes")]
     run = run_strategy("tree", ADDS, *NOTES, attempts=1, roles={"forecaster": forecast})
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     assert [reply for reply in run.trajectory.replies if reply[0] == "main"] == [("main", 1)]
     plain = run_strategy("tree", ADDS, *NOTES, attempts=1)
-    assert plain.kind != "verified"
+    assert not plain.result.exit.verdict.complete
     assert not [branch for branch, _ in plain.trajectory.replies if "forecast" in branch]
 
 
 @pytest.mark.slow
 def test_next_proposal_is_carried_out_after_failure_of_best(run_strategy: RunStrategy) -> None:
     run = run_strategy("tree", LENGTHS, ADDS, *NOTES, roles={"forecaster": [line(FORECAST)]})
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     assert [branch for branch, _ in run.trajectory.replies if "forecast" in branch] == ["main/forecast-1"]
     search = [step.observations[0].text for step in run.steps if step.author == "search"]
     assert search[0] == "Do this next: take abs() of both"
@@ -121,5 +121,5 @@ def test_best_step_is_proven_without_submission(run_strategy: RunStrategy) -> No
     ]
     critic = [line("It adds.\n0.9", branch="main/critic-1"), line("Why notes?\n0.1")]
     run = run_strategy("tree", fixed, *notes, attempts=1, roles={"critic": critic})
-    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("plausible", -3)
     assert "N2.md" not in run.result.patch.diff

@@ -133,7 +133,7 @@ def test_run_continues_with_the_answer(job: Job, has_parent: bool) -> None:
     assert job.run(task, fixed, parent=job.folder / "parent" if has_parent else None) == 0
 
     outcome, diff = job.result_file
-    assert outcome.result["verdict"]["kind"] == "verified"
+    assert outcome.result["verdict"]["kind"] == "plausible"
     assert outcome.result["usage"]["calls"] == 1
     steps = read(Path(job.outputs["folder"])).steps["main"]
     asked = [step for step in steps for action in step.actions if action.tool == "ask_user"]

@@ -71,7 +71,7 @@ def prompts(job: Job) -> list[str]:
 def test_follow_up_resumes_conversation_and_proves_whole_patch(follow_up_job):
     assert run_follow_up(follow_up_job, line("Add.", DOUBLE, n=2), line("Added double().", n=3)) == 0
     outcome, diff = follow_up_job.result_file
-    assert outcome.result["verdict"]["kind"] == "verified"
+    assert outcome.result["verdict"]["kind"] == "plausible"
     assert ("calc.py" in diff, "double.py" in diff) == (False, True)
     assert (outcome.base, outcome.answer, outcome.title) == (follow_up_job.head, "Added double().", "add double()")
     assert (outcome.cause, outcome.change) == ("", ""), "the answer was used as a commit message"
@@ -117,7 +117,7 @@ def test_commits_made_meanwhile_are_kept(follow_up_job):
     )
     outcome, diff = follow_up_job.result_file
     assert [line for line in diff.splitlines() if line.startswith("diff ")] == ["diff --git a/double.py b/double.py"]
-    assert outcome.result["verdict"]["kind"] == "verified"
+    assert outcome.result["verdict"]["kind"] == "plausible"
     assert any("calc.py" in text and "In the meantime" in text for text in prompts(follow_up_job))
 
 

@@ -96,8 +96,8 @@ def test_unproven_patch_becomes_comment(publisher: PublishRunner) -> None:
 def test_unproven_patch_becomes_draft_if_configured(publisher: PublishRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWE_AGENT_GITHUB_OPEN_UNPROVEN", "true")
     publisher.run(exit=6)
-    assert "**Not proven:**" in str(publisher.repo.pulls[0].body)
-    assert "#2 is a draft with a patch that is unproven" in publisher.bot_comments[0]
+    assert "**Unproven:**" in str(publisher.repo.pulls[0].body)
+    assert "#2 is a draft with a patch that is unproven:" in publisher.bot_comments[0]
 
 
 def test_comment_without_fix_lists_places_and_attempts(publisher: PublishRunner) -> None:

@@ -23,7 +23,7 @@ from trajectories.journal import read
 
 pytestmark = pytest.mark.slow
 
-BODY = f"Fixes #1.\n\n{SUMMARY}\n\n**Proof:** `tests.test_calc.CalcTest.test_add` fails without this change, passes"
+BODY = f"Fixes #1.\n\n{SUMMARY}\n\n**Plausible:** `tests.test_calc.CalcTest.test_add` fails without this change, passes"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def user(terminal: TerminalUser) -> TerminalUser:
 
 
 @pytest.mark.slow
-def test_verified_patch_becomes_draft_pull_request(terminal: TerminalUser):
+def test_accepted_patch_becomes_draft_pull_request(terminal: TerminalUser):
     result, (pull,) = terminal.first_result, terminal.opened_pulls  # type: ignore[attr-defined]
     assert (result["exit"], result["pull"]) == (0, pull.url)
     assert (pull.draft, pull.title, pull.head, pull.base) == (
@@ -84,16 +84,16 @@ def test_unproven_patch_is_published_only_on_request(user: TerminalUser):
     assert result["exit"] == 6
     assert user.pulls == []
     assert "pull" not in result
-    assert "because the patch is not proven" in result["effects"][0]
+    assert "because the patch is unproven" in result["effects"][0]
     journal = (user.runs[-1] / "journal.jsonl").read_text()
-    assert f"because the patch is not proven. To open one anyway: swe-agent resume {result['run']} --pr." in journal
+    assert f"because the patch is unproven. To open one anyway: swe-agent resume {result['run']} --pr." in journal
     assert user.resume()["exit"] == 6
     assert user.pulls == []
     for _ in range(2):
         result = user.resume(pr=True)
         (pull,) = user.pulls
         assert (result["exit"], result["pull"]) == (6, pull.url)
-    assert "**Not proven:** No test shows the issue." in pull.body
+    assert "**Unproven:** No test shows the issue." in pull.body
 
 
 def test_user_without_push_access_uses_their_fork(user: TerminalUser):
@@ -182,7 +182,7 @@ def test_template_and_changelog_are_followed(user: TerminalUser):
     result = user.fix(base=base)
     (pull,) = user.pulls
     assert result["exit"] == 0
-    text = f"## What\n\n{SUMMARY}\n\nFixes #1.\n\n## Checklist\n\n- [ ] Signed\n\n---\n\n**Proof:**"
+    text = f"## What\n\n{SUMMARY}\n\nFixes #1.\n\n## Checklist\n\n- [ ] Signed\n\n---\n\n**Plausible:**"
     assert pull.body.startswith(text)
     assert "CHANGELOG" not in result["patch"]
     changed = user.git("show", f"{pull.head}:CHANGELOG.md")
