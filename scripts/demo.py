@@ -62,7 +62,8 @@ def workspace_flags() -> list[str]:
 def create_repository(example: Path, folder: Path) -> Path:
     """Create a git repository with one commit from the example, without its issue."""
     root = folder / example.name
-    shutil.copytree(example, root, ignore=shutil.ignore_patterns("ISSUE.md", "examiner.jsonl", "__pycache__", ".pytest_cache"))
+    others = shutil.ignore_patterns("ISSUE.md", "examiner.jsonl", "__pycache__", ".pytest_cache")
+    shutil.copytree(example, root, ignore=others)
     git = ("git", "-C", str(root), "-c", "user.name=Demo", "-c", "user.email=demo@example.org")
     # without the user's hooks, signatures and conversions
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
