@@ -1,5 +1,8 @@
 """Demo: runs `swe-agent fix` on an example without an API key, in Docker if available, else on this machine.
 
+The examiner's tests are recorded in the example's `examiner.jsonl`: a model wrote them from the issue and the code
+before the fix, without seeing a patch.
+
     python scripts/demo.py [invoices|textreport|planner] [flags of `swe-agent fix`]
 
 The example is copied to a new repository in a temporary folder, which is not removed afterwards.
@@ -7,6 +10,7 @@ The example is copied to a new repository in a temporary folder, which is not re
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -58,7 +62,8 @@ def workspace_flags() -> list[str]:
 def create_repository(example: Path, folder: Path) -> Path:
     """Create a git repository with one commit from the example, without its issue."""
     root = folder / example.name
-    shutil.copytree(example, root, ignore=shutil.ignore_patterns("ISSUE.md", "__pycache__", ".pytest_cache"))
+    others = shutil.ignore_patterns("ISSUE.md", "examiner.jsonl", "__pycache__", ".pytest_cache")
+    shutil.copytree(example, root, ignore=others)
     git = ("git", "-C", str(root), "-c", "user.name=Demo", "-c", "user.email=demo@example.org")
     # without the user's hooks, signatures and conversions
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -81,7 +86,9 @@ def main() -> int:
     print("$", " ".join(["swe-agent", *arguments]), flush=True)
     # From the checkout: `make demo` installs what the program needs, but not the program.
     command = [sys.executable, str(ROOT / "swe_agent"), *arguments]
-    return subprocess.run(command, stdin=subprocess.DEVNULL).returncode
+    roles = {"examiner": f"scripted:{example / 'examiner.jsonl'}"}
+    environment = {"SWE_AGENT_ROLES": json.dumps(roles)} | os.environ
+    return subprocess.run(command, stdin=subprocess.DEVNULL, env=environment).returncode
 
 
 if __name__ == "__main__":

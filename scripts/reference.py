@@ -31,13 +31,14 @@ TABLES = {
 }
 """The settings that are tables of their own, with the heading of each in the configuration file, and its guide."""
 EXIT_CODES = {
-    0: "The command succeeded. For `fix`, `prove` and similar commands: the patch is verified.",
+    0: "The command succeeded. For `fix`, `prove` and similar commands: the patch is verified, or plausible with "
+    "`--accept plausible`.",
     1: "No fix was found, or a limit other than the budget ended the run.",
     2: "Usage error: an option, a path, a revision or a text is invalid.",
     3: "Configuration error: a setting or credentials are invalid, or a price is missing.",
     4: "The budget is used up.",
     5: "The workspace could not be started, the workspace failed, or a run cannot be read.",
-    6: "There is a patch, but it is not verified.",
+    6: "There is a patch, but it is plausible, disputed or unproven.",
     75: "Try again later: another process works on this run, or the provider refuses requests for now.",
     130: "Interrupted. `swe-agent resume` continues the run.",
 }

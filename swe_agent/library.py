@@ -47,7 +47,7 @@ class FixOptions(TypedDict, total=False):
     update_tests: bool
     """Keep changes to existing tests in the patch."""
     apply: bool
-    """Apply the patch to the working tree, even if it is not verified."""
+    """Apply the patch to the working tree, whatever its verdict is."""
     branch: str
     """Commit the patch on a new branch of this name."""
 

@@ -181,7 +181,7 @@ def build_command_line() -> Any:
     def main(
         version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
     ) -> None:
-        """Solve issues in a repository, with verified patches.
+        """Solve issues in a repository, and prove patches.
 
         swe-agent "why is total() wrong?"   open a session with this; alone, without
         swe-agent fix --issue-file bug.md   solve an issue, and prove the patch

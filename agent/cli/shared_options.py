@@ -65,9 +65,9 @@ MaxTime = Annotated[
     float | None,
     typer.Option(help="Time limit in seconds; time spent waiting for your answers does not count.", metavar="S"),
 ]
-Apply = Annotated[bool, typer.Option("--apply", help="Apply the patch, even if it is not verified.")]
+Apply = Annotated[bool, typer.Option("--apply", help="Apply the patch, whatever its verdict is.")]
 Branch = Annotated[str | None, typer.Option(help="Commit the patch on a new branch.", metavar="B")]
-Pr = Annotated[bool, typer.Option("--pr", help="Open a draft pull request with a verified patch.")]
+Pr = Annotated[bool, typer.Option("--pr", help="Open a draft pull request if the verdict has exit code 0.")]
 IssueRepo = Annotated[
     str | None,
     typer.Option(

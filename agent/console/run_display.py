@@ -33,7 +33,7 @@ from agent.lifecycle.result_json import as_json
 from agent.lifecycle.run_result import Result
 from agent.limits.run_budget import UNPRICED_TOKENS
 from agent.permissions.approvals import Answer
-from agent.run_state.failing_tests_issue import NoFailingTest
+from agent.run_state.failing_tests_issue import NoFailingTest, is_about_failing_tests
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import find_proposal
 from trajectories.errors import SweAgentError, UsageError
@@ -285,7 +285,7 @@ class Console:
             self.out.print(f"[{COLOURS[ending.tone]}]{escape_markup(ending.headline)}[/]", soft_wrap=True)
         if trajectory and find_proposal(trajectory) and exit.kind == "unproven" and not exit.verdict.red:
             self.out.print(GIVE_TEST)
-        if exit.kind == "plausible" and not any(fact.kind == "independent" for fact in exit.verdict.facts):
+        if exit.kind == "plausible" and _may_have_examiner(trajectory, exit):
             self.out.print(GET_EVIDENCE, soft_wrap=True)
         if exit.message:
             flag = FLAG.search(exit.fix) if exit.kind in ("limit", "budget") and last else None
@@ -343,6 +343,13 @@ class Console:
                 self.out.print(escape_markup(line), soft_wrap=True)
         for note in verdict.notes:
             self.out.print(f"[dim]· {escape_markup(note)}[/]", soft_wrap=True)
+
+
+def _may_have_examiner(trajectory: Trajectory | None, exit: Exit) -> bool:
+    """Whether an examiner could judge the patch, and has not: there is an issue."""
+    issue = trajectory.run.issue if trajectory and trajectory.run else None
+    has_issue = issue is not None and bool(issue.text.strip()) and not is_about_failing_tests(issue)
+    return has_issue and not any(fact.kind == "independent" for fact in exit.verdict.facts)
 
 
 def _listed(title: str, names: Sequence[str]) -> list[str]:

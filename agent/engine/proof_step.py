@@ -113,7 +113,7 @@ def proof_step(
 def _with_earlier_tests(branch: Branch, verdict: Verdict, issue: Issue, base: str, tree: str) -> Verdict:
     """Return the verdict as verified if its fix is general and its tests existed before the patch and belong to the
     issue: the user or the issue names them."""
-    if verdict.kind != "plausible" or verdict.generality != "shown":
+    if verdict.kind != "plausible" or verdict.generality != "shown" or not verdict.tests:
         return verdict
     named = branch.turn.settings.reproduce or ""
     is_failing = is_about_failing_tests(issue)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from trajectories.errors import UsageError
+from trajectories.fact_migration import with_evidence
 from trajectories.records import Step
 from trajectories.trajectory import Trajectory
 
@@ -56,7 +57,8 @@ def claims_of(trajectory: Trajectory, recall: Callable[[int], bytes]) -> ProofCl
 
 def _claims(step: Step, recall: Callable[[int], bytes], versions: Mapping[str, str]) -> ProofClaims:
     data = step.observations[0].data
-    verdict = {name: data["verdict"].get(name) for name in (*PARTS, *LISTS)}
+    recorded = with_evidence(data["verdict"])
+    verdict = {name: recorded.get(name) for name in (*PARTS, *LISTS)}
     number = data.get("outcomes")
     results = json.loads(recall(number)) if number is not None else {}
     return ProofClaims(

@@ -40,7 +40,7 @@ PROMPTS = {
             "Fix this issue. Call `locate` with the issue, and read the places that it names. If the cause is clear, "
             "edit the files, then call `prove` with the diff of all changes and the issue. Otherwise call `fix` with "
             "the issue, show me its verdict and its patch, and apply the patch only if I agree. Say what the verdict "
-            "rests on, and quote its notes; a patch that is not verified is not a fix.",
+            "rests on, and quote its notes; only a verified patch is a proven fix.",
         ),
         ServerPrompt(
             "review_patch",

@@ -136,7 +136,9 @@ def prove(call: ToolCall, given: arguments.Prove) -> dict[str, Any]:
     diff = read_patch(encode(given.patch))
     source = call.server.open_repository(given.repository)
     issue, commit = _issue(given.issue) if given.issue.strip() else Issue(""), source.commit()
-    settings = call.server.settings(source, commit, strategy="proposed-patch", model="", merge_review=True)
+    settings = call.server.settings(
+        source, commit, strategy="proposed-patch", model="", merge_review=True, independent=False
+    )
     check_isolation(settings, staged=False)
     name, other_base = "a patch of an MCP client", "Make the patch on the commit that is checked out."
     proposal = proposal_from_diff(source, commit, diff, name, other_base)

@@ -40,7 +40,8 @@ def run_lines(prepare: Callable[[], Start], reads_stdin: bool = True) -> int:
     """Run a session with its first request, then those from stdin, and return its exit code. Raises any error that
     `prepare` raises.
 
-    Without `reads_stdin`, the exit code is that of the request, as for `fix`: 6 for a patch that is not verified.
+    Without `reads_stdin`, the exit code is that of the request, as for `fix`: 6 for a patch that is plausible, disputed
+    or unproven.
     """
     return Lines(prepare(), is_single=not reads_stdin).run(_requests() if reads_stdin else ())
 

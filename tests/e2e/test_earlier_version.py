@@ -21,6 +21,7 @@ from agent.run_state.run_ownership import record_answer
 from agent.version import __version__
 from benchmarks._archives import unpack
 from tests.conftest import cut_run
+from trajectories.records import VERSION
 
 ARCHIVE = Path(__file__).parent / "earlier_versions" / "71f8fb4.tar.xz"
 BY_REACT, BY_PHASES, BY_TEMPLATES = "20261123-142606-2e82b8", "20261123-142609-1ea483", "20261123-142613-1ecd03"
@@ -78,7 +79,9 @@ def test_runs_are_listed_and_resuming_ended_one_returns_result(home, capsys):
     result = json.loads(capsys.readouterr().out)
     assert (result["exit"], result["verdict"]["kind"]) == (6, "plausible")
     assert (result["verdict"]["evidence"], result["verdict"]["conditions"]) == ("none", ["rules of 0.2"])
-    assert home.journal(BY_PHASES) == before
+    after = home.journal(BY_PHASES)
+    assert after[: len(before)] == before
+    assert [json.loads(line)["data"] for line in after[len(before) :]] == [{"version": VERSION}]
 
 
 @pytest.mark.parametrize("name", [BY_PHASES, BY_REACT, BY_TEMPLATES])

@@ -71,14 +71,14 @@ def command(
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """Solve an issue: return a verified patch, or report that there is none.
+    """Solve an issue: return a patch with a verdict, or report that there is none.
 
     Without an issue, make the failing tests of the repository pass.
 
     With --ci, fix the failures of CI at the commit that CI tested. If one of your earlier swe-agent runs put its patch
     on the tested branch, `fix` continues a copy of that run.
 
-    Exit codes: 0 (verified), 6 (a patch that is not verified), 4 (budget used up), 1 (no fix), 2 (usage),
+    Exit codes: 0 (verified), 6 (plausible, disputed or unproven), 4 (budget used up), 1 (no fix), 2 (usage),
     3 (configuration), 5 (workspace), 75 (try again later), 130 (interrupted, resumable).
     """
     options.check_delivery(apply, branch, pr, issue)

@@ -29,9 +29,7 @@ PR_CHECKED_LATER = "URL"
 @options.with_events
 def command(
     run: options.RunName,
-    pr: Annotated[
-        bool, typer.Option("--pr", help="Open a draft pull request, even if the patch is not verified.")
-    ] = False,
+    pr: Annotated[bool, typer.Option("--pr", help="Open a draft pull request, whatever the verdict is.")] = False,
     apply: options.Apply = False,
     branch: options.Branch = None,
     choose: Annotated[

@@ -31,7 +31,7 @@ def command(
     ] = "",
     ended: Annotated[
         list[str] | None,
-        typer.Option(help="Only runs in this state, such as verified, unproven or running; repeatable.", metavar="E"),
+        typer.Option(help="Only runs in this state, such as verified, plausible or running; repeatable.", metavar="E"),
     ] = None,
     since: Annotated[
         str,

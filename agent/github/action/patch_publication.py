@@ -28,7 +28,7 @@ from agent.github.task.trigger_event import TriggerSkipped
 from agent.patch_checks.patch_check import PatchFindings, check_patch
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.outcome_words import patch_word
-from trajectories.verdict import PROVEN
+from trajectories.verdict import COMPLETE, PROVEN
 
 if TYPE_CHECKING:
     from github.Repository import Repository
@@ -88,7 +88,9 @@ def publish_patch(delivery: Delivery) -> TaskOutcome:
     if findings.refused:
         return TaskOutcome("refused", comment_texts.refused_comment(findings.refused, outcome))
     kind = outcome.result["verdict"]["kind"]
-    if kind not in (*PROVEN, delivery.rules.accept) and not delivery.rules.open_unproven:
+    # A follow-up has no examiner: a person with write access asks for the change of a draft, and reads it.
+    accepted = COMPLETE if asked.kind == "follow-up" else {*PROVEN, delivery.rules.accept}
+    if kind not in accepted and not delivery.rules.open_unproven:
         return TaskOutcome(patch_word(kind), comment_texts.unproven_comment(outcome))
     draft = build_draft(outbox, asked.base, tree, outcome, asked.number if asked.kind == "fix" else 0)
     if draft.tree != tree and (findings := _check_patch(delivery, draft.tree)).refused:

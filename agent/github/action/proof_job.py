@@ -58,7 +58,8 @@ def _open_run(pull: ProposedPull, repo: Path, flags: Mapping[str, Any], console:
 
     source = Repository.open(repo)
     commit, proposal = proposal_from_commits(source, pull.base, pull.head, f"pull request #{pull.number}")
-    given = {**flags, **NOWHERE, "strategy": "proposed-patch", **WITHOUT_MEMORY, "merge_review": True}
+    given = {**flags, **NOWHERE, "strategy": "proposed-patch", **WITHOUT_MEMORY}
+    given |= {"merge_review": True, "independent": False}
     settings = load_settings(source.file(".swe-agent.toml", commit) or b"", **given)
     if settings.workspace == "local":
         raise UsageError(NOT_ISOLATED, "Use the workspace docker.")

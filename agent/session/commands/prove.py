@@ -1,4 +1,4 @@
-"""Run the full proof of the session's changes; only proven changes are called verified."""
+"""Run the full proof of the session's changes, and show its verdict."""
 
 from __future__ import annotations
 

@@ -188,7 +188,8 @@ def test_first_request_that_quotes_external_text_is_not_accepted(runs: Runs, quo
 def test_entry_contains_no_secrets_or_control_characters(runs: Runs, tmp_path: Path) -> None:
     secret = "hunter2-hunter2"
     bad = f"\x1b[31m{KEY} {secret}"
-    issue = replace(ISSUE, title=f"add() {bad}", body=f"{bad}\n\nTypeError: {bad} at db://adm:passphrase@h:1\n", author=bad)
+    body = f"{bad}\n\nTypeError: {bad} at db://adm:passphrase@h:1\n"
+    issue = replace(ISSUE, title=f"add() {bad}", body=body, author=bad)
     issue = replace(issue, url=f"https://ann:passphrase@h.org/1?token={secret}\x1b")
     loss = replace(LOSS, lost=(f"t::{bad}",))
     entry = runs.entry(loss, replace(PROVEN, tests=(bad,)), secrets=(secret,), issue=issue, summary=bad)

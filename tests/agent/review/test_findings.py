@@ -25,9 +25,8 @@ CHANGED = ("calc/core.py", "calc/text.py", "tests/test_core.py")
 
 
 def of_verdict(**parts: Any) -> list[tuple[str, str]]:
-    verdict = load_verdict(
-        {"kind": "unproven", "red": True, "green": True, "red_again": True, "no_loss": True, "evidence": "blind tests", **parts}
-    )
+    held = dict.fromkeys(("red", "green", "red_again", "no_loss"), True)
+    verdict = load_verdict({"kind": "unproven", **held, "evidence": "blind tests", **parts})
     return [(one.rule, one.where) for one in _of_verdict(verdict, CHANGED)]
 
 

@@ -37,7 +37,9 @@ def proved(verdict: Verdict, issue: str = "", kind: str = "", message: str = "")
     )
 
 
-@pytest.mark.parametrize("verdict", [SHOWN, PLAUSIBLE, EARLIER, DISPUTED, LOST, UNTESTED, replace(SHOWN, kind="unproven")])
+@pytest.mark.parametrize(
+    "verdict", [SHOWN, PLAUSIBLE, EARLIER, DISPUTED, LOST, UNTESTED, replace(SHOWN, kind="unproven")]
+)
 def test_no_display_says_more_than_the_verdict(verdict: Verdict, capsys: pytest.CaptureFixture[str]) -> None:
     exit = Exit(verdict.kind, 0, verdict=verdict)
     assert ending_of(exit).headline == verdict.headline
