@@ -65,8 +65,8 @@ class BlindResult:
     """What a test did on the base, in two runs, and with the patch.
 
     `unclear` is a result that says nothing about the issue: the runs differ, or the test itself is at fault. `message`
-    is that of the failure with the patch. `same_answer` tells whether the base and the patch give the same answer to
-    the test, without an error of their own.
+    is that of the failure with the patch, and `line` the line of the test at which it fails. `same_answer` tells
+    whether the base and the patch give the same answer to the test, without an error of their own.
     """
 
     test: BlindTest
@@ -74,6 +74,7 @@ class BlindResult:
     patched: BlindOutcome
     message: str = ""
     same_answer: bool = False
+    line: str = ""
 
 
 def parse_blind_tests(said: str) -> BlindTests | None:
@@ -125,7 +126,7 @@ def run_blind_tests(
         first = canary.run_without_patch(before, nodes, None)
         second = trial.only(before, nodes, without)
         third = canary.run_with_patch(after, nodes)
-    found = [_compare(test, first, second, third, tests.path, issue.text) for test in tests.tests]
+    found = [_compare(test, first, second, third, tests, issue.text) for test in tests.tests]
     return (found if first and third else []), trial.doubts
 
 
@@ -134,15 +135,23 @@ def _compare(
     first: SuiteReport | None,
     second: SuiteReport | None,
     patched: SuiteReport | None,
-    path: str,
+    tests: BlindTests,
     issue: str,
 ) -> BlindResult:
-    runs = [_results_of(test.name, report, path) for report in (first, second, patched)]
+    runs = [_results_of(test.name, report, tests.path) for report in (first, second, patched)]
     one, two, last = (_outcome(results, issue) for results in runs)
     base: BlindOutcome = one if one == two else "unclear"
     before, after = (next((each for each in runs[at] if each.bad), None) for at in (0, 2))
     same = before is not None and after is not None and _is_answer(before) and _told(before) == _told(after)
-    return BlindResult(test, base, last, after.message if after else "", same)
+    return BlindResult(test, base, last, after.message if after else "", same, _line(after, tests) if after else "")
+
+
+def _line(result: TestResult, tests: BlindTests) -> str:
+    """Return the innermost line of the test file at which a test fails; "" if it is unknown."""
+    frames = [frame.rsplit(":", 2) for frame in result.trace]
+    numbers = [int(frame[1]) for frame in frames if len(frame) == 3 and frame[0] == tests.path and frame[1].isdigit()]
+    lines = tests.source.splitlines()
+    return lines[numbers[-1] - 1].strip() if numbers and 0 < numbers[-1] <= len(lines) else ""
 
 
 def _results_of(name: str, report: SuiteReport | None, path: str) -> list[TestResult]:

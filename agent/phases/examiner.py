@@ -146,7 +146,7 @@ class Examiner:
         answer are withdrawn."""
         names = [one.test.name for one in judged.asks]
         try:
-            yield self._own.say(second_look(names))
+            yield self._own.say(second_look(judged.asks))
             reply = self._own.ask(tools=False)
             yield self._own.step(reply, ())
         except ModelError as error:

@@ -16,12 +16,16 @@ from agent.prompts.opening_prompt import describe_tests, nearest_test_files
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
+    from aci.proof.blind_tests import BlindResult
     from agent.engine.branch import Branch
     from trajectories.records import Issue
 
 LONGEST_ISSUE, LONGEST_MATERIAL, LONGEST_SAMPLE = 4_000, 7_000, 800
 """Maximum numbers of characters of the issue, of the issue and the code of all places together, and of the sample of a
 test file."""
+
+LONGEST_LINE, LONGEST_MESSAGE = 200, 300
+"""Maximum numbers of characters of a failing test's line and of its message in the second question."""
 
 SYSTEM = """\
 You write tests that decide whether a later fix of an issue is right. You see the issue and the code without a fix; \
@@ -57,9 +61,14 @@ def test_total_of_empty_cart():
 - test_total_of_empty_cart | red | "An empty cart should cost nothing"
 """
 SECOND_LOOK = """\
-Look again at these tests, one by one: {names}. Does the issue, with the code's documentation, really imply what the \
-test asserts, so that every right fix passes it? Or could a right fix answer otherwise, because the test generalizes \
-further than the issue, misreads a word, or asserts a detail?
+With a fix, these of your tests fail:
+{failures}
+
+Look again at each failing assertion, with the input that fails. Do the issue and the code's documentation really \
+imply what it asserts, so that every right fix passes it? Or could a right fix answer otherwise for this input, since \
+the test generalizes further than the issue (to another kind of input, place or option), depends on other behaviour \
+of this code, misreads a word, or asserts a detail? A fix can also be wrong: an assertion about the kind of input \
+that the issue names is implied.
 
 Answer with one line for each test: its name, `implied` or `withdrawn`, and the reason. When in doubt, withdraw."""
 
@@ -77,9 +86,15 @@ def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def second_look(names: Sequence[str]) -> str:
-    """Return the question whether the issue implies these tests."""
-    return SECOND_LOOK.format(names=", ".join(names))
+def second_look(failing: Sequence[BlindResult]) -> str:
+    """Return the question whether the issue implies these tests, which fail with the patch."""
+    return SECOND_LOOK.format(failures="\n".join(map(_failure, failing)))
+
+
+def _failure(result: BlindResult) -> str:
+    where = f" at `{quote_text(result.line[:LONGEST_LINE])}`" if result.line else ""
+    message = " ".join(quote_text(shorten(result.message, LONGEST_MESSAGE)).split())
+    return f"- {result.test.name}{where}: {message}"
 
 
 def _issue(issue: Issue) -> str:
