@@ -52,7 +52,7 @@ def judge_blind_tests(
     failing = [one for one in red if one.patched == "fails"]
     counted = [one for one in failing if not one.same_answer]
     passing = [one for one in red if one.patched == "passes"]
-    counts = len(passing), len(guards)
+    counts = len(passing), sum(one.patched == "passes" for one in guards)
     if lost or len(counted) >= LEAST_RED:
         return BlindEvidence("disputed", *counts, against=(*lost, *failing))
     if failing and withdrawn is None:

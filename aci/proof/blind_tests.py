@@ -141,6 +141,8 @@ def _compare(
     runs = [_results_of(test.name, report, tests.path) for report in (first, second, patched)]
     one, two, last = (_outcome(results, issue) for results in runs)
     base: BlindOutcome = one if one == two else "unclear"
+    if base != "unclear" and last == "unclear" and patched and not any(result.bad for result in runs[2]):
+        last = "fails"  # the patch skips the test, or keeps it from running
     before, after = (next((each for each in runs[at] if each.bad), None) for at in (0, 2))
     same = before is not None and after is not None and _is_answer(before) and _told(before) == _told(after)
     return BlindResult(test, base, last, after.message if after else "", same, _line(after, tests) if after else "")

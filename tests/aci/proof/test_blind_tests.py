@@ -112,6 +112,22 @@ def test_patch_that_forges_results_is_doubted(run):
     assert doubts
 
 
+def test_patch_that_skips_a_test_fails_it(run):
+    skipping = FIX["price.py"].replace("return sum(items) / len(items)", "import pytest; pytest.skip('no')")
+    source = """
+        from price import mean, total
+
+        def test_mean():
+            assert mean([2]) == 2
+
+        def test_total():
+            assert total([2, 5]) == 7
+        """
+    found, _ = run({"price.py": skipping}, source)
+    assert (found["test_mean"].base, found["test_mean"].patched) == ("passes", "fails")
+    assert (found["test_total"].base, found["test_total"].patched) == ("fails", "passes")
+
+
 def test_path_that_exists_is_refused(run):
     found, doubts = run(FIX, "def test_a():\n    assert 0\n", path="test_price.py")
     assert (found, doubts) == ({}, [])
