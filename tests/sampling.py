@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SEED = os.environ.get("SWE_AGENT_TEST_SEED") or "0"
 """A number or text; with `all`, every case and test runs."""
 SLOW_CASES = 12
-"""One in so many cases of a slow parametrized test runs, and at least one."""
+"""One in so many cases of a module's slow parametrized tests runs, and at least one."""
 SLOW_TESTS = 6
 """One in so many of the other slow tests of a module runs, and at least one."""
 QUICK_CASES = 4
@@ -50,7 +50,7 @@ def sampled_tests(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 def _sampling_group(item: pytest.Item) -> tuple[str, ...]:
     name, bracket, _ = item.name.partition("[")
     if item.get_closest_marker("slow"):
-        return ("slow cases", str(item.path), name) if bracket else ("slow tests", str(item.path))
+        return ("slow cases" if bracket else "slow tests", str(item.path))
     if item.get_closest_marker("docker"):
         return ("docker tests", str(item.path))
     return ("quick cases", str(item.path), name) if bracket else ("quick tests",)
