@@ -26,14 +26,12 @@ HARMS = (
 )
 READS = "open", "os.listdir", "os.scandir"
 UNAUDITED = (
-    *(
-        ("atexit", "register"),
-        ("posix", "mkfifo"),
-        ("posix", "mknod"),
-        ("_posixsubprocess", "fork_exec"),
-        ("_posixshmem", "shm_open"),
-    ),
-    *(("_posixshmem", "shm_unlink"), ("_gdbm", "open"), ("_dbm", "open")),
+    *(("atexit", "register"), ("posix", "mkfifo"), ("posix", "mknod"), ("_posixsubprocess", "fork_exec")),
+    *(("_posixshmem", "shm_open"), ("_posixshmem", "shm_unlink"), ("_multiprocessing", "SemLock")),
+    *(("_gdbm", "open"), ("_dbm", "open"), ("readline", "read_history_file"), ("readline", "write_history_file")),
+    *(("readline", "append_history_file"), ("readline", "read_init_file"), ("posix", "pidfd_open")),
+    *(("_signal", "pidfd_send_signal"), ("signal", "pidfd_send_signal"), ("posix", "setpriority")),
+    *(("posix", "sched_setaffinity"), ("posix", "sched_setscheduler")),
 )
 """Functions that can do harm without an audit event, now or when the process ends."""
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND

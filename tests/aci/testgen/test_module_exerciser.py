@@ -177,6 +177,10 @@ def test_each_mutant_that_ends_process_is_noticed(start_exerciser) -> None:
     [
         "__import__('os').mkfifo(FILE + '2')",
         "__import__('os').mknod(FILE + '2')",
+        "__import__('readline').write_history_file(FILE + '2')",
+        "__import__('readline').read_history_file(FILE)",
+        "__import__('signal').pidfd_send_signal(0, 0)",
+        "__import__('os').pidfd_open(1)",
         "spawnv_passfds(b'/bin/sh', [b'sh', b'-c', b'touch ' + FILE.encode()], [])",
         "left(FILE + '2')",
         "later(FILE + '2')",
