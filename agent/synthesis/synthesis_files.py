@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from aci.repository.proposed_patch import tree_of_diff
@@ -123,6 +124,11 @@ def check_out(out: Path) -> None:
         raise UsageError(f"The folder {out.parent} of --out does not exist.", "Create it, or choose another --out.")
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder.", "Give a file, such as tasks.jsonl.")
+    kinds = {out: S_ISREG, tried_file(out): S_ISREG, bundle_file(out): S_ISREG, questions_folder(out): S_ISDIR}
+    for path, is_kind in kinds.items():
+        with suppress(FileNotFoundError):
+            if not is_kind(path.lstat().st_mode):
+                raise UsageError(f"{path} is a link, a pipe, or another kind of file than synth writes.", OTHER_FILE)
 
 
 def tried_file(out: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,14 @@ def test_path_that_cannot_hold_the_instances_is_refused(tmp_path: Path, name: st
     (tmp_path / "folder.jsonl").mkdir()
     with pytest.raises(UsageError, match=message):
         check_out(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.tried.jsonl", "t.bundle", "t.questions"])
+def test_files_of_another_kind_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for make in (lambda path: os.mkfifo(path), lambda path: path.symlink_to(tmp_path / "elsewhere")):
+        make(tmp_path / name)
+        with pytest.raises(UsageError, match=r"is a link, a pipe|is a folder"):
+            check_out(tmp_path / "t.jsonl")
+        (tmp_path / name).unlink()
+    check_out(tmp_path / "t.jsonl")
