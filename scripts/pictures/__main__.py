@@ -30,11 +30,14 @@ PROVEN = "all tests that passed before still pass"
 
 
 def draw_demo(desk: Desk, out: Path) -> None:
-    """Draw `swe-agent fix` on an example without a model, up to the table of the proof."""
+    """Draw `swe-agent fix` on an example, up to the table of the proof: without a model, but with the recorded tests of
+    an examiner."""
     repository = desk.example("invoices")
     shutil.copy(ROOT / "examples" / "invoices" / "ISSUE.md", desk.folder / "bug.md")
     arguments = ["swe-agent", "fix", "--issue-file", "../bug.md"]
-    recording = record(arguments, repository, COLUMNS, ROWS, desk.environment | workspace())
+    roles = {"examiner": f"scripted:{ROOT / 'examples' / 'invoices' / 'examiner.jsonl'}"}
+    environment = desk.environment | workspace() | {"SWE_AGENT_ROLES": json.dumps(roles)}
+    recording = record(arguments, repository, COLUMNS, ROWS, environment)
     recording = shorten(recording, str(desk.folder), PROVEN)
     recording.events.insert(0, (0.0, f"$ {' '.join(arguments)}\r\n"))
     shown = frames(recording, ROWS)
