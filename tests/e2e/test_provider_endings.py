@@ -29,7 +29,7 @@ def test_configuration_error_can_be_fixed_and_run_resumed(user: User, status: in
         assert result["usage"]["dollars"] == 0
         if status == 401:
             resumed = user.run("resume", result["run"])
-            assert (resumed["exit"], resumed["usage"]["calls"]) == (0, 2), resumed["stderr"]
+            assert (resumed["exit"], resumed["usage"]["calls"]) == (6, 2), resumed["stderr"]
 
 
 def test_model_without_key_or_price_is_refused(user: User) -> None:

@@ -71,7 +71,7 @@ def test_dashboard_fits_terminal_width(width):
     lines = render_lines(busy_dashboard(limits=BatchLimits(32, 50.0, 2.0, lambda: {STRANGE: 12.0})), width)
     assert len(lines) < 24
     assert max(Text(one).cell_len for one in lines) <= width
-    assert "8/108" in lines[0]
+    assert "10/110" in lines[0]
     assert lines[-1].endswith(" more")
     rows = sum("learn-" in one for one in lines)
     assert rows >= 12
