@@ -11,7 +11,7 @@ from typing import Literal
 
 from trajectories.records import Exit
 from trajectories.trajectory import PROPOSAL, Trajectory
-from trajectories.verdict import COMPLETE, Verdict
+from trajectories.verdict import WHOLE, Verdict
 
 Tone = Literal["good", "warning", "bad", "neutral"]
 
@@ -105,7 +105,7 @@ def ending_of(exit: Exit, is_given: bool = False, has_issue: bool = True) -> End
 
 def patch_word(kind: str) -> str:
     """Return the word for a patch with a verdict of this kind: `verified`, `plausible`, `disputed`, `unproven` …"""
-    return ENDINGS[kind].label if kind in COMPLETE or kind == "disputed" else ENDINGS["unproven"].label
+    return ENDINGS[kind].label if kind in WHOLE else ENDINGS["unproven"].label
 
 
 def proof_headline(verdict: Verdict, stopped: bool = False) -> str:

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from trajectories.verdict import COMPLETE, Verdict
+from trajectories.verdict import WHOLE, Verdict
 
 VERSION = 4
 """Version of the journal's format; docs/journal.md lists what each version changed."""
@@ -345,7 +345,7 @@ class Exit:
     type: Literal["exit"] = "exit"
 
     def __post_init__(self) -> None:
-        if self.kind in COMPLETE | {"disputed"} and self.kind != self.verdict.kind:
+        if self.kind in WHOLE and self.kind != self.verdict.kind:
             object.__setattr__(self, "kind", "unproven")
             object.__setattr__(self, "code", self.code or 6)
 

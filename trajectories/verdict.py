@@ -18,6 +18,9 @@ independent evidence."""
 COMPLETE = PROVEN | {"plausible"}
 """Kinds of verdicts of which all parts of the proof hold and nothing speaks against the patch."""
 
+WHOLE = COMPLETE | {"disputed"}
+"""Kinds of verdicts of which all parts of the proof hold, whatever independent evidence says."""
+
 EARLIER_RULES = "rules of 0.2"
 """The condition of a verdict that was `verified` when this needed no independent evidence."""
 
@@ -86,6 +89,10 @@ class Verdict:
     def complete(self) -> bool:
         """Whether all parts of the proof hold and nothing speaks against the patch."""
         return self.kind in COMPLETE
+
+    def is_accepted(self, weakest: str) -> bool:
+        """Whether the patch is verified, or has the `weakest` word that the user accepts (the setting `accept`)."""
+        return self.verified or self.kind == weakest
 
     @property
     def is_tested(self) -> bool:

@@ -57,8 +57,7 @@ def claims_of(trajectory: Trajectory, recall: Callable[[int], bytes]) -> ProofCl
 
 def _claims(step: Step, recall: Callable[[int], bytes], versions: Mapping[str, str]) -> ProofClaims:
     data = step.observations[0].data
-    recorded = with_evidence(data["verdict"])
-    verdict = {name: recorded.get(name) for name in (*PARTS, *LISTS)}
+    verdict = _parts(data["verdict"])
     number = data.get("outcomes")
     results = json.loads(recall(number)) if number is not None else {}
     return ProofClaims(
@@ -86,13 +85,13 @@ def decode_claims(data: bytes) -> ProofClaims:
         raise UsageError("The bundle's claims are not those that a proof makes.", "Make the bundle again.")
     if not claims.outcomes.keys() <= set(RUNS) or not all(isinstance(claims.verdict[name], list) for name in LISTS):
         raise UsageError("The bundle's verdict cannot be read.", "Make the bundle again.")
-    return claims if "evidence" in claims.verdict else replace(claims, verdict=_with_evidence(claims.verdict))
+    return replace(claims, verdict=_parts(claims.verdict))
 
 
-def _with_evidence(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the verdict of a bundle that an earlier version made, when `verified` needed no independent evidence."""
-    was_verified = verdict["kind"] == "verified"
-    return {**verdict, **({"kind": "plausible", "evidence": "none"} if was_verified else {"evidence": ""})}
+def _parts(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a recorded verdict that a proof claims; earlier versions recorded no evidence."""
+    found = {"evidence": "", **with_evidence(verdict)}
+    return {name: found.get(name) for name in (*PARTS, *LISTS)}
 
 
 def find_differences(claimed: ProofClaims, own: ProofClaims) -> Iterator[str]:

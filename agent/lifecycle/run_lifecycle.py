@@ -70,7 +70,7 @@ from trajectories.plugins import find
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, record_time
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
-from trajectories.verdict import EARLIER_RULES, Verdict
+from trajectories.verdict import EARLIER_RULES, WHOLE, Verdict
 
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]
 
@@ -384,7 +384,7 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
 
 
 def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
-    if outcome.verdict.complete or outcome.verdict.kind == "disputed":
+    if outcome.verdict.kind in WHOLE:
         return outcome.verdict.kind
     if isinstance(stop, Stop):
         return stop.kind
@@ -395,22 +395,18 @@ def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
 
 def _code(accept: str, outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
     """Return the exit code of a finished run or turn; 0 for a plausible patch only if the user accepts those."""
-    if _is_accepted(accept, outcome.verdict) or (stop is None and outcome.exit in DONE):
+    if outcome.verdict.is_accepted(accept) or (stop is None and outcome.exit in DONE):
         return 0
     if changed and not isinstance(stop, (Cancelled, WaitsForUser)):
         return 6
     return stop.code if stop else 1
 
 
-def _is_accepted(accept: str, verdict: Verdict) -> bool:
-    return verdict.verified or verdict.kind == accept
-
-
 def _with_current_code(accept: str, exit: Exit) -> Exit:
     """Return the exit of a run that was verified under the rules of 0.2 with the code of its verdict today."""
     if EARLIER_RULES not in exit.verdict.conditions or exit.kind != exit.verdict.kind:
         return exit
-    return replace(exit, code=0 if _is_accepted(accept, exit.verdict) else 6)
+    return replace(exit, code=0 if exit.verdict.is_accepted(accept) else 6)
 
 
 def _candidates(trajectory: Trajectory) -> list[dict[str, Any]]:

@@ -36,8 +36,7 @@ def deliver_request(engine: Engine, result: Result) -> None:
     """Open the pull request of a run at its end, if its patch is accepted and no delivery is recorded yet."""
     if any(note.kind == "done" and note.data.get("effect") == EFFECT for note in engine.trajectory.notes):
         return
-    verdict = result.exit.verdict
-    if not verdict.verified and verdict.kind != engine.settings.accept:
+    if not result.exit.verdict.is_accepted(engine.settings.accept):
         _record_not_accepted(engine, result)
     elif why := open_request(engine, result):
         _record_unpublished(engine, f"No pull request was opened: {why}")
