@@ -61,9 +61,10 @@ ROWS = {
     "count": ("--", "true"),
 }
 """Arguments of each subcommand; words in capital letters are replaced."""
-CODES = {"session": 6, "optimize": 1, "test": 1, "synth": 1}
+CODES = {"fix": 6, "resume": 6, "fork": 6, "session": 6, "optimize": 1, "test": 1, "synth": 1}
 CODES |= {"prove": 5, "review": 5} if unavailable_reason() else {"prove": 6}
-"""Exit codes of subcommands that end otherwise than with 0: the session may not run tests, the proof has no test (or
+"""Exit codes of subcommands that end otherwise than with 0: a fix without blind tests is plausible, the session may not
+run tests, the proof has no test (or
 there is no sandbox for it), and the others find nothing to change in so small a repository. With any other code, a row
 ends before the repository is used."""
 NO_REPOSITORY = frozenset({"runs", "batch", "evaluate", "gc", "config", "strategies", "completion", "count"})
