@@ -63,6 +63,12 @@ def left_out_changes(paths: Sequence[str], has_tests: bool) -> Fact:
     return Fact("tests", f"{what} were left out: {format_names(paths)}.")
 
 
+def edited_tests_in(paths: Sequence[str]) -> Fact:
+    """Return the fact that the patch changes tests in these existing files."""
+    which = "the patch's versions may reproduce the issue, and the base's versions must still pass"
+    return Fact("tests", f"Existing tests were changed in {format_names(paths)}: {which}.")
+
+
 def removed_tests(tests: Sequence[str]) -> Fact:
     """Return the fact that the patch removes these tests from files that it may change."""
     return Fact("tests", f"Removed from tests that were changed: {format_names(tests)}.")

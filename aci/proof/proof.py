@@ -21,6 +21,7 @@ from aci.proof.experiment.patch_experiment import try_patch
 from aci.proof.fact_words import (
     UNCHANGED,
     compared_part,
+    edited_tests_in,
     left_out_changes,
     new_check_finding,
     related_first,
@@ -70,6 +71,7 @@ def prove(
     known: Baselines | None = None,
     reproduces: bool = True,
     changed_tests: bool = False,
+    edited_tests: bool = False,
     observe: Callable[[SuiteReport | None, SuiteReport | None], object] = lambda without, patched: None,
     check_pages: Callable[[Verdict], PageEvidence] = lambda verdict: PageEvidence(),
 ) -> Verdict:
@@ -88,21 +90,22 @@ def prove(
     Without `reproduces`, the patch should change no behaviour: no test has to be red, and `no_loss` is true only if the
     runs can be trusted. With `changed_tests`, the patch's version of the tests that it changes is run, and tests that
     it removed from their files are reported but do not count as lost. Test configuration is always that of the base;
-    tests that pass only with the patch's configuration are not judged.
+    tests that pass only with the patch's configuration are not judged. With `edited_tests`, tests that the patch
+    changes in existing files may reproduce the issue; the base's versions of them must pass all the same.
 
     `observe` gets the reports of the suite without and with the patch. `check_pages` compares the project's pages, if
     nothing else speaks against the patch; where there is no suite, `no_loss` rests on them.
 
     Raises WorkspaceError. Tests that cannot be run are reported in the facts.
     """
-    parts = _parts(trees, base_tree, tree, command, changed_tests)
+    parts = _parts(trees, base_tree, tree, command, changed_tests, edited_tests)
     if not parts.source:
         return _without_source(trees, base_tree, tree, parts)
     with ExitStack() as stack:
         before = stack.enter_context(closing(fork_for_tests(fork, base_tree)))
         if not command:
             with suppress(UsageError):
-                parts = _parts(trees, base_tree, tree, detect_command(before), changed_tests)
+                parts = _parts(trees, base_tree, tree, detect_command(before), changed_tests, edited_tests)
             if not parts.source:
                 return _without_source(trees, base_tree, tree, parts)
         shipped = trees.overlay(base_tree, tree, parts.source)
@@ -183,8 +186,10 @@ def _name_originals(verdict: Verdict) -> Verdict:
     )
 
 
-def _parts(trees: Trees, base_tree: str, tree: str, command: str, changed_tests: bool) -> PatchParts:
-    parts = split_patch(trees, base_tree, tree, command)
+def _parts(
+    trees: Trees, base_tree: str, tree: str, command: str, changed_tests: bool, edited_tests: bool
+) -> PatchParts:
+    parts = split_patch(trees, base_tree, tree, command, edited_tests)
     return _with_tests(parts, command) if changed_tests else parts
 
 
@@ -350,9 +355,11 @@ def _about(trees: Trees, base: str, tree: str, parts: PatchParts) -> tuple[Fact,
     if not parts.source:
         has_others = parts.tests or parts.kept_out or parts.extended
         facts.append(Fact("limit", "The patch changes no source file.") if has_others else UNCHANGED)
-    if parts.kept_out:
-        has_tests = any(is_test(path) and not is_test_config(path) for path in parts.kept_out)
-        facts.append(left_out_changes(parts.kept_out, has_tests))
+    if edited := [path for path in parts.kept_out if path in parts.extended]:
+        facts.append(edited_tests_in(edited))
+    if left_out := [path for path in parts.kept_out if path not in parts.extended]:
+        has_tests = any(is_test(path) and not is_test_config(path) for path in left_out)
+        facts.append(left_out_changes(left_out, has_tests))
     by_name = [path for path in (*parts.tests, *parts.kept_out) if _is_test_by_name_only(trees, (base, tree), path)]
     if by_name:
         what = "looks like a test by its name, but contains none: it is not counted as source."

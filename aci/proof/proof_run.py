@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from aci.repository.added_tests import copy_path, extended_test_files
+from aci.repository.added_tests import copy_path, edited_test_files, extended_test_files
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from aci.testing.suite_command import is_run_by, script_files
@@ -23,8 +23,9 @@ class PatchParts:
     """The paths of a patch, by kind.
 
     `source` are source files, and `added` the new ones among them. `tests` are new test files. `extended` are existing
-    test files to which the patch only adds tests, with these tests. `kept_out` are other existing tests, test
-    configuration, and files that the test command itself runs.
+    test files with the tests that the patch adds to them; with the tests that it changes if these may reproduce the
+    issue. `kept_out` are files of which the base's version is used: existing tests to which the patch does more than
+    add tests, test configuration, and files that the test command itself runs.
     """
 
     source: tuple[str, ...]
@@ -60,9 +61,9 @@ def _copied_id(path: str, name: str) -> str:
     return f"{copy_path(path)}::{name}" if name else copy_path(path)
 
 
-def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> PatchParts:
+def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "", edited_tests: bool = False) -> PatchParts:
     """Sort the paths of a patch by kind; files that `command` itself runs are kept out. `diff` is the diff of the
-    source files."""
+    source files. With `edited_tests`, tests that the patch changes may reproduce the issue too."""
     source, added, tests, kept_out = [], [], [], []
     extended = extended_test_files(trees, base_tree, tree)
     scripts = script_files(command, lambda path: read_text(trees, base_tree, path))
@@ -79,6 +80,8 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> P
             source.append(change.path)
             added += [change.path] if change.status == "A" else []
     diff = trees.diff(base_tree, tree, source) if source else ""
+    if edited_tests:
+        extended |= edited_test_files(trees, base_tree, tree)
     return PatchParts(tuple(source), tuple(added), tuple(tests), tuple(kept_out), diff, extended)
 
 

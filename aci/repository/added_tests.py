@@ -1,11 +1,12 @@
-"""New tests in an existing test file, if the rest of the file is unchanged."""
+"""Tests that a patch adds to an existing test file, or changes in it."""
 
 from __future__ import annotations
 
 import ast
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 
 from aci.repository.patch import is_test, is_test_config
 from aci.repository.python_source import parse
@@ -47,6 +48,34 @@ def added_tests(before: str, after: str) -> tuple[str, ...]:
     return tuple(name for name in found or () if name.rpartition("::")[2].startswith("test"))
 
 
+def edited_test_files(trees: Trees, base: str, tree: str) -> dict[str, tuple[str, ...]]:
+    """Return the existing test files to which the patch from `base` to `tree` does more than add tests, with the tests
+    that it adds or may affect; in JavaScript and TypeScript with "", which stands for the whole file."""
+    extended = extended_test_files(trees, base, tree)
+    found: dict[str, tuple[str, ...]] = {}
+    for change in trees.changed(base, tree):
+        path = change.path
+        is_edited = change.status == "M" and path not in extended and is_test(path) and not is_test_config(path)
+        if is_edited and path.endswith(SCRIPTS):
+            found[path] = ("",)
+        elif is_edited and path.endswith(".py"):
+            before, after = (trees.read(version, path).decode("utf-8", "replace") for version in (base, tree))
+            found[path] = affected_tests(before, after)
+    return {path: names for path, names in found.items() if names}
+
+
+def affected_tests(before: str, after: str) -> tuple[str, ...]:
+    """Return the test functions in `after` that are new or changed; all of them if the patch changes something else in
+    the file, apart from imports."""
+    old, new = parse(before), parse(after)
+    if old is None or new is None:
+        return ()
+    known, tests = dict(_tests(old.body)), dict(_tests(new.body))
+    if _without_tests(old) != _without_tests(new):
+        return tuple(tests)
+    return tuple(name for name, dumped in tests.items() if known.get(name) != dumped)
+
+
 def only_adds_lines(before: str, after: str) -> bool:
     """Whether all lines of `before` are in `after`, in the same order."""
     lines = iter(after.splitlines())
@@ -85,12 +114,52 @@ def _added(old: Body, new: Body) -> list[str] | None:
 
 def _added_to(old: Definition, new: Definition) -> list[str] | None:
     if not isinstance(old, ast.ClassDef) or not isinstance(new, ast.ClassDef):
-        return [] if ast.dump(old) == ast.dump(new) else None
+        if ast.dump(old) == ast.dump(new):
+            return []
+        return [new.name] if ast.dump(old) == ast.dump(_without_new_parameters(old, new)) else None
     heads = [(one.bases, one.keywords, one.decorator_list) for one in (old, new)]
     if len({str([[ast.dump(node) for node in part] for part in head]) for head in heads}) > 1:
         return None
     found = _added(old.body, new.body)
     return None if found is None else [f"{new.name}::{name}" for name in found]
+
+
+def _without_new_parameters(old: Definition, new: Definition) -> Definition:
+    """Return a test function without the rows that the lists of its `parametrize` marks have in addition."""
+    new = deepcopy(new)
+    for before, after in zip(old.decorator_list, new.decorator_list, strict=False):
+        known = {ast.dump(row) for row in _rows(before)}
+        rows = _rows(after)
+        rows[:] = [row for row in rows if ast.dump(row) in known]
+    return new
+
+
+def _rows(decorator: ast.expr) -> list[ast.expr]:
+    is_call = isinstance(decorator, ast.Call) and ast.unparse(decorator.func).endswith("mark.parametrize")
+    values = decorator.args[1] if is_call and len(decorator.args) > 1 else None  # type: ignore[attr-defined]
+    return values.elts if isinstance(values, ast.List | ast.Tuple) else []
+
+
+def _tests(body: Body) -> Iterator[tuple[str, str]]:
+    """Yield the names of the test functions of a module, and their dumped syntax trees."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from ((f"{node.name}::{name}", dumped) for name, dumped in _tests(node.body))
+        elif isinstance(node, Definition) and node.name.startswith("test"):
+            yield node.name, ast.dump(node)
+
+
+def _without_tests(module: ast.Module) -> str:
+    """Return the dumped syntax tree of a module without its test functions and imports."""
+    module = deepcopy(module)
+    for node in ast.walk(module):
+        if isinstance(node, ast.Module | ast.ClassDef):
+            node.body = [
+                each
+                for each in _without_imports(node.body)
+                if isinstance(each, ast.ClassDef) or not (isinstance(each, Definition) and each.name.startswith("test"))
+            ]
+    return ast.dump(module)
 
 
 def _without_imports(body: Body) -> list[ast.stmt]:

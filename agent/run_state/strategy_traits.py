@@ -44,9 +44,14 @@ def may_delegate(strategy: str) -> bool:
     return _has_trait(strategy, "WHEN") or (is_conversational(strategy) and not is_by_hand(strategy))
 
 
+def is_proposed(strategy: str) -> bool:
+    """Return whether the strategy proves a patch of somebody else, which is used as it is."""
+    return _has_trait(strategy, "PROVES")
+
+
 def is_repair(strategy: str) -> bool:
     """Return whether the strategy ends with a patch for the issue, which an examiner may judge."""
-    return _has_trait(strategy, "WHEN") or _has_trait(strategy, "PROVES")
+    return _has_trait(strategy, "WHEN") or is_proposed(strategy)
 
 
 def offered_strategies() -> list[str]:

@@ -614,6 +614,20 @@ def test_test_added_to_existing_file_reproduces(prove_patch):
 
 
 @pytest.mark.slow
+def test_edited_test_of_a_proposed_patch_reproduces_and_its_base_version_must_pass(prove_patch):
+    edited = BASE["tests/test_price.py"].replace("price.tax(10), 2)", "price.total([1, 2]), 3)")
+    assert edited != BASE["tests/test_price.py"]
+    patch = {"shop/price.py": RIGHT, "tests/test_price.py": edited}
+    assert prove_patch(patch).red is None
+    verdict = prove_patch(patch, edited_tests=True)
+    assert (verdict.kind, verdict.tests) == ("plausible", ("tests.test_price.T.test_tax",)), verdict.notes
+    assert has_note(verdict, "Existing tests were changed in tests/test_price.py")
+    broken = {"shop/price.py": RIGHT.replace("x / 5", "x / 6"), "tests/test_price.py": edited}
+    verdict = prove_patch(broken, edited_tests=True)
+    assert (verdict.kind, verdict.red, verdict.lost) == ("unproven", True, ("tests.test_price.T.test_tax",))
+
+
+@pytest.mark.slow
 def test_added_test_does_not_replace_existing_ones(prove_patch):
     """The patch breaks a function, and another one with the name of its test follows the original."""
     broken = RIGHT.replace("x / 5", "x / 6")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.repository.added_tests import added_tests, copy_path
+from aci.repository.added_tests import added_tests, affected_tests, copy_path
 
 BEFORE = """import os
 from a import b
@@ -42,6 +42,46 @@ class TestC:
 )
 def test_only_added_tests_count(after: str, names: tuple[str, ...]) -> None:
     assert added_tests(BEFORE, after) == names
+
+
+ROWS = """import pytest
+
+@pytest.mark.parametrize(("a", "b"), [(1, 2), (3, 4)])
+def test_rows(a, b):
+    assert b == a + 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("after", "names"),
+    [
+        (ROWS.replace("(3, 4)", "(3, 4), (5, 6)"), ("test_rows",)),
+        (ROWS.replace("[(1", "[(0, 1), (1"), ("test_rows",)),
+        (ROWS.replace("(3, 4)", "(3, 5)"), ()),
+        (ROWS.replace("(3, 4)", "(5, 6)"), ()),
+        (ROWS.replace("(3, 4)", "(3, 4), (5, 6)").replace("a + 1", "a + 2"), ()),
+        (ROWS.replace("[(1, 2), (3, 4)]", "CASES"), ()),
+    ],
+)
+def test_new_rows_of_a_parametrized_test_are_additions(after: str, names: tuple[str, ...]) -> None:
+    assert added_tests(ROWS, after) == names
+
+
+@pytest.mark.parametrize(
+    ("after", "names"),
+    [
+        (BEFORE, ()),
+        (BEFORE.replace("b(X)", "b(2)"), ("test_a",)),
+        (BEFORE.replace("import b", "import b, c").replace("pass", "c()"), ("TestC::test_d",)),
+        (BEFORE.replace("X = 1", "X = 2"), ("test_a", "TestC::test_d")),
+        (BEFORE.replace("class TestC:", "class TestC(Base):"), ("test_a", "TestC::test_d")),
+        (BEFORE + "def setup_module(): pass\n", ("test_a", "TestC::test_d")),
+        (BEFORE.replace("def test_a", "def test_b"), ("test_b",)),
+        (BEFORE + "(", ()),
+    ],
+)
+def test_changed_tests_and_all_that_other_changes_may_affect(after: str, names: tuple[str, ...]) -> None:
+    assert affected_tests(BEFORE, after) == names
 
 
 def test_copy_is_still_a_test() -> None:
