@@ -47,7 +47,8 @@ class Verdict:
 
     `tests` lists the tests that reproduce the issue. `compared` says which results `no_loss` is based on, such as
     `85 tests (time limit)`. `lost` lists the tests that passed before and do not pass with the patch. `contradicted`
-    lists the existing tests that the issue expects to fail after the fix, each with the sentence that says this.
+    lists the existing tests that assert what the issue reports as wrong, each with both expectations; they do not pass
+    with the patch and are not lost.
     `flaky` lists the tests that were excluded because their results vary. `conditions` lists what the kind `faster`
     does not say: `large inputs` if the recorded calls do not become faster, and `recorded types` if the new code does
     not accept a type of values that the old code accepts and that no recorded call has. For `plausible`, `rules of 0.2`
@@ -108,10 +109,11 @@ class Verdict:
             calls = "; the recorded calls need no fewer instructions" if where else ", fewer instructions"
             return f"Faster{where}: {same}{calls}."
         if self.kind == "verified":
-            return f"Verified: {PASSES}{EVIDENCE_WORDS.get(self.evidence, '')}."
+            return f"Verified: {PASSES}{EVIDENCE_WORDS.get(self.evidence, '')}{self._contradicted_tests}."
         if self.kind == "plausible":
             earlier = " (verified under the rules of 0.2)" if EARLIER_RULES in self.conditions else ""
-            return f"Plausible{earlier}: {PASSES}, but no independent evidence confirms the change."
+            unlike = self._contradicted_tests
+            return f"Plausible{earlier}: {PASSES}, but no independent evidence confirms the change{unlike}."
         if self.kind == "disputed":
             return "Disputed: the change passes its tests, but tests that were written without it disagree."
         if self.kind == "none":
@@ -132,6 +134,13 @@ class Verdict:
         if self.no_loss is None:
             return "Unproven: it is unknown whether the tests that passed before still pass."
         return "Unproven: all parts of the proof pass, but a check doubts its results; its notes say why."
+
+    @property
+    def _contradicted_tests(self) -> str:
+        if not self.contradicted:
+            return ""
+        tests = "an existing test" if len(self.contradicted) == 1 else f"{len(self.contradicted)} existing tests"
+        return f"; it contradicts {tests} that assert{'s' * (len(self.contradicted) == 1)} the reported behaviour"
 
     @property
     def rank(self) -> int:

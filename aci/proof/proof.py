@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -72,6 +72,7 @@ def prove(
     reproduces: bool = True,
     changed_tests: bool = False,
     edited_tests: bool = False,
+    contradictions: Mapping[str, str] = {},
     observe: Callable[[SuiteReport | None, SuiteReport | None], object] = lambda without, patched: None,
     check_pages: Callable[[Verdict], PageEvidence] = lambda verdict: PageEvidence(),
 ) -> Verdict:
@@ -91,7 +92,8 @@ def prove(
     runs can be trusted. With `changed_tests`, the patch's version of the tests that it changes is run, and tests that
     it removed from their files are reported but do not count as lost. Test configuration is always that of the base;
     tests that pass only with the patch's configuration are not judged. With `edited_tests`, tests that the patch
-    changes in existing files may reproduce the issue; the base's versions of them must pass all the same.
+    changes in existing files may reproduce the issue; the base's versions of them must pass all the same. The tests in
+    `contradictions` are not lost if they fail with the patch; their values say why the issue contradicts them.
 
     `observe` gets the reports of the suite without and with the patch. `check_pages` compares the project's pages, if
     nothing else speaks against the patch; where there is no suite, `no_loss` rests on them.
@@ -137,7 +139,7 @@ def prove(
             nodes = nodes or (*parts.new_tests, *find_fixed_tests(trial, baseline, suite, places))
             say(ActivityMessage(REPRODUCING if nodes else COMPARING))
             verdict = judge_reproduction(trial, before, after, nodes, bool(reproduction), baseline, suite)
-        verdict = judge_loss(trial, before, after, baseline, suite, verdict)
+        verdict = judge_loss(trial, before, after, baseline, suite, verdict, contradictions)
         if baseline:
             known.keep_patched(_patched_key(trial, baseline), None if trial.is_unsteady else suite)
         if changed_tests and parts.kept_out and verdict.lost:

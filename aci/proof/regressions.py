@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from aci.observation.activity_message import ActivityMessage
-from aci.proof import evidence
 from aci.proof.evidence import ERROR_LINE
 from aci.proof.fact_words import UNTESTED, removed_tests
 from aci.proof.proof_run import SLACK, ProofRun, format_names, passes, was_not_reached
@@ -37,13 +36,14 @@ def judge_loss(
     baseline: SuiteReport | None,
     suite: SuiteReport | None,
     verdict: Verdict,
+    contradictions: Mapping[str, str],
 ) -> Verdict:
     """Return the verdict with `no_loss`, and the lost, flaky and contradicted tests by name.
 
     A lost test passed without the patch and did not pass with it: it failed, was skipped, or disappeared. A flaky test
-    both passes and fails on the base. A contradicted test is wrong according to the issue itself. `no_loss` is None if
-    nothing is lost, but no test passed before, the run timed out before all tests had run, or the command fails without
-    the patch for a reason that no test result explains.
+    both passes and fails on the base. A contradicted test is one of `contradictions`, with the reason why it is wrong.
+    `no_loss` is None if nothing is lost, but no test passed before, the run timed out before all tests had run, or the
+    command fails without the patch for a reason that no test result explains.
     """
     if baseline is None:
         trial.add(UNTESTED)
@@ -64,10 +64,9 @@ def judge_loss(
         trial.add(removed_tests(removed))
     gone = [id for id in missing if id not in unreached and id not in removed]
     flaky = _flaky(trial, before, after, baseline, gone) if gone else []
-    quotes = {id: evidence.find_contradiction(trial.issue.text, id) for id in gone if id not in flaky}
-    lost = tuple(id for id, quote in quotes.items() if not quote)
+    lost = tuple(id for id in gone if id not in flaky and id not in contradictions)
     trial.failed(suite, lost)
-    contradicted = tuple(f"{id}: “{quote}”" for id, quote in quotes.items() if quote)
+    contradicted = tuple(f"{id}: {contradictions[id]}" for id in gone if id in contradictions)
     if unreached:
         _note_unreached(trial, suite, unreached)
     unexplained = _fails_unexplained(trial, baseline)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -51,12 +51,14 @@ def proof_step(
     whole: bool = False,
     doubt: str = "",
     fitted: bool = False,
+    contradictions: Mapping[str, str] | None = None,
 ) -> Observation:
     """Run a proof of `tree` against the files at the start of the turn, or of the run if `whole`.
 
     The observation carries the verdict and the parameters of the proof, so that the proof can be repeated. A `doubt`
     downgrades a complete proof to unproven and is added to its facts. No test runs if a hook rejects the patch.
-    Tests that existed before the patch are independent evidence, unless it was `fitted` to them by a search.
+    Tests that existed before the patch are independent evidence, unless it was `fitted` to them by a search. Tests in
+    `contradictions` may fail with the patch; the values say why.
     """
     from aci.proof.proof import prove
 
@@ -65,6 +67,7 @@ def proof_step(
     parameters = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
     parameters |= {"doubt": doubt} if doubt else {}
     parameters |= {"fitted": True} if fitted else {}
+    parameters |= {"contradictions": dict(contradictions)} if contradictions else {}
     observed: dict[str, Any] = {}
     issue = combined_issue(engine.run, engine.trajectory) if whole else branch.turn.issue
     pages = PageCheck(branch, base.tree, tree, issue.text)
@@ -92,6 +95,7 @@ def proof_step(
             reproduces=reproduces,
             changed_tests=engine.settings.update_tests and not reproduces,
             edited_tests=is_proposed(branch.turn.strategy),
+            contradictions=contradictions or {},
             observe=lambda without, patched: observed.update(_outcomes(without, patched)),
             check_pages=pages,
         )

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from aci.proof.blind_evidence import BlindEvidence, evidence_fact, fresh_tests, judge_blind_tests
 from aci.proof.blind_tests import BlindResult, BlindTest, parse_blind_tests, run_blind_tests
+from aci.proof.corrected_tests import find_contradictions, find_existing_tests
 from aci.repository.patch import is_test
 from agent.conversation.model_roles import EXAMINER, has_examiner_model
 from agent.engine.permission_checks import may_test
-from agent.prompts.examiner_prompt import SYSTEM, examiner_prompt, second_look
+from agent.engine.proof_step import proof_step, verdict_of
+from agent.prompts.examiner_prompt import SYSTEM, correction, examiner_prompt, second_look
 from agent.prompts.opening_prompt import places
 from agent.run_state.failing_tests_issue import is_about_failing_tests
 from agent.run_state.strategy_traits import is_repair
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
     from agent.engine.branch import Branch
     from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Reply, Step
+    from trajectories.verdict import Verdict
 
-TESTS, RESULTS = "blind tests", "blind test results"
-"""Names of the recorded results: the hash of the tests, and what they did."""
+TESTS, RESULTS, CORRECTED = "blind tests", "blind test results", "corrected test results"
+"""Names of the recorded results: the hash of the tests, what they did, and what corrected versions of existing tests
+did."""
 NO_TESTS = Fact("independent", "The examiner's answer contains no tests.", {"word": "none"})
 AT_ONCE = 0.1
 """Number of seconds in which a recorded reply is there."""
@@ -87,22 +91,22 @@ class Examiner:
 
     def judge(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
         """Return the outcome with the evidence of the tests; one whose proof is not complete is returned unchanged."""
-        branch, tests = self._branch, self._tests
+        tests = self._tests
+        if tests is not None and _loses_tests_only(outcome.verdict):
+            outcome = yield from self._correct_tests(outcome)
         if not outcome.verdict.complete:
             return outcome
         if tests is None:
             return _with_fact(
                 outcome, Fact("independent", "No tests were written without the patch.", {"word": "none"})
             )
-        recorded: dict[str, Any] = branch.once(RESULTS, lambda: self._run(tests, outcome.tree))
-        results = [BlindResult(**{**one, "test": BlindTest(**one["test"])}) for one in recorded["results"]]
+        results, doubts = self._results(RESULTS, tests, outcome.tree)
         fresh = fresh_tests(tests, self._known_text(outcome.tree))
         judged, withdrawn = judge_blind_tests(results, fresh), frozenset[str]()
         if judged.asks:
             withdrawn = yield from self._second_look(judged)
             judged = judge_blind_tests(results, fresh, withdrawn)
         outcome = _with_fact(outcome, evidence_fact(judged, withdrawn))
-        doubts = [Fact("doubt", text) for text in recorded["doubts"]]
         verdict = outcome.verdict
         if doubts:
             verdict = replace(verdict, kind="unproven", facts=(*doubts, *verdict.facts))
@@ -111,6 +115,31 @@ class Examiner:
         elif judged.word == "agrees":
             verdict = replace(verdict, kind="verified", evidence="blind tests")
         return replace(outcome, verdict=verdict)
+
+    def _correct_tests(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
+        """Return the outcome of a proof without the lost tests that the issue contradicts, if it contradicts all."""
+        branch, base = self._branch, self._branch.turn.base.tree
+        existing = find_existing_tests(branch.engine.trees, base, outcome.verdict.lost)
+        proof = next((step for step in reversed(branch.steps) if step.author == "proof"), None)
+        if not existing or proof is None or proof.tree != outcome.tree:
+            return outcome
+        corrected = parse_blind_tests((yield from self._answer(correction(existing))))
+        if corrected is None:
+            return outcome
+        results, doubts = self._results(CORRECTED, corrected, outcome.tree)
+        contradictions = find_contradictions(existing, corrected, results)
+        if doubts or not contradictions:
+            return outcome
+        asked: dict[str, Any] = proof.observations[0].data["asked"]
+        step = branch.examine("proof", lambda tree: proof_step(branch, tree, **asked, contradictions=contradictions))
+        yield step
+        return replace(outcome, verdict=verdict_of(step)) if step.tree == outcome.tree else outcome
+
+    def _results(self, name: str, tests: BlindTests, tree: str) -> tuple[list[BlindResult], list[Fact]]:
+        """Return the results of blind tests with the patch, recorded under a name, and the doubts about them."""
+        recorded: dict[str, Any] = self._branch.once(name, lambda: self._run(tests, tree))
+        results = [BlindResult(**{**one, "test": BlindTest(**one["test"])}) for one in recorded["results"]]
+        return results, [Fact("doubt", text) for text in recorded["doubts"]]
 
     def _run(self, tests: BlindTests, tree: str) -> dict[str, Any]:
         branch, engine = self._branch, self._branch.engine
@@ -144,16 +173,27 @@ class Examiner:
     def _second_look(self, judged: BlindEvidence) -> Generator[Step, None, frozenset[str]]:
         """Ask whether the issue implies the failing tests, and return the withdrawn ones. Tests about which there is no
         answer are withdrawn."""
-        names = [one.test.name for one in judged.asks]
+        names = frozenset(one.test.name for one in judged.asks)
+        answer = yield from self._answer(second_look(judged.asks))
+        return names & frozenset(WITHDRAWN.findall(answer)) if answer else names
+
+    def _answer(self, question: str) -> Generator[Step, None, str]:
+        """Return the examiner's answer to one more question; "" if the model has none."""
         try:
-            yield self._own.say(second_look(judged.asks))
+            yield self._own.say(question)
             reply = self._own.ask(tools=False)
             yield self._own.step(reply, ())
         except ModelError as error:
             if error.retryable:
                 raise
-            return frozenset(names)
-        return frozenset(WITHDRAWN.findall(reply.text)) & frozenset(names)
+            return ""
+        return reply.text
+
+
+def _loses_tests_only(verdict: Verdict) -> bool:
+    """Whether a proof is complete apart from lost tests."""
+    is_shown = bool(verdict.red and verdict.green and verdict.red_again)
+    return is_shown and bool(verdict.lost) and all(fact.kind != "doubt" for fact in verdict.facts)
 
 
 def _with_fact(outcome: Outcome, fact: Fact) -> Outcome:

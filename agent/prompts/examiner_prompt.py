@@ -17,6 +17,7 @@ from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from aci.proof.blind_tests import BlindResult
+    from aci.proof.corrected_tests import ExistingTest
     from agent.engine.branch import Branch
     from trajectories.records import Issue
 
@@ -24,8 +25,9 @@ LONGEST_ISSUE, LONGEST_MATERIAL, LONGEST_SAMPLE = 4_000, 7_000, 800
 """Maximum numbers of characters of the issue, of the issue and the code of all places together, and of the sample of a
 test file."""
 
-LONGEST_LINE, LONGEST_MESSAGE = 200, 300
-"""Maximum numbers of characters of a failing test's line and of its message in the second question."""
+LONGEST_LINE, LONGEST_MESSAGE, LONGEST_TEST = 200, 300, 3_000
+"""Maximum numbers of characters of a failing test's line and of its message in the second question, and of the source
+of an existing test."""
 
 SYSTEM = """\
 You write tests that decide whether a later fix of an issue is right. You see the issue and the code without a fix; \
@@ -73,6 +75,20 @@ that the issue names is implied.
 Answer with one line for each test: its name, `implied` or `withdrawn`, and the reason. When in doubt, withdraw."""
 
 
+CORRECTION = """\
+With a fix, these existing tests fail:
+{tests}
+
+Does the issue say that what they assert is wrong? Answer with one line for each test: its name, `keep` or `red`, and \
+the reason or the sentence of the issue. `keep` is a test that has nothing to do with the issue, or that a right fix \
+passes; when in doubt, keep. `red` is a test that asserts what the issue reports as wrong, so that every right fix \
+fails it.
+
+If no test is to be kept, add the path of a new test file and its source, with a corrected version of each test: the \
+same name, the same calls with the same arguments, and all rows of parameters. Change only what the test expects, to \
+what the issue demands. The file runs by itself, so import what it needs."""
+
+
 def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
     """Return the request for tests: the issue, the code of the places that were `found`, and how tests are written."""
     issue = branch.turn.issue
@@ -89,6 +105,16 @@ def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
 def second_look(failing: Sequence[BlindResult]) -> str:
     """Return the question whether the issue implies these tests, which fail with the patch."""
     return SECOND_LOOK.format(failures="\n".join(map(_failure, failing)))
+
+
+def correction(existing: Sequence[ExistingTest]) -> str:
+    """Return the question whether the issue contradicts these tests of the base, which fail with the patch."""
+    sources = (
+        f'<source file="{attribute_text(test.path)}" name="{attribute_text(test.name)}">\n'
+        f"{quote_text(shorten(test.source, LONGEST_TEST))}\n</source>"
+        for test in existing
+    )
+    return CORRECTION.format(tests="\n".join(sources))
 
 
 def _failure(result: BlindResult) -> str:

@@ -107,6 +107,45 @@ def test_answer_without_tests_is_no_evidence(machine: Machine, repository: Path)
     assert [fact["data"]["word"] for fact in evidence(result)] == ["none"]
 
 
+WRONG_TEST = """import unittest
+
+from calc.core import add
+
+
+class OldTest(unittest.TestCase):
+    def test_old_sum(self):
+        self.assertEqual(add(9, 4), 5)
+"""
+CORRECTED = WRONG_TEST.replace("5)", "13)")
+
+
+@pytest.mark.parametrize(
+    ("corrected", "word"),
+    [
+        (CORRECTED, "verified"),
+        (CORRECTED.replace("9, 4", "9, 5").replace("13", "14"), "unproven"),
+        (CORRECTED.replace("13", "12"), "unproven"),
+        ("", "unproven"),
+    ],
+    ids=["same-input", "other-input", "other-answer", "kept"],
+)
+def test_existing_test_that_the_issue_contradicts(machine: Machine, repository: Path, corrected, word) -> None:
+    write(repository, {"tests/test_old.py": WRONG_TEST})
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "A test")
+    kept = "- test_old_sum | keep | it has nothing to do with the issue"
+    red = f'tests/test_corrected.py\n```python\n{corrected}```\n- test_old_sum | red | "add() subtracts"'
+    result = prove(machine, repository, RIGHT, examiner(BLIND), examiner(red if corrected else kept, 2))
+    verdict = result["verdict"]
+    assert (verdict["kind"], result["usage"]["calls"]) == (word, 2), result
+    old = "tests/test_old.py::OldTest::test_old_sum"
+    if word == "verified":
+        before, after = "self.assertEqual(add(9, 4), 5)", "self.assertEqual(add(9, 4), 13)"
+        assert verdict["contradicted"] == [f"{old}: it asserts `{before}`; by the issue, `{after}` (“add() subtracts”)"]
+    else:
+        assert verdict["lost"] == [old]
+
+
 def test_examiner_needs_a_model(machine: Machine, repository: Path) -> None:
     write(repository, {"calc/core.py": RIGHT})
     git(repository, "add", "-A")
