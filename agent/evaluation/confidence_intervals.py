@@ -38,7 +38,7 @@ class RepeatStatistics:
     pass_at: tuple[float, ...]
 
 
-def wilson(hits: int, total: int, confidence: float = CONFIDENCE) -> Interval:
+def wilson(hits: float, total: float, confidence: float = CONFIDENCE) -> Interval:
     """Return the score interval of a rate (Wilson, JASA 22, 1927); (0, 1) if `total` is 0."""
     if not 0 <= hits <= total:
         raise ValueError(f"{hits} of {total}")

@@ -1,0 +1,205 @@
+"""Verdicts of `swe-agent prove --independent` on patches of repositories, with an examiner whose answers are files.
+
+    python -m benchmarks.examined_cases FOLDER... [--names a,b] [--patches right-1,…] [--jobs 2] [--json OUT]
+
+Each folder below FOLDER is an issue: `issue.md`, `repo/` (the base, a git repository), `patches/KIND-N.patch` and
+optionally `command` (the test command). A `venv` in FOLDER comes first on the PATH of the tests. The examiner's answers
+are in `answers/`: `tests.md`, and for a question about a patch `PATCH.correction.md` and `PATCH.second.md`. A question
+without an answer is written beside its place as `….request.md`; whoever answers it must see nothing else.
+
+The rates of each kind of patch are printed for each word, with 95 % intervals clustered by issue, and the words without
+the examiner. A patch of kind `right` should be verified, any other should not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.evaluation.confidence_intervals import Interval, wilson
+from agent.prompts.examiner_prompt import CORRECTION, SECOND_LOOK, SYSTEM
+
+WORDS = ("verified", "plausible", "disputed", "unproven")
+TIME_LIMIT = 900
+TESTS = "tests"
+QUESTIONS = {"correction": CORRECTION.split("\n", 1)[0], "second": SECOND_LOOK.split("\n", 1)[0]}
+"""The beginnings of the examiner's later questions, by the names of their answers."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The verdict on a patch: its word, the word `without` the examiner, and `tokens` of the examiner's requests.
+
+    `open` are questions that have no answer yet.
+    """
+
+    issue: str
+    name: str
+    kind: str
+    verdict: str
+    without: str
+    generality: str
+    seconds: float
+    open: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def is_as_wanted(self) -> bool:
+        return (self.verdict == "verified") == (self.kind == "right")
+
+
+def judge(patch: Path) -> Row:
+    """Prove a patch as a user does who has applied and staged it."""
+    issue, name = patch.parents[1], patch.stem
+    kind = name.rpartition("-")[0]
+    with tempfile.TemporaryDirectory(prefix="swe-agent-case-") as folder:
+        home = Path(folder)
+        subprocess.run(["git", "clone", "-q", issue.resolve() / "repo", home / "repo"], check=True)
+        subprocess.run(["git", "apply", "--index", patch.resolve()], cwd=home / "repo", check=True)
+        (home / "script.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in _script(issue, name)))
+        began = time.monotonic()
+        ended = subprocess.run(
+            [sys.executable, "-m", "swe_agent", "prove", "--staged", "--independent", "--json", "--workspace", "local"]
+            + ["--model", f"scripted:{home / 'script.jsonl'}", "--issue-file", str(issue.resolve() / "issue.md")]
+            + (["--test", (issue / "command").read_text().strip()] if (issue / "command").exists() else []),
+            cwd=home / "repo",
+            env=_environment(home, issue.parent / "venv"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+        seconds = time.monotonic() - began
+        if not ended.stdout.startswith("{"):
+            return Row(issue.name, name, kind, "none", "none", "", seconds, (), (ended.stderr[-300:],))
+        result: dict[str, Any] = json.loads(ended.stdout)
+        records = [json.loads(line) for line in Path(result["directory"], "journal.jsonl").read_text().splitlines()]
+    verdict = result["verdict"]
+    proofs = [one["observations"][0]["data"]["verdict"]["kind"] for one in records if one.get("author") == "proof"]
+    notes = tuple(verdict["notes"])
+    return Row(
+        issue=issue.name,
+        name=name,
+        kind=kind,
+        verdict=verdict["kind"],
+        without=proofs[0] if proofs else "none",
+        generality=verdict["generality"],
+        seconds=round(seconds, 1),
+        open=tuple(_write_open_questions(issue, name, records)),
+        notes=notes,
+    )
+
+
+def _environment(home: Path, venv: Path) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str((venv / "bin").resolve()) if venv.exists() else "", os.environ["PATH"]]))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SWE_AGENT_", "PYTHON"))}
+    return kept | {
+        "PATH": path,
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "SWE_AGENT_STATE": str(home / "state"),
+        "SWE_AGENT_CONFIG": str(home / "config.toml"),
+        "SWE_AGENT_CACHE": str(home / "cache"),
+    }
+
+
+def _answer_file(issue: Path, name: str, question: str) -> Path:
+    return issue / "answers" / (f"{TESTS}.md" if question == TESTS else f"{name}.{question}.md")
+
+
+def _script(issue: Path, name: str) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a scripted model that gives the recorded answers."""
+    for question, beginning in {TESTS: "", **QUESTIONS}.items():
+        file = _answer_file(issue, name, question)
+        when = {"contains": beginning} if beginning else {"n": 1}
+        if file.exists():
+            yield {"branch": "main/examiner", **when, "reply": {"text": file.read_text()}}
+
+
+def _write_open_questions(issue: Path, name: str, records: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Write the examiner's questions that have no answer, and yield their names."""
+    steps = [one for one in records if one["type"] == "step" and one["branch"] == "main/examiner"]
+    for step in steps:
+        if step["author"] != "task":
+            continue
+        text = step["observations"][0]["text"]
+        question = next((name for name, beginning in QUESTIONS.items() if beginning in text), TESTS)
+        file = _answer_file(issue, name, question)
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            before = SYSTEM if question == TESTS else _answer_file(issue, name, TESTS).read_text()
+            file.with_suffix(".request.md").write_text(f"{before}\n\n---\n\n{text}\n")
+            yield question
+
+
+def clustered(groups: Sequence[tuple[int, int]]) -> Interval:
+    """Return the 95 % interval of a rate of hits in groups, each (hits, size), whose members are not independent.
+
+    It is Wilson's with the effective number of members: their number divided by the design effect, as in Korn and
+    Graubard (Survey Methodology 24, 1998); the number of groups if the rate is 0 or 1.
+    """
+    hits, total, count = sum(hit for hit, _ in groups), sum(size for _, size in groups), len(groups)
+    if hits in (0, total) or count < 2:
+        return wilson(count if hits and hits == total else 0, count)
+    rate = hits / total
+    spread = count / (count - 1) * sum((hit - rate * size) ** 2 for hit, size in groups) / total**2
+    effective = total / max(1.0, spread / (rate * (1 - rate) / total))
+    return wilson(rate * effective, effective)
+
+
+def summary(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the lines of a table with the rates of each word for each kind."""
+    yield f"| kind | patches | issues | {' | '.join(WORDS)} | verified without the examiner |"
+    yield "|---" * (len(WORDS) + 4) + "|"
+    kinds = list(dict.fromkeys(row.kind for row in rows))
+    groups = {kind: [row for row in rows if row.kind == kind] for kind in kinds}
+    groups["all wrong"] = [row for row in rows if row.kind != "right"]
+    for kind, group in groups.items():
+        cells = [_rate(group, [row.verdict == word for row in group]) for word in WORDS]
+        cells.append(_rate(group, [row.without == "verified" for row in group]))
+        yield f"| {kind} | {len(group)} | {len({row.issue for row in group})} | {' | '.join(cells)} |"
+
+
+def _rate(rows: Sequence[Row], hits: Sequence[bool]) -> str:
+    sizes = Counter(row.issue for row in rows)
+    counts = Counter(row.issue for row, hit in zip(rows, hits, strict=True) if hit)
+    bound = clustered([(counts[issue], size) for issue, size in sizes.items()])
+    return f"{sum(hits)} ({bound.low:.0%}-{bound.high:.0%})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--names", default="", help="only these issues, separated by commas")
+    parser.add_argument("--patches", default="", help="only these patches of each issue")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    patches = sorted(patch for folder in options.folders for patch in folder.glob("*/patches/*.patch"))
+    names, only = ([part for part in text.split(",") if part] for text in (options.names, options.patches))
+    patches = [patch for patch in patches if patch.parents[1].name in names or not names]
+    patches = [patch for patch in patches if patch.stem in only or not only]
+    rows = []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for row in pool.map(judge, patches):
+            rows.append(row)
+            mark = "?" if row.open else " " if row.is_as_wanted else "!"
+            print(f"{mark} {row.issue:34} {row.name:12} {row.verdict:10} {row.seconds:6.1f} s", flush=True)
+            if options.json:
+                options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    print("\n".join(["", *summary(rows)]))
+
+
+if __name__ == "__main__":
+    main()
