@@ -256,6 +256,7 @@ def confirm_test_command(engine: Engine) -> None:
 def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None, None]:
     """Run the current turn until its exit record."""
     branch = Branch(engine)
+    outcome: Outcome | None = None
     stop: Stop | ModelError | UsageError | None = None
     name = engine.trajectory.turns[-1].strategy
     if engine.delegates and engine.settings.delegate and may_delegate(name):
@@ -266,7 +267,7 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         yield from branch.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
         if not is_apart(name):
             yield from take_over_changes(branch)
-        outcome: Outcome = yield from _with_examiner(branch, strategy)
+        outcome = yield from _with_examiner(branch, strategy)
         if engine.settings.merge_review:
             record_review(branch, outcome)
         if LESSON_WRITER in engine.trajectory.turns[-1].models:
@@ -297,7 +298,7 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
             fix = f"{error.fix} Continue with `swe-agent resume {engine.run.id}`.".strip()
             raise TryLater(error.message, fix) from error
         stop = error
-    if stop is not None:
+    if outcome is None:
         outcome = _best(engine)
     _finish(engine, outcome, stop, publish)
 

@@ -16,24 +16,26 @@ from aci.proof.blind_evidence import BlindEvidence, evidence_fact, fresh_tests, 
 from aci.proof.blind_tests import BlindResult, BlindTest, parse_blind_tests, run_blind_tests
 from aci.proof.corrected_tests import find_contradictions, find_existing_tests
 from aci.repository.patch import is_test
-from agent.conversation.model_roles import EXAMINER, has_examiner_model
+from agent.conversation.model_roles import CODER, EXAMINER, has_examiner_model
+from agent.engine.loop import loop
 from agent.engine.permission_checks import may_test
 from agent.engine.proof_step import proof_step, verdict_of
-from agent.prompts.examiner_prompt import SYSTEM, correction, examiner_prompt, second_look
+from agent.prompts.examiner_prompt import SYSTEM, correction, examiner_prompt, revision, second_look
 from agent.prompts.opening_prompt import places
+from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.failing_tests_issue import is_about_failing_tests
-from agent.run_state.strategy_traits import is_repair
-from trajectories.errors import ModelError, UsageError, WorkspaceError
+from agent.run_state.strategy_traits import is_proposed, is_repair
+from trajectories.errors import Cancelled, ModelError, Stop, UsageError, WorkspaceError
 from trajectories.facts import Fact
 
 if TYPE_CHECKING:
     from aci.proof.blind_tests import BlindTests
     from agent.engine.branch import Branch
-    from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Reply, Step
     from trajectories.verdict import Verdict
 
-TESTS, RESULTS, CORRECTED = "blind tests", "blind test results", "corrected test results"
+TESTS, RESULTS, REVISED = "blind tests", "blind test results", "blind test results of the revised patch"
+CORRECTED = "corrected test results"
 """Names of the recorded results: the hash of the tests, what they did, and what corrected versions of existing tests
 did."""
 NO_TESTS = Fact("independent", "The examiner's answer contains no tests.", {"word": "none"})
@@ -53,11 +55,12 @@ def examined(branch: Branch, repair: Generator[Step, None, Outcome]) -> Generato
         return (yield from repair)
     examiner = Examiner(branch)
     yield from examiner.write_tests()
-    return (yield from examiner.judge((yield from repair)))
+    outcome = yield from examiner.judge((yield from repair))
+    return (yield from examiner.revise(outcome)) if outcome.verdict.kind == "disputed" else outcome
 
 
 class Examiner:
-    """The examiner of one turn: `write_tests` before the repair, `judge` after it."""
+    """The examiner of one turn: `write_tests` before the repair, `judge` after it, and `revise` if they dispute it."""
 
     def __init__(self, branch: Branch) -> None:
         self._branch = branch
@@ -65,6 +68,8 @@ class Examiner:
         own.turn = replace(own.turn, prompts={**own.turn.prompts, EXAMINER: SYSTEM})
         self._own = own
         self._tests: BlindTests | None = None
+        self._against: BlindResult | None = None
+        self._shown = ""
 
     def write_tests(self) -> Generator[Step, None, None]:
         """Ask for the tests, and record their hash. Without an answer that can be used, there is no evidence."""
@@ -100,7 +105,8 @@ class Examiner:
             return _with_fact(
                 outcome, Fact("independent", "No tests were written without the patch.", {"word": "none"})
             )
-        results, doubts = self._results(RESULTS, tests, outcome.tree)
+        results, doubts = self._results(REVISED if self._shown else RESULTS, tests, outcome.tree)
+        results = [one for one in results if one.test.name != self._shown]
         fresh = fresh_tests(tests, self._known_text(outcome.tree))
         judged, withdrawn = judge_blind_tests(results, fresh), frozenset[str]()
         if judged.asks:
@@ -112,16 +118,50 @@ class Examiner:
             verdict = replace(verdict, kind="unproven", facts=(*doubts, *verdict.facts))
         elif judged.word == "disputed":
             verdict = replace(verdict, kind="disputed")
+            self._against = judged.against[0]
         elif judged.word == "agrees":
             verdict = replace(verdict, kind="verified", evidence="blind tests")
         return replace(outcome, verdict=verdict)
+
+    def revise(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
+        """Return the outcome of one more round after a disputed patch, in which the coder sees one failing input; the
+        same outcome if the round ends without a patch whose proof is complete.
+
+        The test with this input no longer counts. Patches of somebody else are not revised, nor those that were not
+        made in the main conversation.
+        """
+        branch, proof = self._branch, self._last_proof(outcome)
+        is_made_here = any(step.reply and step.author == CODER for step in branch.steps)
+        if self._against is None or proof is None or not is_made_here or is_proposed(branch.turn.strategy):
+            return outcome
+        self._shown = self._against.test.name
+        try:
+            yield branch.say(revision(self._against))
+            yield from loop(branch)
+            step = branch.examine("proof", lambda tree: proof_step(branch, tree, **_parameters(proof)))
+            yield step
+        except Cancelled:
+            if branch.cancel.stopped or not branch.cancel.expired:
+                raise
+            return outcome
+        except Stop:
+            return outcome
+        revised = Outcome(step.tree, verdict_of(step), outcome.exit)
+        if step.tree == outcome.tree or not revised.verdict.complete:
+            return outcome
+        return (yield from self.judge(revised))
+
+    def _last_proof(self, outcome: Outcome) -> Step | None:
+        """Return the last proof of the main conversation, if it is that of the outcome."""
+        proof = next((step for step in reversed(self._branch.steps) if step.author == "proof"), None)
+        return proof if proof and proof.tree == outcome.tree else None
 
     def _correct_tests(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
         """Return the outcome of a proof without the lost tests that the issue contradicts, if it contradicts all."""
         branch, base = self._branch, self._branch.turn.base.tree
         existing = find_existing_tests(branch.engine.trees, base, outcome.verdict.lost)
-        proof = next((step for step in reversed(branch.steps) if step.author == "proof"), None)
-        if not existing or proof is None or proof.tree != outcome.tree:
+        proof = self._last_proof(outcome)
+        if not existing or proof is None:
             return outcome
         corrected = parse_blind_tests((yield from self._answer(correction(existing))))
         if corrected is None:
@@ -130,8 +170,8 @@ class Examiner:
         contradictions = find_contradictions(existing, corrected, results)
         if doubts or not contradictions:
             return outcome
-        asked: dict[str, Any] = proof.observations[0].data["asked"]
-        step = branch.examine("proof", lambda tree: proof_step(branch, tree, **asked, contradictions=contradictions))
+        again = _parameters(proof) | {"contradictions": contradictions}
+        step = branch.examine("proof", lambda tree: proof_step(branch, tree, **again))
         yield step
         return replace(outcome, verdict=verdict_of(step)) if step.tree == outcome.tree else outcome
 
@@ -188,6 +228,11 @@ class Examiner:
                 raise
             return ""
         return reply.text
+
+
+def _parameters(proof: Step) -> dict[str, Any]:
+    """Return the parameters of a recorded proof, to repeat it."""
+    return dict(proof.observations[0].data["asked"])
 
 
 def _loses_tests_only(verdict: Verdict) -> bool:

@@ -88,6 +88,13 @@ If no test is to be kept, add the path of a new test file and its source, with a
 same name, the same calls with the same arguments, and all rows of parameters. Change only what the test expects, to \
 what the issue demands. The file runs by itself, so import what it needs."""
 
+REVISION = """\
+Somebody wrote tests from the issue without your patch. One of them, which you do not see, fails with it:
+{failure}
+
+Read the issue again. If it implies this, fix all inputs of this kind, wherever they are handled, and extend your own \
+test; then submit. If the issue does not imply it, submit without a change."""
+
 
 def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
     """Return the request for tests: the issue, the code of the places that were `found`, and how tests are written."""
@@ -105,6 +112,11 @@ def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
 def second_look(failing: Sequence[BlindResult]) -> str:
     """Return the question whether the issue implies these tests, which fail with the patch."""
     return SECOND_LOOK.format(failures="\n".join(map(_failure, failing)))
+
+
+def revision(failing: BlindResult) -> str:
+    """Return the coder's message about one test that fails with its patch."""
+    return REVISION.format(failure=_failure(failing))
 
 
 def correction(existing: Sequence[ExistingTest]) -> str:

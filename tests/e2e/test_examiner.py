@@ -154,6 +154,40 @@ def test_examiner_needs_a_model(machine: Machine, repository: Path) -> None:
     assert "--independent needs a model" in result.stderr
 
 
+def test_coder_sees_one_failing_input_of_a_disputed_patch(machine: Machine, repository: Path) -> None:
+    wrong = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "a - b", "new": "abs(a) + abs(b) + 0 * a"}}
+    right = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "abs(a) + abs(b) + 0 * a", "new": "a + b"}}
+    test = {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}}
+    submit = {"tool": "submit"}
+    model = script(
+        machine.home,
+        examiner(BLIND),
+        examiner("- test_negative_number | implied", 2),
+        {"branch": "main", "n": 1, "reply": {"text": "A fix.", "actions": [test, wrong, submit]}},
+        {"branch": "main", "contains": "add(-1, 5), 4", "reply": {"text": "Signs.", "actions": [right, submit]}},
+    )
+    result = machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
+    assert (result["returncode"], result["verdict"]["kind"]) == (0, "verified"), result
+    [fact] = evidence(result)
+    assert (fact["data"]["word"], fact["data"]["red"]) == ("agrees", 2), "the test that the coder saw does not count"
+    assert "+    return a + b" in result["patch"]
+
+
+def test_disputed_patch_stays_disputed_if_the_coder_insists(machine: Machine, repository: Path) -> None:
+    wrong = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "a - b", "new": "abs(a) + abs(b) + 0 * a"}}
+    test = {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}}
+    model = script(
+        machine.home,
+        examiner(BLIND),
+        examiner("- test_negative_number | implied", 2),
+        {"branch": "main", "n": 1, "reply": {"text": "A fix.", "actions": [test, wrong, {"tool": "submit"}]}},
+        {"branch": "main", "reply": {"text": "It is right.", "actions": [{"tool": "submit"}]}},
+    )
+    result = machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
+    assert (result["returncode"], result["verdict"]["kind"]) == (6, "disputed"), result
+    assert result["usage"]["calls"] == 4
+
+
 def test_coder_never_sees_the_tests(machine: Machine, repository: Path) -> None:
     edit = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "a - b", "new": "a + b"}}
     test = {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}}
