@@ -16,23 +16,28 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aci.proof.blind_tests import BLIND_TEST_RECORDS
 from agent.evidence.proof_claims import ProofClaims, claims_of, decode_claims, encode_claims, is_test_name
 from agent.evidence.proof_script import PATCH, earlier_script, portable_script
+from agent.run_state.turn_state import EXAMINER_BRANCH
 from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, open_regular
 from trajectories.journal import write_durably
 from trajectories.records import Issue
-from trajectories.verdict import COMPLETE
+from trajectories.verdict import COMPLETE, Verdict
 
 if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
     from trajectories.journal import Journal
     from trajectories.records import Run
+    from trajectories.trajectory import Trajectory
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 ISSUE, CLAIMS, SCRIPT, STATED = "issue.json", "claims.json", "proof.sh", "statement.json"
-FILES = (PATCH, ISSUE, CLAIMS, SCRIPT, STATED)
+EXAMINER_FILE = "examiner.json"
+FILES = (PATCH, ISSUE, CLAIMS, SCRIPT, EXAMINER_FILE, STATED)
+"""The files of a bundle in their order; only a bundle whose run asked an examiner has EXAMINER_FILE."""
 MOST_BYTES = 50_000_000
 MOST_TESTS = 200
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -80,12 +85,29 @@ def write_bundle(
         CLAIMS: encode_claims(claims),
         SCRIPT: script.encode("utf-8", "surrogateescape"),
     }
+    if examined := examiner_record(journal.trajectory):
+        files[EXAMINER_FILE] = hide(json.dumps(examined, indent=1)).encode()
     given = {"reproduction": list(asked["reproduction"]), "command": hide(str(run.settings.get("test", "")))}
     statement = json.dumps(_statement(claims, given, files), indent=1).encode()
     try:
         write_durably(file, _archive(files | {STATED: statement}))
     except OSError as error:
         raise UsageError(f"The bundle {file} cannot be written: {error.strerror}.", "Give another file.") from error
+
+
+def examiner_record(trajectory: Trajectory) -> dict[str, Any]:
+    """Return how the blind tests were made and what they did: the messages to the examiner and its answers, the
+    recorded hash and results, and the final verdict; nothing if no examiner was asked."""
+    steps = [step for step in trajectory.all_steps() if step.branch == EXAMINER_BRANCH]
+    messages = []
+    for step in steps:
+        reply = trajectory.replies.get((step.branch, step.reply or 0))
+        text = reply.text if reply else "\n".join(seen.text for seen in step.observations)
+        messages.append({"author": step.author, "text": text})
+    recorded = {name: once.value for (_, name), once in trajectory.results.items() if name.endswith(BLIND_TEST_RECORDS)}
+    verdict = trajectory.exit.verdict if trajectory.exit else Verdict()
+    result = {"kind": verdict.kind, "evidence": verdict.evidence, "notes": list(verdict.notes)}
+    return {"messages": messages, **recorded, "verdict": result} if messages else {}
 
 
 def source_of(repository: str, commit: str, base_tree: str, tree: str) -> dict[str, str]:
@@ -96,7 +118,8 @@ def source_of(repository: str, commit: str, base_tree: str, tree: str) -> dict[s
 def _statement(claims: ProofClaims, given: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
     source = claims.source
     base = {"gitCommit": source["base commit"], "gitTree": source["base tree"]}
-    others = [{"name": name, "digest": _digest(files[name])} for name in (ISSUE, CLAIMS, SCRIPT)]
+    named = (name for name in (ISSUE, CLAIMS, SCRIPT, EXAMINER_FILE) if name in files)
+    others = [{"name": name, "digest": _digest(files[name])} for name in named]
     return {
         "_type": STATEMENT,
         "subject": [{"name": PATCH, "digest": _digest(files[PATCH])}],
@@ -177,9 +200,9 @@ def _read_files(file: Path) -> dict[str, bytes]:
     except (OSError, tarfile.TarError) as error:
         why = getattr(error, "strerror", None) or "it is not a tar archive"
         raise UsageError(f"The bundle {file} cannot be read: {why}.", REMAKE) from error
-    if missing := [name for name in FILES if name not in found]:
+    if missing := [name for name in FILES if name not in found and name != EXAMINER_FILE]:
         raise UsageError(f"{file} is not a bundle: it has no {missing[0]}.", REMAKE)
-    if data != _archive({name: found[name] for name in FILES}):  # tar could unpack other files from it
+    if data != _archive({name: found[name] for name in FILES if name in found}):  # tar could unpack other files from it
         raise UsageError(f"{file} is not a bundle as `swe-agent prove --bundle` writes it.", REMAKE)
     return found
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from aci.proof.blind_evidence import BlindEvidence, evidence_fact, fresh_tests, judge_blind_tests
-from aci.proof.blind_tests import BlindResult, BlindTest, parse_blind_tests, run_blind_tests
+from aci.proof.blind_tests import BLIND_TEST_RECORDS, BlindResult, BlindTest, parse_blind_tests, run_blind_tests
 from aci.proof.corrected_tests import find_contradictions, find_existing_tests
 from aci.repository.patch import is_test
 from agent.conversation.model_roles import CODER, EXAMINER, has_examiner_model
@@ -34,10 +34,7 @@ if TYPE_CHECKING:
     from trajectories.records import Reply, Step
     from trajectories.verdict import Verdict
 
-TESTS, RESULTS, REVISED = "blind tests", "blind test results", "blind test results of the revised patch"
-CORRECTED = "corrected test results"
-"""Names of the recorded results: the hash of the tests, what they did, and what corrected versions of existing tests
-did."""
+TESTS, RESULTS, REVISED, CORRECTED = BLIND_TEST_RECORDS
 NO_TESTS = Fact("independent", "The examiner's answer contains no tests.", {"word": "none"})
 AT_ONCE = 0.1
 """Number of seconds in which a recorded reply is there."""

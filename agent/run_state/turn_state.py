@@ -111,3 +111,5 @@ def submission_field(records: Sequence[Record], name: str) -> str:
 
 TASK_AUTHOR = "task"
 """The author of a strategy's messages to its model."""
+EXAMINER_BRANCH = f"{MAIN}/examiner"
+"""The branch of the examiner of the main branch."""

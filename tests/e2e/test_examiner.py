@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.evidence.proof_bundle import examiner_record
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, write
+from trajectories.journal import read
 
 pytestmark = pytest.mark.slow
 RIGHT = CALCULATOR["calc/core.py"].replace("a - b", "a + b")
@@ -77,6 +79,16 @@ def test_right_patch_has_independent_evidence(machine: Machine, repository: Path
     assert fact["data"] | {"against": [], "withdrawn": []} == fact["data"]
     assert (fact["data"]["word"], fact["data"]["red"], fact["data"]["guards"]) == ("agrees", 3, 1)
     assert result["usage"]["calls"] == 1
+
+
+def test_bundle_would_hold_the_tests_and_how_they_were_made(machine: Machine, repository: Path) -> None:
+    result = prove(machine, repository, RIGHT, examiner(BLIND))
+    found = examiner_record(read(Path(result["directory"])))
+    assert [one["text"] for one in found["messages"]][1:] == [BLIND]
+    assert "add(2, 3) gives -1" in found["messages"][0]["text"]
+    assert len(found["blind tests"]) == 64
+    assert len(found["blind test results"]["results"]) == 4
+    assert found["verdict"]["evidence"] == "blind tests"
 
 
 def test_tests_that_change_their_answer_wrongly_dispute_the_patch(machine: Machine, repository: Path) -> None:

@@ -86,6 +86,18 @@ def test_bundle_is_read_as_it_was_written(read) -> None:
     assert list(find_differences(bundle.claims, CLAIMS)) == []
 
 
+def test_examiner_file_is_optional_and_part_of_the_statement(read) -> None:
+    files = files_of(CLAIMS)
+    stated = files.pop("statement.json")
+    files["examiner.json"] = b"{}"
+    assert read(files | {"statement.json": stated}).problems == (
+        "statement.json does not describe the bundle's other files.",
+    )
+    given = {"reproduction": [], "command": ""}
+    stated = json.dumps(proof_bundle._statement(CLAIMS, given, files)).encode()
+    assert read(files | {"statement.json": stated}).problems == ()
+
+
 def other(value: Any) -> Any:
     """Return another value of the same kind."""
     if isinstance(value, bool) or value is None:
