@@ -6,7 +6,14 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from trajectories.facts import Fact
+
 LONGEST = 160
+CRASHES = {
+    f"!{name}"
+    for name in ("AttributeError", "IndexError", "KeyError", "TypeError", "UnboundLocalError", "ZeroDivisionError")
+}
+"""Exceptions that code seldom raises on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +104,23 @@ def to_line(text: object) -> str:
 
 def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
+
+
+def staying_exception(seeds: Sequence[ComparedCall], calls: Sequence[ComparedCall]) -> Fact | None:
+    """Return the fact that variants still raise the exception that the tests' calls raise without the patch; None if
+    there are none, or if code often raises this exception on purpose."""
+    reported = {(call.function, kind_of(call.base)) for call in seeds if kind_of(call.base) in CRASHES}
+    variants = [call for call in calls if call.made and not call.probe and call.base == call.again]
+    staying = [
+        call
+        for call in variants
+        if kind_of(call.base) == kind_of(call.patch) and (call.function, kind_of(call.base)) in reported
+    ]
+    if not staying:
+        return None
+    return Fact("behaviour", f"The reported {kind_of(staying[0].base)[1:]} stays for {staying[0].text}.")
+
+
+def kind_of(answer: str) -> str:
+    """Return the type of an answer: that of the value, or of the exception."""
+    return answer.partition(":")[0]

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from aci.proof.evidence import is_in_prose
 from aci.proof.experiment.change_contact import Contact, parse_contact
 from aci.proof.experiment.changed_functions import ChangedFile, added_functions, changed_functions
-from aci.proof.experiment.compared_calls import ComparedCall, parse_calls
+from aci.proof.experiment.compared_calls import ComparedCall, kind_of, parse_calls, staying_exception
 from aci.proof.experiment.decisive_arguments import Argument, arguments_of
 from aci.proof.experiment.listed_values import Listed
 from aci.proof.fact_words import SAME_BASE_ANSWER, changed_behaviour, same_answer, selected_behaviour, tests_answers
@@ -193,6 +193,8 @@ def _judge(
         return "examples only", selected_behaviour(f"words {words}")
     if len(renamed) >= LEAST_OTHERS and not other:
         return "undecided", changed_behaviour(count, ", which keep some of the tests' values")
+    if staying := staying_exception(seeds, calls):
+        return "undecided", staying
     return "shown", changed_behaviour(count, _examples([*other[:1], *differing]))
 
 
@@ -322,8 +324,8 @@ def is_valid(call: ComparedCall, seeds: Sequence[ComparedCall]) -> bool:
     if "!late" in (call.base, call.patch):  # says something only if the base hangs in the tests, too
         return call.base == "!late" in failures
     if call.patch.startswith("!"):
-        asked = {_kind(seed.patch) for seed in seeds if not seed.base.startswith("!")}
-        return call.base in failures or (_kind(call.patch) in asked and not call.base.startswith("!"))
+        asked = {kind_of(seed.patch) for seed in seeds if not seed.base.startswith("!")}
+        return call.base in failures or (kind_of(call.patch) in asked and not call.base.startswith("!"))
     return True
 
 
@@ -339,11 +341,6 @@ def _without_effects(call: ComparedCall) -> ComparedCall:
 def _result(answer: str) -> str:
     """Return the answer without effects other than the result."""
     return answer.partition("+")[0]
-
-
-def _kind(answer: str) -> str:
-    """Return the type of an answer: that of the value, or of the exception."""
-    return answer.partition(":")[0]
 
 
 def _is_constant(valid: Sequence[ComparedCall], differing: Sequence[ComparedCall], own: set[str]) -> bool:

@@ -371,3 +371,21 @@ def test_argument_whose_variants_repeat_the_change_of_a_test_is_named(repeats, f
     judged, reason = judge_generality([seed, *made], "")
     assert judged == found, reason
     assert ("argument size of f shows another change" in reason.text) is repeats
+
+
+@pytest.mark.parametrize(
+    ("error", "patched", "found"),
+    [
+        ("KeyError", "!KeyError:2", "undecided"),
+        ("KeyError", "str:right", "shown"),
+        ("KeyError", "!TypeError:2", "shown"),
+        ("ValueError", "!ValueError:2", "shown"),
+    ],
+)
+def test_reported_exception_that_stays_for_other_values(error, patched, found):
+    seed = replace(SEED, base=f"!{error}:1", again=f"!{error}:1")
+    other = replace(seed, text="f('zz')", base=f"!{error}:2", again=f"!{error}:2", patch=patched, made=True)
+    calls = [seed, other, *variants(30, changed=20), *variants(30, changed=20, renamed=True)]
+    judged, reason = judge_generality(calls, "")
+    assert judged == found, reason
+    assert (reason.text == f"The reported {error} stays for f('zz').") is (found == "undecided")
