@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aci.proof.evidence import is_named_in
+from aci.proof.evidence import find_test_file, is_named_in
 from aci.proof.fact_words import UNCHANGED
 from aci.proof.proof_run import format_names
 from aci.repository.patch import split_patch
@@ -123,10 +123,12 @@ def _with_earlier_tests(branch: Branch, verdict: Verdict, issue: Issue, base: st
     named = branch.turn.settings.reproduce or ""
     is_failing = is_about_failing_tests(issue)
     trees = branch.engine.trees
+    files = trees.files(base)
     for test in verdict.tests:
-        path = test.partition("::")[0]
-        is_named = is_failing or f"{test}::".startswith(f"{named}::") or is_named_in(issue.text, test, path)
-        if not is_named or trees.entry(base, path) is None or trees.entry(base, path) != trees.entry(tree, path):
+        path = find_test_file(test, files)
+        is_given = path == named or f"{test}::".startswith(f"{named}::")
+        is_named = is_failing or is_given or is_named_in(issue.text, test, path)
+        if not is_named or not path or trees.entry(base, path) != trees.entry(tree, path):
             return verdict
     return replace(verdict, kind="verified", evidence="earlier tests")
 

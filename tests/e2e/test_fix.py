@@ -147,7 +147,7 @@ def test_edits_of_existing_tests_are_in_patch_only_when_allowed(machine, calcula
         assert "tests/test_core.py" in result["patch"]
 
 
-@pytest.mark.parametrize("location", ["inside", "from a subfolder", "a node", "only in the working tree"])
+@pytest.mark.parametrize("location", ["inside", "from a subfolder", "a node", "unittest", "only in the working tree"])
 def test_reproduction_test_can_be_given_by_any_path(machine, calculator, issue_file, tmp_path, location):
     write(calculator, {"tests/test_core.py": TEST_CORE})
     if location != "only in the working tree":
@@ -157,6 +157,7 @@ def test_reproduction_test_can_be_given_by_any_path(machine, calculator, issue_f
         "inside": (calculator / "tests/test_core.py", None, []),
         "from a subfolder": ("test_core.py", calculator / "tests", []),
         "a node": (f"{calculator}/tests/test_core.py::CoreTest::test_add", None, []),
+        "unittest": ("tests/test_core.py", None, ["--test", "python3 -m unittest discover"]),
         "only in the working tree": ("tests/test_core.py", None, ["--base", "HEAD"]),
     }[location]
     model = machine.script(answer("Fix.", FIX, call("submit")))
