@@ -29,6 +29,7 @@ from typing import Any
 
 from agent.evaluation.confidence_intervals import Interval, wilson
 from agent.prompts.examiner_prompt import CORRECTION, SECOND_LOOK, SYSTEM
+from agent.run_state.turn_state import EXAMINER_BRANCH
 
 WORDS = ("verified", "plausible", "disputed", "unproven")
 TIME_LIMIT = 900
@@ -39,10 +40,7 @@ QUESTIONS = {"correction": CORRECTION.split("\n", 1)[0], "second": SECOND_LOOK.s
 
 @dataclass(frozen=True)
 class Row:
-    """The verdict on a patch: its word, the word `without` the examiner, and `tokens` of the examiner's requests.
-
-    `open` are questions that have no answer yet.
-    """
+    """The verdict on a patch: its word, and the word `without` the examiner. `open` are questions without an answer."""
 
     issue: str
     name: str
@@ -88,7 +86,6 @@ def judge(patch: Path) -> Row:
         records = [json.loads(line) for line in Path(result["directory"], "journal.jsonl").read_text().splitlines()]
     verdict = result["verdict"]
     proofs = [one["observations"][0]["data"]["verdict"]["kind"] for one in records if one.get("author") == "proof"]
-    notes = tuple(verdict["notes"])
     return Row(
         issue=issue.name,
         name=name,
@@ -98,7 +95,7 @@ def judge(patch: Path) -> Row:
         generality=verdict["generality"],
         seconds=round(seconds, 1),
         open=tuple(_write_open_questions(issue, name, records)),
-        notes=notes,
+        notes=tuple(verdict["notes"]),
     )
 
 
@@ -124,23 +121,25 @@ def _script(issue: Path, name: str) -> Iterator[dict[str, Any]]:
         file = _answer_file(issue, name, question)
         when = {"contains": beginning} if beginning else {"n": 1}
         if file.exists():
-            yield {"branch": "main/examiner", **when, "reply": {"text": file.read_text()}}
+            yield {"branch": EXAMINER_BRANCH, **when, "reply": {"text": file.read_text()}}
 
 
 def _write_open_questions(issue: Path, name: str, records: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Write the examiner's questions that have no answer, and yield their names."""
-    steps = [one for one in records if one["type"] == "step" and one["branch"] == "main/examiner"]
-    for step in steps:
-        if step["author"] != "task":
+    """Write the examiner's questions that have no answer, each after the conversation so far, and yield their names."""
+    conversation = [SYSTEM]
+    for step in records:
+        if step["type"] != "step" or step["branch"] != EXAMINER_BRANCH or step["author"] != "task":
             continue
         text = step["observations"][0]["text"]
-        question = next((name for name, beginning in QUESTIONS.items() if beginning in text), TESTS)
+        question = next((each for each, beginning in QUESTIONS.items() if beginning in text), TESTS)
+        conversation.append(text)
         file = _answer_file(issue, name, question)
-        if not file.exists():
-            file.parent.mkdir(exist_ok=True)
-            before = SYSTEM if question == TESTS else _answer_file(issue, name, TESTS).read_text()
-            file.with_suffix(".request.md").write_text(f"{before}\n\n---\n\n{text}\n")
-            yield question
+        if file.exists():
+            conversation.append(file.read_text())
+            continue
+        file.parent.mkdir(exist_ok=True)
+        file.with_suffix(".request.md").write_text("\n\n---\n\n".join(conversation) + "\n")
+        yield question
 
 
 def clustered(groups: Sequence[tuple[int, int]]) -> Interval:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from trajectories.verdict import Verdict
 
 TESTS, RESULTS, REVISED, CORRECTED = BLIND_TEST_RECORDS
-NO_TESTS = Fact("independent", "The examiner's answer contains no tests.", {"word": "none"})
 AT_ONCE = 0.1
 """Number of seconds in which a recorded reply is there."""
 WITHDRAWN = re.compile(r"^\W*(\w+)\W+withdrawn\b", re.IGNORECASE | re.MULTILINE)
