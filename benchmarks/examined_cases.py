@@ -3,9 +3,10 @@
     python -m benchmarks.examined_cases FOLDER... [--names a,b] [--patches right-1,…] [--jobs 2] [--json OUT]
 
 Each folder below FOLDER is an issue: `issue.md`, `repo/` (the base, a git repository), `patches/KIND-N.patch` and
-optionally `command` (the test command). A `venv` in FOLDER comes first on the PATH of the tests. The examiner's answers
-are in `answers/`: `tests.md`, and for a question about a patch `PATCH.correction.md` and `PATCH.second.md`. A question
-without an answer is written beside its place as `….request.md`; whoever answers it must see nothing else.
+optionally `command` (the test command). A `venv` in FOLDER comes first on the PATH of the tests. The answers of examiner
+and challenger are in `answers/`: `tests.md`, and for the questions about a patch `correction-ID.md`, `second-ID.md`,
+`challenge-ID.md` and `objections-ID.md`, where ID is the beginning of the SHA-256 of the patch file. A question without
+an answer is written beside its place as `….request.md`; whoever answers it must see nothing else.
 
 The rates of each kind of patch are printed for each word, with 95 % intervals clustered by issue, and the words without
 the examiner. A patch of kind `right` should be verified, any other should not.
@@ -24,18 +25,29 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from agent.evaluation.confidence_intervals import Interval, wilson
-from agent.prompts.examiner_prompt import CORRECTION, SECOND_LOOK, SYSTEM
-from agent.run_state.turn_state import EXAMINER_BRANCH
+from agent.prompts import challenger_prompt, examiner_prompt
+from agent.run_state.turn_state import CHALLENGER_BRANCH, EXAMINER_BRANCH
 
 WORDS = ("verified", "plausible", "disputed", "unproven")
 TIME_LIMIT = 900
 TESTS = "tests"
-QUESTIONS = {"correction": CORRECTION.split("\n", 1)[0], "second": SECOND_LOOK.split("\n", 1)[0]}
+CHALLENGE = "challenge"
+QUESTIONS = {
+    "correction": examiner_prompt.CORRECTION.split("\n", 1)[0],
+    "second": examiner_prompt.SECOND_LOOK.split("\n", 1)[0],
+    "objections": challenger_prompt.OBJECTIONS.split("\n", 1)[0],
+}
 """The beginnings of the examiner's later questions, by the names of their answers."""
+FIRST = {
+    EXAMINER_BRANCH: (TESTS, examiner_prompt.SYSTEM),
+    CHALLENGER_BRANCH: (CHALLENGE, challenger_prompt.SYSTEM),
+}
+"""The first question to each role, and its system prompt, by branch."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ def judge(patch: Path) -> Row:
         home = Path(folder)
         subprocess.run(["git", "clone", "-q", issue.resolve() / "repo", home / "repo"], check=True)
         subprocess.run(["git", "apply", "--index", patch.resolve()], cwd=home / "repo", check=True)
-        (home / "script.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in _script(issue, name)))
+        (home / "script.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in _script(patch)))
         began = time.monotonic()
         ended = subprocess.run(
             [sys.executable, "-m", "swe_agent", "prove", "--staged", "--independent", "--json", "--workspace", "local"]
@@ -94,7 +106,7 @@ def judge(patch: Path) -> Row:
         without=proofs[0] if proofs else "none",
         generality=verdict["generality"],
         seconds=round(seconds, 1),
-        open=tuple(_write_open_questions(issue, name, records)),
+        open=tuple(_write_open_questions(patch, records)),
         notes=tuple(verdict["notes"]),
     )
 
@@ -111,29 +123,34 @@ def _environment(home: Path, venv: Path) -> dict[str, str]:
     }
 
 
-def _answer_file(issue: Path, name: str, question: str) -> Path:
-    return issue / "answers" / (f"{TESTS}.md" if question == TESTS else f"{name}.{question}.md")
+def answer_file(patch: Path, question: str) -> Path:
+    """Return the file of the answer to a question about a patch; its name does not tell the patch's kind."""
+    digest = sha256(patch.read_bytes()).hexdigest()[:8]
+    name = TESTS if question == TESTS else f"{question}-{digest}"
+    return patch.parents[1] / "answers" / f"{name}.md"
 
 
-def _script(issue: Path, name: str) -> Iterator[dict[str, Any]]:
+def _script(patch: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of a scripted model that gives the recorded answers."""
-    for question, beginning in {TESTS: "", **QUESTIONS}.items():
-        file = _answer_file(issue, name, question)
-        when = {"contains": beginning} if beginning else {"n": 1}
+    asked: list[tuple[str, str, dict[str, Any]]] = [(branch, first, {"n": 1}) for branch, (first, _) in FIRST.items()]
+    asked += [(EXAMINER_BRANCH, name, {"contains": beginning}) for name, beginning in QUESTIONS.items()]
+    for branch, question, when in asked:
+        file = answer_file(patch, question)
         if file.exists():
-            yield {"branch": EXAMINER_BRANCH, **when, "reply": {"text": file.read_text()}}
+            yield {"branch": branch, **when, "reply": {"text": file.read_text()}}
 
 
-def _write_open_questions(issue: Path, name: str, records: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Write the examiner's questions that have no answer, each after the conversation so far, and yield their names."""
-    conversation = [SYSTEM]
+def _write_open_questions(patch: Path, records: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Write the questions that have no answer, each after the conversation so far, and yield their names."""
+    conversations = {branch: [system] for branch, (_, system) in FIRST.items()}
     for step in records:
-        if step["type"] != "step" or step["branch"] != EXAMINER_BRANCH or step["author"] != "task":
+        if step["type"] != "step" or step["branch"] not in conversations or step["author"] != "task":
             continue
-        text = step["observations"][0]["text"]
-        question = next((each for each, beginning in QUESTIONS.items() if beginning in text), TESTS)
+        text, conversation = step["observations"][0]["text"], conversations[step["branch"]]
+        found = (each for each, beginning in QUESTIONS.items() if beginning in text)
+        question = next(found, FIRST[step["branch"]][0])
         conversation.append(text)
-        file = _answer_file(issue, name, question)
+        file = answer_file(patch, question)
         if file.exists():
             conversation.append(file.read_text())
             continue

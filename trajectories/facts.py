@@ -21,6 +21,7 @@ FactKind = Literal[
     "callers",
     "covered",
     "independent",
+    "challenge",
     "unneeded",
     "companion",
 ]
@@ -42,9 +43,10 @@ class Fact:
     repository. `behaviour`: for which inputs the patch changes the behaviour. `tests`: changes to tests or their
     configuration that were left out, or removed tests. `callers`: calls outside the patch that may break (`path` and
     `line` of the changed function). `covered`: what another field of the verdict says too. `independent`: what tests
-    say that somebody wrote without the patch (`word`: agrees, disputed or undecided). In the review of a patch,
-    `unneeded`: hunks that no test needs (`places`, such as `a.py:3`), and `companion`: a kind of file that earlier
-    changes came with (`is_test`).
+    say that somebody wrote without the patch (`word`: agrees, disputed or undecided). `challenge`: which tests of a
+    challenger fail with the patch, by what the examiner decides (`required`, `minor`, `withdrawn`). In the review of a
+    patch, `unneeded`: hunks that no test needs (`places`, such as `a.py:3`), and `companion`: a kind of file that
+    earlier changes came with (`is_test`).
     """
 
     kind: FactKind

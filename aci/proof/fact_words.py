@@ -119,7 +119,7 @@ def tests_answers(count: str) -> Fact:
 def fitted_to_tests(reason: Fact) -> Fact:
     """Return the doubt that the patch fits the values of its tests only, for this reason."""
     advice = "Solve the general case, and test other values."
-    return Fact("behaviour", f"The patch fits the tests' own values only. {advice} {reason.text}")
+    return Fact("behaviour", f"The patch fits the tests' own values only. {advice} {reason.text}", {"is_fitted": True})
 
 
 def compared_pages(views: str, differing: str) -> Fact:

@@ -92,7 +92,8 @@ def prove(
     runs can be trusted. With `changed_tests`, the patch's version of the tests that it changes is run, and tests that
     it removed from their files are reported but do not count as lost. Test configuration is always that of the base;
     tests that pass only with the patch's configuration are not judged. With `edited_tests`, tests that the patch
-    changes in existing files may reproduce the issue; the base's versions of them must pass all the same. The tests in
+    changes in existing files may reproduce the issue, or that use files changed beside them; the base's versions of
+    them must pass all the same. The tests in
     `contradictions` are not lost if they fail with the patch; their values say why the issue contradicts them.
 
     `observe` gets the reports of the suite without and with the patch. `check_pages` compares the project's pages, if
@@ -137,6 +138,7 @@ def prove(
         if reproduces:
             nodes = tuple(node for given in reproduction for node in parts.in_copies(given))
             nodes = nodes or (*parts.new_tests, *find_fixed_tests(trial, baseline, suite, places))
+            nodes = nodes or parts.supported_tests(_test_files(baseline))
             say(ActivityMessage(REPRODUCING if nodes else COMPARING))
             verdict = judge_reproduction(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, after, baseline, suite, verdict, contradictions)
@@ -158,6 +160,10 @@ def prove(
             verdict = replace(verdict, generality=found.generality)
         verdict = _conclude(trial, baseline, suite, verdict)
     return _name_originals(verdict if reproduces or not trial.doubts else replace(verdict, no_loss=None))
+
+
+def _test_files(report: SuiteReport | None) -> list[str]:
+    return list(dict.fromkeys(result.path for result in report.results if result.path)) if report else []
 
 
 def _judge_pages(trial: ProofRun, baseline: SuiteReport | None, verdict: Verdict, found: PageEvidence) -> Verdict:
@@ -357,9 +363,10 @@ def _about(trees: Trees, base: str, tree: str, parts: PatchParts) -> tuple[Fact,
     if not parts.source:
         has_others = parts.tests or parts.kept_out or parts.extended
         facts.append(Fact("limit", "The patch changes no source file.") if has_others else UNCHANGED)
-    if edited := [path for path in parts.kept_out if path in parts.extended]:
+    usable = {*parts.extended, *parts.support}
+    if edited := [path for path in parts.kept_out if path in usable]:
         facts.append(edited_tests_in(edited))
-    if left_out := [path for path in parts.kept_out if path not in parts.extended]:
+    if left_out := [path for path in parts.kept_out if path not in usable]:
         has_tests = any(is_test(path) and not is_test_config(path) for path in left_out)
         facts.append(left_out_changes(left_out, has_tests))
     by_name = [path for path in (*parts.tests, *parts.kept_out) if _is_test_by_name_only(trees, (base, tree), path)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from aci.repository.added_tests import copy_path, edited_test_files, extended_test_files
@@ -25,7 +26,9 @@ class PatchParts:
     `source` are source files, and `added` the new ones among them. `tests` are new test files. `extended` are existing
     test files with the tests that the patch adds to them; with the tests that it changes if these may reproduce the
     issue. `kept_out` are files of which the base's version is used: existing tests to which the patch does more than
-    add tests, test configuration, and files that the test command itself runs.
+    add tests, test configuration, and files that the test command itself runs. `support` are those among them that the
+    reproduction tests use in the patch's version, such as a changed fixture: tests that they affect may reproduce the
+    issue.
     """
 
     source: tuple[str, ...]
@@ -34,6 +37,7 @@ class PatchParts:
     kept_out: tuple[str, ...]
     diff: str
     extended: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    support: tuple[str, ...] = ()
 
     @property
     def copies(self) -> tuple[str, ...]:
@@ -42,13 +46,22 @@ class PatchParts:
 
     @property
     def test_files(self) -> tuple[str, ...]:
-        return (*self.tests, *self.copies)
+        return (*self.tests, *self.copies, *self.support)
 
     @property
     def new_tests(self) -> tuple[str, ...]:
         """New test files, and the ids of the tests added to existing ones."""
         added = (_copied_id(path, name) for path, names in self.extended.items() for name in names)
         return (*self.tests, *added)
+
+    def supported_tests(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Return those test files that may use the `support` files: the ones nearest to each in the folders above."""
+        found: dict[str, None] = {}
+        for path in self.support:
+            folders = [f"{folder}/" for folder in map(str, PurePosixPath(path).parents) if folder != "."]
+            near = ([each for each in paths if each.startswith(folder)] for folder in folders)
+            found |= dict.fromkeys(next(filter(None, near), []))
+        return tuple(found)
 
     def in_copies(self, node: str) -> tuple[str, ...]:
         """Return the ids in the copies for a test file or a test that the patch adds to an existing file."""
@@ -63,7 +76,8 @@ def _copied_id(path: str, name: str) -> str:
 
 def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "", edited_tests: bool = False) -> PatchParts:
     """Sort the paths of a patch by kind; files that `command` itself runs are kept out. `diff` is the diff of the
-    source files. With `edited_tests`, tests that the patch changes may reproduce the issue too."""
+    source files. With `edited_tests`, tests that the patch changes may reproduce the issue too, and so may those that
+    use changed files beside them."""
     source, added, tests, kept_out = [], [], [], []
     extended = extended_test_files(trees, base_tree, tree)
     scripts = script_files(command, lambda path: read_text(trees, base_tree, path))
@@ -82,7 +96,14 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "", edit
     diff = trees.diff(base_tree, tree, source) if source else ""
     if edited_tests:
         extended |= edited_test_files(trees, base_tree, tree)
-    return PatchParts(tuple(source), tuple(added), tuple(tests), tuple(kept_out), diff, extended)
+    support: list[str] = []
+    if edited_tests:
+        existing = trees.files(tree)
+        apart = {*extended, *scripts}
+        support = [path for path in kept_out if path in existing and path not in apart and is_test(path)]
+        support = [path for path in support if not is_test_config(path) and not is_run_by(command, path)]
+    parts = tuple(source), tuple(added), tuple(tests), tuple(kept_out)
+    return PatchParts(*parts, diff, extended, tuple(support))
 
 
 def read_text(trees: Trees, tree: str, path: str) -> str:

@@ -18,6 +18,8 @@ HOOK = re.compile(r"(?i)set_?up.*|tear_?down.*|load_tests|run|debug|pytest_.*|__
 """Functions that a test runner calls for other tests too."""
 SCRIPTS = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
 COPY = "_added_by_patch"
+COLLECTED = re.compile(r"(?i)(?:.*/)?(?:test[^/]*|[^/]*tests?)\.py")
+"""Paths of Python files in which test runners look for tests; others, such as `tests/__init__.py`, support tests."""
 
 
 def extended_test_files(trees: Trees, base: str, tree: str) -> dict[str, tuple[str, ...]]:
@@ -58,7 +60,7 @@ def edited_test_files(trees: Trees, base: str, tree: str) -> dict[str, tuple[str
         is_edited = change.status == "M" and path not in extended and is_test(path) and not is_test_config(path)
         if is_edited and path.endswith(SCRIPTS):
             found[path] = ("",)
-        elif is_edited and path.endswith(".py"):
+        elif is_edited and COLLECTED.fullmatch(path):
             before, after = (trees.read(version, path).decode("utf-8", "replace") for version in (base, tree))
             found[path] = affected_tests(before, after)
     return {path: names for path, names in found.items() if names}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CODER = "coder"
 EXAMINER = "examiner"
 """The role that writes tests before the repair, if the setting `independent` is on."""
+CHALLENGER = "challenger"
+"""The role that looks for the situation in which a verified patch is wrong, if the setting `independent` is on."""
 LESSON_WRITER = "lesson_writer"
 """The role that writes a lesson after a run, if it has a model of its own and the experience bank is on."""
 
@@ -40,7 +42,8 @@ def assign_roles(settings: Settings, strategy: str) -> dict[str, str]:
     """Return the model name of each role that has its own model, and of the coder, which uses the model in the
     settings."""
     writes = settings.experience and needs_model(strategy) and not is_conversational(strategy)
-    roles = (*roles_of(strategy), *((LESSON_WRITER,) if writes else ()), *((EXAMINER,) if settings.independent else ()))
+    judges = (EXAMINER, CHALLENGER) if settings.independent else ()
+    roles = (*roles_of(strategy), *((LESSON_WRITER,) if writes else ()), *judges)
     own = {role: settings.roles[role] for role in roles if role in settings.roles and role != CODER}
     return ({CODER: settings.model} if settings.model else {}) | own
 

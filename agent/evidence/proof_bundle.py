@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from aci.proof.blind_tests import BLIND_TEST_RECORDS
 from agent.evidence.proof_claims import ProofClaims, claims_of, decode_claims, encode_claims, is_test_name
 from agent.evidence.proof_script import PATCH, earlier_script, portable_script
-from agent.run_state.turn_state import EXAMINER_BRANCH
+from agent.run_state.turn_state import CHALLENGER_BRANCH, EXAMINER_BRANCH
 from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, open_regular
 from trajectories.journal import write_durably
@@ -96,18 +96,23 @@ def write_bundle(
 
 
 def examiner_record(trajectory: Trajectory) -> dict[str, Any]:
-    """Return how the blind tests were made and what they did: the messages to the examiner and its answers, the
-    recorded hash and results, and the final verdict; nothing if no examiner was asked."""
-    steps = [step for step in trajectory.all_steps() if step.branch == EXAMINER_BRANCH]
-    messages = []
-    for step in steps:
-        reply = trajectory.replies.get((step.branch, step.reply or 0))
-        text = reply.text if reply else "\n".join(seen.text for seen in step.observations)
-        messages.append({"author": step.author, "text": text})
+    """Return how the blind tests were made and what they did: the messages to the examiner and its answers, those of
+    the challenger, the recorded hash and results, and the final verdict; nothing if no examiner was asked."""
+    messages, challenge = (_messages(trajectory, branch) for branch in (EXAMINER_BRANCH, CHALLENGER_BRANCH))
     recorded = {name: once.value for (_, name), once in trajectory.results.items() if name.endswith(BLIND_TEST_RECORDS)}
     verdict = trajectory.exit.verdict if trajectory.exit else Verdict()
     result = {"kind": verdict.kind, "evidence": verdict.evidence, "notes": list(verdict.notes)}
-    return {"messages": messages, **recorded, "verdict": result} if messages else {}
+    return {"messages": messages, "challenge": challenge, **recorded, "verdict": result} if messages else {}
+
+
+def _messages(trajectory: Trajectory, branch: str) -> list[dict[str, str]]:
+    found = []
+    for step in trajectory.all_steps():
+        if step.branch == branch:
+            reply = trajectory.replies.get((step.branch, step.reply or 0))
+            text = reply.text if reply else "\n".join(seen.text for seen in step.observations)
+            found.append({"author": step.author, "text": text})
+    return found
 
 
 def source_of(repository: str, commit: str, base_tree: str, tree: str) -> dict[str, str]:

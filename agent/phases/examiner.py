@@ -7,7 +7,7 @@ chosen, in forks of their own, and no strategy, tool or prompt reads them.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ from agent.conversation.model_roles import CODER, EXAMINER, has_examiner_model
 from agent.engine.loop import loop
 from agent.engine.permission_checks import may_test
 from agent.engine.proof_step import proof_step, verdict_of
+from agent.phases.challenger import Challenge, challenge
+from agent.prompts.challenger_prompt import objections
 from agent.prompts.examiner_prompt import SYSTEM, correction, examiner_prompt, revision, second_look
 from agent.prompts.opening_prompt import places
 from agent.run_state.attempt_outcome import Outcome
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from trajectories.records import Reply, Step
     from trajectories.verdict import Verdict
 
-TESTS, RESULTS, REVISED, CORRECTED = BLIND_TEST_RECORDS
+TESTS, RESULTS, REVISED, CORRECTED, CHALLENGED, CHALLENGED_AGAIN = BLIND_TEST_RECORDS
 AT_ONCE = 0.1
 """Number of seconds in which a recorded reply is there."""
 WITHDRAWN = re.compile(r"^\W*(\w+)\W+withdrawn\b", re.IGNORECASE | re.MULTILINE)
@@ -64,6 +66,7 @@ class Examiner:
         own.turn = replace(own.turn, prompts={**own.turn.prompts, EXAMINER: SYSTEM})
         self._own = own
         self._tests: BlindTests | None = None
+        self._challenge: Challenge | None = None
         self._against: BlindResult | None = None
         self._shown = ""
 
@@ -91,11 +94,16 @@ class Examiner:
             return asked.result()
 
     def judge(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
-        """Return the outcome with the evidence of the tests; one whose proof is not complete is returned unchanged."""
-        tests = self._tests
-        if tests is not None and _loses_tests_only(outcome.verdict):
+        """Return the outcome with the evidence of the tests, and of the challenger's if it is verified; one whose proof
+        is not complete is returned unchanged. Blind tests outweigh the experiment on generality."""
+        if self._tests is not None and _loses_tests_only(outcome.verdict):
             outcome = yield from self._correct_tests(outcome)
-        if not outcome.verdict.complete:
+        outcome = yield from self._judge(outcome)
+        return (yield from self._challenged(outcome)) if outcome.verdict.kind == "verified" else outcome
+
+    def _judge(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
+        tests = self._tests
+        if not (outcome.verdict.complete or _fits_examples_only(outcome.verdict)):
             return outcome
         if tests is None:
             return _with_fact(
@@ -111,12 +119,33 @@ class Examiner:
         outcome = _with_fact(outcome, evidence_fact(judged, withdrawn))
         verdict = outcome.verdict
         if doubts:
-            verdict = replace(verdict, kind="unproven", facts=(*doubts, *verdict.facts))
+            verdict = _doubted(verdict, doubts)
         elif judged.word == "disputed":
             verdict = replace(verdict, kind="disputed")
             self._against = judged.against[0]
         elif judged.word == "agrees":
-            verdict = replace(verdict, kind="verified", evidence="blind tests")
+            facts = tuple(fact for fact in verdict.facts if not fact.data.get("is_fitted"))
+            verdict = replace(verdict, kind="verified", evidence="blind tests", facts=facts)
+        return replace(outcome, verdict=verdict)
+
+    def _challenged(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
+        """Return the outcome of a verified patch; disputed if a test of the challenger fails that the examiner, without
+        the patch, requires. The challenger is asked once a turn; its tests run on a revised patch too."""
+        if self._challenge is None:
+            self._challenge = yield from challenge(self._branch, outcome.tree)
+        asked, tests = self._challenge, self._challenge.tests
+        if tests is None:
+            return _with_fact(outcome, asked.fact([]))
+        results, doubts = self._results(CHALLENGED_AGAIN if self._shown else CHALLENGED, tests, outcome.tree)
+        failing = asked.failing(results, self._shown)
+        if unknown := [one for one in failing if one.test.name not in asked.decided]:
+            asked.decide(unknown, (yield from self._answer(objections(tests, unknown))))
+        verdict = _with_fact(outcome, asked.fact(failing)).verdict
+        if doubts:
+            verdict = _doubted(verdict, doubts)
+        elif required := asked.required(failing):
+            verdict = replace(verdict, kind="disputed", evidence="none")
+            self._against = required[0]
         return replace(outcome, verdict=verdict)
 
     def revise(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
@@ -200,11 +229,12 @@ class Examiner:
         return {"results": [asdict(one) for one in results], "doubts": [fact.text for fact in doubts]}
 
     def _known_text(self, tree: str) -> str:
-        """Return the issue and the test files that the patch adds or changes."""
+        """Return the issue and the lines that the patch adds to test files."""
         branch, trees = self._branch, self._branch.engine.trees
-        changed = [each.path for each in trees.changed(branch.turn.base.tree, tree) if each.status != "D"]
-        tests = [trees.read(tree, path).decode("utf-8", "replace") for path in changed if is_test(path)]
-        return "\n".join([branch.turn.issue.text, *tests])
+        tests = [each.path for each in trees.changed(branch.turn.base.tree, tree) if is_test(each.path)]
+        diff = trees.diff(branch.turn.base.tree, tree, tests) if tests else ""
+        added = [line[1:] for line in diff.splitlines() if line.startswith("+")]
+        return "\n".join([branch.turn.issue.text, *added])
 
     def _second_look(self, judged: BlindEvidence) -> Generator[Step, None, frozenset[str]]:
         """Ask whether the issue implies the failing tests, and return the withdrawn ones. Tests about which there is no
@@ -231,10 +261,22 @@ def _parameters(proof: Step) -> dict[str, Any]:
     return dict(proof.observations[0].data["asked"])
 
 
+def _fits_examples_only(verdict: Verdict) -> bool:
+    """Whether a proof is complete, apart from a patch that changes answers for its tests' values only as far as the
+    proof's experiment can see."""
+    parts = (verdict.red, verdict.green, verdict.red_again, verdict.no_loss)
+    is_fitted = verdict.generality == "examples only" and all(parts)
+    return is_fitted and all(fact.kind != "doubt" for fact in verdict.facts)
+
+
 def _loses_tests_only(verdict: Verdict) -> bool:
     """Whether a proof is complete apart from lost tests."""
     is_shown = bool(verdict.red and verdict.green and verdict.red_again)
     return is_shown and bool(verdict.lost) and all(fact.kind != "doubt" for fact in verdict.facts)
+
+
+def _doubted(verdict: Verdict, doubts: Sequence[Fact]) -> Verdict:
+    return replace(verdict, kind="unproven", evidence="", facts=(*doubts, *verdict.facts))
 
 
 def _with_fact(outcome: Outcome, fact: Fact) -> Outcome:

@@ -100,7 +100,7 @@ def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
     """Return the request for tests: the issue, the code of the places that were `found`, and how tests are written."""
     issue = branch.turn.issue
     parts = [
-        _issue(issue),
+        quote_issue(issue),
         _code(branch, found),
         f"Tests: {describe_tests(branch, found)}",
         _sample(branch, nearest_test_files(branch.turn, branch.engine.trees, found)),
@@ -111,12 +111,12 @@ def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
 
 def second_look(failing: Sequence[BlindResult]) -> str:
     """Return the question whether the issue implies these tests, which fail with the patch."""
-    return SECOND_LOOK.format(failures="\n".join(map(_failure, failing)))
+    return SECOND_LOOK.format(failures="\n".join(map(describe_failure, failing)))
 
 
 def revision(failing: BlindResult) -> str:
     """Return the coder's message about one test that fails with its patch."""
-    return REVISION.format(failure=_failure(failing))
+    return REVISION.format(failure=describe_failure(failing))
 
 
 def correction(existing: Sequence[ExistingTest]) -> str:
@@ -129,13 +129,15 @@ def correction(existing: Sequence[ExistingTest]) -> str:
     return CORRECTION.format(tests="\n".join(sources))
 
 
-def _failure(result: BlindResult) -> str:
+def describe_failure(result: BlindResult) -> str:
+    """Return a line on how a test fails with the patch."""
     where = f" at `{quote_text(result.line[:LONGEST_LINE])}`" if result.line else ""
     message = " ".join(quote_text(shorten(result.message, LONGEST_MESSAGE)).split())
     return f"- {result.test.name}{where}: {message}"
 
 
-def _issue(issue: Issue) -> str:
+def quote_issue(issue: Issue) -> str:
+    """Return the issue as quoted data, shortened."""
     return f"<issue>\n{quote_fully(shorten(issue.text, LONGEST_ISSUE))}\n</issue>"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.examined_cases import Row, clustered, judge, summary
+from benchmarks.examined_cases import Row, answer_file, clustered, judge, summary
 from benchmarks.verdict_cases import create_repository
 from tests.benchmarks.test_verdict_cases import CASE
 from tests.conftest import git
@@ -61,10 +61,18 @@ def test_answers_decide_over_the_patches_and_questions_without_an_answer_are_wri
     assert "add() subtracts" in request
     (issue / "answers" / "tests.md").write_text(ANSWER)
     row = judge(right)
-    assert (row.verdict, row.without, row.open, row.is_as_wanted) == ("verified", "plausible", (), True), row
+    assert (row.verdict, row.without, row.open) == ("verified", "plausible", ("challenge",)), row
+    request = answer_file(right, "challenge").with_suffix(".request.md").read_text()
+    assert "You look for the situation" in request
+    assert "+    return a + b" in request
+    answer_file(right, "challenge").write_text("NONE")
+    row = judge(right)
+    assert (row.verdict, row.open, row.is_as_wanted) == ("verified", (), True), row
     assert judge(wrong).open == ("second",)
-    assert "test_negative" in (issue / "answers" / "wrong-1.second.request.md").read_text()
-    (issue / "answers" / "wrong-1.second.md").write_text("- test_negative | implied | signs")
+    request = answer_file(wrong, "second").with_suffix(".request.md").read_text()
+    assert "test_negative" in request
+    assert "abs" not in request
+    answer_file(wrong, "second").write_text("- test_negative | implied | signs")
     row = judge(wrong)
     assert (row.verdict, row.open, row.is_as_wanted) == ("disputed", (), True), row
 

@@ -78,7 +78,7 @@ def test_right_patch_has_independent_evidence(machine: Machine, repository: Path
     [fact] = evidence(result)
     assert fact["data"] | {"against": [], "withdrawn": []} == fact["data"]
     assert (fact["data"]["word"], fact["data"]["red"], fact["data"]["guards"]) == ("agrees", 3, 1)
-    assert result["usage"]["calls"] == 1
+    assert result["usage"]["calls"] == 2, "tests, and a challenge"
 
 
 def test_bundle_would_hold_the_tests_and_how_they_were_made(machine: Machine, repository: Path) -> None:
@@ -105,7 +105,7 @@ def test_tests_that_change_their_answer_wrongly_dispute_the_patch(machine: Machi
 def test_single_failing_test_needs_a_second_look(machine, repository, answer, code, word) -> None:
     second = examiner(f"- test_negative_number | {answer} | so it is", 2)
     result = prove(machine, repository, HALF, examiner(BLIND), second)
-    assert result["usage"]["calls"] == 2
+    assert result["usage"]["calls"] == (3 if answer == "withdrawn" else 2), "a disputed patch is not challenged"
     [fact] = evidence(result)
     if answer == "withdrawn":
         assert fact["data"]["withdrawn"] == ["test_negative_number"]
@@ -117,6 +117,123 @@ def test_answer_without_tests_is_no_evidence(machine: Machine, repository: Path)
     result = prove(machine, repository, RIGHT, examiner("I cannot say."))
     assert (result["returncode"], result["verdict"]["kind"]) == (6, "plausible")
     assert [fact["data"]["word"] for fact in evidence(result)] == ["none"]
+
+
+CHALLENGE = """- The patch may forget large numbers
+tests/test_challenge.py
+```python
+import unittest
+
+from calc.core import add
+
+
+class ChallengeTest(unittest.TestCase):
+    def test_large_number(self):
+        self.assertEqual(add(1000, 5), 1005)
+```
+- test_large_number | red | "add() subtracts"
+"""
+RARE = CALCULATOR["calc/core.py"].replace("a - b", "a + b if a < 500 else 0")
+
+
+def challenger(text: str) -> dict:
+    return {"branch": "main/challenger", "reply": {"text": text}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [("required", "disputed"), ("minor", "verified"), ("withdrawn", "verified"), ("", "verified")],
+)
+def test_examiner_decides_about_the_failing_tests_of_a_challenger(machine, repository, answer, word) -> None:
+    decision = examiner(f"- test_large_number | {answer} | it is a sum", 2)
+    result = prove(machine, repository, RARE, examiner(BLIND), challenger(CHALLENGE), *([decision] if answer else []))
+    assert result["verdict"]["kind"] == word, result
+    [fact] = [fact for fact in result["verdict"]["facts"] if fact["kind"] == "challenge"]
+    assert fact["data"][answer or "withdrawn"] == ["test_large_number"]
+    names = "which follows from “add() subtracts”" in fact["text"]
+    assert names == (answer in ("required", "minor")), fact
+    found = examiner_record(read(Path(result["directory"])))
+    assert [one["text"] for one in found["challenge"]][1:] == [CHALLENGE]
+    assert "+    return a + b if a < 500 else 0" in found["challenge"][0]["text"]
+    assert "a < 500" not in json.dumps(found["messages"]), "the examiner has not seen the patch"
+
+
+@pytest.mark.parametrize("answer", [CHALLENGE, "NONE"])
+def test_right_patch_stands_a_challenge(machine: Machine, repository: Path, answer: str) -> None:
+    result = prove(machine, repository, RIGHT, examiner(BLIND), challenger(answer))
+    assert (result["verdict"]["kind"], result["usage"]["calls"]) == ("verified", 2), result
+    assert "found none" in " ".join(result["verdict"]["notes"])
+
+
+def test_coder_sees_the_failing_input_of_a_challenge(machine: Machine, repository: Path) -> None:
+    wrong = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "a - b", "new": "a + b if a < 500 else 0"}}
+    right = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": " if a < 500 else 0", "new": ""}}
+    test = {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}}
+    submit = {"tool": "submit"}
+    model = script(
+        machine.home,
+        examiner(BLIND),
+        challenger(CHALLENGE),
+        examiner("- test_large_number | required", 2),
+        {"branch": "main", "n": 1, "reply": {"text": "A fix.", "actions": [test, wrong, submit]}},
+        {"branch": "main", "contains": "add(1000, 5), 1005", "reply": {"text": "Large.", "actions": [right, submit]}},
+    )
+    result = machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
+    assert (result["returncode"], result["verdict"]["kind"]) == (0, "verified"), result
+    assert result["usage"]["calls"] == 5
+    assert "+    return a + b\n" in result["patch"]
+
+
+LEAP = "def is_leap(year):\n    return year % 4 == 0\n"
+LEAP_TEST = """import unittest
+
+from calc.leap import is_leap
+
+
+class LeapTest(unittest.TestCase):
+    def test_century(self):
+        self.assertFalse(is_leap(1900))
+"""
+LEAP_BLIND = """tests/test_examined.py
+```python
+import unittest
+
+from calc.leap import is_leap
+
+
+class ExaminedTest(unittest.TestCase):
+    def test_other_centuries(self):
+        self.assertFalse(is_leap(1800) or is_leap(2200))
+
+    def test_last_century_before(self):
+        self.assertFalse(is_leap(1700))
+
+    def test_year_2000(self):
+        self.assertTrue(is_leap(2000) and is_leap(2024))
+```
+- test_other_centuries | red | "is_leap(1900) is true"
+- test_last_century_before | red | "is_leap(1900) is true"
+- test_year_2000 | guard | "is_leap(1900) is true"
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "word"), [("year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)", "verified"), ("1900", "disputed")]
+)
+def test_blind_tests_outweigh_the_experiment_on_generality(machine, repository, rule, word) -> None:
+    """Almost no variant of 1900 is a century, so a right patch seems to fit the example only."""
+    write(repository, {"calc/leap.py": LEAP})
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "Leap years")
+    patched = LEAP.replace("year % 4 == 0", rule if word == "verified" else f"year % 4 == 0 and year != {rule}")
+    write(repository, {"calc/leap.py": patched, "tests/test_leap.py": LEAP_TEST})
+    git(repository, "add", "-A")
+    model = script(machine.home, examiner(LEAP_BLIND), examiner("- test_other_centuries | implied | the rule", 2))
+    issue = ["--text", "is_leap(1900) is true\n\nBut 1900 was no leap year."]
+    result = machine.json("prove", "--staged", *issue, "--repo", repository, "--independent", "--model", model)
+    assert (result["verdict"]["kind"], result["verdict"]["generality"]) == (word, "examples only"), result["verdict"]
+    is_named = any("fits the tests' own values only" in note for note in result["verdict"]["notes"])
+    assert is_named == (word == "disputed")
 
 
 WRONG_TEST = """import unittest
@@ -149,7 +266,7 @@ def test_existing_test_that_the_issue_contradicts(machine: Machine, repository: 
     red = f'tests/test_corrected.py\n```python\n{corrected}```\n- test_old_sum | red | "add() subtracts"'
     result = prove(machine, repository, RIGHT, examiner(BLIND), examiner(red if corrected else kept, 2))
     verdict = result["verdict"]
-    assert (verdict["kind"], result["usage"]["calls"]) == (word, 2), result
+    assert verdict["kind"] == word, result
     old = "tests/test_old.py::OldTest::test_old_sum"
     if word == "verified":
         before, after = "self.assertEqual(add(9, 4), 5)", "self.assertEqual(add(9, 4), 13)"

@@ -165,23 +165,35 @@ class Trees:
         """Yield the bytes of many blobs, in order, and None for one that is longer than `limit`, missing or damaged."""
         return self._reader.get_blobs([checked_id(id) for id in ids], limit)
 
-    def diff(self, old: str, new: str, paths: Sequence[str] = ()) -> str:
-        """Return the diff between two trees, limited to `paths` (files or folders) if given; it applies anywhere.
+    def diff(self, old: str, new: str, paths: Sequence[str] = (), context: int = 3) -> str:
+        """Return the diff between two trees, limited to `paths` (files or folders) if given, with `context` lines
+        around each change; it applies anywhere.
 
         Encode it with `surrogateescape` to get git's bytes.
         """
-        asked = (old, new, *paths)
+        asked = (old, new, str(context), *paths)
         if (known := self._diffs.get(asked)) is None:
-            known = self._diffs.keep(asked, self._diff(old, new, paths))
+            known = self._diffs.keep(asked, self._diff(old, new, paths, context))
         return known
 
-    def _diff(self, old: str, new: str, paths: Sequence[str]) -> str:
+    def _diff(self, old: str, new: str, paths: Sequence[str], context: int) -> str:
         size = "core.bigFileThreshold=64m"  # above the threshold git treats text as binary
         chunks = [paths[at : at + PATHS_PER_CALL] for at in range(0, len(paths), PATHS_PER_CALL)] or [()]
         store = None if self._read_only else self.path
         with object_folder(self.env, store) as (folder, env), writing(store or folder):
             self.copy_difference(old, new, folder)
-            command = ("-c", size, "diff-tree", "-r", "-p", *IN_FULL, checked_id(old), checked_id(new), "--")
+            command = (
+                "-c",
+                size,
+                "diff-tree",
+                "-r",
+                "-p",
+                f"-U{context}",
+                *IN_FULL,
+                checked_id(old),
+                checked_id(new),
+                "--",
+            )
             return "".join(decode(self._git(*command, *chunk, env=env)) for chunk in chunks)
 
     def changed(self, old: str, new: str) -> list[Change]:

@@ -29,11 +29,10 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "selected_behaviour": ("length",),
     "same_answer": ("3 of 9 variants",),
     "tests_answers": ("3 of 9 variants",),
-    "fitted_to_tests": (Fact("behaviour", "The patch gives the tests' own answers for 9 of 9 variants."),),
     "compared_pages": ("9 views of 3 pages", "1 view differs, as the issue asks."),
 }
-NEW = {"edited_tests_in"}
-"""Facts that no earlier version recorded."""
+NEW = {"edited_tests_in", "fitted_to_tests"}
+"""Facts, or their data, that no earlier version recorded."""
 
 
 def functions() -> Iterator[tuple[str, Callable[..., Fact]]]:

@@ -623,6 +623,41 @@ def test_edited_test_of_a_proposed_patch_reproduces_and_its_base_version_must_pa
     assert (verdict.kind, verdict.red, verdict.lost) == ("unproven", True, ("tests.test_price.T.test_tax",))
 
 
+MIXIN = "from shop import price\n\n\nclass Mixin:\n    def test_some(self): assert price.total([]) == 0\n"
+USES = "import unittest\nfrom tests.support import Mixin\n\n\nclass T(Mixin, unittest.TestCase): pass\n"
+READS = """\
+import unittest
+from pathlib import Path
+from shop import price
+
+
+class T(unittest.TestCase):
+    def test_some(self):
+        for line in (Path(__file__).parent / "data/sums.txt").read_text().splitlines():
+            *numbers, total = map(int, line.split())
+            self.assertEqual(price.total(numbers), total)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("test", "path", "before", "after"),
+    [
+        (USES, "tests/support.py", MIXIN, MIXIN.replace("[]) == 0", "[1, 2]) == 3")),
+        (READS, "tests/data/sums.txt", "0\n", "0\n1 2 3\n"),
+    ],
+    ids=["mixin", "data"],
+)
+def test_changed_file_beside_the_tests_of_a_proposed_patch_reproduces(prove_patch, test, path, before, after):
+    base = BASE | {"tests/test_some.py": test, path: before}
+    patch = {"shop/price.py": RIGHT, path: after}
+    assert prove_patch(patch, base=base).red is None
+    verdict = prove_patch(patch, base=base, edited_tests=True)
+    assert (verdict.kind, verdict.tests) == ("plausible", ("tests.test_some.T.test_some",)), verdict.notes
+    assert has_note(verdict, f"Existing tests were changed in {path}")
+    assert prove_patch({path: after}, base=base, edited_tests=True).kind == "unproven"
+
+
 @pytest.mark.slow
 def test_added_test_does_not_replace_existing_ones(prove_patch):
     """The patch breaks a function, and another one with the name of its test follows the original."""
