@@ -76,8 +76,8 @@ that the issue is not about, and that hardly any user meets.
 - `withdrawn`: a right fix could fail it, since it goes beyond the issue, depends on a detail, or asserts something \
 that nobody promised.
 
-Answer with one line for each test: its name, `required`, `minor` or `withdrawn`, and the reason. When in doubt between \
-two, take the later one."""
+Answer with one line for each test: its name, `required`, `minor` or `withdrawn`, and the reason. When in doubt \
+between two, take the later one."""
 
 
 def challenger_prompt(issue: Issue, trees: Trees, base: str, tree: str, paths: Sequence[str]) -> str:
