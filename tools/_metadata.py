@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
 
 ResultKind = Literal["file", "command", "diff", "tests", "other"]
-Need = Literal["", "user", "helpers", "browser"]
+Need = Literal["", "user", "helpers", "browser", "conversation"]
 WhenLimited = Literal["revert", "check_path", "refuse"]
 
 
@@ -68,7 +68,8 @@ class ToolMetadata:
     `writes`: whether it may change files; a snapshot is then taken after it.
     `kind`: the size limit of its output (see `aci.observation.output_text.CAPS`).
     `asked_for`: it is not offered to models; only strategies call it.
-    `needs`: it is offered only where a user can be asked, where helpers are available, or where there is a browser.
+    `needs`: it is offered only where a user can be asked, where helpers are available, where there is a browser, or in
+        a conversation with a user.
     `runs`: the argument that holds commands or a program, if it runs any; searched for copied fixes.
     `reads`: the arguments that name the files that it reads; searched for copied fixes.
     `result`: what its result is, which determines how the result folds in a long conversation:

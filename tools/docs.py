@@ -37,6 +37,7 @@ def ask_about_python(call: ToolCall) -> ConsentQuestion | None:
 
 @tool(
     writes=False,
+    needs="conversation",
     kind="view",
     text=TextSource("program", "The documentation of {}", "name"),
     consent=ask_about_python,

@@ -18,7 +18,7 @@ def ask_about_input(call: ToolCall) -> ConsentQuestion | None:
 
 
 # A terminal shows files, output of programs and what the model typed, so the owner of its text is unknown.
-@tool(runs="input", consent=ask_about_input)
+@tool(needs="conversation", runs="input", consent=ask_about_input)
 def session(ctx: Context, name: str, input: str = "", wait: int = 10) -> Observation:
     """Type into a named terminal session (pdb, REPLs, editors) and see its output. A new session starts with a shell.
 

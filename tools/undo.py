@@ -10,7 +10,7 @@ from trajectories.records import Observation
 FURTHER = "Only the user can go back further; `edit` can change any file."
 
 
-@tool(text=TextSource("harness"), consent=not_needed, when_limited="refuse")
+@tool(needs="conversation", text=TextSource("harness"), consent=not_needed, when_limited="refuse")
 def undo(ctx: Context, steps: int = 1) -> Observation:
     """Undo the last replies that changed files, in the files (except those that git ignores) and in this conversation.
     Cannot be undone.

@@ -7,15 +7,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.engine.user_choices import AskingBranch, ask_user, may_ask
+from agent.run_state.strategy_traits import is_conversational
 from tools.base import Context, HelperReport
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
     from agent.run_state.turn_state import TurnInput
+    from tools._metadata import Need
     from trajectories.git_store.trees import Trees
     from trajectories.records import Action, Observation, Step
 
 
+LARGE = 2_000
+"""Number of files from which helpers are offered for a repair."""
 _FRONT_ENDS: dict[str, bool] = {}
 """Whether a tree has pages, by its id."""
 
@@ -76,11 +80,24 @@ def tool_context(branch: CallingBranch, before: Sequence[tuple[Action, Observati
 
 def offered_tools(branch: CallingBranch) -> tuple[dict[str, Any], ...]:
     """Return the schemas of the tools that the branch's model is offered, before its scope limits them."""
-    engine = branch.engine
-    questions = engine.toolbox.schemas_with("user") if may_ask(branch) else ()
-    helpers = engine.toolbox.schemas_with("helpers") if branch.delegation is not None else ()
-    pages = engine.toolbox.schemas_with("browser") if has_browser(branch) else ()
-    return (*engine.run.tools, *questions, *helpers, *pages, *engine.servers.schemas())
+    engine, toolbox = branch.engine, branch.engine.toolbox
+    is_conversation = is_conversational(branch.turn.strategy)
+    needs: dict[Need, bool] = {
+        "conversation": is_conversation,
+        "user": may_ask(branch),
+        "helpers": branch.delegation is not None and (is_conversation or _is_large(branch)),
+        "browser": has_browser(branch),
+    }
+    # A run of an earlier version has recorded tools that are offered in conversations only.
+    recorded = {schema["function"]["name"] for schema in engine.run.tools}
+    more = [schema for need, is_met in needs.items() if is_met for schema in toolbox.schemas_with(need)]
+    more = [schema for schema in more if schema["function"]["name"] not in recorded]
+    return (*engine.run.tools, *more, *engine.servers.schemas())
+
+
+def _is_large(branch: CallingBranch) -> bool:
+    """Return whether the repository is so large that exploring it may fill a conversation."""
+    return len(branch.engine.trees.files(branch.turn.base.tree)) > LARGE
 
 
 def has_browser(branch: CallingBranch) -> bool:

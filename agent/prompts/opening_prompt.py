@@ -31,8 +31,13 @@ if TYPE_CHECKING:
     from agent.run_state.turn_state import TurnInput
     from trajectories.git_store.trees import Trees
 
-SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
-SHOWN_SOURCES, MOST_SOURCE_LINES, LONGEST_PARAMETERS = 3, 80, 120
+SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 5, 2, 70
+SHOWN_SOURCES, MOST_SOURCE_LINES = 3, 80
+NO_CODE = re.compile(
+    r"(?i)(?:authors|changes|changelog|codeowners|code_of_conduct|contributors|copying|history|license|licence|makefile"
+    r"|manifest|news|notice|readme|security)(?:[.-].*)?"
+)
+"""Names of files at the top level that the layout leaves out, since they do not help to find code."""
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
 NOT_CHECKED = "This run cannot check whether the other tests still pass."
 NEAR_PLACES = 3
@@ -137,8 +142,8 @@ def facts(branch: Branch, located: bool = True) -> str:
 
 
 def _likeliest(branch: Branch, found: dict[str, Any]) -> str:
-    """Return the likeliest places and classes with their parameters, and the source of the first places where it is
-    short; a source that is shown need not be viewed."""
+    """Return the likeliest places and classes, and the source of the first places where it is short; a source that is
+    shown need not be viewed."""
     hits = _hits(found)[:SHOWN_PLACES]
     parts = [f"Likeliest places (found without a model, not certain):\n{_list_hits(hits) or 'none'}"]
     if classes := found.get("classes"):  # records of earlier versions have none
@@ -153,19 +158,12 @@ def _likeliest(branch: Branch, found: dict[str, Any]) -> str:
 
 
 def _list_hits(hits: list[dict[str, Any]]) -> str:
-    return quote_text("\n".join(f"- {_name(hit)}{_parameters(hit)}" for hit in hits))
+    return quote_text("\n".join(f"- {_name(hit)}" for hit in hits))
 
 
 def _hits(found: dict[str, Any]) -> list[dict[str, Any]]:
     hits: list[dict[str, Any]] = found["functions"] or found["files"]
     return hits
-
-
-def _parameters(hit: dict[str, Any]) -> str:
-    """Return the parameters of a function, or the bases of a class, without its name."""
-    name = re.escape(hit.get("name", "").rpartition(".")[2])
-    _, *rest = re.split(rf"\b{name}\b", hit.get("signature", ""), maxsplit=1)
-    return "".join(rest)[:LONGEST_PARAMETERS]
 
 
 def _source(branch: Branch, hit: dict[str, Any]) -> str:
@@ -205,11 +203,14 @@ def _why(hit: dict[str, Any]) -> str:
 
 
 def _layout(turn: TurnInput, trees: Trees) -> str:
-    """Return the top-level entries of the repository or the subtree without dotfiles, with each folder's file count."""
+    """Return the top-level entries of the repository or the subtree without dotfiles and NO_CODE, with each folder's
+    file count."""
     top = f"{turn.settings.subtree}/" if turn.settings.subtree else ""
     below = [path.removeprefix(top) for path in trees.files(turn.base.tree) if path.startswith(top)]
     counts = Counter(path.partition("/")[0] + ("/" if "/" in path else "") for path in below)
-    names = sorted(name for name in counts if name.isprintable() and not name.startswith("."))
+    names = sorted(
+        name for name in counts if name.isprintable() and not (name.startswith(".") or NO_CODE.fullmatch(name))
+    )
     shown = [f"{name} ({counts[name]})" if name.endswith("/") else name for name in names]
     return (f"{quote_text(top)}: " if top else "") + ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
 

@@ -39,22 +39,22 @@ def test_message_states_issue_layout_and_tests(bench: Bench) -> None:
         "`make test`; nearest: tests/test_calc.py",
     ):
         assert fact in message
-    assert "- calc.py:1 add(a, b)\n" in message
+    assert "- calc.py:1 add\n" in message
 
 
 def test_message_shows_source_of_short_likely_functions(bench: Bench) -> None:
     body = "".join(f"    total += {number}\n" for number in range(MOST_SOURCE_LINES))
     message = first_message(bench, {"sums.py": f"def subtracts(total):\n{body}    return total  # add subtracts\n"})
     assert '<source file="calc.py" lines="1-2">\n1\tdef add(a, b):\n2\t    return a - b\n</source>' in message
-    assert "- sums.py:1 subtracts(total)" in message
+    assert "- sums.py:1 subtracts\n" in message
     assert "total += 1" not in message
 
 
 @pytest.mark.slow
-def test_message_lists_likely_classes_with_their_bases(bench: Bench) -> None:
+def test_message_lists_likely_classes(bench: Bench) -> None:
     files = {"sums.py": "class Subtracts(Base):\n    sign = -1\n", "names.py": "class Name:\n    pass\n"}
     message = first_message(bench, files)
-    assert "Likeliest classes, if the fault is outside their methods:\n- sums.py:1 Subtracts(Base)\n" in message
+    assert "Likeliest classes, if the fault is outside their methods:\n- sums.py:1 Subtracts\n" in message
     assert "Likeliest classes" not in first_message(bench, {"sums.py": "", "names.py": ""})
 
 
