@@ -182,18 +182,8 @@ class Trees:
         store = None if self._read_only else self.path
         with object_folder(self.env, store) as (folder, env), writing(store or folder):
             self.copy_difference(old, new, folder)
-            command = (
-                "-c",
-                size,
-                "diff-tree",
-                "-r",
-                "-p",
-                f"-U{context}",
-                *IN_FULL,
-                checked_id(old),
-                checked_id(new),
-                "--",
-            )
+            how = ("-c", size, "diff-tree", "-r", "-p", f"-U{context}", *IN_FULL)
+            command = (*how, checked_id(old), checked_id(new), "--")
             return "".join(decode(self._git(*command, *chunk, env=env)) for chunk in chunks)
 
     def changed(self, old: str, new: str) -> list[Change]:
