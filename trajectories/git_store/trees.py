@@ -167,9 +167,7 @@ class Trees:
 
     def diff(self, old: str, new: str, paths: Sequence[str] = (), context: int = 3) -> str:
         """Return the diff between two trees, limited to `paths` (files or folders) if given, with `context` lines
-        around each change; it applies anywhere.
-
-        Encode it with `surrogateescape` to get git's bytes.
+        around each change; it applies anywhere. Encode it with `surrogateescape` to get git's bytes.
         """
         asked = (old, new, str(context), *paths)
         if (known := self._diffs.get(asked)) is None:
