@@ -115,7 +115,7 @@ class Verdict:
             unlike = self._contradicted_tests
             return f"Plausible{earlier}: {PASSES}, but no independent evidence confirms the change{unlike}."
         if self.kind == "disputed":
-            return "Disputed: the change passes its tests, but tests that were written without it disagree."
+            return "Disputed: the change passes its tests, but fails a test that somebody else wrote for the issue."
         if self.kind == "none":
             return "No verdict: no change was judged by tests."
         if self.generality == "examples only":
