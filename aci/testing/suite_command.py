@@ -7,7 +7,9 @@ import posixpath
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
 from itertools import pairwise
 from typing import Any
 
@@ -59,14 +61,15 @@ ENDS = {
     "Cargo.toml": re.compile(r".*\.rs"),
 }
 NO_TEST = re.compile(r"\s*echo\s+[\"']?Error: no test specified")
-PYTEST_OF_DJANGO = re.compile(r"DJANGO_SETTINGS_MODULE|DJANGO_CONFIGURATION|--ds[= ]")
+PYTEST_OF_DJANGO = re.compile(r"DJANGO_SETTINGS_MODULE|DJANGO_CONFIGURATION")
+DJANGO_OPTION = re.compile(r"--ds[= ]")
 PYTEST_SECTION = r"^\[(tool:pytest|tool\.pytest(\.ini_options)?|pytest)\]"
 """Regular expression of Python and of `grep -E`."""
 PYTEST_CONFIG = re.compile(PYTEST_SECTION, re.MULTILINE)
 PYTEST_FILES = ("pytest.ini", "setup.cfg", "tox.ini", "pyproject.toml")
 PROJECT_MARKS = {*PYTEST_FILES, "setup.py"}
 OWN_RUNNERS = ("manage.py", "runtests.py", "tests/runtests.py", "tox.ini")
-TOX_COMMANDS = re.compile(r"^commands\s*=\s*((?:.*\n?)(?:[ \t]+.*\n?)*)", re.MULTILINE)
+RUNNER_FILE = re.compile(r"(?<!\S)[\w./-]*(?:manage|runtests)\.py(?!\S)")
 UNITTEST_RUNNER = re.compile(r"manage\.py test|django-admin(?:\.py)? test|runtests\.py|-m unittest|-m django test")
 
 
@@ -155,9 +158,11 @@ def django_command(python: str, folder: str, files: Collection[str], look: Look)
         return look(path) if path in files else ""
 
     config = "\n".join(map(read, PYTEST_FILES))
-    if PYTEST_OF_DJANGO.search(config) or PYTEST_CONFIG.search(config):
+    environments = _tox_environments(read("tox.ini"))
+    sets_django = any(PYTEST_OF_DJANGO.search(f"{one.get('setenv')} {one.get('set_env')}") for one in environments)
+    if sets_django or DJANGO_OPTION.search(config) or PYTEST_CONFIG.search(config):
         return ""
-    if hint := _tox(python, read("tox.ini")):
+    if hint := _tox_command(python, environments, lambda path: posixpath.join(folder, path) in files):
         return prefix_folder(folder, hint)
     for name in here:
         if name != "tox.ini":
@@ -165,15 +170,35 @@ def django_command(python: str, folder: str, files: Collection[str], look: Look)
     return ""
 
 
-def _tox(python: str, text: str) -> str:
-    """Return the first command in tox.ini that runs tests with a runner based on unittest, with tox's own syntax
-    removed."""
-    for block in TOX_COMMANDS.findall(text):
-        for line in block.splitlines():
+def _tox_environments(text: str) -> list[Mapping[str, str]]:
+    """Return the sections of tox.ini with the settings of test environments; none of a file that cannot be read."""
+    parser = ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(text)
+    except ConfigParserError:
+        return []
+    return [dict(parser[name]) for name in parser.sections() if name.startswith("testenv")]
+
+
+def _tox_command(python: str, environments: Iterable[Mapping[str, str]], exists: Callable[[str], bool]) -> str:
+    """Return the first command of tox that runs tests with a runner based on unittest, with tox's own syntax removed.
+
+    A runner that tox starts in a folder of the repository is named with this folder, and one that does not `exist` is
+    left out.
+    """
+    for environment in environments:
+        entered = re.sub(r"^\{tox_?inidir\}/?", "", environment.get("changedir", environment.get("change_dir", "")))
+        for line in environment.get("commands", "").splitlines():
             command = re.sub(r"\{posargs(?::[^{}]*)?\}", "", line).strip().lstrip("-").strip()
             command = re.sub(r"^(?:\{envpython\}|python\d?|coverage run(?:\s+-(?!m)\S+)*)(?=\s)", python, command)
-            if UNITTEST_RUNNER.search(command) and not re.search(r"[{}\\]", command):
-                return command.strip()
+            if not UNITTEST_RUNNER.search(command) or re.search(r"[{}\\]", command + entered):
+                continue
+            script = RUNNER_FILE.search(command)
+            path = posixpath.normpath(posixpath.join(entered, script[0])) if script else ""
+            if script is None:
+                return prefix_folder(entered, command.strip())
+            if exists(path):
+                return f"{command[: script.start()]}{path}{command[script.end() :]}".strip()
     return ""
 
 

@@ -62,6 +62,21 @@ def test_project_is_found_for_nodes(nodes, folder):
     assert project_of(nodes, files, lambda path: files.get(path, "")) == folder
 
 
+DJANGO = "python3 tests/runtests.py"
+TOX_OF_DJANGO = """\
+[tox]
+envlist = py3
+
+[testenv]
+passenv = DJANGO_SETTINGS_MODULE PYTHONPATH HOME DISPLAY
+deps =
+    -rtests/requirements/py3.txt
+changedir = tests
+commands =
+    {envpython} runtests.py {posargs}
+"""
+
+
 @pytest.mark.parametrize(
     ("files", "command"),
     [
@@ -74,6 +89,15 @@ def test_project_is_found_for_nodes(nodes, folder):
         ({"tox.ini": "[testenv]\ncommands = django-admin test --settings=t.s {posargs}\n"}, None),
         ({"tox.ini": "[testenv]\ncommands = {envbindir}/python -m unittest\n"}, ""),
         ({"tox.ini": "[testenv]\ncommands = pytest\n"}, ""),
+        ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO}, "python3 tests/runtests.py"),
+        ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace("passenv", "setenv")}, ""),
+        ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace("runtests", "gone/runtests")}, DJANGO),
+        ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace(" tests\n", " {toxinidir}/tests\n")}, DJANGO),
+        ({"tests/runtests.py": "", "tox.ini": "[testenv\n"}, DJANGO),
+        (
+            {"manage.py": "", "tox.ini": "[testenv]\ncommands = python example/manage.py test\n"},
+            "python3 manage.py test",
+        ),
     ],
 )
 def test_command_of_runner_based_on_unittest_is_detected(files, command):
