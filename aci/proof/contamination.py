@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -71,13 +71,15 @@ _FAILED = re.compile(
 _PROBE = """\
 import sys
 from importlib.util import find_spec
-root = sys.argv[1].rstrip("/") + "/"
-for name in sys.argv[2:]:
+root, checkout = (folder.rstrip("/") + "/" for folder in sys.argv[1:3])
+for name in sys.argv[3:]:
     spec, version = None, ""
     try:
         spec = find_spec(name)
         if spec is None or not spec.origin or spec.origin.startswith(root):
             continue
+        if spec.origin.startswith(checkout) and "/site-packages/" not in spec.origin:
+            continue  # the files of the checkout itself, such as those of a legacy editable install
         import importlib.metadata as metadata  # slow to import
         names = metadata.packages_distributions().get(name) if hasattr(metadata, "packages_distributions") else None
         found = metadata.distribution((names or [name])[0])
@@ -120,12 +122,13 @@ def find_contamination(
     return (*shown, f"{more} more such steps.") if more else tuple(shown)
 
 
-def find_installed_copies(workspace: Workspace, trees: Trees, tree: str) -> tuple[str, ...]:
-    """Return a sentence for each copy of the repository's package that the image has outside the repository."""
+def find_installed_copies(workspace: Workspace, trees: Trees, tree: str, checkout: Path) -> tuple[str, ...]:
+    """Return a sentence for each copy of the repository's package that the image has outside the repository, whose
+    work tree on this machine is `checkout`."""
     names = [name for name in package_names(trees, tree) if name.isidentifier()]
     if not names:
         return ()
-    words = b" ".join(map(quote, (workspace.root, *names))).decode()
+    words = b" ".join(map(quote, (workspace.root, str(checkout), *names))).decode()
     python = '"$(command -v python || command -v python3)"'
     command = f"(cd {quote(workspace.scratch).decode()} && PYTHONPATH= {python} -c {quote(_PROBE).decode()} {words})"
     try:

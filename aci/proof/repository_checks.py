@@ -28,7 +28,9 @@ PRE_COMMIT = ".pre-commit-config.yaml"
 PYTHON_CONFIG = ("pyproject.toml", "setup.cfg", "tox.ini")
 LINE = re.compile(r"(?<=[:(])\d+(?=[:),])(?::\d+)?|\bline \d+(?:, (?:col|column) \d+)?|(?<=^@@ ).*", re.MULTILINE)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-SUMMARY = re.compile(r"(?:Found|Success|All checks|All done|Oh no|\d+ files? |✖|\d+ problems?|\[\*\]|No fixes)")
+SUMMARY = re.compile(
+    r"(?:Found|Success|All checks|All done|Oh no|\d+ files? |✖|\d+ problems?|\[\*\]|No fixes|Your code has been)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ def run_checks(
         line, seconds = _judge(check, before, after, [path for path in now if trees.entry(base, path)], now)
         lines.append(line)
         left -= seconds
-    return (*lines, *(f"{name}: not run (pre-commit would have to fetch it)" for name in not_runnable[:MOST_FILES]))
+    left_out = ", ".join(not_runnable[:MOST_FILES])
+    return (*lines, *([f"{left_out}: not run (pre-commit would have to fetch them)"] if left_out else []))
 
 
 def _is_plain(path: str) -> bool:

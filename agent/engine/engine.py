@@ -148,7 +148,7 @@ class RunWorkspaces:
 
     def _record_copies(self, workspace: Workspace, options: WorkspaceOptions) -> None:
         with suppress(Cancelled):  # the run ends, or its time is used up
-            for copy in find_installed_copies(workspace, options.trees, options.base.tree):
+            for copy in find_installed_copies(workspace, options.trees, options.base.tree, options.repository.root):
                 options.say(copy)
                 self._record(Fact("environment", copy))
 

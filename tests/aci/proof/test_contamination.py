@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -132,16 +133,29 @@ def test_installed_copy_of_package_is_reported(kind, make_repo, open_ws):
     ws = open_ws(kind, make_repo(files))
     trees, tree = ws.options.trees, ws.options.base.tree
     assert package_names(trees, tree) == ("mine", "pytest")
-    (report,) = find_installed_copies(ws, trees, tree)
+    (report,) = find_installed_copies(ws, trees, tree, Path("/nowhere"))
     assert "pytest" in report
     assert "later than the repository's" in report
     assert ws.run("pwd").text.strip() == ws.root
 
 
+@pytest.mark.slow
+def test_editable_install_of_the_checkout_is_no_copy(make_repo, open_ws, monkeypatch):
+    """A legacy editable install adds the checkout to the import path."""
+    folder = make_repo({"src/shelf/__init__.py": "", "pyproject.toml": '[project]\nname = "shelf"\n'})
+    ws = open_ws("local", folder)
+    trees, tree = ws.options.trees, ws.options.base.tree
+    monkeypatch.setattr(
+        contamination, "_PROBE", f"import sys; sys.path.append({str(folder / 'src')!r})\n{contamination._PROBE}"
+    )
+    assert find_installed_copies(ws, trees, tree, folder) == ()
+    assert "shelf" in find_installed_copies(ws, trees, tree, Path("/nowhere"))[0]
+
+
 def test_invalid_or_foreign_manifest_is_ignored(make_repo, open_ws):
     ws = open_ws("local", make_repo({"pyproject.toml": "project = [", "a.js": ""}))
     assert package_names(ws.options.trees, ws.options.base.tree) == ()
-    assert find_installed_copies(ws, ws.options.trees, ws.options.base.tree) == ()
+    assert find_installed_copies(ws, ws.options.trees, ws.options.base.tree, Path("/nowhere")) == ()
 
 
 def test_too_deeply_nested_manifest_is_ignored(make_repo, open_ws):

@@ -77,9 +77,7 @@ def test_local_pre_commit_hooks_are_run(check):
     assert lines == (
         "ruff: nothing new",
         "no-print: 1 new: a.py:3:print(2)",
-        "end-of-file-fixer: not run (pre-commit would have to fetch it)",
-        "check-yaml: not run (pre-commit would have to fetch it)",
-        "suite: not run (pre-commit would have to fetch it)",
+        "end-of-file-fixer, check-yaml, suite: not run (pre-commit would have to fetch them)",
     )
 
 
