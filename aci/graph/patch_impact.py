@@ -115,6 +115,21 @@ def changed_definitions(graph: Graph, edits: Iterable[Edit]) -> list[Location]:
     return list(found)
 
 
+def users_of_changes(graph: Graph, edits: Sequence[Edit]) -> list[Location]:
+    """Return the definitions outside of a patch and of tests that refer to what it changes, or to the classes of that;
+    for each changed place, the surest first."""
+    from aci.graph.name_lookup import is_test_file
+
+    changed = changed_definitions(graph, edits)
+    classes = [place._replace(symbol=symbol.parent) for place in changed if (symbol := graph.symbol(place))]
+    targets = dict.fromkeys(place for place in [*changed, *classes] if place.symbol >= 0)
+    found: dict[Location, None] = {}
+    for target in targets:
+        links = [link for link in graph.callers(target) if link.weight >= LEAST_WEIGHT and link.place.symbol >= 0]
+        found |= dict.fromkeys(link.place for link in links if not is_test_file(graph, link.place.path))
+    return [place for place in found if place not in targets]
+
+
 def broken_callers(graph: Graph, edits: Sequence[Edit]) -> list[BreakingChange]:
     """Return functions whose new signature may break a call, with the callers that the patch does not change."""
     by_path = {edit.path: edit for edit in edits}
