@@ -6,10 +6,11 @@ They are *blind*: whoever writes them sees neither the patch nor its tests. A *r
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
 
@@ -124,7 +125,8 @@ def run_blind_tests(
     WorkspaceError.
     """
     parts = split_patch(trees, base, tree, command)
-    if not parts.source or trees.entry(base, tests.path) or trees.entry(tree, tests.path):
+    tests = _at_free_path(tests, trees, base, tree)
+    if not parts.source:
         return [], []
     shipped = trees.overlay(base, tree, parts.source)
     file = {tests.path: tests.source.encode()}
@@ -138,6 +140,16 @@ def run_blind_tests(
         third = canary.run_with_patch(after, nodes)
     found = [_compare(test, first, second, third, tests, issue.text) for test in tests.tests]
     return (found if first and third else []), trial.doubts
+
+
+def _at_free_path(tests: BlindTests, trees: Trees, base: str, tree: str) -> BlindTests:
+    """Return the tests at a path that neither the base nor the patch has, with a name that runners find as well."""
+    while trees.entry(base, tests.path) or trees.entry(tree, tests.path):
+        folder, name = posixpath.split(tests.path)
+        start = "test_" if name.startswith("test_") else ""
+        path = posixpath.join(folder, f"{start}examined_{name.removeprefix(start)}")
+        tests = replace(tests, path=path)
+    return tests
 
 
 def _compare(

@@ -128,6 +128,10 @@ def test_patch_that_skips_a_test_fails_it(run):
     assert (found["test_total"].base, found["test_total"].patched) == ("fails", "passes")
 
 
-def test_path_that_exists_is_refused(run):
-    found, doubts = run(FIX, "def test_a():\n    assert 0\n", path="test_price.py")
-    assert (found, doubts) == ({}, [])
+@pytest.mark.parametrize("taken", ["base", "patch"])
+def test_tests_at_a_path_that_exists_run_at_another(run, taken):
+    path = "test_price.py" if taken == "base" else "test_more.py"
+    patch = FIX if taken == "base" else FIX | {"test_more.py": "def test_total():\n    assert 0\n"}
+    source = "from price import total\n\ndef test_total():\n    assert total([2, 3]) == 5\n"
+    found, doubts = run(patch, source, path=path)
+    assert (found["test_total"].base, found["test_total"].patched, doubts) == ("fails", "passes", [])
