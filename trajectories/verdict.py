@@ -91,6 +91,14 @@ class Verdict:
         """Whether all parts of the proof hold and nothing speaks against the patch."""
         return self.kind in COMPLETE
 
+    @property
+    def may_be_judged(self) -> bool:
+        """Whether independent evidence decides: the proof is complete, apart perhaps from an experiment which finds
+        that the patch fits its examples only."""
+        parts = (self.red, self.green, self.red_again, self.no_loss)
+        is_fitted = self.kind == "unproven" and self.generality == "examples only" and all(parts)
+        return self.complete or (is_fitted and all(fact.kind != "doubt" for fact in self.facts))
+
     def is_accepted(self, weakest: str) -> bool:
         """Whether the patch is verified, or has the `weakest` word that the user accepts (the setting `accept`)."""
         return self.verified or self.kind == weakest

@@ -7,7 +7,19 @@ import re
 from aci.observation.untrusted_text import clean_text, one_line, tag_pattern
 
 LONGEST_NAME = 200
-_NAMES = ("issue", "advice", "attachments", "comment", "experience", "fix", "lesson", "memory", "skills", "source")
+_NAMES = (
+    "issue",
+    "advice",
+    "attachments",
+    "comment",
+    "experience",
+    "fix",
+    "lesson",
+    "memory",
+    "patch",
+    "skills",
+    "source",
+)
 FRAME, FRAME_END = tag_pattern(*_NAMES), tag_pattern(*_NAMES, ends=True)
 
 

@@ -31,10 +31,9 @@ BLIND_TEST_RECORDS = (
     "blind test results of the revised patch",
     "corrected test results",
     "challenge results",
-    "challenge results of the revised patch",
 )
 """Names under which a run records the hash of the tests, what they did, what they did with a revised patch, what
-corrected versions of existing tests did, and what the tests of a challenger did with both patches."""
+corrected versions of existing tests did, and what the tests of a challenger did."""
 MOST_TESTS, LONGEST_SOURCE, LONGEST_SENTENCE = 8, 20_000, 300
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PATH = re.compile(r"(?<![\w./-])((?:[\w.-]+/)*[\w.-]+\.\w+)(?![\w/])")

@@ -18,6 +18,9 @@ from trajectories.facts import Fact
 from trajectories.git_store.trees import Trees
 from trajectories.records import Issue
 
+MOST_SUPPORTED = 20
+"""Maximum number of test files that run because they may use a changed file beside them."""
+
 
 @dataclass(frozen=True, slots=True)
 class PatchParts:
@@ -61,7 +64,7 @@ class PatchParts:
             folders = [f"{folder}/" for folder in map(str, PurePosixPath(path).parents) if folder != "."]
             near = ([each for each in paths if each.startswith(folder)] for folder in folders)
             found |= dict.fromkeys(next(filter(None, near), []))
-        return tuple(found)
+        return tuple(found)[:MOST_SUPPORTED]
 
     def in_copies(self, node: str) -> tuple[str, ...]:
         """Return the ids in the copies for a test file or a test that the patch adds to an existing file."""

@@ -21,7 +21,7 @@ CODER = "coder"
 EXAMINER = "examiner"
 """The role that writes tests before the repair, if the setting `independent` is on."""
 CHALLENGER = "challenger"
-"""The role that looks for the situation in which a verified patch is wrong, if the setting `independent` is on."""
+"""The role that looks for the situation in which a patch of somebody else is wrong; by default the examiner's model."""
 LESSON_WRITER = "lesson_writer"
 """The role that writes a lesson after a run, if it has a model of its own and the experience bank is on."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aci.proof.evidence import find_test_file, is_named_in
 from aci.proof.fact_words import UNCHANGED
 from aci.proof.proof_run import format_names
-from aci.repository.patch import split_patch
+from aci.repository.patch import belongs_to_tests, split_patch
 from aci.repository.python_source import parse
 from agent.engine.page_proof import PageCheck
 from agent.engine.permission_checks import REFUSED, may_test
@@ -124,6 +124,8 @@ def _with_earlier_tests(branch: Branch, verdict: Verdict, issue: Issue, base: st
     is_failing = is_about_failing_tests(issue)
     trees = branch.engine.trees
     files = trees.files(base)
+    if any(change.status != "A" and belongs_to_tests(change.path) for change in trees.changed(base, tree)):
+        return verdict  # the tests may use files that the patch changes
     for test in verdict.tests:
         path = find_test_file(test, files)
         is_given = path == named or f"{test}::".startswith(f"{named}::")
@@ -229,7 +231,7 @@ def _reviewed(verdict: Verdict, tree: str, notes: Sequence[Note]) -> Verdict:
             missing.pop(judge, None)
         elif note.data.get("judged") is False:
             missing[judge] = note.text
-    doubts = [why for why in against.values() if why and verdict.complete]
+    doubts = [why for why in against.values() if why and verdict.may_be_judged]
     kind = "unproven" if doubts else verdict.kind
     limits = (Fact("limit", why) for why in missing.values())
     facts = unique_facts((*limits, *(Fact("doubt", why) for why in doubts), *verdict.facts))
@@ -238,7 +240,7 @@ def _reviewed(verdict: Verdict, tree: str, notes: Sequence[Note]) -> Verdict:
 
 def with_doubt(verdict: Verdict, why: str) -> Verdict:
     """Return the verdict; that of a complete proof becomes unproven if there is evidence against it (`why`)."""
-    if not why or not verdict.complete:
+    if not why or not verdict.may_be_judged:
         return verdict
     return replace(verdict, kind="unproven", facts=(Fact("doubt", why), *verdict.facts))
 

@@ -130,7 +130,7 @@ STEPS = 3
 """Number of steps that break something, without an intact state in between, after which files and conversation are
 rewound."""
 SHOWN = 5
-OFFER = "Fix it, or revert it with `undo`."
+OFFER = "Fix it, or revert it."
 BACK = "This was the third such step in a row, so everything was reset to the state before them. Try another approach."
 
 

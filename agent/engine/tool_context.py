@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 LARGE = 2_000
-"""Number of files from which helpers are offered for a repair."""
+"""Number of files above which helpers are offered for a repair."""
 _FRONT_ENDS: dict[str, bool] = {}
 """Whether a tree has pages, by its id."""
 

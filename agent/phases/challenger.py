@@ -1,4 +1,5 @@
-"""The challenger: a role that sees a verified patch, and writes tests that should fail with it.
+"""The challenger: a role that sees a patch of somebody else that would be verified, and writes tests that should fail
+with it.
 
 Its tests are no evidence by themselves, since they are made to accuse. Those that fail go to the examiner, who has not
 seen the patch, and only what the examiner requires too disputes the patch.
@@ -7,58 +8,34 @@ seen the patch, and only what the examiner requires too disputes the patch.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aci.proof.blind_tests import parse_blind_tests
 from aci.proof.proof_run import split_patch
-from agent.conversation.model_roles import CHALLENGER
+from agent.conversation.model_roles import CHALLENGER, EXAMINER
 from agent.prompts.challenger_prompt import SYSTEM, challenger_prompt
 from trajectories.errors import ModelError
 from trajectories.facts import Fact
 
 if TYPE_CHECKING:
-    from aci.proof.blind_tests import BlindResult, BlindTests
+    from aci.proof.blind_tests import BlindResult
     from agent.engine.branch import Branch
     from trajectories.records import Step
 
-DECIDED = re.compile(r"^\W*(\w+)\W+(required|minor|withdrawn)\b", re.IGNORECASE | re.MULTILINE)
+DECISIONS = ("required", "minor", "withdrawn")
+DECIDED = re.compile(rf"^\W*([^\s|`]+?)`?\W+({'|'.join(DECISIONS)})\b", re.IGNORECASE | re.MULTILINE)
+NO_SUSPICION = re.compile(r"^\W*NONE\W*$", re.MULTILINE)
+WHO = "A model that looked for inputs for which the patch is wrong"
 
 
-@dataclass(slots=True)
-class Challenge:
-    """The challenger's `tests`, None if it has no doubt, and what the examiner `decided` about those that failed:
-    `required`, `minor` or `withdrawn` by name."""
-
-    tests: BlindTests | None
-    decided: dict[str, str] = field(default_factory=dict)
-
-    def failing(self, results: Sequence[BlindResult], shown: str) -> list[BlindResult]:
-        """Return the results that speak against the patch. A test whose input the coder was `shown` does not count."""
-        return [one for one in results if one.patched == "fails" and one.base != "unclear" and one.test.name != shown]
-
-    def decide(self, failing: Sequence[BlindResult], answer: str) -> None:
-        """Keep the examiner's decisions; tests without one are withdrawn."""
-        said = {name: word.lower() for name, word in DECIDED.findall(answer)}
-        self.decided |= {one.test.name: said.get(one.test.name, "withdrawn") for one in failing}
-
-    def required(self, failing: Sequence[BlindResult]) -> list[BlindResult]:
-        return [one for one in failing if self.decided[one.test.name] == "required"]
-
-    def fact(self, failing: Sequence[BlindResult]) -> Fact:
-        """Return what the challenge found: the names of failing tests by the examiner's decision."""
-        named = {
-            word: tuple(one.test.name for one in failing if self.decided[one.test.name] == word)
-            for word in ("required", "minor", "withdrawn")
-        }
-        return Fact("challenge", _words(failing, named), dict(named))
-
-
-def challenge(branch: Branch, tree: str) -> Generator[Step, None, Challenge]:
-    """Ask the challenger for tests that fail with the patch; it sees the issue and the patch's source."""
-    own = branch.beside(CHALLENGER, CHALLENGER)
-    own.turn = replace(own.turn, prompts={**own.turn.prompts, CHALLENGER: SYSTEM})
+def challenge(branch: Branch, tree: str) -> Generator[Step, None, str]:
+    """Ask the challenger, which sees the issue and the source of the patch, for tests that fail with the patch. Return
+    its answer; "" if the model has none."""
+    roles = branch.engine.settings.roles
+    role = EXAMINER if EXAMINER in roles and CHALLENGER not in roles else CHALLENGER
+    own = branch.beside(CHALLENGER, role)
+    own.turn = replace(own.turn, prompts={**own.turn.prompts, role: SYSTEM})
     trees, base = branch.engine.trees, branch.turn.base.tree
 
     def prompt() -> str:
@@ -72,17 +49,43 @@ def challenge(branch: Branch, tree: str) -> Generator[Step, None, Challenge]:
     except ModelError as error:
         if error.retryable:
             raise
-        branch.notify(f"Nobody challenged the patch: {error.message}")
-        return Challenge(None)
-    return Challenge(parse_blind_tests(reply.text))
+        branch.notify(f"The patch was not challenged: {error.message}")
+        return ""
+    return reply.text
 
 
-def _words(failing: Sequence[BlindResult], named: Mapping[str, Collection[str]]) -> str:
-    who = "A model that looked for inputs for which the patch is wrong found"
-    serious, unusual = ([one for one in failing if one.test.name in named[word]] for word in ("required", "minor"))
-    if not (serious or unusual):
-        return f"{who} none."
-    first = (serious or unusual)[0]
+def failing_results(results: Sequence[BlindResult]) -> list[BlindResult]:
+    """Return the results of the challenger's tests that speak against the patch."""
+    return [one for one in results if one.patched == "fails" and one.base != "unclear"]
+
+
+def read_decisions(answer: str) -> dict[str, str]:
+    """Return what the examiner decided about tests, by the names of their functions."""
+    return {re.split(r"::|\.", name.partition("[")[0])[-1]: word.lower() for name, word in DECIDED.findall(answer)}
+
+
+def challenge_fact(answer: str, results: Sequence[BlindResult], decided: Mapping[str, str]) -> Fact:
+    """Return the outcome of a challenge: the names of failing tests by the examiner's decision, and a `word`:
+    `required` or `minor` (there are such tests), `stands` (no test counts against the patch), `undecided` (there is no
+    decision about a failing test) or `missing` (there is no answer, or none of its tests says anything)."""
+    failing = failing_results(results)
+    named = {word: tuple(one.test.name for one in failing if decided.get(one.test.name) == word) for word in DECISIONS}
+    counted = [one for one in results if "unclear" not in (one.base, one.patched)]
+    word = next((word for word in ("required", "minor") if named[word]), "")
+    if not word:
+        is_open = any(one.test.name not in decided for one in failing)
+        has_ended = bool(counted) or (not results and NO_SUSPICION.search(answer))
+        word = "undecided" if is_open else "stands" if has_ended else "missing"
+    return Fact("challenge", _words(word, failing, named), {"word": word, **named})
+
+
+def _words(word: str, failing: Sequence[BlindResult], named: Mapping[str, Sequence[str]]) -> str:
+    if word == "missing":
+        return "The patch was not challenged: there was no answer, or its tests could not run."
+    if word == "stands":
+        return f"{WHO} found none."
+    counts = named.get(word) or [one.test.name for one in failing]
+    first = next(one for one in failing if one.test.name in counts)
     where = f" at `{first.line}`" if first.line else ""
-    what = "one" if serious else "an unusual one"
-    return f"{who} {what}: {first.test.name} fails{where}, which follows from “{first.test.sentence}”."
+    what = {"required": "one", "minor": "an unusual one"}.get(word, "one of which it is undecided whether it counts")
+    return f"{WHO} found {what}: {first.test.name} fails{where}, which follows from “{first.test.sentence}”."

@@ -20,7 +20,7 @@ from agent.conversation.model_roles import CODER, EXAMINER, has_examiner_model
 from agent.engine.loop import loop
 from agent.engine.permission_checks import may_test
 from agent.engine.proof_step import proof_step, verdict_of
-from agent.phases.challenger import Challenge, challenge
+from agent.phases.challenger import challenge, challenge_fact, failing_results, read_decisions
 from agent.prompts.challenger_prompt import objections
 from agent.prompts.examiner_prompt import SYSTEM, correction, examiner_prompt, revision, second_look
 from agent.prompts.opening_prompt import places
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from trajectories.records import Reply, Step
     from trajectories.verdict import Verdict
 
-TESTS, RESULTS, REVISED, CORRECTED, CHALLENGED, CHALLENGED_AGAIN = BLIND_TEST_RECORDS
+TESTS, RESULTS, REVISED, CORRECTED, CHALLENGED = BLIND_TEST_RECORDS
 AT_ONCE = 0.1
 """Number of seconds in which a recorded reply is there."""
 WITHDRAWN = re.compile(r"^\W*(\w+)\W+withdrawn\b", re.IGNORECASE | re.MULTILINE)
@@ -66,7 +66,6 @@ class Examiner:
         own.turn = replace(own.turn, prompts={**own.turn.prompts, EXAMINER: SYSTEM})
         self._own = own
         self._tests: BlindTests | None = None
-        self._challenge: Challenge | None = None
         self._against: BlindResult | None = None
         self._shown = ""
 
@@ -94,66 +93,83 @@ class Examiner:
             return asked.result()
 
     def judge(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
-        """Return the outcome with the evidence of the tests, and of the challenger's if it is verified; one whose proof
-        is not complete is returned unchanged. Blind tests outweigh the experiment on generality."""
+        """Return the outcome with the evidence of the tests, and of the challenger's if it would be verified and the
+        patch is by somebody else; one whose proof is not complete is returned unchanged."""
         if self._tests is not None and _loses_tests_only(outcome.verdict):
             outcome = yield from self._correct_tests(outcome)
-        outcome = yield from self._judge(outcome)
-        return (yield from self._challenged(outcome)) if outcome.verdict.kind == "verified" else outcome
+        if outcome.verdict.may_be_judged:
+            outcome = yield from self._judge(outcome)
+        is_challenged = outcome.verdict.kind == "verified" and is_proposed(self._branch.turn.strategy)
+        return (yield from self._challenged(outcome)) if is_challenged else outcome
 
     def _judge(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
-        tests = self._tests
-        if not (outcome.verdict.complete or _fits_examples_only(outcome.verdict)):
-            return outcome
+        """Return the outcome with the evidence of the blind tests, which outweigh the experiment on generality."""
+        tests, verdict = self._tests, outcome.verdict
         if tests is None:
             return _with_fact(
                 outcome, Fact("independent", "No tests were written without the patch.", {"word": "none"})
             )
         results, doubts = self._results(REVISED if self._shown else RESULTS, tests, outcome.tree)
+        shown = [one for one in results if one.test.name == self._shown]
         results = [one for one in results if one.test.name != self._shown]
-        fresh = fresh_tests(tests, self._known_text(outcome.tree))
+        fresh = fresh_tests(tests, self._known_text(outcome.tree, not verdict.complete))
         judged, withdrawn = judge_blind_tests(results, fresh), frozenset[str]()
-        if judged.asks:
+        if failing := tuple(one for one in shown if one.patched == "fails"):
+            judged = replace(judged, word="disputed", against=failing, asks=())
+        elif judged.asks:
             withdrawn = yield from self._second_look(judged)
             judged = judge_blind_tests(results, fresh, withdrawn)
-        outcome = _with_fact(outcome, evidence_fact(judged, withdrawn))
-        verdict = outcome.verdict
+        verdict = _with_fact(outcome, evidence_fact(judged, withdrawn)).verdict
         if doubts:
             verdict = _doubted(verdict, doubts)
-        elif judged.word == "disputed":
-            verdict = replace(verdict, kind="disputed")
+        elif judged.word == "disputed" and verdict.complete:
+            verdict = replace(verdict, kind="disputed", evidence="none")
             self._against = judged.against[0]
         elif judged.word == "agrees":
             facts = tuple(fact for fact in verdict.facts if not fact.data.get("is_fitted"))
-            verdict = replace(verdict, kind="verified", evidence="blind tests", facts=facts)
+            generality = verdict.generality if verdict.complete else "undecided"
+            verdict = replace(verdict, kind="verified", evidence="blind tests", generality=generality, facts=facts)
         return replace(outcome, verdict=verdict)
 
     def _challenged(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
-        """Return the outcome of a verified patch; disputed if a test of the challenger fails that the examiner, without
-        the patch, requires. The challenger is asked once a turn; its tests run on a revised patch too."""
-        if self._challenge is None:
-            self._challenge = yield from challenge(self._branch, outcome.tree)
-        asked, tests = self._challenge, self._challenge.tests
-        if tests is None:
-            return _with_fact(outcome, asked.fact([]))
-        results, doubts = self._results(CHALLENGED_AGAIN if self._shown else CHALLENGED, tests, outcome.tree)
-        failing = asked.failing(results, self._shown)
-        if unknown := [one for one in failing if one.test.name not in asked.decided]:
-            asked.decide(unknown, (yield from self._answer(objections(tests, unknown))))
-        verdict = _with_fact(outcome, asked.fact(failing)).verdict
+        """Return the outcome of a verified patch after a challenge: disputed if a test fails that the examiner, without
+        the patch, requires, and plausible if the challenge did not come to an end."""
+        answer, tests = "", None
+        results: list[BlindResult] = []
+        doubts: list[Fact] = []
+        decided: dict[str, str] = {}
+        try:
+            answer = yield from challenge(self._branch, outcome.tree)
+            if tests := parse_blind_tests(answer):
+                results, doubts = self._results(CHALLENGED, tests, outcome.tree)
+                if failing := failing_results(results):
+                    decided = read_decisions((yield from self._answer(objections(tests, failing))))
+        except Cancelled:
+            if self._is_users_stop():
+                raise
+        except Stop as stop:
+            self._branch.notify(f"The challenge of the patch ended: {stop.message}")
+        fact = challenge_fact(answer, results, decided)
+        verdict = _with_fact(outcome, fact).verdict
         if doubts:
             verdict = _doubted(verdict, doubts)
-        elif required := asked.required(failing):
+        elif fact.data["word"] == "required":
             verdict = replace(verdict, kind="disputed", evidence="none")
-            self._against = required[0]
+        elif fact.data["word"] in ("missing", "undecided"):
+            verdict = replace(verdict, kind="plausible", evidence="none")
         return replace(outcome, verdict=verdict)
+
+    def _is_users_stop(self) -> bool:
+        """Whether the run was cancelled by the user, and not by its time limit."""
+        cancel = self._branch.cancel
+        return cancel.stopped or not cancel.expired
 
     def revise(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
         """Return the outcome of one more round after a disputed patch, in which the coder sees one failing input; the
-        same outcome if the round ends without a patch whose proof is complete.
+        same outcome if the round ends without a patch that can be judged.
 
-        The test with this input no longer counts. Patches of somebody else are not revised, nor those that were not
-        made in the main conversation.
+        The test with this input counts only against the new patch. Patches of somebody else are not revised, nor those
+        that were not made in the main conversation.
         """
         branch, proof = self._branch, self._last_proof(outcome)
         is_made_here = any(step.reply and step.author == CODER for step in branch.steps)
@@ -165,16 +181,16 @@ class Examiner:
             yield from loop(branch)
             step = branch.examine("proof", lambda tree: proof_step(branch, tree, **_parameters(proof)))
             yield step
+            revised = Outcome(step.tree, verdict_of(step), outcome.exit)
+            if step.tree == outcome.tree or not revised.verdict.may_be_judged:
+                return outcome
+            return (yield from self.judge(revised))
         except Cancelled:
-            if branch.cancel.stopped or not branch.cancel.expired:
+            if self._is_users_stop():
                 raise
-            return outcome
         except Stop:
-            return outcome
-        revised = Outcome(step.tree, verdict_of(step), outcome.exit)
-        if step.tree == outcome.tree or not revised.verdict.complete:
-            return outcome
-        return (yield from self.judge(revised))
+            pass
+        return outcome
 
     def _last_proof(self, outcome: Outcome) -> Step | None:
         """Return the last proof of the main conversation, if it is that of the outcome."""
@@ -228,12 +244,13 @@ class Examiner:
             return {"results": [], "doubts": []}
         return {"results": [asdict(one) for one in results], "doubts": [fact.text for fact in doubts]}
 
-    def _known_text(self, tree: str) -> str:
-        """Return the issue and the lines that the patch adds to test files."""
+    def _known_text(self, tree: str, with_source: bool) -> str:
+        """Return the issue and the lines that the patch adds to test files, or to all files."""
         branch, trees = self._branch, self._branch.engine.trees
-        tests = [each.path for each in trees.changed(branch.turn.base.tree, tree) if is_test(each.path)]
-        diff = trees.diff(branch.turn.base.tree, tree, tests) if tests else ""
-        added = [line[1:] for line in diff.splitlines() if line.startswith("+")]
+        changed = [each.path for each in trees.changed(branch.turn.base.tree, tree)]
+        paths = [path for path in changed if with_source or is_test(path)]
+        diff = trees.diff(branch.turn.base.tree, tree, paths) if paths else ""
+        added = [line[1:] for line in diff.split("\n") if line.startswith("+")]
         return "\n".join([branch.turn.issue.text, *added])
 
     def _second_look(self, judged: BlindEvidence) -> Generator[Step, None, frozenset[str]]:
@@ -259,14 +276,6 @@ class Examiner:
 def _parameters(proof: Step) -> dict[str, Any]:
     """Return the parameters of a recorded proof, to repeat it."""
     return dict(proof.observations[0].data["asked"])
-
-
-def _fits_examples_only(verdict: Verdict) -> bool:
-    """Whether a proof is complete, apart from a patch that changes answers for its tests' values only as far as the
-    proof's experiment can see."""
-    parts = (verdict.red, verdict.green, verdict.red_again, verdict.no_loss)
-    is_fitted = verdict.generality == "examples only" and all(parts)
-    return is_fitted and all(fact.kind != "doubt" for fact in verdict.facts)
 
 
 def _loses_tests_only(verdict: Verdict) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
     from trajectories.records import Issue
 
-LONGEST_DIFF, LONGEST_USERS, LONGEST_CLASS, LONGEST_TESTS = 5_000, 2_500, 1_200, 4_000
+LONGEST_DIFF, LONGEST_USERS, LONGEST_CLASS, LONGEST_TESTS = 12_000, 4_000, 1_200, 4_000
 """Maximum numbers of characters of the diff, of the code that uses what the patch changes, of a class that is shown
 whole in it, and of the challenger's test file in the question about it."""
 CONTEXTS = (30, 12, 6, 3)

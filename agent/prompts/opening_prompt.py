@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
 
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 5, 2, 70
-SHOWN_SOURCES, MOST_SOURCE_LINES = 3, 80
+SHOWN_SOURCES, MOST_SOURCE_LINES = 2, 80
 NO_CODE = re.compile(
-    r"(?i)(?:authors|changes|changelog|codeowners|code_of_conduct|contributors|copying|history|license|licence|makefile"
-    r"|manifest|news|notice|readme|security)(?:[.-].*)?"
+    r"(?i)(?:authors|changes|changelog|codeowners|code_of_conduct|contributors|copying|history|license|licence"
+    r"|manifest|news|notice|readme|security)(?:\.(?:md|rst|txt|in))?"
 )
 """Names of files at the top level that the layout leaves out, since they do not help to find code."""
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."

@@ -60,9 +60,15 @@ def examiner(text: str, number: int = 1) -> dict:
     return {"branch": "main/examiner", "n": number, "reply": {"text": text}}
 
 
+def challenger(text: str) -> dict:
+    return {"branch": "main/challenger", "reply": {"text": text}}
+
+
 def prove(machine: Machine, repository: Path, source: str, *replies: dict) -> dict:
     write(repository, {"calc/core.py": source, "tests/test_core.py": TEST_CORE})
     git(repository, "add", "-A")
+    if not any(reply["branch"] == "main/challenger" for reply in replies):
+        replies = (*replies, challenger("NONE"))
     model = script(machine.home, *replies)
     return machine.json("prove", "--staged", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
 
@@ -136,52 +142,121 @@ class ChallengeTest(unittest.TestCase):
 RARE = CALCULATOR["calc/core.py"].replace("a - b", "a + b if a < 500 else 0")
 
 
-def challenger(text: str) -> dict:
-    return {"branch": "main/challenger", "reply": {"text": text}}
+def challenge_of(result: dict) -> dict:
+    [fact] = [fact for fact in result["verdict"]["facts"] if fact["kind"] == "challenge"]
+    return fact
 
 
 @pytest.mark.parametrize(
-    ("answer", "word"),
-    [("required", "disputed"), ("minor", "verified"), ("withdrawn", "verified"), ("", "verified")],
+    ("answer", "word", "kind"),
+    [
+        ("- test_large_number | required | it is a sum", "required", "disputed"),
+        ("- tests/test_challenge.py::ChallengeTest::test_large_number | required | a sum", "required", "disputed"),
+        ("- `test_large_number` | minor | it is rare", "minor", "verified"),
+        ("- test_large_number | withdrawn | it is unclear", "stands", "verified"),
+        ("I cannot say.", "undecided", "plausible"),
+        ("", "undecided", "plausible"),
+    ],
 )
-def test_examiner_decides_about_the_failing_tests_of_a_challenger(machine, repository, answer, word) -> None:
-    decision = examiner(f"- test_large_number | {answer} | it is a sum", 2)
-    result = prove(machine, repository, RARE, examiner(BLIND), challenger(CHALLENGE), *([decision] if answer else []))
-    assert result["verdict"]["kind"] == word, result
-    [fact] = [fact for fact in result["verdict"]["facts"] if fact["kind"] == "challenge"]
-    assert fact["data"][answer or "withdrawn"] == ["test_large_number"]
+def test_examiner_decides_about_the_failing_tests_of_a_challenger(machine, repository, answer, word, kind) -> None:
+    decision = [examiner(answer, 2)] if answer else []
+    result = prove(machine, repository, RARE, examiner(BLIND), challenger(CHALLENGE), *decision)
+    assert (result["verdict"]["kind"], result["returncode"]) == (kind, 0 if kind == "verified" else 6), result
+    fact = challenge_of(result)
+    assert fact["data"]["word"] == word
+    assert fact["data"].get(word, ["test_large_number"]) == ["test_large_number"]
     names = "which follows from “add() subtracts”" in fact["text"]
-    assert names == (answer in ("required", "minor")), fact
+    assert names == (word != "stands"), fact
     found = examiner_record(read(Path(result["directory"])))
     assert [one["text"] for one in found["challenge"]][1:] == [CHALLENGE]
     assert "+    return a + b if a < 500 else 0" in found["challenge"][0]["text"]
     assert "a < 500" not in json.dumps(found["messages"]), "the examiner has not seen the patch"
 
 
-@pytest.mark.parametrize("answer", [CHALLENGE, "NONE"])
-def test_right_patch_stands_a_challenge(machine: Machine, repository: Path, answer: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "word", "kind"),
+    [
+        (CHALLENGE, "stands", "verified"),
+        (CHALLENGE.replace("test_challenge.py", "test_core.py"), "stands", "verified"),
+        ("No suspicion is left.\n\nNONE\n", "stands", "verified"),
+        ("I am sorry, I cannot help.", "missing", "plausible"),
+        (CHALLENGE.replace("calc.core", "calc.gone"), "missing", "plausible"),
+    ],
+    ids=["passes", "path-taken", "none", "refused", "cannot-run"],
+)
+def test_right_patch_is_challenged(machine: Machine, repository: Path, answer: str, word: str, kind: str) -> None:
     result = prove(machine, repository, RIGHT, examiner(BLIND), challenger(answer))
+    assert (result["verdict"]["kind"], result["usage"]["calls"]) == (kind, 2), result
+    assert challenge_of(result)["data"]["word"] == word
+
+
+def test_limit_during_a_challenge_keeps_the_blind_evidence(machine: Machine, repository: Path) -> None:
+    write(repository, {"calc/core.py": RIGHT, "tests/test_core.py": TEST_CORE})
+    git(repository, "add", "-A")
+    model = ["--model", script(machine.home, examiner(BLIND), challenger(CHALLENGE)), "--max-steps", "1"]
+    arguments = ["--text", ISSUE, "--repo", repository, "--independent"]
+    result = machine.json("prove", "--staged", *arguments, *model)
+    assert (result["verdict"]["kind"], challenge_of(result)["data"]["word"]) == ("plausible", "missing"), result
+    assert [fact["data"]["word"] for fact in evidence(result)] == ["agrees"]
+
+
+def test_challenger_uses_the_examiners_model(machine: Machine, repository: Path) -> None:
+    write(repository, {"calc/core.py": RIGHT, "tests/test_core.py": TEST_CORE})
+    git(repository, "add", "-A")
+    config = machine.home / "config.toml"
+    roles = f'[roles]\nexaminer = "{script(machine.home, examiner(BLIND), challenger("NONE"))}"\n'
+    config.write_text(roles + config.read_text())
+    result = machine.json("prove", "--staged", "--text", ISSUE, "--repo", repository, "--independent")
+    assert result["verdict"]["kind"] == "verified", result
+
+
+def test_fix_is_not_challenged(machine: Machine, repository: Path) -> None:
+    edit = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "a - b", "new": "a + b"}}
+    test = {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}}
+    reply = {"branch": "main", "reply": {"text": "A fix.", "actions": [test, edit, {"tool": "submit"}]}}
+    model = script(machine.home, examiner(BLIND), reply)
+    result = machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
     assert (result["verdict"]["kind"], result["usage"]["calls"]) == ("verified", 2), result
-    assert "found none" in " ".join(result["verdict"]["notes"])
 
 
-def test_coder_sees_the_failing_input_of_a_challenge(machine: Machine, repository: Path) -> None:
-    wrong = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "a - b", "new": "a + b if a < 500 else 0"}}
-    right = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": " if a < 500 else 0", "new": ""}}
+def test_revised_patch_that_still_fails_the_shown_test_stays_disputed(machine: Machine, repository: Path) -> None:
+    wrong = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "a - b", "new": "abs(a) + abs(b) + 0 * a"}}
+    more = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": " + 0 * a", "new": " + 0 * b"}}
     test = {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}}
     submit = {"tool": "submit"}
     model = script(
         machine.home,
         examiner(BLIND),
-        challenger(CHALLENGE),
-        examiner("- test_large_number | required", 2),
+        examiner("- test_negative_number | implied", 2),
         {"branch": "main", "n": 1, "reply": {"text": "A fix.", "actions": [test, wrong, submit]}},
-        {"branch": "main", "contains": "add(1000, 5), 1005", "reply": {"text": "Large.", "actions": [right, submit]}},
+        {"branch": "main", "contains": "add(-1, 5), 4", "reply": {"text": "Done.", "actions": [more, submit]}},
     )
     result = machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
-    assert (result["returncode"], result["verdict"]["kind"]) == (0, "verified"), result
-    assert result["usage"]["calls"] == 5
-    assert "+    return a + b\n" in result["patch"]
+    assert (result["returncode"], result["verdict"]["kind"]) == (6, "disputed"), result
+    assert "0 * b" in result["patch"]
+
+
+def test_tests_that_use_a_changed_file_are_no_earlier_tests(machine: Machine, repository: Path) -> None:
+    uses = """import unittest
+
+from calc.core import add
+from tests.cases import CASES
+
+
+class SumsTest(unittest.TestCase):
+    def test_sums(self):
+        for a, b, total in CASES:
+            self.assertEqual(add(a, b), total)
+"""
+    write(repository, {"tests/cases.py": "CASES = [(0, 0, 0)]\n", "tests/test_sums.py": uses})
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "Sums")
+    wrong = CALCULATOR["calc/core.py"].replace("a - b", "a * b - 1 if a or b else 0")
+    write(repository, {"calc/core.py": wrong, "tests/cases.py": "CASES = [(0, 0, 0), (2, 3, 5)]\n"})
+    git(repository, "add", "-A")
+    arguments = ["--reproduce", "tests/test_sums.py", "--text", ISSUE, "--repo", repository]
+    result = machine.json("prove", "--staged", *arguments)
+    assert (result["verdict"]["kind"], result["verdict"]["red"]) == ("plausible", True), result
 
 
 LEAP = "def is_leap(year):\n    return year % 4 == 0\n"
@@ -217,23 +292,31 @@ class ExaminedTest(unittest.TestCase):
 """
 
 
+YEARS = "(1500, 1700, 1800, 1900, 2200)"
+
+
 @pytest.mark.parametrize(
-    ("rule", "word"), [("year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)", "verified"), ("1900", "disputed")]
+    ("rule", "word", "generality"),
+    [
+        (" and (year % 100 != 0 or year % 400 == 0)", "verified", "undecided"),
+        (" and year != 1900", "unproven", "examples only"),
+        (f" and year not in {YEARS}", "unproven", "examples only"),
+    ],
 )
-def test_blind_tests_outweigh_the_experiment_on_generality(machine, repository, rule, word) -> None:
+def test_blind_tests_outweigh_the_experiment_on_generality(machine, repository, rule, word, generality) -> None:
     """Almost no variant of 1900 is a century, so a right patch seems to fit the example only."""
     write(repository, {"calc/leap.py": LEAP})
     git(repository, "add", "-A")
     git(repository, "commit", "-qm", "Leap years")
-    patched = LEAP.replace("year % 4 == 0", rule if word == "verified" else f"year % 4 == 0 and year != {rule}")
-    write(repository, {"calc/leap.py": patched, "tests/test_leap.py": LEAP_TEST})
+    write(repository, {"calc/leap.py": LEAP.replace("% 4 == 0", f"% 4 == 0{rule}"), "tests/test_leap.py": LEAP_TEST})
     git(repository, "add", "-A")
-    model = script(machine.home, examiner(LEAP_BLIND), examiner("- test_other_centuries | implied | the rule", 2))
+    second = examiner("- test_other_centuries | implied | the rule", 2)
+    model = script(machine.home, examiner(LEAP_BLIND), second, challenger("NONE"))
     issue = ["--text", "is_leap(1900) is true\n\nBut 1900 was no leap year."]
     result = machine.json("prove", "--staged", *issue, "--repo", repository, "--independent", "--model", model)
-    assert (result["verdict"]["kind"], result["verdict"]["generality"]) == (word, "examples only"), result["verdict"]
+    assert (result["verdict"]["kind"], result["verdict"]["generality"]) == (word, generality), result["verdict"]
     is_named = any("fits the tests' own values only" in note for note in result["verdict"]["notes"])
-    assert is_named == (word == "disputed")
+    assert is_named == (word == "unproven")
 
 
 WRONG_TEST = """import unittest
