@@ -54,7 +54,7 @@ def proved(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path) -> 
     git(folder, "commit", "-qm", "A calculator")
     write(folder, {"calc/core.py": source, "tests/test_core.py": TEST_CORE})
     git(folder, "add", "-A")
-    model = ("--model", script(machine.home, examiner(BLIND))) if flags else ()
+    model = ("--model", script(machine.home, examiner(BLIND), challenger("NONE"))) if flags else ()
     sarif = ("--sarif", machine.home / "found.sarif")
     result = machine.json("prove", "--staged", "--text", ISSUE, "--repo", folder, *flags, *model, *sarif)
     assert result["verdict"]["kind"] == word, result["verdict"]

@@ -96,7 +96,7 @@ def test_lost_test_is_named_and_undo_restores_it(bench):
     message = guard_messages(steps)[0]
     assert message.startswith("This step caused a regression: No longer passing: tests.test_text.")
     assert "test_still" not in message
-    assert "`undo`" in message
+    assert "revert it" in message
     assert steps[4].tree == steps[1].tree
     last = sent_messages(bench)[-1]
     assert "lower" not in "".join(last[3:4] + last[5:])
