@@ -21,7 +21,7 @@ from agent.tui.widgets.restored_run import run_items
 from agent.tui.widgets.step_item import no_outputs
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, write
-from tests.e2e.test_examiner import BLIND, RIGHT, examiner, script
+from tests.e2e.test_examiner import BLIND, RIGHT, challenger, examiner, script
 from trajectories.exports.markdown import export
 
 pytestmark = pytest.mark.slow
