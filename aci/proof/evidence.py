@@ -79,7 +79,7 @@ def adds_name(diff: str, added_paths: Sequence[str], name: str) -> bool:
 
 
 def added_lines(diff: str) -> list[str]:
-    return [line[1:] for line in diff.splitlines() if line.startswith("+") and not line.startswith("+++ ")]
+    return [line[1:] for line in diff.split("\n") if line.startswith("+") and not line.startswith("+++ ")]
 
 
 def function_name(id: str) -> str:

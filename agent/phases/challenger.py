@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aci.proof.evidence import function_name
 from aci.proof.proof_run import split_patch
 from agent.conversation.model_roles import CHALLENGER, EXAMINER
 from agent.prompts.challenger_prompt import SYSTEM, challenger_prompt
@@ -61,7 +62,7 @@ def failing_results(results: Sequence[BlindResult]) -> list[BlindResult]:
 
 def read_decisions(answer: str) -> dict[str, str]:
     """Return what the examiner decided about tests, by the names of their functions."""
-    return {re.split(r"::|\.", name.partition("[")[0])[-1]: word.lower() for name, word in DECIDED.findall(answer)}
+    return {function_name(name): word.lower() for name, word in DECIDED.findall(answer)}
 
 
 def challenge_fact(answer: str, results: Sequence[BlindResult], decided: Mapping[str, str]) -> Fact:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aci.proof.blind_evidence import BlindEvidence, evidence_fact, fresh_tests, judge_blind_tests
 from aci.proof.blind_tests import BLIND_TEST_RECORDS, BlindResult, BlindTest, parse_blind_tests, run_blind_tests
 from aci.proof.corrected_tests import find_contradictions, find_existing_tests
+from aci.proof.evidence import added_lines
 from aci.repository.patch import is_test
 from agent.conversation.model_roles import CODER, EXAMINER, has_examiner_model
 from agent.engine.loop import loop
@@ -250,8 +251,7 @@ class Examiner:
         changed = [each.path for each in trees.changed(branch.turn.base.tree, tree)]
         paths = [path for path in changed if with_source or is_test(path)]
         diff = trees.diff(branch.turn.base.tree, tree, paths) if paths else ""
-        added = [line[1:] for line in diff.split("\n") if line.startswith("+")]
-        return "\n".join([branch.turn.issue.text, *added])
+        return "\n".join([branch.turn.issue.text, *added_lines(diff)])
 
     def _second_look(self, judged: BlindEvidence) -> Generator[Step, None, frozenset[str]]:
         """Ask whether the issue implies the failing tests, and return the withdrawn ones. Tests about which there is no

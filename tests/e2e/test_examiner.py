@@ -219,9 +219,10 @@ def test_fix_is_not_challenged(machine: Machine, repository: Path) -> None:
     assert (result["verdict"]["kind"], result["usage"]["calls"]) == ("verified", 2), result
 
 
-def test_revised_patch_that_still_fails_the_shown_test_stays_disputed(machine: Machine, repository: Path) -> None:
+def revise(machine: Machine, repository: Path, old: str, new: str) -> dict:
+    """Return the result of a fix whose first patch is disputed, and which then replaces `old` by `new`."""
     wrong = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "a - b", "new": "abs(a) + abs(b) + 0 * a"}}
-    more = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": " + 0 * a", "new": " + 0 * b"}}
+    again = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": old, "new": new}}
     test = {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}}
     submit = {"tool": "submit"}
     model = script(
@@ -229,9 +230,13 @@ def test_revised_patch_that_still_fails_the_shown_test_stays_disputed(machine: M
         examiner(BLIND),
         examiner("- test_negative_number | implied", 2),
         {"branch": "main", "n": 1, "reply": {"text": "A fix.", "actions": [test, wrong, submit]}},
-        {"branch": "main", "contains": "add(-1, 5), 4", "reply": {"text": "Done.", "actions": [more, submit]}},
+        {"branch": "main", "contains": "add(-1, 5), 4", "reply": {"text": "Signs.", "actions": [again, submit]}},
     )
-    result = machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
+    return machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
+
+
+def test_revised_patch_that_still_fails_the_shown_test_stays_disputed(machine: Machine, repository: Path) -> None:
+    result = revise(machine, repository, " + 0 * a", " + 0 * b")
     assert (result["returncode"], result["verdict"]["kind"]) == (6, "disputed"), result
     assert "0 * b" in result["patch"]
 
@@ -367,18 +372,7 @@ def test_examiner_needs_a_model(machine: Machine, repository: Path) -> None:
 
 
 def test_coder_sees_one_failing_input_of_a_disputed_patch(machine: Machine, repository: Path) -> None:
-    wrong = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "a - b", "new": "abs(a) + abs(b) + 0 * a"}}
-    right = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "abs(a) + abs(b) + 0 * a", "new": "a + b"}}
-    test = {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}}
-    submit = {"tool": "submit"}
-    model = script(
-        machine.home,
-        examiner(BLIND),
-        examiner("- test_negative_number | implied", 2),
-        {"branch": "main", "n": 1, "reply": {"text": "A fix.", "actions": [test, wrong, submit]}},
-        {"branch": "main", "contains": "add(-1, 5), 4", "reply": {"text": "Signs.", "actions": [right, submit]}},
-    )
-    result = machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
+    result = revise(machine, repository, "abs(a) + abs(b) + 0 * a", "a + b")
     assert (result["returncode"], result["verdict"]["kind"]) == (0, "verified"), result
     [fact] = evidence(result)
     assert (fact["data"]["word"], fact["data"]["red"]) == ("agrees", 2), "the test that the coder saw does not count"
