@@ -24,7 +24,7 @@ SECOND_FIX = line("The double.", edit_calc("a * 2", "a + 2"), SUBMIT, branch="ma
 def test_child_combines_fixes_of_both_attempts(run_strategy: RunStrategy) -> None:
     child = line("Both are needed.", SUBMIT, branch="main/crossed-2", contains="The files contain the changes of both")
     run = run_strategy("evolve", FIRST_FIX, SECOND_FIX, child, line("I do not know."), attempts=2, **OPTIONS)
-    assert (run.kind, run.evaluate("add(1, 2)"), run.evaluate("twice(5)")) == ("plausible", 3, 10)
+    assert (run.kind, run.evaluate("add(1, 2)"), run.evaluate("twice(5)")) == ("verified", 3, 10)
     assert any(note.startswith("crossed-2 is derived from born-1-") for note in run.notes("summary"))
     for attempt in (FIRST_FIX, SECOND_FIX):
         assert not run_strategy("react", {**attempt, "branch": "main"}, **OPTIONS).result.exit.verdict.complete
@@ -42,7 +42,7 @@ def test_worst_attempt_is_revised_with_its_trajectory(run_strategy: RunStrategy)
         contains="What born-1-1 did: edit calc.py",
     )
     run = run_strategy("evolve", wrong, right, line("I do not know."), attempts=2, **OPTIONS)
-    assert (run.kind, run.evaluate("add(1, 2)")) == ("plausible", 3)
+    assert (run.kind, run.evaluate("add(1, 2)")) == ("verified", 3)
 
 
 @pytest.mark.slow
