@@ -44,50 +44,67 @@ given ones."""
 
 
 def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
-    """Return the `failing` and `passing` tests, the `command` that runs them, a `summary`, and the `seconds` that the
-    run took.
+    """Return the `given`, `failing` and `passing` tests, the `command` that runs them, a `summary`, and the duration of
+    the run in `seconds`.
 
-    The failing tests are limited to those that the user gave or, if there are none, to those that the issue names, if
-    any. The result can be stored as JSON.
+    If the user gave tests, only these and, if they fail, the others of their files are run: `related_tests` finds more.
+    Otherwise the failing tests are limited to those that the issue names, if any. The result can be stored as JSON.
     """
-    nothing: dict[str, Any] = {"command": "", "failing": [], "passing": [], "summary": REFUSED, "seconds": 0.0}
+    nothing = {"command": "", "given": list(given), "failing": [], "passing": [], "summary": REFUSED, "seconds": 0.0}
     if not may_test(task.branch):
         return nothing
-    limit = min(HASTY, limit_per_test(task.turn.settings.test_timeout))
+    settings = task.turn.settings
+    limit = min(HASTY, limit_per_test(settings.test_timeout))
     try:
-        near = _nearest_files(task, given)
-        report = run_tests(task.workspace, task.turn.settings.test, near, task.turn.settings.test_timeout, limit)
-        if near and not report.failed and not given:
-            report = run_tests(task.workspace, report.command, (), task.turn.settings.suite_time, limit)
-        shown = (
-            run_tests(task.workspace, report.command, given, task.turn.settings.test_timeout, limit) if given else None
-        )
-        failing = _select_failing(task, report, shown)
-        rerun = _rerun_cut_off(task, shown if shown and shown.failed else report, failing)
+        is_own_command = bool(settings.test) or is_about_failing_tests(task.turn.issue)
+        near = () if given or is_own_command else _nearest_files(task)
+        report = run_tests(task.workspace, settings.test, given or near, settings.test_timeout, limit)
+        if near and not report.failed:
+            report = run_tests(task.workspace, report.command, (), settings.suite_time, limit)
+        failing = list(report.failed) if given else _select_failing(task, report)
+        rerun = _rerun_cut_off(task, report, failing)
+        files = tuple(dict.fromkeys(node.partition("::")[0] for node in given))
+        beside = _passing(task, report.command, files) if failing and files != tuple(given) else []
     except UsageError as error:
         return nothing | {"summary": f"{error.message} {error.fix}"}
     finally:
         task.workspace.restore(task.tree)
-    if obstacle := _missing_package(task, shown or report):
+    if obstacle := _missing_package(task, report):
         return nothing | {"command": report.command, "summary": obstacle}
     report = replace(report, results=tuple(rerun.get(result.id, result) for result in report.results))
-    if not near:
+    if not (near or given):
         _save_baseline(task, report)
     slow = failing if rerun and all(result.ok for result in rerun.values()) else [id for id in rerun if rerun[id].ok]
     notes = [f"Slow, but passing: {format_names(slow)}."] if slow else []
-    if shown is not None and not shown.failed:
-        how = "pass or were cut off" if shown.results else "were not found"
+    if given and not report.failed:
+        how = "pass or were cut off" if report.results else "were not found"
         notes.append(f"The given tests ({format_names(given)}) {how}.")
     summary = " ".join([f"On the base: {report.summary()}.", *notes, *report.notes])
     if report.granularity != "test":
         return nothing | {"command": report.command, "summary": summary}
     return {
         "command": report.command,
+        "given": list(given),
         "failing": [id for id in failing if id not in slow],
-        "passing": list(report.passed),
+        "passing": list(dict.fromkeys([*report.passed, *beside])),
         "summary": summary,
         "seconds": report.seconds,
     }
+
+
+def related_tests(task: Task, command: str, given: Sequence[str]) -> list[str]:
+    """Return the tests that pass on the base: all of a small suite, or those nearest to the likeliest places and the
+    given tests."""
+    try:
+        return _passing(task, command, _nearest_files(task, given))
+    finally:
+        task.workspace.restore(task.tree)
+
+
+def _passing(task: Task, command: str, files: Sequence[str]) -> list[str]:
+    settings = task.turn.settings
+    limit = min(HASTY, limit_per_test(settings.test_timeout))
+    return list(run_tests(task.workspace, command, files, settings.test_timeout, limit).passed)
 
 
 def _rerun_cut_off(task: Task, report: SuiteReport, failing: Sequence[str]) -> dict[str, TestResult]:
@@ -115,9 +132,9 @@ def _rerun_cut_off(task: Task, report: SuiteReport, failing: Sequence[str]) -> d
     return found
 
 
-def _nearest_files(task: Task, given: Sequence[str]) -> tuple[str, ...]:
+def _nearest_files(task: Task, given: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the test files of a large suite that should be run; empty to run the whole suite."""
-    if task.turn.settings.test or is_about_failing_tests(task.turn.issue) or not has_large_suite(task.trees, task.tree):
+    if not has_large_suite(task.trees, task.tree):
         return ()
     files = [node.partition("::")[0] for node in given]
     found = places(task.branch)
@@ -157,9 +174,7 @@ def _save_baseline(task: Task, report: SuiteReport) -> None:
         task.branch.engine.baselines.setdefault((task.turn.base.tree, task.turn.settings.test, None), report)
 
 
-def _select_failing(task: Task, report: SuiteReport, shown: SuiteReport | None) -> list[str]:
-    if shown is not None:
-        return list(shown.failed)
+def _select_failing(task: Task, report: SuiteReport) -> list[str]:
     if named := [test for test in report.failed if _is_named(test, task.turn.issue.text)]:
         return named
     hanging = {result.id for result in report.results if result.too_long}

@@ -6,8 +6,10 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from agent.phases.base_failures import related_tests
 from agent.phases.offered_edits import SEARCH
 from agent.phases.search_record import SearchRecord
 from agent.prompts.opening_prompt import places
@@ -16,7 +18,7 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from aci.repair.candidate_evaluator import Candidate
     from agent.engine.task import Task
-    from agent.repair.repair_search import Progress, SearchResult
+    from agent.repair.repair_search import Progress, RepairTask, SearchResult
 
 SEARCH_SECONDS = 60.0
 """Maximum CPU time of a search in seconds if `--max-time` is not given."""
@@ -26,9 +28,9 @@ SUSPECTS, RANKED = 5, 60
 """Numbers of suspects that are shown and that are recorded."""
 CLOZE_SECONDS = 20.0
 """CPU seconds for a model's fillings, in addition to those of the search without them."""
-PROOF_SECONDS, PROOF_SUITES = 8.0, 4
+PROOF_SECONDS, PROOF_SUITES, PROOF_SHARE = 8.0, 4, 0.25
 """Estimated time of the proof: a constant number of seconds, plus this many times the duration of the search's test
-run."""
+run; at least this share of the time left, since that run may be of a single test."""
 
 
 def search_templates(
@@ -68,6 +70,8 @@ def _search(task: Task, tests: dict[str, Any], end: float, fillings: Sequence[Ca
                 end,
                 fillings,
             )
+            if tests.get("given") and len(found.choice.behaviours) > 1 and time.monotonic() < end:
+                found = _tell_apart(task, question, found, tests["given"], end)
         except UsageError as error:
             found = SearchResult(why=f"{error.message} {error.fix}")
     task.branch.cancel.check()
@@ -94,6 +98,24 @@ def _search(task: Task, tests: dict[str, Any], end: float, fillings: Sequence[Ca
     }
 
 
+def _tell_apart(
+    task: Task, question: RepairTask, found: SearchResult, given: Sequence[str], end: float
+) -> SearchResult:
+    """Return the result without the plausible edits that break related tests; the search itself only ran the tests in
+    the files of the given ones."""
+    from agent.repair.repair_search import search
+
+    _progress_reporter(task)("running related tests to tell the plausible edits apart")
+    related = related_tests(task, question.command, given)
+    edits = [one for behaviour in found.choice.behaviours for one in (behaviour.candidate, *behaviour.alike)]
+    wider = replace(question, passing=list(dict.fromkeys([*question.passing, *related])))
+    left = search(wider, math.inf, task.branch.cancel, _progress_reporter(task), end=end, fillings=edits)
+    if not left.choice.behaviours:  # no time, or all break a test: the proof says which
+        return found
+    cpu, seconds = found.cpu + left.cpu, found.seconds + left.seconds
+    return replace(found, choice=left.choice, sources=left.sources, originals=left.originals, cpu=cpu, seconds=seconds)
+
+
 def search_end(task: Task, suite: float) -> float:
     """Return the deadline of all searches before a proof, in seconds of the monotonic clock.
 
@@ -103,10 +125,10 @@ def search_end(task: Task, suite: float) -> float:
     if deadline is None:
         return math.inf
     left = max(0.0, deadline - time.monotonic())
-    return deadline - min(left / 2, PROOF_SECONDS + PROOF_SUITES * suite)
+    return deadline - min(left / 2, max(PROOF_SECONDS + PROOF_SUITES * suite, PROOF_SHARE * left))
 
 
-def _progress_reporter(task: Task) -> Callable[[Progress], None]:
+def _progress_reporter(task: Task) -> Callable[[Progress | str], None]:
     return lambda progress: task.branch.engine.report("progress", task.branch.name, str(progress))
 
 

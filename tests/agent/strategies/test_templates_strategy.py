@@ -376,3 +376,17 @@ def test_fillings_are_searched_until_the_same_end(
     _, result = drive(start_run(FILES, roles=write_filler(tmp_path, "```M1\nb + a\n```"), max_time=100.0)())
     assert len(ends) == len(set(ends)) + in_time == 1 + in_time
     assert len(read(result.directory).replies) == in_time
+
+
+def test_given_test_runs_first_and_others_only_tell_edits_apart(start_run) -> None:
+    """`a * b` passes the given test, but not those of another file."""
+    only = "import unittest\nfrom calc import add\n\n\nclass Sums(unittest.TestCase):\n"
+    only += "    def test_four(self):\n        self.assertEqual(add(2, 2), 4)\n"
+    related = TESTS.replace("add(2, 3), 5", "add(3, 0), 3").replace("add(7, 4), 11", "add(0, 0), 0")
+    files = {**FILES, "tests/test_calc.py": related.replace("twice(4), 8", "twice(0), 0"), "tests/test_sum.py": only}
+    _, result = drive(start_run(files, reproduce="tests/test_sum.py", test_timeout=20.0)())
+    notes = read(result.directory).notes
+    assert "On the base: 1 failed in" in " ".join(note.text for note in notes)
+    candidates = [note.text for note in notes if note.kind == "candidate"]
+    assert any("by `+`" in text for text in candidates), candidates
+    assert not any("by `*`" in text for text in candidates), candidates
