@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from aci.host.project_python import ProjectPython
-from aci.host.version_files import declared_version_files, installed_file, version_file
+from aci.host.version_files import NEWEST, declared_version_files, installed_file, installed_version, version_file
 from aci.repository.credentials import has_credential_format, has_credentials, is_credential_file, printable_text
 from aci.repository.submodule_files import Submodules, find_submodules
 from aci.repository.untracked_files import ignored_files, lines_with
@@ -145,7 +145,7 @@ class GeneratedFiles:
                 for path, error in self.submodules.refused.items()
             ],
             "Not in git, but used from the checkout or the environment": [*self.copied, *self.packages],
-            "Written with the version of the last tag": [*self.written],
+            f"Written with the project's version ({NEWEST} if unknown)": [*self.written],
             "Not copied, because they look like secrets": self.refused,
         }
 
@@ -166,8 +166,8 @@ def find_generated_files(options: WorkspaceOptions, python: ProjectPython | None
         elif not _is_in_environment(source.root, name):
             files.append(path)
     declared = {
-        path: template
-        for path, template in declared_version_files(source, tracked)
+        path: (template, project)
+        for path, template, project in declared_version_files(source, tracked)
         if path not in tracked
         and path.isprintable()
         and posixpath.dirname(path) in folders
@@ -183,12 +183,13 @@ def find_generated_files(options: WorkspaceOptions, python: ProjectPython | None
     named = {path for path in options.copy_files if path not in tracked and _is_file_of(source, path)}
     for path in sorted({*wanted, *named}):
         _add(found, source.root / path, path, is_named=path in named)
-    for path, template in declared.items():
+    for path, (template, project) in declared.items():
         if path not in found.copied and path not in found.refused:
             if installed := installed_file(python, path):
                 _add(found, installed, path)
             if path not in found.copied:
-                found.written[path] = version_file(path, template, source.release(options.base.commit) or "0.0.0")
+                version = source.release(options.base.commit) or installed_version(python, project) or NEWEST
+                found.written[path] = version_file(path, template, version)
     return found
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import posixpath
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from aci.host.project_python import ProjectPython
 from aci.repository.user_repository import Repository
 
+NEWEST = "999.0.0"
+"""The version of a project whose version nothing tells. It satisfies each minimum, such as `minversion` of pytest."""
+UNTAGGED = re.compile(r"0(\.0)*(\.?dev|\+|$)|0\.1\.dev")
+"""A version that setuptools-scm makes up in a clone without tags."""
 MOST_PROJECTS = 50
 LONGEST_TEMPLATE = 10_000
 _VERSION_FILE = """\
@@ -21,14 +26,21 @@ __version_tuple__ = version_tuple = {version_tuple!r}
 __commit_id__ = commit_id = None
 """
 _TEMPLATES = ("template", "version_file_template", "write_to_template", "write_template")
+_NAME = re.compile(r"""(?m)(?:^|[\s(,])name\s*=\s*["']?([\w.-]+)""")
 _SETUP_PY = re.compile(r"""["'](?:write_to|version_file)["']\s*:\s*["']([^"'\n]+)["']""")
 
 
-def declared_version_files(source: Repository, tracked: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the version files that the build back ends of all projects in the repository write, with the template."""
+def declared_version_files(source: Repository, tracked: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the version files that the build back ends of all projects in the repository write, with the template and
+    the project's name or ""."""
     names = ("pyproject.toml", "hatch.toml", "setup.py")
     for path in sorted(path for path in tracked if posixpath.basename(path) in names)[:MOST_PROJECTS]:
-        folder, text = posixpath.dirname(path), (source.file(path) or b"").decode("utf-8", "replace")
+        folder = posixpath.dirname(path)
+
+        def read(name: str, folder: str = folder) -> str:
+            return (source.file(posixpath.join(folder, name)) or b"").decode("utf-8", "replace")
+
+        text = read(posixpath.basename(path))
         if path.endswith("setup.py"):
             found: Iterator[tuple[str, str]] = ((name, "") for name in _SETUP_PY.findall(text))
         else:
@@ -39,7 +51,7 @@ def declared_version_files(source: Repository, tracked: Collection[str]) -> Iter
         for name, template in found:
             full = posixpath.normpath(posixpath.join(folder, name))
             if not full.startswith(("../", "/")):
-                yield full, template
+                yield full, template, _project_name(read)
 
 
 def _version_files(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -54,6 +66,17 @@ def _version_files(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if isinstance(name := table.get(key), str):
                 template = next((table[each] for each in _TEMPLATES if isinstance(table.get(each), str)), "")
                 yield name, template
+
+
+def _project_name(read: Callable[[str], str]) -> str:
+    """Return the name of a project in its pyproject.toml, setup.cfg or setup.py; "" if they do not tell it."""
+    with suppress(tomllib.TOMLDecodeError, RecursionError):
+        if name := _table(tomllib.loads(read("pyproject.toml")), "project").get("name"):
+            return str(name)
+    for file in ("setup.cfg", "setup.py"):
+        if named := _NAME.search(read(file)):
+            return named[1]
+    return ""
 
 
 def _table(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -87,3 +110,15 @@ def installed_file(python: ProjectPython | None, path: str) -> Path | None:
             if found.is_file() and found.resolve() == python.prefix.resolve() / found.relative_to(python.prefix):
                 return found
     return None
+
+
+def installed_version(python: ProjectPython | None, project: str) -> str:
+    """Return the version of the project that is installed in the environment; "" if it is not, or was installed from a
+    clone without tags."""
+    wanted = re.sub(r"[-_.]+", "-", project).lower()
+    for packages in python.prefix.glob("lib/python3*/site-packages") if python and wanted else ():
+        for folder in sorted(packages.glob("*-*.dist-info")):
+            name, _, version = folder.name.removesuffix(".dist-info").rpartition("-")
+            if re.sub(r"[-_.]+", "-", name).lower() == wanted and not UNTAGGED.match(version):
+                return version
+    return ""

@@ -87,12 +87,29 @@ def test_version_file_of_each_build_back_end_is_written(find: Find, make_repo: M
     values: dict[str, object] = {}
     exec((put(found, root) / "pkg/_version.py").read_text(), values)
     assert (values["__version__"], values["version_tuple"]) == ("1.2.3", (1, 2, 3))
-    assert found.describe() == "Written with the version of the last tag: pkg/_version.py."
+    assert found.describe() == "Written with the project's version (999.0.0 if unknown): pkg/_version.py."
 
 
 def test_path_of_version_file_is_relative_to_its_project(find: Find, make_repo: MakeRepo) -> None:
     root = make_repo({"libs/a/pyproject.toml": SCM.format("a/version.py"), "libs/a/a/__init__.py": ""})
-    assert b"'0.0.0'" in find(root).written["libs/a/a/version.py"]
+    assert b"'999.0.0'" in find(root).written["libs/a/a/version.py"]
+
+
+@pytest.mark.parametrize(
+    ("installed", "version"),
+    [
+        ("my_tool-3.4.1.dist-info", "3.4.1"),
+        ("my_tool-0.1.dev1+g1234567.dist-info", "999.0.0"),
+        ("other-2.0", "999.0.0"),
+    ],
+)
+def test_without_tags_version_satisfies_minimum(
+    find: Find, make_repo: MakeRepo, tmp_path: Path, installed: str, version: str
+) -> None:
+    """pytest does not start in a project whose own version is lower than its `minversion`."""
+    root = make_repo({"pyproject.toml": SCM.format("v.py") + '[project]\nname = "My.Tool"\n'})
+    write(tmp_path / f"env/lib/python3.12/site-packages/{installed}/METADATA")
+    assert f"'{version}'".encode() in find(root, tmp_path / "env").written["v.py"]
 
 
 def test_bare_repository_has_version_file(find: Find, make_repo: MakeRepo, tmp_path: Path) -> None:
@@ -119,7 +136,7 @@ def test_format_specifications_are_not_used(find: Find, make_repo: MakeRepo, tem
 )
 def test_other_names_in_template_give_default_content(find: Find, make_repo: MakeRepo, template: str) -> None:
     root = make_repo({"pyproject.toml": SCM.format("v.py") + f'version_file_template = "{template}"\n'})
-    assert b"__version__ = version = '0.0.0'\n" in find(root).written["v.py"]
+    assert b"__version__ = version = '999.0.0'\n" in find(root).written["v.py"]
 
 
 def test_version_file_of_checkout_comes_first(find: Find, make_repo: MakeRepo, tmp_path: Path) -> None:
