@@ -14,6 +14,7 @@ from aci.proof.proof_run import format_names
 from aci.repository.patch import is_test
 from aci.runtime.submodules import describe_submodule, submodule_missing_in
 from aci.testing.failure_digest import MOST_FAILURES, format_failures, has_more_output
+from aci.testing.suite_command import PYTEST
 from aci.testing.suite_run import SuiteReport, TestResult
 from aci.testing.suite_run import run_tests as run
 from tools.base import ConsentQuestion, Context, TextSource, ToolCall, tool
@@ -33,6 +34,7 @@ MOST_NAMED = 64 << 20
 """Maximum size in bytes of the names of passing tests."""
 NOTHING_CHOSEN = (0, 5)
 """Exit codes of a run that ended normally without running a test."""
+NO_COLLECTION = "The runner stopped before it had collected any test. Remove the cause, or give another `command`."
 PLAIN_NODE = re.compile(r"[A-Za-z0-9_./:@=+,\[\]-]+")
 NODES_REASON = "where the command takes names of tests depends on its runner"
 _CHANGED: WeakKeyDictionary[Trees, dict[tuple[str, str], frozenset[str]]] = WeakKeyDictionary()
@@ -78,18 +80,22 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
         "passing": keep_names(ctx, report.passed) if report.granularity == "test" else None,
     }
     head = [report.summary(), *report.notes, *_slowness_notes(report, timeout)]
+    if _is_dead(report):
+        head.insert(1, NO_COLLECTION)
     files, output = ctx.trees.files(ctx.base.tree), report.output.decode("utf-8", "replace")
     module, submodule = submodule_missing_in(ctx.workspace, files, output) if report.code else ("", "")
     head += [describe_submodule(f"The module {module}", submodule)] if submodule else []
-    if nodes and report.granularity == "command":
+    if nodes and report.granularity == "command" and not _is_dead(report):
         head.append("This command cannot be narrowed to the named tests, so all tests were run.")
-    if nodes and report.granularity == "test":
+    if nodes and report.granularity == "test" and not _is_dead(report):
         head += [f"No such test: {node}" for node in nodes[:MOST_IDS] if not _has_result(node, report)]
     if nodes and report.granularity == "test" and not report.results and report.code in NOTHING_CHOSEN:
         return Observation("\n".join(head), ok=False, data=data)
     if not report.results:
         output, out = ctx.show(report.output, "tests")
-        return Observation("\n".join([*head, output]), ok=report.ok, out=out, data=data)
+        told = "\n".join(head)
+        lines = [line for line in output.split("\n") if not line.strip() or line.strip().rstrip(".") not in told]
+        return Observation("\n".join([*head, *lines]).rstrip(), ok=report.ok, out=out, data=data)
     failed = [result for result in report.results if result.bad]
     if not failed and report.ok:
         return Observation("\n".join(head), data=data)
@@ -143,6 +149,12 @@ def _changed(ctx: Context, tree: str) -> frozenset[str]:
 def _is_requested(result: TestResult, nodes: Sequence[str]) -> bool:
     """Return whether the test was requested, either by its own id or by the id of its parametrized test."""
     return any(result.id == node or result.id.startswith(f"{node}[") for node in nodes)
+
+
+def _is_dead(report: SuiteReport) -> bool:
+    """Return whether the runner ended before it had collected any test."""
+    is_runner = report.granularity == "test" or PYTEST.search(report.command) is not None
+    return is_runner and not (report.results or report.timed_out or report.code in NOTHING_CHOSEN)
 
 
 def _slowness_notes(report: SuiteReport, timeout: int) -> list[str]:

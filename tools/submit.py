@@ -17,6 +17,7 @@ CHANGING = ("edit", "undo")
 UNCHANGED = "No file differs from the base, so there is no patch."
 UNTESTED = "untested"
 """The key of the reason why a submission was sent back for a missing test."""
+NONE_PASSED = "no test passed in this reply. Run them again after a change; if they cannot run, submit in a later reply."
 CHANGE = "Change files before you submit. If no change is needed, submit again and explain why in `summary`."
 
 
@@ -74,7 +75,7 @@ def _doubt(before: Sequence[tuple[Action, Observation]], new: set[str], tree: st
     if failing:
         return f"{failing[0]} failed, and nothing was changed after that."
     judged = [seen for seen in runs if seen.data.get("counts")] or runs
-    return "" if not judged or _passed(judged[-1]) else "no test passed in this reply."
+    return "" if not judged or _passed(judged[-1]) else NONE_PASSED
 
 
 def _passed(seen: Observation) -> bool:

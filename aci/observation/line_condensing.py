@@ -14,6 +14,8 @@ MARK = "… "
 WORTH = 40
 """Minimum number of characters that replacing a run must save."""
 LONG_RUN = 4
+LONGEST_FRAME = 30
+"""Maximum number of lines of a Python frame: since 3.13, the source of a call over several lines, and its marks."""
 LONGEST = 1_000
 """Maximum number of characters of a progress line."""
 
@@ -169,6 +171,10 @@ def _end_of_python(lines: Sequence[str], at: int) -> int:
     further."""
     indent = len(lines[at]) - len(lines[at].lstrip())
     end = at + 1
-    while end < min(len(lines), at + 6) and lines[end][: indent + 1].isspace() and not _PYTHON_FRAME.match(lines[end]):
+    while (
+        end < min(len(lines), at + LONGEST_FRAME)
+        and lines[end][: indent + 1].isspace()
+        and not _PYTHON_FRAME.match(lines[end])
+    ):
         end += 1
     return end

@@ -168,3 +168,26 @@ def test_timed_out_run_suggests_longer_timeout(make_bench: MakeBench) -> None:
     bench = make_bench({"test_a.py": slow, "conftest.py": "import signal\nsignal.signal(14, signal.SIG_IGN)\n"})
     observation = bench("run_tests", command="python -m pytest -q", timeout=4)
     assert "set a timeout of up to 3600 s" in observation.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("files", "cause"),
+    [
+        ({"pytest.ini": "[pytest]\nminversion = 99.0\n"}, "'minversion' requires pytest-99.0"),
+        ({"conftest.py": "import nothere\n"}, "No module named 'nothere'"),
+        ({"conftest.py": "pytest_plugins = ['nothere']\n"}, "No module named 'nothere'"),
+        ({"pytest.ini": "[pytest]\nrequired_plugins = pytest-nothere\n"}, "Missing required plugins: pytest-nothere"),
+    ],
+)
+def test_runner_that_ends_before_collection_is_reported_as_that(
+    make_bench: MakeBench, files: dict[str, str], cause: str
+) -> None:
+    bench = make_bench({"test_ok.py": "def test(): pass\n", **files})
+    bench.test_command = "python -m pytest -p no:cacheprovider"
+    observation = bench("run_tests", nodes=["test_ok.py::test"])
+    assert "The runner stopped before it had collected any test." in observation.text
+    assert cause in observation.text
+    assert "No such test" not in observation.text
+    assert "narrowed" not in observation.text
+    assert len(observation.text) < 1_600
