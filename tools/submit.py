@@ -17,7 +17,7 @@ CHANGING = ("edit", "undo")
 UNCHANGED = "No file differs from the base, so there is no patch."
 UNTESTED = "untested"
 """The key of the reason why a submission was sent back for a missing test."""
-NONE_PASSED = "no test passed in this reply. Run them again after a change; if they cannot run, submit in a later reply."
+NONE_PASSED = "no test passed in this reply. Run them again after a change or, if they cannot run, submit later."
 CHANGE = "Change files before you submit. If no change is needed, submit again and explain why in `summary`."
 
 
