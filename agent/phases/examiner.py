@@ -25,6 +25,7 @@ from agent.phases.challenger import challenge, challenge_fact, failing_results, 
 from agent.prompts.challenger_prompt import objections
 from agent.prompts.examiner_prompt import SYSTEM, correction, examiner_prompt, revision, second_look
 from agent.prompts.opening_prompt import places
+from agent.prompts.test_command_prompt import tried_command
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.failing_tests_issue import is_about_failing_tests
 from agent.run_state.strategy_traits import is_proposed, is_repair
@@ -86,11 +87,11 @@ class Examiner:
         branch.once(TESTS, lambda: self._tests.digest if self._tests else "")
 
     def _ask_during_setup(self) -> Reply:
-        """Return the examiner's reply; unless it is recorded, the workspace is set up meanwhile."""
+        """Return the examiner's reply; unless it is recorded, the test command is tried meanwhile."""
         with ThreadPoolExecutor(1, "examiner") as pool:
             asked = pool.submit(self._own.ask, tools=False)
             if not wait([asked], AT_ONCE).done:
-                self._branch.workspace  # noqa: B018 - opens it
+                tried_command(self._branch, places(self._branch))
             return asked.result()
 
     def judge(self, outcome: Outcome) -> Generator[Step, None, Outcome]:

@@ -18,7 +18,8 @@ from aci.observation.prompt_tags import quote_text
 from aci.repository.patch import is_test
 from agent.phases.place_search import query_places
 from agent.prompts.answer_parser import lines_of
-from agent.prompts.opening_prompt import likely_sources, places, search_tree
+from agent.prompts.opening_prompt import likely_sources, places
+from agent.prompts.test_command_prompt import search_tree
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph

@@ -16,7 +16,8 @@ from aci.localization.issue_localization import query_tree_graph, text_of
 from aci.observation.prompt_tags import quote_text
 from aci.repository.file_blobs import TreeBlobs
 from agent.candidates.role_questions import Question, ask_roles
-from agent.prompts.opening_prompt import places, search_tree
+from agent.prompts.opening_prompt import places
+from agent.prompts.test_command_prompt import search_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable

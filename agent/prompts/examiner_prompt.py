@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aci.observation.output_text import shorten
 from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
 from aci.repository.patch import is_test
-from agent.prompts.opening_prompt import describe_tests, nearest_test_files
+from agent.prompts.test_command_prompt import describe_tests, nearest_test_files
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from aci.observation.output_text import mask_secrets, shorten
 from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
 from aci.repository.file_blobs import TreeBlobs
 from agent.prompts.experience_prompt import past_runs_prompt
-from agent.prompts.opening_prompt import places, search_tree
+from agent.prompts.opening_prompt import places
+from agent.prompts.test_command_prompt import search_tree
 from trajectories.errors import WorkspaceError
 from trajectories.git_store.git_commands import GitFailed
 

@@ -7,23 +7,19 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from aci.graph.file_outline import numbered
-from aci.graph.file_selection import language_of
 from aci.issue_text.issue_discussion import append_discussion
 from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
-from aci.localization.issue_localization import HistoryBase, localize_issue, text_of
+from aci.localization.issue_localization import HistoryBase, localize_issue
 from aci.localization.place_ranking import SHOWN_CLASSES
 from aci.observation.prompt_tags import attribute_text, quote_text
-from aci.proof.suite_selection import nearest_tests
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
 from aci.runtime.background_task import BackgroundTask
-from aci.testing.suite_command import NeedsPytest, detect
 from agent.prompts.experience_prompt import past_runs_prompt
 from agent.prompts.instruction_prompt import repository_notes
 from agent.prompts.memory_prompt import memory_prompt
 from agent.prompts.quotation import framed_issue
-from trajectories.errors import UsageError
-from trajectories.git_store.trees import EMPTY_TREE
+from agent.prompts.test_command_prompt import describe_tests, search_tree, tried_command
 
 if TYPE_CHECKING:
     from aci.localization.place_ranking import RankedPlace
@@ -39,9 +35,6 @@ NO_CODE = re.compile(
 )
 """Names of files at the top level that the layout leaves out, since they do not help to find code."""
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
-NOT_CHECKED = "This run cannot check whether the other tests still pass."
-NEAR_PLACES = 3
-"""Maximum number of functions for which the nearest tests are listed."""
 
 
 def places(branch: Branch, top: int = 10) -> dict[str, Any]:
@@ -87,12 +80,6 @@ def _definition_record(hit: RankedPlace) -> dict[str, Any]:
     }
 
 
-def search_tree(turn: TurnInput, trees: Trees) -> str:
-    """Return the base's tree, reduced to the subtree if there is one."""
-    subtree, tree = turn.settings.subtree, turn.base.tree
-    return trees.overlay(EMPTY_TREE, tree, [subtree]) if subtree else tree
-
-
 def _trace_snippets(branch: Branch) -> SnippetTrace | None:
     """Return the result of running the code snippets in the issue. That code is not trusted, so it runs only in
     isolation."""
@@ -132,7 +119,7 @@ def facts(branch: Branch, located: bool = True) -> str:
     parts = [
         f"Layout: {_layout(branch.turn, branch.engine.trees)}",
         LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
-        f"Tests: {describe_tests(branch, found)}",
+        f"Tests: {describe_tests(branch, found, tried_command(branch, found))}",
         repository_notes(branch, found),
         memory_prompt(branch),
         _likeliest(branch, found) if located else "",
@@ -213,33 +200,3 @@ def _layout(turn: TurnInput, trees: Trees) -> str:
     )
     shown = [f"{name} ({counts[name]})" if name.endswith("/") else name for name in names]
     return (f"{quote_text(top)}: " if top else "") + ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
-
-
-def describe_tests(branch: Branch, found: dict[str, Any]) -> str:
-    """Return how tests are run, and which test files are nearest to the likeliest places."""
-    try:
-        command, version = (branch.turn.settings.test, "") if branch.turn.settings.test else detect(branch.workspace)
-        documented = branch.engine.base_instructions.test
-        origin = f"from {documented.where}" if documented else f"Python {version}" if version else ""
-        how = f"`{command}`{f' ({quote_text(origin)})' if origin else ''}"
-    except UsageError as error:
-        how = error.message.rstrip(".")
-        if isinstance(error, NeedsPytest):
-            branch.notify(f"{NOT_CHECKED} {error.message} {error.fix}")
-    tests = [
-        path
-        for path in branch.engine.trees.files(search_tree(branch.turn, branch.engine.trees))
-        if language_of(path) and is_test(path) and path.isprintable()
-    ]
-    near = [path for path in nearest_test_files(branch.turn, branch.engine.trees, found) if path.isprintable()]
-    folders = Counter(path.rpartition("/")[0] for path in tests).most_common(1)
-    where = ", ".join(near) or (f"{folders[0][0]}/" if folders else "none yet")
-    return f"{how}; nearest: {where}"
-
-
-def nearest_test_files(turn: TurnInput, trees: Trees, found: dict[str, Any]) -> tuple[str, ...]:
-    """Return the test files most closely related to the likeliest places."""
-    functions = [(hit["path"], hit["name"]) for hit in found["functions"][:NEAR_PLACES]]
-    files = [(hit["path"], "") for hit in found["files"][:3]]
-    places = [place for place in (*functions, *files) if not is_test(place[0])]
-    return nearest_tests(trees, search_tree(turn, trees), places, text_of(turn.issue), any_language=True)

@@ -10,7 +10,8 @@ import pytest
 
 from aci.observation.prompt_tags import quote_text as framed_text
 from agent.engine.branch import Branch
-from agent.prompts.opening_prompt import MOST_SOURCE_LINES, NOT_CHECKED, describe_places, opening
+from agent.prompts.opening_prompt import MOST_SOURCE_LINES, describe_places, opening
+from agent.prompts.test_command_prompt import NOT_CHECKED
 from tests.agent.conftest import Bench, line
 from tests.conftest import git
 
@@ -36,10 +37,22 @@ def test_message_states_issue_layout_and_tests(bench: Bench) -> None:
     for fact in (
         "Put temporary files in",
         "Layout: calc.py, tests/ (1)",
-        "`make test`; nearest: tests/test_calc.py",
+        "`make test` (tried on tests/test_calc.py: ",
+        "; nearest: tests/test_calc.py",
     ):
         assert fact in message
     assert "- calc.py:1 add\n" in message
+
+
+@pytest.mark.slow
+def test_test_command_is_tried_before_the_model_reads_it(bench: Bench) -> None:
+    tests = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        pass\n"
+    assert "tried on tests/test_calc.py: 1 passed in " in first_message(bench, {"tests/test_calc.py": tests})
+    broken = {"conftest.py": "import missing_package\n"}
+    message = first_message(bench, broken, test="python3 -m pytest")
+    assert "tried on tests/test_calc.py: no tests ran in " in message
+    assert "No module named 'missing_package'" in message
+    assert "`python3 -m unittest`: 1 passed in " in message
 
 
 def test_message_shows_source_of_short_likely_functions(bench: Bench) -> None:
