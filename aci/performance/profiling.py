@@ -23,7 +23,7 @@ from aci.performance.target_function import PickledCall, Target, iter_functions,
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.guest_programs import install_programs, program_source
 from aci.runtime.workspace import Workspace
-from aci.testing.suite_command import prepend_python_path
+from aci.testing.command_files import prepend_python_path
 from trajectories.errors import Cancelled, UsageError
 
 SESSION = "profile"

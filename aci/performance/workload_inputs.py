@@ -32,7 +32,7 @@ from aci.performance.input_calls import InputCall, Origin
 from aci.performance.target_function import PYTHON, SESSION, Target, iter_functions, python_line
 from aci.runtime.guest_programs import PREFIX, install_programs, program_source
 from aci.runtime.workspace import Workspace
-from aci.testing.suite_command import prepend_python_path
+from aci.testing.command_files import prepend_python_path
 from trajectories.errors import Cancelled, UsageError
 
 MOST_LOST, LIMIT, SPARE = 5, 1.0, 3

@@ -39,8 +39,9 @@ from aci.proof.suite_selection import related_tests
 from aci.repository.added_tests import COPY, copy_path
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import Workspace
+from aci.testing.command_files import command_for_nodes, entered_folders, group_nodes, is_run_by
 from aci.testing.failure_digest import format_failures
-from aci.testing.suite_command import command_for_nodes, detect_command, entered_folders, group_nodes, is_run_by
+from aci.testing.suite_command import detect_command
 from aci.testing.suite_run import SuiteReport
 from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from aci.repository.added_tests import copy_path, edited_test_files, extended_test_files
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
-from aci.testing.suite_command import is_run_by, script_files
+from aci.testing.command_files import is_run_by, script_files
 from aci.testing.suite_run import SuiteReport, TestResult, run_tests
 from trajectories.errors import UsageError
 from trajectories.facts import Fact

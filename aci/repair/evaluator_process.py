@@ -19,8 +19,8 @@ from typing import Any
 
 from aci.runtime.guest_programs import PACKAGE, install_programs, parse_object
 from aci.runtime.workspace import LineConversation, Workspace
+from aci.testing.command_files import prepend_python_path
 from aci.testing.project_commands import choose_project
-from aci.testing.suite_command import prepend_python_path
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
 START_SECONDS = 90.0

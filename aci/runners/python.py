@@ -8,9 +8,9 @@ import shlex
 from dataclasses import replace
 
 from aci.runtime.guest_programs import PACKAGE, program_files, program_source
+from aci.testing.command_files import prepend_python_path
 from aci.testing.project_commands import nodes_by_folder, replace_groups
 from aci.testing.runner_hooks import Hook, RunnerRequest
-from aci.testing.suite_command import prepend_python_path
 
 UNITTEST = re.compile(r"(?<=\s)-m\s+unittest(?=\s|$)", re.MULTILINE)
 LABELLED = re.compile(r"[^;&|]*?(?:^|[\s/])(?P<file>(?:[\w./-]*/)?(?:manage\.py\s+test|runtests\.py))(?:\s+-\S+)*\s*")

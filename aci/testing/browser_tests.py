@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from aci.browser.project_server import find_server
 from aci.browser.server_process import NOT_STARTED, NOT_STARTED_CODE, server_files, with_server
 from aci.observation.untrusted_text import one_line
+from aci.testing.command_files import entered_folders
 from aci.testing.runner_hooks import PYTHON, Hook, RunnerRequest
 from aci.testing.script_tests import CONFIGS, MOST_FILES, called_text
-from aci.testing.suite_command import entered_folders
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

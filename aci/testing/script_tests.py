@@ -6,8 +6,8 @@ import posixpath
 import re
 from collections.abc import Callable, Sequence
 
+from aci.testing.command_files import CALLED_SCRIPT, NPM, entered_folders, prefix_folder, scripts_behind
 from aci.testing.node_paths import folders_above
-from aci.testing.suite_command import CALLED_SCRIPT, NPM, entered_folders, prefix_folder, scripts_behind
 
 Look = Callable[[str], str]
 

@@ -200,7 +200,8 @@ def _collect(workspace: Workspace, command: str, origin: str) -> Finding:
     from aci.environments.setup_container import SetupResult
     from aci.environments.smoke_check import collect_tests
     from aci.runtime.workspace import HARNESS_SESSION
-    from aci.testing.suite_command import PYTEST, NeedsPytest, detect_command
+    from aci.testing.command_files import PYTEST
+    from aci.testing.suite_command import NeedsPytest, detect_command
 
     def run(line: str, seconds: float) -> SetupResult:
         done = workspace.run(line, seconds, HARNESS_SESSION)

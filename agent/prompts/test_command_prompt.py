@@ -12,7 +12,8 @@ from aci.observation.failure_cause import failure_cause
 from aci.observation.prompt_tags import quote_text
 from aci.proof.suite_selection import nearest_tests
 from aci.repository.patch import is_test
-from aci.testing.suite_command import PYTEST, NeedsPytest, detect
+from aci.testing.command_files import PYTEST
+from aci.testing.suite_command import NeedsPytest, detect
 from aci.testing.suite_run import run_tests
 from agent.engine.permission_checks import may_test
 from agent.run_state.strategy_traits import is_proposed, is_repair

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aci.testing.suite_command import named_files
+from aci.testing.command_files import named_files
 from agent.github.pull_request.page_table import page_table
 from agent.github.pull_request.pull_request_template import fill_template
 from agent.github.pull_request.review_focus import review_lines

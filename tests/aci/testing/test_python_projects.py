@@ -2,8 +2,9 @@
 
 import pytest
 
+from aci.testing.command_files import command_for_nodes
 from aci.testing.project_commands import nodes_by_folder
-from aci.testing.suite_command import command_for_nodes, detect_command, python_projects
+from aci.testing.suite_command import detect_command, python_projects
 from aci.testing.suite_run import run_tests
 
 SETTINGS = "[tool.pytest.ini_options]\n"

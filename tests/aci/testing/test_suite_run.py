@@ -7,7 +7,8 @@ import pytest
 
 from aci.runtime.workspace import CommandResult
 from aci.testing import suite_run
-from aci.testing.suite_command import command_for_nodes, detect_command, group_nodes, is_run_by
+from aci.testing.command_files import command_for_nodes, group_nodes, is_run_by
+from aci.testing.suite_command import detect_command
 from aci.testing.suite_run import SuiteReport, TestResult, run_tests
 from trajectories.errors import UsageError
 
