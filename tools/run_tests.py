@@ -68,6 +68,7 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
         on_output=ctx.show_output,
     )
     data = {
+        "command": report.command,
         "failed": list(report.failed),
         "passed": len(report.passed),
         "counts": report.counts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from aci.proof.evidence import find_test_file, is_named_in
 from aci.proof.fact_words import UNCHANGED
 from aci.proof.proof_run import format_names
-from aci.repository.patch import belongs_to_tests, split_patch
+from aci.proof.suite_selection import nearest_tests
+from aci.repository.patch import belongs_to_tests, is_test, split_patch
 from aci.repository.python_source import parse
 from agent.engine.page_proof import PageCheck
 from agent.engine.permission_checks import REFUSED, may_test
@@ -79,13 +80,13 @@ def proof_step(
         verdict = Verdict("unproven", facts=(Fact("limit", REFUSED),))
         return Observation(REFUSED, ok=False, data={"verdict": asdict(verdict), "asked": parameters})
     else:
-        verdict = prove(
+        prove_with = partial(
+            prove,
             branch.place.fork,
             engine.trees,
             base.tree,
             tree,
             issue=issue,
-            command=engine.settings.test,
             reproduction=reproduction,
             places=places,
             timeout=engine.settings.test_timeout,
@@ -96,9 +97,9 @@ def proof_step(
             changed_tests=engine.settings.update_tests and not reproduces,
             edited_tests=is_proposed(branch.turn.strategy),
             contradictions=contradictions or {},
-            observe=lambda without, patched: observed.update(_outcomes(without, patched)),
             check_pages=pages,
         )
+        verdict, observed = _prove_with_commands(branch, prove_with, issue, base.tree, tree)
     verdict = with_doubt(verdict if fitted else _with_earlier_tests(branch, verdict, issue, base.tree, tree), doubt)
     if base.tree != engine.run.base.tree:
         # The commands assume a checkout of the run's base, but this proof started from another tree.
@@ -113,6 +114,46 @@ def proof_step(
         data["outcomes"] = engine.journal.keep(json.dumps(observed).encode())
         data["environment"] = engine.workspaces.environment | engine.workspaces.python
     return Observation(words, verdict.complete, data=data)
+
+
+def _prove_with_commands(
+    branch: Branch, prove_with: Callable[..., Verdict], issue: Issue, base: str, tree: str
+) -> tuple[Verdict, dict[str, Any]]:
+    """Return the verdict and the outcomes of the tests, with the test command of the settings or a detected one.
+
+    If a detected command reports no test, the last command of the model that did is used, if it runs at least the tests
+    nearest to the patch: a command that leaves tests out does not show what the patch breaks.
+    """
+    reports: list[SuiteReport | None] = []
+    command = branch.engine.settings.test
+    verdict = prove_with(command=command, observe=lambda *both: reports.extend(both))
+    has_results = bool(reports and reports[0] and reports[0].results)
+    if not command and not has_results and (found := _command_of_model(branch)):
+        again: list[SuiteReport | None] = []
+        other = prove_with(command=found, observe=lambda *both: again.extend(both))
+        if _passed_paths(again).issuperset(_nearest_tests(branch.engine.trees, issue, base, tree)):
+            fact = Fact("limit", f"The detected test command reports no test. The tests ran with the model's: {found}")
+            verdict, reports = replace(other, facts=(fact, *other.facts)), again
+    return verdict, _outcomes(*reports) if reports else {}
+
+
+def _command_of_model(branch: Branch) -> str:
+    """Return the test command of the last test run of this branch for which a runner reported each test; "" if there is
+    none."""
+    seen = (one.data for step in reversed(branch.steps) for one in step.observations)
+    ran = (data for data in seen if data.get("counts") and data.get("granularity") == "test")
+    return next((str(data["command"]) for data in ran if data.get("command")), "")
+
+
+def _passed_paths(reports: Sequence[SuiteReport | None]) -> set[str]:
+    """Return the files with tests that pass without the patch."""
+    without = reports[0] if reports else None
+    return {result.path for result in without.results if result.ok} if without else set()
+
+
+def _nearest_tests(trees: Trees, issue: Issue, base: str, tree: str) -> tuple[str, ...]:
+    changed = [(change.path, "") for change in trees.changed(base, tree) if not is_test(change.path)]
+    return nearest_tests(trees, base, changed, issue.text, any_language=True)
 
 
 def _with_earlier_tests(branch: Branch, verdict: Verdict, issue: Issue, base: str, tree: str) -> Verdict:

@@ -46,12 +46,19 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             break
         task.note("phase", "prove")
         verdict = yield from task.prove(given, likely_sources(task.branch))
-        if verdict.complete or _is_overruled(task, verdict):
+        if verdict.complete or _is_beyond_patch(verdict) or _is_overruled(task, verdict):
             break
         submitted = False
         if number + 1 < task.turn.settings.rounds:
             yield task.say(task.prompt("again"))
     return task.best()
+
+
+def _is_beyond_patch(verdict: Verdict) -> bool:
+    """Return whether the proof lacks only what no change of the patch can give: whether other tests still pass is
+    unknown."""
+    holds = verdict.red and verdict.green and verdict.red_again and verdict.no_loss is None
+    return bool(holds) and verdict.generality != "examples only" and all(fact.kind != "doubt" for fact in verdict.facts)
 
 
 def _is_overruled(task: Task, verdict: Verdict) -> bool:

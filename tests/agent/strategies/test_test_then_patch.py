@@ -401,3 +401,25 @@ def test_example_of_issue_is_a_draft_of_the_test(run_strategy) -> None:
     assert "+        self.assertEqual(add(2, 3), 5)" in result.patch.tests
     assert result.exit.verdict.red
     assert result.exit.verdict.green
+
+
+@pytest.mark.parametrize(
+    ("selection", "kind"), [("discover -s tests -t .", "plausible"), ("tests.test_add", "unproven")]
+)
+def test_command_of_model_counts_only_where_the_detected_one_reports_no_test(run_strategy, selection, kind) -> None:
+    """`make test` reports no test; a command that leaves out the tests nearest to the patch shows nothing."""
+    files = FILES | {"Makefile": "test:\n\t@echo done\n"}
+    command = f"{shlex.quote(sys.executable)} -m unittest {selection}"
+    run_all = act("run_tests", command=command)
+    result, steps, _ = run_strategy(line("All.", WRITE, run_all, FIX, run_all, SUBMIT), files=files, test="", rounds=1)
+    assert (result.exit.kind, len(proofs(steps))) == (kind, 1)
+    named = any(command in note and "the model's" in note for note in result.exit.verdict.notes)
+    assert named is (kind == "plausible")
+
+
+def test_model_is_not_asked_to_fix_what_no_patch_changes(run_strategy) -> None:
+    """The repository has no other tests, so it is unknown whether the patch breaks anything."""
+    files = {name: text for name, text in FILES.items() if name != "tests/test_calc.py"}
+    result, steps, _ = run_strategy(line("All.", WRITE, FIX, SUBMIT), files=files)
+    assert (result.exit.verdict.red_again, result.exit.verdict.no_loss) == (True, None)
+    assert (result.spent.calls, len(proofs(steps))) == (1, 1)
