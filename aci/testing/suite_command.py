@@ -37,6 +37,7 @@ PYTHON_MARKS = {
     "manage.py",
     "runtests.py",
 }
+PHPUNIT, PHPUNIT_OF_SYMFONY = "vendor/bin/phpunit", "vendor/bin/simple-phpunit"
 COMMANDS = {
     "go.mod": "go test ./...",
     "Cargo.toml": "cargo test",
@@ -44,8 +45,8 @@ COMMANDS = {
     "build.gradle": "gradle test",
     "build.gradle.kts": "gradle test",
     "settings.gradle": "gradle test",
-    "phpunit.xml": "vendor/bin/phpunit",
-    "phpunit.xml.dist": "vendor/bin/phpunit",
+    "phpunit.xml": PHPUNIT,
+    "phpunit.xml.dist": PHPUNIT,
     ".rspec": "bundle exec rspec",
 }
 MANAGERS = {"pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn"}
@@ -60,6 +61,7 @@ ENDS = {
 }
 NO_TEST = re.compile(r"\s*echo\s+[\"']?Error: no test specified")
 PYTEST_OF_DJANGO = re.compile(r"DJANGO_SETTINGS_MODULE|DJANGO_CONFIGURATION")
+DJANGO_SETTINGS = re.compile(r"\bDJANGO_SETTINGS_MODULE\s*=\s*([\w.]+)")
 DJANGO_OPTION = re.compile(r"--ds[= ]")
 PYTEST_SECTION = r"^\[(tool:pytest|tool\.pytest(\.ini_options)?|pytest)\]"
 """Regular expression of Python and of `grep -E`."""
@@ -68,7 +70,11 @@ PYTEST_FILES = ("pytest.ini", "setup.cfg", "tox.ini", "pyproject.toml")
 PROJECT_MARKS = {*PYTEST_FILES, "setup.py"}
 OWN_RUNNERS = ("manage.py", "runtests.py", "tests/runtests.py", "tox.ini")
 RUNNER_FILE = re.compile(r"(?<!\S)[\w./-]*(?:manage|runtests)\.py(?!\S)")
-UNITTEST_RUNNER = re.compile(r"manage\.py test|django-admin(?:\.py)? test|runtests\.py|-m unittest|-m django test")
+UNITTEST_RUNNER = re.compile(
+    r"manage\.py test|django-admin(?:\.py)? test|runtests\.py|-m unittest|-m django test"
+    r"|-m (?!pytest|py\.test)[\w.]+\.tests?(?=\s|$)"
+)
+"""A runner based on unittest in a command of tox; the last form is a package's own, such as `-m tornado.test`."""
 
 
 def is_python(folder: str, files: Collection[str]) -> bool:
@@ -113,6 +119,8 @@ def project_command(folder: str, files: Collection[str], look: Look) -> str:
         return prefix_folder(folder, f"{manager} test")
     for name, command in COMMANDS.items():
         if name in here:
+            if command == PHPUNIT and "symfony/phpunit-bridge" in look(posixpath.join(folder, "composer.json")):
+                command = PHPUNIT_OF_SYMFONY
             program, _, rest = command.partition(" ")
             wrapper = next((wrapper for wrapper, tool in WRAPPERS.items() if tool == program and wrapper in here), "")
             return prefix_folder(folder, f"./{wrapper} {rest}" if wrapper else command)
@@ -149,15 +157,21 @@ def django_command(python: str, folder: str, files: Collection[str], look: Look)
 
     config = "\n".join(map(read, PYTEST_FILES))
     environments = _tox_environments(read("tox.ini"))
-    sets_django = any(PYTEST_OF_DJANGO.search(f"{one.get('setenv')} {one.get('set_env')}") for one in environments)
-    if sets_django or DJANGO_OPTION.search(config) or PYTEST_CONFIG.search(config):
+    if DJANGO_OPTION.search(config) or PYTEST_CONFIG.search(config):
         return ""
     if hint := _tox_command(python, environments, lambda path: posixpath.join(folder, path) in files):
         return prefix_folder(folder, hint)
+    if any(PYTEST_OF_DJANGO.search(_variables(one)) for one in environments):
+        return ""
     for name in here:
         if name != "tox.ini":
             return prefix_folder(folder, f"{python} {name}{' test' if name == 'manage.py' else ''}")
     return ""
+
+
+def _variables(environment: Mapping[str, str]) -> str:
+    """Return the text of the variables that an environment of tox sets."""
+    return environment.get("setenv", environment.get("set_env", ""))
 
 
 def _tox_environments(text: str) -> list[Mapping[str, str]]:
@@ -181,12 +195,15 @@ def _tox_command(python: str, environments: Iterable[Mapping[str, str]], exists:
         for line in environment.get("commands", "").splitlines():
             command = re.sub(r"\{posargs(?::[^{}]*)?\}", "", line).strip().lstrip("-").strip()
             command = re.sub(r"^(?:\{envpython\}|python\d?|coverage run(?:\s+-(?!m)\S+)*)(?=\s)", python, command)
+            command = re.sub(r"\s-m coverage run(?:\s+-(?!m)\S+)*(?=\s-m\s)", "", command)
             if not UNITTEST_RUNNER.search(command) or re.search(r"[{}\\]", command + entered):
                 continue
             script = RUNNER_FILE.search(command)
             path = posixpath.normpath(posixpath.join(entered, script[0])) if script else ""
             if script is None:
-                return prefix_folder(entered, command.strip())
+                settings = DJANGO_SETTINGS.search(_variables(environment))
+                variable = f"DJANGO_SETTINGS_MODULE={settings[1]} " if settings else ""
+                return prefix_folder(entered, f"{variable}{command}")
             if exists(path):
                 return f"{command[: script.start()]}{path}{command[script.end() :]}".strip()
     return ""

@@ -25,6 +25,10 @@ NO_TESTS = '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"
         ({"pom.xml": "", "mvnw": ""}, "./mvnw -B -o test"),
         ({"build.gradle.kts": "", "gradlew": ""}, "./gradlew test"),
         ({"phpunit.xml.dist": ""}, "vendor/bin/phpunit"),
+        (
+            {"phpunit.xml.dist": "", "composer.json": '{"require-dev": {"symfony/phpunit-bridge": "^7"}}'},
+            "vendor/bin/simple-phpunit",
+        ),
         ({"Rakefile": 'require "rake/testtask"\nRake::TestTask.new(:test)\n'}, "bundle exec rake test"),
         ({"Rakefile": "task default: %w[test rubocop]\n"}, "bundle exec rake test"),
         ({"Rakefile": "task default: :test\n", ".rspec": ""}, "bundle exec rspec"),
@@ -79,6 +83,12 @@ changedir = tests
 commands =
     {envpython} runtests.py {posargs}
 """
+TOX_OF_PYTEST_DJANGO = """\
+[testenv]
+setenv =
+    DJANGO_SETTINGS_MODULE = tests.settings
+commands = pytest
+"""
 
 
 @pytest.mark.parametrize(
@@ -94,7 +104,17 @@ commands =
         ({"tox.ini": "[testenv]\ncommands = {envbindir}/python -m unittest\n"}, ""),
         ({"tox.ini": "[testenv]\ncommands = pytest\n"}, ""),
         ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO}, "python3 tests/runtests.py"),
-        ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace("passenv", "setenv")}, ""),
+        ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace("passenv", "setenv")}, DJANGO),
+        ({"manage.py": "", "tox.ini": TOX_OF_PYTEST_DJANGO}, ""),
+        (
+            {"tox.ini": TOX_OF_PYTEST_DJANGO.replace("pytest", "python -b -m coverage run -m django test {posargs}")},
+            "DJANGO_SETTINGS_MODULE=tests.settings python3 -b -m django test",
+        ),
+        (
+            {"tox.ini": "[testenv]\ncommands =\n  python -bb -m tornado.test {posargs:}\n"},
+            "python3 -bb -m tornado.test",
+        ),
+        ({"tox.ini": "[testenv]\ncommands = python -m pytest.test\n"}, ""),
         ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace("runtests", "gone/runtests")}, DJANGO),
         ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace(" tests\n", " {toxinidir}/tests\n")}, DJANGO),
         ({"tests/runtests.py": "", "tox.ini": "[testenv\n"}, DJANGO),
