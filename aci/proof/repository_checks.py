@@ -6,11 +6,13 @@ not run. Its findings are compared with those on the base, without line numbers.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aci.observation.activity_message import ActivityMessage
 from aci.runtime.workspace import CommandResult, Workspace
@@ -36,12 +38,15 @@ SUMMARY = re.compile(
 @dataclass(frozen=True, slots=True)
 class RepositoryCheck:
     """A check: its `command` gets the changed files that match `files`, or no files if it always checks the `whole`
-    repository."""
+    repository. `include` and `exclude` are the repository's own regular expressions for the paths of a hook, which are
+    matched in the workspace only, since they may take forever."""
 
     name: str
     command: str
     files: re.Pattern[str]
     whole: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 KNOWN: tuple[tuple[RepositoryCheck, tuple[str, ...], str], ...] = (
@@ -94,11 +99,15 @@ KNOWN: tuple[tuple[RepositoryCheck, tuple[str, ...], str], ...] = (
 )
 """Known checks, each with its own configuration files and a pattern that matches its configuration in a shared file."""
 COVERED = re.compile(r"ruff(?:-check|-format)?|flake8|black|isort|mypy|eslint|gofmt|(?:cargo-)?(?:fmt|clippy)")
-HOOK = re.compile(r"^[ \t]*-[ \t]+id:[ \t]*[\"']?([\w.-]+)", re.MULTILINE)
-REPO = re.compile(r"^[ \t]*-[ \t]+repo:[ \t]*", re.MULTILINE)
-FIELD = re.compile(r"^[ \t]*([a-z_]+):(.*)$", re.MULTILINE)
-PLAIN = re.compile(r"\^?(?:[\w/@-]|\\[./-])*(?:\((?:\?:)?[\w|]+\))?\$?")
-"""Matches simple file patterns, which are safe to compile: a name, a prefix or one of several suffixes."""
+MATCH = """\
+import json, re, sys
+include, exclude = json.loads(sys.argv[1])
+found = [all(re.search(one, path) for one in include) and not any(re.search(one, path) for one in exclude)
+         for path in sys.argv[2:]]
+print("\\n" + json.dumps(found))
+"""
+"""Program for the workspace: prints which paths match the expressions of a hook."""
+MATCH_SECONDS = 5.0
 
 
 def find_checks(trees: Trees, base: str) -> tuple[list[RepositoryCheck], list[str]]:
@@ -126,30 +135,61 @@ def _hooks(text: str) -> tuple[list[RepositoryCheck], list[str]]:
     """Return pre-commit hooks that are system commands, and the names of the hooks that pre-commit would have to
     install."""
     own, others = [], []
-    for block in REPO.split(text)[1:]:
-        local = re.match(r"[\"']?local\b", block)
-        hooks = HOOK.split(block)[1:]
-        for name, rest in zip(hooks[::2], hooks[1::2], strict=True):
-            fields = {key: _unquoted(value.strip()) for key, value in FIELD.findall(rest)}
-            system = local and fields.get("language") in ("system", "unsupported", "script") and fields.get("entry")
-            if system and not re.search(r"pytest|unittest|\btest\b", fields["entry"]):
-                whole = fields.get("pass_filenames", "true").lower() == "false"
-                own.append(RepositoryCheck(name, fields["entry"], _pattern(fields), whole))
-            elif not COVERED.fullmatch(name):
+    config = _load(text)
+    for repo in _mappings(config.get("repos")):
+        for hook in _mappings(repo.get("hooks")):
+            name, entry = _text(hook, "id"), _text(hook, "entry")
+            system = repo.get("repo") == "local" and hook.get("language") in ("system", "unsupported", "script")
+            if system and entry and not re.search(r"pytest|unittest|\btest\b", entry):
+                include, exclude = (
+                    tuple(filter(None, (_text(config, key), _text(hook, key)))) for key in ("files", "exclude")
+                )
+                whole = hook.get("pass_filenames") is False
+                own.append(RepositoryCheck(name, entry, _files_of(hook), whole, include, exclude))
+            elif name and not COVERED.fullmatch(name):
                 others.append(name)
     return own, others
 
 
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+def _load(text: str) -> dict[str, Any]:
+    """Return the mapping in a YAML text; empty if there is none."""
+    import yaml
+
+    try:
+        found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _pattern(fields: dict[str, str]) -> re.Pattern[str]:
-    """Return the pattern of a hook's files; only a simple one is used, as an untrusted pattern may take forever."""
+def _mappings(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _text(fields: dict[str, Any], key: str) -> str:
+    value = fields.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _files_of(hook: dict[str, Any]) -> re.Pattern[str]:
+    """Return the pattern of the files of a hook's types."""
     ends = {"python": r".*\.pyi?", "pyi": r".*\.pyi", "javascript": r".*\.[cm]?jsx?", "ts": r".*\.tsx?"}
-    kind = next((end for name, end in ends.items() if name in fields.get("types", fields.get("types_or", ""))), ".*")
-    files = fields.get("files", "")
-    return re.compile(f".*(?:{files}).*" if files and PLAIN.fullmatch(files) else kind)
+    types = [one for key in ("types", "types_or") for one in hook.get(key) or () if isinstance(one, str)]
+    return re.compile(next((ends[one] for one in types if one in ends), ".*"))
+
+
+def _matching(check: RepositoryCheck, workspace: Workspace, paths: Sequence[str]) -> list[str] | None:
+    """Return the paths that a hook names; None if the workspace cannot decide it, or not in time."""
+    if not (check.include or check.exclude) or not paths:
+        return list(paths)
+    words = shlex.join(["-c", MATCH, json.dumps([check.include, check.exclude]), *paths])
+    ran = workspace.run(f"python3 {words} || python {words}", MATCH_SECONDS, SESSION)
+    try:
+        found = json.loads(ran.text.strip().rpartition("\n")[2])
+    except (ValueError, RecursionError):
+        return None
+    is_whole = isinstance(found, list) and len(found) == len(paths) and not ran.timed_out
+    return [path for path, matches in zip(paths, found, strict=True) if matches is True] if is_whole else None
 
 
 def run_checks(
@@ -170,7 +210,10 @@ def run_checks(
     lines, left = [], ALL_SECONDS
     for check in checks:
         changed = [path for path in paths if check.files.fullmatch(path) and _is_plain(path)][:MOST_FILES]
-        now = [path for path in changed if trees.entry(tree, path)]
+        if (named := _matching(check, before, changed)) is None:
+            lines.append(f"{check.name}: not run (it is undecided which files it is for)")
+            continue
+        now = [path for path in named if trees.entry(tree, path)]
         if not now:
             continue
         if left <= 0:

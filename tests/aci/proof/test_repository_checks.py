@@ -103,25 +103,43 @@ def test_all_supported_checks_are_found(tmp_path):
     trees.close()
 
 
-@pytest.mark.parametrize("files", ["(a+)+$", "^(.*)*x", "["])
-def test_only_simple_file_patterns_are_used(tmp_path, files):
-    [hook] = configured_hooks(tmp_path, f"        files: {files}\n        types: [python]\n")
-    assert hook.files.fullmatch("a" * 5_000 + "!") is None
-    assert hook.files.fullmatch("src/a.py")
-    [plain] = configured_hooks(tmp_path, "        files: '\\.(sh|bash)$'\n")
-    assert plain.files.fullmatch("x/a.sh")
-    assert not plain.files.fullmatch("x/a.py")
+HOOK = """\
+exclude: ^vendored/
+repos:
+  - repo: local
+    hooks:
+      - id: own
+        language: system
+        entry: sh no_print.sh
+        files: |
+          (?x)^(
+            src/.*|
+            lib/x\\.py
+          )$
+        exclude: _generated\\.py$
+"""
 
 
-def test_long_blank_configuration_is_parsed_quickly(tmp_path):
-    [hook] = configured_hooks(tmp_path, "\n" * 150_000 + " " * 150_000 + "x\n" + "        files: ^src/\n")
-    assert hook.files.fullmatch("src/a.py")
+def test_hook_runs_on_the_files_that_it_names(check):
+    base = {".pre-commit-config.yaml": HOOK, "no_print.sh": NO_PRINT}
+    files = ("src/a.py", "lib/x.py", "lib/y.py", "src/a_generated.py", "vendored/src/a.py")
+    [line] = check(base, dict.fromkeys(files, "print(1)\n"))
+    assert line == "own: 2 new: lib/x.py:1:print(1); src/a.py:1:print(1)"
+    assert check(base, {"lib/y.py": "print(1)\n"}) == ()
 
 
-def configured_hooks(tmp_path, rest):
+@pytest.mark.parametrize("files", ["(a+)+$", "["])
+def test_hook_with_a_pattern_that_cannot_be_matched_is_not_run(check, files):
+    hook = HOOK.replace("exclude: _generated", f"exclude: '{files}'\n        name: _generated")
+    path = f"src/{'a' * 60}!"
+    assert check({".pre-commit-config.yaml": hook, "no_print.sh": NO_PRINT}, {path: "print(1)\n"}) == (
+        "own: not run (it is undecided which files it is for)",
+    )
+
+
+@pytest.mark.parametrize("text", ["repos: 3", "repos: [x, {hooks: [{id: 3}]}]", "- a", "[" * 9999, "a: &a [*a]"])
+def test_other_configuration_gives_no_hooks(tmp_path, text):
     trees = Trees(tmp_path / "t.git")
-    text = "repos:\n  - repo: local\n    hooks:\n      - id: own\n        language: system\n        entry: ./own\n"
-    tree = trees.write({".pre-commit-config.yaml": (text + rest).encode()}, EMPTY_TREE)
-    checks, _ = find_checks(trees, tree)
+    tree = trees.write({".pre-commit-config.yaml": text.encode()}, EMPTY_TREE)
+    assert find_checks(trees, tree) == ([], [])
     trees.close()
-    return checks
