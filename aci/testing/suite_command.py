@@ -69,6 +69,8 @@ PYTEST_CONFIG = re.compile(PYTEST_SECTION, re.MULTILINE)
 PYTEST_FILES = ("pytest.ini", "setup.cfg", "tox.ini", "pyproject.toml")
 PROJECT_MARKS = {*PYTEST_FILES, "setup.py"}
 OWN_RUNNERS = ("manage.py", "runtests.py", "tests/runtests.py", "tox.ini")
+TOX_FACTOR = re.compile(r"!?[\w.-]+(?:,[\w.-]+)*:\s+")
+"""The names of variants at the start of a line of tox.ini, for which the line is meant."""
 RUNNER_FILE = re.compile(r"(?<!\S)[\w./-]*(?:manage|runtests)\.py(?!\S)")
 UNITTEST_RUNNER = re.compile(
     r"manage\.py test|django-admin(?:\.py)? test|runtests\.py|-m unittest|-m django test"
@@ -192,7 +194,8 @@ def _tox_command(python: str, environments: Iterable[Mapping[str, str]], exists:
     """
     for environment in environments:
         entered = re.sub(r"^\{tox_?inidir\}/?", "", environment.get("changedir", environment.get("change_dir", "")))
-        for line in environment.get("commands", "").splitlines():
+        entered = "" if re.match(r"\{(?:tox_?)?work_?dir\}", entered) else entered  # a folder without tests
+        for line in _tox_lines(environment.get("commands", "")):
             command = re.sub(r"\{posargs(?::[^{}]*)?\}", "", line).strip().lstrip("-").strip()
             command = re.sub(r"^(?:\{envpython\}|python\d?|coverage run(?:\s+-(?!m)\S+)*)(?=\s)", python, command)
             command = re.sub(r"\s-m coverage run(?:\s+-(?!m)\S+)*(?=\s-m\s)", "", command)
@@ -207,6 +210,15 @@ def _tox_command(python: str, environments: Iterable[Mapping[str, str]], exists:
             if exists(path):
                 return f"{command[: script.start()]}{path}{command[script.end() :]}".strip()
     return ""
+
+
+def _tox_lines(commands: str) -> list[str]:
+    """Return the commands of an environment of tox, those for some variants of the environment last and of these, those
+    that get the user's arguments first."""
+    found = [TOX_FACTOR.sub("", line.strip()) for line in commands.splitlines()]
+    conditional = [bool(TOX_FACTOR.match(line.strip())) for line in commands.splitlines()]
+    order = sorted(range(len(found)), key=lambda at: (conditional[at], conditional[at] and "{posargs" not in found[at]))
+    return [found[at] for at in order]
 
 
 def python_projects(files: Collection[str], configured: Collection[str], look: Look) -> list[str]:

@@ -71,6 +71,14 @@ def test_project_is_found_for_nodes(nodes, folder):
 
 
 DJANGO = "python3 tests/runtests.py"
+A = "python3 -m a.test"
+TOX_OF_PACKAGE = """\
+[testenv]
+changedir = {toxworkdir}
+commands =
+    full: python -m a.test --more
+    python -m a.test
+"""
 TOX_OF_DJANGO = """\
 [tox]
 envlist = py3
@@ -115,6 +123,8 @@ commands = pytest
             "python3 -bb -m tornado.test",
         ),
         ({"tox.ini": "[testenv]\ncommands = python -m pytest.test\n"}, ""),
+        ({"tox.ini": TOX_OF_PACKAGE}, A),
+        ({"tox.ini": "[testenv]\ncommands =\n  es7: python -m a.test --es\n  noes: python -m a.test {posargs}\n"}, A),
         ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace("runtests", "gone/runtests")}, DJANGO),
         ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace(" tests\n", " {toxinidir}/tests\n")}, DJANGO),
         ({"tests/runtests.py": "", "tox.ini": "[testenv\n"}, DJANGO),
