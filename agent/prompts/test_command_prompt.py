@@ -16,7 +16,7 @@ from aci.testing.command_files import PYTEST
 from aci.testing.suite_command import NeedsPytest, detect
 from aci.testing.suite_run import run_tests
 from agent.engine.permission_checks import may_test
-from agent.run_state.strategy_traits import is_proposed, is_repair
+from agent.run_state.strategy_traits import is_proposed, is_repair, reads_messages
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agent.run_state.turn_state import TurnInput
     from trajectories.git_store.trees import Trees
 
-TRIED = "tried command"
+TRIED = "test command"
 """The name of the recorded result of `tried_command`."""
 TRY_SECONDS = 30.0
 """Time limit of each command that is tried."""
@@ -48,7 +48,8 @@ def tried_command(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
 def _try(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
     near = _near_files(branch, found)
     strategy = branch.turn.strategy
-    if not near or not is_repair(strategy) or is_proposed(strategy) or not may_test(branch):
+    is_read = is_repair(strategy) and reads_messages(strategy) and not is_proposed(strategy)
+    if not near or not is_read or not may_test(branch):
         return {"tries": []}
     tries: list[dict[str, str]] = []
     try:

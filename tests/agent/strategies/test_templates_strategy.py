@@ -390,3 +390,10 @@ def test_given_test_runs_first_and_others_only_tell_edits_apart(start_run) -> No
     candidates = [note.text for note in notes if note.kind == "candidate"]
     assert any("by `+`" in text for text in candidates), candidates
     assert not any("by `*`" in text for text in candidates), candidates
+
+
+def test_search_with_an_examiner_reads_its_own_records(start_run, tmp_path: Path) -> None:
+    script = tmp_path / "model.jsonl"
+    script.write_text(json.dumps({"branch": "main/examiner", "reply": {"text": "None."}}) + "\n")
+    _, result = drive(start_run(FILES, model=f"scripted:{script}")())
+    assert "+    return a + b" in result.patch.source
