@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from aci.observation.output_text import cut
 from aci.proof.evidence import is_in_prose
 from aci.proof.experiment.change_contact import Contact, parse_contact
 from aci.proof.experiment.changed_functions import ChangedFile, added_functions, changed_functions
@@ -59,7 +60,9 @@ LEAST_OTHERS, BY_CHANCE = 5, 0.01
 """Minimum number of variants without a feature by which a patch selects values, and the maximum probability that it
 changes none of them by chance."""
 LEAST_WORDS = 2
-EXAMPLES = 3
+LONGEST_VALUE = 40
+"""Maximum number of characters of a call, and of an answer, in an example."""
+WORD = re.compile(r"[^\W\d_]{2,}")
 VERSIONS = ("base", "patch")
 ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 UNKNOWN = "!unknown argument"
@@ -195,7 +198,7 @@ def _judge(
         return "undecided", changed_behaviour(count, ", which keep some of the tests' values")
     if staying := staying_exception(seeds, calls):
         return "undecided", staying
-    return "shown", changed_behaviour(count, _examples([*other[:1], *differing]))
+    return "shown", changed_behaviour(count, _example([*other[:1], *differing], seeds))
 
 
 Change = tuple[str, str, str]
@@ -306,11 +309,15 @@ def _count(some: Sequence[ComparedCall], variants: Sequence[ComparedCall]) -> st
     return f"{len(some)} of {len(variants)} variants of the tests' values"
 
 
-def _examples(differing: Sequence[ComparedCall]) -> str:
-    """Return some calls with the answers before and after, for a person who judges whether they are right."""
-    chosen = {call.texts: call for call in differing if len(call.texts) == len(VERSIONS)}
-    found = [f"{call.text} ({call.texts[0]} before, {call.texts[1]} with it)" for call in chosen.values()]
-    return f", such as {'; '.join(found[:EXAMPLES])}" if found else ""
+def _example(differing: Sequence[ComparedCall], seeds: Sequence[ComparedCall]) -> str:
+    """Return a call with the answers before and after, for a person who judges whether they are right; "" if all have
+    words that are made up."""
+    known = set(WORD.findall(" ".join(call.text for call in seeds)))
+    for call in differing:
+        if len(call.texts) == len(VERSIONS) and known.issuperset(WORD.findall(call.text)):
+            text, before, after = (cut(one, LONGEST_VALUE) for one in (call.text, *call.texts))
+            return f", such as {text} ({before} before, {after} with it)"
+    return ""
 
 
 def is_valid(call: ComparedCall, seeds: Sequence[ComparedCall]) -> bool:
