@@ -40,7 +40,8 @@ SAME = (
     (r"(?<!\S)(?:\./)?mvnw\b", "mvn"),
     (r"(?<!\S)(?:\./)?gradlew\b", "gradle"),
     (r"(?<!\S)(?:bundle exec|npx|vendor/bin/|\./vendor/bin/)\s*(?=\S)", ""),
-    (r"(?<!\S)(?:--verbosity[ =]\d|--parallel[ =]\w+|-n[ =]?(?:auto|\d+)|-[vqBCo]|-r[a-zA-Z]+|-race)(?!\S)", ""),
+    (r"(?<!\S)(?:--verbosity[ =]\d|--parallel[ =]\w+|-n[ =]?(?:auto|\d+))(?!\S)", ""),
+    (r"(?<!\S)(?:-[vqBCob]+\d?|-W \w+|-r[a-zA-Z]+|-race)(?!\S)", ""),
     (r"(?<!\S)--(?:verbose|quiet|no-daemon|locked|batch-mode|no-transfer-progress|cov\S*)(?!\S)", ""),
     (r"\s+", " "),
 )

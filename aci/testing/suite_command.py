@@ -197,6 +197,7 @@ def _tox_command(python: str, environments: Iterable[Mapping[str, str]], exists:
         entered = "" if re.match(r"\{(?:tox_?)?work_?dir\}", entered) else entered  # a folder without tests
         for line in _tox_lines(environment.get("commands", "")):
             command = re.sub(r"\{posargs(?::[^{}]*)?\}", "", line).strip().lstrip("-").strip()
+            command = re.sub(r"(?<=\s)\{tox_?(?:inidir|root)\}/", "", command) if not entered else command
             command = re.sub(r"^(?:\{envpython\}|python\d?|coverage run(?:\s+-(?!m)\S+)*)(?=\s)", python, command)
             command = re.sub(r"\s-m coverage run(?:\s+-(?!m)\S+)*(?=\s-m\s)", "", command)
             if not UNITTEST_RUNNER.search(command) or re.search(r"[{}\\]", command + entered):

@@ -124,6 +124,10 @@ commands = pytest
         ),
         ({"tox.ini": "[testenv]\ncommands = python -m pytest.test\n"}, ""),
         ({"tox.ini": TOX_OF_PACKAGE}, A),
+        (
+            {"tox.ini": "[testenv]\ncommands = coverage run --source=a -m unittest discover {toxinidir}/tests\n"},
+            "python3 -m unittest discover tests",
+        ),
         ({"tox.ini": "[testenv]\ncommands =\n  es7: python -m a.test --es\n  noes: python -m a.test {posargs}\n"}, A),
         ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace("runtests", "gone/runtests")}, DJANGO),
         ({"tests/runtests.py": "", "tox.ini": TOX_OF_DJANGO.replace(" tests\n", " {toxinidir}/tests\n")}, DJANGO),
