@@ -135,5 +135,5 @@ def test_summary_of_chosen_attempt_is_reported(run_strategy: RunStrategy) -> Non
     wait_reply = line("Wait.", act("shell", command="sleep 1"), branch="main/try-1", n=1)
     run = run_strategy("best-of", wait_reply, thin, {**thick, "branch": "main/try-2"}, attempts=2)
     assert run.notes("prune") == ["try-1: the same patch as try-2"]
-    assert run.notes("score")[0].startswith("try-2: no other patch to compare it with, verified, made 2 times")
+    assert run.notes("score")[0].startswith("try-2: no other patch to compare it with, plausible, made 2 times")
     assert run.result.word == "Thick."

@@ -36,7 +36,7 @@ def test_partial_fix_is_kept(run_strategy: RunStrategy) -> None:
     run = run_strategy(
         "converse", EXPLANATION, first, second, files=files, issue=issue, reproduce="tests/test_calc.py", attempts=1
     )
-    assert (run.kind, run.evaluate("add(1, 2)"), run.evaluate("twice(5)")) == ("plausible", 3, 10)
+    assert (run.kind, run.evaluate("add(1, 2)"), run.evaluate("twice(5)")) == ("verified", 3, 10)
 
 
 TWO_CASES = """\

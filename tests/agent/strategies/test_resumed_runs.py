@@ -114,7 +114,8 @@ def team(run_strategy: RunStrategy) -> FinishedRun:
     """The test command is detected automatically; the tester works twice, with tools."""
     inspections = [line("Look.", act("shell", command="cat calc.py"), branch="main/test", n=n) for n in (1, 3)]
     verdicts = line("Signs.\nno", branch="main/test", n=2), line("Good.\nyes", branch="main/test", n=4)
-    plans = line("calc.py", branch="main/explore"), line("A plus.", branch="main/plan-1-1")
+    chosen = line("A", branch="main/choose-graph")
+    plans = chosen, line("calc.py", branch="main/explore"), line("A plus.", branch="main/plan-1-1")
     second_try = line("So.", TEST, edit_calc("a + b", "abs(a) + abs(b)"), SUBMIT, branch="main/develop", n=2)
     return run_strategy(
         "team", *plans, *inspections, *verdicts, second_try, {**INCOMPLETE, "branch": "main/develop", "n": 1}, test=""

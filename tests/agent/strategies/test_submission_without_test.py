@@ -82,7 +82,7 @@ def test_failing_test_that_strategy_has_found_needs_no_new_test(run_strategy: Ru
         issue="letters() repeats letters\n\ntest_letters fails.",
         attempts=1,
     )
-    assert (refused(run), len(submitted(run)), run.kind) == ([], 1, "plausible")
+    assert (refused(run), len(submitted(run)), run.kind) == ([], 1, "verified")
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ def test_given_test_needs_no_new_test(run_strategy: RunStrategy) -> None:
     path = TEST["arguments"]["path"]
     files = {**FILES, path: TEST["arguments"]["new"]}
     run = run_strategy("react", line("Fixed.", FIX, SUBMIT), files=files, reproduce=path)
-    assert (refused(run), run.kind) == ([], "plausible")
+    assert (refused(run), run.kind) == ([], "verified")
 
 
 @pytest.mark.slow
