@@ -10,7 +10,7 @@ from aci.instructions.markdown_parser import parse_blocks
 
 TOPICS = re.compile(
     r"\b(?:build|compil|command|test|check|lint|format|styl|convention|guideline|coding|install|set[- ]?up"
-    r"|development\b|getting started|environment|quick ?start|change ?log)",
+    r"|development\b(?! team)|getting started|environment|quick ?start|change ?log)",
     re.IGNORECASE,
 )
 """Matches the headings of sections that help to change the code."""

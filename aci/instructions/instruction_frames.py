@@ -30,6 +30,26 @@ SKILLS = (
 )
 _ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|towncrier|release note", re.IGNORECASE)
 
+_HEADING = re.compile(r"#{1,6} .*$|[^\n]+\n[-=~^]{3,}\s*$")
+_COMMANDS = re.compile(
+    r"\b(?:run|use|add|write|follow|make sure|ensure|install|must|should|please|keep|avoid|do not|don't|needs?|never"
+    r"|always|include|update|prefer|check|put|place|try|call|set|build|mention|describe|create)\b"
+    r"|`|^(?: {4}|\t)|\$ |::$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ABOUT_CODE = re.compile(
+    r"`|^(?: {4}|\t)|\$ |::$"
+    r"|\b(?:code|tests?|testing|lint\w*|format\w*|styles?|pep ?8|docstrings?|comments?|types?|typing"
+    r"|annotat\w+|imports?|functions?|class(?:es)?|modules?|variables?|lines?|indent\w*|pytest|tox|nox|make|pip|npm"
+    r"|pre-commit|build|compil\w+|warnings?|errors?|coverage|fixtures?|examples?)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A paragraph of guidelines is of use if it commands something about code or tests."""
+_ABOUT_HOSTING = re.compile(
+    r"\b(?:fork\w*|clon(?:e|ed|ing)|button|pull[- ]requests?|git (?:push|clone|checkout|remote|fetch))\b", re.IGNORECASE
+)
+"""What happens before and after a change to the code."""
+
 Filter = Callable[[str], bool]
 """Function that returns whether a line or paragraph can be followed."""
 
@@ -72,11 +92,28 @@ def frame_instruction(one: Instruction, room: int, is_usable: Filter = lambda te
 
 
 def _guidelines(text: str, is_usable: Filter) -> str:
-    sections = topic_sections(text)
-    inside = "\n\n".join(sections)
-    parts = [part for section in sections for part in _paragraphs(section)]
-    parts += [part for part in _paragraphs(text) if _ABOUT_CHANGES.search(part) and part not in inside]
-    return "\n".join(part.strip("\n") for part in parts if is_usable(part))
+    """Return the paragraphs that command something about code, tests or a changelog, those under a heading with it;
+    `…` stands for what is left out between two of them."""
+    on_topic = {part for section in topic_sections(text) for part in _paragraphs(section)}
+    chosen: list[str] = []
+    heading, is_gap = "", False
+    for part in _paragraphs(text):
+        if _HEADING.match(part):
+            heading = part if part in on_topic else ""
+            is_gap = True
+            continue
+        commands = part in on_topic and _COMMANDS.search(part) and _ABOUT_CODE.search(part)
+        helps = (commands and not _ABOUT_HOSTING.search(part)) or _ABOUT_CHANGES.search(part)
+        if not (helps and is_usable(part)):
+            is_gap = True
+            continue
+        if heading:
+            chosen.append(heading)
+        elif is_gap and chosen:
+            chosen.append("…")
+        chosen.append(part.strip("\n"))
+        heading, is_gap = "", False
+    return "\n".join(chosen)
 
 
 def _paragraphs(text: str) -> list[str]:

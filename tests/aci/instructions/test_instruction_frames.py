@@ -47,10 +47,11 @@ def test_long_file_is_reduced_to_sections_on_work(make_instructions: MakeInstruc
 
 def test_guidelines_for_contributors_are_reduced(make_instructions: MakeInstructions) -> None:
     guide = (
-        "# Guide\n\nBe kind.\n\nAdd a line to the changelog.\n\n## Tests\n\nRun it.\n\n## Code of conduct\n\nBe nice."
+        "# Guide\n\nBe kind.\n\nAdd a line to the changelog.\n\n## Tests\n\nRun `make test`.\n\nThanks.\n\nWrite tests."
+        "\n\n## Joining the development team\n\nUse the button, then test it.\n\n## Code of conduct\n\nBe nice."
     )
     text = frame_for_places(make_instructions({"CONTRIBUTING.md": guide}), [], everything)
-    assert "## Tests\nRun it.\nAdd a line to the changelog.\n</advice>" in text
+    assert ">\nAdd a line to the changelog.\n## Tests\nRun `make test`.\n…\nWrite tests.\n</advice>" in text
     assert "Be" not in text.removeprefix(DATA)
 
 
