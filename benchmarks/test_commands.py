@@ -82,7 +82,11 @@ def detected_command(clone: Path, commit: str) -> str:
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as place, Trees(Path(place) / "trees.git") as trees:
         folder = Path(place) / "repository"
         _write_files(clone, commit, folder)
-        for words in (["init"], ["add", "--all", "--force"], [*AUTHOR, "commit", "--message=files"]):
+        subprocess.run(["git", "init", "--quiet", folder], check=True)
+        (folder / ".git/info/attributes").write_text(
+            "* -text -filter -working-tree-encoding\n"
+        )  # take files as they are
+        for words in (["add", "--all", "--force"], [*AUTHOR, "commit", "--message=files"]):
             subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True)
         source = Repository.open(folder)
         options = WorkspaceOptions(source, source.base(trees), trees, image="", say=lambda line: None)
