@@ -35,6 +35,8 @@ MOST_NAMED = 64 << 20
 NOTHING_CHOSEN = (0, 5)
 """Exit codes of a run that ended normally without running a test."""
 NO_COLLECTION = "The runner stopped before it had collected any test. Remove the cause, or give another `command`."
+LEAST_REPEATED = 30
+"""Minimum number of characters of a line of output that is left out if the header quotes it."""
 PLAIN_NODE = re.compile(r"[A-Za-z0-9_./:@=+,\[\]-]+")
 NODES_REASON = "where the command takes names of tests depends on its runner"
 _CHANGED: WeakKeyDictionary[Trees, dict[tuple[str, str], frozenset[str]]] = WeakKeyDictionary()
@@ -68,7 +70,6 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
         on_output=ctx.show_output,
     )
     data = {
-        "command": report.command,
         "failed": list(report.failed),
         "passed": len(report.passed),
         "counts": report.counts,
@@ -81,21 +82,21 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
         "passing": keep_names(ctx, report.passed) if report.granularity == "test" else None,
     }
     head = [report.summary(), *report.notes, *_slowness_notes(report, timeout)]
-    if _is_dead(report):
+    if _stopped_before_collection(report):
         head.insert(1, NO_COLLECTION)
     files, output = ctx.trees.files(ctx.base.tree), report.output.decode("utf-8", "replace")
     module, submodule = submodule_missing_in(ctx.workspace, files, output) if report.code else ("", "")
     head += [describe_submodule(f"The module {module}", submodule)] if submodule else []
-    if nodes and report.granularity == "command" and not _is_dead(report):
+    if nodes and report.granularity == "command" and not _stopped_before_collection(report):
         head.append("This command cannot be narrowed to the named tests, so all tests were run.")
-    if nodes and report.granularity == "test" and not _is_dead(report):
+    if nodes and report.granularity == "test" and not _stopped_before_collection(report):
         head += [f"No such test: {node}" for node in nodes[:MOST_IDS] if not _has_result(node, report)]
     if nodes and report.granularity == "test" and not report.results and report.code in NOTHING_CHOSEN:
         return Observation("\n".join(head), ok=False, data=data)
     if not report.results:
         output, out = ctx.show(report.output, "tests")
-        told = "\n".join(head)
-        lines = [line for line in output.split("\n") if not line.strip() or line.strip().rstrip(".") not in told]
+        header = "\n".join(head)
+        lines = [line for line in output.split("\n") if len(line) < LEAST_REPEATED or line.strip() not in header]
         return Observation("\n".join([*head, *lines]).rstrip(), ok=report.ok, out=out, data=data)
     failed = [result for result in report.results if result.bad]
     if not failed and report.ok:
@@ -152,7 +153,7 @@ def _is_requested(result: TestResult, nodes: Sequence[str]) -> bool:
     return any(result.id == node or result.id.startswith(f"{node}[") for node in nodes)
 
 
-def _is_dead(report: SuiteReport) -> bool:
+def _stopped_before_collection(report: SuiteReport) -> bool:
     """Return whether the runner ended before it had collected any test."""
     is_runner = report.granularity == "test" or PYTEST.search(report.command) is not None
     return is_runner and not (report.results or report.timed_out or report.code in NOTHING_CHOSEN)

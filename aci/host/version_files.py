@@ -14,7 +14,7 @@ from aci.host.project_python import ProjectPython
 from aci.repository.user_repository import Repository
 
 NEWEST = "999.0.0"
-"""The version of a project whose version nothing tells. It satisfies each minimum, such as `minversion` of pytest."""
+"""Used if the version of a project is unknown. It satisfies each minimum, such as pytest's `minversion`."""
 UNTAGGED = re.compile(r"0(\.0)*(\.?dev|\+|$)|0\.1\.dev")
 """A version that setuptools-scm makes up in a clone without tags."""
 MOST_PROJECTS = 50

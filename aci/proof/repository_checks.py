@@ -12,9 +12,9 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from aci.observation.activity_message import ActivityMessage
+from aci.repository.plain_yaml import Plain, load_plain
 from aci.runtime.workspace import CommandResult, Workspace
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
@@ -107,7 +107,8 @@ found = [all(re.search(one, path) for one in include) and not any(re.search(one,
 print("\\n" + json.dumps(found))
 """
 """Program for the workspace: prints which paths match the expressions of a hook."""
-MATCH_SECONDS = 5.0
+MATCH_SECONDS, MOST_HOOKS = 5.0, 100
+HOOK_NAME = re.compile(r"[\w.-]{1,80}")
 
 
 def find_checks(trees: Trees, base: str) -> tuple[list[RepositoryCheck], list[str]]:
@@ -135,61 +136,57 @@ def _hooks(text: str) -> tuple[list[RepositoryCheck], list[str]]:
     """Return pre-commit hooks that are system commands, and the names of the hooks that pre-commit would have to
     install."""
     own, others = [], []
-    config = _load(text)
-    for repo in _mappings(config.get("repos")):
-        for hook in _mappings(repo.get("hooks")):
-            name, entry = _text(hook, "id"), _text(hook, "entry")
-            system = repo.get("repo") == "local" and hook.get("language") in ("system", "unsupported", "script")
-            if system and entry and not re.search(r"pytest|unittest|\btest\b", entry):
-                include, exclude = (
-                    tuple(filter(None, (_text(config, key), _text(hook, key)))) for key in ("files", "exclude")
-                )
-                whole = hook.get("pass_filenames") is False
-                own.append(RepositoryCheck(name, entry, _files_of(hook), whole, include, exclude))
-            elif name and not COVERED.fullmatch(name):
-                others.append(name)
+    config = load_plain(text)
+    fields = config if isinstance(config, dict) else {}
+    hooks = [(repo, hook) for repo in _mappings(fields, "repos") for hook in _mappings(repo, "hooks")]
+    for repo, hook in hooks[:MOST_HOOKS]:
+        name, entry = _text(hook, "id"), _text(hook, "entry")
+        if not HOOK_NAME.fullmatch(name):
+            continue
+        system = repo.get("repo") == "local" and hook.get("language") in ("system", "unsupported", "script")
+        if system and entry and not re.search(r"pytest|unittest|\btest\b", entry):
+            include, exclude = (
+                tuple(filter(None, (_text(fields, key), _text(hook, key)))) for key in ("files", "exclude")
+            )
+            whole = _text(hook, "pass_filenames").lower() == "false"
+            own.append(RepositoryCheck(name, entry, _files_of(hook), whole, include, exclude))
+        elif not COVERED.fullmatch(name):
+            others.append(name)
     return own, others
 
 
-def _load(text: str) -> dict[str, Any]:
-    """Return the mapping in a YAML text; empty if there is none."""
-    import yaml
-
-    try:
-        found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _mappings(value: object) -> list[dict[str, Any]]:
+def _mappings(fields: dict[str, Plain], key: str) -> list[dict[str, Plain]]:
+    value = fields.get(key)
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _text(fields: dict[str, Any], key: str) -> str:
+def _text(fields: dict[str, Plain], key: str) -> str:
     value = fields.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _files_of(hook: dict[str, Any]) -> re.Pattern[str]:
+def _files_of(hook: dict[str, Plain]) -> re.Pattern[str]:
     """Return the pattern of the files of a hook's types."""
     ends = {"python": r".*\.pyi?", "pyi": r".*\.pyi", "javascript": r".*\.[cm]?jsx?", "ts": r".*\.tsx?"}
-    types = [one for key in ("types", "types_or") for one in hook.get(key) or () if isinstance(one, str)]
+    lists = [value for key in ("types", "types_or") if isinstance(value := hook.get(key), list)]
+    types = [one for listed in lists for one in listed if isinstance(one, str)]
     return re.compile(next((ends[one] for one in types if one in ends), ".*"))
 
 
-def _matching(check: RepositoryCheck, workspace: Workspace, paths: Sequence[str]) -> list[str] | None:
-    """Return the paths that a hook names; None if the workspace cannot decide it, or not in time."""
+def _matching(check: RepositoryCheck, workspace: Workspace, paths: Sequence[str]) -> tuple[list[str] | None, float]:
+    """Return the paths that a hook names, and the seconds that this took; None if the workspace cannot decide it in
+    time."""
     if not (check.include or check.exclude) or not paths:
-        return list(paths)
-    words = shlex.join(["-c", MATCH, json.dumps([check.include, check.exclude]), *paths])
+        return list(paths), 0.0
+    words = shlex.join(["-I", "-c", MATCH, json.dumps([check.include, check.exclude]), *paths])
     ran = workspace.run(f"python3 {words} || python {words}", MATCH_SECONDS, SESSION)
     try:
         found = json.loads(ran.text.strip().rpartition("\n")[2])
     except (ValueError, RecursionError):
-        return None
-    is_whole = isinstance(found, list) and len(found) == len(paths) and not ran.timed_out
-    return [path for path, matches in zip(paths, found, strict=True) if matches is True] if is_whole else None
+        return None, ran.seconds
+    if not isinstance(found, list) or len(found) != len(paths) or ran.timed_out:
+        return None, ran.seconds
+    return [path for path, matches in zip(paths, found, strict=True) if matches is True], ran.seconds
 
 
 def run_checks(
@@ -210,14 +207,16 @@ def run_checks(
     lines, left = [], ALL_SECONDS
     for check in checks:
         changed = [path for path in paths if check.files.fullmatch(path) and _is_plain(path)][:MOST_FILES]
-        if (named := _matching(check, before, changed)) is None:
+        if left <= 0 and any(trees.entry(tree, path) for path in changed):
+            lines.append(f"{check.name}: not run (no time was left)")
+            continue
+        named, seconds = _matching(check, before, changed)
+        left -= seconds
+        if named is None:
             lines.append(f"{check.name}: not run (it is undecided which files it is for)")
             continue
         now = [path for path in named if trees.entry(tree, path)]
         if not now:
-            continue
-        if left <= 0:
-            lines.append(f"{check.name}: not run (no time was left)")
             continue
         say(ActivityMessage(f"Running {check.name} on the files that the patch changes"))
         line, seconds = _judge(check, before, after, [path for path in now if trees.entry(base, path)], now)

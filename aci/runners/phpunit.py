@@ -11,7 +11,7 @@ from aci.testing.junit_reports import junit_lines
 from aci.testing.runner_hooks import Hook, RunnerRequest, program_call
 from aci.testing.suite_results import Line
 
-CALL = re.compile(program_call(r"phpunit(?:\.phar)?"))
+CALL = re.compile(program_call(r"(?:simple-)?phpunit(?:\.phar)?"))
 
 
 def hook(request: RunnerRequest, command: str) -> Hook | None:

@@ -50,8 +50,10 @@ COMMANDS = {
     ".rspec": "bundle exec rspec",
 }
 MANAGERS = {"pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn"}
-RAKE_TEST = re.compile(r"TestTask|^\s*task\b.*\btest\b", re.MULTILINE)
-"""A task `test` of a Rakefile, or one that names it."""
+RAKE_TEST = re.compile(
+    r"TestTask|^[ \t]*(?:multi)?task[ \t(]+(?:[:\"']?test\b(?!:)|:?default\b[^#\n]*\btest\b(?!:))", re.MULTILINE
+)
+"""A task `test` of a Rakefile, or a default task that names it."""
 WRAPPERS = {"mvnw": "mvn", "gradlew": "gradle"}
 MANIFESTS = ("package.json", *COMMANDS, "Rakefile", *MANAGERS, *MAKEFILES, *WRAPPERS, *sorted(PYTHON_MARKS))
 ENDS = {
@@ -121,7 +123,8 @@ def project_command(folder: str, files: Collection[str], look: Look) -> str:
         return prefix_folder(folder, f"{manager} test")
     for name, command in COMMANDS.items():
         if name in here:
-            if command == PHPUNIT and "symfony/phpunit-bridge" in look(posixpath.join(folder, "composer.json")):
+            required = look(posixpath.join(folder, "composer.json")) if command == PHPUNIT else ""
+            if "symfony/phpunit-bridge" in required and "phpunit/phpunit" not in required:
                 command = PHPUNIT_OF_SYMFONY
             program, _, rest = command.partition(" ")
             wrapper = next((wrapper for wrapper, tool in WRAPPERS.items() if tool == program and wrapper in here), "")

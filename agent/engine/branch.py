@@ -345,6 +345,11 @@ class Branch:
             if branch == self.name and name.startswith(start)
         }
 
+    def known_on_main(self, name: str) -> Any:
+        """Return the result `name` that the main branch recorded in this turn, or None."""
+        found = self.engine.trajectory.results.get((MAIN, f"{self._prefix}{name}"))
+        return found.value if found else None
+
     def note(self, kind: str, text: str, aloud: bool = True, **data: Any) -> None:
         """Record a note on what the strategy is doing; if `aloud`, the front end also shows it."""
         if kind == "phase":

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aci.proof.evidence import find_test_file, is_named_in
 from aci.proof.fact_words import UNCHANGED
 from aci.proof.proof_run import format_names
-from aci.proof.suite_selection import nearest_tests
-from aci.repository.patch import belongs_to_tests, is_test, split_patch
+from aci.repository.patch import belongs_to_tests, split_patch
 from aci.repository.python_source import parse
 from agent.engine.page_proof import PageCheck
 from agent.engine.permission_checks import REFUSED, may_test
@@ -38,6 +37,7 @@ BACKGROUND: frozenset[FactKind] = frozenset({"suite", "extent", "pages"})
 name no problem to fix."""
 NO_LOSS_TEXT = "All tests that passed before still pass. The change is unproven: /prove runs the whole proof."
 UNKNOWN_LOSS_TEXT = "It is unknown whether the tests that passed before still pass. /prove runs the whole proof."
+PYTHON_RUNNERS = ("python3 -m pytest", "python3 -m unittest discover")
 WHOLE_PROOF = f"Proof: complete. {PASSES.capitalize()}."
 """The message about a complete proof: the evidence that makes it *verified* is judged after the work."""
 NO_TESTS = "No test ran before the change, so nothing shows whether it breaks anything."
@@ -99,7 +99,8 @@ def proof_step(
             contradictions=contradictions or {},
             check_pages=pages,
         )
-        verdict, observed = _prove_with_commands(branch, prove_with, issue, base.tree, tree)
+        verdict, reports = _prove_with_runners(engine.settings.test, prove_with)
+        observed = _outcomes(*reports) if reports else {}
     verdict = with_doubt(verdict if fitted else _with_earlier_tests(branch, verdict, issue, base.tree, tree), doubt)
     if base.tree != engine.run.base.tree:
         # The commands assume a checkout of the run's base, but this proof started from another tree.
@@ -116,44 +117,27 @@ def proof_step(
     return Observation(words, verdict.complete, data=data)
 
 
-def _prove_with_commands(
-    branch: Branch, prove_with: Callable[..., Verdict], issue: Issue, base: str, tree: str
-) -> tuple[Verdict, dict[str, Any]]:
-    """Return the verdict and the outcomes of the tests, with the test command of the settings or a detected one.
+def _prove_with_runners(
+    command: str, prove_with: Callable[..., Verdict]
+) -> tuple[Verdict, Sequence[SuiteReport | None]]:
+    """Return the verdict, and the reports of the suite without and with the patch.
 
-    If a detected command reports no test, the last command of the model that did is used, if it runs at least the tests
-    nearest to the patch: a command that leaves tests out does not show what the patch breaks.
+    If the `command` is detected and reports no test, Python's own runners are tried. A command of the model is not: it
+    could leave out tests, or write results.
     """
     reports: list[SuiteReport | None] = []
-    command = branch.engine.settings.test
     verdict = prove_with(command=command, observe=lambda *both: reports.extend(both))
-    has_results = bool(reports and reports[0] and reports[0].results)
-    if not command and not has_results and (found := _command_of_model(branch)):
+    detected = reports[0] if reports else None
+    has_doubt = any(fact.kind == "doubt" for fact in verdict.facts)
+    if command or detected is None or detected.results or verdict.no_loss is not None or has_doubt:
+        return verdict, reports
+    for runner in (each for each in PYTHON_RUNNERS if each not in detected.command):
         again: list[SuiteReport | None] = []
-        other = prove_with(command=found, observe=lambda *both: again.extend(both))
-        if _passed_paths(again).issuperset(_nearest_tests(branch.engine.trees, issue, base, tree)):
-            fact = Fact("limit", f"The detected test command reports no test. The tests ran with the model's: {found}")
-            verdict, reports = replace(other, facts=(fact, *other.facts)), again
-    return verdict, _outcomes(*reports) if reports else {}
-
-
-def _command_of_model(branch: Branch) -> str:
-    """Return the test command of the last test run of this branch for which a runner reported each test; "" if there is
-    none."""
-    seen = (one.data for step in reversed(branch.steps) for one in step.observations)
-    ran = (data for data in seen if data.get("counts") and data.get("granularity") == "test")
-    return next((str(data["command"]) for data in ran if data.get("command")), "")
-
-
-def _passed_paths(reports: Sequence[SuiteReport | None]) -> set[str]:
-    """Return the files with tests that pass without the patch."""
-    without = reports[0] if reports else None
-    return {result.path for result in without.results if result.ok} if without else set()
-
-
-def _nearest_tests(trees: Trees, issue: Issue, base: str, tree: str) -> tuple[str, ...]:
-    changed = [(change.path, "") for change in trees.changed(base, tree) if not is_test(change.path)]
-    return nearest_tests(trees, base, changed, issue.text, any_language=True)
+        other = prove_with(command=runner, observe=lambda *both, again=again: again.extend(both))
+        if again and again[0] and again[0].results:
+            fact = Fact("limit", f"The detected test command reports no test. The tests ran with: {runner}")
+            return replace(other, facts=(fact, *other.facts)), again
+    return verdict, reports
 
 
 def _with_earlier_tests(branch: Branch, verdict: Verdict, issue: Issue, base: str, tree: str) -> Verdict:

@@ -92,19 +92,18 @@ def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def related_tests(task: Task, command: str, given: Sequence[str]) -> list[str]:
-    """Return the tests that pass on the base: all of a small suite, or those nearest to the likeliest places and the
-    given tests."""
+def related_tests(task: Task, command: str, given: Sequence[str], seconds: float) -> list[str]:
+    """Return the tests that pass on the base within so many seconds: of all of a small suite, or of those nearest to
+    the likeliest places and the given tests."""
     try:
-        return _passing(task, command, _nearest_files(task, given))
+        return _passing(task, command, _nearest_files(task, given), seconds)
     finally:
         task.workspace.restore(task.tree)
 
 
-def _passing(task: Task, command: str, files: Sequence[str]) -> list[str]:
-    settings = task.turn.settings
-    limit = min(HASTY, limit_per_test(settings.test_timeout))
-    return list(run_tests(task.workspace, command, files, settings.test_timeout, limit).passed)
+def _passing(task: Task, command: str, files: Sequence[str], seconds: float = math.inf) -> list[str]:
+    timeout = min(task.turn.settings.test_timeout, seconds)
+    return list(run_tests(task.workspace, command, files, timeout, min(HASTY, limit_per_test(timeout))).passed)
 
 
 def _rerun_cut_off(task: Task, report: SuiteReport, failing: Sequence[str]) -> dict[str, TestResult]:

@@ -71,7 +71,7 @@ def _search(task: Task, tests: dict[str, Any], end: float, fillings: Sequence[Ca
                 fillings,
             )
             if tests.get("given") and len(found.choice.behaviours) > 1 and time.monotonic() < end:
-                found = _tell_apart(task, question, found, tests["given"], end)
+                found = _drop_edits_that_break_tests(task, question, found, tests["given"], end)
         except UsageError as error:
             found = SearchResult(why=f"{error.message} {error.fix}")
     task.branch.cancel.check()
@@ -98,7 +98,7 @@ def _search(task: Task, tests: dict[str, Any], end: float, fillings: Sequence[Ca
     }
 
 
-def _tell_apart(
+def _drop_edits_that_break_tests(
     task: Task, question: RepairTask, found: SearchResult, given: Sequence[str], end: float
 ) -> SearchResult:
     """Return the result without the plausible edits that break related tests; the search itself only ran the tests in
@@ -106,10 +106,13 @@ def _tell_apart(
     from agent.repair.repair_search import search
 
     _progress_reporter(task)("running related tests to tell the plausible edits apart")
-    related = related_tests(task, question.command, given)
     edits = [one for behaviour in found.choice.behaviours for one in (behaviour.candidate, *behaviour.alike)]
-    wider = replace(question, passing=list(dict.fromkeys([*question.passing, *related])))
-    left = search(wider, math.inf, task.branch.cancel, _progress_reporter(task), end=end, fillings=edits)
+    try:
+        related = related_tests(task, question.command, given, end - time.monotonic())
+        wider = replace(question, passing=list(dict.fromkeys([*question.passing, *related])))
+        left = search(wider, math.inf, task.branch.cancel, _progress_reporter(task), end=end, fillings=edits)
+    except UsageError:
+        return found
     if not left.choice.behaviours:  # no time, or all break a test: the proof says which
         return found
     cpu, seconds = found.cpu + left.cpu, found.seconds + left.seconds

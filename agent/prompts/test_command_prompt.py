@@ -17,6 +17,7 @@ from aci.testing.suite_command import NeedsPytest, detect
 from aci.testing.suite_run import run_tests
 from agent.engine.permission_checks import may_test
 from agent.run_state.strategy_traits import is_proposed, is_repair, reads_messages
+from agent.run_state.turn_state import MAIN
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from agent.run_state.turn_state import TurnInput
     from trajectories.git_store.trees import Trees
 
-TRIED = "test command"
+TRIED = "first test run"
 """The name of the recorded result of `tried_command`."""
 TRY_SECONDS = 30.0
 """Time limit of each command that is tried."""
@@ -39,8 +40,10 @@ def tried_command(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
     `file` and the `tries`, each with its `command` and `result`.
 
     Nothing runs outside repairs by a model, without a test file, or if the user does not allow tests. The result is
-    recorded.
+    recorded on the main branch, for the attempts too.
     """
+    if branch.name != MAIN:
+        return branch.known_on_main(TRIED) or {}
     tried: dict[str, Any] = branch.once(TRIED, lambda: _try(branch, found))
     return tried
 

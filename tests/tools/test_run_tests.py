@@ -55,7 +55,6 @@ def test_only_requested_tests_are_run(bench: Bench) -> None:
     assert observation.text.startswith("1 passed in ")
     assert 0 < observation.data["seconds"] < 300
     assert {**observation.data, "seconds": 0} == {
-        "command": "python -m pytest -p no:cacheprovider",
         "failed": [],
         "passed": 1,
         "counts": {"passed": 1},

@@ -311,7 +311,7 @@ def _count(some: Sequence[ComparedCall], variants: Sequence[ComparedCall]) -> st
 
 def _example(differing: Sequence[ComparedCall], seeds: Sequence[ComparedCall]) -> str:
     """Return a call with the answers before and after, for a person who judges whether they are right; "" if all have
-    words that are made up."""
+    generated words."""
     known = set(WORD.findall(" ".join(call.text for call in seeds)))
     for call in differing:
         if len(call.texts) == len(VERSIONS) and known.issuperset(WORD.findall(call.text)):

@@ -137,7 +137,20 @@ def test_hook_with_a_pattern_that_cannot_be_matched_is_not_run(check, files):
     )
 
 
-@pytest.mark.parametrize("text", ["repos: 3", "repos: [x, {hooks: [{id: 3}]}]", "- a", "[" * 9999, "a: &a [*a]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "repos: 3",
+            "repos: [x, {hooks: [{id: a:b}, {id: [3]}]}]",
+            "- a",
+            "[" * 100_000,
+            "repos: &a [*a]",
+            '!!int ""',
+        ),
+        "repos: [{hooks: [{id: 'x\\ny'}]}]",
+    ],
+)
 def test_other_configuration_gives_no_hooks(tmp_path, text):
     trees = Trees(tmp_path / "t.git")
     tree = trees.write({".pre-commit-config.yaml": text.encode()}, EMPTY_TREE)

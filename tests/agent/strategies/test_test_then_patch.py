@@ -403,18 +403,25 @@ def test_example_of_issue_is_a_draft_of_the_test(run_strategy) -> None:
     assert result.exit.verdict.green
 
 
-@pytest.mark.parametrize(
-    ("selection", "kind"), [("discover -s tests -t .", "plausible"), ("tests.test_add", "unproven")]
-)
-def test_command_of_model_counts_only_where_the_detected_one_reports_no_test(run_strategy, selection, kind) -> None:
-    """`make test` reports no test; a command that leaves out the tests nearest to the patch shows nothing."""
+def test_python_runner_is_used_where_the_detected_command_reports_no_test(run_strategy) -> None:
+    """A command of the model is not: it could leave out the test that the patch breaks."""
     files = FILES | {"Makefile": "test:\n\t@echo done\n"}
-    command = f"{shlex.quote(sys.executable)} -m unittest {selection}"
-    run_all = act("run_tests", command=command)
-    result, steps, _ = run_strategy(line("All.", WRITE, run_all, FIX, run_all, SUBMIT), files=files, test="", rounds=1)
-    assert (result.exit.kind, len(proofs(steps))) == (kind, 1)
-    named = any(command in note and "the model's" in note for note in result.exit.verdict.notes)
-    assert named is (kind == "plausible")
+    breaks = act("edit", path="calc.py", old="a * 2", new="a * 3")
+    narrow = act("run_tests", command=f"{shlex.quote(sys.executable)} -m unittest discover -s tests -t . -k AddTest")
+    result, _, _ = run_strategy(line("All.", WRITE, FIX, breaks, narrow, SUBMIT), files=files, test="", rounds=1)
+    assert (result.exit.kind, result.exit.verdict.no_loss) == ("unproven", False)
+    fixed, _, _ = run_strategy(line("All.", WRITE, FIX, SUBMIT), files=files, test="", rounds=1)
+    assert fixed.exit.kind == "plausible"
+    assert any("The detected test command reports no test." in note for note in fixed.exit.verdict.notes)
+
+
+def test_loss_that_only_an_exit_code_shows_is_not_replaced(run_strategy) -> None:
+    suite = f"env -i {shlex.quote(sys.executable)} -I -m unittest discover -s tests -t . -p test_calc.py"
+    files = FILES | {"Makefile": f"test:\n\t@{suite}\n"}
+    breaks = act("edit", path="calc.py", old="a * 2", new="a * 3")
+    result, _, _ = run_strategy(line("All.", WRITE, FIX, breaks, SUBMIT), files=files, test="", rounds=1)
+    assert (result.exit.kind, result.exit.verdict.no_loss) == ("unproven", False)
+    assert not any("reports no test" in note for note in result.exit.verdict.notes)
 
 
 def test_model_is_not_asked_to_fix_what_no_patch_changes(run_strategy) -> None:
