@@ -22,14 +22,15 @@ from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE
 
 if TYPE_CHECKING:
+    from aci.testing.suite_results import SuiteReport
     from agent.engine.branch import Branch
     from agent.run_state.turn_state import TurnInput
     from trajectories.git_store.trees import Trees
 
 TRIED = "first test run"
 """The name of the recorded result of `tried_command`."""
-TRY_SECONDS = 30.0
-"""Time limit of each command that is tried."""
+TRY_SECONDS, SLOW_SECONDS = 30.0, 10.0
+"""Time limit of each command that is tried, and the time from which it is called slow."""
 NOT_CHECKED = "This run cannot check whether the other tests still pass."
 NEAR_PLACES = 3
 """Maximum number of functions for which the nearest tests are listed."""
@@ -61,7 +62,7 @@ def _try(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
             report = run_tests(branch.workspace, each, near[:1], TRY_SECONDS)
             is_dead = not report.results and report.code != 0
             cause = failure_cause(report.output) if is_dead else ""
-            tries.append({"command": each, "result": ": ".join(filter(None, (report.summary(), cause)))})
+            tries.append({"command": each, "result": ": ".join(filter(None, (_result(report), cause)))})
             if not is_dead or report.timed_out:
                 break
     except UsageError:
@@ -69,6 +70,15 @@ def _try(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
     finally:
         branch.workspace.restore(branch.tree)
     return {"tries": tries, "file": near[0]}
+
+
+def _result(report: SuiteReport) -> str:
+    """Return the counts of a test run; its time only in steps, since runs of one issue have the same prompt."""
+    other = "no tests ran" if report.granularity == "test" else f"exit code {report.code}"
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in report.counts.items()) or other
+    if report.timed_out:
+        return f"{counts}, stopped after {TRY_SECONDS:.0f} s"
+    return f"{counts} in more than {SLOW_SECONDS:.0f} s" if report.seconds > SLOW_SECONDS else counts
 
 
 def _other_runners(command: str, file: str) -> tuple[str, ...]:

@@ -47,12 +47,12 @@ def test_message_states_issue_layout_and_tests(bench: Bench) -> None:
 @pytest.mark.slow
 def test_test_command_is_tried_before_the_model_reads_it(bench: Bench) -> None:
     tests = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        pass\n"
-    assert "tried on tests/test_calc.py: 1 passed in " in first_message(bench, {"tests/test_calc.py": tests})
+    assert "tried on tests/test_calc.py: 1 passed); " in first_message(bench, {"tests/test_calc.py": tests})
     broken = {"conftest.py": "import missing_package\n"}
     message = first_message(bench, broken, test="python3 -m pytest")
-    assert "tried on tests/test_calc.py: no tests ran in " in message
+    assert "tried on tests/test_calc.py: no tests ran: " in message
     assert "No module named 'missing_package'" in message
-    assert "`python3 -m unittest`: 1 passed in " in message
+    assert "`python3 -m unittest`: 1 passed); " in message
 
 
 def test_message_shows_source_of_short_likely_functions(bench: Bench) -> None:
