@@ -63,7 +63,12 @@ def _normalized(requirement: str) -> str:
     match = _NAME.match(requirement)
     if not match or "://" in requirement:
         raise ValueError
-    return re.sub(r"[-_.]+", "-", match[0]).lower()
+    return normalized_name(match[0])
+
+
+def normalized_name(name: str) -> str:
+    """Return the form that is the same for all spellings of a package's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _installed() -> set[str]:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from aci.host.installed_packages import normalized_name
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.file_limits import open_regular
 
@@ -138,7 +139,7 @@ def _digest(path: Path) -> str:
 
 
 def _normalized(name: str) -> str:
-    name = re.sub(r"[-_.]+", "-", name).lower()
+    name = normalized_name(name)
     return name if re.fullmatch(r"[a-z0-9-]+", name) else ""
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from aci.host.installed_packages import normalized_name
 from aci.host.project_python import ProjectPython
 from aci.repository.user_repository import Repository
 
@@ -69,7 +70,7 @@ def _version_files(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _project_name(read: Callable[[str], str]) -> str:
-    """Return the name of a project in its pyproject.toml, setup.cfg or setup.py; "" if they do not tell it."""
+    """Return the name of a project in its pyproject.toml, setup.cfg or setup.py; "" if they do not name it."""
     with suppress(tomllib.TOMLDecodeError, RecursionError):
         if name := _table(tomllib.loads(read("pyproject.toml")), "project").get("name"):
             return str(name)
@@ -115,10 +116,10 @@ def installed_file(python: ProjectPython | None, path: str) -> Path | None:
 def installed_version(python: ProjectPython | None, project: str) -> str:
     """Return the version of the project that is installed in the environment; "" if it is not, or was installed from a
     clone without tags."""
-    wanted = re.sub(r"[-_.]+", "-", project).lower()
+    wanted = normalized_name(project)
     for packages in python.prefix.glob("lib/python3*/site-packages") if python and wanted else ():
         for folder in sorted(packages.glob("*-*.dist-info")):
             name, _, version = folder.name.removesuffix(".dist-info").rpartition("-")
-            if re.sub(r"[-_.]+", "-", name).lower() == wanted and not UNTAGGED.match(version):
+            if normalized_name(name) == wanted and not UNTAGGED.match(version):
                 return version
     return ""

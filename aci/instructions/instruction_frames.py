@@ -93,7 +93,7 @@ def frame_instruction(one: Instruction, room: int, is_usable: Filter = lambda te
 
 def _guidelines(text: str, is_usable: Filter) -> str:
     """Return the paragraphs that command something about code, tests or a changelog, those under a heading with it;
-    `…` stands for what is left out between two of them."""
+    `…` marks text that is left out between two of them."""
     on_topic = {part for section in topic_sections(text) for part in _paragraphs(section)}
     chosen: list[str] = []
     heading, is_gap = "", False

@@ -112,7 +112,7 @@ def _in_brackets(*parts: str) -> str:
 
 
 def _tries(tried: dict[str, Any]) -> str:
-    """Return what came of the tries of a command."""
+    """Return the results of the tries of a command, as text."""
     first, *others = tried.get("tries") or [None]
     told = [f"tried on {quote_text(tried['file'])}: {quote_text(first['result'])}"] if first else []
     return "; ".join([*told, *(f"`{one['command']}`: {quote_text(one['result'])}" for one in others)])
