@@ -147,7 +147,7 @@ def test_escape_chooses_no_run(runs: Path) -> None:
 @pytest.mark.slow
 def test_preview_shows_result_of_run(runs: Path) -> None:
     assert app_after_keys(RunsApp(runs)).content[1].split("\n") == [
-        "Not verified: there is a patch, but the proof is not complete.",
+        "Unproven: there is a patch, but the proof is not complete.",
         "2 turns · 0 steps · $0.2500 100 in 20 out",
         "",
         "VAT is [wrong]",
