@@ -28,7 +28,7 @@ EXAMPLES = sorted(issue.parent for issue in (ROOT / "examples").glob("*/ISSUE.md
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PROJECT = PYPROJECT["project"]
 # Guest modules may import only these, as a target repository has nothing else.
-TARGET_PACKAGES = sys.stdlib_module_names | {"pytest", "_pytest", "django"}
+TARGET_PACKAGES = sys.stdlib_module_names | {"pytest", "_pytest", "django", "tblib"}
 
 
 def relative(path: Path) -> str:

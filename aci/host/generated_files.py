@@ -15,6 +15,7 @@ import shutil
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -121,6 +122,7 @@ class GeneratedFiles:
     def values(self) -> dict[str, Any]:
         """Return the paths of the files by what is done with them, for the journal."""
         return {
+            "digest": [self._digest()],
             "copied": list(self.copied),
             "linked": list(self.packages),
             "written": list(self.written),
@@ -129,6 +131,17 @@ class GeneratedFiles:
             "submodules_changed": self._changed_submodules(),
             "submodules_refused": list(self.submodules.refused),
         }
+
+    def _digest(self) -> str:
+        """Return a digest of the files' contents; "" if there are folders of packages, which may change."""
+        if self.packages:
+            return ""
+        made = sha256()
+        for name, source in sorted(self.copied.items()):
+            made.update(f"{name}\0{source.stat().st_size}\0".encode() + source.read_bytes())
+        for name, text in sorted(self.written.items()):
+            made.update(f"{name}\0{len(text)}\0".encode() + text)
+        return made.hexdigest()
 
     def _of_submodules(self) -> list[str]:
         return [each.path for each in self.submodules.present]

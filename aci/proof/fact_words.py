@@ -45,9 +45,10 @@ def compared_part(count: int) -> Fact:
     return Fact("partial", f"Only the {count} tests that had passed when it stopped could be compared.")
 
 
-def related_first(paths: Sequence[str]) -> Fact:
-    """Return the fact that these test files, which are related to the patch, ran before the others."""
-    return Fact("extent", f"Run first, as related to the patch: {format_names(paths)}.")
+def related_run(paths: Sequence[str]) -> Fact:
+    """Return the fact that these test files, which are related to the patch, ran apart from a suite that was cut
+    off."""
+    return Fact("extent", f"The suite was cut off, so test files related to the patch ran too: {format_names(paths)}.")
 
 
 def fixed_tests(tests: Sequence[str], tie: str) -> Fact:

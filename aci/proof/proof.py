@@ -24,7 +24,7 @@ from aci.proof.fact_words import (
     edited_tests_in,
     left_out_changes,
     new_check_finding,
-    related_first,
+    related_run,
     suite_result,
 )
 from aci.proof.missing_reproduction import MAY_CONTAIN_TESTS
@@ -84,8 +84,8 @@ def prove(
     are tied to the issue, because it names them or because they cover or import one of `places` (paths, or
     `path:qualname`).
 
-    `timeout` is in seconds, for each run of tests. Without a `command`, a large suite starts with the test files
-    related to the patch and has `spare` seconds for all tests, or SLACK times as many when it runs with the patch.
+    `timeout` is in seconds, for each run of tests. The whole suite has `spare` seconds, or SLACK times as many when it
+    runs with the patch; if it needs more, the test files related to the patch run on their own too.
     `known` caches the results of the suite without the patch, for the next proof on the same base, and those with the
     patch, for the next proof of the same source.
 
@@ -116,7 +116,6 @@ def prove(
         tree = trees.write({copy_path(path): trees.read(tree, path) for path in parts.extended}, tree)
         without = trees.overlay(base_tree, tree, parts.test_files)
         proved = trees.overlay(without, tree, parts.source)
-        related = None if command else related_tests(trees, base_tree, tree, parts.source, say)
         trial = ProofRun(
             trees,
             issue,
@@ -128,11 +127,12 @@ def prove(
             command,
             timeout,
             say,
-            related=related,
-            spare=spare,
+            spare,
+            lambda: related_tests(trees, base_tree, tree, parts.source, say),
         )
         after = stack.enter_context(closing(fork_for_tests(fork, shipped)))
         known = known if known is not None else Baselines()
+        key = _stored_key(trial)
         baseline, suite = _suites(trial, before, after, known)
         observe(baseline, suite)
         verdict = Verdict()
@@ -145,6 +145,7 @@ def prove(
         verdict = judge_loss(trial, before, after, baseline, suite, verdict, contradictions)
         if baseline:
             known.keep_patched(_patched_key(trial, baseline), None if trial.is_unsteady else suite)
+            known.keep(key, baseline, None if trial.is_unsteady else suite)
         if changed_tests and parts.kept_out and verdict.lost:
             verdict = judge_test_configuration(trial, after, trees.overlay(proved, tree, parts.kept_out), verdict)
         # Otherwise the checks cannot affect the verdict.
@@ -229,7 +230,7 @@ def _suites(
         ahead = None
         with known.lock_for(_key(trial)):
             if _key(trial) not in known and can_run_two_suites():
-                ahead = pool.submit(trial.suite, after, (), SLACK)
+                ahead = pool.submit(trial.suite, after, trial.shipped, (), SLACK)
             baseline = _baseline(trial, before, known)
         if baseline and not ahead and (suite := known.find_patched(_patched_key(trial, baseline))):
             trial.take(suite)
@@ -238,9 +239,15 @@ def _suites(
         if ahead is not None:
             suite = ahead.result()
             if not _is_partial(baseline):
-                return baseline, suite
+                return baseline, suite and trial.with_related(after, trial.shipped, suite)
             after.restore(trial.shipped)
-    return baseline, trial.suite(after, baseline.passed if baseline and _is_partial(baseline) else (), SLACK)
+    if baseline and _is_partial(baseline):
+        suite = trial.suite(after, trial.shipped, baseline.passed)
+        if suite and suite.results:
+            return baseline, suite
+        after.restore(trial.shipped)  # the runner may refuse one of so many tests
+    suite = trial.suite(after, trial.shipped, (), SLACK)
+    return baseline, suite and trial.with_related(after, trial.shipped, suite)
 
 
 def _is_partial(baseline: SuiteReport | None) -> bool:
@@ -256,26 +263,36 @@ def can_run_two_suites() -> bool:
     return False
 
 
-def _key(trial: ProofRun) -> object:
-    return trial.base, trial.command, trial.related
+def _key(trial: ProofRun) -> tuple[str, ...]:
+    return trial.base, trial.command
+
+
+def _stored_key(trial: ProofRun) -> object:
+    """Return what the results of the suite without the patch depend on, apart from the environment and chance."""
+    return [trial.base, trial.command, trial.timeout, trial.spare]
 
 
 def _patched_key(trial: ProofRun, baseline: SuiteReport) -> object:
     """Return what the results of the suite with the patch depend on, apart from chance."""
     nodes = baseline.passed if _is_partial(baseline) else ()
-    return trial.base, trial.shipped, baseline.command, trial.related, nodes, trial.timeout, trial.spare
+    return trial.base, trial.shipped, baseline.command, nodes, trial.timeout, trial.spare
 
 
 def _baseline(trial: ProofRun, before: Workspace, known: Baselines) -> SuiteReport | None:
     """Return the suite's report without the patch; it runs once for all proofs that run the same tests."""
     key = _key(trial)
     if key not in known:
-        trial.say(ActivityMessage("Running the tests without the patch"))
-        known[key] = trial.suite(before)
+        known[key] = known.find_stored(_stored_key(trial))
+        if known[key] is None:
+            trial.say(ActivityMessage("Running the tests without the patch"))
+            known[key] = trial.suite(before, trial.base)
     report = known[key]
-    if report is not None:
-        trial.take(report)
-    return report
+    if report is None:
+        return None
+    trial.take(report)
+    if report.timed_out and (*key, trial.related) not in known:
+        known[*key, trial.related] = trial.with_related(before, trial.base, report)
+    return known[*key, trial.related] if report.timed_out else report
 
 
 def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verdict) -> Verdict:
@@ -293,7 +310,7 @@ def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verd
 def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None, verdict: Verdict) -> Verdict:
     facts = (
         *trial.facts,
-        *_ran(baseline, suite, trial.related),
+        *_ran(trial, baseline, suite),
         *_about(trial.trees, trial.base, trial.proved, trial.parts),
         *affected_callers(trial.trees, trial.base, trial.proved, trial.parts.source),
     )
@@ -346,7 +363,7 @@ def _commands(trial: ProofRun, verdict: Verdict) -> tuple[str, ...]:
     return tuple(line for line in ("git apply patch.diff", tests, trial.command, taken_out, tests) if line)
 
 
-def _ran(baseline: SuiteReport | None, suite: SuiteReport | None, related: Sequence[str] | None) -> list[Fact]:
+def _ran(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None) -> list[Fact]:
     """Return facts on how much of the suite supports "no loss"."""
     facts = []
     for report, with_patch in ((baseline, False), (suite, True)):
@@ -354,8 +371,8 @@ def _ran(baseline: SuiteReport | None, suite: SuiteReport | None, related: Seque
             facts += [suite_result(report, with_patch), *report.facts]
     if baseline and not baseline.complete and baseline.granularity == "test":
         facts.append(compared_part(len(baseline.passed)))
-    if related:
-        facts.append(related_first(related))
+    if any(report and report.timed_out for report in (baseline, suite)) and not trial.by_code and trial.related:
+        facts.append(related_run(trial.related))
     return facts
 
 

@@ -116,6 +116,8 @@ def read_text(trees: Trees, tree: str, path: str) -> str:
     return ""
 
 
+RUN_ALONE = 5
+"""Number of related test files that run one by one if they cannot run together."""
 SLACK = 3
 """Factor by which later runs of a large suite may exceed the time limit of the first run."""
 
@@ -141,8 +143,8 @@ class ProofRun:
     In the functions of a proof, `before` is a workspace in which the patched code never runs, and `after` is one in
     which it does.
 
-    In a large suite without a given command, the test files `related` to the patch run first, then the whole suite
-    with a limit of `spare` seconds. `related` is None if the suite has no such limit.
+    The whole suite has `spare` seconds without the patch. If it needs more, the test files related to the patch, which
+    `find_related` returns, run on their own too, so that they always get a result.
 
     `is_unsteady` tells whether a test both passed and failed with the same files. `missing_names` are the names
     that are missing in all reproducing tests without the patch; there are none if one fails for another reason.
@@ -158,8 +160,9 @@ class ProofRun:
     command: str
     timeout: float
     say: Callable[[str], None]
-    related: tuple[str, ...] | None = None
-    spare: float = 0.0
+    spare: float = 60.0
+    find_related: Callable[[], tuple[str, ...]] = tuple
+    _related: tuple[str, ...] | None = None
     node_command: str = ""
     by_code: bool = False
     is_unsteady: bool = False
@@ -194,16 +197,27 @@ class ProofRun:
             if (result := report.find(id) if report else None) and result.bad:
                 self.failures.setdefault(id, result)
 
-    def suite(self, workspace: Workspace, nodes: Sequence[str] = (), slack: int = 1) -> SuiteReport | None:
-        """Run the suite with the command, or only `nodes` of it; return None if there are no tests.
+    def suite_seconds(self, slack: int = 1) -> float:
+        """Return the time limit of the whole suite."""
+        return min(self.timeout, slack * self.spare)
 
-        `slack` multiplies the time limit of a large suite, so that a repeated run does not time out.
+    @property
+    def related(self) -> tuple[str, ...]:
+        """The test files related to the patch."""
+        if self._related is None:
+            self._related = self.find_related()
+        return self._related
+
+    def suite(self, workspace: Workspace, tree: str, nodes: Sequence[str] = (), slack: int = 1) -> SuiteReport | None:
+        """Run the suite at `tree` with the command, or only `nodes` of it; return None if there are no tests.
+
+        `slack` multiplies the time limit of the suite, so that a repeated run does not time out.
         """
         try:
-            if nodes or self.related is None:
+            if nodes:
                 report = run_tests(workspace, self.command, nodes, self.timeout)
             else:
-                report = self._related_first(workspace, self.related, slack * self.spare)
+                report = run_suite(workspace, tree, self.command, slack * self.spare, self.timeout)
         except UsageError as error:
             self.note(f"{error.message} {error.fix}".strip())
             return None
@@ -211,13 +225,20 @@ class ProofRun:
         nothing_found = not report.results and report.complete and not self.by_code
         return None if nothing_found else report
 
-    def _related_first(self, workspace: Workspace, related: Sequence[str], seconds: float) -> SuiteReport:
-        """Run these test files first, so that they always get a result, then the whole suite."""
-        rest = min(self.timeout, seconds)
-        if not related:
-            return run_tests(workspace, self.command, (), rest)
-        first = run_tests(workspace, self.command, related, min(self.timeout, 2 * seconds))
-        return first.joined(run_tests(workspace, first.command, (), rest))
+    def with_related(self, workspace: Workspace, tree: str, report: SuiteReport) -> SuiteReport:
+        """Return the report of the suite at `tree`, with a run of the related test files if it was cut off.
+
+        If no test of them runs, the first ones run one by one: a runner may refuse all files because of one.
+        """
+        if not report.timed_out or self.by_code or not self.related:
+            return report
+        for nodes in (self.related, *((path,) for path in self.related[:RUN_ALONE])):
+            workspace.restore(tree)
+            found = run_tests(workspace, report.command, nodes, self.timeout)
+            report = found.joined(report) if found.results else report
+            if found.results and nodes == self.related:
+                break
+        return report
 
     def take(self, report: SuiteReport) -> None:
         """Use the command of this suite report for all later runs."""
@@ -247,6 +268,19 @@ class ProofRun:
         """Return the exit code of the suite's command at `tree`."""
         workspace.restore(tree)
         return run_tests(workspace, self.command, timeout=self.timeout).code
+
+
+def run_suite(workspace: Workspace, tree: str, command: str, seconds: float, timeout: float) -> SuiteReport:
+    """Run the whole suite in a workspace that is at `tree`, for at most `seconds`.
+
+    If there is no result by then, it runs again with the limit `timeout`: some runners build everything first, and an
+    exit code alone is known at the end only. Raises UsageError if there is no test command.
+    """
+    report = run_tests(workspace, command, (), min(seconds, timeout))
+    if report.timed_out and seconds < timeout and all(result.cut for result in report.results):
+        workspace.restore(tree)
+        return run_tests(workspace, report.command, (), timeout)
+    return report
 
 
 def fork_for_tests(fork: Callable[[str], Workspace], tree: str) -> Workspace:

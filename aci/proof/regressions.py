@@ -77,7 +77,8 @@ def judge_loss(
         trial.note(f"{what} cannot be loaded without the patch, so nothing in it was compared. {reason}")
     mostly_unloaded = len(unloaded) > len({result.path for result in baseline.results} - {"", *_paths(unloaded)})
     no_loss = None if (unreached or unexplained or mostly_unloaded) and not lost else not lost
-    compared = _describe_compared(len(baseline.passed) - len(unreached), baseline, bool(unreached), len(unloaded))
+    limit = trial.suite_seconds(1 if baseline.timed_out else SLACK) if baseline.timed_out or unreached else 0.0
+    compared = _describe_compared(len(baseline.passed) - len(unreached), baseline, limit, len(unloaded))
     return replace(
         verdict, no_loss=no_loss, compared=compared, lost=lost, flaky=tuple(flaky), contradicted=contradicted
     )
@@ -87,9 +88,11 @@ def _paths(results: Iterable[TestResult]) -> set[str]:
     return {result.path for result in results}
 
 
-def _describe_compared(count: int, baseline: SuiteReport, cut: bool, unloaded: int) -> str:
-    """Return how many results were compared, and why not those of the whole suite."""
-    why = "time limit" if baseline.timed_out or cut else "" if baseline.complete else "the suite did not end"
+def _describe_compared(count: int, baseline: SuiteReport, limit: float, unloaded: int) -> str:
+    """Return how many results were compared, and why not those of the whole suite; `limit` are the seconds after which
+    it was cut off, or 0."""
+    end = "" if baseline.complete else "the suite did not end"
+    why = f"cut off after {limit:.0f} s" if limit else end
     if unloaded:
         why = ", ".join(filter(None, [why, f"{unloaded} file{'s' * (unloaded != 1)} cannot be loaded"]))
     return f"{count} test{'s' * (count != 1)}{f' ({why})' if why else ''}"
@@ -121,7 +124,7 @@ def _slow(trial: ProofRun, before: Workspace, baseline: SuiteReport, suite: Suit
 
     Tests that pass with the patch are not repeated.
     """
-    if trial.related is not None or baseline.limit >= limit_per_test(trial.timeout):
+    if baseline.limit >= limit_per_test(trial.suite_seconds()):
         return []
     cut = [result.id for result in baseline.results if result.too_long and not passes(suite, result.id)]
     again = trial.only(before, cut, trial.base) if cut else None
@@ -241,7 +244,7 @@ def _unsteady(
     unlike = {id for id in ids if others[id] == REPEATS}
     if unlike:
         workspace.restore(tree)
-        again = trial.suite(workspace, together, SLACK)
+        again = trial.suite(workspace, tree, together, SLACK)
         unlike = {id for id in unlike if passes(again, id) != passed and not was_not_reached(again, id)}
     return unlike | {id for id in ids if 0 < others[id] < REPEATS}
 

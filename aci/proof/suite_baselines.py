@@ -1,26 +1,90 @@
 """Cache of the suite's results without and with a patch, shared by the proofs of a run, some of which run at the same
-time."""
+time; results without a patch are kept on disk for later runs."""
 
 from __future__ import annotations
 
+import json
 from collections import UserDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields
+from hashlib import sha256
+from pathlib import Path
 from threading import Lock
+from typing import Any
 
-from aci.testing.suite_run import SuiteReport
+from aci.testing.suite_run import SuiteReport, TestResult
+from trajectories.errors import UsageError
+from trajectories.file_limits import read_limited
+from trajectories.git_store.git_commands import make_folder
+from trajectories.journal import write_durably
 
 MOST_PATCHED = 8
 """Maximum number of reports of suites with a patch; the report of a large suite takes megabytes."""
+MOST_STORED = 50
+"""Maximum number of reports that a folder holds."""
+MOST_BYTES = 100_000_000
+_LEFT_OUT = {"output", "facts", "_by_id"}
+"""Fields that only reports of suites with an unusual end need."""
+
+
+class BaselineStore:
+    """Reports of suites without a patch, kept in `folder` for later runs of the user.
+
+    `environment` returns a digest of what results depend on apart from the files of the base and the command; if it is
+    empty, nothing is kept. Only proofs store reports: their forks run no action of a model before.
+    """
+
+    def __init__(self, folder: Path, environment: Callable[[], str]) -> None:
+        self._folder, self._environment = folder, environment
+
+    def load(self, key: object) -> SuiteReport | None:
+        """Return the stored report of a key; None if there is none, or it cannot be read."""
+        if not (file := self._file(key)):
+            return None
+        with suppress(OSError, UsageError, ValueError, TypeError, LookupError, RecursionError):
+            data = json.loads(read_limited(file, MOST_BYTES))
+            results = [TestResult(**{**each, "trace": tuple(each["trace"])}) for each in data.pop("results")]
+            return SuiteReport(tuple(results), **{**data, "codes": tuple(data["codes"])})
+        return None
+
+    def save(self, key: object, report: SuiteReport) -> None:
+        """Store a report. A folder that cannot be written is ignored: the next run repeats the tests."""
+        if not (file := self._file(key)):
+            return
+        data: dict[str, Any] = {each.name: getattr(report, each.name) for each in fields(report)}
+        data = {name: value for name, value in data.items() if name not in _LEFT_OUT}
+        data["results"] = [
+            {each.name: getattr(result, each.name) for each in fields(result)} for result in report.results
+        ]
+        with suppress(OSError):
+            make_folder(self._folder, 0o700)
+            write_durably(file, json.dumps(data).encode())
+            for oldest in sorted(self._folder.glob("*.json"), key=lambda each: -each.stat().st_mtime)[MOST_STORED:]:
+                oldest.unlink()
+
+    def discard(self, key: object) -> None:
+        """Remove a stored report, if there is one."""
+        if file := self._file(key):
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+
+    def _file(self, key: object) -> Path | None:
+        environment = self._environment()
+        digest = sha256(json.dumps([environment, key]).encode()).hexdigest()[:32]
+        return self._folder / f"{digest}.json" if environment else None
 
 
 class Baselines(UserDict[object, SuiteReport | None]):
     """Suite reports without a patch, by the key of their run. Hold the lock from `lock_for` while adding a missing
     report, so that other threads wait and then find it.
 
-    Reports with a patch are kept apart: see `keep_patched`.
+    Reports with a patch are kept apart: see `keep_patched`. `store` keeps those without for later runs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: BaselineStore | None = None) -> None:
         super().__init__()
+        self.store = store
         self._patched: dict[object, SuiteReport] = {}
         self._locks: dict[object, Lock] = {}
         self._guard = Lock()
@@ -46,3 +110,21 @@ class Baselines(UserDict[object, SuiteReport | None]):
                 self._patched[key] = report
             for oldest in list(self._patched)[:-MOST_PATCHED]:
                 del self._patched[oldest]
+
+    def find_stored(self, key: object) -> SuiteReport | None:
+        """Return the report that an earlier run stored, if there is one."""
+        return self.store.load(key) if self.store else None
+
+    def keep(self, key: object, report: SuiteReport, patched: SuiteReport | None) -> None:
+        """Store a report without a patch for later runs; what was stored is discarded if the results are not stable.
+
+        They are stable if the suite ended, and the tests that fail in it fail `patched` too.
+        """
+        if self.store is None:
+            return
+        bad = set(report.failed)
+        ended = report.granularity == "test" and report.complete and report.ended_well and not report.timed_out
+        if ended and report.results and not report.facts and patched and bad <= set(patched.failed):
+            self.store.save(key, report)
+        else:
+            self.store.discard(key)

@@ -1,7 +1,7 @@
 """Selection of the test files that are most likely to detect what a change breaks.
 
-These are the tests of the changed modules, and tests that name the changed definitions. A large suite runs these tests
-first, so that its time limit affects only the remaining tests.
+These are the tests of the changed modules, and tests that name the changed definitions. They run on their own if the
+suite is cut off, so that its time limit affects only the remaining tests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aci.graph.outline import Location
 
 LARGE = 40
-"""A suite with fewer test files than this runs as a whole."""
+"""Number of test files from which related ones are selected when tests run before there is a patch."""
 MOST = 25
 READ_FILES, READ_BYTES = 500, 8_000_000
 """Maximum number of files and bytes that are read of a huge suite; the files nearest to the change are read first."""
@@ -50,14 +50,9 @@ ANY_DATA = {"test", "tests", "testing", "fixtures", "data", "testdata", "test_da
 
 def related_tests(
     trees: Trees, base: str, tree: str, changed: Sequence[str], say: Callable[[str], None] = lambda _: None
-) -> tuple[str, ...] | None:
-    """Return the test files of `base` related to the source paths `changed` in `tree`, the most likely first.
-
-    Returns None if the suite is small enough to run as a whole.
-    """
-    tests = _test_files(trees, base)
-    if len(tests) < LARGE:
-        return None
+) -> tuple[str, ...]:
+    """Return the test files of `base` related to the source paths `changed` in `tree`, the most likely first."""
+    tests = _all_test_files(trees, base)
     say(ActivityMessage(f"Selecting those of the {len(tests)} test files that are related to the patch"))
     changed = changed[:CHANGED]
     near = _by_path(tests, changed)
@@ -76,6 +71,11 @@ def related_tests(
     return tuple(sorted((path for path, score in scores.items() if score), key=lambda path: (-scores[path], path)))[
         :MOST
     ]
+
+
+def count_test_files(trees: Trees, tree: str) -> int:
+    """Return the number of test files in all languages of the code graph."""
+    return len(_all_test_files(trees, tree))
 
 
 def has_large_suite(trees: Trees, tree: str) -> bool:
@@ -98,9 +98,7 @@ def nearest_tests(
     are included with `any_language`. In a very large tree, only calls in the files that the text `about` is about are
     followed.
     """
-    tests = _test_files(trees, tree)
-    if any_language:
-        tests |= {path: entry for path, entry in trees.files(tree).items() if is_test(path) and _is_other_code(path)}
+    tests = _all_test_files(trees, tree) if any_language else _test_files(trees, tree)
     scores: dict[str, float] = dict.fromkeys(tests, 0.0)
     for rank, path in enumerate(dict.fromkeys(path for path, _ in places)):
         for test, score in _by_path(tests, [path]).items():
@@ -126,6 +124,12 @@ def nearest_by_path(trees: Trees, tree: str, changed: Sequence[str], subtree: st
 
 def _test_files(trees: Trees, tree: str) -> dict[str, Entry]:
     return {path: entry for path, entry in trees.files(tree).items() if NAMED.search(path) and is_test(path)}
+
+
+def _all_test_files(trees: Trees, tree: str) -> dict[str, Entry]:
+    """Return the test files in all languages of the code graph."""
+    others = {path: entry for path, entry in trees.files(tree).items() if is_test(path) and _is_other_code(path)}
+    return _test_files(trees, tree) | others
 
 
 def _is_other_code(path: str) -> bool:

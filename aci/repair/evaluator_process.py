@@ -1,8 +1,9 @@
 """Host side of the process in the workspace that collects the tests and runs candidates.
 
 The work is done by programs of `aci/guest/` under the target's own Python. They are written into the workspace and
-start with the test command, as a pytest plug-in or instead of unittest; then requests and answers go through pipes as
-JSON lines. The process also runs untrusted code, so that the form of every answer is checked.
+start with the test command, as a pytest plug-in, instead of unittest, or within Django's runner; then requests and
+answers go through pipes as JSON lines. The process also runs untrusted code, so that the form of every answer is
+checked.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from itertools import pairwise
 from threading import Event
 from typing import Any
 
-from aci.runtime.guest_programs import PACKAGE, install_programs, parse_object
+from aci.runtime.guest_programs import PACKAGE, install_programs, parse_object, program_source
 from aci.runtime.workspace import LineConversation, Workspace
-from aci.testing.command_files import prepend_python_path
+from aci.testing.command_files import django_labels, is_django_command, prepend_python_path
 from aci.testing.project_commands import choose_project
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
@@ -33,6 +34,10 @@ SILENT = START_SECONDS
 second."""
 MOST_ENDS = 5
 """Maximum number of times that the process may end before an error is raised."""
+
+
+class NotCollected(UsageError):
+    """Raised when the process has not collected its tests in time; another attempt would take as long."""
 
 
 class ProcessEnded(WorkspaceError):
@@ -132,7 +137,7 @@ class CandidateServer:
             self._answers.pop(0, None)
             if hello is None:
                 self.close()
-                raise UsageError(f"The tests were not collected within {START_SECONDS:.0f} s.", _CHECK)
+                raise NotCollected(f"The tests were not collected within {START_SECONDS:.0f} s.", _CHECK)
         return self._conversation
 
     def _receive(self, seconds: float) -> None:
@@ -171,8 +176,14 @@ class CandidateServer:
 
     def _install(self) -> None:
         install_programs(
-            self.workspace.write, self.workspace.harness, "repair.evaluator_main", "repair.evaluator_plugin"
+            self.workspace.write,
+            self.workspace.harness,
+            "repair.evaluator_main",
+            "repair.evaluator_plugin",
+            "repair.evaluator_runner",
         )
+        if is_django_command(self.command):
+            self.workspace.write(f"{self.workspace.harness}/sitecustomize.py", program_source("results/site_hook.py"))
         spec = {"root": self.workspace.root, "names": list(self.names), "folders": unittest_folders(self.command)}
         self.workspace.write(self._spec, json.dumps(spec).encode())
 
@@ -198,7 +209,7 @@ class CandidateServer:
                 'PYTEST_ADDOPTS="${PYTEST_ADDOPTS-} -s"',
             ]
         command = self.command if python is None else f"{python} -m {PACKAGE}.repair.evaluator_main"
-        command = prepend_python_path(self.workspace.harness, command)
+        command = prepend_python_path(self.workspace.harness, command) + django_labels(command, self.names)
         root = shlex.quote(self.workspace.root)
         return (
             f"exec 7<&0 8>&1 </dev/null >{shlex.quote(self._log)} 2>&1\n"

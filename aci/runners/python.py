@@ -8,19 +8,17 @@ import shlex
 from dataclasses import replace
 
 from aci.runtime.guest_programs import PACKAGE, program_files, program_source
-from aci.testing.command_files import prepend_python_path
+from aci.testing.command_files import django_labels, prepend_python_path
 from aci.testing.project_commands import nodes_by_folder, replace_groups
 from aci.testing.runner_hooks import Hook, RunnerRequest
 
 UNITTEST = re.compile(r"(?<=\s)-m\s+unittest(?=\s|$)", re.MULTILINE)
-LABELLED = re.compile(r"[^;&|]*?(?:^|[\s/])(?P<file>(?:[\w./-]*/)?(?:manage\.py\s+test|runtests\.py))(?:\s+-\S+)*\s*")
-"""Pattern of a command that starts a Django test runner without labels, so that labels can be appended."""
 
 
 def hook(request: RunnerRequest, command: str) -> Hook:
     command, files = _limit_projects(request, UNITTEST.sub(f"-m {PACKAGE}.results", command))
     return Hook(
-        prepend_python_path(request.folder, command) + _labels(request, command),
+        prepend_python_path(request.folder, command) + django_labels(command, request.nodes),
         guest_files() | files,
         {
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -53,24 +51,3 @@ def _limit_projects(request: RunnerRequest, command: str) -> tuple[str, dict[str
         return f"export SWE_AGENT_RUN={shlex.quote(f'{request.folder}/{name}')} && {command}"
 
     return replace_groups(command, limit) if nodes else command, files
-
-
-def _labels(request: RunnerRequest, command: str) -> str:
-    """Return the requested tests as Django labels, so that running one test does not set up all databases and
-    modules."""
-    match = LABELLED.fullmatch(command)
-    if not match or not request.nodes:
-        return ""
-    folder = match["file"].split()[0].rpartition("/")[0]
-    labels = [_label(node, folder) for node in request.nodes]
-    return "" if "" in labels else " " + " ".join(dict.fromkeys(labels))
-
-
-def _label(node: str, folder: str) -> str:
-    """Return a node id as a dotted label relative to the runner's folder, or "" if it cannot be written as one."""
-    path, _, rest = node.partition("::")
-    if "/" in path or path.endswith(".py"):
-        inside = path.removeprefix(f"{folder}/") if folder else path
-        path = inside.removesuffix(".py").rstrip("/").replace("/", ".")
-    label = ".".join(filter(None, (path, rest.replace("::", "."))))
-    return label if re.fullmatch(r"\w+(?:\.\w+)*", label) else ""

@@ -32,6 +32,9 @@ INTERPRETED = re.compile(
     rf"|(?:^|[\s;&|(])(?=\./){_FILE}",
     re.MULTILINE,
 )
+DJANGO = re.compile(r"manage\.py\s+test|runtests\.py")
+LABELLED = re.compile(r"[^;&|]*?(?:^|[\s/])(?P<file>(?:[\w./-]*/)?(?:manage\.py\s+test|runtests\.py))(?:\s+-\S+)*\s*")
+"""Pattern of a command that starts a Django test runner without labels, so that labels can be appended."""
 PYTEST = re.compile(r"^[^;&|#\n]*\bpy\.?test\b(?!\.)([^;&|#\n]*)$")
 
 
@@ -108,11 +111,37 @@ def command_for_nodes(command: str, nodes: Sequence[str]) -> str:
         return f"{''.join(words).rstrip()} {' '.join(quoted)}{more}"
     if "-m unittest" in command:
         return f"{command} {' '.join(f'-k {node}' for node in quoted)}{more}"
-    if re.search(r"manage\.py test|runtests\.py", command):
+    if is_django_command(command):
         return f"{command} {' '.join(quoted)}{more}"
     if not all(".py" in node for node in nodes):
         return f"{command}  # {' '.join(quoted)}{more.replace('  #', '')}"
     return f"{command if 'pytest' in command else 'python3 -m pytest'} {' '.join(quoted)}{more}"
+
+
+def is_django_command(command: str) -> bool:
+    """Whether a command starts a Django test runner."""
+    return bool(DJANGO.search(command))
+
+
+def django_labels(command: str, nodes: Sequence[str]) -> str:
+    """Return the tests as labels to append to a command of Django's runner, so that running one test does not set up
+    all databases and modules; "" for other commands, or if a node cannot be written as a label."""
+    match = LABELLED.fullmatch(command)
+    if not match or not nodes:
+        return ""
+    folder = match["file"].split()[0].rpartition("/")[0]
+    labels = [_label(node, folder) for node in nodes]
+    return "" if "" in labels else " " + " ".join(dict.fromkeys(labels))
+
+
+def _label(node: str, folder: str) -> str:
+    """Return a node id as a dotted label relative to the runner's folder, or "" if it cannot be written as one."""
+    path, _, rest = node.partition("::")
+    if "/" in path or path.endswith(".py"):
+        inside = path.removeprefix(f"{folder}/") if folder else path
+        path = inside.removesuffix(".py").rstrip("/").replace("/", ".")
+    label = ".".join(filter(None, (path, rest.replace("::", "."))))
+    return label if re.fullmatch(r"\w+(?:\.\w+)*", label) else ""
 
 
 def _rerun_in(folder: str, command: str, nodes: Sequence[str]) -> str:

@@ -40,7 +40,7 @@ SECTIONS = {
         "serve": "Server command; by default, it is detected.",
         "reproduce": "Test that shows the issue.",
         "test_timeout": "Maximum seconds for one run of the tests.",
-        "suite_time": "Seconds for tests unrelated to the patch.",
+        "suite_time": "Seconds for a suite; else only related tests.",
     },
     "Workspace": {
         "workspace": "Where commands run; local is not isolated.",

@@ -18,7 +18,7 @@ from aci.host.project_python import project_python
 from aci.instructions.documented_commands import describe_command
 from aci.observation.secret_forms import SHORTEST, secrets_in_url
 from aci.proof.contamination import find_installed_copies
-from aci.proof.suite_baselines import Baselines
+from aci.proof.suite_baselines import Baselines, BaselineStore
 from aci.repository.plain_folder import reopen_repository
 from aci.repository.user_repository import Repository
 from aci.repository.working_tree import WorkingTree
@@ -30,6 +30,7 @@ from agent.config.named_environment import option_source
 from agent.config.settings import SECRET, Settings, secret_reason
 from agent.conversation.run_models import RunModels
 from agent.engine.base_instructions import BaseInstructions
+from agent.engine.base_suite import SuiteAhead, environment_digest
 from agent.engine.engine_servers import EngineServers
 from agent.engine.permission_checks import may_set_up
 from agent.events.event_stream import RunEvents
@@ -77,6 +78,12 @@ class RunWorkspaces:
         """The folder of the Python that a workspace on this machine uses, as the host found it; None if the workspace
         is not open, is a container, or has no environment of its own."""
 
+        self.limits = ""
+        """The limits of a container, as text; "" if services run beside it."""
+
+        self.files_digest = "none"
+        """A digest of the files of this machine that a workspace on it gets; "" if they may change."""
+
         self.propose_steps: ProposeSteps | None = None
         """Function that asks a model for set-up steps; None if none may be asked."""
 
@@ -99,6 +106,13 @@ class RunWorkspaces:
         its image names."""
         root = self.root()
         return {} if "image" in self.environment else describe_python(root)
+
+    def digest(self) -> str:
+        """Return a digest of what the results of tests depend on apart from the files of the base; "" if unknown."""
+        if not self.opened:
+            return ""
+        kind, image = (str(self.environment.get(name, "")) for name in ("workspace", "image"))
+        return environment_digest(kind, image, self.programs, self.limits, self.files_digest)
 
     def fork(self, tree: str, cancel: CancellationToken) -> Workspace:
         """Return a fresh workspace at `tree` for a proof or a branch. The workspace stops when `cancel` is set."""
@@ -126,6 +140,7 @@ class RunWorkspaces:
     def _open(self) -> Workspace:
         options, settings = self._options()
         self.environment = {"workspace": settings.workspace}
+        self.limits = "" if options.services else str(sorted(settings.limits.items()))
         if settings.workspace == "docker":
             environment = self._environment_options(options, settings)
             options = replace(options, image=environment_for(options, environment))
@@ -213,8 +228,6 @@ class Engine:
         self.may_test: bool | None = None
         """Whether this turn may run tests in a local workspace; None until the user has been asked."""
         self.testing = Lock()
-        self.baselines = Baselines()
-        """Results of the test suites on the base and with patches, shared by the proofs of this process."""
         self._steps_taken = _count_replies(self.trajectory)
         self._lock = Lock()
         self.models = RunModels(settings)
@@ -228,6 +241,10 @@ class Engine:
         )
         self.clock = RunClock(self.cancel, self.trajectory.live_seconds(), self._time_left(), self._record_pause)
         self.workspaces = RunWorkspaces(self._workspace_options, self._record_environment)
+        self.baselines = Baselines(BaselineStore(settings.state / "baselines", self.workspaces.digest))
+        """Results of the test suites on the base and with patches, shared by the proofs of this process."""
+        self.suite_ahead = SuiteAhead(self.trees, self.baselines, self.workspaces.fork)
+        """The run of the suite on the base while the model works."""
         self.stored_results = StoredResults(
             settings.state, lambda: self.repository, self.run.base.commit, lambda text: self.report("say", "main", text)
         )
@@ -260,6 +277,7 @@ class Engine:
             self.journal.append(Note("main", ENVIRONMENT, fact.text, data))
 
     def _record_files(self, text: str, paths: Mapping[str, Sequence[str]]) -> None:
+        self.workspaces.files_digest = "".join(paths.get("digest", [self.workspaces.files_digest]))
         if not any(note.kind == FILES and note.text == text for note in self.trajectory.notes):
             self.journal.append(Note("main", FILES, text, dict(paths)))
 
@@ -332,6 +350,7 @@ class Engine:
 
     def leave_workspace(self) -> None:
         """Close the run's workspace. The work continues in a new one, as in a resumed run."""
+        self.suite_ahead.stop()
         if self.workspaces.opened:
             self.resumed = True
             self.workspaces.close()

@@ -170,7 +170,7 @@ def _is_own(module: str, files: Collection[str]) -> bool:
 def _save_baseline(task: Task, report: SuiteReport) -> None:
     """Save the results as a baseline, so that the proof need not run the suite without the patch again."""
     if task.tree == task.turn.base.tree and not task.turn.is_later and not task.branch.engine.resumed:
-        task.branch.engine.baselines.setdefault((task.turn.base.tree, task.turn.settings.test, None), report)
+        task.branch.engine.baselines.setdefault((task.turn.base.tree, task.turn.settings.test), report)
 
 
 def _select_failing(task: Task, report: SuiteReport) -> list[str]:

@@ -41,7 +41,7 @@ def tried_command(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
     `file` and the `tries`, each with its `command` and `result`.
 
     Nothing runs outside repairs by a model, without a test file, or if the user does not allow tests. The result is
-    recorded on the main branch, for the attempts too.
+    recorded on the main branch, for the attempts too. Then the suite starts, which the first proof needs.
     """
     if branch.name != MAIN:
         return branch.known_on_main(TRIED) or {}
@@ -69,6 +69,7 @@ def _try(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
         pass  # the message about the command says why there is none
     finally:
         branch.workspace.restore(branch.tree)
+    branch.engine.suite_ahead.start(branch.turn.base.tree, branch.turn.settings, branch.cancel)
     return {"tries": tries, "file": near[0]}
 
 

@@ -12,7 +12,8 @@ A JSON file named by SWE_AGENT_JOB says what to collect; afterwards, requests an
     copies     the same in copies of the tests with changed literals (`copy_comparison.py`)
 
 Standard library only, for the target's own Python (3.6 and later). Under pytest it is a plug-in
-(`evaluator_plugin.py`), for unittest `python -m _swe_agent_guest.repair.evaluator_main`.
+(`evaluator_plugin.py`), for unittest `python -m _swe_agent_guest.repair.evaluator_main`, and under Django's runner it
+replaces the one of unittest (`evaluator_runner.py`).
 """
 
 import contextlib

@@ -1,4 +1,5 @@
-"""The `sitecustomize` of test runs: makes unittest record results, then runs the target's own sitecustomize, if any.
+"""The `sitecustomize` of test runs: makes unittest record results, or serve the evaluator of edits under a runner such
+as Django's, then runs the target's own sitecustomize, if any.
 
 This folder is removed from sys.path before anything else runs. A process that never runs a test is otherwise unchanged.
 """
@@ -7,7 +8,12 @@ import os
 import sys
 from importlib.machinery import PathFinder
 
-import _swe_agent_guest.results  # noqa: F401  its modules are then found without sys.path
+if "SWE_AGENT_JOB" in os.environ:
+    from _swe_agent_guest.repair import evaluator_runner
+
+    evaluator_runner.install()
+else:
+    import _swe_agent_guest.results  # noqa: F401  its modules are then found without sys.path
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 

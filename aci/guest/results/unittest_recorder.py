@@ -154,6 +154,8 @@ def wrap_run(method):
             if RECORDER.run.nodes:
                 test = select_tests(test, RECORDER.run)
                 RECORDER.describe_process(test)
+            elif hasattr(test, "subsuites"):
+                test = divided(test, flatten(test))
             result = method(self, test)
             RECORDER.finish(0 if result.wasSuccessful() else 1, result.testsRun)
             return result
@@ -180,7 +182,30 @@ def select_tests(suite, run):
         reached = dotted(path) in covered or any(name.startswith(path) for name in covered)
         if path.endswith(".py") and os.path.isfile(file) and not reached:
             found += [test for test in flatten(load(file)) if is_wanted(names_of(test, run), nodes)]
-    return unittest.TestSuite(found)
+    return divided(suite, found)
+
+
+def divided(suite, tests):
+    """Return a suite of these tests, which Django's processes divide between them if they would divide the suite.
+
+    Without tblib, the first failure in such a process ends the whole run, so one process runs all tests.
+    """
+    try:
+        import tblib  # noqa: F401
+    except ImportError:
+        return unittest.TestSuite(tests)
+    if hasattr(suite, "subsuites"):
+        suite.subsuites = by_class(tests)
+        return suite
+    return unittest.TestSuite(tests)
+
+
+def by_class(tests):
+    """Return a suite for each class, as the parallel suite has them beside its own list of tests, which is empty."""
+    classes = {}
+    for test in tests:
+        classes.setdefault(type(test), []).append(test)
+    return [unittest.TestSuite(own) for own in classes.values()]
 
 
 def load(file):
@@ -193,7 +218,7 @@ def load(file):
 
 def flatten(suite):
     if isinstance(suite, unittest.TestSuite):
-        return [test for part in suite for test in flatten(part)]
+        return [test for part in getattr(suite, "subsuites", suite) for test in flatten(part)]
     return [suite]
 
 

@@ -26,6 +26,7 @@ from aci.proof.experiment.varied_tests import compare_copies, judge_comparison, 
 from aci.proof.fact_words import fitted_to_tests
 from aci.proof.proof_run import ProofRun, format_names
 from aci.repair.candidate_evaluator import Evaluator
+from aci.repair.evaluator_process import NotCollected
 from aci.repository.python_source import parse
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport
@@ -89,9 +90,11 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others
     if any(UNREADABLE in file.before + file.after for file in files):
         return Finding("undecided", NOT_READ)
     written = [file for file in files if file.after]
-    comparison = _compare(trial, after, written, tests, others) or (
-        _compare(trial, after, written, tests, ()) if others else None
-    )
+    comparison = None
+    with suppress(NotCollected):
+        comparison = _compare(trial, after, written, tests, others) or (
+            _compare(trial, after, written, tests, ()) if others else None
+        )
     if comparison is None:
         return _with_literals(trial, files, tests, Finding("undecided", NOT_RUN))
     if comparison.contact and (manipulation := _find_manipulation(trial, comparison.contact)):
@@ -142,7 +145,7 @@ def _python_files(trial: ProofRun) -> list[ChangedFile]:
 def _compare(
     trial: ProofRun, after: Workspace, files: list[ChangedFile], tests: tuple[str, ...], others: tuple[str, ...]
 ) -> Comparison | None:
-    """Return the comparison; None if the tests cannot be run in one process."""
+    """Return the comparison; None if the tests cannot be run in one process. Raises NotCollected."""
     trial.say(ActivityMessage("Varying the calls of the tests that reproduce the issue"))
     after.restore(trial.proved)
     command = trial.node_command or trial.command
@@ -153,6 +156,8 @@ def _compare(
                 with suppress(UsageError):  # the process may have ended, and may not start again
                     comparison = replace(comparison, copies=compare_copies(evaluator, files, tests))
             return comparison
+    except NotCollected:
+        raise
     except UsageError:
         return None
 

@@ -18,7 +18,7 @@ REPORT = SuiteReport(tuple(TestResult(f"t{number}", one) for number, one in enum
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "suite_result": (REPORT, True),
     "compared_part": (3,),
-    "related_first": (("tests/test_a.py",),),
+    "related_run": (("tests/test_a.py",),),
     "fixed_tests": (("tests/test_a.py::t",), "named in the issue"),
     "left_out_changes": (("conftest.py",), True),
     "removed_tests": (("tests/test_a.py::t",),),
@@ -31,7 +31,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "tests_answers": ("3 of 9 variants",),
     "compared_pages": ("9 views of 3 pages", "1 view differs, as the issue asks."),
 }
-NEW = {"edited_tests_in", "fitted_to_tests"}
+NEW = {"edited_tests_in", "related_run", "fitted_to_tests"}
 """Facts, or their data, that no earlier version recorded."""
 
 

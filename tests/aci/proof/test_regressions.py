@@ -63,7 +63,7 @@ def test_timeout_is_not_loss(prove_patch, lost):
     assert verdict.kind == "unproven"
     assert (verdict.no_loss, verdict.lost) == ((False, ("tests/test_price.py::test_tax",)) if lost else (None, ()))
     assert has_note(verdict, "timed out before 2 of the tests", "tests/test_slow.py::test_s was still running")
-    assert verdict.compared == "2 tests (time limit)"
+    assert verdict.compared == "2 tests (cut off after 8 s)"
 
 
 @pytest.mark.slow

@@ -44,10 +44,6 @@ def related(tmp_path: Path, make_repo):
     return chosen
 
 
-def test_small_suite_is_run_completely(related) -> None:
-    assert related(FILES, "shop/basket.py", "sum(", "max(") is None
-
-
 def test_tests_that_call_changed_code_come_first(related) -> None:
     chosen = related(FILES | MORE, "shop/basket.py", "return 1", "return 3")
     assert chosen == ("tests/test_weights.py", "tests/test_basket.py", "tests/test_till.py")
@@ -112,6 +108,11 @@ def test_number_of_selected_tests_is_limited(related) -> None:
     chosen = related(FILES | many, "shop/basket.py", "return 1", "return 3")
     assert len(chosen) == MOST
     assert chosen[:2] == ("tests/test_weights.py", "tests/test_basket.py")
+
+
+def test_tests_of_other_languages_are_selected_by_path(related) -> None:
+    files = {"src/cart.js": "exports.one = 1;\n", "test/cart.test.js": "test('a', () => {});\n", "test/b.test.js": "\n"}
+    assert related(files, "src/cart.js", "1", "2") == ("test/cart.test.js",)
 
 
 def test_data_file_has_no_related_tests(related) -> None:

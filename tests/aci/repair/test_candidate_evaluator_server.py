@@ -18,6 +18,31 @@ from trajectories.errors import Cancelled
 
 pytestmark = pytest.mark.slow
 
+DJANGO = {
+    "manage.py": """\
+import sys
+from django.conf import settings
+databases = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+settings.configure(INSTALLED_APPS=["app"], DATABASES=databases, USE_TZ=True)
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+""",
+    "app/__init__.py": "",
+    "app/lib.py": "def half(x):\n    return x // 3\n",
+    "app/tests.py": """\
+from django.db import connection
+from django.test import TestCase
+from app import lib
+class A(TestCase):
+    def test_half(self):
+        with connection.cursor() as cursor:
+            cursor.execute("select %s", [lib.half(4)])
+            self.assertEqual(cursor.fetchone(), (2,))
+class B(TestCase):
+    def test_zero(self): self.assertEqual(lib.half(0), 0)
+""",
+}
+
 OpenWorkspace = Callable[..., Any]
 PYTEST = "python3 -m pytest -q -p no:cacheprovider"
 LIBRARY = """\
@@ -352,3 +377,18 @@ def test_candidates_are_evaluated_in_container(make_repo: Callable[..., Path], o
     assert [last[one] for one in edits] == ["fail", "timeout", "plausible", "fail"]
     left = workspace.run("cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c ^SWE_AGENT_JOB=")
     assert left.text.strip() == "0"
+
+
+@pytest.mark.parametrize("options", ["", " --parallel 2"])
+def test_edits_are_evaluated_within_djangos_runner(
+    open_ws: OpenWorkspace, make_repo: Callable[..., Path], options: str
+) -> None:
+    pytest.importorskip("django")
+    workspace = open_ws("local", make_repo(DJANGO))
+    tests = ["app.tests.A.test_half", "app.tests.B.test_zero"]
+    source = DJANGO["app/lib.py"]
+    start = source.index("x // 3")
+    edits = [Candidate("app/lib.py", ((start, start + 6, new),), "", 1, None) for new in ("x // 4", "x // 2", "2")]
+    with Evaluator(workspace, f"python3 manage.py test{options}", tests, Event()) as evaluator:
+        results = list(evaluator.evaluate(iter(edits), tests[:1], tests[1:], TimeLimits(dict.fromkeys(tests, 1.0))))
+    assert [result.verdict for result in results] == ["fail", "plausible", "fail"]

@@ -524,6 +524,7 @@ DJANGO = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--parallel", "2"), ("--debug-sql",)])
 def test_django_runner_is_recorded(project, options):
     if subprocess.run([PYTHON, "-c", "import django"], capture_output=True, check=False).returncode:
@@ -541,6 +542,8 @@ def test_django_runner_is_recorded(project, options):
     assert lines[-1] == {"finish": 1, "expected": 3}
     one = project.run("manage.py", "test", *options, nodes=["app/tests.py::A::test_ok"])[0]
     assert list(by_id(one)) == ["app.tests.A.test_ok"]
+    nodes = ["app.tests.A.test_ok", "app.tests.B.test_b"]
+    assert set(by_id(project.run("manage.py", "test", *options, nodes=nodes)[0])) == set(nodes)
 
 
 @pytest.mark.slow
