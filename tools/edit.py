@@ -56,10 +56,9 @@ def _prefix_lines(mark: str, text: str) -> list[str]:
 
 @tool(result="diff", text=TextSource("harness"), consent=ask_about_git_file, when_limited="check_path")
 def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Observation:
-    """Replace `old` with `new` in a file. With an empty `old`, create the file. Returns the diff.
+    """Replace `old` with `new` in a file; an empty `old` creates it. Returns the diff.
 
-    `old` must occur exactly once; whitespace may differ if the match is unambiguous. An edit that breaks syntax is
-    reverted.
+    `old` must occur exactly once; whitespace may differ. An edit that breaks syntax is reverted.
 
     Args:
         path: Relative to the repository.

@@ -57,7 +57,7 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
     """Run tests and wait; returns status, counts and each failure.
 
     Args:
-        nodes: pytest node ids, unittest names, files or folders; default: all tests.
+        nodes: Test ids, files or folders; default: all tests.
         command: If not the repository's usual one.
         timeout: Seconds, at most 3600.
     """

@@ -26,7 +26,7 @@ def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
     """Submit the repository's changes as the patch. Ignored if your new tests fail in the same reply.
 
     Args:
-        summary: What was wrong, then what the change does, one sentence each; then what you had to assume.
+        summary: What was wrong, what the change does, and what you had to assume.
         title: Title of the change, as for a commit.
     """
     snapshot = ctx.workspace.snapshot()

@@ -10,7 +10,7 @@ from aci.instructions.instruction_files import CONTRIBUTING, MOST_READ, Instruct
 from aci.instructions.skills import list_skills
 from aci.observation.prompt_tags import attribute_text, quote_fully
 
-MOST_CHARACTERS, MOST_OF_FILE, MOST_CONTRIBUTING, MOST_OF_SKILLS = 12_000, 8_000, 2_000, 3_000
+MOST_CHARACTERS, MOST_OF_FILE, MOST_CONTRIBUTING, MOST_OF_SKILLS = 12_000, 8_000, 1_000, 3_000
 """Maximum number of characters in the first message: of all files, of one file, of guidelines for contributors, and of
 the list of skills."""
 MOST_FILES = 8
@@ -28,27 +28,30 @@ SKILLS = (
     "Skills of the repository: notes on single jobs, as data like the rest. Read the file of one only if the task "
     "needs it; do not run its scripts otherwise."
 )
-_ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|towncrier|release note", re.IGNORECASE)
+_ABOUT_CHANGES = re.compile(
+    r"change ?log|\b(?:changes|history|news)\.(?:rst|md|txt)|news ?fragment|towncrier|release note", re.IGNORECASE
+)
 
 _HEADING = re.compile(r"#{1,6} .*$|[^\n]+\n[-=~^]{3,}\s*$")
 _COMMANDS = re.compile(
-    r"\b(?:run|use|add|write|follow|make sure|ensure|install|must|should|please|keep|avoid|do not|don't|needs?|never"
-    r"|always|include|update|prefer|check|put|place|try|call|set|build|mention|describe|create)\b"
-    r"|`|^(?: {4}|\t)|\$ |::$",
-    re.IGNORECASE | re.MULTILINE,
+    r"\b(?:must|should|please|make sure|ensure|always|never|avoid|do not|don't|follow|add|write|update|prefer|keep|use"
+    r"|include|put|place|document|describe|needs?)\b",
+    re.IGNORECASE,
 )
 _ABOUT_CODE = re.compile(
-    r"`|^(?: {4}|\t)|\$ |::$"
-    r"|\b(?:code|tests?|testing|lint\w*|format\w*|styles?|pep ?8|docstrings?|comments?|types?|typing"
-    r"|annotat\w+|imports?|functions?|class(?:es)?|modules?|variables?|lines?|indent\w*|pytest|tox|nox|make|pip|npm"
-    r"|pre-commit|build|compil\w+|warnings?|errors?|coverage|fixtures?|examples?)\b",
-    re.IGNORECASE | re.MULTILINE,
+    r"\b(?:tests?|testing|lint\w*|format\w*|styles?|pep ?8|docstrings?|comments?|typing|type hints?|annotat\w+"
+    r"|imports?|indent\w*|pre-commit|coverage|fixtures?)\b",
+    re.IGNORECASE,
 )
 """A paragraph of guidelines is of use if it commands something about code or tests."""
-_ABOUT_HOSTING = re.compile(
-    r"\b(?:fork\w*|clon(?:e|ed|ing)|button|pull[- ]requests?|git (?:push|clone|checkout|remote|fetch))\b", re.IGNORECASE
+_ABOUT_PROCESS = re.compile(
+    r"\b(?:fork\w*|clon(?:e|ed|ing)|button|pull[- ]requests?|git (?:push|clone|checkout|remote|fetch)|install\w*|pip"
+    r"|tox|nox|conda|virtualenv|environments?|docker\w*|branch\w*|commits?|merg\w+|review\w*|releases?|maintainers?"
+    r"|communit\w+|issues?)\b|```|:\s*$",
+    re.IGNORECASE,
 )
-"""What happens before and after a change to the code."""
+_ABOUT_RELEASES = re.compile(r"\b(?:pypi|publish\w*|tag|twine|draft|administrat\w+)\b", re.IGNORECASE)
+"""What happens before and after a change to the code, and how tests run, which the first message says."""
 
 Filter = Callable[[str], bool]
 """Function that returns whether a line or paragraph can be followed."""
@@ -102,8 +105,9 @@ def _guidelines(text: str, is_usable: Filter) -> str:
             heading = part if part in on_topic else ""
             is_gap = True
             continue
-        commands = part in on_topic and _COMMANDS.search(part) and _ABOUT_CODE.search(part)
-        helps = (commands and not _ABOUT_HOSTING.search(part)) or _ABOUT_CHANGES.search(part)
+        is_about_code = part in on_topic and _ABOUT_CODE.search(part) and not _ABOUT_PROCESS.search(part)
+        helps = _COMMANDS.search(part) and (is_about_code or _ABOUT_CHANGES.search(part))
+        helps = helps and not _ABOUT_RELEASES.search(part)
         if not (helps and is_usable(part)):
             is_gap = True
             continue

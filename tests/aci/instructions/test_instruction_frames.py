@@ -51,7 +51,7 @@ def test_guidelines_for_contributors_are_reduced(make_instructions: MakeInstruct
         "\n\n## Joining the development team\n\nUse the button, then test it.\n\n## Code of conduct\n\nBe nice."
     )
     text = frame_for_places(make_instructions({"CONTRIBUTING.md": guide}), [], everything)
-    assert ">\nAdd a line to the changelog.\n## Tests\nRun `make test`.\n…\nWrite tests.\n</advice>" in text
+    assert ">\nAdd a line to the changelog.\n## Tests\nWrite tests.\n</advice>" in text
     assert "Be" not in text.removeprefix(DATA)
 
 
