@@ -106,7 +106,7 @@ def _guidelines(text: str, is_usable: Filter) -> str:
             is_gap = True
             continue
         is_about_code = part in on_topic and _ABOUT_CODE.search(part) and not _ABOUT_PROCESS.search(part)
-        helps = _COMMANDS.search(part) and (is_about_code or _ABOUT_CHANGES.search(part))
+        helps = bool(_COMMANDS.search(part) and (is_about_code or _ABOUT_CHANGES.search(part)))
         helps = helps and not _ABOUT_RELEASES.search(part)
         if not (helps and is_usable(part)):
             is_gap = True

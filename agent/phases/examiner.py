@@ -23,7 +23,7 @@ from agent.engine.permission_checks import may_test
 from agent.engine.proof_step import proof_step, verdict_of
 from agent.phases.challenger import challenge, challenge_fact, failing_results, read_decisions
 from agent.prompts.challenger_prompt import objections
-from agent.prompts.examiner_prompt import SYSTEM, correction, examiner_prompt, revision, second_look
+from agent.prompts.examiner_prompt import SYSTEM, correction, examiner_prompt, kept_tests, revision, second_look
 from agent.prompts.opening_prompt import places
 from agent.prompts.test_command_prompt import tried_command
 from agent.run_state.attempt_outcome import Outcome
@@ -56,11 +56,11 @@ def examined(branch: Branch, repair: Generator[Step, None, Outcome]) -> Generato
     examiner = Examiner(branch)
     yield from examiner.write_tests()
     outcome = yield from examiner.judge((yield from repair))
-    return (yield from examiner.revise(outcome)) if outcome.verdict.kind == "disputed" else outcome
+    return (yield from examiner.revise(outcome))
 
 
 class Examiner:
-    """The examiner of one turn: `write_tests` before the repair, `judge` after it, and `revise` if they dispute it."""
+    """The examiner of one turn: `write_tests` before the repair, `judge` after it, and `revise` if it objects."""
 
     def __init__(self, branch: Branch) -> None:
         self._branch = branch
@@ -69,6 +69,7 @@ class Examiner:
         self._own = own
         self._tests: BlindTests | None = None
         self._against: BlindResult | None = None
+        self._objection = ""
         self._shown = ""
 
     def write_tests(self) -> Generator[Step, None, None]:
@@ -127,6 +128,7 @@ class Examiner:
         elif judged.word == "disputed" and verdict.complete:
             verdict = replace(verdict, kind="disputed", evidence="none")
             self._against = judged.against[0]
+            self._objection = revision(self._against)
         elif judged.word == "agrees":
             facts = tuple(fact for fact in verdict.facts if not fact.data.get("is_fitted"))
             generality = verdict.generality if verdict.complete else "undecided"
@@ -167,19 +169,20 @@ class Examiner:
         return cancel.stopped or not cancel.expired
 
     def revise(self, outcome: Outcome) -> Generator[Step, None, Outcome]:
-        """Return the outcome of one more round after a disputed patch, in which the coder sees one failing input; the
-        same outcome if the round ends without a patch that can be judged.
+        """Return the outcome of one more round after an objection: the coder sees one failing input, or the existing
+        tests that the examiner keeps. The same outcome without an objection, or if the round ends without a patch that
+        can be judged.
 
-        The test with this input counts only against the new patch. Patches of somebody else are not revised, nor those
-        that were not made in the main conversation.
+        A test whose input was shown counts only against the new patch. Patches of somebody else are not revised, nor
+        those that were not made in the main conversation.
         """
         branch, proof = self._branch, self._last_proof(outcome)
         is_made_here = any(step.reply and step.author == CODER for step in branch.steps)
-        if self._against is None or proof is None or not is_made_here or is_proposed(branch.turn.strategy):
+        if not self._objection or proof is None or not is_made_here or is_proposed(branch.turn.strategy):
             return outcome
-        self._shown = self._against.test.name
+        self._shown = self._against.test.name if self._against else ""
         try:
-            yield branch.say(revision(self._against))
+            yield branch.say(self._objection)
             yield from loop(branch)
             step = branch.examine("proof", lambda tree: proof_step(branch, tree, **_parameters(proof)))
             yield step
@@ -206,8 +209,10 @@ class Examiner:
         proof = self._last_proof(outcome)
         if not existing or proof is None:
             return outcome
-        corrected = parse_blind_tests((yield from self._answer(correction(existing))))
+        answer = yield from self._answer(correction(existing))
+        corrected = parse_blind_tests(answer)
         if corrected is None:
+            self._objection = kept_tests(existing) if answer else ""
             return outcome
         results, doubts = self._results(CORRECTED, corrected, outcome.tree)
         contradictions = find_contradictions(existing, corrected, results)

@@ -96,6 +96,13 @@ Read the issue again. If it implies this, fix all inputs of this kind, wherever 
 test; then submit. If the issue does not imply it, submit without a change."""
 
 
+KEPT = """\
+Somebody who has read the issue, but not your patch, says that these existing tests are right, and they fail with it: \
+{names}.
+
+If the issue can be solved so that they pass, change the patch; then submit. If it cannot, submit without a change."""
+
+
 def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
     """Return the request for tests: the issue, the code of the places that were `found`, and how tests are written."""
     issue = branch.turn.issue
@@ -117,6 +124,11 @@ def second_look(failing: Sequence[BlindResult]) -> str:
 def revision(failing: BlindResult) -> str:
     """Return the coder's message about one test that fails with its patch."""
     return REVISION.format(failure=describe_failure(failing))
+
+
+def kept_tests(existing: Sequence[ExistingTest]) -> str:
+    """Return the coder's message about existing tests that it broke, and that the examiner keeps."""
+    return KEPT.format(names=", ".join(quote_text(f"{test.name} in {test.path}") for test in existing))
 
 
 def correction(existing: Sequence[ExistingTest]) -> str:

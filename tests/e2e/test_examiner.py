@@ -379,6 +379,33 @@ def test_coder_sees_one_failing_input_of_a_disputed_patch(machine: Machine, repo
     assert "+    return a + b" in result["patch"]
 
 
+def test_coder_gets_a_round_if_the_examiner_keeps_a_broken_test(machine: Machine, repository: Path) -> None:
+    write(repository, {"tests/test_old.py": WRONG_TEST.replace("9, 4", "0, 0").replace("5)", "0)")})
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "A test")
+    broken = edit_core("a - b", "a + b + (a == 0 and b == 0)")
+    test = {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}}
+    insists = {"tool": "submit", "arguments": {"summary": "The issue contradicts test_old_sum."}}
+    model = script(
+        machine.home,
+        examiner(BLIND),
+        examiner("- test_old_sum | keep | nothing and nothing is nothing", 2),
+        {"branch": "main", "n": 1, "reply": {"text": "A fix.", "actions": [test, broken, insists]}},
+        {
+            "branch": "main",
+            "n": 2,
+            "reply": {"text": "Both.", "actions": [edit_core(" + (a == 0 and b == 0)", ""), {"tool": "submit"}]},
+        },
+    )
+    result = machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
+    assert (result["returncode"], result["verdict"]["kind"]) == (0, "verified"), result
+    assert result["usage"]["calls"] == 4
+
+
+def edit_core(old: str, new: str) -> dict:
+    return {"tool": "edit", "arguments": {"path": "calc/core.py", "old": old, "new": new}}
+
+
 def test_disputed_patch_stays_disputed_if_the_coder_insists(machine: Machine, repository: Path) -> None:
     wrong = {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "a - b", "new": "abs(a) + abs(b) + 0 * a"}}
     test = {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}}
