@@ -40,6 +40,8 @@ PATH = re.compile(r"(?<![\w./-])((?:[\w.-]+/)*[\w.-]+\.\w+)(?![\w/])")
 LISTED = re.compile(r"^\W*(\w+)\W+(red|guard)\W+(.+)$", re.IGNORECASE | re.MULTILINE)
 USAGE = re.compile(r"\b(?:unexpected keyword|missing \d+ required|takes .* positional) argument")
 """Python's messages about a call with wrong arguments."""
+ABSENT = re.compile(r"\b(\w+) is not (?:defined|a function|a constructor)\b")
+"""JavaScript's messages about a name that does not exist."""
 VARYING = re.compile(r"\b0x[0-9a-f]+\b|(?<=:)\d+(?=:)|(?<=line )\d+")
 """Addresses and line numbers in the message of a failure."""
 
@@ -196,7 +198,8 @@ def _is_own_fault(result: TestResult, issue: str) -> bool:
     if result.cut or result.outcome == "error":
         return True
     in_test = is_test(evidence.innermost_file(result) or result.path)
-    if name := evidence.missing_name(result):
+    absent = ABSENT.search(result.message) if in_test and result.error in ("TypeError", "ReferenceError") else None
+    if name := evidence.missing_name(result) or (absent[1] if absent else ""):
         return not is_mentioned(issue, name.rpartition(".")[2])
     if result.error in ("NameError", "UnboundLocalError", "SyntaxError"):
         return in_test

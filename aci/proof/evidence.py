@@ -83,8 +83,8 @@ def added_lines(diff: str) -> list[str]:
 
 
 def function_name(id: str) -> str:
-    """Return the function name in a test id of pytest or unittest."""
-    return re.split(r"::|\.", id.partition("[")[0])[-1]
+    """Return the function name in a test id: the last part, as after `::`, a dot, or the title of a group of tests."""
+    return re.split(r"::| > |\.", id.partition("[")[0])[-1]
 
 
 def find_test_file(id: str, files: Collection[str]) -> str:

@@ -112,10 +112,13 @@ def prove(
                 parts = _parts(trees, base_tree, tree, detect_command(before), changed_tests, edited_tests)
             if not parts.source:
                 return _without_source(trees, base_tree, tree, parts)
-        shipped = trees.overlay(base_tree, tree, parts.source)
+        changed_code = {path: one.with_code for path, one in parts.inline.items() if one.changes_code}
+        shipped = trees.write(changed_code, trees.overlay(base_tree, tree, parts.source))
         tree = trees.write({copy_path(path): trees.read(tree, path) for path in parts.extended}, tree)
-        without = trees.overlay(base_tree, tree, parts.test_files)
-        proved = trees.overlay(without, tree, parts.source)
+        with_tests = {path: one.with_tests for path, one in parts.inline.items() if one.is_added}
+        without = trees.write(with_tests, trees.overlay(base_tree, tree, parts.test_files))
+        kept_out = {path: code for path, code in changed_code.items() if path not in with_tests}
+        proved = trees.write(kept_out, trees.overlay(without, tree, parts.source))
         trial = ProofRun(
             trees,
             issue,
@@ -384,8 +387,10 @@ def _about(trees: Trees, base: str, tree: str, parts: PatchParts) -> tuple[Fact,
     usable = {*parts.extended, *parts.support}
     if edited := [path for path in parts.kept_out if path in usable]:
         facts.append(edited_tests_in(edited))
-    if left_out := [path for path in parts.kept_out if path not in usable]:
-        has_tests = any(is_test(path) and not is_test_config(path) for path in left_out)
+    left_out = [path for path in parts.kept_out if path not in usable]
+    left_out += [path for path, one in parts.inline.items() if not one.is_added]
+    if left_out:
+        has_tests = any(path in parts.inline or (is_test(path) and not is_test_config(path)) for path in left_out)
         facts.append(left_out_changes(left_out, has_tests))
     by_name = [path for path in (*parts.tests, *parts.kept_out) if _is_test_by_name_only(trees, (base, tree), path)]
     if by_name:

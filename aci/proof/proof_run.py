@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from aci.proof.inline_tests import INLINE, InlineTests, split_inline_tests
 from aci.repository.added_tests import copy_path, edited_test_files, extended_test_files
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
@@ -28,10 +29,10 @@ class PatchParts:
 
     `source` are source files, and `added` the new ones among them. `tests` are new test files. `extended` are existing
     test files with the tests that the patch adds to them; with the tests that it changes if these may reproduce the
-    issue. `kept_out` are files of which the base's version is used: existing tests to which the patch does more than
-    add tests, test configuration, and files that the test command itself runs. `support` are those among them that the
-    reproduction tests use in the patch's version, such as a changed fixture: tests that they affect may reproduce the
-    issue.
+    issue. `inline` are the files of code whose own tests the patch changes. `kept_out` are files of which the base's
+    version is used: existing tests to which the patch does more than add tests, test configuration, and files that the
+    test command itself runs. `support` are those among them that the reproduction tests use in the patch's version,
+    such as a changed fixture: tests that they affect may reproduce the issue.
     """
 
     source: tuple[str, ...]
@@ -41,10 +42,11 @@ class PatchParts:
     diff: str
     extended: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     support: tuple[str, ...] = ()
+    inline: Mapping[str, InlineTests] = field(default_factory=dict)
 
     @property
     def copies(self) -> tuple[str, ...]:
-        """The paths at which the `extended` files run; the existing files stay as in the base."""
+        """The paths at which the `extended` files run; Python's existing files stay as in the base."""
         return tuple(map(copy_path, self.extended))
 
     @property
@@ -55,7 +57,13 @@ class PatchParts:
     def new_tests(self) -> tuple[str, ...]:
         """New test files, and the ids of the tests added to existing ones."""
         added = (_copied_id(path, name) for path, names in self.extended.items() for name in names)
-        return (*self.tests, *added)
+        return (*self.tests, *added, *self.inline_roots)
+
+    @property
+    def inline_roots(self) -> tuple[str, ...]:
+        """The files of the crates, as their test results name them, to whose inline tests the patch adds some."""
+        folders = (path.rpartition("src/")[0] for path, one in self.inline.items() if one.is_added)
+        return tuple(dict.fromkeys(f"{folder}src/{name}.rs" for folder in folders for name in ("lib", "main")))
 
     def supported_tests(self, paths: Iterable[str]) -> tuple[str, ...]:
         """Return those test files that may use the `support` files: the ones nearest to each in the folders above."""
@@ -96,6 +104,8 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "", edit
         else:
             source.append(change.path)
             added += [change.path] if change.status == "A" else []
+    inline = {path: found for path in source if (found := _inline_tests(trees, base_tree, tree, path))}
+    source = [path for path in source if path not in inline or inline[path].changes_code]
     diff = trees.diff(base_tree, tree, source) if source else ""
     if edited_tests:
         extended |= edited_test_files(trees, base_tree, tree)
@@ -106,7 +116,16 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "", edit
         support = [path for path in kept_out if path in existing and path not in apart and is_test(path)]
         support = [path for path in support if not is_test_config(path) and not is_run_by(command, path)]
     parts = tuple(source), tuple(added), tuple(tests), tuple(kept_out)
-    return PatchParts(*parts, diff, extended, tuple(support))
+    return PatchParts(*parts, diff, extended, tuple(support), inline)
+
+
+def _inline_tests(trees: Trees, base_tree: str, tree: str, path: str) -> InlineTests | None:
+    """Return the parts of a change to a file with tests of its own; a new file is no change."""
+    if not path.endswith(INLINE) or not (trees.entry(base_tree, path) and trees.entry(tree, path)):
+        return None
+    with suppress(OSError, UsageError):
+        return split_inline_tests(trees.read(base_tree, path), trees.read(tree, path))
+    return None
 
 
 def read_text(trees: Trees, tree: str, path: str) -> str:
@@ -146,8 +165,9 @@ class ProofRun:
     The whole suite has `spare` seconds without the patch. If it needs more, the test files related to the patch, which
     `find_related` returns, run on their own too, so that they always get a result.
 
-    `is_unsteady` tells whether a test both passed and failed with the same files. `missing_names` are the names
-    that are missing in all reproducing tests without the patch; there are none if one fails for another reason.
+    `unbuilt` are tests that are not built without the patch. `is_unsteady` tells whether a test both passed and failed
+    with the same files. `missing_names` are the names that are missing in all reproducing tests without the patch;
+    there are none if one fails for another reason.
     """
 
     trees: Trees
@@ -166,6 +186,7 @@ class ProofRun:
     node_command: str = ""
     by_code: bool = False
     is_unsteady: bool = False
+    unbuilt: set[str] = field(default_factory=set)
     missing_names: frozenset[str] = frozenset()
     defined: frozenset[str] | None = None
     facts: list[Fact] = field(default_factory=list)

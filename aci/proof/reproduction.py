@@ -10,9 +10,11 @@ from dataclasses import replace
 
 from aci.observation.activity_message import ActivityMessage
 from aci.proof import evidence
+from aci.proof.build_errors import missing_names
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
 from aci.proof.experiment.issue_relevance import Sources
 from aci.proof.fact_words import NOT_RED, NOT_REPRODUCED, fixed_tests
+from aci.proof.failure_reason import is_mentioned
 from aci.proof.proof_run import ProofRun, fails, format_names, passes
 from aci.proof.runner_independence import TestProcess, check_runner_independence, recorded_process
 from aci.repository.added_tests import COPY
@@ -164,15 +166,33 @@ def _patience(trial: ProofRun, green: SuiteReport | None) -> float:
 
 
 def is_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool:
-    """Whether the test fails in the report, other than because of a missing name that the patch does not add."""
+    """Whether the test fails in the report, other than because of a missing name that the patch does not add.
+
+    In other languages than Python, a test that is not built counts if only names are missing that the issue mentions
+    and the patch adds. Whether it needs what they do is found out later (`stopped_code.py`).
+    """
     result = report.find(id) if report else None
     if result is None or not result.bad:
+        return False
+    if result.outcome == "error" and not _is_python(result, id):
+        missing = missing_names(result)
+        added = "\n".join(evidence.added_lines(trial.parts.diff))
+        unknown = [name for name in missing if not (is_mentioned(trial.issue.text, name) and is_mentioned(added, name))]
+        if missing and not unknown:
+            trial.unbuilt.add(id)
+            return True
+        why = f"{format_names(sorted(unknown))} is missing, which the issue does not ask for" if unknown else "it fails"
+        trial.note(f"A failure is not counted: the tests do not build without the patch, and {why}.")
         return False
     name = evidence.missing_name(result)
     if name and not evidence.adds_name(trial.parts.diff, trial.parts.added, name) and not _has_name(trial, name):
         trial.note(f"A failure is not counted: {name!r} is missing, and the patch does not add it.")
         return False
     return True
+
+
+def _is_python(result: TestResult, id: str) -> bool:
+    return result.path.endswith(".py") or ".py::" in id or not (result.path or "::" in id)
 
 
 def _has_name(trial: ProofRun, name: str) -> bool:

@@ -16,7 +16,11 @@ Body = Sequence[ast.stmt]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 HOOK = re.compile(r"(?i)set_?up.*|tear_?down.*|load_tests|run|debug|pytest_.*|__\w+__")
 """Functions that a test runner calls for other tests too."""
-SCRIPTS = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
+OTHERS = (
+    *(".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx", ".go", ".rs", ".java", ".kt", ".groovy", ".scala"),
+    *(".rb", ".php", ".c", ".cc", ".cpp", ".cs"),
+)
+"""Suffixes of test files in other languages than Python. Their tests are not told apart, and run at their place."""
 COPY = "_added_by_patch"
 COLLECTED = re.compile(r"(?i)(?:.*/)?(?:test[^/]*|[^/]*tests?)\.py")
 """Paths of Python files in which test runners look for tests; others, such as `tests/__init__.py`, support tests."""
@@ -24,11 +28,11 @@ COLLECTED = re.compile(r"(?i)(?:.*/)?(?:test[^/]*|[^/]*tests?)\.py")
 
 def extended_test_files(trees: Trees, base: str, tree: str) -> dict[str, tuple[str, ...]]:
     """Return the existing test files to which the patch from `base` to `tree` only adds tests, with these tests; in
-    JavaScript and TypeScript with "", which stands for the whole file."""
+    other languages than Python, files to which it only adds lines, with "", which stands for the whole file."""
     found = {}
     for change in trees.changed(base, tree):
         path = change.path
-        if change.status == "M" and path.endswith((".py", *SCRIPTS)) and is_test(path) and not is_test_config(path):
+        if change.status == "M" and path.endswith((".py", *OTHERS)) and is_test(path) and not is_test_config(path):
             before, after = (trees.read(version, path).decode("utf-8", "replace") for version in (base, tree))
             if path.endswith(".py"):
                 found[path] = added_tests(before, after)
@@ -52,13 +56,13 @@ def added_tests(before: str, after: str) -> tuple[str, ...]:
 
 def edited_test_files(trees: Trees, base: str, tree: str) -> dict[str, tuple[str, ...]]:
     """Return the existing test files to which the patch from `base` to `tree` does more than add tests, with the tests
-    that it adds or may affect; in JavaScript and TypeScript with "", which stands for the whole file."""
+    that it adds or may affect; in other languages than Python with "", which stands for the whole file."""
     extended = extended_test_files(trees, base, tree)
     found: dict[str, tuple[str, ...]] = {}
     for change in trees.changed(base, tree):
         path = change.path
         is_edited = change.status == "M" and path not in extended and is_test(path) and not is_test_config(path)
-        if is_edited and path.endswith(SCRIPTS):
+        if is_edited and path.endswith(OTHERS):
             found[path] = ("",)
         elif is_edited and COLLECTED.fullmatch(path):
             before, after = (trees.read(version, path).decode("utf-8", "replace") for version in (base, tree))
@@ -85,7 +89,10 @@ def only_adds_lines(before: str, after: str) -> bool:
 
 
 def copy_path(path: str) -> str:
-    """Return the path of the copy in which the new tests of a file run."""
+    """Return the path at which the new tests of a file run: that of a copy, or of the file itself if it is not
+    Python's. In most languages a copy does not build, since it defines everything again."""
+    if not path.endswith(".py"):
+        return path
     folder, name = posixpath.split(path)
     stem, dot, end = name.partition(".")
     return posixpath.join(folder, f"{stem}{COPY}{dot}{end}")

@@ -24,7 +24,9 @@ SECTIONS = ("failures:", "successes:")
 """The headers before the output of the tests; libtest prints each of them again before the list of test names."""
 DOC_NAME = re.compile(r"^(\S+\.rs) - (.*)$")
 ERROR = re.compile(r"^error(?:\[E\d+\])?: (?!could not compile)", re.MULTILINE)
-BROKEN = re.compile(r"^error: could not compile `([\w-]+)`", re.MULTILINE)
+BROKEN = re.compile(
+    r"^error: could not compile `([\w-]+)`(?: \((?:test|bin|example|bench) \"([\w-]+)\"[^)]*\))?", re.MULTILINE
+)
 THREAD = re.compile(r"(?m)(?<=') \(\d+\)(?= panicked at)|^note: run with `RUST_BACKTRACE.*\n?")
 PLACE = re.compile(r"^(?:.* panicked at |[ \t]*--> |[ \t]+at )(?:\./)?([\w./-]+\.rs):(\d{1,9})", re.MULTILINE)
 KEPT = r"^(test |running [0-9]+ test|test result: |---- |error|failures:|     Running |   Doc-tests )|panicked at "
@@ -151,7 +153,8 @@ class _Reader:
             message = message or match[0]
             place = PLACE.search(message)
             path = self._path(place[1]) if place else ""
-            id = f"{match[1].replace('-', '_')}:{place[1]}" if place else match[1]
+            crate = (match[2] or match[1]).replace("-", "_")
+            id = f"{crate}:{place[1]}" if place else match[1]
             yield self._failure(id, path, "error", message.strip())
 
     def _failure(self, id: str, path: str, outcome: str, message: str) -> Line:

@@ -18,6 +18,8 @@ LONGEST_EVENT = 1_000_000
 OUTCOMES = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 TEST = re.compile(r"^func ((?:Test|Example|Fuzz)\w*)\(", re.MULTILINE)
 PLACE = re.compile(r"^[ \t]*(?:\./)?([\w./-]+\.go):(\d{1,9})(?::\d+)?:? ", re.MULTILINE)
+UNBUILT = re.compile(r"FAIL\t(\S+) \[(?:build|setup) failed\]")
+"""How compilers before Go 1.24 report a package that does not build."""
 RUN = """\
 "$tool" "$@" >"$out" 2>&1
 code=$?
@@ -25,7 +27,7 @@ grep -av '^{' "$out"
 fit
 exit "$code"
 """
-KEPT = '"Action":"(start|run|pass|fail|skip)"|_test.go:'
+KEPT = '"Action":"(start|run|pass|fail|skip)"|_test.go:|^FAIL'
 RUNNER_LINE = re.compile(r"^\s*(?:=== |--- |FAIL\b|ok\b|PASS\b|exit status)")
 
 
@@ -70,6 +72,10 @@ def _events(data: bytes) -> Iterator[dict[str, Any]]:
             event = json.loads(line[:LONGEST_EVENT])
         except (ValueError, RecursionError):
             text = line[:LONGEST].decode("utf-8", "replace")
+            if failed := UNBUILT.match(text):
+                yield {"Action": "output", "Package": failed[1], "Output": text}
+                yield {"Action": "fail", "Package": failed[1]}
+                continue
             package = text[2:].partition(" ")[0] if text.startswith("# ") else package
             event = {"Action": "build-output", "Package": package, "Output": f"{text}\n"} if package else None
         if isinstance(event, dict) and isinstance(event.get("Action"), str):
@@ -162,8 +168,13 @@ class _Reader:
         files = self._files.get(folder.removeprefix("."), ())
         return next((file for file, names in files if test.partition("/")[0] in names), "")
 
+    def _has_wanted_tests(self, folder: str) -> bool:
+        """Whether a test of the package in this folder was requested, so that it matters that it does not build."""
+        return any(node.startswith(f"{folder}::") for node in self._request.nodes)
+
     def _is_wanted(self, package: str, test: str) -> bool:
-        if not test and self._files.get(self._folder(package).removeprefix(".")):
+        folder = self._folder(package)
+        if not test and (self._files.get(folder.removeprefix(".")) or self._has_wanted_tests(folder)):
             return True
         return bool(self._file(package, test)) or self._request.wants(
             self._id(package, test), self._id(package, test).replace("/", "::"), self._folder(package)

@@ -50,7 +50,8 @@ does today. Never guess: no message, type, order or format that the issue does n
 outside the test's temporary folder, no sleeping."""
 ANSWER = """\
 Answer with the list of ways, the path of a new test file, its source, and one line for each test: its name, `red` if \
-it fails now or `guard`, and the sentence of the issue from which it follows. For example:
+it fails now or `guard`, and the sentence of the issue from which it follows. A name is one word, also where tests \
+have titles. For example:
 
 - A fix for lists only, not for other empty carts
 tests/test_price_rules.py

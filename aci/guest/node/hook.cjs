@@ -45,17 +45,22 @@ function pattern(names) {
   return '^(?:' + names.map(escaped).join('|') + ')';
 }
 
+// The options that the command does not have yet: vitest refuses one that it gets twice.
+function unlessGiven(...options) {
+  return options.filter((option) => !process.argv.some((word) => word === option || word.startsWith(option + '=')));
+}
+
 function options(name, selected) {
   const reporter = path.join(__dirname, name + '.cjs');
   const named = selected.names && selected.names.length ? pattern(selected.names) : '';
   if (name === 'jest') {
     const added = ['--reporters=default', '--reporters=' + reporter, '--testLocationInResults', '--watchAll=false'];
-    if (selected.files.length) added.push('--passWithNoTests');
+    if (selected.files.length) added.push(...unlessGiven('--passWithNoTests'));
     if (selected.files.length && !selected.folders) added.push('--runTestsByPath');
     return added.concat(named ? ['--testNamePattern=' + named] : []);
   }
   if (name === 'vitest') {
-    const added = ['--reporter=default', '--reporter=' + reporter, '--run', '--passWithNoTests'];
+    const added = ['--reporter=default', '--reporter=' + reporter, ...unlessGiven('--run', '--passWithNoTests')];
     return added.concat(named ? ['--testNamePattern=' + named] : []);
   }
   if (name === 'playwright') {

@@ -32,7 +32,9 @@ function frames(stack) {
 }
 
 function wanted(file, id) {
-  const below = (node) => id === node || id.startsWith(node + ' > ') || (file + '/').startsWith(node.replace(/\/$/, '') + '/');
+  const isOfFile = (node) => id === file && node.startsWith(file + '::'); // a file that cannot be loaded
+  const isInside = (node) => id.startsWith(node + ' > ') || (file + '/').startsWith(node.replace(/\/$/, '') + '/');
+  const below = (node) => id === node || isInside(node) || isOfFile(node);
   return !request.nodes.length || request.nodes.some((node) => below(node.replace(/^\.\//, '')));
 }
 

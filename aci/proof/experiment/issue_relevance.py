@@ -17,7 +17,6 @@ from aci.proof.evidence import prose
 from aci.proof.experiment.change_contact import NOTHING, ChangedCode, Contact
 from aci.proof.experiment.changed_functions import AGAIN, Function, functions_of, used_names
 from aci.proof.proof_run import ProofRun, format_names
-from aci.repository.added_tests import SCRIPTS
 from aci.repository.patch import is_test
 from aci.repository.python_source import parse
 
@@ -35,6 +34,7 @@ HOPS = 4
 DOCUMENT = re.compile(
     r"(?i)(?:.*/)?(?:readme|change(?:s|log)|history|news|authors|contributing)[^/]*|docs?/.*\.(?:md|rst|adoc|txt)"
 )
+SCRIPTS = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
 LIKE_C = (*SCRIPTS, ".go", ".java", ".kt", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".swift", ".scala")
 PARTS_LIKE_C = re.compile(
     r"\s+|//(?!go:)[^\n]*|/\*.*?\*/|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)", re.DOTALL

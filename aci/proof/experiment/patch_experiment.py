@@ -22,6 +22,7 @@ from aci.proof.experiment.issue_relevance import (
 )
 from aci.proof.experiment.listed_values import ALL, listed_values
 from aci.proof.experiment.overfitting import find_overfitting
+from aci.proof.experiment.stopped_code import stop_changed_functions
 from aci.proof.experiment.varied_tests import compare_copies, judge_comparison, lacks_variants
 from aci.proof.fact_words import fitted_to_tests
 from aci.proof.proof_run import ProofRun, format_names
@@ -86,7 +87,7 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others
         return _refuted(NOTHING)
     paths = [find_test_file(test, trial.trees.files(trial.proved)) for test in tests]
     if not all(path.endswith(".py") for path in paths):
-        return Finding("undecided", NOT_PYTHON)
+        return _stop_code(trial, after, tests)
     if any(UNREADABLE in file.before + file.after for file in files):
         return Finding("undecided", NOT_READ)
     written = [file for file in files if file.after]
@@ -115,6 +116,16 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others
         return Finding(generality, reason, fitted_to_tests(reason))
     found = Finding(generality, reason)
     return found if generality == "shown" or reason == NAMED else _with_literals(trial, files, tests, found)
+
+
+def _stop_code(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Finding:
+    """Return the finding for tests in another language than Python, whose calls cannot be varied."""
+    noticed = stop_changed_functions(trial, after, tests)
+    if noticed is False:
+        return _refuted("The tests pass even if the functions that the patch changes stop at once.")
+    if noticed is None and trial.unbuilt.issuperset(tests):
+        return _refuted("The tests do not build without the patch, and nothing shows that they need what it does.")
+    return Finding("undecided", NOT_PYTHON)
 
 
 def _find_manipulation(trial: ProofRun, contact: Contact) -> str:

@@ -1,0 +1,261 @@
+"""Proofs of patches in Go, Rust and JavaScript: tests in new and existing files, features, and shams."""
+
+import shutil
+
+import pytest
+
+from aci.proof.build_errors import missing_names
+from aci.proof.inline_tests import split_inline_tests
+from aci.testing.suite_results import TestResult
+from tests.aci.conftest import has_note
+from trajectories.records import Issue
+
+ISSUE = Issue(
+    "Total skips the first number",
+    "Total([1, 2]) should be 3, but is 2. Please also add a function Mean (mean) that returns the average.",
+)
+GO = {
+    "go.mod": "module example.com/shop\n\ngo 1.19\n",
+    "shop.go": """\
+package shop
+
+func Total(xs []int) int {
+	sum := 0
+	for _, x := range xs[1:] {
+		sum += x
+	}
+	return sum
+}
+""",
+    "shop_test.go": """\
+package shop
+
+import "testing"
+
+func TestTotal(t *testing.T) {
+	for _, c := range []struct {
+		xs   []int
+		want int
+	}{
+		{[]int{0, 2}, 2},
+	} {
+		if got := Total(c.xs); got != c.want {
+			t.Errorf("Total(%v) = %d", c.xs, got)
+		}
+	}
+}
+""",
+}
+GO_MEAN = (
+    "\nfunc Mean(xs []int) int {\n\tsum := 0\n\tfor _, x := range xs {\n\t\tsum += x\n\t}\n\treturn sum / len(xs)\n}\n"
+)
+GO_TEST = '\nfunc TestMean(t *testing.T) {\n\tif Mean([]int{1, 3}) != 2 {\n\t\tt.Fatal("no")\n\t}\n}\n'
+GO_HEAD = 'package shop\n\nimport "testing"\n'
+GO_GREP = """\
+package shop
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestGrep(t *testing.T) {
+	text, _ := os.ReadFile("shop.go")
+	if !strings.Contains(string(text), "0 + 0") {
+		t.Fatal("no")
+	}
+}
+"""
+GO_FIXED = GO["shop.go"].replace("xs[1:]", "xs")
+GO_CASES = {
+    "a row of a table": (
+        {"shop.go": GO_FIXED, "shop_test.go": GO["shop_test.go"].replace("2},\n", "2},\n{[]int{1}, 1},\n")},
+        True,
+    ),
+    "a new file": (
+        {
+            "shop.go": GO_FIXED,
+            "one_test.go": GO_HEAD + GO_TEST.replace("Mean([]int{1, 3}) != 2", "Total([]int{1}) != 1"),
+        },
+        True,
+    ),
+    "a feature": ({"shop.go": GO["shop.go"] + GO_MEAN, "mean_test.go": GO_HEAD + GO_TEST}, True),
+    "a feature in an existing file": (
+        {"shop.go": GO["shop.go"] + GO_MEAN, "shop_test.go": GO["shop_test.go"] + GO_TEST},
+        True,
+    ),
+    "a marker": (
+        {
+            "shop.go": GO["shop.go"] + "\nfunc marker() {}\n",
+            "m_test.go": f"{GO_HEAD}\nfunc TestM(t *testing.T) {{ marker() }}\n",
+        },
+        False,
+    ),
+    "a feature that nothing needs": (
+        {
+            "shop.go": f"{GO['shop.go']}\nfunc Mean() {{}}\n",
+            "m_test.go": f"{GO_HEAD}\nfunc TestM(t *testing.T) {{ _ = Mean }}\n",
+        },
+        False,
+    ),
+    "a test that reads the source": (
+        {
+            "shop.go": GO["shop.go"].replace("sum := 0", "sum := 0 + 0"),
+            "grep_test.go": GO_GREP,
+        },
+        False,
+    ),
+}
+RUST_CODE = "pub fn total(xs: &[i32]) -> i32 {\n    xs[1..].iter().sum()\n}\n"
+RUST_MEAN = "\npub fn mean(xs: &[i32]) -> i32 {\n    xs.iter().sum::<i32>() / xs.len() as i32\n}\n"
+RUST_TESTS = """
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adds() {
+        assert_eq!(total(&[0, 2]), 2);
+    }
+}
+"""
+RUST_MORE = RUST_TESTS[:-2] + "\n    #[test]\n    fn first() {\n        assert_eq!(total(&[1, 2]), 3);\n    }\n}\n"
+RUST = {
+    "Cargo.toml": '[package]\nname = "shop"\nversion = "0.1.0"\nedition = "2021"\n',
+    "Cargo.lock": 'version = 3\n\n[[package]]\nname = "shop"\nversion = "0.1.0"\n',
+    ".gitignore": "target\n",
+    "src/lib.rs": RUST_CODE + RUST_TESTS,
+}
+RUST_FIXED = RUST_CODE.replace("xs[1..]", "xs")
+RUST_CASES = {
+    "a test beside the code": ({"src/lib.rs": RUST_FIXED + RUST_MORE}, True),
+    "a new file": (
+        {
+            "src/lib.rs": RUST_FIXED + RUST_TESTS,
+            "tests/one.rs": "#[test]\nfn one() {\n    assert_eq!(shop::total(&[1]), 1);\n}\n",
+        },
+        True,
+    ),
+    "a feature": (
+        {
+            "src/lib.rs": RUST_CODE + RUST_MEAN + RUST_TESTS,
+            "tests/mean.rs": "#[test]\nfn mean() {\n    assert_eq!(shop::mean(&[1, 3]), 2);\n}\n",
+        },
+        True,
+    ),
+    "a weakened test beside the code": (
+        {
+            "src/lib.rs": RUST_FIXED.replace(".sum()", ".sum::<i32>() + 1") + RUST_TESTS.replace("]), 2", "]), 3"),
+            "tests/one.rs": "#[test]\nfn one() {\n    assert_eq!(shop::total(&[1, 1]), 3);\n}\n",
+        },
+        False,
+    ),
+}
+JS_HEAD = "import test from 'node:test'\nimport assert from 'node:assert'\n"
+JS_TEST = "\ntest('mean', () => {\n  assert.equal(mean([1, 3]), 2)\n})\n"
+JS_MARKER = JS_HEAD + "import { marker } from '../shop.js'\n\ntest('m', () => {\n  assert.equal(marker, 1)\n})\n"
+JS_MEAN = "\nexport function mean(xs) {\n  return xs.reduce((a, b) => a + b, 0) / xs.length\n}\n"
+JS = {
+    "package.json": '{"name": "shop", "type": "module", "scripts": {"test": "node --test"}}\n',
+    "shop.js": "export function total(xs) {\n  return xs.slice(1).reduce((a, b) => a + b, 0)\n}\n",
+    "test/shop.test.js": JS_HEAD
+    + "import { total } from '../shop.js'\n\ntest('adds', () => {\n  assert.equal(total([0, 2]), 2)\n})\n",
+}
+JS_CASES = {
+    "an existing file": (
+        {
+            "shop.js": JS["shop.js"].replace("xs.slice(1)", "xs"),
+            "test/shop.test.js": JS["test/shop.test.js"] + "\ntest('one', () => {\n  assert.equal(total([1]), 1)\n})\n",
+        },
+        True,
+    ),
+    "a feature": (
+        {
+            "shop.js": JS["shop.js"] + JS_MEAN,
+            "test/mean.test.js": f"{JS_HEAD}import {{ mean }} from '../shop.js'\n{JS_TEST}",
+        },
+        True,
+    ),
+    "a marker": (
+        {
+            "shop.js": JS["shop.js"] + "\nexport const marker = 1\n",
+            "test/m.test.js": JS_MARKER,
+        },
+        False,
+    ),
+}
+CASES = [
+    pytest.param(
+        base,
+        *case,
+        id=f"{program}-{name}",
+        marks=pytest.mark.skipif(not shutil.which(program), reason=f"{program} is not installed"),
+    )
+    for program, base, cases in (("go", GO, GO_CASES), ("cargo", RUST, RUST_CASES), ("node", JS, JS_CASES))
+    for name, case in cases.items()
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("base", "patch", "is_right"), CASES)
+def test_patch_in_another_language(prove_patch, base, patch, is_right) -> None:
+    verdict = prove_patch(patch, base, command="", issue=ISSUE)
+    parts = (verdict.red, verdict.green, verdict.red_again, verdict.no_loss)
+    assert (verdict.kind, parts) == ("plausible", (True,) * 4) if is_right else verdict.kind == "unproven", (
+        verdict.notes
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("go"), reason="go is not installed")
+def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> None:
+    verdict = prove_patch(GO_CASES["a marker"][0], GO, command="", issue=ISSUE)
+    assert has_note(verdict, "marker is missing, which the issue does not ask for")
+
+
+@pytest.mark.parametrize(
+    ("message", "names"),
+    [
+        (
+            "# a.b/c [a.b/c.test]\n./m_test.go:6:5: undefined: Mean\n./m_test.go:7:9: undefined: shop.Sum\n",
+            {"Mean", "Sum"},
+        ),
+        ("./m_test.go:6:5: undefined: Mean\n./m_test.go:7:2: TestA redeclared in this block\n", set()),
+        ("./m_test.go:9:4: x.Mean undefined (type T has no field or method Mean)\n", {"Mean"}),
+        ("error[E0425]: cannot find function `mean` in crate `shop`\n --> tests/m.rs:3:22\n", {"mean"}),
+        ("error[E0599]: no method named `mean` found for struct `Cart` in the current scope\n", {"mean"}),
+        ("error[E0432]: unresolved import `shop::mean`\n", {"mean"}),
+        ("error[E0308]: mismatched types\n", set()),
+        ("A.java:[5,20] cannot find symbol\n  symbol:   method mean(int)\n", {"mean"}),
+        ("SyntaxError: The requested module '../shop.js' does not provide an export named 'mean'\n", {"mean"}),
+        ("a.ts(3,5): error TS2339: Property 'mean' does not exist on type 'Cart'.\n", {"mean"}),
+        ("SyntaxError: Unexpected token\n", set()),
+    ],
+)
+def test_names_that_keep_a_test_from_being_built(message: str, names: set[str]) -> None:
+    assert missing_names(TestResult("a", "error", message)) == names
+    assert missing_names(TestResult("a", "failed", message)) == frozenset()
+
+
+def test_tests_beside_code_are_split() -> None:
+    found = split_inline_tests((RUST_CODE + RUST_TESTS).encode(), (RUST_FIXED + RUST_MORE).encode())
+    assert found
+    assert (found.with_tests.decode(), found.with_code.decode()) == (RUST_CODE + RUST_MORE, RUST_FIXED + RUST_TESTS)
+    assert (found.is_added, found.changes_code) == (True, True)
+
+
+def test_first_tests_of_a_file_are_split() -> None:
+    found = split_inline_tests(RUST_CODE.encode(), (RUST_FIXED + RUST_TESTS).encode())
+    assert found
+    assert found.with_tests.decode() == RUST_CODE + RUST_TESTS
+    assert found.with_code.decode().split() == RUST_FIXED.split()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(RUST_CODE, RUST_FIXED), (RUST_CODE + RUST_TESTS, RUST_FIXED + RUST_TESTS), (RUST_CODE, "fn f( {\n" + RUST_TESTS)],
+    ids=["no tests", "the same tests", "not readable"],
+)
+def test_file_without_changed_tests_is_not_split(before: str, after: str) -> None:
+    assert split_inline_tests(before.encode(), after.encode()) is None
