@@ -5,14 +5,18 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from threading import Lock
 
 from trajectories.errors import ConfigError
 
 PORTS = (443, 80)
 _EMBEDDING_NETWORKS = [ipaddress.IPv6Network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")]
 """IPv6 networks that embed IPv4 addresses, in addition to those that Python's `ipaddress` knows."""
+ATTEMPTS = 4
+"""Number of times that a name is looked up if the resolver fails for the moment."""
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 """A host name in lower case, without a trailing dot."""
 
@@ -46,9 +50,13 @@ class HostAllowlist:
     Raises ConfigError for an invalid entry.
     """
 
-    def __init__(self, hosts: Iterable[str], resolve: Resolve | None = None) -> None:
+    def __init__(self, hosts: Iterable[str], resolve: Resolve | None = None, pause: float = 1.0) -> None:
+        """`pause` is the number of seconds before a name is looked up again after a temporary failure."""
         self._rules = [_rule(each) for each in hosts]
-        self._resolve = resolve or _addresses
+        self._resolve, self._pause = resolve or _addresses, pause
+        self._held: dict[tuple[str, int], list[str]] = {}
+        self._locks: dict[str, Lock] = {}
+        self._guard = Lock()
 
     def check(self, host: str, port: int) -> None:
         """Raise Refusal if the host is not listed. The name is not resolved for this, so that no DNS query can leak
@@ -57,15 +65,36 @@ class HostAllowlist:
             raise Refusal(403, f"{host}:{port} is not among the registries that the settings allow")
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """Return the addresses of a listed host.
+        """Return the addresses of a listed host, which are looked up once: package managers open hundreds of
+        connections at the same time, and resolvers drop so many questions.
 
         A host that is only listed by a suffix must have public addresses, so that the owner of a domain cannot point
         names at this machine or its network.
         """
-        try:
-            found = self._resolve(host, port)
-        except (OSError, UnicodeError) as error:  # UnicodeError: a label of more than 63 letters
-            raise Refusal(502, f"{host} was not found") from error
+        with self._guard:
+            lock = self._locks.setdefault(host, Lock())
+        with lock:
+            if (host, port) not in self._held:
+                self._held[host, port] = self._look_up(host, port)
+            return self._held[host, port]
+
+    def forget(self, host: str, port: int, unusable: list[str]) -> None:
+        """Look the host up again at its next use, since these addresses of it do not answer."""
+        with self._guard:
+            if self._held.get((host, port)) is unusable:
+                del self._held[host, port]
+
+    def _look_up(self, host: str, port: int) -> list[str]:
+        for attempts_left in reversed(range(ATTEMPTS)):
+            try:
+                found = self._resolve(host, port)
+                break
+            except socket.gaierror as error:
+                if error.errno != socket.EAI_AGAIN or not attempts_left:
+                    raise Refusal(502, f"{host} was not found: {error.strerror or error}") from error
+                time.sleep(self._pause)
+            except (OSError, UnicodeError) as error:  # UnicodeError: a label of more than 63 letters
+                raise Refusal(502, f"{host} was not found") from error
         if not any(rule.name == host for rule in self._matching_rules(host, port)):
             found = [each for each in found if _public(each)]
             if not found:

@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 
 from aci.environments.network.client_hello import BadHello
 from aci.environments.network.host_allowlist import HostAllowlist, Refusal
@@ -16,6 +16,8 @@ from aci.environments.network.proxy_tunnels import UNRECOGNIZED_NAME, open_tls
 from aci.environments.network.socket_pipe import OneWayPipe, forward_bytes
 from aci.environments.network.upstream_proxy import ProxyAddress, UpstreamProxy
 
+MOST_CONNECTING = 32
+"""Maximum number of connections that are opened at the same time; others wait."""
 _PATIENCE = 30.0  # default time limit in seconds
 _LINGER_BYTES = 1 << 20
 _MAX_REPORTED = 10  # maximum number of refusals that are reported to the user
@@ -40,6 +42,7 @@ class Proxy:
         self._allowed, self._say, self._idle, self._patience = allowed, say, idle, patience
         self._upstream = UpstreamProxy(os.environ if environment is None else environment)
         self._lock = Lock()
+        self._connecting = BoundedSemaphore(MOST_CONNECTING)
         self._reported: set[str] = set()
         self._open: set[socket.socket] = set()
         self._closed = False
@@ -107,7 +110,18 @@ class Proxy:
     def _connect(self, request: Request, through: ProxyAddress | None) -> socket.socket:
         if through:
             return _connect_to([through.host], through.port, "this machine's proxy")
-        return _connect_to(self._allowed.addresses(request.host, request.port), request.port, request.host)
+        host, port = request.host, request.port
+        try:
+            with self._connecting:
+                addresses = self._allowed.addresses(host, port)
+                try:
+                    return _connect_to(addresses, port, host)
+                except Refusal:
+                    self._allowed.forget(host, port, addresses)
+                    return _connect_to(self._allowed.addresses(host, port), port, host)
+        except Refusal as refusal:
+            self._report(f"Set-up could not reach {host}:{port}: {refusal.reason}.")
+            raise
 
     @contextmanager
     def _registered(self, each: socket.socket) -> Iterator[socket.socket]:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Semaphore
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.environments.network.host_allowlist import HostAllowlist, Refusal, host_and_port
+from aci.environments.network.host_allowlist import ATTEMPTS, HostAllowlist, Refusal, host_and_port
 from trajectories.errors import ConfigError
 
 
@@ -74,6 +79,61 @@ def test_subdomain_with_private_address_is_refused(address: str) -> None:
         allowlist_at(address).addresses("rebound.example", 443)
     assert caught.value.status == 403
     assert allowlist_at(address).addresses("full.example", 443) == [address]
+
+
+def test_name_is_looked_up_once_for_many_connections() -> None:
+    """The resolver drops most of many questions at the same time, as real ones do."""
+    asking, lookups = Semaphore(4), []
+
+    def resolve(host: str, port: int) -> list[str]:
+        lookups.append(host)
+        if not asking.acquire(blocking=False):
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        try:
+            time.sleep(0.02)
+            return ["93.184.216.34"]
+        finally:
+            asking.release()
+
+    allowed = HostAllowlist([".example"], resolve, pause=0.01)
+    with ThreadPoolExecutor(300) as pool:
+        found = list(pool.map(lambda _: allowed.addresses("registry.example", 443), range(300)))
+    assert found == [["93.184.216.34"]] * 300
+    assert lookups == ["registry.example"]
+
+
+def test_temporary_failure_is_tried_again() -> None:
+    answers = [socket.EAI_AGAIN, socket.EAI_AGAIN, 0]
+
+    def resolve(host: str, port: int) -> list[str]:
+        if code := answers.pop(0):
+            raise socket.gaierror(code, "Temporary failure in name resolution")
+        return ["127.0.0.1"]
+
+    assert HostAllowlist(["full.example"], resolve, pause=0).addresses("full.example", 443) == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(("code", "lookups"), [(socket.EAI_AGAIN, ATTEMPTS), (socket.EAI_NONAME, 1)])
+def test_lasting_failure_names_host_and_cause(code: int, lookups: int) -> None:
+    asked = []
+
+    def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        raise socket.gaierror(code, "no answer")
+
+    with pytest.raises(Refusal, match=r"full\.example was not found: no answer"):
+        HostAllowlist(["full.example"], resolve, pause=0).addresses("full.example", 443)
+    assert len(asked) == lookups
+
+
+def test_addresses_that_do_not_answer_are_looked_up_again() -> None:
+    answers = [["127.0.0.2"], ["127.0.0.3"]]
+    allowed = HostAllowlist(["full.example"], lambda host, port: answers.pop(0))
+    first = allowed.addresses("full.example", 443)
+    allowed.forget("full.example", 443, first)
+    assert allowed.addresses("full.example", 443) == ["127.0.0.3"]
+    allowed.forget("full.example", 443, first)
+    assert allowed.addresses("full.example", 443) == ["127.0.0.3"]
 
 
 def test_name_with_too_long_label_is_not_found() -> None:
