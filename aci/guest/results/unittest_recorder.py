@@ -21,6 +21,7 @@ PLACEHOLDER = re.compile(
     r"|(?:setUp|tearDown)(?:Class|Module) \((.+)\)"
 )
 
+FEW = 100
 PLAIN_RUNNER = "python -m unittest"
 
 
@@ -188,13 +189,14 @@ def select_tests(suite, run):
 def divided(suite, tests):
     """Return a suite of these tests, which Django's processes divide between them if they would divide the suite.
 
-    Without tblib, the first failure in such a process ends the whole run, so one process runs all tests.
+    A failure that cannot be pickled ends the whole run, and without tblib none can be, so one process runs all tests
+    then, and also a few tests, as those that show an issue.
     """
     try:
         import tblib  # noqa: F401
     except ImportError:
         return unittest.TestSuite(tests)
-    if hasattr(suite, "subsuites"):
+    if hasattr(suite, "subsuites") and len(tests) > FEW:
         suite.subsuites = by_class(tests)
         return suite
     return unittest.TestSuite(tests)
