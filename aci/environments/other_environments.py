@@ -17,12 +17,16 @@ _NODE_LOCKS = {
     "package-lock.json": "npm ci --no-audit --no-fund",
     "npm-shrinkwrap.json": "npm ci --no-audit --no-fund",
 }
+_MANAGERS = {"npm": "npm ci", "pnpm": "npm install --global pnpm", "yarn": "npm install --global yarn"}
+"""How the set-up command of a package manager begins, which `packageManager` of package.json names."""
 _NODE = f"{HOME}/node"
 _RELEASES = (18, 20, 22, 24)
 """Node's releases with long-term support. An image with a version older than the first of these is assumed to be chosen
 on purpose."""
 
 _GO_VERSION = re.compile(r"^go\s+(\d{1,9}\.\d{1,9})", re.MULTILINE)
+
+_RUST_VERSION = re.compile(r"""^\s*rust-version\s*=\s*["'](\d{1,9}\.\d{1,9})""", re.MULTILINE)
 
 _LONGEST = 200
 """The maximum number of characters of a version range."""
@@ -33,9 +37,14 @@ def node(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan |
     manifest = folder + "package.json"
     if manifest not in files:
         return None
-    lock = next((name for name in _NODE_LOCKS if folder + name in files), "")
+    package = _json(files[manifest])
+    manager = str(package.get("packageManager", "")).partition("@")[0]
+    locks = sorted(
+        _NODE_LOCKS, key=lambda name: not manager or not _NODE_LOCKS[name].startswith(_MANAGERS.get(manager, "?"))
+    )
+    lock = next((name for name in locks if folder + name in files), "")
     install = _NODE_LOCKS.get(lock, "npm install --no-audit --no-fund")
-    wanted = _node_version(_json(files[manifest]))
+    wanted = _with_packages(_node_version(package), package, files.get(folder + lock, b"") if lock else b"")
     image, why = choose_image("node", wanted, settings.images)
     newer = _newer_node(wanted)
     commands = [*newer, Command(install, f"{lock or 'package.json'} says which packages")]
@@ -63,14 +72,12 @@ def go(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | N
     least = parse_version(named[1]) if named else ()
     wanted = WantedVersion(lambda version: version >= least, (), f"go.mod asks for {named[1] if named else 'none'}")
     image, why = choose_image("go", wanted, settings.images)
+    flags = "GOFLAGS=-mod=mod " if folder + "vendor/modules.txt" not in files else ""  # later, go.mod stays as it is
     commands = [
-        Command("go mod download", "go.mod says which modules"),
-        Command("go test -run '^$' ./... || true", "tests compile faster with a filled build cache"),
+        Command(f"{flags}go mod download", "go.mod says which modules"),
+        Command(f"{flags}go test -run '^$' ./... || true", "tests compile faster with a filled build cache"),
     ]
-    variables = {
-        "GOMODCACHE": f"{HOME}/go",
-        "GOFLAGS": "-mod=mod" if folder + "vendor/modules.txt" not in files else "",
-    }
+    variables = {"GOMODCACHE": f"{HOME}/go"}
     return _plan("go", image, why, commands, files, folder, ("go.mod", "go.sum", "go.work"), variables)
 
 
@@ -78,7 +85,10 @@ def rust(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan |
     """Return the plan for a `Cargo.toml`: it fetches the crates and compiles them with the tests."""
     if folder + "Cargo.toml" not in files:
         return None
-    image, why = choose_image("rust", WantedVersion(), settings.images)
+    named = _RUST_VERSION.search(files[folder + "Cargo.toml"].decode("utf-8", "replace"))
+    least = parse_version(named[1]) if named else ()
+    wanted = WantedVersion(lambda version: version >= least, (), f"Cargo.toml asks for {named[1]}") if named else None
+    image, why = choose_image("rust", wanted or WantedVersion(), settings.images)
     commands = [
         Command("cargo fetch", "Cargo.toml says which crates"),
         Command("cargo test --no-run", "crates are compiled once"),
@@ -149,6 +159,31 @@ def _node_version(manifest: dict[str, Any]) -> WantedVersion:
         (),
         f"it asks for {wanted_range}",
     )
+
+
+def _with_packages(wanted: WantedVersion, package: dict[str, Any], lock: bytes) -> WantedVersion:
+    """Return the versions that the direct dependencies support too, as npm's lock file says; if no release fits all of
+    them, those of the package alone."""
+    locked = _table(_json(lock).get("packages"))
+    direct = {name for key in ("dependencies", "devDependencies") for name in _table(package.get(key))}
+    ranges = []
+    for name in sorted(direct):
+        asked = _node_version(_table(locked.get(f"node_modules/{name}")))
+        if asked.why.startswith("it asks"):
+            ranges.append((name, asked))
+    both = WantedVersion(
+        lambda version: wanted.fits(version) and all(each.fits(version) for _, each in ranges), (), wanted.why
+    )
+    alone = [major for major in _RELEASES if wanted.fits((major,))]
+    fitting = [major for major in alone if both.fits((major,))]
+    if not fitting or fitting == alone:
+        return wanted
+    name, each = next(one for one in ranges if not all(one[1].fits((major,)) for major in alone))
+    return replace(both, why=f"{name} needs Node {each.why.removeprefix('it asks for ')}")
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _in_range(version: Version, wanted_range: str) -> bool:

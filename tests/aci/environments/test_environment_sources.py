@@ -156,7 +156,7 @@ def test_user_can_set_image_for_each_python_version() -> None:
         ({"package.json": "{}", "yarn.lock": ""}, "js", "npm install --global yarn"),
         ({"package.json": "{}", "pnpm-lock.yaml": ""}, "js", "npm install --global pnpm"),
         ({"package.json": "no json"}, "js", "npm install"),
-        ({"go.mod": "module x\n\ngo 1.21\n"}, "gopher", "go mod download"),
+        ({"go.mod": "module x\n\ngo 1.21\n"}, "gopher", "GOFLAGS=-mod=mod go mod download"),
         ({"Cargo.toml": "[package]\n"}, "crab", "cargo fetch"),
     ],
 )
@@ -173,6 +173,39 @@ def test_other_language_has_its_image_and_first_command(files: dict[str, str], i
 )
 def test_node_version_selects_image(version: str, image: str) -> None:
     assert make_plan({"package.json": f'{{"engines": {{"node": "{version}"}}}}'}, images={}).image == image
+
+
+@pytest.mark.parametrize(
+    ("vite", "image", "why"),
+    [
+        ("^20.19.0 || >=22.12.0", "node:20", "vite needs Node ^20.19.0 || >=22.12.0"),
+        (">=14", "node:18", ""),
+        ("^90", "node:18", ""),
+    ],
+)
+def test_node_fits_the_locked_packages(vite: str, image: str, why: str) -> None:
+    files = {
+        "package.json": json.dumps({"engines": {"node": ">=18"}, "devDependencies": {"vite": "8"}}),
+        "package-lock.json": json.dumps({"packages": {"node_modules/vite": {"engines": {"node": vite}}}}),
+    }
+    images = {"node18": "node:18", "node20": "node:20"} if why else {"node18": "node:18"}
+    plan = make_plan(files, images=images)
+    assert plan.image == image
+    assert why in " ".join((*plan.reasons, *(command.why for command in plan.setup)))
+
+
+@pytest.mark.parametrize(
+    ("manager", "command"), [("pnpm@9.1.0", "pnpm install"), ("yarn@1.22.0", "yarn install"), ("", "pnpm install")]
+)
+def test_package_manager_of_the_manifest_is_used(manager: str, command: str) -> None:
+    files = {"package.json": json.dumps({"packageManager": manager}), "yarn.lock": "", "pnpm-lock.yaml": ""}
+    assert command in " ".join(commands(make_plan(files)))
+
+
+@pytest.mark.parametrize(("named", "image"), [('rust-version = "1.80"', "rust:1.85"), ("", "rust:1.70")])
+def test_rust_version_selects_image(named: str, image: str) -> None:
+    files = {"Cargo.toml": f'[package]\nname = "a"\n{named}\n'}
+    assert make_plan(files, images={"rust": "rust:1.70", "rust1.85": "rust:1.85"}).image == image
 
 
 def test_manifests_in_subfolder_are_installed_there() -> None:
