@@ -30,6 +30,7 @@ MAY_ASK = (FILLER, "judge")
 SOURCE = "GenProg, PAR, TBar (arXiv 1903.08409) and others; AlphaRepair (arXiv 2207.08281) with a filler"
 WHEN = "there is no model, and a Python test fails"
 AUTHOR = "templates"
+PYTHON_ONLY = "Without a model, only Python code can be repaired. Choose a model with --model to work on these tests."
 PROOFS = 4
 """Maximum number of plausible edits with different behaviour that are proven before the strategy gives up."""
 
@@ -49,6 +50,10 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         tests = task.once("tests with the example", lambda: failing_tests(task, given)) if given else tests
     if not tests["failing"]:
         yield task.say(f"{tests['summary']} There is no failing test to search with. {likely}", author=AUTHOR)
+        return task.best()
+
+    if not any(_is_python(test) for test in tests["failing"]):
+        yield task.say(f"{tests['summary']} {PYTHON_ONLY}", author=AUTHOR)
         return task.best()
 
     task.note("phase", "search for edits")
@@ -79,6 +84,12 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             return Outcome(task.tree, replace(verdict, facts=(*votes, *verdict.facts)))
     yield task.say(f"No edit is proven. {likely}", author=AUTHOR)
     return task.best()
+
+
+def _is_python(test: str) -> bool:
+    """Whether a test's id is one of pytest or unittest: with a Python file, or a dotted name without a file."""
+    path = test.partition("::")[0]
+    return path.endswith(".py") or ("/" not in path and "::" not in test)
 
 
 def _proof_order(found: dict[str, Any], chosen: int | None) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,7 +61,9 @@ def start_run(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("agent.repair.repair_search.RIVALS", (100, 200))
 
     def write_run(files: dict[str, str] | Path, issue: str = "add() subtracts", body: str = "", **changes: Any):
-        settings = Settings(workspace="local", strategy="templates", test=COMMAND, state=tmp_path / "state", **changes)
+        settings = Settings(
+            workspace="local", strategy="templates", state=tmp_path / "state", **{"test": COMMAND, **changes}
+        )
         root = files if isinstance(files, Path) else make_repo(files)
         directory = begin(Issue(issue, body), Repository.open(root), settings)
         return lambda: reopen(directory, settings.state)
@@ -97,6 +100,17 @@ def test_bug_is_found_fixed_and_proved(start_run) -> None:
     assert any(note.kind == "place" and note.text.startswith("calc.py:2") for note in notes)
     assert next(note for note in notes if "edits tried" in note.text).data["tried"] > 0
     assert drive(open_run()) == ([], result)
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_repository_in_another_language_needs_a_model(start_run) -> None:
+    test = "const test = require('node:test')\ntest('adds', () => { throw new Error('no') })\n"
+    files = {"package.json": '{"name": "calc", "scripts": {"test": "node --test"}}\n', "test/a.test.js": test}
+    settings = {"test": "npm test"}
+    authors, result = drive(start_run(files, **settings)())
+    assert authors == ["templates"]
+    assert "Without a model, only Python code can be repaired. Choose a model with --model" in result.word
+    assert result.exit.code == 1
 
 
 def test_second_proof_of_found_edit_is_no_independent_evidence(start_run) -> None:
