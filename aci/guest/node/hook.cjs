@@ -1,5 +1,5 @@
 // Loaded by every node process of a test command (NODE_OPTIONS): adds a reporter to jest, vitest, mocha, Playwright's
-// runner and Node's own.
+// runner, Node's own and tape.
 // Any other program runs unchanged. CommonJS, for Node 12 and later, without dependencies.
 'use strict';
 
@@ -85,12 +85,42 @@ function runAgain(selected) {
   process.exit(ran.status === null ? 1 : ran.status);
 }
 
+// tape has no options for reporters: it is followed in the process that loads it. Its program gets the requested files.
+function followTape(file) {
+  const { watch, report } = require('./tape.cjs');
+  watch((tape) => {
+    const request = JSON.parse(fs.readFileSync(file, 'utf8'));
+    begin(request, file, 'tape', selection(request, process.cwd()));
+    report(tape);
+  });
+  if (!/\/tape\/bin\/(?:tape|import-or-require\.js)$/.test(process.argv[1] || '')) return;
+  const { files } = selection(JSON.parse(fs.readFileSync(file, 'utf8')), process.cwd());
+  if (files.length) process.argv.splice(2, process.argv.length, ...files);
+}
+
 function main() {
-  const name = program((process.argv[1] || '').split(path.sep).join('/'));
+  const script = (process.argv[1] || '').split(path.sep).join('/');
+  const name = program(script);
   const file = process.env.SWE_AGENT_RUN;
-  if (!name || !file || process.argv.some((word) => word.startsWith('--reporter') && word.includes(__dirname))) return;
+  if (!file || process.argv.some((word) => word.startsWith('--reporter') && word.includes(__dirname))) return;
+  if (!name) {
+    followTape(file);
+    return;
+  }
   const request = JSON.parse(fs.readFileSync(file, 'utf8'));
   const selected = selection(request, process.cwd());
+  begin(request, file, name, selected);
+  if (name === 'nodetest') runAgain(selected);
+  const added = options(name, selected);
+  const end = process.argv.includes('--') ? process.argv.indexOf('--') : process.argv.length;
+  const place = { mocha: end, playwright: 3 }[name] || 2; // mocha uses only the last of several reporters
+  process.argv.splice(place, 0, ...added);
+  const isPattern = name === 'playwright' || (name === 'jest' && selected.folders);
+  process.argv.push(...(isPattern ? selected.files.map(escaped) : selected.files));
+}
+
+// Take over the reports of this process and its children.
+function begin(request, file, name, selected) {
   const flag = '--require "' + __filename + '"';
   process.env.NODE_OPTIONS = (process.env.NODE_OPTIONS || '').replace(flag, '').trim();
   if (!process.env.NODE_OPTIONS) delete process.env.NODE_OPTIONS;
@@ -101,13 +131,6 @@ function main() {
     fs.appendFileSync(request.out, JSON.stringify({ finish: 0, expected: 0 }) + '\n');
     process.exit(0); // none of the requested tests is in this folder
   }
-  if (name === 'nodetest') runAgain(selected);
-  const added = options(name, selected);
-  const end = process.argv.includes('--') ? process.argv.indexOf('--') : process.argv.length;
-  const place = { mocha: end, playwright: 3 }[name] || 2; // mocha uses only the last of several reporters
-  process.argv.splice(place, 0, ...added);
-  const isPattern = name === 'playwright' || (name === 'jest' && selected.folders);
-  process.argv.push(...(isPattern ? selected.files.map(escaped) : selected.files));
 }
 
 main();

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -203,4 +204,5 @@ def _joined(words: Sequence[str]) -> str:
 
 def _sentence(text: str) -> str:
     text = text.strip()
-    return text if not text or text[-1] in ".!?`\"')" else f"{text}."
+    is_ended = not text or text[-1] in "`\"'" or unicodedata.category(text[-1]) in ("Po", "Pe", "Pf")
+    return text if is_ended else f"{text}."

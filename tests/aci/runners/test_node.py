@@ -183,3 +183,65 @@ def test_modules_of_node_18_are_named_by_their_url(tmp_path):
     subprocess.run(["node", "-e", script], env=env, check=True)
     lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert [line["id"] for line in lines if "outcome" in line] == ["a.test.mjs::one"]
+
+
+TAPE = """\
+const { EventEmitter } = require('events');
+let harness;
+function getHarness() {
+  if (harness) return harness;
+  const results = new EventEmitter();
+  harness = (name, body) => {
+    const test = new EventEmitter();
+    test.name = name;
+    test.equal = (actual, expected) => {
+      const error = actual === expected ? undefined : new Error('should be equal');
+      test.emit('result', { ok: !error, name: 'should be equal', operator: 'equal', actual, expected, error });
+    };
+    test.test = (inner, inside) => {
+      const child = Object.assign(new EventEmitter(), { name: inner, equal: test.equal });
+      test.emit('test', child);
+      inside(child);
+      child.emit('end');
+    };
+    results.emit('_push', test);
+    process.nextTick(() => { body(test); test.emit('end'); });
+  };
+  harness._results = results;
+  harness.onFinish = (done) => process.on('exit', done);
+  return harness;
+}
+module.exports = (...given) => getHarness()(...given);
+module.exports.getHarness = getHarness;
+module.exports.createHarness = () => {};
+"""
+"""A stand-in with the events of tape 5 that the hook listens to."""
+TAPE_TEST = """\
+const test = require('tape');
+test('adds', (t) => { t.equal(1 + 1, 2); });
+test('subtracts', (t) => { t.equal(1 - 1, 1); });
+test('group', (t) => { t.test('inner', (s) => { s.equal(1, 1); }); });
+"""
+
+
+@needs_node
+@pytest.mark.slow
+def test_results_of_tape_are_read(make_repo, open_ws) -> None:
+    files = {
+        "package.json": '{"name": "calc", "scripts": {"test": "node test/calc.js"}}\n',
+        "node_modules/tape/index.js": TAPE,
+        "test/calc.js": TAPE_TEST,
+    }
+    workspace = open_ws("local", make_repo(files))
+    report = run_tests(workspace, "npm test")
+    outcomes = {result.id: result.outcome for result in report.results}
+    assert outcomes == {
+        "test/calc.js::adds": "passed",
+        "test/calc.js::subtracts": "failed",
+        "test/calc.js::group": "passed",
+        "test/calc.js::group > inner": "passed",
+    }
+    assert report.complete
+    [failed] = [result for result in report.results if result.bad]
+    assert (failed.line, "equal: 0 instead of 1" in failed.message) == (3, True)
+    assert run_tests(workspace, "npm test", ["test/calc.js::adds"]).passed == ("test/calc.js::adds",)
