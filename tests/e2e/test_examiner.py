@@ -1,6 +1,7 @@
 """`--independent`: tests that a model writes from the issue alone judge the patch."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -443,3 +444,63 @@ def test_coder_never_sees_the_tests(machine: Machine, repository: Path) -> None:
     digest = names.index(("once", "main", "blind tests"))
     first = next(at for at, one in enumerate(records) if (one["type"], one.get("branch")) == ("hold", "main"))
     assert digest < first, "the hash is recorded before the coder's first request"
+
+
+JS = {
+    "package.json": '{"name": "calc", "type": "module", "scripts": {"test": "node --test"}}\n',
+    "core.js": "export function add(a, b) {\n  return a - b\n}\n\nexport function half(a) {\n  return a / 2\n}\n",
+    "test/core.test.js": "import test from 'node:test'\nimport assert from 'node:assert'\n"
+    "import { half } from '../core.js'\n\ntest('half', () => {\n  assert.equal(half(4), 2)\n})\n",
+}
+JS_TEST = "\ntest('add', () => {\n  assert.equal(add(2, 3), 5)\n})\n"
+IMPORTS = "import { add } from '../core.js'\nimport { half }"
+JS_BLIND = """test/examined.test.js
+```js
+import test from 'node:test'
+import assert from 'node:assert'
+import { add, half } from '../core.js'
+
+test('other_numbers', () => {
+  assert.equal(add(7, 4), 11)
+})
+
+test('negative_number', () => {
+  assert.equal(add(-1, 5), 4)
+})
+
+test('zero_on_the_right', () => {
+  assert.equal(add(3, 0), 3)
+})
+
+test('half_of_nine', () => {
+  assert.equal(half(9), 4.5)
+})
+```
+- other_numbers | red | "add(2, 3) gives -1 but should give 5."
+- negative_number | red | "add() subtracts"
+- zero_on_the_right | guard | "add() subtracts"
+- half_of_nine | guard | "add() subtracts"
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+@pytest.mark.parametrize(
+    ("fix", "word"), [("a + b", "verified"), ("a === 2 ? 5 : a - b", "disputed")], ids=["right", "special-case"]
+)
+def test_blind_tests_in_another_language(machine: Machine, tmp_path: Path, fix: str, word: str) -> None:
+    repository = write(tmp_path / "calc", JS)
+    git(repository, "init", "-q", "-b", "main")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "A calculator")
+    source = {"tool": "edit", "arguments": {"path": "core.js", "old": "a - b", "new": fix}}
+    end = "assert.equal(half(4), 2)\n})\n"
+    test = {"tool": "edit", "arguments": {"path": "test/core.test.js", "old": end, "new": end + JS_TEST}}
+    used = {"tool": "edit", "arguments": {"path": "test/core.test.js", "old": "import { half }", "new": IMPORTS}}
+    model = script(
+        machine.home,
+        examiner(JS_BLIND),
+        examiner("- other_numbers | implied\n- negative_number | implied", 2),
+        {"branch": "main", "reply": {"text": "A fix.", "actions": [source, test, used, {"tool": "submit"}]}},
+    )
+    result = machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
+    assert result["verdict"]["kind"] == word, result
