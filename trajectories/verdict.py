@@ -46,9 +46,9 @@ class Verdict:
     `examples only` or `undecided`. It is "" if the proof did not examine this.
 
     `tests` lists the tests that reproduce the issue. `compared` says which results `no_loss` is based on, such as
-    `85 tests (time limit)`. `lost` lists the tests that passed before and do not pass with the patch. `contradicted`
-    lists the existing tests that assert what the issue reports as wrong, each with both expectations; they do not pass
-    with the patch and are not lost.
+    `85 tests (cut off after 60 s)`. `lost` lists the tests that passed before and do not pass with the patch.
+    `contradicted` lists the existing tests that assert what the issue reports as wrong, each with both expectations;
+    they do not pass with the patch and are not lost.
     `flaky` lists the tests that were excluded because their results vary. `conditions` lists what the kind `faster`
     does not say: `large inputs` if the recorded calls do not become faster, and `recorded types` if the new code does
     not accept a type of values that the old code accepts and that no recorded call has. For `plausible`, `rules of 0.2`
