@@ -28,7 +28,16 @@ from aci.proof.fact_words import (
     suite_result,
 )
 from aci.proof.missing_reproduction import MAY_CONTAIN_TESTS
-from aci.proof.proof_run import SLACK, PageEvidence, PatchParts, ProofRun, fork_for_tests, format_names, split_patch
+from aci.proof.proof_run import (
+    SLACK,
+    PageEvidence,
+    PatchParts,
+    ProofRun,
+    fork_for_tests,
+    format_names,
+    passes,
+    split_patch,
+)
 from aci.proof.regressions import judge_loss, judge_test_configuration
 from aci.proof.repository_checks import find_checks, new_findings, run_checks
 from aci.proof.reproduction import find_fixed_tests, judge_reproduction
@@ -135,7 +144,7 @@ def prove(
         )
         after = stack.enter_context(closing(fork_for_tests(fork, shipped)))
         known = known if known is not None else Baselines()
-        key = _stored_key(trial)
+        key, run_key = _stored_key(trial), _key(trial)
         baseline, suite = _suites(trial, before, after, known)
         observe(baseline, suite)
         verdict = Verdict()
@@ -148,7 +157,8 @@ def prove(
         verdict = judge_loss(trial, before, after, baseline, suite, verdict, contradictions)
         if baseline:
             known.keep_patched(_patched_key(trial, baseline), None if trial.is_unsteady else suite)
-            known.keep(key, baseline, None if trial.is_unsteady else suite)
+            if run_key in known.own:
+                known.keep(key, baseline, None if trial.is_unsteady else suite)
         if changed_tests and parts.kept_out and verdict.lost:
             verdict = judge_test_configuration(trial, after, trees.overlay(proved, tree, parts.kept_out), verdict)
         # Otherwise the checks cannot affect the verdict.
@@ -222,18 +232,40 @@ def _with_tests(parts: PatchParts, command: str) -> PatchParts:
     tests = [path for path in tests if not is_run_by(command, path)]
     kept_out = tuple(path for path in parts.kept_out if path not in tests)
     source = (*parts.source, *parts.tests, *tests, *parts.extended)
-    return replace(parts, source=source, tests=(), kept_out=kept_out, extended={})
+    return replace(parts, source=source, tests=(), kept_out=kept_out, extended={}, inline={})
 
 
 def _suites(
     trial: ProofRun, before: Workspace, after: Workspace, known: Baselines
 ) -> tuple[SuiteReport | None, SuiteReport | None]:
-    """Run the suite without and with the patch, at the same time if the machine has resources for two runs."""
+    """Run the suite without and with the patch, at the same time if the machine has resources for two runs.
+
+    Results without the patch that an earlier run stored are used only if all tests pass with it: everything else may
+    also be due to a difference between then and now.
+    """
+    key = _key(trial)
+    baseline, suite = _run_suites(trial, before, after, known)
+    is_lossless = suite is not None and not suite.failed and all(passes(suite, id) for id in _passed(baseline))
+    if key in known.stored and not is_lossless:
+        known.forget(key)
+        before.restore(trial.base)
+        after.restore(trial.shipped)
+        return _run_suites(trial, before, after, known)
+    return baseline, suite
+
+
+def _passed(report: SuiteReport | None) -> tuple[str, ...]:
+    return report.passed if report else ()
+
+
+def _run_suites(
+    trial: ProofRun, before: Workspace, after: Workspace, known: Baselines
+) -> tuple[SuiteReport | None, SuiteReport | None]:
     with ThreadPoolExecutor(1) as pool:
         ahead = None
         with known.lock_for(_key(trial)):
             if _key(trial) not in known and can_run_two_suites():
-                ahead = pool.submit(trial.suite, after, trial.shipped, (), SLACK)
+                ahead = pool.submit(trial.suite, after, (), SLACK)
             baseline = _baseline(trial, before, known)
         if baseline and not ahead and (suite := known.find_patched(_patched_key(trial, baseline))):
             trial.take(suite)
@@ -242,15 +274,15 @@ def _suites(
         if ahead is not None:
             suite = ahead.result()
             if not _is_partial(baseline):
-                return baseline, suite and trial.with_related(after, trial.shipped, suite)
+                return baseline, suite and trial.completed(after, trial.shipped, suite)
             after.restore(trial.shipped)
     if baseline and _is_partial(baseline):
-        suite = trial.suite(after, trial.shipped, baseline.passed)
+        suite = trial.suite(after, baseline.passed)
         if suite and suite.results:
             return baseline, suite
         after.restore(trial.shipped)  # the runner may refuse one of so many tests
-    suite = trial.suite(after, trial.shipped, (), SLACK)
-    return baseline, suite and trial.with_related(after, trial.shipped, suite)
+    suite = trial.suite(after, (), SLACK)
+    return baseline, suite and trial.completed(after, trial.shipped, suite)
 
 
 def _is_partial(baseline: SuiteReport | None) -> bool:
@@ -285,17 +317,19 @@ def _baseline(trial: ProofRun, before: Workspace, known: Baselines) -> SuiteRepo
     """Return the suite's report without the patch; it runs once for all proofs that run the same tests."""
     key = _key(trial)
     if key not in known:
-        known[key] = known.find_stored(_stored_key(trial))
-        if known[key] is None:
+        known.take_stored(key, _stored_key(trial))
+        if key not in known:
             trial.say(ActivityMessage("Running the tests without the patch"))
-            known[key] = trial.suite(before, trial.base)
+            known[key] = trial.suite(before)
+            known.own.add(key)
     report = known[key]
-    if report is None:
-        return None
-    trial.take(report)
-    if report.timed_out and (*key, trial.related) not in known:
-        known[*key, trial.related] = trial.with_related(before, trial.base, report)
-    return known[*key, trial.related] if report.timed_out else report
+    if report is not None and report.timed_out:
+        if (*key, trial.related) not in known:
+            known[*key, trial.related] = trial.completed(before, trial.base, report)
+        report = known[*key, trial.related]
+    if report is not None:
+        trial.take(report)
+    return report
 
 
 def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verdict) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -229,8 +229,8 @@ class ProofRun:
             self._related = self.find_related()
         return self._related
 
-    def suite(self, workspace: Workspace, tree: str, nodes: Sequence[str] = (), slack: int = 1) -> SuiteReport | None:
-        """Run the suite at `tree` with the command, or only `nodes` of it; return None if there are no tests.
+    def suite(self, workspace: Workspace, nodes: Sequence[str] = (), slack: int = 1) -> SuiteReport | None:
+        """Run the suite with the command, or only `nodes` of it; return None if there are no tests.
 
         `slack` multiplies the time limit of the suite, so that a repeated run does not time out.
         """
@@ -238,7 +238,7 @@ class ProofRun:
             if nodes:
                 report = run_tests(workspace, self.command, nodes, self.timeout)
             else:
-                report = run_suite(workspace, tree, self.command, slack * self.spare, self.timeout)
+                report = run_tests(workspace, self.command, (), self.suite_seconds(slack))
         except UsageError as error:
             self.note(f"{error.message} {error.fix}".strip())
             return None
@@ -246,19 +246,26 @@ class ProofRun:
         nothing_found = not report.results and report.complete and not self.by_code
         return None if nothing_found else report
 
-    def with_related(self, workspace: Workspace, tree: str, report: SuiteReport) -> SuiteReport:
-        """Return the report of the suite at `tree`, with a run of the related test files if it was cut off.
+    def completed(self, workspace: Workspace, tree: str, report: SuiteReport) -> SuiteReport:
+        """Return the report of the suite at `tree`; if it was cut off, with a run of the related test files.
 
-        If no test of them runs, the first ones run one by one: a runner may refuse all files because of one.
+        If no test of them runs, the first ones run one by one: a runner may refuse all files because of one. If there
+        is no result at all, the suite runs again with the whole time limit: some runners build everything first, and an
+        exit code alone is known at the end only.
         """
-        if not report.timed_out or self.by_code or not self.related:
+        if not report.timed_out:
             return report
-        for nodes in (self.related, *((path,) for path in self.related[:RUN_ALONE])):
+        for nodes in (self.related, *((path,) for path in self.related[:RUN_ALONE])) if self.related else ():
             workspace.restore(tree)
             found = run_tests(workspace, report.command, nodes, self.timeout)
-            report = found.joined(report) if found.results else report
-            if found.results and nodes == self.related:
+            if found.results:
+                report = found.joined(report) if report.results else replace(found, complete=False, timed_out=True)
+            if nodes == self.related and (found.results or found.granularity == "command"):
                 break
+        if all(result.cut for result in report.results) and report.seconds < self.timeout:
+            workspace.restore(tree)
+            report = run_tests(workspace, report.command, (), self.timeout)
+        self.take(report)
         return report
 
     def take(self, report: SuiteReport) -> None:
@@ -289,19 +296,6 @@ class ProofRun:
         """Return the exit code of the suite's command at `tree`."""
         workspace.restore(tree)
         return run_tests(workspace, self.command, timeout=self.timeout).code
-
-
-def run_suite(workspace: Workspace, tree: str, command: str, seconds: float, timeout: float) -> SuiteReport:
-    """Run the whole suite in a workspace that is at `tree`, for at most `seconds`.
-
-    If there is no result by then, it runs again with the limit `timeout`: some runners build everything first, and an
-    exit code alone is known at the end only. Raises UsageError if there is no test command.
-    """
-    report = run_tests(workspace, command, (), min(seconds, timeout))
-    if report.timed_out and seconds < timeout and all(result.cut for result in report.results):
-        workspace.restore(tree)
-        return run_tests(workspace, report.command, (), timeout)
-    return report
 
 
 def fork_for_tests(fork: Callable[[str], Workspace], tree: str) -> Workspace:

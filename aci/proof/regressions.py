@@ -244,7 +244,7 @@ def _unsteady(
     unlike = {id for id in ids if others[id] == REPEATS}
     if unlike:
         workspace.restore(tree)
-        again = trial.suite(workspace, tree, together, SLACK)
+        again = trial.suite(workspace, together, SLACK)
         unlike = {id for id in unlike if passes(again, id) != passed and not was_not_reached(again, id)}
     return unlike | {id for id in ids if 0 < others[id] < REPEATS}
 

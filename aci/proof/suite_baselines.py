@@ -4,11 +4,14 @@ time; results without a patch are kept on disk for later runs."""
 from __future__ import annotations
 
 import json
+import time
 from collections import UserDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
+from functools import cache
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -21,6 +24,8 @@ from trajectories.journal import write_durably
 
 MOST_PATCHED = 8
 """Maximum number of reports of suites with a patch; the report of a large suite takes megabytes."""
+MOST_SECONDS = 7 * 24 * 3600.0
+"""Age from which a report is not used any more."""
 MOST_STORED = 50
 """Maximum number of reports that a folder holds."""
 MOST_BYTES = 100_000_000
@@ -42,6 +47,9 @@ class BaselineStore:
         """Return the stored report of a key; None if there is none, or it cannot be read."""
         if not (file := self._file(key)):
             return None
+        with suppress(OSError):
+            if time.time() - file.stat().st_mtime > MOST_SECONDS:
+                return None
         with suppress(OSError, UsageError, ValueError, TypeError, LookupError, RecursionError):
             data = json.loads(read_limited(file, MOST_BYTES))
             results = [TestResult(**{**each, "trace": tuple(each["trace"])}) for each in data.pop("results")]
@@ -71,20 +79,34 @@ class BaselineStore:
 
     def _file(self, key: object) -> Path | None:
         environment = self._environment()
-        digest = sha256(json.dumps([environment, key]).encode()).hexdigest()[:32]
+        digest = sha256(json.dumps([environment, key, _recorders()]).encode()).hexdigest()[:32]
         return self._folder / f"{digest}.json" if environment else None
+
+
+@cache
+def _recorders() -> str:
+    """Return a digest of the programs that name and report tests: another version may name them otherwise."""
+    made = sha256()
+    for package in ("aci.guest", "aci.runners", "aci.testing"):
+        sources = sorted(Path(str(files(package))).rglob("*"))
+        for path in sources:
+            made.update(path.read_bytes() if path.suffix in (".py", ".cjs") else b"")
+    return made.hexdigest()
 
 
 class Baselines(UserDict[object, SuiteReport | None]):
     """Suite reports without a patch, by the key of their run. Hold the lock from `lock_for` while adding a missing
     report, so that other threads wait and then find it.
 
-    Reports with a patch are kept apart: see `keep_patched`. `store` keeps those without for later runs.
+    Reports with a patch are kept apart: see `keep_patched`. `store` keeps those without for later runs. `stored` are
+    the keys of reports that an earlier run stored, and `own` those of reports from fresh workspaces of this run.
     """
 
     def __init__(self, store: BaselineStore | None = None) -> None:
         super().__init__()
         self.store = store
+        self.stored: set[object] = set()
+        self.own: set[object] = set()
         self._patched: dict[object, SuiteReport] = {}
         self._locks: dict[object, Lock] = {}
         self._guard = Lock()
@@ -111,9 +133,16 @@ class Baselines(UserDict[object, SuiteReport | None]):
             for oldest in list(self._patched)[:-MOST_PATCHED]:
                 del self._patched[oldest]
 
-    def find_stored(self, key: object) -> SuiteReport | None:
-        """Return the report that an earlier run stored, if there is one."""
-        return self.store.load(key) if self.store else None
+    def take_stored(self, key: object, stored_key: object) -> None:
+        """Use the report that an earlier run stored, if there is one that was not refused before."""
+        report = self.store.load(stored_key) if self.store and key not in self.stored else None
+        if report:
+            self[key] = report
+            self.stored.add(key)
+
+    def forget(self, key: object) -> None:
+        """Drop a stored report, which the next proof makes anew."""
+        self.pop(key, None)
 
     def keep(self, key: object, report: SuiteReport, patched: SuiteReport | None) -> None:
         """Store a report without a patch for later runs; what was stored is discarded if the results are not stable.

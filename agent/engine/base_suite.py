@@ -8,9 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.proof.proof_run import fork_for_tests, run_suite
+from aci.proof.proof_run import fork_for_tests
 from aci.proof.suite_selection import count_test_files
 from aci.runtime.background_task import BackgroundTask
+from aci.testing.suite_run import run_tests
 from agent.limits.cancellation import CancellationToken
 from trajectories.errors import SweAgentError
 
@@ -55,12 +56,13 @@ class SuiteAhead:
         with self._known.lock_for(key), suppress(SweAgentError):  # the proof runs the suite, and says why it cannot
             if key in self._known:
                 return
-            report = self._known.find_stored([*key, settings.test_timeout, settings.suite_time])
-            if report is None:
+            self._known.take_stored(key, [*key, settings.test_timeout, settings.suite_time])
+            if key not in self._known:
                 with closing(fork_for_tests(lambda tree: self._fork(tree, cancel), base)) as workspace:
-                    report = run_suite(workspace, base, settings.test, settings.suite_time, settings.test_timeout)
-            if report.results or report.granularity == "command":
-                self._known[key] = report
+                    report = run_tests(workspace, settings.test, (), min(settings.suite_time, settings.test_timeout))
+                if report.results or report.granularity == "command":
+                    self._known[key] = report
+                    self._known.own.add(key)
 
 
 def environment_digest(kind: str, image: str, programs: Path | None, *others: str) -> str:

@@ -1,5 +1,6 @@
 """The suite without the patch: run while the model works, and kept for later runs."""
 
+import json
 import os
 import shlex
 import sys
@@ -70,9 +71,26 @@ def test_only_the_newest_reports_are_kept(store: BaselineStore, tmp_path: Path) 
 def test_unstable_results_are_discarded(store: BaselineStore, report: SuiteReport, patched: SuiteReport | None) -> None:
     known = Baselines(store)
     known.keep("key", REPORT, REPORT)
-    assert known.find_stored("key")
+    assert store.load("key")
     known.keep("key", report, patched)
-    assert known.find_stored("key") is None
+    assert store.load("key") is None
+
+
+def test_old_report_is_not_used(store: BaselineStore, tmp_path: Path) -> None:
+    store.save("key", REPORT)
+    [file] = (tmp_path / "baselines").iterdir()
+    os.utime(file, (0, 0))
+    assert store.load("key") is None
+
+
+def test_refused_report_is_not_taken_again(store: BaselineStore) -> None:
+    store.save("stored", REPORT)
+    known = Baselines(store)
+    known.take_stored("key", "stored")
+    assert (known["key"], known.stored) == (replace(REPORT, output=b""), {"key"})
+    known.forget("key")
+    known.take_stored("key", "stored")
+    assert "key" not in known
 
 
 @pytest.fixture
@@ -120,13 +138,19 @@ def test_suite_runs_once_while_the_model_works(run_strategy, tmp_path: Path) -> 
 
 @pytest.mark.docker
 def test_results_of_a_container_are_kept_for_the_next_run(run_strategy, tmp_path: Path) -> None:  # noqa: F811
+    """They are used only if the patch loses nothing: a stored test that does not exist any more is no loss."""
     lines = line("Fix.", new_test("add", equal("add(2, 3)", 5)), edit_calc("a + b"), SUBMIT)
-    own = {"workspace": "docker", "image": IMAGE, "test": "python3 -m unittest discover -s tests -t ."}
+    half = FILES["tests/test_calc.py"].replace("Twice", "Half").replace("twice", "half")
+    files = {**FILES, "calc.py": f"{FILES['calc.py']}\n\ndef half(a):\n    return a * 2\n", "tests/test_half.py": half}
+    own = {"files": files, "workspace": "docker", "image": IMAGE, "test": "python3 -m unittest discover -s tests -t ."}
     first = run_strategy("test-then-patch", lines, **own)
     [stored] = (tmp_path / "state" / "baselines").iterdir()
-    stored.write_text(
-        stored.read_text().replace("tests.test_calc.TwiceTest.test_twice", "tests.test_calc.Kept.test_it")
-    )
+    report = json.loads(stored.read_text())
+    stored.write_text(json.dumps({**report, "results": report["results"][:1]}))
     second = run_strategy("test-then-patch", lines, **own)
-    assert (first.kind, first.result.exit.verdict.lost) == ("plausible", ())
-    assert second.result.exit.verdict.flaky == ("tests.test_calc.Kept.test_it",)  # it does not exist
+    stored.write_text(stored.read_text().replace("tests.test_", "tests.old_"))
+    third = run_strategy("test-then-patch", lines, **own)
+    verdicts = [run.result.exit.verdict for run in (first, second, third)]
+    assert [verdict.compared for verdict in verdicts] == ["2 tests", "1 test", "2 tests"]
+    assert {verdict.kind for verdict in verdicts} == {"plausible"}
+    assert {verdict.lost + verdict.flaky for verdict in verdicts} == {()}
