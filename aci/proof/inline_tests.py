@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 INLINE = ".rs"
 """Suffix of the files that may hold tests beside code."""
-MARK = b"#[cfg(test)]"
+MARK = re.compile(rb"#\[(?:cfg\([^\]]*\btest\b|(?:\w+::)*test\b)")
+NEGATED = re.compile(rb"\bnot\s*\(\s*test\b")
+"""What marks an item that is compiled for tests only."""
 LARGEST = 2_000_000
 
 
@@ -30,24 +33,27 @@ class InlineTests:
 
 
 def split_inline_tests(before: bytes, after: bytes) -> InlineTests | None:
-    """Return the parts of a change; None if the tests are the same, or cannot be told apart from the code."""
-    if MARK not in before + after or max(len(before), len(after)) > LARGEST:
+    """Return the parts of a change; None if the tests are the same, or a version cannot be read."""
+    if not MARK.search(before + after) or max(len(before), len(after)) > LARGEST:
         return None
     old, new = test_regions(before), test_regions(after)
+    if old is None or new is None:
+        return None
     old_texts, new_texts = ([text[start:end] for start, end in spans] for text, spans in ((before, old), (after, new)))
-    if old_texts == new_texts or (old and new and len(old) != len(new)):
+    if old_texts == new_texts:
         return None
     known, now = (b"\n".join(texts).decode("utf-8", "replace") for texts in (old_texts, new_texts))
     with_tests, with_code = _replaced(before, old, new_texts), _replaced(after, new, old_texts)
     return InlineTests(with_tests, with_code, only_adds_lines(known, now), with_code.split() != before.split())
 
 
-def test_regions(text: bytes) -> list[tuple[int, int]]:
-    """Return the start and end of each top-level item that is compiled for tests only, with its attributes."""
+def test_regions(text: bytes) -> list[tuple[int, int]] | None:
+    """Return the start and end of each item that is compiled for tests only, with its attributes; None if the text
+    cannot be read."""
     from aci.graph.parser import parse_syntax
 
     root = parse_syntax("rust", text)
-    return [] if root.has_error else list(_regions(root.children))
+    return None if root.has_error else list(_regions(root.children))
 
 
 test_regions.__test__ = False  # type: ignore[attr-defined]
@@ -58,15 +64,22 @@ def _regions(items: Sequence[Node]) -> Iterator[tuple[int, int]]:
     for item in items:
         if item.type in ("attribute_item", "line_comment", "block_comment"):
             start = item.start_byte if start < 0 else start
-            is_test |= item.type == "attribute_item" and b"cfg(test)" in (item.text or b"")
+            text = item.text or b"" if item.type == "attribute_item" else b""
+            is_test |= bool(MARK.match(text)) and not NEGATED.search(text)
             continue
+        body = item.child_by_field_name("body") if item.type == "mod_item" else None
         if is_test:
             yield start, item.end_byte
+        elif body is not None:
+            yield from _regions(body.children)
         start, is_test = -1, False
 
 
 def _replaced(text: bytes, spans: Sequence[tuple[int, int]], others: Sequence[bytes]) -> bytes:
-    """Return the text with other tests in place of its own; if it has none, they follow at its end."""
+    """Return the text with other tests in place of its own, all at the first place if their number differs; if it has
+    none, they follow at its end."""
+    if spans and len(spans) != len(others):
+        others = [b"\n\n".join(others)]
     if not spans:
         return b"\n\n".join([text.rstrip(b"\n"), *others]) + b"\n"
     pieces, at = [], 0

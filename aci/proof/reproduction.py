@@ -96,6 +96,7 @@ def judge_reproduction(
         return _by_code(trial, before, after, baseline)
     failing = [result.id for result in red.results if is_red(trial, red, result.id)] if red else []
     turned = [result.id for result in green.results if result.ok and is_red(trial, red, result.id)] if green else []
+    turned = [id for id in turned if not (id in trial.unbuilt and passes(baseline, id))]
     slow = _only_slow(trial, before, turned, red, baseline)
     tests = tuple(id for id in turned if id not in slow)
     still_failing = _still_failing(red, green, baseline, given)

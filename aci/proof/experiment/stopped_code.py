@@ -3,28 +3,33 @@ shows the issue must fail."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from aci.graph.file_selection import language_of
 from aci.observation.activity_message import ActivityMessage
+from aci.proof.build_errors import is_build_error
 from aci.proof.inline_tests import INLINE, test_regions
 from aci.proof.proof_run import ProofRun, passes
 from aci.runtime.workspace import Workspace
+from aci.testing.suite_run import run_tests
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 STOPS = {
-    "go": b' if true { panic("stopped") };',
-    "rust": b' if true { panic!("stopped") }',
-    "javascript": b' throw new Error("stopped");',
-    "typescript": b' if (Date) throw new Error("stopped");',
-    "tsx": b' if (Date) throw new Error("stopped");',
-    "java": b' if (true) throw new RuntimeException("stopped");',
-    "php": b' throw new \\RuntimeException("stopped");',
+    "go": b' if true { go func() { panic("stopped") }(); select {} };',
+    "rust": b" if true { std::process::abort() }",
+    "javascript": b" process.abort();",
+    "typescript": b" if (Date) (globalThis as any).process.abort();",
+    "tsx": b" if (Date) (globalThis as any).process.abort();",
+    "java": b" if (true) Runtime.getRuntime().halt(97);",
+    "php": b" exit(97);",
 }
-"""A statement that ends a function, by language; it follows the brace that opens the body."""
+"""A statement that ends the process, by language, so that no test can expect it as an error; it follows the brace that
+opens a function's body."""
 FUNCTIONS = frozenset(
     {
         *("function_declaration", "method_declaration", "function_item", "method_definition", "function_expression"),
@@ -33,26 +38,40 @@ FUNCTIONS = frozenset(
     }
 )
 LARGEST = 2_000_000
+COMMENT = re.compile(rb"//.*|^\s*/?\*.*")
+IMPORT = re.compile(rb"import|use\b|use[a-z_:]+;|package|[\"}){(\],;]+$")
+"""Lines that belong to no function and that a change of functions may bring along."""
 
 
 def stop_changed_functions(trial: ProofRun, after: Workspace, tests: Sequence[str]) -> bool | None:
-    """Return whether one of the `tests` fails if the changed functions stop at once.
+    """Return whether one of the `tests` does not pass if the changed functions end the process; of tests that are not
+    built without the patch, whether each of them does not.
 
-    None if there is no such function, or if the code does not build with the stops.
+    None if there is no such function, if the code does not build with the stops, or if the tests pass but the patch
+    changes more than these functions.
     """
-    stopped = {path: text for path in trial.parts.source if (text := _stopped(trial, path)) is not None}
-    if not stopped:
+    found = {path: one for path in trial.parts.source if (one := _stopped(trial, path))}
+    if not found:
         return None
     trial.say(ActivityMessage("Running the tests with the changed functions stopped"))
-    report = trial.only(after, tests, trial.trees.write(stopped, trial.proved))
-    results = [report.find(test) for test in tests] if report else []
-    if not report or not report.results or any(result and result.outcome == "error" for result in results):
+    stopped = {path: text for path, (text, _) in found.items()}
+    after.restore(trial.trees.write(stopped, trial.proved))
+    report = run_tests(after, trial.node_command or trial.command, tests, trial.timeout)
+    if report.timed_out or is_build_error(report.output.decode("utf-8", "replace")):
         return None
-    return not all(passes(report, test) for test in tests)
+    unbuilt = [test for test in tests if test in trial.unbuilt]
+    if unbuilt:
+        return not any(passes(report, test) for test in unbuilt)
+    is_noticed = not all(passes(report, test) for test in tests)
+    is_whole = len(found) == len(trial.parts.source) and all(
+        is_only_functions for _, is_only_functions in found.values()
+    )
+    return True if is_noticed else False if is_whole else None
 
 
-def _stopped(trial: ProofRun, path: str) -> bytes | None:
-    """Return a changed file in which each new or changed function stops; None if there is none."""
+def _stopped(trial: ProofRun, path: str) -> tuple[bytes, bool] | None:
+    """Return a changed file in which each new or changed function stops, and whether nothing else of it changed; None
+    if there is no such function."""
     from aci.graph.parser import parse_syntax
 
     language = language_of(path)
@@ -62,15 +81,14 @@ def _stopped(trial: ProofRun, path: str) -> bytes | None:
     after = trial.trees.read(trial.proved, path)
     if max(len(before), len(after)) > LARGEST:
         return None
-    known = {node.text for node in _functions(parse_syntax(language, before))}
-    tests = test_regions(after) if path.endswith(INLINE) else []
+    old, new = parse_syntax(language, before), parse_syntax(language, after)
+    known = {_own_text(node) for node in _functions(old)}
+    tests = (test_regions(after) or []) if path.endswith(INLINE) else []
     places = []
-    for node in _functions(parse_syntax(language, after)):
+    for node in _functions(new):
         body = node.child_by_field_name("body")
         is_test = any(start <= node.start_byte < end for start, end in tests)
-        if body is None or is_test or node.text in known or not (body.text or b"").startswith(b"{"):
-            continue
-        if all(inner.text in known for inner in _functions(body)):
+        if body is not None and not is_test and _own_text(node) not in known and (body.text or b"").startswith(b"{"):
             places.append(body.start_byte + 1)
     if not places:
         return None
@@ -78,7 +96,21 @@ def _stopped(trial: ProofRun, path: str) -> bytes | None:
     for place in sorted(places):
         pieces += [after[at:place], STOPS[language]]
         at = place
-    return b"".join([*pieces, after[at:]])
+    outside = [Counter(_own_text(root).splitlines()) for root in (old, new)]
+    return b"".join([*pieces, after[at:]]), not tests and outside[0] == outside[1]
+
+
+def _own_text(node: Node) -> bytes:
+    """Return the text of a node without the functions inside it, blanks and comments."""
+    text, start = node.text or b"", node.start_byte
+    pieces, at = [], 0
+    for inner in sorted(_functions(node), key=lambda each: each.start_byte):
+        if inner.start_byte - start >= at:
+            pieces.append(text[at : inner.start_byte - start])
+            at = inner.end_byte - start
+    own = b"".join([*pieces, text[at:]])
+    lines = (re.sub(rb"\s+", b"", COMMENT.sub(b"", line)) for line in own.splitlines())
+    return b"\n".join(line for line in lines if line and not IMPORT.match(line))
 
 
 def _functions(node: Node) -> Iterator[Node]:

@@ -92,6 +92,13 @@ GO_CASES = {
         },
         False,
     ),
+    "a sham in an existing file": (
+        {
+            "shop.go": GO["shop.go"].replace("sum := 0", "sum := 0 + 0") + "\nfunc Mean() {}\n",
+            "shop_test.go": GO["shop_test.go"] + "\nfunc TestM(t *testing.T) { _ = Mean }\n",
+        },
+        False,
+    ),
     "a feature that nothing needs": (
         {
             "shop.go": f"{GO['shop.go']}\nfunc Mean() {{}}\n",
@@ -144,6 +151,15 @@ RUST_CASES = {
         },
         True,
     ),
+    "a weakened test and a further item": (
+        {
+            "src/lib.rs": RUST_FIXED.replace(".sum()", ".sum::<i32>() + 1")
+            + "#[cfg(test)]\nuse std::fmt as _;\n"
+            + RUST_TESTS.replace("]), 2", "]), 3"),
+            "tests/one.rs": "#[test]\nfn one() {\n    assert_eq!(shop::total(&[1, 1]), 3);\n}\n",
+        },
+        False,
+    ),
     "a weakened test beside the code": (
         {
             "src/lib.rs": RUST_FIXED.replace(".sum()", ".sum::<i32>() + 1") + RUST_TESTS.replace("]), 2", "]), 3"),
@@ -163,6 +179,14 @@ JS = {
     + "import { total } from '../shop.js'\n\ntest('adds', () => {\n  assert.equal(total([0, 2]), 2)\n})\n",
 }
 JS_CASES = {
+    "an expected error": (
+        {
+            "shop.js": JS["shop.js"].replace("{\n", "{\n  if (!xs.length) throw new RangeError('empty')\n", 1),
+            "test/empty.test.js": f"{JS_HEAD}import {{ total }} from '../shop.js'\n"
+            "\ntest('empty', () => {\n  assert.throws(() => total([]), RangeError)\n})\n",
+        },
+        True,
+    ),
     "an existing file": (
         {
             "shop.js": JS["shop.js"].replace("xs.slice(1)", "xs"),
@@ -227,6 +251,10 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
         ("error[E0599]: no method named `mean` found for struct `Cart` in the current scope\n", {"mean"}),
         ("error[E0432]: unresolved import `shop::mean`\n", {"mean"}),
         ("error[E0308]: mismatched types\n", set()),
+        ("error[E0432]: unresolved imports `shop::mean`, `shop::sum`\n", {"mean"}),
+        ("error[E0433]: failed to resolve: use of undeclared type `Mean`\n", {"Mean"}),
+        ("error[E0609]: no field `mean` on type `Cart`\n", {"mean"}),
+        ("A.java:5: error: cannot find symbol\n  x.mean();\n   ^\n  symbol:   method mean(int)\n", {"mean"}),
         ("A.java:[5,20] cannot find symbol\n  symbol:   method mean(int)\n", {"mean"}),
         ("SyntaxError: The requested module '../shop.js' does not provide an export named 'mean'\n", {"mean"}),
         ("a.ts(3,5): error TS2339: Property 'mean' does not exist on type 'Cart'.\n", {"mean"}),
@@ -245,6 +273,26 @@ def test_tests_beside_code_are_split() -> None:
     assert (found.is_added, found.changes_code) == (True, True)
 
 
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "#[cfg(all(test, unix))]\nmod tests {{ fn a() {{ {} }} }}\n",
+        "#[test]\nfn a() {{ {} }}\n",
+        "pub mod x {{\n    #[cfg(test)]\n    mod tests {{ fn a() {{ {} }} }}\n}}\n",
+    ],
+    ids=["further condition", "single function", "inside a module"],
+)
+def test_forms_of_tests_beside_code(tests: str) -> None:
+    found = split_inline_tests((RUST_CODE + tests.format("")).encode(), (RUST_FIXED + tests.format("b();")).encode())
+    assert found
+    assert found.with_code.decode() == RUST_FIXED + tests.format("")
+
+
+def test_code_without_tests_is_no_test() -> None:
+    before, after = "#[cfg(not(test))]\nfn a() {}\n", "#[cfg(not(test))]\nfn a() { b(); }\n"
+    assert split_inline_tests(before.encode(), after.encode()) is None
+
+
 def test_first_tests_of_a_file_are_split() -> None:
     found = split_inline_tests(RUST_CODE.encode(), (RUST_FIXED + RUST_TESTS).encode())
     assert found
@@ -254,8 +302,13 @@ def test_first_tests_of_a_file_are_split() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [(RUST_CODE, RUST_FIXED), (RUST_CODE + RUST_TESTS, RUST_FIXED + RUST_TESTS), (RUST_CODE, "fn f( {\n" + RUST_TESTS)],
-    ids=["no tests", "the same tests", "not readable"],
+    [
+        (RUST_CODE, RUST_FIXED),
+        (RUST_CODE + RUST_TESTS, RUST_FIXED + RUST_TESTS),
+        (RUST_CODE, "fn f( {\n" + RUST_TESTS),
+        (RUST_CODE + RUST_TESTS, 'unsafe extern "C" { safe fn g(); }\n' + RUST_CODE + RUST_TESTS),
+    ],
+    ids=["no tests", "the same tests", "not readable", "new syntax"],
 )
 def test_file_without_changed_tests_is_not_split(before: str, after: str) -> None:
     assert split_inline_tests(before.encode(), after.encode()) is None
