@@ -8,7 +8,11 @@ from aci.testing.suite_run import TestResult
 
 ERRORS = {
     "go": re.compile(r"^[^\s:]+\.go:\d+:\d+: (.+)$", re.MULTILINE),
-    "rust": re.compile(r"^error(?:\[E\d+\])?: (?!could not compile|aborting|recipe|(?:doc)?test failed|\d+ targets? failed|process did)(.+)$", re.MULTILINE),
+    "rust": re.compile(
+        r"^error(?:\[E\d+\])?: "
+        r"(?!could not compile|aborting|recipe|(?:doc)?test failed|\d+ targets? failed|process did)(.+)$",
+        re.MULTILINE,
+    ),
     "java": re.compile(
         r"^.*\.java:(?:\[?\d+,?\d*\]?:?) (?:error: )?(.+(?:(?:\n.*){0,3}?\n\s+symbol: .+)?)", re.MULTILINE
     ),

@@ -12,6 +12,8 @@ from aci.repository.added_tests import only_adds_lines
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+    from trajectories.git_store.trees import Trees
+
 INLINE = ".rs"
 """Suffix of the files that may hold tests beside code."""
 MARK = re.compile(rb"#\[(?:cfg\([^\]]*\btest\b|(?:\w+::)*test\b)")
@@ -30,6 +32,16 @@ class InlineTests:
     with_code: bytes
     is_added: bool
     changes_code: bool
+
+
+def with_base_tests(trees: Trees, base: str, tree: str) -> str:
+    """Return the tree with the base's tests in the files of code to whose tests more than lines was added."""
+    kept: dict[str, bytes] = {}
+    for change in trees.changed(base, tree):
+        if change.path.endswith(INLINE) and change.status == "M":
+            found = split_inline_tests(trees.read(base, change.path), trees.read(tree, change.path))
+            kept |= {change.path: found.with_code} if found and not found.is_added else {}
+    return trees.write(kept, tree) if kept else tree
 
 
 def split_inline_tests(before: bytes, after: bytes) -> InlineTests | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from aci.observation.output_text import mask_secrets
 from aci.proof.contamination import find_contamination, package_names
+from aci.proof.inline_tests import with_base_tests
 from aci.proof.prompt_injection import find_injections
 from aci.repository.added_tests import extended_test_files
 from aci.repository.patch import is_test, split_patch
@@ -356,7 +357,7 @@ def _rejected_by_hook(engine: Engine, patch: Patch) -> str:
 
 def without_edited_tests(engine: Engine, tree: str) -> str:
     """Return the tree with the base's own tests restored, unless the user allowed changing them (`--update-tests`).
-    Files to which only tests were added are kept."""
+    Files to which only tests were added are kept, and so is code whose own tests are restored."""
     base = engine.run.base.tree
     if engine.settings.update_tests or tree == base:
         return tree
@@ -366,7 +367,8 @@ def without_edited_tests(engine: Engine, tree: str) -> str:
         for change in engine.trees.changed(base, tree)
         if change.status != "A" and is_test(change.path) and change.path not in extended
     ]
-    return engine.trees.overlay(tree, base, edited) if edited else tree
+    tree = engine.trees.overlay(tree, base, edited) if edited else tree
+    return with_base_tests(engine.trees, base, tree)
 
 
 def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:

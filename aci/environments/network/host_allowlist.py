@@ -15,6 +15,8 @@ from trajectories.errors import ConfigError
 PORTS = (443, 80)
 _EMBEDDING_NETWORKS = [ipaddress.IPv6Network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")]
 """IPv6 networks that embed IPv4 addresses, in addition to those that Python's `ipaddress` knows."""
+FAILED_PAUSES = 10
+"""Number of pauses for which a failed look-up is not repeated."""
 ATTEMPTS = 4
 """Number of times that a name is looked up if the resolver fails for the moment."""
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
@@ -55,6 +57,7 @@ class HostAllowlist:
         self._rules = [_rule(each) for each in hosts]
         self._resolve, self._pause = resolve or _addresses, pause
         self._held: dict[tuple[str, int], list[str]] = {}
+        self._failed: dict[tuple[str, int], tuple[Refusal, float]] = {}
         self._locks: dict[str, Lock] = {}
         self._guard = Lock()
 
@@ -74,9 +77,13 @@ class HostAllowlist:
         with self._guard:
             lock = self._locks.setdefault(host, Lock())
         with lock:
-            if (host, port) not in self._held:
-                self._held[host, port] = self._look_up(host, port)
-            return self._held[host, port]
+            held = self._held.get((host, port))
+            if held is None:
+                refusal, until = self._failed.get((host, port), (None, 0.0))
+                if refusal and time.monotonic() < until:
+                    raise refusal
+                held = self._held[host, port] = self._look_up(host, port)
+            return held
 
     def forget(self, host: str, port: int, unusable: list[str]) -> None:
         """Look the host up again at its next use, since these addresses of it do not answer."""
@@ -85,6 +92,14 @@ class HostAllowlist:
                 del self._held[host, port]
 
     def _look_up(self, host: str, port: int) -> list[str]:
+        """Look up a name; a failure holds for some seconds, so that those who wait do not repeat it one by one."""
+        try:
+            return self._ask(host, port)
+        except Refusal as refusal:
+            self._failed[host, port] = refusal, time.monotonic() + self._pause * FAILED_PAUSES
+            raise
+
+    def _ask(self, host: str, port: int) -> list[str]:
         for attempts_left in reversed(range(ATTEMPTS)):
             try:
                 found = self._resolve(host, port)

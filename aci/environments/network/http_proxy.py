@@ -17,7 +17,7 @@ from aci.environments.network.socket_pipe import OneWayPipe, forward_bytes
 from aci.environments.network.upstream_proxy import ProxyAddress, UpstreamProxy
 
 MOST_CONNECTING = 32
-"""Maximum number of connections that are opened at the same time; others wait."""
+"""Maximum number of connections to a host that are opened at the same time; others wait."""
 _PATIENCE = 30.0  # default time limit in seconds
 _LINGER_BYTES = 1 << 20
 _MAX_REPORTED = 10  # maximum number of refusals that are reported to the user
@@ -42,7 +42,7 @@ class Proxy:
         self._allowed, self._say, self._idle, self._patience = allowed, say, idle, patience
         self._upstream = UpstreamProxy(os.environ if environment is None else environment)
         self._lock = Lock()
-        self._connecting = BoundedSemaphore(MOST_CONNECTING)
+        self._connecting: dict[str, BoundedSemaphore] = {}
         self._reported: set[str] = set()
         self._open: set[socket.socket] = set()
         self._closed = False
@@ -112,7 +112,7 @@ class Proxy:
             return _connect_to([through.host], through.port, "this machine's proxy")
         host, port = request.host, request.port
         try:
-            with self._connecting:
+            with self._slots(host):
                 addresses = self._allowed.addresses(host, port)
                 try:
                     return _connect_to(addresses, port, host)
@@ -122,6 +122,10 @@ class Proxy:
         except Refusal as refusal:
             self._report(f"Set-up could not reach {host}:{port}: {refusal.reason}.")
             raise
+
+    def _slots(self, host: str) -> BoundedSemaphore:
+        with self._lock:
+            return self._connecting.setdefault(host, BoundedSemaphore(MOST_CONNECTING))
 
     @contextmanager
     def _registered(self, each: socket.socket) -> Iterator[socket.socket]:

@@ -122,7 +122,7 @@ def _stop_code(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Fin
     """Return the finding for tests in another language than Python, whose calls cannot be varied."""
     noticed = stop_changed_functions(trial, after, tests)
     if noticed is False:
-        return _refuted("The tests pass even if the functions that the patch changes stop at once.")
+        return _refuted("The tests pass even if the functions that the patch changes end the process.")
     if noticed is None and trial.unbuilt.issuperset(tests):
         return _refuted("The tests do not build without the patch, and nothing shows that they need what it does.")
     return Finding("undecided", NOT_PYTHON)

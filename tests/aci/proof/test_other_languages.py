@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from aci.proof.build_errors import missing_names
-from aci.proof.inline_tests import split_inline_tests
+from aci.proof.inline_tests import split_inline_tests, with_base_tests
 from aci.testing.suite_results import TestResult
 from tests.aci.conftest import has_note
 from trajectories.records import Issue
@@ -312,3 +312,12 @@ def test_first_tests_of_a_file_are_split() -> None:
 )
 def test_file_without_changed_tests_is_not_split(before: str, after: str) -> None:
     assert split_inline_tests(before.encode(), after.encode()) is None
+
+
+def test_delivered_patch_has_the_tests_of_the_base_beside_its_code(make_repo, open_ws) -> None:
+    workspace = open_ws("local", make_repo(RUST))
+    trees, base = workspace.options.trees, workspace.options.base.tree
+    weakened = trees.write({"src/lib.rs": (RUST_FIXED + RUST_TESTS.replace("]), 2", "]), 3")).encode()}, base)
+    assert trees.read(with_base_tests(trees, base, weakened), "src/lib.rs").decode() == RUST_FIXED + RUST_TESTS
+    extended = trees.write({"src/lib.rs": (RUST_FIXED + RUST_MORE).encode()}, base)
+    assert with_base_tests(trees, base, extended) == extended
