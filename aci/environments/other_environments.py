@@ -12,13 +12,12 @@ from aci.environments.environment_plan import HOME, OWN_FILES, Command, Environm
 from aci.environments.language_images import Version, WantedVersion, choose_image, parse_version
 
 _NODE_LOCKS = {
-    "pnpm-lock.yaml": "npm install --global pnpm && pnpm install --frozen-lockfile",
-    "yarn.lock": "npm install --global yarn && yarn install --frozen-lockfile",
-    "package-lock.json": "npm ci --no-audit --no-fund",
-    "npm-shrinkwrap.json": "npm ci --no-audit --no-fund",
+    "pnpm-lock.yaml": ("pnpm", "npm install --global pnpm && pnpm install --frozen-lockfile"),
+    "yarn.lock": ("yarn", "npm install --global yarn && yarn install --frozen-lockfile"),
+    "package-lock.json": ("npm", "npm ci --no-audit --no-fund"),
+    "npm-shrinkwrap.json": ("npm", "npm ci --no-audit --no-fund"),
 }
-_MANAGERS = {"npm": "npm ci", "pnpm": "npm install --global pnpm", "yarn": "npm install --global yarn"}
-"""How the set-up command of a package manager begins, which `packageManager` of package.json names."""
+"""The package manager of each lock file, as `packageManager` of package.json names it, and its set-up command."""
 _NODE = f"{HOME}/node"
 _RELEASES = (18, 20, 22, 24)
 """Node's releases with long-term support. An image with a version older than the first of these is assumed to be chosen
@@ -39,11 +38,9 @@ def node(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan |
         return None
     package = _json(files[manifest])
     manager = str(package.get("packageManager", "")).partition("@")[0]
-    locks = sorted(
-        _NODE_LOCKS, key=lambda name: not manager or not _NODE_LOCKS[name].startswith(_MANAGERS.get(manager, "?"))
-    )
+    locks = sorted(_NODE_LOCKS, key=lambda name: _NODE_LOCKS[name][0] != manager)
     lock = next((name for name in locks if folder + name in files), "")
-    install = _NODE_LOCKS.get(lock, "npm install --no-audit --no-fund")
+    install = _NODE_LOCKS[lock][1] if lock else "npm install --no-audit --no-fund"
     wanted = _with_packages(_node_version(package), package, files.get(folder + lock, b"") if lock else b"")
     image, why = choose_image("node", wanted, settings.images)
     newer = _newer_node(wanted)
@@ -149,16 +146,22 @@ def _plan(
 
 
 def _node_version(manifest: dict[str, Any]) -> WantedVersion:
-    """Return the version that `engines.node` asks for in one of its usual forms; only major versions are compared."""
-    engines = manifest.get("engines")
-    wanted_range = engines.get("node") if isinstance(engines, dict) else None
-    if not isinstance(wanted_range, str) or len(wanted_range) > _LONGEST:
+    """Return the version that `engines.node` asks for."""
+    wanted_range = _node_range(manifest)
+    if not wanted_range:
         return WantedVersion(why="package.json names no version of Node")
-    return WantedVersion(
-        lambda version: any(_in_range(version, one) for one in wanted_range.split("||")),
-        (),
-        f"it asks for {wanted_range}",
-    )
+    return WantedVersion(lambda version: _fits(version, wanted_range), (), f"it asks for {wanted_range}")
+
+
+def _node_range(manifest: dict[str, Any]) -> str:
+    """Return the range of `engines.node` in a manifest; "" if there is none."""
+    wanted_range = _table(manifest.get("engines")).get("node")
+    return wanted_range if isinstance(wanted_range, str) and len(wanted_range) <= _LONGEST else ""
+
+
+def _fits(version: Version, wanted_range: str) -> bool:
+    """Whether a version is in a range in one of its usual forms; only major versions are compared."""
+    return any(_in_range(version, one) for one in wanted_range.split("||"))
 
 
 def _with_packages(wanted: WantedVersion, package: dict[str, Any], lock: bytes) -> WantedVersion:
@@ -166,20 +169,18 @@ def _with_packages(wanted: WantedVersion, package: dict[str, Any], lock: bytes) 
     them, those of the package alone."""
     locked = _table(_json(lock).get("packages"))
     direct = {name for key in ("dependencies", "devDependencies") for name in _table(package.get(key))}
-    ranges = []
-    for name in sorted(direct):
-        asked = _node_version(_table(locked.get(f"node_modules/{name}")))
-        if asked.why.startswith("it asks"):
-            ranges.append((name, asked))
-    both = WantedVersion(
-        lambda version: wanted.fits(version) and all(each.fits(version) for _, each in ranges), (), wanted.why
-    )
-    alone = [major for major in _RELEASES if wanted.fits((major,))]
-    fitting = [major for major in alone if both.fits((major,))]
+    asked = {name: _node_range(_table(locked.get(f"node_modules/{name}"))) for name in sorted(direct)}
+    ranges = {name: each for name, each in asked.items() if each}
+    alone = [(major,) for major in _RELEASES if wanted.fits((major,))]
+    fitting = [version for version in alone if all(_fits(version, each) for each in ranges.values())]
     if not fitting or fitting == alone:
         return wanted
-    name, each = next(one for one in ranges if not all(one[1].fits((major,)) for major in alone))
-    return replace(both, why=f"{name} needs Node {each.why.removeprefix('it asks for ')}")
+    name = next(name for name, each in ranges.items() if not all(_fits(version, each) for version in alone))
+    return WantedVersion(
+        lambda version: wanted.fits(version) and all(_fits(version, each) for each in ranges.values()),
+        (),
+        f"{name} needs Node {ranges[name]}",
+    )
 
 
 def _table(value: object) -> dict[str, Any]:

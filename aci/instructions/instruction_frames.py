@@ -50,8 +50,8 @@ _ABOUT_PROCESS = re.compile(
     r"|communit\w+|issues?)\b|```|:\s*$",
     re.IGNORECASE,
 )
-_ABOUT_RELEASES = re.compile(r"\b(?:pypi|publish\w*|tag|twine|draft|administrat\w+)\b", re.IGNORECASE)
 """What happens before and after a change to the code, and how tests run, which the first message says."""
+_ABOUT_RELEASES = re.compile(r"\b(?:pypi|publish\w*|tag|twine|draft|administrat\w+)\b", re.IGNORECASE)
 
 Filter = Callable[[str], bool]
 """Function that returns whether a line or paragraph can be followed."""

@@ -16,7 +16,7 @@ Body = Sequence[ast.stmt]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 HOOK = re.compile(r"(?i)set_?up.*|tear_?down.*|load_tests|run|debug|pytest_.*|__\w+__")
 """Functions that a test runner calls for other tests too."""
-OTHERS = (
+OTHER_LANGUAGES = (
     *(".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx", ".go", ".rs", ".java", ".kt", ".groovy", ".scala"),
     *(".rb", ".php", ".c", ".cc", ".cpp", ".cs"),
 )
@@ -28,11 +28,16 @@ COLLECTED = re.compile(r"(?i)(?:.*/)?(?:test[^/]*|[^/]*tests?)\.py")
 
 def extended_test_files(trees: Trees, base: str, tree: str) -> dict[str, tuple[str, ...]]:
     """Return the existing test files to which the patch from `base` to `tree` only adds tests, with these tests; in
-    other languages than Python, files to which it only adds lines, with "", which stands for the whole file."""
+    other languages than Python, files to which it only adds lines, with "" for the whole file."""
     found = {}
     for change in trees.changed(base, tree):
         path = change.path
-        if change.status == "M" and path.endswith((".py", *OTHERS)) and is_test(path) and not is_test_config(path):
+        if (
+            change.status == "M"
+            and path.endswith((".py", *OTHER_LANGUAGES))
+            and is_test(path)
+            and not is_test_config(path)
+        ):
             before, after = (trees.read(version, path).decode("utf-8", "replace") for version in (base, tree))
             if path.endswith(".py"):
                 found[path] = added_tests(before, after)
@@ -56,13 +61,13 @@ def added_tests(before: str, after: str) -> tuple[str, ...]:
 
 def edited_test_files(trees: Trees, base: str, tree: str) -> dict[str, tuple[str, ...]]:
     """Return the existing test files to which the patch from `base` to `tree` does more than add tests, with the tests
-    that it adds or may affect; in other languages than Python with "", which stands for the whole file."""
+    that it adds or may affect; in other languages than Python with "" for the whole file."""
     extended = extended_test_files(trees, base, tree)
     found: dict[str, tuple[str, ...]] = {}
     for change in trees.changed(base, tree):
         path = change.path
         is_edited = change.status == "M" and path not in extended and is_test(path) and not is_test_config(path)
-        if is_edited and path.endswith(OTHERS):
+        if is_edited and path.endswith(OTHER_LANGUAGES):
             found[path] = ("",)
         elif is_edited and COLLECTED.fullmatch(path):
             before, after = (trees.read(version, path).decode("utf-8", "replace") for version in (base, tree))

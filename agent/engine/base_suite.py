@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing, suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aci.environments.environment_records import digest_of
 from aci.proof.proof_run import fork_for_tests
 from aci.proof.suite_selection import count_test_files
 from aci.runtime.background_task import BackgroundTask
@@ -75,7 +74,7 @@ def environment_digest(kind: str, image: str, programs: Path | None, *others: st
     parts = [_image_id(image)] if kind == "docker" else _packages(programs.parent) if programs else [""]
     if kind == "local" or not all([*parts, *others]):
         return ""
-    return sha256(json.dumps([kind, *parts, *others]).encode()).hexdigest()
+    return digest_of([kind, *parts, *others])
 
 
 def _image_id(name: str) -> str:

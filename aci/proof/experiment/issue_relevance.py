@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from aci.graph.module_paths import SCRIPTS
 from aci.issue_text.issue_mentions import INLINE, STOP_WORDS, find_mentions, is_identifier_like, split_identifier
 from aci.proof.evidence import prose
 from aci.proof.experiment.change_contact import NOTHING, ChangedCode, Contact
@@ -34,7 +35,6 @@ HOPS = 4
 DOCUMENT = re.compile(
     r"(?i)(?:.*/)?(?:readme|change(?:s|log)|history|news|authors|contributing)[^/]*|docs?/.*\.(?:md|rst|adoc|txt)"
 )
-SCRIPTS = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
 LIKE_C = (*SCRIPTS, ".go", ".java", ".kt", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".swift", ".scala")
 PARTS_LIKE_C = re.compile(
     r"\s+|//(?!go:)[^\n]*|/\*.*?\*/|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)", re.DOTALL
