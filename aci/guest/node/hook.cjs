@@ -1,5 +1,5 @@
-// Loaded by every node process of a test command (NODE_OPTIONS): adds a reporter to jest, vitest, mocha, Playwright's
-// runner, Node's own and tape.
+// Loaded by every node process of a test command (NODE_OPTIONS): adds a reporter to jest, vitest, mocha, jasmine, ava,
+// uvu, tap, tape, Playwright's runner and Node's own.
 // Any other program runs unchanged. CommonJS, for Node 12 and later, without dependencies.
 'use strict';
 
@@ -11,6 +11,10 @@ const PROGRAMS = {
   jest: /(?:^|\/)(?:jest|jest-cli|jest\/bin\/jest|react-scripts\/scripts\/test)(?:\.js)?$/,
   vitest: /(?:^|\/)vitest(?:\.mjs)?$/,
   mocha: /(?:^|\/)_?mocha(?:\.c?js)?$|\/mocha\/lib\/cli\/cli\.c?js$/,
+  jasmine: /\/\.bin\/jasmine$|\/jasmine\/bin\/jasmine(?:\.js)?$/,
+  ava: /\/\.bin\/ava$|\/ava\/(?:cli\.js|entrypoints\/cli\.mjs)$/,
+  uvu: /\/\.bin\/uvu$|\/uvu\/bin\.js$/,
+  tap: /\/\.bin\/tap$|\/tap\/(?:bin\/run\.js|dist\/esm\/run\.mjs)$/,
   playwright: /(?:^|\/)(?:playwright|(?:playwright|@playwright\/test)\/cli)(?:\.js)?$/,
 };
 
@@ -63,12 +67,30 @@ function options(name, selected) {
     const added = ['--reporter=default', '--reporter=' + reporter, ...unlessGiven('--run', '--passWithNoTests')];
     return added.concat(named ? ['--testNamePattern=' + named] : []);
   }
+  if (name === 'jasmine') return ['--helper=' + path.join(__dirname, 'jasmine.cjs')];
   if (name === 'playwright') {
     const added = ['--reporter=list,' + reporter, '--pass-with-no-tests'];
     return added.concat(named ? ['--grep=' + named.slice(1)] : []); // the names of project and file come first
   }
   const added = ['--reporter=' + reporter].concat(selected.folders ? ['--recursive'] : []);
   return added.concat(named ? ['--grep=' + named] : []);
+}
+
+// The runners that are followed without options of ours, and how each is given the requested files.
+const TAKES_FILES = {
+  ava: (files) => { replaceFiles(files); },
+  tap: (files) => { replaceFiles(files); },
+  uvu: (files) => { // a folder, and an expression for names of files below it
+    const names = files.map((one) => path.relative(process.cwd(), one));
+    replaceFiles(['.', `^(?:${names.map(escaped).join('|')})`]);
+  },
+};
+
+// Put `files` in the place of the files and folders of the command.
+function replaceFiles(files) {
+  const isFile = (word) => !word.startsWith('-') && (/[*{]/.test(word) || fs.existsSync(word));
+  const others = process.argv.slice(2).filter((word) => !isFile(word));
+  process.argv.splice(2, process.argv.length, ...others, ...files);
 }
 
 // Node's own runner takes no options from here: it is started again with them, and without names of tests, since
@@ -85,14 +107,18 @@ function runAgain(selected) {
   process.exit(ran.status === null ? 1 : ran.status);
 }
 
-// tape has no options for reporters: it is followed in the process that loads it. Its program gets the requested files.
-function followTape(file) {
-  const { watch, report } = require('./tape.cjs');
-  watch((tape) => {
+// The tests of tap and tape report in the process that runs them. It may be the program of tape, which gets the files.
+function followTests(file) {
+  const { follow, followImports } = require('./followed_code.cjs');
+  let isFollowed = false;
+  follow((name, object) => {
+    if (isFollowed || !['tap', 'tape'].includes(name)) return;
+    isFollowed = true;
     const request = JSON.parse(fs.readFileSync(file, 'utf8'));
-    begin(request, file, 'tape', selection(request, process.cwd()));
-    report(tape);
+    begin(request, file, name, selection(request, process.cwd()));
+    require(`./${name}.cjs`).report(object);
   });
+  if (process.env.TAP === '1') followImports();
   if (!/\/tape\/bin\/(?:tape|import-or-require\.js)$/.test(process.argv[1] || '')) return;
   const { files } = selection(JSON.parse(fs.readFileSync(file, 'utf8')), process.cwd());
   if (files.length) process.argv.splice(2, process.argv.length, ...files);
@@ -104,14 +130,22 @@ function main() {
   const file = process.env.SWE_AGENT_RUN;
   if (!file || process.argv.some((word) => word.startsWith('--reporter') && word.includes(__dirname))) return;
   if (!name) {
-    followTape(file);
+    followTests(file);
     return;
   }
   const request = JSON.parse(fs.readFileSync(file, 'utf8'));
   const selected = selection(request, process.cwd());
-  begin(request, file, name, selected);
+  begin(request, file, name, selected, name === 'tap');
   if (name === 'nodetest') runAgain(selected);
+  if (name === 'ava') require('./ava.cjs').watch(fs.realpathSync(process.argv[1]));
+  if (name === 'uvu') require('./uvu.cjs').watch(fs.realpathSync(process.argv[1]));
+  if (name === 'tap') require('./lines.cjs').finishAtExit(() => 0);
+  if (name in TAKES_FILES) {
+    if (selected.files.length) TAKES_FILES[name](selected.files);
+    return;
+  }
   const added = options(name, selected);
+  if (name === 'jasmine' && selected.files.length) replaceFiles([]);
   const end = process.argv.includes('--') ? process.argv.indexOf('--') : process.argv.length;
   const place = { mocha: end, playwright: 3 }[name] || 2; // mocha uses only the last of several reporters
   process.argv.splice(place, 0, ...added);
@@ -119,13 +153,15 @@ function main() {
   process.argv.push(...(isPattern ? selected.files.map(escaped) : selected.files));
 }
 
-// Take over the reports of this process and its children.
-function begin(request, file, name, selected) {
+// Start the report of this process; its children report on its behalf, or each for itself.
+function begin(request, file, name, selected, isForItself = false) {
   const flag = '--require "' + __filename + '"';
-  process.env.NODE_OPTIONS = (process.env.NODE_OPTIONS || '').replace(flag, '').trim();
-  if (!process.env.NODE_OPTIONS) delete process.env.NODE_OPTIONS;
-  process.env.SWE_AGENT_TOLD = file; // for children of this process that report on its behalf
-  delete process.env.SWE_AGENT_RUN;
+  if (!isForItself) {
+    process.env.NODE_OPTIONS = (process.env.NODE_OPTIONS || '').replace(flag, '').trim();
+    if (!process.env.NODE_OPTIONS) delete process.env.NODE_OPTIONS;
+    process.env.SWE_AGENT_TOLD = file;
+    delete process.env.SWE_AGENT_RUN;
+  }
   fs.appendFileSync(request.out, JSON.stringify({ start: name }) + '\n');
   if (request.nodes.length && !selected.files.length) {
     fs.appendFileSync(request.out, JSON.stringify({ finish: 0, expected: 0 }) + '\n');

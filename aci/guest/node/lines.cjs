@@ -7,6 +7,7 @@ const path = require('path');
 const LONGEST = 4000;
 const FRAMES = 60;
 const request = JSON.parse(fs.readFileSync(process.env.SWE_AGENT_TOLD || process.env.SWE_AGENT_RUN, 'utf8'));
+let [ended, requested] = [0, 0]; // tests that have results so far, and results that were requested
 const COLOURS = /\u001b\[[0-9;]*m/g;
 
 function write(line) {
@@ -42,6 +43,7 @@ function wanted(file, id) {
 function result(file, names, outcome, seconds, line, message, stack) {
   const place = relative(file);
   const id = names.length ? place + '::' + names.join(' > ') : place;
+  ended += names.length ? 1 : 0;
   if (!wanted(place, id)) {
     if (outcome === 'failed' || outcome === 'error') write({ unasked: 1 });
     return false;
@@ -50,6 +52,7 @@ function result(file, names, outcome, seconds, line, message, stack) {
   const where = frames((stack || message || '').replace(COLOURS, ''));
   const error = /^(?:Uncaught )?(\w*(?:Error|Exception))\b/.exec(said);
   const own = where.filter((frame) => frame[0] === place)[0];
+  requested += 1;
   write({ running: id });
   write({
     id, outcome, path: place, seconds, line: line || (own ? own[1] : 0), error: error ? error[1] : '', trace: where,
@@ -58,4 +61,25 @@ function result(file, names, outcome, seconds, line, message, stack) {
   return true;
 }
 
-module.exports = { write, result };
+// The first file of the repository in a stack, where a test is defined, and its line.
+function place(stack) {
+  const frame = /\(?(?:file:\/\/)?(\/[^()\n]*?):(\d+):\d+\)?$/gm;
+  for (const [, file, line] of stack.matchAll(frame)) {
+    if (!file.includes('/node_modules/') && !file.startsWith(__dirname)) return [file, Number(line)];
+  }
+  return ['', 0];
+}
+
+function show(value) {
+  return require('util').inspect(value, { depth: 3 }).slice(0, 500);
+}
+
+// Report the end when this process ends; of the `defined` tests, those without results are missing.
+function finishAtExit(defined) {
+  process.on('exit', (code) => {
+    const missing = Math.max(0, defined() - ended);
+    write({ finish: code ? 1 : 0, code, expected: requested + missing });
+  });
+}
+
+module.exports = { finishAtExit, place, result, show, write };

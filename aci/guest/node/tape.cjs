@@ -1,30 +1,9 @@
 // Reports the results of tape, whose harness runs in the process of the tests: they are told by the tests' own events.
 'use strict';
 
-const Module = require('module');
-
-// Call `report` with the first module that is tape, as soon as the process loads it.
-function watch(report) {
-  const load = Module._load;
-  Module._load = function (...args) {
-    const found = load.apply(this, args);
-    if (found && typeof found.getHarness === 'function' && typeof found.createHarness === 'function') {
-      Module._load = load;
-      report(found);
-    }
-    return found;
-  };
-}
-
-// The file of the repository that defines a test, from the stack of its definition.
-function place(stack) {
-  const frame = /\(?(?:file:\/\/)?(\/[^()\n]*?):(\d+):\d+\)?$/gm;
-  const found = [...stack.matchAll(frame)].filter((one) => !one[1].includes('/node_modules/') && !one[1].startsWith(__dirname));
-  return found.length ? [found[0][1], Number(found[0][2])] : ['', 0];
-}
+const { place, result, show, write } = require('./lines.cjs');
 
 function report(tape) {
-  const { write, result } = require('./lines.cjs');
   let [reported, failed] = [0, false];
   const follow = (test, names, file, line) => {
     const failures = [];
@@ -50,8 +29,4 @@ function report(tape) {
   harness.onFinish(() => write({ finish: failed ? 1 : 0, expected: reported }));
 }
 
-function show(value) {
-  return require('util').inspect(value, { depth: 3 }).slice(0, 500);
-}
-
-module.exports = { watch, report };
+module.exports = { report };

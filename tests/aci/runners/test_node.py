@@ -245,3 +245,159 @@ def test_results_of_tape_are_read(make_repo, open_ws) -> None:
     [failed] = [result for result in report.results if result.bad]
     assert (failed.line, "equal: 0 instead of 1" in failed.message) == (3, True)
     assert run_tests(workspace, "npm test", ["test/calc.js::adds"]).passed == ("test/calc.js::adds",)
+
+
+UVU = """\
+globalThis.UVU_QUEUE = globalThis.UVU_QUEUE || [];
+async function runner(context, suite) {
+  let errors = 0;
+  for (const test of context.only.length ? context.only : context.tests) {
+    try { await test.handler({}); } catch (error) { errors += 1; }
+  }
+  return errors;
+}
+const suite = (name = '') => {
+  const context = { only: [], tests: [] };
+  const test = (title, handler) => context.tests.push({ name: title, handler });
+  test.run = () => UVU_QUEUE.push(runner.bind(0, Object.assign({}, context), name));
+  return test;
+};
+const exec = async () => { for (const run of UVU_QUEUE) if (await run()) process.exitCode = 1; };
+"""
+"""A stand-in with the parts of uvu 0.5 that are followed, for both ways of loading it."""
+JASMINE = """\
+#!/usr/bin/env node
+const reporters = [];
+const specs = [];
+global.jasmine = { getEnv: () => env };
+const env = {
+  addReporter: (one) => reporters.push(one),
+  it: (description, body) => { specs.push({ id: `spec${specs.length}`, description, body }); return specs[specs.length - 1]; },
+};
+global.it = (...args) => env.it(...args);
+const [helpers, files] = [[], []];
+for (const word of process.argv.slice(2)) (word.startsWith('--helper=') ? helpers : files).push(word.replace('--helper=', ''));
+for (const file of [...helpers, ...files]) require(require('path').resolve(file));
+for (const { id, description, body } of specs) {
+  const failedExpectations = [];
+  try { body(); } catch (error) { failedExpectations.push(error); process.exitCode = 3; }
+  const status = failedExpectations.length ? 'failed' : 'passed';
+  reporters.forEach((one) => one.specDone({ id, description, status, failedExpectations }));
+}
+"""
+"""A stand-in with the parts of jasmine 3 to 5 that are used."""
+RUN_STATUS = """\
+export default class RunStatus {
+  emitStateChange(event) { this.last = event; }
+}
+"""
+AVA = """\
+#!/usr/bin/env node
+import path from 'node:path';
+import RunStatus from '../lib/run-status.js';
+await new Promise((done) => setTimeout(done, 50)); // ava reads its settings first
+const status = new RunStatus();
+const testFile = path.resolve('test.js');
+const err = { name: 'AssertionError', message: 'differs', values: [{ label: 'Difference:', formatted: '- 1' }], stack: '' };
+for (const title of ['adds', 'subtracts', 'later']) {
+  status.emitStateChange({ type: 'selected-test', title, testFile, skip: title === 'later', todo: false });
+}
+status.emitStateChange({ type: 'test-passed', title: 'adds', testFile, duration: 5 });
+if (!process.env.CRASHES) status.emitStateChange({ type: 'test-failed', title: 'subtracts', testFile, duration: 5, err });
+process.exitCode = 1;
+"""
+"""A stand-in with the events of ava 3 to 6 that are followed."""
+TAP = """\
+const { EventEmitter } = require('events');
+class Test extends EventEmitter {
+  constructor(name) { super(); Object.assign(this, { name, options: {}, count: 0, failures: [] }); }
+  equal(found, wanted) {
+    this.count += 1;
+    if (found !== wanted) this.failures.push({ name: 'equal', diag: { found, wanted, stack: 'test/calc.js:3:9\\n' } });
+  }
+  test(name, body) {
+    const child = new Test(name);
+    this.count += 1;
+    this.emit('subtestAdd', child);
+    body(child);
+    child.end();
+    if (child.failures.length) this.failures.push({ name });
+  }
+  end() { this.emit('complete', { count: this.count, failures: this.failures }); }
+}
+module.exports = new Test('TAP');
+process.on('beforeExit', () => { module.exports.end(); process.exitCode = module.exports.failures.length ? 1 : 0; });
+"""
+"""A stand-in with the events of tap 14 to 21 that are followed."""
+PACKAGES = {
+    "uvu": {
+        "package.json": '{"main": "dist/index.js", "exports": {"import": "./dist/index.mjs", "require": "./dist/index.js"}}',
+        "dist/index.js": UVU + "module.exports = { suite, test: suite(), exec };\n",
+        "dist/index.mjs": UVU + "const test = suite();\nexport { suite, test, exec };\n",
+        "bin.js": "#!/usr/bin/env node\nconst {resolve} = require('path'); const files = require('fs').readdirSync('test');\n"
+        "const wanted = files.filter((one) => !process.argv[3] || new RegExp(process.argv[3]).test('test/' + one));\n"
+        "(async () => { for (const one of wanted) await import(resolve('test', one)); (await import('uvu')).exec(); })();\n",
+    },
+    "jasmine": {"bin/jasmine.js": JASMINE},
+    "ava": {"package.json": '{"type": "module"}', "lib/run-status.js": RUN_STATUS, "entrypoints/cli.mjs": AVA},
+    "tap": {
+        "bin/run.js": "require('child_process').fork(process.argv[2], { env: { ...process.env, TAP: '1' } })"
+        ".on('exit', (code) => { process.exitCode = code; });\n",
+        "index.js": "module.exports = require('libtap');\n",
+    },
+    "libtap": {"package.json": '{"main": "lib/tap.js"}', "lib/tap.js": TAP},
+}
+FOLLOWED = {
+    "uvu": (
+        "node node_modules/uvu/bin.js test",
+        "test/calc.mjs",
+        "import { test } from 'uvu';\ntest('adds', () => {});\n"
+        "test('subtracts', () => { throw new Error('0 is not 1'); });\ntest.run();\n",
+        "0 is not 1",
+    ),
+    "jasmine": (
+        "node node_modules/jasmine/bin/jasmine.js test/calc.js",
+        "test/calc.js",
+        "it('adds', () => {});\nit('subtracts', () => { throw new Error('0 is not 1'); });\n",
+        "0 is not 1",
+    ),
+    "ava": (
+        "node node_modules/ava/entrypoints/cli.mjs",
+        "test.js",
+        "import 'ava';\n",
+        "AssertionError: differs\nDifference: - 1",
+    ),
+    "tap": (
+        "node node_modules/tap/bin/run.js test/calc.js",
+        "test/calc.js",
+        "const t = require('tap');\n"
+        "t.test('adds', (t) => { t.equal(1 + 1, 2); });\nt.test('subtracts', (t) => { t.equal(1 - 1, 1); });\n",
+        "0 instead of 1",
+    ),
+}
+
+
+@needs_node
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_results_of_followed_runners_are_read(name, make_repo, open_ws) -> None:
+    command, path, test, message = FOLLOWED[name]
+    packages = {f"node_modules/{each}/{file}": text for each, files in PACKAGES.items() for file, text in files.items()}
+    workspace = open_ws("local", make_repo(packages | {path: test}))
+    report = run_tests(workspace, command)
+    expected = {f"{path}::adds": "passed", f"{path}::subtracts": "failed"}
+    expected |= {f"{path}::later": "skipped"} if name == "ava" else {}
+    assert {result.id: result.outcome for result in report.results} == expected
+    assert report.complete
+    [failed] = [result for result in report.results if result.bad]
+    assert message in failed.message
+    one = run_tests(workspace, command, [f"{path}::adds"])
+    assert (one.passed, one.complete) == ((f"{path}::adds",), True)
+
+
+@needs_node
+@pytest.mark.slow
+def test_tests_without_results_make_a_followed_run_incomplete(make_repo, open_ws) -> None:
+    packages = {f"node_modules/ava/{file}": text for file, text in PACKAGES["ava"].items()}
+    workspace = open_ws("local", make_repo(packages | {"test.js": ""}))
+    assert not run_tests(workspace, f"CRASHES=1 {FOLLOWED['ava'][0]}").complete
