@@ -3,7 +3,7 @@
     python -m benchmarks.examined_cases FOLDER... [--names a,b] [--patches right-1,…] [--jobs 2] [--json OUT]
 
 Each folder below FOLDER is an issue: `issue.md`, `repo/` (the base, a git repository), `patches/KIND-N.patch` and
-optionally `command` (the test command). A `venv` in FOLDER comes first on the PATH of the tests. The answers of
+optionally `command` (the test command); files that git ignores in `repo` come along. A `venv` in FOLDER comes first on the PATH of the tests. The answers of
 examiner and challenger are in `answers/`: `tests.md`, and for the questions about a patch `correction-ID.md`,
 `second-ID.md`, `challenge-ID.md` and `objections-ID.md`, where ID is the beginning of the SHA-256 of the patch file. A
 question without an answer is written beside its place as `….request.md`; whoever answers it must see nothing else.
@@ -76,6 +76,7 @@ def judge(patch: Path) -> Row:
     with tempfile.TemporaryDirectory(prefix="swe-agent-case-") as folder:
         home = Path(folder)
         subprocess.run(["git", "clone", "-q", issue.resolve() / "repo", home / "repo"], check=True)
+        _copy_ignored(issue.resolve() / "repo", home / "repo")
         subprocess.run(["git", "apply", "--index", patch.resolve()], cwd=home / "repo", check=True)
         (home / "script.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in _script(patch)))
         began = time.monotonic()
@@ -109,6 +110,15 @@ def judge(patch: Path) -> Row:
         open=tuple(_write_open_questions(patch, records)),
         notes=tuple(verdict["notes"]),
     )
+
+
+def _copy_ignored(source: Path, clone: Path) -> None:
+    """Copy what git ignores, such as `node_modules`, with hard links."""
+    listed = ["git", "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]
+    ignored = subprocess.run(listed, cwd=source, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, ignored.split("\0")):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-al", source / name.rstrip("/"), (clone / name.rstrip("/")).parent], check=True)
 
 
 def _environment(home: Path, venv: Path) -> dict[str, str]:

@@ -133,6 +133,7 @@ def with_values(text: str, shop: ExampleShop) -> str:
         r"--count \d+": "--count 1",
         "--kinds plant,mutate": "--kinds plant,mutate --count 1",
         r"--choose B\b": "--choose A",
+        r"get NAME\b": "get budget",
         r"set NAME VALUE\b": "set budget 0.5",
         r"key PROVIDER\b": "key anthropic",
         r"20261121-1337\b": run,
