@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 
 from aci.page_checks.page_view import PROPERTIES, Element, PageView
-from aci.page_checks.view_differences import ELSEWHERE, NEW, WIDER, Difference
+from aci.page_checks.view_differences import ELSEWHERE, LAYOUT, NEW, WIDER, Difference
 
 WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}(?![a-z])|\d{2,}")
 _STOP = """\
@@ -61,6 +61,12 @@ NARROW = 700
 STYLE = frozenset([*PROPERTIES, "size", ELSEWHERE, "grid columns"])
 BAD_VALUE = re.compile(r"\bNaN\b|\bInvalid Date\b|\[object \w+\]|(?<![A-Za-z] )\b(?:undefined|Infinity)\b(?! [A-Z])")
 PARTS = ("section", "article", "table", "form", "nav", "header", "footer", "aside", "dialog", "ul", "ol", "dl", "main")
+REMOVAL = re.compile(
+    r"\b(?:remov|delet|hid|drop|disappear|duplicat|twice|get rid|no longer|without|instead of|gone"
+    r"|(?:should|must|may|need|do|does|is)(?: not|n't|n’t)|never|leftover|empty)",
+    re.IGNORECASE,
+)
+"""How an issue says that something is to be removed, or should not be there."""
 STATUS = re.compile(r"status (\d+)")
 DARK, PHONE = "dark night theme scheme", "phone mobile narrow small responsive tablet width viewport"
 """Words for what is only seen in dark mode, and only in a narrow window."""
@@ -82,12 +88,12 @@ class PlacedDifference:
         """The element's tag and what of it changed; for changes other than style, also the page."""
         tag = self.element.tag if self.element else ""
         path = "" if self.is_style else self.view.path
-        return (tag, path, *sorted(one.partition(":")[0] for one in self.difference.changes))
+        return (tag, path, *self.names)
 
     @property
     def is_style(self) -> bool:
         """Whether only the style of the element changed, which may be a consequence of the change around it."""
-        return all(one.partition(":")[0] in STYLE for one in self.difference.changes)
+        return all(name in STYLE for name in self.names)
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -101,13 +107,35 @@ class PlacedDifference:
     @property
     def key(self) -> tuple[object, ...]:
         """What the same change of like elements on other pages, at other widths and in other colours has in common."""
-        names = tuple(sorted(one.partition(":")[0] for one in self.difference.changes))
+        return (*self.subject, self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What changed, without values."""
+        return tuple(sorted(one.partition(":")[0] for one in self.difference.changes))
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """What like elements on other pages, at other widths and in other colours have in common."""
         element = self.element
-        if element is None or names == (ELSEWHERE,):  # a part that moves takes others with it
-            return (self.view.path, names)
+        if element is None or self.names == (ELSEWHERE,):  # a part that moves takes others with it
+            return (self.view.path,)
         if element.classes or element.id:
-            return (element.classes, element.id, names)
-        return (element.tag, element.text, self.view.path, names)
+            return (element.classes, element.id)
+        return (element.tag, element.text, self.view.path)
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """The view and the element's index."""
+        return (id(self.view), self.difference.element)
+
+    @property
+    def around(self) -> Iterator[tuple[int, int]]:
+        """The view and the indexes of the elements around it."""
+        at = self.element.parent if self.element else -1
+        while at >= 0:
+            yield (id(self.view), at)
+            at = self.view.elements[at].parent
 
     @property
     def exact(self) -> tuple[object, ...]:
@@ -140,13 +168,16 @@ def find_unasked(
 
     `find_needed` returns a function that tells whether a difference is also there with only the part of the patch that
     the tests need, or None if they need the whole patch. What the tests need is asked for. Other differences are asked
-    for if they fit the issue, and are like one that the tests need or, without a loss, in the same part of the page.
-    If the tests need the whole patch, the issue's words decide. New errors of a page are never asked for.
+    for if they fit the issue, and are like one that the tests need or, without a loss, in the same part of the page; and
+    so is another layout of what is around one that the tests need.
+    If the tests need the whole patch, the issue's words decide. New errors of a page are never asked for, nor is the
+    loss of what a person could reach, which comes first, unless a sentence of the issue asks for it.
     """
-    broken: list[PlacedDifference] = []
-    others: list[PlacedDifference] = []
+    lost = [one for one in placed if one.difference.is_lost and not _asks_for_loss(issue, one)]
+    broken, others = list(lost), []
     for one in placed:
-        (broken if _is_broken(one, issue, tests) else others).append(one)
+        if one not in lost:
+            (broken if _is_broken(one, issue, tests) else others).append(one)
     if not others:
         return broken
     wanted, rarity = frozenset(split_words(f"{issue}\n{tests}")), _rarity(views)
@@ -158,9 +189,14 @@ def find_unasked(
         needed = [one for one in others if is_needed(one)]
         kinds = {(one.kind, one.view.variant) for one in needed}
         places = {(one.place, one.view.variant) for one in needed}
+        around = {place for one in needed for place in one.around}
         for some, score, is_unfit in zip(groups, scores, unfit, strict=True):
             has_needed = any(map(is_needed, some))
-            group = [one for one in some if not (is_needed(one) or (has_needed and one.is_style))]
+            group = [
+                one
+                for one in some
+                if not (is_needed(one) or (has_needed and one.is_style) or (_is_layout(one) and one.at in around))
+            ]
             is_alike = not is_unfit and all((one.kind, one.view.variant) in kinds for one in group)
             is_beside = score >= LEAST and all(
                 (one.place, one.view.variant) in places and not one.difference.is_loss for one in group
@@ -170,6 +206,17 @@ def find_unasked(
     if best < LEAST or len(groups) == 1:
         return broken or (None if all(unfit) else [])
     return broken + [one for group, is_unfit in zip(groups, unfit, strict=True) if is_unfit for one in group]
+
+
+def _is_layout(placed: PlacedDifference) -> bool:
+    return all(name in LAYOUT for name in placed.names)
+
+
+def _asks_for_loss(issue: str, placed: PlacedDifference) -> bool:
+    """Whether a sentence of the issue names the element, or something in it, and its removal."""
+    named = {word for element in _with_inside(placed) for word in _own_words(element)}
+    sentences = re.split(r"(?<=[.!?])\s|\n", issue)
+    return any(REMOVAL.search(one) and named & set(split_words(one)) for one in sentences)
 
 
 def _is_broken(placed: PlacedDifference, issue: str, tests: str) -> bool:

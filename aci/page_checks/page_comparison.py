@@ -157,9 +157,15 @@ def _need(
             return None
         for old, new in zip(views, news, strict=True):
             found = [PlacedDifference(one, old if one.is_missing else new) for one in find_differences(old, new)]
-            styles |= {one.key for one in found}
+            styles |= {(*one.subject, name) for one in found for name in one.names}
             others |= {one.exact for one in found}
-    return lambda placed: placed.key in styles if placed.is_style else placed.exact in others
+
+    def is_needed(placed: PlacedDifference) -> bool:
+        if placed.is_style:  # a fix gives an element more than one property
+            return any((*placed.subject, name) in styles for name in placed.names)
+        return placed.exact in others
+
+    return is_needed
 
 
 def _describe(placed: PlacedDifference) -> str:

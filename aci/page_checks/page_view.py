@@ -70,7 +70,9 @@ class Variant:
 @dataclass(frozen=True, slots=True)
 class Element:
     """A visible or invisible element. `parent` is its parent's index, `text` its own text without that of its children,
-    `attributes` its role, label and similar values; `box` is x, y, width and height in pixels."""
+    `attributes` its role, label and similar values; `box` is x, y, width and height in pixels. `is_reached` tells
+    whether it is a text, a picture, a link or a control that a person can see and use: painted, not clipped, in the
+    area that the page scrolls to, and with nothing in front of it."""
 
     parent: int
     tag: str
@@ -80,6 +82,7 @@ class Element:
     attributes: tuple[str, ...]
     box: tuple[float, float, float, float]
     style: Mapping[str, str]
+    is_reached: bool = False
 
     @property
     def is_visible(self) -> bool:
@@ -139,11 +142,11 @@ def _view(path: str, variant: Variant, shown: Mapping[str, Any], status: int, er
 
 
 def _element(value: Any, styles: Sequence[Mapping[str, str]], number: int) -> Element:
-    parent, tag, id, classes, text, attributes, box, style = value
+    parent, tag, id, classes, text, attributes, box, style, is_reached = value
     if not isinstance(parent, int) or not -1 <= parent < number:
         raise ValueError("a parent comes before its children")
     x, y, width, height = map(float, box)
     words = tuple(" ".join(str(one).split())[:LONGEST] for one in attributes)
     own = " ".join(str(text).split())[:LONGEST]
     tag, id, classes = (str(one)[:LONGEST] for one in (tag, id, classes))
-    return Element(parent, tag, id, classes, own, words, (x, y, width, height), styles[style])
+    return Element(parent, tag, id, classes, own, words, (x, y, width, height), styles[style], is_reached is True)

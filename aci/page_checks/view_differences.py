@@ -15,6 +15,7 @@ REPLACED = ("img", "svg", "canvas", "video", "iframe", "object", "input", "selec
 SAME_SIZE, MOVED = 2.0, 4.0
 OVERFLOW = 2.0
 LONGEST_TEXT = 200
+UNREACHED = "can no longer be seen or used"
 NEW, HIDDEN, WIDER, ELSEWHERE = "is new", "is hidden now", "its content is wider than the window", "is in another place"
 NOTHING_PAINTED = {"background-color": "rgba(0, 0, 0, 0)", "background-image": "none", "box-shadow": "none"}
 OF_TEXT = dict.fromkeys(INHERITED, "") | {
@@ -26,6 +27,15 @@ OF_TEXT = dict.fromkeys(INHERITED, "") | {
 """Properties by which an element can make a text in it look different, with the value of those not inherited that
 changes nothing."""
 
+LAYOUT = frozenset(
+    [
+        *("display", "float", "flex-direction", "flex-wrap", "flex-grow", "order", "justify-content", "align-items"),
+        *("row-gap", "column-gap", "max-width", "min-width", "max-height", "min-height"),
+        *(f"{kind}-{side}" for kind in ("margin", "padding") for side in ("top", "right", "bottom", "left")),
+    ]
+)
+"""What changes nothing that users see, unless a box in or around the element changes with it."""
+
 Box = tuple[float, float, float, float]
 
 
@@ -33,16 +43,18 @@ Box = tuple[float, float, float, float]
 class Difference:
     """A change of an element between two views. `element` is its index in the later view, or in the earlier one if
     `is_missing`; -1 for the page as a whole. `changes` are `property: before -> after`, or words such as `is missing`.
+    `is_lost` tells whether a person could reach it, or something in it, before and cannot any more.
     """
 
     element: int
     changes: tuple[str, ...]
     is_missing: bool = False
+    is_lost: bool = False
 
     @property
     def is_loss(self) -> bool:
         """Whether users no longer see the element."""
-        return self.is_missing or HIDDEN in self.changes
+        return self.is_missing or self.is_lost or HIDDEN in self.changes
 
 
 def find_differences(before: PageView, after: PageView) -> list[Difference]:
@@ -61,12 +73,15 @@ def find_differences(before: PageView, after: PageView) -> list[Difference]:
         is_same_parent = parent < 0 or pairs.get(parent) == after.elements[new].parent
         if _has_moved(before, old, after, new, is_same_parent):
             own[new][ELSEWHERE] = ""
+    laid_out = _laid_out_otherwise(before.elements, after.elements, pairs)
     for new, changes in sorted(own.items()):
         left = _without_inherited(changes, own.get(after.elements[new].parent, {}))
+        if new not in laid_out:
+            left = {name: values for name, values in left.items() if name not in LAYOUT}
         if left:
-            found.append(
-                Difference(new, tuple(f"{name}: {values}" if values else name for name, values in left.items()))
-            )
+            changes = tuple(f"{name}: {values}" if values else name for name, values in left.items())
+            is_lost = before.elements[back[new]].is_reached and not after.elements[new].is_reached
+            found.append(Difference(new, changes, is_lost=is_lost))
     found += _missing(before.elements, pairs)
     found += _added(after.elements, back)
     found += _reordered(before.elements, after.elements, back)
@@ -215,7 +230,7 @@ def _changes(old: Element, new: Element) -> dict[str, str]:
         return {}
     if old.is_visible != new.is_visible:
         return {"is shown now" if new.is_visible else HIDDEN: ""}
-    found = {}
+    found = {UNREACHED: ""} if old.is_reached and not new.is_reached else {}
     if old.tag != new.tag:
         found["element"] = f"{old.tag} -> {new.tag}"
     if old.text != new.text:
@@ -299,6 +314,28 @@ def _window(view: PageView) -> Box:
     return 0.0, 0.0, float(view.variant.width), float(HEIGHT)
 
 
+def _laid_out_otherwise(before: Sequence[Element], after: Sequence[Element], pairs: Mapping[int, int]) -> set[int]:
+    """Return the later elements of which the size, or the place in the element around it, differs, or of something in
+    them."""
+
+    def placed(elements: Sequence[Element], one: int) -> Box:
+        x, y, width, height = elements[one].box
+        parent = elements[one].parent
+        around = elements[parent].box if parent >= 0 else (0.0, 0.0)
+        return x - around[0], y - around[1], width, height
+
+    differing = {new for new in set(range(len(after))) - set(pairs.values()) if after[new].is_visible}
+    for old in range(len(before)):
+        if old not in pairs:
+            parent = before[old].parent
+            differing |= {pairs[parent]} if before[old].is_visible and parent in pairs else set()
+            continue
+        edges = zip(placed(before, old), placed(after, pairs[old]), strict=True)
+        if any(abs(was - now) > 1 for was, now in edges):
+            differing.add(pairs[old])
+    return _with_parents(after, differing)
+
+
 def _without_inherited(changes: Mapping[str, str], of_parent: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in changes.items() if name not in INHERITED or of_parent.get(name) != value}
 
@@ -312,8 +349,19 @@ def _is_seen(element: Element) -> bool:
 
 
 def _missing(before: Sequence[Element], pairs: Mapping[int, int]) -> Iterator[Difference]:
+    reached = _with_parents(
+        before, {old for old, element in enumerate(before) if element.is_reached and old not in pairs}
+    )
     for old in _outermost(before, {old for old in range(len(before)) if old not in pairs}):
-        yield Difference(old, ("is missing",), is_missing=True)
+        yield Difference(old, ("is missing",), is_missing=True, is_lost=old in reached)
+
+
+def _with_parents(elements: Sequence[Element], some: set[int]) -> set[int]:
+    found = set(some)
+    for one in some:
+        while (one := elements[one].parent) >= 0 and one not in found:
+            found.add(one)
+    return found
 
 
 def _added(after: Sequence[Element], back: Mapping[int, int]) -> Iterator[Difference]:

@@ -195,32 +195,84 @@ const actions = {
 };
 
 // What a page shows: its visible elements in document order, each with its parent's index, what it is, its own text, its
-// box and the index of its computed style, and the links to other pages of the same server.
+// box, the index of its computed style and whether a person can reach it, and the links to other pages of the same server.
 function readPage([properties, mostElements, mostText]) {
   // A field of a form hides a property of its name, such as `children`.
   const childNodes = Object.getOwnPropertyDescriptor(Node.prototype, "childNodes").get;
   const painted = (element, name) => { const text = getComputedStyle(element, name).content; return ["none", "normal"].includes(text) ? "" : text; };
-  const elements = [], styles = [], known = new Map(), indexes = new Map();
-  const walk = (element, parent) => {
+  const elements = [], styles = [], known = new Map(), indexes = new Map(), candidates = [];
+  const walk = (element, parent, around = 1) => {
     if (elements.length >= mostElements || element.nodeType !== 1) return;
     const style = getComputedStyle(element), box = element.getBoundingClientRect();
     if (style.display === "none") return;
+    const opacity = around * Number(style.opacity);
     const own = [...childNodes.call(element)].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join(" ").trim();
     const values = JSON.stringify(properties.map((name) => style.getPropertyValue(name)));
     if (!known.has(values)) { known.set(values, styles.length); styles.push(JSON.parse(values)); }
     const attribute = (name) => (element.getAttribute(name) ?? "").slice(0, mostText);
-    const around = painted(element, "::before") + painted(element, "::after");
+    const content = painted(element, "::before") + painted(element, "::after");
     const value = "value" in element && typeof element.value === "string" ? element.value : "";
     const states = ["disabled", "checked", "open", "selected", "required", "readOnly"].filter((name) => element[name] === true);
     indexes.set(element, elements.length);
     elements.push([parent, element.localName, attribute("id"), attribute("class"), own.slice(0, mostText),
       [attribute("role"), attribute("aria-label"), attribute("alt"), attribute("title"), attribute("placeholder"), attribute("href"), value.slice(0, mostText),
-        ["aria-hidden", "aria-expanded", "aria-checked", "aria-selected", "aria-current", "aria-disabled", "aria-invalid", "tabindex"].map((name) => `${name}=${attribute(name)}`).join(" "), states.join(" "), around.slice(0, mostText)],
-      [box.x + scrollX, box.y + scrollY, box.width, box.height].map((edge) => Math.round(edge * 10) / 10), known.get(values)]);
+        ["aria-hidden", "aria-expanded", "aria-checked", "aria-selected", "aria-current", "aria-disabled", "aria-invalid", "tabindex"].map((name) => `${name}=${attribute(name)}`).join(" "), states.join(" "), content.slice(0, mostText)],
+      [box.x + scrollX, box.y + scrollY, box.width, box.height].map((edge) => Math.round(edge * 10) / 10), known.get(values), false]);
     const here = indexes.get(element);
-    for (const child of childNodes.call(element.shadowRoot ?? element)) walk(child, here);
+    if (canBeReached(element, style, box, opacity)) candidates.push(element);
+    for (const child of childNodes.call(element.shadowRoot ?? element)) walk(child, here, opacity);
+  };
+  // An element is painted if some of it is inside what clips it, and the page can be scrolled there.
+  const isControl = (element) => element.matches("a[href], button, input, select, textarea, summary, [role=button], [role=link], [role=tab], [role=menuitem]");
+  const root = getComputedStyle(document.documentElement), ofBody = document.body ? getComputedStyle(document.body) : root;
+  const extent = (axis, window, page) => [root[axis], root[axis] === "visible" ? ofBody[axis] : ""].some((one) => one === "hidden" || one === "clip") ? window : Math.max(window, page);
+  const area = { width: extent("overflowX", innerWidth, document.documentElement.scrollWidth), height: extent("overflowY", innerHeight, document.documentElement.scrollHeight) };
+  const visiblePart = (element, style, box) => {
+    let part = { left: box.left, top: box.top, right: box.right, bottom: box.bottom }, position = style.position, inScroller = false;
+    const clip = (x, y, right, bottom) => { part = { left: Math.max(part.left, x), top: Math.max(part.top, y), right: Math.min(part.right, right), bottom: Math.min(part.bottom, bottom) }; };
+    for (let at = element.parentElement; at && at !== document.body && at !== document.documentElement && position !== "fixed"; at = at.parentElement) {
+      const of = getComputedStyle(at), holds = position !== "absolute" || of.position !== "static";
+      if (holds && (of.overflowX !== "visible" || of.overflowY !== "visible")) {
+        const edges = at.getBoundingClientRect();
+        if ([of.overflowX, of.overflowY].some((one) => /auto|scroll/.test(one))) { part = { left: edges.left, top: edges.top, right: edges.right, bottom: edges.bottom }; inScroller = true; }
+        else clip(edges.left, edges.top, edges.right, edges.bottom);
+      }
+      if (holds) position = of.position;
+    }
+    if (position === "fixed") clip(0, 0, innerWidth, innerHeight);
+    else clip(-scrollX, -scrollY, area.width - scrollX, area.height - scrollY);
+    return { ...part, inScroller };
+  };
+  const canBeReached = (element, style, box, opacity) => {
+    const hasText = [...childNodes.call(element)].some((node) => node.nodeType === 3 && node.data.trim());
+    const control = isControl(element);
+    if (!control && !hasText && !element.matches("img, svg, canvas, video")) return false;
+    if (style.visibility !== "visible" || opacity < 0.15 || box.width < 2 || box.height < 2) return false;
+    if (hasText && (parseFloat(style.fontSize) < 5 || /, 0(\.0\d*)?\)$/.test(style.color))) return false;
+    if (control && (style.pointerEvents === "none" || element.tabIndex < 0)) return false;
+    const part = visiblePart(element, style, box);
+    return part.right - part.left >= Math.min(box.width / 2, innerWidth / 2) && part.bottom - part.top >= Math.min(box.height / 2, innerHeight / 2);
+  };
+  // Nothing lies in front of it: a pointer at one of five points finds it, what it contains, or what contains it. What lies
+  // in front of a text may let it through.
+  const isInFront = (element) => {
+    if (element.getBoundingClientRect().bottom > innerHeight || visiblePart(element, getComputedStyle(element), element.getBoundingClientRect()).inScroller) element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+    const box = element.getBoundingClientRect(), control = isControl(element);
+    const points = [[0.5, 0.5], [0.1, 0.2], [0.9, 0.2], [0.1, 0.8], [0.9, 0.8]].map(([x, y]) => [box.left + x * box.width, box.top + y * box.height]);
+    return points.some(([x, y]) => {
+      const hit = element.getRootNode().elementFromPoint?.(x, y);
+      if (!hit || element.contains(hit) || hit.contains(element) || hit.control === element) return !!hit;
+      return !control && !isOpaque(hit);
+    });
+  };
+  const isOpaque = (element) => {
+    const style = getComputedStyle(element), [, alpha = "1"] = /rgba\(.*, ([\d.]+)\)$/.exec(style.backgroundColor) ?? [];
+    return Number(style.opacity) > 0.5 && (Number(alpha) > 0.5 || style.backgroundImage !== "none" || element.matches("img, video, canvas, iframe"));
   };
   walk(document.body ?? document.documentElement, -1);
+  const [x, y] = [scrollX, scrollY];
+  for (const element of candidates) elements[indexes.get(element)][8] = isInFront(element);
+  scrollTo({ left: x, top: y, behavior: "instant" });
   // A fragment is kept if it is a route of the page's scripts and not the name of an element.
   const toPath = (href) => {
     const url = new URL(href), here = url.pathname === location.pathname;
