@@ -63,7 +63,7 @@ BAD_VALUE = re.compile(r"\bNaN\b|\bInvalid Date\b|\[object \w+\]|(?<![A-Za-z] )\
 PARTS = ("section", "article", "table", "form", "nav", "header", "footer", "aside", "dialog", "ul", "ol", "dl", "main")
 REMOVAL = re.compile(
     r"\b(?:remov|delet|hid|drop|disappear|duplicat|twice|get rid|no longer|without|instead of|gone"
-    r"|(?:should|must|may|need|do|does|is)(?: not|n't|n’t)|never|leftover|empty)",
+    r"|(?:should|must|may|need|do|does|is)(?: not|n.t)|never|leftover|empty)",
     re.IGNORECASE,
 )
 """How an issue says that something is to be removed, or should not be there."""

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Literal
 
 from aci.proof import evidence
+from aci.proof.build_errors import missing_names
 from aci.proof.canary_tests import create_canary_tests
 from aci.proof.failure_reason import is_mentioned
 from aci.proof.proof_run import ProofRun, fork_for_tests, split_patch
@@ -182,7 +183,9 @@ def _line(result: TestResult, tests: BlindTests) -> str:
 def _results_of(name: str, report: SuiteReport | None, path: str) -> list[TestResult]:
     """Return the results of a test function, one for each of its parameter sets."""
     results = report.results if report else ()
-    return [one for one in results if evidence.function_name(one.id) == name and one.path in (path, "")]
+    own = [one for one in results if evidence.function_name(one.id) == name and one.path in (path, "")]
+    unbuilt = (one for one in results if one.outcome == "error" and path in (one.path, one.id))
+    return own or [one for one in unbuilt if missing_names(one)]
 
 
 def _outcome(results: Sequence[TestResult], issue: str) -> BlindOutcome:
@@ -195,6 +198,8 @@ def _outcome(results: Sequence[TestResult], issue: str) -> BlindOutcome:
 def _is_own_fault(result: TestResult, issue: str) -> bool:
     """Whether a test fails because of itself or its environment: a set-up error, a name or an argument that does not
     exist and that the issue does not mention, or because the run ended."""
+    if missing := missing_names(result):
+        return bool(missing.unasked(lambda name: is_mentioned(issue, name)))
     if result.cut or result.outcome == "error":
         return True
     in_test = is_test(evidence.innermost_file(result) or result.path)

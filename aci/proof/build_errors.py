@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from aci.testing.suite_run import TestResult
 
@@ -23,11 +25,16 @@ MISSING = re.compile(
     r"undefined: (?:\w+\.)?(\w+)"  # Go
     r"|has no field or method (\w+)|unknown field '?(\w+)'? in struct"
     r"|cannot find [\w ,/]+ `(\w+)`|no [\w ]+ named `(\w+)`|no `(\w+)` in|no field `(\w+)`"  # Rust
-    r"|unresolved imports? `(?:\w+::)*(\w+)`|undeclared (?:type|crate or module) `(\w+)`"
+    r"|undeclared (?:type|crate or module) `(\w+)`"
     r"|cannot find symbol(?:\n.*){0,3}?\s+symbol:\s+\w+ (\w+)"  # Java
     r"|does not provide an export named '(\w+)'|has no exported member '?(\w+)|Property '(\w+)' does not exist"
     r"|Cannot find name '(\w+)'"
 )
+IMPLIED = re.compile(
+    r"the method `(\w+)` exists for|the trait bound `.*: (?:\w+::)*(\w+)|`[^`]*` doesn't implement `(?:\w+::)*(\w+)"
+    r"|cannot (?:add|subtract|multiply|divide|calculate|negate|apply)|binary operation|type annotations needed"
+)
+"""What Rust's compiler says in addition if a method or a trait is missing."""
 TOO_MANY = "too many errors"
 
 
@@ -36,16 +43,44 @@ def is_build_error(message: str) -> bool:
     return any(pattern.search(message) for pattern in ERRORS.values())
 
 
-def missing_names(result: TestResult) -> frozenset[str]:
-    """Return the names that are missing if this is all that keeps a test file from being built; empty if it was built,
-    or if there is another error."""
+@dataclass(frozen=True, slots=True)
+class MissingNames:
+    """The `names` that are missing if this is all that keeps a test file from being built. `implied` are names of
+    traits and methods that may be missing with them."""
+
+    names: frozenset[str]
+    implied: frozenset[str] = frozenset()
+
+    def unasked(self, is_asked: Callable[[str], bool]) -> frozenset[str]:
+        """Return the names that nobody asks for; all if at least one of all names is not asked for."""
+        unasked = frozenset(name for name in self.names if not is_asked(name))
+        all_names = self.names | self.implied
+        return unasked if any(map(is_asked, all_names)) else all_names
+
+
+def missing_names(result: TestResult) -> MissingNames | None:
+    """Return the missing names of a test file that was not built; None if it was built, or if there is another
+    error."""
     if result.outcome != "error":
-        return frozenset()
+        return None
     for pattern in ERRORS.values():
         errors = [next(filter(None, match.groups())) for match in pattern.finditer(result.message)]
         errors = [error for error in errors if TOO_MANY not in error]
         if errors:
-            names = [MISSING.search(error) for error in errors]
-            found = (next(filter(None, match.groups()), "") for match in names if match)
-            return frozenset(found) if all(names) else frozenset()
-    return frozenset()
+            return _all_missing(errors)
+    return None
+
+
+def _all_missing(errors: Sequence[str]) -> MissingNames | None:
+    names: set[str] = set()
+    implied: set[str] = set()
+    for error in errors:
+        if error.startswith("unresolved import"):
+            names |= set(re.findall(r"`(?:\w+::)*(\w+)`", error))
+        elif match := IMPLIED.search(error):
+            implied |= set(filter(None, match.groups()))
+        elif match := MISSING.search(error):
+            names.add(next(filter(None, match.groups())))
+        else:
+            return None
+    return MissingNames(frozenset(names), frozenset(implied))

@@ -176,14 +176,24 @@ def is_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool:
     if result is None or not result.bad:
         return False
     if result.outcome == "error" and not _is_python(result, id):
-        missing = missing_names(result)
         added = "\n".join(evidence.added_lines(trial.parts.diff))
-        unknown = [name for name in missing if not (is_mentioned(trial.issue.text, name) and is_mentioned(added, name))]
-        if missing and not unknown:
+        missing = missing_names(result)
+        unasked = (
+            missing.unasked(lambda name: is_mentioned(trial.issue.text, name) and is_mentioned(added, name))
+            if missing
+            else ()
+        )
+        if missing and not unasked:
             trial.unbuilt.add(id)
             return True
-        why = f"{format_names(sorted(unknown))} is missing, which the issue does not ask for" if unknown else "it fails"
-        trial.note(f"A failure is not counted: the tests do not build without the patch, and {why}.")
+        why = (
+            f"{format_names(sorted(unasked))} is missing, which the issue does not ask for"
+            if unasked
+            else "for another reason than a missing name"
+        )
+        trial.note(
+            f"A failure is not counted: the tests do not build without the patch, {'and ' * bool(unasked)}{why}."
+        )
         return False
     name = evidence.missing_name(result)
     if name and not evidence.adds_name(trial.parts.diff, trial.parts.added, name) and not _has_name(trial, name):

@@ -154,8 +154,16 @@ class _Reader:
             place = PLACE.search(message)
             path = self._path(place[1]) if place else ""
             crate = (match[2] or match[1]).replace("-", "_")
-            id = f"{crate}:{place[1]}" if place else match[1]
+            id = f"{crate}:{self._root(place[1], is_library=not match[2])}" if place else match[1]
             yield self._failure(id, path, "error", message.strip())
+
+    def _root(self, file: str, is_library: bool) -> str:
+        """Return the file by which results name the crate to which a source file belongs."""
+        folder, source, inside = file.rpartition("src/")
+        if not source or inside.startswith("bin/"):
+            return file
+        root = f"{folder}src/{'lib' if is_library else 'main'}.rs"
+        return root if self._request.exists(self._path(root)) else file
 
     def _failure(self, id: str, path: str, outcome: str, message: str) -> Line:
         trace = [[self._path(file), int(line), ""] for file, line in PLACE.findall(message)[:MOST_FRAMES]]

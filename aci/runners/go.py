@@ -76,10 +76,17 @@ def _events(data: bytes) -> Iterator[dict[str, Any]]:
                 yield {"Action": "output", "Package": failed[1], "Output": text}
                 yield {"Action": "fail", "Package": failed[1]}
                 continue
-            package = text[2:].partition(" ")[0] if text.startswith("# ") else package
+            package = _built_package(text) if text.startswith("# ") else package
             event = {"Action": "build-output", "Package": package, "Output": f"{text}\n"} if package else None
         if isinstance(event, dict) and isinstance(event.get("Action"), str):
             yield event
+
+
+def _built_package(header: str) -> str:
+    """Return the package whose tests the compiler builds, by the line `# package [package.test]`. That of external
+    tests ends in `_test`."""
+    name, _, built = header[2:].partition(" ")
+    return built.removeprefix("[").removesuffix("]").removesuffix(".test") or name
 
 
 class _Reader:

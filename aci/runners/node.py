@@ -15,6 +15,8 @@ def hook(request: RunnerRequest, command: str) -> Hook | None:
     if OTHERS.match(command):
         return None
     source = files("aci.guest").joinpath("node")
-    found = {f"node/{file.name}": file.read_bytes() for file in source.iterdir() if file.name.endswith((".cjs", ".mjs"))}
+    found = {
+        f"node/{file.name}": file.read_bytes() for file in source.iterdir() if file.name.endswith((".cjs", ".mjs"))
+    }
     loaded = rf"--require \"{request.folder}/node/hook.cjs\""
     return Hook(command, found, {"NODE_OPTIONS": f"{loaded}${{NODE_OPTIONS:+ $NODE_OPTIONS}}"})

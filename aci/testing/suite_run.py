@@ -16,6 +16,7 @@ from functools import cache
 from aci.runtime.guest_programs import PACKAGE
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult, OnOutput, Workspace
 from aci.testing.browser_tests import check_server, server_hook
+from aci.testing.compiler_output import compiler_lines
 from aci.testing.node_paths import nodes_inside
 from aci.testing.project_commands import split_command
 from aci.testing.result_collection import CollectedResults
@@ -74,7 +75,7 @@ def run_tests(
     check_server(ran)
     collected = CollectedResults(workspace, SESSION)
     collected.read(request, hooked)
-    report = build_report(command, ran, collected.lines)
+    report = build_report(command, ran, collected.lines or (compiler_lines(ran.output) if ran.code else []))
     facts = (*report.facts, *(Fact("limit", note) for note in collected.notes))
     complete = report.complete and collected.whole
     report = replace(report, complete=complete, facts=facts, limit=limit)

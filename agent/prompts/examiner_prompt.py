@@ -46,7 +46,8 @@ issue's examples in at least two of them: what the issue says must hold for them
 at the place treats differently.
 - Assert only what follows from the issue or from the code's documentation, or, in a guard, from what this code surely \
 does today. Never guess: no message, type, order or format that the issue does not fix. Another right fix must pass.
-- Call public functions that exist in this code, with the arguments that they have. No mocks, no network, no files \
+- Call public functions that exist in this code, with the arguments that they have, or new ones just as the issue \
+writes them, also where they do not compile yet. No mocks, no network, no files \
 outside the test's temporary folder, no sleeping."""
 ANSWER = """\
 Answer with the list of ways, the path of a new test file, its source, and one line for each test: its name, `red` if \

@@ -45,8 +45,8 @@ function escaped(text) {
   return text.replace(/[.*+?^${}()|[\]\\-]/g, '\\$&');
 }
 
-function pattern(names) {
-  return '^(?:' + names.map(escaped).join('|') + ')';
+function pattern(names) { // vitest 1 puts a blank before the names
+  return '^ ?(?:' + names.map(escaped).join('|') + ')';
 }
 
 // The options that the command does not have yet: vitest refuses one that it gets twice.
@@ -101,7 +101,9 @@ function runAgain(selected) {
   });
   const reporters = ['spec', path.join(__dirname, 'nodetest.cjs')];
   const added = reporters.map((each) => [`--test-reporter=${each}`, '--test-reporter-destination=stdout']);
-  const files = selected.files.length && !selected.folders ? selected.files : process.argv.slice(1);
+  const isBuilt = (file) => /\.[cm]?ts$/.test(file) && !process.argv.slice(1).some((word) => /\.[cm]?ts$/.test(word));
+  const isNarrowed = selected.files.length && !selected.folders && !selected.files.some(isBuilt);
+  const files = isNarrowed ? selected.files : process.argv.slice(1);
   const words = own.concat(...added, files);
   const ran = childProcess.spawnSync(process.execPath, words, { stdio: 'inherit' });
   process.exit(ran.status === null ? 1 : ran.status);

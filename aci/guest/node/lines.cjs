@@ -7,6 +7,7 @@ const path = require('path');
 const LONGEST = 4000;
 const FRAMES = 60;
 const request = JSON.parse(fs.readFileSync(process.env.SWE_AGENT_TOLD || process.env.SWE_AGENT_RUN, 'utf8'));
+const sources = new Map();
 let [ended, requested] = [0, 0]; // tests that have results so far, and results that were requested
 const COLOURS = /\u001b\[[0-9;]*m/g;
 
@@ -16,7 +17,17 @@ function write(line) {
 
 function relative(file) {
   const inside = path.relative(request.root, file).split(path.sep).join('/');
-  return inside.startsWith('..') ? file : inside;
+  return inside.startsWith('..') ? file : sourceOf(inside);
+}
+
+// The TypeScript file from which a file in a folder for builds was made, if the repository has one at the same place.
+function sourceOf(file) {
+  if (!sources.has(file)) {
+    const match = /^((?:.*\/)?)(?:\.?build|\.?dist|lib|out|\.?tmp|\.?test-build|compiled)\/(.+)\.([cm]?)js$/.exec(file);
+    const places = match ? ['', 'src/'].map((folder) => `${match[1]}${folder}${match[2]}.${match[3]}ts`) : [];
+    sources.set(file, places.find((each) => fs.existsSync(path.join(request.root, each))) || file);
+  }
+  return sources.get(file);
 }
 
 // The repository's own frames in a stack, innermost last: [path, line, function].

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 STOPS = {
     "go": b' if true { go func() { panic("stopped") }(); select {} };',
-    "rust": b" if true { std::process::abort() }",
+    "rust": b" extern crate std as stopping_std; if true { stopping_std::process::abort() }",
     "javascript": b" process.abort();",
-    "typescript": b" if (Date) (globalThis as any).process.abort();",
-    "tsx": b" if (Date) (globalThis as any).process.abort();",
+    "typescript": b" if (Math.PI) (globalThis as any).process.abort();",
+    "tsx": b" if (Math.PI) (globalThis as any).process.abort();",
     "java": b" if (true) Runtime.getRuntime().halt(97);",
     "php": b" exit(97);",
 }

@@ -251,7 +251,13 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
         ("error[E0599]: no method named `mean` found for struct `Cart` in the current scope\n", {"mean"}),
         ("error[E0432]: unresolved import `shop::mean`\n", {"mean"}),
         ("error[E0308]: mismatched types\n", set()),
-        ("error[E0432]: unresolved imports `shop::mean`, `shop::sum`\n", {"mean"}),
+        ("error[E0432]: unresolved imports `shop::mean`, `shop::sum`\n", {"mean", "sum"}),
+        (
+            "error[E0599]: no method named `mean` found for struct `Cart` in the current scope\n"
+            "error[E0369]: cannot subtract `&Cart` from `&Cart`\n",
+            {"mean"},
+        ),
+        ("error[E0369]: cannot subtract `&Cart` from `&Cart`\nerror[E0308]: mismatched types\n", set()),
         ("error[E0433]: failed to resolve: use of undeclared type `Mean`\n", {"Mean"}),
         ("error[E0609]: no field `mean` on type `Cart`\n", {"mean"}),
         ("A.java:5: error: cannot find symbol\n  x.mean();\n   ^\n  symbol:   method mean(int)\n", {"mean"}),
@@ -262,8 +268,20 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
     ],
 )
 def test_names_that_keep_a_test_from_being_built(message: str, names: set[str]) -> None:
-    assert missing_names(TestResult("a", "error", message)) == names
-    assert missing_names(TestResult("a", "failed", message)) == frozenset()
+    found = missing_names(TestResult("a", "error", message))
+    assert (found.names if found else set()) == names
+    assert missing_names(TestResult("a", "failed", message)) is None
+
+
+def test_what_a_missing_trait_implies_counts_with_a_name_that_is_asked_for() -> None:
+    message = "error[E0599]: the method `max` exists for struct `Cart`, but its trait bounds were not satisfied\n"
+    found = missing_names(TestResult("a", "error", message))
+    assert found and found.implied == {"max"}
+    assert (found.unasked({"max"}.__contains__), found.unasked({"min"}.__contains__)) == (frozenset(), {"max"})
+    both = missing_names(
+        TestResult("a", "error", f"{message}error[E0425]: cannot find function `mean` in this scope\n")
+    )
+    assert both and both.unasked({"max"}.__contains__) == {"mean"}
 
 
 def test_tests_beside_code_are_split() -> None:
