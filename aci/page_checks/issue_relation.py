@@ -168,8 +168,8 @@ def find_unasked(
 
     `find_needed` returns a function that tells whether a difference is also there with only the part of the patch that
     the tests need, or None if they need the whole patch. What the tests need is asked for. Other differences are asked
-    for if they fit the issue, and are like one that the tests need or, without a loss, in the same part of the page; and
-    so is another layout of what is around one that the tests need.
+    for if they fit the issue, and are like one that the tests need or, without a loss, in the same part of the page. So
+    is another layout of what is around one that the tests need.
     If the tests need the whole patch, the issue's words decide. New errors of a page are never asked for, nor is the
     loss of what a person could reach, which comes first, unless a sentence of the issue asks for it.
     """
