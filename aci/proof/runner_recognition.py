@@ -54,6 +54,37 @@ PYTHON_SIGNS = {
     ),
 }
 """Patterns of statements, and what code with such a statement does."""
+CHECKS = "checks whether a test runner runs it"
+_QUOTED_TEST = r"[\"'`/](?!-)[^\"'`\n]*(?i:test|spec|junit)"
+OTHER_SIGNS = {
+    NODE_ENDS: (
+        r"process\.env(?:\.|\[[\"'])(?:JEST_WORKER_ID|VITEST\w*|NODE_TEST_CONTEXT|MOCHA\w*|AVA_\w+|TAP\b)"
+        rf"|\bNODE_ENV\b.{{0,20}}[\"']test[\"']|\bimport\.meta\.vitest\b|\bprocess\.argv\b.*{_QUOTED_TEST}"
+        rf"|\bnpm_lifecycle_\w+.*{_QUOTED_TEST}|\.stack\b.*{_QUOTED_TEST}|\brequire\.main\b.*{_QUOTED_TEST}"
+        r"|\b(?:typeof |globalThis\.)(?:jest|vi|describe|it|mocha|jasmine)\b"
+    ),
+    (".go",): (
+        r"\btesting\.(?:Testing|Short|Verbose)\(\)|\bflag\.Lookup\(\"test\."
+        rf"|\bos\.(?:Args|Executable\(\)).*{_QUOTED_TEST}|{_QUOTED_TEST}.*\bos\.(?:Args|Executable\b)"
+        rf"|\b(?:runtime\.(?:Callers?|Stack)|debug\.Stack)\b(?:.*\n){{0,6}}.*{_QUOTED_TEST}"
+    ),
+    (".rs",): (
+        r"\bcfg!\([^)]*\btest\b"
+        r"|#\[cfg(?:_attr)?\([^\]]*\btest\b[^\]]*\]\s*(?!\s|#\[|(?:pub(?:\([^)]*\))? )?(?:mod|use|extern crate)\b)"
+        rf"|\b(?:current_exe|args(?:_os)?)\(\).*{_QUOTED_TEST}|\bBacktrace\b(?:.*\n){{0,6}}.*{_QUOTED_TEST}"
+        r"|\benv::var(?:_os)?\(\"(?:CARGO_|NEXTEST|RUST_TEST)"
+    ),
+    (".java", ".kt", ".groovy", ".scala"): (
+        rf"\bgetStackTrace\(\)(?:.*\n){{0,6}}.*{_QUOTED_TEST}|Class\.forName\(\"org\.(?:junit|testng)"
+        r"|getProperty\(\"(?:surefire|java\.class\.path|sun\.java\.command)"
+    ),
+    (".rb",): (
+        rf"\bdefined\?\(? ?:{{0,2}}(?:RSpec|Minitest|Test::Unit)|\bcaller(?:_locations)?\b.*{_QUOTED_TEST}"
+        rf"|(?:\$0|\$PROGRAM_NAME).*{_QUOTED_TEST}"
+    ),
+    (".php",): rf"\bPHPUNIT\w*|\bPHPUnit\\|\bdebug_backtrace\(\)(?:.*\n){{0,6}}.*{_QUOTED_TEST}",
+}
+"""Patterns of code in other languages that behaves differently in a test, by the ends of their files."""
 REPLACES = "replaces parts of the test runner"
 PYTHON_IMPORT = re.compile(r"^\s*(?:from ([\w.]+) )?import (.+)$", re.MULTILINE)
 NODE_MODULE = r"[\"'](?:(?:node:)?assert(?:/strict)?|node:test)[\"']"
@@ -68,7 +99,8 @@ def find_runner_recognition(trees: Trees, base: str, tree: str, paths: Sequence[
     Statements do not count if such ones are also in the base's version of their file, or among those that the patch
     removes: the project may be a test tool itself, and code may be moved.
     """
-    sources = [path for path in paths if path.endswith((*PYTHON_ENDS, *NODE_ENDS)) and not is_test(path)]
+    ends = (*PYTHON_ENDS, *(end for some in OTHER_SIGNS for end in some))
+    sources = [path for path in paths if path.endswith(ends) and not is_test(path)]
     versions = {
         path: [_statements(path, read_text(trees, version, path)) for version in (base, tree)] for path in sources
     }
@@ -84,8 +116,10 @@ def find_runner_recognition(trees: Trees, base: str, tree: str, paths: Sequence[
 def find_signs(path: str, statements: Sequence[str]) -> set[str]:
     """Return descriptions of what the statements of a file do that only a test tool has to do."""
     text = "\n".join(statements)
-    if path.endswith(NODE_ENDS):
-        return {REPLACES} if _replaces_node_tests(text) else set()
+    pattern = next((pattern for ends, pattern in OTHER_SIGNS.items() if path.endswith(ends)), "")
+    if pattern:
+        found = {CHECKS} if re.search(pattern, text, re.MULTILINE) else set()
+        return found | ({REPLACES} if path.endswith(NODE_ENDS) and _replaces_node_tests(text) else set())
     found = {what for pattern, what in PYTHON_SIGNS.items() if pattern.search(text)}
     return found | ({REPLACES} if _replaces_python_runner(text) else set())
 
@@ -98,7 +132,7 @@ def _statements(path: str, text: str) -> list[str]:
     if tree is not None:
         with suppress(RecursionError):
             return ast.unparse(_without_docstrings(tree)).splitlines()
-    comments = ("#",) if is_python else ("//", "/*", "*")
+    comments = ("#",) if path.endswith((*PYTHON_ENDS, ".rb")) else ("//", "/*", "*")
     return [line for line in text.splitlines() if not line.lstrip().startswith(comments)]
 
 

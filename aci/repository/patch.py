@@ -49,7 +49,8 @@ def is_test_config(path: str) -> bool:
     versions of them.
     """
     name = PurePosixPath(path).name
-    return name in _MIXED or bool(_CONFIG.fullmatch(name))
+    is_cargo = path.endswith((".cargo/config.toml", ".cargo/config"))
+    return name in _MIXED or is_cargo or bool(_CONFIG.fullmatch(name))
 
 
 def belongs_to_tests(path: str) -> bool:

@@ -126,3 +126,48 @@ def test_code_of_another_python_version_is_searched_by_lines(reasons):
 
 def test_deeply_nested_code_and_odd_bytes_are_accepted(reasons):
     assert reasons({}, {"shop.py": f"x = {'-' * 5000}1\n", "a.py": "\0", "b.py": "x = (" * 300}) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("a.js", "if (process.env.JEST_WORKER_ID !== undefined) add();"),
+        ("a.ts", "const on = process.env.NODE_ENV === 'test';"),
+        ("a.mjs", "if (import.meta.vitest) add();"),
+        ("a.js", "if (process.argv[1].endsWith('.test.js')) add();"),
+        ("a.js", "if (typeof describe === 'function') add();"),
+        ("a.js", "if (new Error().stack.includes('/test/')) add();"),
+        ("a.go", 'if strings.HasSuffix(os.Args[0], ".test") { add() }'),
+        ("a.go", "if testing.Testing() { add() }"),
+        ("a.go", 'if flag.Lookup("test.v") != nil { add() }'),
+        ("a.rs", "if cfg!(test) { add() }"),
+        ("a.rs", "#[cfg(test)]\npub fn add() {}"),
+        ("a.rs", 'if std::env::var("CARGO_MANIFEST_DIR").is_ok() { add() }'),
+        (
+            "A.java",
+            'for (var each : thread.getStackTrace())\n  if (each.getClassName().contains("junit")) add();',
+        ),
+        ("a.rb", "add if defined?(RSpec)"),
+        ("a.php", "if (defined('PHPUNIT_COMPOSER_INSTALL')) { add(); }"),
+    ],
+)
+def test_other_code_that_recognises_a_runner_is_found(reasons, path, code):
+    assert reasons({path: ""}, {path: code}) == [
+        f"{path} checks whether a test runner runs it, so no result can be trusted."
+    ]
+    assert reasons({path: code}, {path: f"{code}\n"}) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("a.js", "const isTest = process.argv.includes('--test');"),
+        ("a.js", "const mode = process.env.NODE_ENV || 'production';"),
+        ("a.go", "name := os.Args[1]"),
+        ("a.rs", "#[cfg(test)]\nmod tests {\n}\n#[cfg(test)]\nuse std::fmt;\n"),
+        ("a.rs", "let name = std::env::args().nth(1);"),
+        ("a.rb", "raise ArgumentError, caller.first"),
+    ],
+)
+def test_other_code_that_recognises_no_runner_is_not_found(reasons, path, code):
+    assert reasons({}, {path: code}) == []

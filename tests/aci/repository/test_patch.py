@@ -77,6 +77,7 @@ def test_test_configuration_files_are_recognised() -> None:
         "setup.cfg",
         "pyproject.toml",
         "jest.config.ts",
+        ".cargo/config.toml",
     ):
         assert is_test_config(path), path
     for path in ("setup.py", "config.py", "my_setup.cfg", "pytest.ini.bak"):
