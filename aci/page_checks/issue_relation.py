@@ -62,8 +62,8 @@ STYLE = frozenset([*PROPERTIES, "size", ELSEWHERE, "grid columns"])
 BAD_VALUE = re.compile(r"\bNaN\b|\bInvalid Date\b|\[object \w+\]|(?<![A-Za-z] )\b(?:undefined|Infinity)\b(?! [A-Z])")
 PARTS = ("section", "article", "table", "form", "nav", "header", "footer", "aside", "dialog", "ul", "ol", "dl", "main")
 REMOVAL = re.compile(
-    r"\b(?:remov|delet|hid|drop|disappear|duplicat|twice|get rid|no longer|without|instead of|gone"
-    r"|(?:should|must|may|need|do|does|is)(?: not|n.t)|never|leftover|empty)",
+    r"\b(?:remov|delet|hide|hidden|hiding|drop|get rid|duplicat|twice|leftover"
+    r"|(?:should|must|need|do|does)(?: not|n.t) (?:be (?:there|shown|displayed|visible)|appear|show))",
     re.IGNORECASE,
 )
 """How an issue says that something is to be removed, or should not be there."""
@@ -214,7 +214,7 @@ def _is_layout(placed: PlacedDifference) -> bool:
 
 def _asks_for_loss(issue: str, placed: PlacedDifference) -> bool:
     """Whether a sentence of the issue names the element, or something in it, and its removal."""
-    named = {word for element in _with_inside(placed) for word in _own_words(element)}
+    named = {word for element in _with_inside(placed) for word in split_words(element.name)}
     sentences = re.split(r"(?<=[.!?])\s|\n", issue)
     return any(REMOVAL.search(one) and named & set(split_words(one)) for one in sentences)
 

@@ -27,6 +27,8 @@ OF_TEXT = dict.fromkeys(INHERITED, "") | {
 """Properties by which an element can make a text in it look different, with the value of those not inherited that
 changes nothing."""
 
+UNSEEN = ("role", "label", "title", "aria")
+"""What only some users notice, such as those of a screen reader."""
 LAYOUT = frozenset(
     [
         *("display", "float", "flex-direction", "flex-wrap", "flex-grow", "order", "justify-content", "align-items"),

@@ -32,6 +32,7 @@ MOST_WAITED = 3
 """Maximum number of tests that are rerun alone with the full time limit to see if they hang, if every test was ended
 early."""
 RANDOM = random.SystemRandom()
+LONGEST_ERROR = 200
 NEARLY = 0.9
 """A test that ran for at least this share of its full time limit before it was ended is not considered ended early."""
 
@@ -176,30 +177,29 @@ def is_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool:
     if result is None or not result.bad:
         return False
     if result.outcome == "error" and not _is_python(result, id):
-        added = "\n".join(evidence.added_lines(trial.parts.diff))
-        missing = missing_names(result)
-        unasked = (
-            missing.unasked(lambda name: is_mentioned(trial.issue.text, name) and is_mentioned(added, name))
-            if missing
-            else ()
-        )
-        if missing and not unasked:
+        why = _why_unbuilt(trial, result)
+        if not why:
             trial.unbuilt.add(id)
             return True
-        why = (
-            f"{format_names(sorted(unasked))} is missing, which the issue does not ask for"
-            if unasked
-            else "for another reason than a missing name"
-        )
-        trial.note(
-            f"A failure is not counted: the tests do not build without the patch, {'and ' * bool(unasked)}{why}."
-        )
+        trial.note(f"A failure is not counted: the tests do not build without the patch: {why}.")
         return False
     name = evidence.missing_name(result)
     if name and not evidence.adds_name(trial.parts.diff, trial.parts.added, name) and not _has_name(trial, name):
         trial.note(f"A failure is not counted: {name!r} is missing, and the patch does not add it.")
         return False
     return True
+
+
+def _why_unbuilt(trial: ProofRun, result: TestResult) -> str:
+    """Return why a test does not build, or "" if all that is missing is in the issue and is added by the patch."""
+    missing = missing_names(result)
+    if missing is None:
+        lines = [line.strip() for line in result.message.splitlines() if line.strip()]
+        error = next((line for line in lines if re.search(r"(?i)error|cannot|failed", line)), "".join(lines[:1]))
+        return error[:LONGEST_ERROR].rstrip(".") or "the cause is unknown"
+    added = "\n".join(evidence.added_lines(trial.parts.diff))
+    unasked = missing.unasked(lambda name: is_mentioned(trial.issue.text, name) and is_mentioned(added, name))
+    return f"{format_names(sorted(unasked))} is missing, which the issue does not ask for" if unasked else ""
 
 
 def _is_python(result: TestResult, id: str) -> bool:

@@ -276,12 +276,14 @@ def test_names_that_keep_a_test_from_being_built(message: str, names: set[str]) 
 def test_what_a_missing_trait_implies_counts_with_a_name_that_is_asked_for() -> None:
     message = "error[E0599]: the method `max` exists for struct `Cart`, but its trait bounds were not satisfied\n"
     found = missing_names(TestResult("a", "error", message))
-    assert found and found.implied == {"max"}
+    assert found
+    assert found.implied == {"max"}
     assert (found.unasked({"max"}.__contains__), found.unasked({"min"}.__contains__)) == (frozenset(), {"max"})
     both = missing_names(
         TestResult("a", "error", f"{message}error[E0425]: cannot find function `mean` in this scope\n")
     )
-    assert both and both.unasked({"max"}.__contains__) == {"mean"}
+    assert both
+    assert both.unasked({"max"}.__contains__) == {"mean"}
 
 
 def test_tests_beside_code_are_split() -> None:
