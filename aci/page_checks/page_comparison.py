@@ -144,7 +144,7 @@ def _need(
     serve the pages."""
     if server is None:
         return None
-    styles, others = set(), set()
+    styled, others = set(), set()
     olds: dict[str, list[PageView]] = defaultdict(list)
     for old, *_ in changed:
         olds[old.path].append(old)
@@ -157,12 +157,12 @@ def _need(
             return None
         for old, new in zip(views, news, strict=True):
             found = [PlacedDifference(one, old if one.is_missing else new) for one in find_differences(old, new)]
-            styles |= {(*one.subject, name) for one in found for name in one.names}
+            styled |= {one.subject for one in found if one.element}
             others |= {one.exact for one in found}
 
     def is_needed(placed: PlacedDifference) -> bool:
         if all(name in STYLE or name in UNSEEN for name in placed.names):  # a fix gives an element several properties
-            return any((*placed.subject, name) in styles for name in placed.names)
+            return placed.subject in styled
         return placed.exact in others
 
     return is_needed

@@ -249,6 +249,9 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 LARGEST, MOST_MANIFESTS = 1_000_000, 2_000
+IGNORED = r"\( -name node_modules -o -name .git -o -name vendor -o -name target \) -prune -o"
+NODE_TESTS = (".js", ".mjs", ".cjs")
+"""Ends of the names of test files of Node's own runner."""
 NEEDS_TEST = "Give the command that runs the tests with --test."
 
 
@@ -287,9 +290,18 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
     except NeedsPytest:
         raise
     except UsageError:
-        if command := command or first_command(files, look):
+        if command := command or first_command(files, look) or _node_command(workspace, session):
             return command, ""
         raise
+
+
+def _node_command(workspace: Workspace, session: str) -> str:
+    """Return the command for tests of Node's own runner in a repository without a manifest, such as that of a site; ""
+    if there are none."""
+    names = " -o ".join(f"-name '*{mark}{end}'" for mark in (".test", "-test", "_test") for end in NODE_TESTS)
+    quoted = shlex.quote(workspace.root)
+    ran = workspace.run(f"cd {quoted} && find . {IGNORED} \\( {names} \\) -exec grep -l node:test {{}} +", 60, session)
+    return "node --test" if ran.text.strip() else ""
 
 
 def _manifests(workspace: Workspace, session: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -298,9 +310,8 @@ def _manifests(workspace: Workspace, session: str) -> tuple[frozenset[str], froz
 
     def find(names: Iterable[str], action: str) -> str:
         chosen = " -o ".join(f"-name {shlex.quote(name)}" for name in names)
-        return f"find . -maxdepth 4 {ignored} \\( {chosen} \\) {action}"
+        return f"find . -maxdepth 4 {IGNORED} \\( {chosen} \\) {action}"
 
-    ignored = r"\( -name node_modules -o -name .git -o -name vendor -o -name target \) -prune -o"
     settings = f"-type f -size -{LARGEST // 1000}k -exec grep -lE {shlex.quote(PYTEST_SECTION)} {{}} +"
     lines = f"{find(MANIFESTS, '-print')}; echo; {find(PYTEST_FILES, settings)}"
     found = workspace.run(f"cd {shlex.quote(workspace.root)} && {{ {lines}; }}", 60, session).text

@@ -248,7 +248,7 @@ function readPage([properties, mostElements, mostText]) {
     const control = isControl(element);
     if (!control && !hasText && !element.matches("img, svg, canvas, video")) return false;
     if (style.visibility !== "visible" || opacity < 0.15 || box.width < 2 || box.height < 2) return false;
-    if (hasText && (parseFloat(style.fontSize) < 5 || /, 0(\.0\d*)?\)$/.test(style.color))) return false;
+    if (hasText && (parseFloat(style.fontSize) < 5 || /^rgba\(.*, 0(\.0\d*)?\)$/.test(style.color))) return false;
     if (control && (style.pointerEvents === "none" || element.tabIndex < 0)) return false;
     const part = visiblePart(element, style, box);
     return part.right - part.left >= Math.min(box.width / 2, innerWidth / 2) && part.bottom - part.top >= Math.min(box.height / 2, innerHeight / 2);

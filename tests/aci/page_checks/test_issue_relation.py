@@ -27,7 +27,9 @@ def shop(variant=Variant(), **styles):  # noqa: B008
 def unasked(issue, before, after, find_needed=lambda: None, tests="assert text != 'undefined'"):
     """Return the names of the elements whose changes are not asked for."""
     placed = [
-        PlacedDifference(one, new) for old, new in zip(before, after, strict=True) for one in find_differences(old, new)
+        PlacedDifference(one, old if one.is_missing else new)
+        for old, new in zip(before, after, strict=True)
+        for one in find_differences(old, new)
     ]
     found = find_unasked(issue, tests, before, placed, find_needed)
     return found if found is None else sorted({one.element.name if one.element else "page" for one in found})
@@ -116,3 +118,31 @@ def test_other_text_on_another_page_is_unasked():
     issue = "The price of the lamp on the cart page is 10 in place of 8."
     before, after = [view("/cart", "10"), view("/shop", "30")], [view("/cart", "8"), view("/shop", "31")]
     assert unasked(issue, before, after, lambda: lambda one: one.view.path == "/cart") == ['b.price "31"']
+
+
+def test_loss_of_what_a_person_could_reach_is_asked_for_by_a_sentence_about_removal_only():
+    link = replace(element("a", "Opening hours"), is_reached=True)
+    before, hidden = [page(link)], [page(replace(link, is_reached=False))]
+    issue = "The link Opening hours is cut off on a phone."
+    needed = lambda: lambda one: True  # noqa: E731
+    assert unasked(issue, before, hidden, needed) == ['a "Opening hours"']
+    assert unasked(issue, before, [page()], needed) == ['a "Opening hours"']
+    assert unasked("Please remove the link Opening hours.", before, [page()], needed) == []
+    assert unasked("Please remove the footer. Opening hours are wrong.", before, [page()], needed) == [
+        'a "Opening hours"'
+    ]
+    unreached = [page(replace(link, is_reached=False))]
+    assert unasked(issue, unreached, [page()], needed) == []
+
+
+def test_layout_around_what_the_tests_need_is_asked_for():
+    def view(wrap, size, gap):
+        header = element("header", flex_wrap=wrap, column_gap=gap, box=(0.0, 0.0, 390.0, size))
+        return page(header, element("a", "Order", parent=1, flex_wrap=wrap, box=(0.0, 0.0, 100.0, size)))
+
+    def is_link(placed):
+        return placed.element.tag == "a"
+
+    before = [view("nowrap", 20.0, "24px")]
+    assert unasked("The menu is too wide.", before, [view("wrap", 40.0, "8px")], lambda: is_link) == []
+    assert unasked("The menu is too wide.", before, [view("wrap", 40.0, "8px")], lambda: lambda one: False) != []

@@ -159,3 +159,22 @@ def test_box_that_closes_elsewhere_is_the_same_box():
         ("is in another place",)
     ]
     assert [one.changes for one in find_differences(card("?", "Knots"), card("?"))] == [("is missing",)]
+
+
+def test_layout_is_a_difference_only_if_something_changes_its_place_or_size():
+    def view(gap, left):
+        return page(element("nav", column_gap=gap), element("a", "Home", parent=1, box=(left, 0.0, 50.0, 20.0)))
+
+    assert changes(view("20px", 0.0), view("8px", 0.0)) == {}
+    assert changes(view("20px", 70.0), view("8px", 58.0)) == {"nav": ["column-gap: 20px -> 8px"]}
+
+
+def test_what_a_person_could_reach_is_lost_if_it_is_missing_or_out_of_reach():
+    link = replace(element("a", "Home"), is_reached=True)
+    around = element("nav")
+    [moved] = find_differences(page(link), page(replace(link, is_reached=False)))
+    assert (moved.is_lost, moved.changes) == (True, ("can no longer be seen or used",))
+    [missing] = find_differences(page(around, replace(link, parent=1)), page(around))
+    assert missing.is_lost
+    [unseen] = find_differences(page(replace(link, is_reached=False)), page())
+    assert not unseen.is_lost

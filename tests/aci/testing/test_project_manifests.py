@@ -168,3 +168,5 @@ def test_command_in_workspace_depends_on_projects_and_nodes(make_repo, open_ws):
     workspace.run("rm -r web")
     with pytest.raises(UsageError, match="No tests were found"):
         detect_command(workspace)
+    workspace.run("""mkdir test; echo "import test from 'node:test'" > test/menu.test.mjs""")
+    assert detect_command(workspace) == "node --test"
