@@ -54,9 +54,15 @@ function unlessGiven(...options) {
   return options.filter((option) => !process.argv.some((word) => word === option || word.startsWith(option + '=')));
 }
 
+// Whether the command itself selects tests by their names: a second pattern would replace or invert its own.
+function hasPattern() {
+  const own = /^(?:-g|-f|-t|-i|--grep|--fgrep|--invert|--grep-invert|--testNamePattern)(?:=|$)/;
+  return process.argv.slice(2).some((word) => own.test(word));
+}
+
 function options(name, selected) {
   const reporter = path.join(__dirname, name + '.cjs');
-  const named = selected.names && selected.names.length ? pattern(selected.names) : '';
+  const named = selected.names && selected.names.length && !hasPattern() ? pattern(selected.names) : '';
   if (name === 'jest') {
     const added = ['--reporters=default', '--reporters=' + reporter, '--testLocationInResults', '--watchAll=false'];
     if (selected.files.length) added.push(...unlessGiven('--passWithNoTests'));
