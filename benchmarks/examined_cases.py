@@ -3,10 +3,11 @@
     python -m benchmarks.examined_cases FOLDER... [--names a,b] [--patches right-1,…] [--jobs 2] [--json OUT]
 
 Each folder below FOLDER is an issue: `issue.md`, `repo/` (the base, a git repository), `patches/KIND-N.patch` and
-optionally `command` (the test command); files that git ignores in `repo` come along. A `venv` in FOLDER comes first on the PATH of the tests. The answers of
-examiner and challenger are in `answers/`: `tests.md`, and for the questions about a patch `correction-ID.md`,
-`second-ID.md`, `challenge-ID.md` and `objections-ID.md`, where ID is the beginning of the SHA-256 of the patch file. A
-question without an answer is written beside its place as `….request.md`; whoever answers it must see nothing else.
+optionally `command` (the test command); files that git ignores in `repo` come along. A `venv` in FOLDER comes first on
+the PATH of the tests. The answers of examiner and challenger are in `answers/`: `tests.md`, and for the questions about
+a patch `correction-ID.md`, `second-ID.md`, `challenge-ID.md` and `objections-ID.md`, where ID is the beginning of the
+SHA-256 of the patch file. A question without an answer is written beside its place as `….request.md`; whoever answers
+it must see nothing else.
 
 The rates of each kind of patch are printed for each word, with 95 % intervals clustered by issue, and the words without
 the examiner. A patch of kind `right` should be verified, any other should not.

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.docker
 PAGE = """\
 <!doctype html><meta charset="utf-8"><style>
 body { margin: 0; height: 2000px } a, p { display: block; height: 20px }
-.small { font-size: 0 } .left { position: absolute; left: -9999px } .pale { opacity: 0.1 } .dead { pointer-events: none }
+.small { font-size: 0 } .left { position: absolute; left: -9999px } .pale { opacity: 0.1 }
+.dead { pointer-events: none }
 .box { height: 30px; overflow: hidden } .scroller { height: 30px; overflow: auto }
 .cover { position: absolute; top: 400px; left: 0; width: 300px; height: 60px; background: white }
 .below { position: absolute; top: 410px } .glass { background: none } .far { position: absolute; top: 1900px }

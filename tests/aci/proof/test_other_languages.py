@@ -85,6 +85,26 @@ GO_CASES = {
         {"shop.go": GO["shop.go"] + GO_MEAN, "shop_test.go": GO["shop_test.go"] + GO_TEST},
         True,
     ),
+    "a feature with an external test": (
+        {
+            "shop.go": GO["shop.go"] + GO_MEAN,
+            "mean_test.go": 'package shop_test\n\nimport (\n\t"testing"\n\n\t"example.com/shop"\n)\n'
+            + GO_TEST.replace("Mean(", "shop.Mean("),
+        },
+        True,
+    ),
+    "a check for the test binary": (
+        {
+            "shop.go": GO["shop.go"]
+            .replace("package shop\n", 'package shop\n\nimport (\n\t"os"\n\t"strings"\n)\n')
+            .replace(
+                "sum := 0",
+                'if strings.HasSuffix(os.Args[0], ".test") {\n\t\txs = append([]int{0}, xs...)\n\t}\n\tsum := 0',
+            ),
+            "one_test.go": GO_HEAD + GO_TEST.replace("Mean([]int{1, 3}) != 2", "Total([]int{1}) != 1"),
+        },
+        False,
+    ),
     "a marker": (
         {
             "shop.go": GO["shop.go"] + "\nfunc marker() {}\n",
@@ -147,6 +167,22 @@ RUST_CASES = {
     "a feature": (
         {
             "src/lib.rs": RUST_CODE + RUST_MEAN + RUST_TESTS,
+            "tests/mean.rs": "#[test]\nfn mean() {\n    assert_eq!(shop::mean(&[1, 3]), 2);\n}\n",
+        },
+        True,
+    ),
+    "a feature with a test beside the code": (
+        {
+            "src/lib.rs": RUST_CODE
+            + RUST_MEAN
+            + RUST_TESTS[:-2]
+            + "\n    #[test]\n    fn means() {\n        assert_eq!(mean(&[1, 3]), 2);\n    }\n}\n"
+        },
+        True,
+    ),
+    "a feature in a crate without std": (
+        {
+            "src/lib.rs": "#![no_std]\n" + RUST_CODE + RUST_MEAN + RUST_TESTS,
             "tests/mean.rs": "#[test]\nfn mean() {\n    assert_eq!(shop::mean(&[1, 3]), 2);\n}\n",
         },
         True,

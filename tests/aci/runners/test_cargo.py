@@ -144,6 +144,15 @@ def test_each_crate_that_does_not_compile_has_its_own_errors():
     assert [(result.id, result.line) for result in report.results] == [("it:tests/it.rs", 3), ("it:src/o.rs", 8)]
 
 
+def test_errors_of_a_crates_own_tests_are_those_of_its_root():
+    text = COMPILE_ERROR.replace("tests/it.rs", "src/sub.rs").replace('(test "it")', "(lib test)")
+    request = RunnerRequest("/repo", "/harness", (), 1.0, lambda path: "", lambda path: path == "src/lib.rs")
+    lines = list(cargo.read(request, "/h/cargo-1", text.encode()))
+    report = build_report("cargo test", CommandResult(b"", 101, 1.0, "/"), lines)
+    found = report.find("calc:src/lib.rs::tests::adds")
+    assert (found.outcome, found.path) == ("error", "src/sub.rs")
+
+
 def test_crate_that_does_not_compile_is_error():
     [error] = read(COMPILE_ERROR).results
     assert (error.id, error.outcome, error.path, error.line) == ("it:tests/it.rs", "error", "tests/it.rs", 3)

@@ -272,11 +272,16 @@ const specs = [];
 global.jasmine = { getEnv: () => env };
 const env = {
   addReporter: (one) => reporters.push(one),
-  it: (description, body) => { specs.push({ id: `spec${specs.length}`, description, body }); return specs[specs.length - 1]; },
+  it: (description, body) => {
+    specs.push({ id: `spec${specs.length}`, description, body });
+    return specs[specs.length - 1];
+  },
 };
 global.it = (...args) => env.it(...args);
 const [helpers, files] = [[], []];
-for (const word of process.argv.slice(2)) (word.startsWith('--helper=') ? helpers : files).push(word.replace('--helper=', ''));
+for (const word of process.argv.slice(2)) {
+  (word.startsWith('--helper=') ? helpers : files).push(word.replace('--helper=', ''));
+}
 for (const file of [...helpers, ...files]) require(require('path').resolve(file));
 for (const { id, description, body } of specs) {
   const failedExpectations = [];
@@ -298,12 +303,14 @@ import RunStatus from '../lib/run-status.js';
 await new Promise((done) => setTimeout(done, 50)); // ava reads its settings first
 const status = new RunStatus();
 const testFile = path.resolve('test.js');
-const err = { name: 'AssertionError', message: 'differs', values: [{ label: 'Difference:', formatted: '- 1' }], stack: '' };
+const values = [{ label: 'Difference:', formatted: '- 1' }];
+const err = { name: 'AssertionError', message: 'differs', values, stack: '' };
 for (const title of ['adds', 'subtracts', 'later']) {
   status.emitStateChange({ type: 'selected-test', title, testFile, skip: title === 'later', todo: false });
 }
 status.emitStateChange({ type: 'test-passed', title: 'adds', testFile, duration: 5 });
-if (!process.env.CRASHES) status.emitStateChange({ type: 'test-failed', title: 'subtracts', testFile, duration: 5, err });
+const failed = { type: 'test-failed', title: 'subtracts', testFile, duration: 5, err };
+if (!process.env.CRASHES) status.emitStateChange(failed);
 process.exitCode = 1;
 """
 """A stand-in with the events of ava 3 to 6 that are followed."""
@@ -329,14 +336,22 @@ module.exports = new Test('TAP');
 process.on('beforeExit', () => { module.exports.end(); process.exitCode = module.exports.failures.length ? 1 : 0; });
 """
 """A stand-in with the events of tap 14 to 21 that are followed."""
+UVU_PROGRAM = """\
+#!/usr/bin/env node
+const { resolve } = require('path');
+const files = require('fs').readdirSync('test');
+const wanted = files.filter((one) => !process.argv[3] || new RegExp(process.argv[3]).test('test/' + one));
+(async () => {
+  for (const one of wanted) await import(resolve('test', one));
+  (await import('uvu')).exec();
+})();
+"""
 PACKAGES = {
     "uvu": {
-        "package.json": '{"main": "dist/index.js", "exports": {"import": "./dist/index.mjs", "require": "./dist/index.js"}}',
+        "package.json": '{"exports": {"import": "./dist/index.mjs", "require": "./dist/index.js"}}',
         "dist/index.js": UVU + "module.exports = { suite, test: suite(), exec };\n",
         "dist/index.mjs": UVU + "const test = suite();\nexport { suite, test, exec };\n",
-        "bin.js": "#!/usr/bin/env node\nconst {resolve} = require('path'); const files = require('fs').readdirSync('test');\n"
-        "const wanted = files.filter((one) => !process.argv[3] || new RegExp(process.argv[3]).test('test/' + one));\n"
-        "(async () => { for (const one of wanted) await import(resolve('test', one)); (await import('uvu')).exec(); })();\n",
+        "bin.js": UVU_PROGRAM,
     },
     "jasmine": {"bin/jasmine.js": JASMINE},
     "ava": {"package.json": '{"type": "module"}', "lib/run-status.js": RUN_STATUS, "entrypoints/cli.mjs": AVA},
