@@ -195,7 +195,7 @@ def _why_unbuilt(trial: ProofRun, result: TestResult) -> str:
     missing = missing_names(result)
     if missing is None:
         lines = [line.strip() for line in result.message.splitlines() if line.strip()]
-        error = next((line for line in lines if re.search(r"(?i)error|cannot|failed", line)), "".join(lines[:1]))
+        error = next((line for line in lines if re.search(r"(?i)error|cannot|:\d+:\d+: ", line)), "".join(lines[:1]))
         return error[:LONGEST_ERROR].rstrip(".") or "the cause is unknown"
     added = "\n".join(evidence.added_lines(trial.parts.diff))
     unasked = missing.unasked(lambda name: is_mentioned(trial.issue.text, name) and is_mentioned(added, name))

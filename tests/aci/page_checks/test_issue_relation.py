@@ -124,7 +124,7 @@ def test_loss_of_what_a_person_could_reach_is_asked_for_by_a_sentence_about_remo
     link = replace(element("a", "Opening hours"), is_reached=True)
     before, hidden = [page(link)], [page(replace(link, is_reached=False))]
     issue = "The link Opening hours is cut off on a phone."
-    needed = lambda: lambda one: True  # noqa: E731
+    needed = lambda: lambda one: True
     assert unasked(issue, before, hidden, needed) == ['a "Opening hours"']
     assert unasked(issue, before, [page()], needed) == ['a "Opening hours"']
     assert unasked("Please remove the link Opening hours.", before, [page()], needed) == []

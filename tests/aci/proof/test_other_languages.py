@@ -89,7 +89,7 @@ GO_CASES = {
         {
             "shop.go": GO["shop.go"] + GO_MEAN,
             "mean_test.go": 'package shop_test\n\nimport (\n\t"testing"\n\n\t"example.com/shop"\n)\n'
-            + GO_TEST.replace("Mean(", "shop.Mean("),
+            + GO_TEST.replace(" Mean(", " shop.Mean("),
         },
         True,
     ),
