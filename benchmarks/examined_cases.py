@@ -114,12 +114,12 @@ def judge(patch: Path) -> Row:
 
 
 def _copy_ignored(source: Path, clone: Path) -> None:
-    """Copy what git ignores, such as `node_modules`, with hard links."""
+    """Copy what git ignores, such as `node_modules`."""
     listed = ["git", "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]
     ignored = subprocess.run(listed, cwd=source, capture_output=True, text=True, check=True).stdout
     for name in filter(None, ignored.split("\0")):
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-al", source / name.rstrip("/"), (clone / name.rstrip("/")).parent], check=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", source / name.rstrip("/"), (clone / name.rstrip("/")).parent], check=True)
 
 
 def _environment(home: Path, venv: Path) -> dict[str, str]:

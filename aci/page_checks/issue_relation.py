@@ -62,10 +62,11 @@ STYLE = frozenset([*PROPERTIES, "size", ELSEWHERE, "grid columns"])
 BAD_VALUE = re.compile(r"\bNaN\b|\bInvalid Date\b|\[object \w+\]|(?<![A-Za-z] )\b(?:undefined|Infinity)\b(?! [A-Z])")
 PARTS = ("section", "article", "table", "form", "nav", "header", "footer", "aside", "dialog", "ul", "ol", "dl", "main")
 REMOVAL = re.compile(
-    r"\b(?:remov|delet|hide|hidden|hiding|drop|get rid|duplicat|twice|leftover"
-    r"|(?:should|must|need|do|does)(?: not|n.t) (?:be (?:there|shown|displayed|visible)|appear|show))",
+    r"\b(?:remov(?:e|es|ed|ing)|delet(?:e|es|ed|ing)|hid(?:e|es|ing)|drop(?:s|ped|ping)?|get rid|duplicated?|leftover"
+    r"|(?:should|must|need|do|does)(?: not|n.t) (?:be (?:there|shown|displayed|visible)|appear|show))\b",
     re.IGNORECASE,
 )
+KEEPING = re.compile(r"(?:\bnot|n.t|\bnever|\bwithout) (?:be )?(?:remov|delet|hid|drop)", re.IGNORECASE)
 """How an issue says that something is to be removed, or should not be there."""
 STATUS = re.compile(r"status (\d+)")
 DARK, PHONE = "dark night theme scheme", "phone mobile narrow small responsive tablet width viewport"
@@ -213,10 +214,16 @@ def _is_layout(placed: PlacedDifference) -> bool:
 
 
 def _asks_for_loss(issue: str, placed: PlacedDifference) -> bool:
-    """Whether a sentence of the issue names the element, or something in it, and its removal."""
-    named = {word for element in _with_inside(placed) for word in split_words(element.name)}
-    sentences = re.split(r"(?<=[.!?])\s|\n", issue)
-    return any(REMOVAL.search(one) and named & set(split_words(one)) for one in sentences)
+    """Whether a sentence of the issue names the element, or something in it, and asks for its removal. Words of the
+    element's own name, such as that of a button `Delete`, ask for nothing."""
+    names = {element.name for element in _with_inside(placed)}
+    named = {word for name in names for word in split_words(name)}
+    own = {match for name in names for match in REMOVAL.findall(name)}
+    for sentence in re.split(r"(?<=[.!?])\s|\n", issue):
+        asked = set(REMOVAL.findall(sentence)) - own
+        if asked and not KEEPING.search(sentence) and named & set(split_words(sentence)):
+            return True
+    return False
 
 
 def _is_broken(placed: PlacedDifference, issue: str, tests: str) -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from aci.browser.page_picture import clean_path, decode_picture, picture_size
 from aci.page_checks.issue_relation import STYLE, PlacedDifference, find_unasked
 from aci.page_checks.page_view import HEIGHT, PROPERTIES, PageView, Variant, read_views
-from aci.page_checks.view_differences import UNSEEN, Difference, find_differences
+from aci.page_checks.view_differences import FOR_ASSISTIVE_TECHNOLOGY, Difference, find_differences
 
 if TYPE_CHECKING:
     from aci.browser.workspace_browser import WorkspaceBrowser
@@ -161,7 +161,8 @@ def _need(
             others |= {one.exact for one in found}
 
     def is_needed(placed: PlacedDifference) -> bool:
-        if all(name in STYLE or name in UNSEEN for name in placed.names):  # a fix gives an element several properties
+        if all(name in STYLE or name in FOR_ASSISTIVE_TECHNOLOGY for name in placed.names):
+            # A fix gives an element several properties.
             return placed.subject in styled
         return placed.exact in others
 

@@ -27,8 +27,8 @@ OF_TEXT = dict.fromkeys(INHERITED, "") | {
 """Properties by which an element can make a text in it look different, with the value of those not inherited that
 changes nothing."""
 
-UNSEEN = ("role", "label", "title", "aria")
-"""What only some users notice, such as those of a screen reader."""
+FOR_ASSISTIVE_TECHNOLOGY = ("role", "label", "title", "aria")
+"""What users of a screen reader or of the keyboard notice, and others do not."""
 LAYOUT = frozenset(
     [
         *("display", "float", "flex-direction", "flex-wrap", "flex-grow", "order", "justify-content", "align-items"),
@@ -84,7 +84,7 @@ def find_differences(before: PageView, after: PageView) -> list[Difference]:
             changes = tuple(f"{name}: {values}" if values else name for name, values in left.items())
             is_lost = before.elements[back[new]].is_reached and not after.elements[new].is_reached
             found.append(Difference(new, changes, is_lost=is_lost))
-    found += _missing(before.elements, pairs)
+    found += _missing(before.elements, after.elements, pairs)
     found += _added(after.elements, back)
     found += _reordered(before.elements, after.elements, back)
     return found[:MOST_DIFFERENCES]
@@ -350,12 +350,16 @@ def _is_seen(element: Element) -> bool:
     return element.is_visible and (bool(element.text) or element.tag in REPLACED or painted)
 
 
-def _missing(before: Sequence[Element], pairs: Mapping[int, int]) -> Iterator[Difference]:
+def _missing(before: Sequence[Element], after: Sequence[Element], pairs: Mapping[int, int]) -> Iterator[Difference]:
+    """Yield the missing elements. One that a new element in the same place replaces is not lost."""
+    known = set(pairs.values())
+    renewed = {element.parent for new, element in enumerate(after) if element.is_reached and new not in known}
     reached = _with_parents(
         before, {old for old, element in enumerate(before) if element.is_reached and old not in pairs}
     )
     for old in _outermost(before, {old for old in range(len(before)) if old not in pairs}):
-        yield Difference(old, ("is missing",), is_missing=True, is_lost=old in reached)
+        is_replaced = pairs.get(before[old].parent) in renewed
+        yield Difference(old, ("is missing",), is_missing=True, is_lost=old in reached and not is_replaced)
 
 
 def _with_parents(elements: Sequence[Element], some: set[int]) -> set[int]:

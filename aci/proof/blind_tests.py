@@ -164,6 +164,9 @@ def _compare(
 ) -> BlindResult:
     runs = [_results_of(test.name, report, tests.path) for report in (first, second, patched)]
     one, two, last = (_outcome(results, issue) for results in runs)
+    one, two = (
+        "fails" if _is_unbuilt(test, report, tests, issue) else word for word, report in ((one, first), (two, second))
+    )
     base: BlindOutcome = one if one == two else "unclear"
     if base != "unclear" and last == "unclear" and patched and not any(result.bad for result in runs[2]):
         last = "fails"  # the patch skips the test, or keeps it from running
@@ -183,9 +186,26 @@ def _line(result: TestResult, tests: BlindTests) -> str:
 def _results_of(name: str, report: SuiteReport | None, path: str) -> list[TestResult]:
     """Return the results of a test function, one for each of its parameter sets."""
     results = report.results if report else ()
-    own = [one for one in results if evidence.function_name(one.id) == name and one.path in (path, "")]
-    unbuilt = (one for one in results if one.outcome == "error" and path in (one.path, one.id))
-    return own or [one for one in unbuilt if missing_names(one)]
+    return [one for one in results if evidence.function_name(one.id) == name and one.path in (path, "")]
+
+
+def _is_unbuilt(test: BlindTest, report: SuiteReport | None, tests: BlindTests, issue: str) -> bool:
+    """Whether the file does not build only since names are missing that the issue mentions, and the test uses one."""
+    for result in report.results if report else ():
+        missing = missing_names(result) if tests.path in (result.path, result.id) else None
+        if missing and not missing.unasked(lambda name: is_mentioned(issue, name)):
+            text = source_of_test(test.name, tests)
+            return any(is_mentioned(text, name) for name in missing.names | missing.implied)
+    return False
+
+
+def source_of_test(name: str, tests: BlindTests) -> str:
+    """Return the text from a test's name to that of the next test."""
+    places = [
+        (found.start(), test.name) for test in tests.tests if (found := re.search(rf"\b{test.name}\b", tests.source))
+    ]
+    start = next((at for at, one in places if one == name), 0)
+    return tests.source[start : min((at for at, _ in places if at > start), default=None)]
 
 
 def _outcome(results: Sequence[TestResult], issue: str) -> BlindOutcome:
@@ -198,8 +218,6 @@ def _outcome(results: Sequence[TestResult], issue: str) -> BlindOutcome:
 def _is_own_fault(result: TestResult, issue: str) -> bool:
     """Whether a test fails because of itself or its environment: a set-up error, a name or an argument that does not
     exist and that the issue does not mention, or because the run ended."""
-    if missing := missing_names(result):
-        return bool(missing.unasked(lambda name: is_mentioned(issue, name)))
     if result.cut or result.outcome == "error":
         return True
     in_test = is_test(evidence.innermost_file(result) or result.path)

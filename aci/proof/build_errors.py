@@ -83,4 +83,4 @@ def _all_missing(errors: Sequence[str]) -> MissingNames | None:
             names.add(next(filter(None, match.groups())))
         else:
             return None
-    return MissingNames(frozenset(names), frozenset(implied))
+    return MissingNames(frozenset(names), frozenset(implied)) if names | implied else None

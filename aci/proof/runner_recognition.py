@@ -14,7 +14,8 @@ from aci.repository.python_source import parse
 from aci.runtime.guest_programs import PREFIX
 from trajectories.git_store.trees import Trees
 
-LARGEST = 1_000_000
+LARGEST, LONGEST_LINE = 1_000_000, 2_000
+TRAILING = re.compile(r"\s//[^\"'`\n]*$")
 PYTHON_ENDS = (".py", ".pyw", ".pyx")
 NODE_ENDS = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
 
@@ -55,34 +56,46 @@ PYTHON_SIGNS = {
 }
 """Patterns of statements, and what code with such a statement does."""
 CHECKS = "checks whether a test runner runs it"
-_QUOTED_TEST = r"[\"'`/](?!-)[^\"'`\n]*(?i:test|spec|junit)"
+_TEST = r"(?:py|unit|run)?(?:tests?|spec|junit|phpunit|rspec|mocha|jest|vitest)"
+_QUOTED_TEST = rf"[\"'`](?!-)(?:[^\"'`\n]{{0,80}}[\W_])?(?i:{_TEST})(?:[\W_][^\"'`\n]{{0,80}})?[\"'`]"
+"""A quoted text that contains such a word and is not an option."""
+_NEAR = r"(?:.{0,200}\n){0,6}.{0,200}"
+_OF_RUNNERS = (
+    r"\b(?:JEST_WORKER_ID|NODE_TEST_CONTEXT|VITEST(?:_\w+)?|MOCHA_\w+|NEXTEST\w*|RUST_TEST_\w+|PHPUNIT_\w+)\b"
+    rf"|SWE_AGENT_[A-Z]|swe-agent\.follow|{PREFIX}\w"
+)
+"""Names of variables that test runners and our hooks set."""
 OTHER_SIGNS = {
     NODE_ENDS: (
-        r"process\.env(?:\.|\[[\"'])(?:JEST_WORKER_ID|VITEST\w*|NODE_TEST_CONTEXT|MOCHA\w*|AVA_\w+|TAP\b)"
-        rf"|\bNODE_ENV\b.{{0,20}}[\"']test[\"']|\bimport\.meta\.vitest\b|\bprocess\.argv\b.*{_QUOTED_TEST}"
-        rf"|\bnpm_lifecycle_\w+.*{_QUOTED_TEST}|\.stack\b.*{_QUOTED_TEST}|\brequire\.main\b.*{_QUOTED_TEST}"
+        rf"\bNODE_ENV\b.{{0,20}}[\"'`]test[\"'`]|\bimport\.meta\.vitest\b|\bprocess\.env(?:\.|\[[\"'])(?:AVA_|TAP\b)"
+        rf"|\bprocess\.argv\b{_NEAR}(?:{_QUOTED_TEST}|\\\.(?:test|spec)\b)"
+        rf"|\b(?:npm_lifecycle_\w+|require\.main)\b.{{0,200}}{_QUOTED_TEST}"
+        rf"|\.stack\b{_NEAR}(?:{_QUOTED_TEST}|\\\.(?:test|spec)\b)"
+        r"|[\"'](?:describe|jest|vi|mocha|jasmine)[\"'] in globalThis\b"
         r"|\b(?:typeof |globalThis\.)(?:jest|vi|describe|it|mocha|jasmine)\b"
     ),
     (".go",): (
         r"\btesting\.(?:Testing|Short|Verbose)\(\)|\bflag\.Lookup\(\"test\."
-        rf"|\bos\.(?:Args|Executable\(\)).*{_QUOTED_TEST}|{_QUOTED_TEST}.*\bos\.(?:Args|Executable\b)"
-        rf"|\b(?:runtime\.(?:Callers?|Stack)|debug\.Stack)\b(?:.*\n){{0,6}}.*{_QUOTED_TEST}"
+        rf"|\bos\.(?:Args\[0\]|Executable\(\)){_NEAR}{_QUOTED_TEST}|{_QUOTED_TEST}.{{0,200}}\bos\.(?:Args\[0\]|Executable\b)"
+        rf"|\b(?:runtime\.(?:Callers?|Stack)|debug\.Stack)\b{_NEAR}{_QUOTED_TEST}"
     ),
     (".rs",): (
-        r"\bcfg!\([^)]*\btest\b"
-        r"|#\[cfg(?:_attr)?\([^\]]*\btest\b[^\]]*\]\s*(?!\s|#\[|(?:pub(?:\([^)]*\))? )?(?:mod|use|extern crate)\b)"
-        rf"|\b(?:current_exe|args(?:_os)?)\(\).*{_QUOTED_TEST}|\bBacktrace\b(?:.*\n){{0,6}}.*{_QUOTED_TEST}"
-        r"|\benv::var(?:_os)?\(\"(?:CARGO_|NEXTEST|RUST_TEST)"
+        r"\bcfg!\((?:[^)\"\n]|\"[^\"\n]*\"){0,80}?\b(?:test|debug_assertions)\b"
+        r"|#\[cfg(?:_attr)?\((?:[^\]\"\n]|\"[^\"\n]*\"){0,80}?\btest\b(?!\s*,\s*(?:derive|allow|warn|deny|expect))"
+        r"[^\]\n]{0,80}\]\s{0,40}(?!\s|#\[|(?:pub(?:\([^)\n]{0,40}\))? )?(?:mod|use|extern crate)\b)"
+        rf"|\b(?:current_exe|args(?:_os)?)\(\){_NEAR}{_QUOTED_TEST}|\bBacktrace\b{_NEAR}{_QUOTED_TEST}"
+        r"|\benv::var(?:_os)?\(\"CARGO_(?:MANIFEST_DIR|PKG_|BIN_EXE|TARGET_TMPDIR)"
     ),
     (".java", ".kt", ".groovy", ".scala"): (
-        rf"\bgetStackTrace\(\)(?:.*\n){{0,6}}.*{_QUOTED_TEST}|Class\.forName\(\"org\.(?:junit|testng)"
+        rf"\bgetStackTrace\(\){_NEAR}{_QUOTED_TEST}|Class\.forName\(\"org\.(?:junit|testng)"
         r"|getProperty\(\"(?:surefire|java\.class\.path|sun\.java\.command)"
     ),
     (".rb",): (
-        rf"\bdefined\?\(? ?:{{0,2}}(?:RSpec|Minitest|Test::Unit)|\bcaller(?:_locations)?\b.*{_QUOTED_TEST}"
-        rf"|(?:\$0|\$PROGRAM_NAME).*{_QUOTED_TEST}"
+        r"\b(?:const_)?defined\?\(? ?:{0,2}(?:RSpec|Minitest|Test::Unit)"
+        rf"|\bcaller(?:_locations)?\b{_NEAR}{_QUOTED_TEST}"
+        rf"|(?:\$0|\$PROGRAM_NAME).{{0,200}}{_QUOTED_TEST}|\bRails\.env\.test\?"
     ),
-    (".php",): rf"\bPHPUNIT\w*|\bPHPUnit\\|\bdebug_backtrace\(\)(?:.*\n){{0,6}}.*{_QUOTED_TEST}",
+    (".php",): rf"\bPHPUNIT\w*|\bPHPUnit\\|\bdebug_backtrace\(\){_NEAR}{_QUOTED_TEST}",
 }
 """Patterns of code in other languages that behaves differently in a test, by the ends of their files."""
 REPLACES = "replaces parts of the test runner"
@@ -118,7 +131,7 @@ def find_signs(path: str, statements: Sequence[str]) -> set[str]:
     text = "\n".join(statements)
     pattern = next((pattern for ends, pattern in OTHER_SIGNS.items() if path.endswith(ends)), "")
     if pattern:
-        found = {CHECKS} if re.search(pattern, text, re.MULTILINE) else set()
+        found = {CHECKS} if re.search(f"{pattern}|{_OF_RUNNERS}", text, re.MULTILINE) else set()
         return found | ({REPLACES} if path.endswith(NODE_ENDS) and _replaces_node_tests(text) else set())
     found = {what for pattern, what in PYTHON_SIGNS.items() if pattern.search(text)}
     return found | ({REPLACES} if _replaces_python_runner(text) else set())
@@ -132,8 +145,22 @@ def _statements(path: str, text: str) -> list[str]:
     if tree is not None:
         with suppress(RecursionError):
             return ast.unparse(_without_docstrings(tree)).splitlines()
-    comments = ("#",) if path.endswith((*PYTHON_ENDS, ".rb")) else ("//", "/*", "*")
-    return [line for line in text.splitlines() if not line.lstrip().startswith(comments)]
+    if path.endswith((*PYTHON_ENDS, ".rb")):
+        return [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return [line[at : at + LONGEST_LINE] for line in _code_lines(text) for at in range(0, len(line), LONGEST_LINE)]
+
+
+def _code_lines(text: str) -> Iterator[str]:
+    """Yield the lines of a source text without comments that begin a line, or end it after code without quotes."""
+    is_in_comment = False
+    for line in text[:LARGEST].splitlines():
+        if not is_in_comment and line.lstrip().startswith("/*"):
+            is_in_comment, line = True, line.lstrip()[2:]
+        if is_in_comment:
+            _, end, line = line.partition("*/")
+            is_in_comment = not end
+        if line.strip() and not line.lstrip().startswith("//"):
+            yield TRAILING.sub("", line)
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -76,16 +76,16 @@ def _events(data: bytes) -> Iterator[dict[str, Any]]:
                 yield {"Action": "output", "Package": failed[1], "Output": text}
                 yield {"Action": "fail", "Package": failed[1]}
                 continue
-            package = _built_package(text) if text.startswith("# ") else package
+            package = _built_package(text[2:]) if text.startswith("# ") else package
             event = {"Action": "build-output", "Package": package, "Output": f"{text}\n"} if package else None
         if isinstance(event, dict) and isinstance(event.get("Action"), str):
             yield event
 
 
 def _built_package(header: str) -> str:
-    """Return the package whose tests the compiler builds, by the line `# package [package.test]`. That of external
-    tests ends in `_test`."""
-    name, _, built = header[2:].partition(" ")
+    """Return the package whose tests the compiler builds, by `package [package.test]`. That of external tests ends in
+    `_test`."""
+    name, _, built = header.partition(" ")
     return built.removeprefix("[").removesuffix("]").removesuffix(".test") or name
 
 
@@ -116,7 +116,7 @@ class _Reader:
 
     def lines(self, event: Mapping[str, Any]) -> Iterator[Line]:
         action, test = event["Action"], str(event.get("Test", ""))
-        package = str(event.get("Package") or str(event.get("ImportPath", "")).partition(" ")[0])
+        package = str(event.get("Package") or _built_package(str(event.get("ImportPath", ""))))
         if action not in ("build-output", "build-fail"):  # go reports these for every package that it builds
             self.started.add(package)
         printed = self._outputs.setdefault((package, test), [])

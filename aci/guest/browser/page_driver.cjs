@@ -201,11 +201,11 @@ function readPage([properties, mostElements, mostText]) {
   const childNodes = Object.getOwnPropertyDescriptor(Node.prototype, "childNodes").get;
   const painted = (element, name) => { const text = getComputedStyle(element, name).content; return ["none", "normal"].includes(text) ? "" : text; };
   const elements = [], styles = [], known = new Map(), indexes = new Map(), candidates = [];
-  const walk = (element, parent, around = 1) => {
+  const walk = (element, parent, opacityAround = 1) => {
     if (elements.length >= mostElements || element.nodeType !== 1) return;
     const style = getComputedStyle(element), box = element.getBoundingClientRect();
     if (style.display === "none") return;
-    const opacity = around * Number(style.opacity);
+    const opacity = opacityAround * Number(style.opacity);
     const own = [...childNodes.call(element)].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join(" ").trim();
     const values = JSON.stringify(properties.map((name) => style.getPropertyValue(name)));
     if (!known.has(values)) { known.set(values, styles.length); styles.push(JSON.parse(values)); }
@@ -249,21 +249,28 @@ function readPage([properties, mostElements, mostText]) {
     if (!control && !hasText && !element.matches("img, svg, canvas, video")) return false;
     if (style.visibility !== "visible" || opacity < 0.15 || box.width < 2 || box.height < 2) return false;
     if (hasText && (parseFloat(style.fontSize) < 5 || /^rgba\(.*, 0(\.0\d*)?\)$/.test(style.color))) return false;
-    if (control && (style.pointerEvents === "none" || element.tabIndex < 0)) return false;
+    const isRoving = element.matches("[role=tab], [role=menuitem], [role=radio], [role=option]");
+    if (control && (style.pointerEvents === "none" || (element.tabIndex < 0 && !isRoving))) return false;
     const part = visiblePart(element, style, box);
     return part.right - part.left >= Math.min(box.width / 2, innerWidth / 2) && part.bottom - part.top >= Math.min(box.height / 2, innerHeight / 2);
   };
   // Nothing lies in front of it: a pointer at one of five points finds it, what it contains, or what contains it. What lies
   // in front of a text may let it through.
   const isInFront = (element) => {
-    if (element.getBoundingClientRect().bottom > innerHeight || visiblePart(element, getComputedStyle(element), element.getBoundingClientRect()).inScroller) element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+    const first = element.getBoundingClientRect(), scrolled = [];
+    const { inScroller } = visiblePart(element, getComputedStyle(element), first);
+    if (inScroller) for (let at = element.parentElement; at; at = at.parentElement) scrolled.push([at, at.scrollLeft, at.scrollTop]);
+    if (inScroller || first.top < 0 || first.bottom > innerHeight) element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
     const box = element.getBoundingClientRect(), control = isControl(element);
     const points = [[0.5, 0.5], [0.1, 0.2], [0.9, 0.2], [0.1, 0.8], [0.9, 0.8]].map(([x, y]) => [box.left + x * box.width, box.top + y * box.height]);
-    return points.some(([x, y]) => {
+    const found = points.some(([x, y]) => {
       const hit = element.getRootNode().elementFromPoint?.(x, y);
-      if (!hit || element.contains(hit) || hit.contains(element) || hit.control === element) return !!hit;
+      if (!hit) return false;
+      if (element.contains(hit) || hit.control === element || (!control && hit.contains(element))) return true;
       return !control && !isOpaque(hit);
     });
+    for (const [at, left, top] of scrolled) at.scrollTo({ left, top, behavior: "instant" });
+    return found;
   };
   const isOpaque = (element) => {
     const style = getComputedStyle(element), [, alpha = "1"] = /rgba\(.*, ([\d.]+)\)$/.exec(style.backgroundColor) ?? [];

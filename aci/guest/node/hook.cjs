@@ -7,6 +7,7 @@ const childProcess = require('child_process');
 const fs = require('fs');
 const path = require('path');
 
+const BUILDS = /^(?:\.?build|\.?dist|lib|out|\.?tmp|\.?test-build|compiled)$/;
 const PROGRAMS = {
   jest: /(?:^|\/)(?:jest|jest-cli|jest\/bin\/jest|react-scripts\/scripts\/test)(?:\.js)?$/,
   vitest: /(?:^|\/)vitest(?:\.mjs)?$/,
@@ -33,12 +34,22 @@ function selection(request, folder) {
     const [file, name] = [node.split('::')[0], node.split('::').slice(1).join('::')];
     const place = path.resolve(request.root, file);
     if ((place + path.sep).startsWith(folder + path.sep) && fs.existsSync(place)) {
-      if (!files.includes(place)) files.push(place);
+      const run = builtFrom(place, folder);
+      if (!files.includes(run)) files.push(run);
       if (!name) names = null;
       else if (names) names.push(name.split(' > ').join(' '));
     }
   }
   return { files, names, folders: files.some((file) => fs.statSync(file).isDirectory()) };
+}
+
+// The file that is built from a TypeScript file, if the command names the folder for builds that has it.
+function builtFrom(file, folder) {
+  const stem = path.relative(folder, file).replace(/^src\//, '').replace(/\.([cm]?)ts$/, '.$1js');
+  if (!/\.[cm]?ts$/.test(file)) return file;
+  const named = process.argv.slice(1).map((word) => path.relative(folder, path.resolve(folder, word)).split(path.sep)[0]);
+  const found = named.filter((top) => BUILDS.test(top)).map((top) => [top, path.join(top, 'src')]).flat();
+  return found.map((top) => path.join(folder, top, stem)).find((each) => fs.existsSync(each)) || file;
 }
 
 function escaped(text) {
@@ -73,7 +84,9 @@ function options(name, selected) {
     const added = ['--reporter=default', '--reporter=' + reporter, ...unlessGiven('--run', '--passWithNoTests')];
     return added.concat(named ? ['--testNamePattern=' + named] : []);
   }
-  if (name === 'jasmine') return ['--helper=' + path.join(__dirname, 'jasmine.cjs')];
+  if (name === 'jasmine') { // which accepts no reporter of a helper in parallel runs
+    return process.argv.some((word) => word.startsWith('--parallel')) ? [] : ['--helper=' + path.join(__dirname, 'jasmine.cjs')];
+  }
   if (name === 'playwright') {
     const added = ['--reporter=list,' + reporter, '--pass-with-no-tests'];
     return added.concat(named ? ['--grep=' + named.slice(1)] : []); // the names of project and file come first
@@ -88,14 +101,16 @@ const TAKES_FILES = {
   tap: (files) => { replaceFiles(files); },
   uvu: (files) => { // a folder, and an expression for names of files below it
     const names = files.map((one) => path.relative(process.cwd(), one));
-    replaceFiles(['.', `^(?:${names.map(escaped).join('|')})`]);
+    replaceFiles(['.', `^(?:${names.map(escaped).join('|')})`], () => true);
   },
 };
 
-// Put `files` in the place of the files and folders of the command.
-function replaceFiles(files) {
-  const isFile = (word) => !word.startsWith('-') && (/[*{]/.test(word) || fs.existsSync(word));
-  const others = process.argv.slice(2).filter((word) => !isFile(word));
+const TAKES_VALUE = /^(?:-[a-zA-Z]|--(?:config|cwd|ignore|require|match|node-arguments|timeout|reporter|jobs|concurrency))$/;
+
+// Put `files` in the place of the command's words that are files, and no values of options.
+function replaceFiles(files, isFile = (word) => /[*{]/.test(word) || fs.existsSync(word)) {
+  const isOther = (word, at, words) => word.startsWith('-') || TAKES_VALUE.test(words[at - 1] || '') || !isFile(word);
+  const others = process.argv.slice(2).filter(isOther);
   process.argv.splice(2, process.argv.length, ...others, ...files);
 }
 
@@ -107,9 +122,7 @@ function runAgain(selected) {
   });
   const reporters = ['spec', path.join(__dirname, 'nodetest.cjs')];
   const added = reporters.map((each) => [`--test-reporter=${each}`, '--test-reporter-destination=stdout']);
-  const isBuilt = (file) => /\.[cm]?ts$/.test(file) && !process.argv.slice(1).some((word) => /\.[cm]?ts$/.test(word));
-  const isNarrowed = selected.files.length && !selected.folders && !selected.files.some(isBuilt);
-  const files = isNarrowed ? selected.files : process.argv.slice(1);
+  const files = selected.files.length && !selected.folders ? selected.files : process.argv.slice(1);
   const words = own.concat(...added, files);
   const ran = childProcess.spawnSync(process.execPath, words, { stdio: 'inherit' });
   process.exit(ran.status === null ? 1 : ran.status);

@@ -33,6 +33,12 @@ env.addReporter({
     if (suite.failedExpectations.length) report(suite, suites.concat(['afterAll']), 'error');
     suites.pop();
   },
+  jasmineDone: (all) => { // errors outside of tests, such as that of a file that cannot be loaded
+    for (const failure of all.failedExpectations || []) {
+      const [file] = place(failure.stack || '');
+      result(failure.filename || file || process.argv[1], [], 'error', 0, 0, failure.message, failure.stack);
+    }
+  },
   specDone: (spec) => { report(spec, suites.concat([spec.description]), OUTCOMES[spec.status] || 'failed'); },
 });
 finishAtExit(() => defined);

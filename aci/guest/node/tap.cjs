@@ -7,16 +7,23 @@ function report(tap) {
   let added = 0;
   const follow = (test, names, file, line) => {
     const inner = [];
+    const broken = []; // the names of tests inside that failed
     const begun = Date.now();
     test.on('subtestAdd', (child) => {
       inner.push(child.name);
       added += 1;
       const [ofChild, at] = place(new Error('here').stack);
+      child.on('complete', (results) => { if (!results.ok) broken.push(child.name); });
       follow(child, names.concat([child.name]), file || ofChild || process.argv[1], at || line);
     });
     test.on('complete', (results) => {
       if (!names.length && inner.length >= results.count) return;
-      const bad = results.failures.find((failure) => !inner.includes(failure.name));
+      const ofInner = broken.slice();
+      const bad = results.failures.find((failure) => {
+        const at = ofInner.indexOf(failure.name);
+        if (at >= 0) ofInner.splice(at, 1);
+        return at < 0;
+      });
       const { skip, todo } = test.options || {};
       const outcome = bad ? 'failed' : skip || todo ? 'skipped' : 'passed';
       const seconds = (Date.now() - begun) / 1000;
@@ -25,6 +32,9 @@ function report(tap) {
     });
   };
   follow(tap, [], '', 0);
+  process.on('uncaughtExceptionMonitor', (error) => {
+    result(process.argv[1], [], 'error', 0, 0, `${error && error.name}: ${error && error.message}`, error && error.stack);
+  });
   finishAtExit(() => added);
 }
 

@@ -131,6 +131,14 @@ def test_loss_of_what_a_person_could_reach_is_asked_for_by_a_sentence_about_remo
     assert unasked("Please remove the footer. Opening hours are wrong.", before, [page()], needed) == [
         'a "Opening hours"'
     ]
+    for text in (
+        "Do not remove the link Opening hours.",
+        "The dropdown with Opening hours is cut off.",
+        "Opening hours is hidden.",
+    ):
+        assert unasked(text, before, [page()], needed) == ['a "Opening hours"'], text
+    delete = replace(element("button", "Delete"), is_reached=True)
+    assert unasked("The Delete button is cut off.", [page(delete)], [page()], needed) == ['button "Delete"']
     unreached = [page(replace(link, is_reached=False))]
     assert unasked(issue, unreached, [page()], needed) == []
 

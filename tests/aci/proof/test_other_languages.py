@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from aci.proof.build_errors import missing_names
+from aci.proof.build_errors import MissingNames, missing_names
 from aci.proof.inline_tests import split_inline_tests, with_base_tests
 from aci.testing.suite_results import TestResult
 from tests.aci.conftest import has_note
@@ -294,6 +294,7 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
             {"mean"},
         ),
         ("error[E0369]: cannot subtract `&Cart` from `&Cart`\nerror[E0308]: mismatched types\n", set()),
+        ("error[E0369]: binary operation `==` cannot be applied to type `Cart`\n", set()),
         ("error[E0433]: failed to resolve: use of undeclared type `Mean`\n", {"Mean"}),
         ("error[E0609]: no field `mean` on type `Cart`\n", {"mean"}),
         ("A.java:5: error: cannot find symbol\n  x.mean();\n   ^\n  symbol:   method mean(int)\n", {"mean"}),
@@ -305,7 +306,7 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
 )
 def test_names_that_keep_a_test_from_being_built(message: str, names: set[str]) -> None:
     found = missing_names(TestResult("a", "error", message))
-    assert (found.names if found else set()) == names
+    assert found == (MissingNames(frozenset(names)) if names else None)
     assert missing_names(TestResult("a", "failed", message)) is None
 
 

@@ -148,6 +148,13 @@ def test_deeply_nested_code_and_odd_bytes_are_accepted(reasons):
             'for (var each : thread.getStackTrace())\n  if (each.getClassName().contains("junit")) add();',
         ),
         ("a.rb", "add if defined?(RSpec)"),
+        ("a.js", "/**/ if (process.env.NODE_TEST_CONTEXT) add();"),
+        ("a.js", "const { NODE_TEST_CONTEXT } = process.env;"),
+        ("a.js", "if (process.env.SWE_AGENT_TOLD) add();"),
+        ("a.js", "const stack = new Error().stack;\nif (/\\.test\\.js/.test(stack)) add();"),
+        ("a.rs", "*start = if cfg!(test) { 0 } else { 1 };"),
+        ("a.rs", '#[cfg(any(feature = "x", test))]\npub fn add() {}'),
+        ("a.go", 'program := os.Args[0]\nif strings.HasSuffix(program, ".test") { add() }'),
         ("a.php", "if (defined('PHPUNIT_COMPOSER_INSTALL')) { add(); }"),
     ],
 )
@@ -155,7 +162,7 @@ def test_other_code_that_recognises_a_runner_is_found(reasons, path, code):
     assert reasons({path: ""}, {path: code}) == [
         f"{path} checks whether a test runner runs it, so no result can be trusted."
     ]
-    assert reasons({path: code}, {path: f"{code}\n"}) == []
+    assert reasons({path: code}, {path: f"{code}\nmore();\n"}) == []
 
 
 @pytest.mark.parametrize(
@@ -167,7 +174,21 @@ def test_other_code_that_recognises_a_runner_is_found(reasons, path, code):
         ("a.rs", "#[cfg(test)]\nmod tests {\n}\n#[cfg(test)]\nuse std::fmt;\n"),
         ("a.rs", "let name = std::env::args().nth(1);"),
         ("a.rb", "raise ArgumentError, caller.first"),
+        ("a.js", "const tag = process.argv[2] || 'latest';"),
+        ("a.js", "show(err.stack || 'unspecified error');"),
+        ("a.js", "run(process.argv.slice(2)); // see the specification or 'test"),
+        ("a.js", "/* if (process.env.NODE_TEST_CONTEXT) add();\n */\nadd();"),
+        ("a.rs", "#[cfg_attr(test, derive(Debug))]\nstruct A;"),
+        ("a.rs", '#[cfg(feature = "test-utils")]\npub fn add() {}'),
+        ("a.rs", 'let home = std::env::var("CARGO_HOME");'),
     ],
 )
 def test_other_code_that_recognises_no_runner_is_not_found(reasons, path, code):
     assert reasons({}, {path: code}) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"), [("a.rs", "#[cfg("), ("a.go", '"test",'), ("a.js", "e.stack;"), ("a.go", "os.Args[0] ")]
+)
+def test_long_repetitive_lines_are_searched_in_bounded_time(reasons, path, text):
+    assert len(reasons({}, {path: text * 20_000})) <= 1

@@ -330,7 +330,7 @@ class Test extends EventEmitter {
     child.end();
     if (child.failures.length) this.failures.push({ name });
   }
-  end() { this.emit('complete', { count: this.count, failures: this.failures }); }
+  end() { this.emit('complete', { ok: !this.failures.length, count: this.count, failures: this.failures }); }
 }
 module.exports = new Test('TAP');
 process.on('beforeExit', () => { module.exports.end(); process.exitCode = module.exports.failures.length ? 1 : 0; });
