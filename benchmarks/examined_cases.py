@@ -118,8 +118,9 @@ def _copy_ignored(source: Path, clone: Path) -> None:
     listed = ["git", "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]
     ignored = subprocess.run(listed, cwd=source, capture_output=True, text=True, check=True).stdout
     for name in filter(None, ignored.split("\0")):
-        (clone / name).parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-a", "--reflink=auto", source / name.rstrip("/"), (clone / name.rstrip("/")).parent], check=True)
+        target = (clone / name.rstrip("/")).parent
+        target.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", source / name.rstrip("/"), target], check=True)
 
 
 def _environment(home: Path, venv: Path) -> dict[str, str]:

@@ -175,7 +175,7 @@ def find_unasked(
     loss of what a person could reach, which comes first, unless a sentence of the issue asks for it.
     """
     lost = [one for one in placed if one.difference.is_lost and not _asks_for_loss(issue, one)]
-    broken, others = list(lost), []
+    broken, others = list(lost), list[PlacedDifference]()
     for one in placed:
         if one not in lost:
             (broken if _is_broken(one, issue, tests) else others).append(one)

@@ -81,9 +81,9 @@ def find_differences(before: PageView, after: PageView) -> list[Difference]:
         if new not in laid_out:
             left = {name: values for name, values in left.items() if name not in LAYOUT}
         if left:
-            changes = tuple(f"{name}: {values}" if values else name for name, values in left.items())
+            words = tuple(f"{name}: {values}" if values else name for name, values in left.items())
             is_lost = before.elements[back[new]].is_reached and not after.elements[new].is_reached
-            found.append(Difference(new, changes, is_lost=is_lost))
+            found.append(Difference(new, words, is_lost=is_lost))
     found += _missing(before.elements, after.elements, pairs)
     found += _added(after.elements, back)
     found += _reordered(before.elements, after.elements, back)
