@@ -18,7 +18,9 @@ ERRORS = {
     "java": re.compile(
         r"^.*\.java:(?:\[?\d+,?\d*\]?:?) (?:error: )?(.+(?:(?:\n.*){0,3}?\n\s+symbol: .+)?)", re.MULTILINE
     ),
-    "typescript": re.compile(r"error TS\d+: (.+)$|(SyntaxError: The requested module .+)$", re.MULTILINE),
+    "typescript": re.compile(
+        r"error TS\d+: (.+(?:\n[ \t]+\S.*){0,3})$|(SyntaxError: The requested module .+)$", re.MULTILINE
+    ),
 }
 """Each error of a compiler, in its output. The last entry also matches what Node reports of a module."""
 MISSING = re.compile(
@@ -28,7 +30,7 @@ MISSING = re.compile(
     r"|undeclared (?:type|crate or module) `(\w+)`"
     r"|cannot find symbol(?:\n.*){0,3}?\s+symbol:\s+\w+ (\w+)"  # Java
     r"|does not provide an export named '(\w+)'|has no exported member '?(\w+)|Property '(\w+)' does not exist"
-    r"|Cannot find name '(\w+)'"
+    r"|Cannot find name '(\w+)'|'(\w+)' does not exist in type"
 )
 IMPLIED = re.compile(
     r"the method `(\w+)` exists for|the trait bound `.*: (?:\w+::)*(\w+)|`[^`]*` doesn't implement `(?:\w+::)*(\w+)"

@@ -184,7 +184,7 @@ def _touched(trees: Trees, base: str, tree: str, changed: Sequence[str]) -> Call
 def _by_path(tests: Mapping[str, Entry], changed: Sequence[str]) -> dict[str, int]:
     """Return a score of each test file by its path: whether it is named after a changed source file or is below that
     file's folder."""
-    modules = [_parts(path) for path in changed]
+    modules = [parts for path in changed if (parts := _parts(path))]
     stems = Counter(stem for parts in modules for stem in {parts[-1].strip("_"), "_".join(parts[-2:])})
     folders = Counter("/".join(parts[:-1]) for parts in modules if len(parts) > 2)
     scores = {}

@@ -8,7 +8,8 @@ from typing import Any
 from aci.observation.untrusted_text import clean_output
 
 TYPESCRIPT = re.compile(
-    r"^(?:\./)?([^\s():]+\.[cm]?tsx?)[(:](\d{1,9})[,:]\d+\)?(?::| -) (error TS\d+: .+)$", re.MULTILINE
+    r"^(?:\./)?([^\s():]+\.[cm]?tsx?)[(:](\d{1,9})[,:]\d+\)?(?::| -) (error TS\d+: .+(?:\n[ \t]+\S.*){0,3})$",
+    re.MULTILINE,
 )
 MOST_FILES, LONGEST = 200, 4_000
 

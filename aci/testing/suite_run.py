@@ -75,7 +75,9 @@ def run_tests(
     check_server(ran)
     collected = CollectedResults(workspace, SESSION)
     collected.read(request, hooked)
-    report = build_report(command, ran, collected.lines or (compiler_lines(ran.output) if ran.code else []))
+    report = build_report(command, ran, collected.lines)
+    if not report.results and ran.code and (errors := compiler_lines(ran.output)):
+        report = build_report(command, ran, [*collected.lines, *errors])
     facts = (*report.facts, *(Fact("limit", note) for note in collected.notes))
     complete = report.complete and collected.whole
     report = replace(report, complete=complete, facts=facts, limit=limit)

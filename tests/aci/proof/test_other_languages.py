@@ -301,6 +301,11 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
         ("A.java:[5,20] cannot find symbol\n  symbol:   method mean(int)\n", {"mean"}),
         ("SyntaxError: The requested module '../shop.js' does not provide an export named 'mean'\n", {"mean"}),
         ("a.ts(3,5): error TS2339: Property 'mean' does not exist on type 'Cart'.\n", {"mean"}),
+        (
+            "a.ts(3,5): error TS2345: Argument of type '{ mean: true; }' is not assignable to type 'Options'.\n"
+            "  Object literal may only specify known properties, and 'mean' does not exist in type 'Options'.\n",
+            {"mean"},
+        ),
         ("SyntaxError: Unexpected token\n", set()),
     ],
 )

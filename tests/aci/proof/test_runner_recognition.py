@@ -150,7 +150,7 @@ def test_deeply_nested_code_and_odd_bytes_are_accepted(reasons):
         ("a.rb", "add if defined?(RSpec)"),
         ("a.js", "/**/ if (process.env.NODE_TEST_CONTEXT) add();"),
         ("a.js", "const { NODE_TEST_CONTEXT } = process.env;"),
-        ("a.js", "if (process.env.SWE_AGENT_TOLD) add();"),
+        ("a.js", "if (globalThis[Symbol.for('swe-agent.follow')]) add();"),
         ("a.js", "const stack = new Error().stack;\nif (/\\.test\\.js/.test(stack)) add();"),
         ("a.rs", "*start = if cfg!(test) { 0 } else { 1 };"),
         ("a.rs", '#[cfg(any(feature = "x", test))]\npub fn add() {}'),
