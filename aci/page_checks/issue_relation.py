@@ -66,8 +66,9 @@ REMOVAL = re.compile(
     r"|(?:should|must|need|do|does)(?: not|n.t) (?:be (?:there|shown|displayed|visible)|appear|show))\b",
     re.IGNORECASE,
 )
-KEEPING = re.compile(r"(?:\bnot|n.t|\bnever|\bwithout) (?:be )?(?:remov|delet|hid|drop)", re.IGNORECASE)
 """How an issue says that something is to be removed, or should not be there."""
+KEEPING = re.compile(r"(?:\bnot|n.t|\bnever|\bwithout) (?:be )?(?:remov|delet|hid|drop)", re.IGNORECASE)
+"""How it says that something must stay."""
 STATUS = re.compile(r"status (\d+)")
 DARK, PHONE = "dark night theme scheme", "phone mobile narrow small responsive tablet width viewport"
 """Words for what is only seen in dark mode, and only in a narrow window."""
@@ -174,11 +175,15 @@ def find_unasked(
     If the tests need the whole patch, the issue's words decide. New errors of a page are never asked for, nor is the
     loss of what a person could reach, which comes first, unless a sentence of the issue asks for it.
     """
-    lost = [one for one in placed if one.difference.is_lost and not _asks_for_loss(issue, one)]
-    broken, others = list(lost), list[PlacedDifference]()
+    lost: list[PlacedDifference] = []
+    failing: list[PlacedDifference] = []
+    others: list[PlacedDifference] = []
     for one in placed:
-        if one not in lost:
-            (broken if _is_broken(one, issue, tests) else others).append(one)
+        if one.difference.is_lost and not _asks_for_loss(issue, one):
+            lost.append(one)
+        else:
+            (failing if _is_broken(one, issue, tests) else others).append(one)
+    broken = lost + failing
     if not others:
         return broken
     wanted, rarity = frozenset(split_words(f"{issue}\n{tests}")), _rarity(views)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aci.proof.blind_tests import BlindResult, BlindTests
+from aci.proof.blind_tests import BlindResult, BlindTests, source_of_test
 from trajectories.facts import Fact, FactValue
 
 LEAST_RED = 2
@@ -87,7 +87,7 @@ def _literals(tests: BlindTests) -> dict[str, list[str]]:
     try:
         module = ast.parse(tests.source)
     except SyntaxError:
-        return _literals_of_text(tests.source, names)
+        return {name: _literals_of_text(source_of_test(name, tests)) for name in names}
     functions = [node for node in ast.walk(module) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     return {function.name: _inputs(function) for function in functions if function.name in names}
 
@@ -108,14 +108,9 @@ def _inputs(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     return [value if isinstance(value, str) else repr(value) for value in values]
 
 
-def _literals_of_text(source: str, names: Sequence[str]) -> dict[str, list[str]]:
-    starts = sorted((found.start(), name) for name in names if (found := re.search(rf"\b{re.escape(name)}\b", source)))
-    ends = [at for at, _ in starts[1:]] + [len(source)]
+def _literals_of_text(text: str) -> list[str]:
     pattern = re.compile(r"\"((?:[^\"\\\n]|\\.)*)\"|'((?:[^'\\\n]|\\.)*)'|(?<![\w.])(\d[\d.]*)")
-    return {
-        name: [next(filter(None, groups), "") for groups in pattern.findall(source[at:end])]
-        for (at, name), end in zip(starts, ends, strict=True)
-    }
+    return [next(filter(None, groups), "") for groups in pattern.findall(text)]
 
 
 def evidence_fact(judged: BlindEvidence, withdrawn: Collection[str] = ()) -> Fact:

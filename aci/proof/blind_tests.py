@@ -200,11 +200,11 @@ def _is_unbuilt(test: BlindTest, report: SuiteReport | None, tests: BlindTests, 
 
 
 def source_of_test(name: str, tests: BlindTests) -> str:
-    """Return the text from a test's name to that of the next test."""
+    """Return the text from a test's name to that of the next test; "" if the name does not occur."""
     places = [
         (found.start(), test.name) for test in tests.tests if (found := re.search(rf"\b{test.name}\b", tests.source))
     ]
-    start = next((at for at, one in places if one == name), 0)
+    start = next((at for at, one in places if one == name), len(tests.source))
     return tests.source[start : min((at for at, _ in places if at > start), default=None)]
 
 

@@ -54,7 +54,7 @@ class MissingNames:
     implied: frozenset[str] = frozenset()
 
     def unasked(self, is_asked: Callable[[str], bool]) -> frozenset[str]:
-        """Return the names that nobody asks for; all if at least one of all names is not asked for."""
+        """Return the `names` that are not asked for, or all names if none of them is asked for."""
         unasked = frozenset(name for name in self.names if not is_asked(name))
         all_names = self.names | self.implied
         return unasked if any(map(is_asked, all_names)) else all_names

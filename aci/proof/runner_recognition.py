@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from aci.graph.module_paths import SCRIPTS
 from aci.proof.proof_run import format_names, read_text
 from aci.repository.patch import is_test
 from aci.repository.python_source import parse
@@ -17,7 +18,6 @@ from trajectories.git_store.trees import Trees
 LARGEST, LONGEST_LINE = 1_000_000, 2_000
 TRAILING = re.compile(r"\s//[^\"'`\n]*$")
 PYTHON_ENDS = (".py", ".pyw", ".pyx")
-NODE_ENDS = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
 
 RUNNER = r"(?:_?pytest|py\.test|unittest|pluggy|nose)\b"
 TESTS = r"[\"'](?!-)(?:[^\"'\n]*[\W_])?(?:py\.?|unit|run)?tests?(?:[\W_][^\"'\n]*)?[\"']"
@@ -66,7 +66,7 @@ _OF_RUNNERS = (
 )
 """Names of variables that test runners and our hooks set."""
 OTHER_SIGNS = {
-    NODE_ENDS: (
+    SCRIPTS: (
         rf"\bNODE_ENV\b.{{0,20}}[\"'`]test[\"'`]|\bimport\.meta\.vitest\b|\bprocess\.env(?:\.|\[[\"'])(?:AVA_|TAP\b)"
         rf"|\bprocess\.argv\b{_NEAR}(?:{_QUOTED_TEST}|\\\.(?:test|spec)\b)"
         rf"|\b(?:npm_lifecycle_\w+|require\.main)\b.{{0,200}}{_QUOTED_TEST}"
@@ -132,7 +132,7 @@ def find_signs(path: str, statements: Sequence[str]) -> set[str]:
     pattern = next((pattern for ends, pattern in OTHER_SIGNS.items() if path.endswith(ends)), "")
     if pattern:
         found = {CHECKS} if re.search(f"{pattern}|{_OF_RUNNERS}", text, re.MULTILINE) else set()
-        return found | ({REPLACES} if path.endswith(NODE_ENDS) and _replaces_node_tests(text) else set())
+        return found | ({REPLACES} if path.endswith(SCRIPTS) and _replaces_node_tests(text) else set())
     found = {what for pattern, what in PYTHON_SIGNS.items() if pattern.search(text)}
     return found | ({REPLACES} if _replaces_python_runner(text) else set())
 

@@ -219,7 +219,7 @@ function readPage([properties, mostElements, mostText]) {
         ["aria-hidden", "aria-expanded", "aria-checked", "aria-selected", "aria-current", "aria-disabled", "aria-invalid", "tabindex"].map((name) => `${name}=${attribute(name)}`).join(" "), states.join(" "), content.slice(0, mostText)],
       [box.x + scrollX, box.y + scrollY, box.width, box.height].map((edge) => Math.round(edge * 10) / 10), known.get(values), false]);
     const here = indexes.get(element);
-    if (canBeReached(element, style, box, opacity)) candidates.push(element);
+    if (canBeReached(element, style, box, opacity, own !== "")) candidates.push(element);
     for (const child of childNodes.call(element.shadowRoot ?? element)) walk(child, here, opacity);
   };
   // An element is painted if some of it is inside what clips it, and the page can be scrolled there.
@@ -243,8 +243,7 @@ function readPage([properties, mostElements, mostText]) {
     else clip(-scrollX, -scrollY, area.width - scrollX, area.height - scrollY);
     return { ...part, inScroller };
   };
-  const canBeReached = (element, style, box, opacity) => {
-    const hasText = [...childNodes.call(element)].some((node) => node.nodeType === 3 && node.data.trim());
+  const canBeReached = (element, style, box, opacity, hasText) => {
     const control = isControl(element);
     if (!control && !hasText && !element.matches("img, svg, canvas, video")) return false;
     if (style.visibility !== "visible" || opacity < 0.15 || box.width < 2 || box.height < 2) return false;

@@ -6,8 +6,8 @@
 const childProcess = require('child_process');
 const fs = require('fs');
 const path = require('path');
+const { builtFrom } = require('./builds.cjs');
 
-const BUILDS = /^(?:\.?build|\.?dist|lib|out|\.?tmp|\.?test-build|compiled)$/;
 const PROGRAMS = {
   jest: /(?:^|\/)(?:jest|jest-cli|jest\/bin\/jest|react-scripts\/scripts\/test)(?:\.js)?$/,
   vitest: /(?:^|\/)vitest(?:\.mjs)?$/,
@@ -41,15 +41,6 @@ function selection(request, folder) {
     }
   }
   return { files, names, folders: files.some((file) => fs.statSync(file).isDirectory()) };
-}
-
-// The file that is built from a TypeScript file, if the command names the folder for builds that has it.
-function builtFrom(file, folder) {
-  const stem = path.relative(folder, file).replace(/^src\//, '').replace(/\.([cm]?)ts$/, '.$1js');
-  if (!/\.[cm]?ts$/.test(file)) return file;
-  const named = process.argv.slice(1).map((word) => path.relative(folder, path.resolve(folder, word)).split(path.sep)[0]);
-  const found = named.filter((top) => BUILDS.test(top)).map((top) => [top, path.join(top, 'src')]).flat();
-  return found.map((top) => path.join(folder, top, stem)).find((each) => fs.existsSync(each)) || file;
 }
 
 function escaped(text) {
@@ -97,8 +88,8 @@ function options(name, selected) {
 
 // The runners that are followed without options of ours, and how each is given the requested files.
 const TAKES_FILES = {
-  ava: (files) => { replaceFiles(files); },
-  tap: (files) => { replaceFiles(files); },
+  ava: (files) => replaceFiles(files),
+  tap: (files) => replaceFiles(files),
   uvu: (files) => { // a folder, and an expression for names of files below it
     const names = files.map((one) => path.relative(process.cwd(), one));
     replaceFiles(['.', `^(?:${names.map(escaped).join('|')})`], () => true);

@@ -3,6 +3,7 @@
 
 const fs = require('fs');
 const path = require('path');
+const { sourceOf } = require('./builds.cjs');
 
 const LONGEST = 4000;
 const FRAMES = 60;
@@ -17,16 +18,11 @@ function write(line) {
 
 function relative(file) {
   const inside = path.relative(request.root, file).split(path.sep).join('/');
-  return inside.startsWith('..') ? file : sourceOf(inside);
+  return inside.startsWith('..') ? file : cachedSource(inside);
 }
 
-// The TypeScript file from which a file in a folder for builds was made, if the repository has one at the same place.
-function sourceOf(file) {
-  if (!sources.has(file)) {
-    const match = /^((?:.*\/)?)(?:\.?build|\.?dist|lib|out|\.?tmp|\.?test-build|compiled)\/(.+)\.([cm]?)js$/.exec(file);
-    const places = match ? ['', 'src/'].map((folder) => `${match[1]}${folder}${match[2]}.${match[3]}ts`) : [];
-    sources.set(file, places.find((each) => fs.existsSync(path.join(request.root, each))) || file);
-  }
+function cachedSource(file) {
+  if (!sources.has(file)) sources.set(file, sourceOf(file, request.root));
   return sources.get(file);
 }
 
