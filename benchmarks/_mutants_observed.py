@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from aci.repair.spectrum import Spectrum, build_spectrum
-from agent.repair.analysis.suspicious_statements import Read, Suspect, find_suspects
 from benchmarks._observing_mutants import PACKAGES, observe_mutants
+from extensions.repair.analysis.suspicious_statements import Read, Suspect, find_suspects
 from trajectories.errors import UsageError
 
 

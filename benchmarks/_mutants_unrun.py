@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from aci.repair.source_file import Source
 from aci.repair.spectrum import belongs_to_tests
-from agent.repair.analysis.source_file import Source
 from benchmarks._mutating import mutants
 from benchmarks._observing_mutants import PACKAGES, UNRUN, Package
 from benchmarks._template_streams import Case, unrun

@@ -13,9 +13,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.repair.analysis.source_file import Source
-from agent.synthesis.operators.function_code import Code, Edits, apply_edits, is_other_program
-from agent.synthesis.operators.simple_changes import WEIGHTS
+from aci.repair.source_file import Source
+from extensions.lab.synthesis.operators.function_code import Code, Edits, apply_edits, is_other_program
+from extensions.lab.synthesis.operators.simple_changes import WEIGHTS
 
 MIN_STATEMENTS = 3
 """Functions with fewer statements are not mutated."""

@@ -21,10 +21,10 @@ from threading import Event
 from typing import Any
 
 from aci.repair.candidate_evaluator import Evaluator
+from aci.repair.source_file import Definition, Source
 from aci.repair.spectrum import belongs_to_tests
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
-from agent.repair.analysis.source_file import Definition, Source
 from benchmarks._archives import unpack_commit
 from benchmarks._mutating import Mutant, mutants
 from trajectories.errors import UsageError

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from aci.performance.target_function import Function, iter_functions
+from aci.runtime.target_function import Function, iter_functions
 
 Edit = tuple[int, int, str]
 BLOCKS = ("body", "orelse", "finalbody")

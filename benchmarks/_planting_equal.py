@@ -6,11 +6,11 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.performance.equivalence import collect_answers, describe_differences, is_conclusive
-from aci.performance.input_calls import InputCall
-from aci.performance.target_function import Function, Target, iter_functions
-from aci.performance.workload_inputs import record_calls, vary_calls
+from aci.runtime.target_function import Function, Target, iter_functions
 from aci.runtime.workspace import Workspace
+from extensions.optimize.measurement.equivalence import collect_answers, describe_differences, is_conclusive
+from extensions.optimize.measurement.input_calls import InputCall
+from extensions.optimize.measurement.workload_inputs import record_calls, vary_calls
 from trajectories.errors import UsageError
 
 MIN_INPUTS, RECORDED, VARIED, SEEDS, MAX_CALLERS = 200, 64, 220, (1, 2), 4

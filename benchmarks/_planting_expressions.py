@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from copy import deepcopy
 
-from aci.performance.target_function import Function
+from aci.runtime.target_function import Function
 from benchmarks._planting_code import Code, Operator, Slip, brief, expressions, parameters
 
 FAMILIES = tuple(

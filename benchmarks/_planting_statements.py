@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from aci.performance.target_function import Function
+from aci.runtime.target_function import Function
 from benchmarks._planting_code import (
     LOOPS,
     PLAIN,

@@ -16,10 +16,10 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from agent.config.session_preferences import Preferences
-from agent.tui.app import SessionApp
+from extensions.interactive.tui.app import SessionApp
 
 if TYPE_CHECKING:
-    from agent.session.session_start import Start
+    from extensions.interactive.session.session_start import Start
     from trajectories.records import Reply, Step
 
 LATE, PAUSE = 600, 0.02
@@ -32,7 +32,7 @@ LINE = "    def method(self, value: int) -> int: return value * 2  # of {}\n"
 def start() -> Start:
     from aci.repository.user_repository import Repository
     from agent.config.settings import Settings
-    from agent.session.session_start import Start
+    from extensions.interactive.session.session_start import Start
 
     return Start(Repository.open(Path(__file__).resolve().parent.parent), Settings(workspace="local"))
 
@@ -55,7 +55,7 @@ def feed(app: SessionApp, log: Path, steps: int, characters: int) -> None:
     while app.session is None:
         time.sleep(0.05)
     from agent.run_state.progress_event import ProgressEvent
-    from agent.session.session_events import ProgressReported, StepRecorded, TurnStarted
+    from extensions.interactive.session.session_events import ProgressReported, StepRecorded, TurnStarted
     from trajectories.records import Turn
 
     app._post_event(TurnStarted(Turn("Work", "build"), "Work"))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.repair.candidates.template_weights import FAILURES, KINDS, Template, Weights, fitted_weights
 from benchmarks._template_streams import Case
+from extensions.repair.candidates.template_weights import FAILURES, KINDS, Template, Weights, fitted_weights
 
 Floats = NDArray[np.float64]
 ROUNDS = 40

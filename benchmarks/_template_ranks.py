@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import islice
 
-from agent.repair.analysis.source_file import Draft, Source
-from agent.repair.candidate_order import order_candidates
-from agent.repair.candidates.template_weights import Weights
+from aci.repair.source_file import Draft, Source
 from benchmarks._mutants_observed import Observed
 from benchmarks._template_streams import Same
+from extensions.repair.candidate_order import order_candidates
+from extensions.repair.candidates.template_weights import Weights
 
 FAR = 10_000
 """Rank if the original is not among the first candidates."""

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from aci.repair.source_file import Draft, Source, header
 from aci.repair.spectrum import Spectrum
-from agent.repair.analysis.source_file import Draft, Source, header
-from agent.repair.analysis.suspicious_statements import Suspect
-from agent.repair.candidate_order import failure_kind, templates
-from agent.repair.candidates.editable_statements import Place, editable_places
-from agent.repair.candidates.prepared_sites import TemplateSites
-from agent.repair.candidates.template_weights import Weights, fitted_weights, kind_of
 from benchmarks._mutants_observed import Observed
+from extensions.repair.analysis.suspicious_statements import Suspect
+from extensions.repair.candidate_order import failure_kind, templates
+from extensions.repair.candidates.editable_statements import Place, editable_places
+from extensions.repair.candidates.prepared_sites import TemplateSites
+from extensions.repair.candidates.template_weights import Weights, fitted_weights, kind_of
 
 NEAR_LINES = 1
 NEAR_DRAFTS, FAR_DRAFTS, FAR_PLACES = 150, 25, 4

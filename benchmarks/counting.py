@@ -27,10 +27,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from aci.performance.instruction_count import Count, count_calls, fork_for_counting
-from aci.performance.target_function import Target, python_line
 from aci.repository.user_repository import Repository
+from aci.runtime.target_function import Target, python_line
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from extensions.optimize.measurement.instruction_count import Count, count_calls, fork_for_counting
 from trajectories.git_store.trees import Trees
 
 MIN_DIFFERENCE = 0.01

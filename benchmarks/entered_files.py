@@ -22,7 +22,7 @@ from types import CodeType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = tuple(f"{ROOT}{os.sep}{name}{os.sep}" for name in ("agent", "aci", "tools", "trajectories"))
+PACKAGES = tuple(f"{ROOT}{os.sep}{name}{os.sep}" for name in ("extensions", "agent", "aci", "tools", "trajectories"))
 MOST_BEFORE_REQUEST, MOST_FOR_REPLY = 90, 20
 SOURCE = "def total(prices):\n    return sum(prices[1:])\n"
 TEST = "from shop import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n"

@@ -3,7 +3,8 @@
     python -m benchmarks.examined_cases FOLDER... [--names a,b] [--patches right-1,…] [--jobs 2] [--json OUT]
 
 Each folder below FOLDER is an issue: `issue.md`, `repo/` (the base, a git repository), `patches/KIND-N.patch` and
-optionally `command` (the test command); files that git ignores in `repo` come along. A `venv` in FOLDER comes first on
+optionally `command` (the test command) and `image` (a Docker image in which the tests run, else they run on this
+machine); files that git ignores in `repo` come along. A `venv` in FOLDER comes first on
 the PATH of the tests. The answers of examiner and challenger are in `answers/`: `tests.md`, and for the questions about
 a patch `correction-ID.md`, `second-ID.md`, `challenge-ID.md` and `objections-ID.md`, where ID is the beginning of the
 SHA-256 of the patch file. A question without an answer is written beside its place as `….request.md`; whoever answers
@@ -30,9 +31,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from agent.evaluation.confidence_intervals import Interval, wilson
 from agent.prompts import challenger_prompt, examiner_prompt
 from agent.run_state.turn_state import CHALLENGER_BRANCH, EXAMINER_BRANCH
+from extensions.lab.evaluation.confidence_intervals import Interval, wilson
 
 WORDS = ("verified", "plausible", "disputed", "unproven")
 TIME_LIMIT = 900
@@ -82,7 +83,7 @@ def judge(patch: Path) -> Row:
         (home / "script.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in _script(patch)))
         began = time.monotonic()
         ended = subprocess.run(
-            [sys.executable, "-m", "swe_agent", "prove", "--staged", "--independent", "--json", "--workspace", "local"]
+            [sys.executable, "-m", "swe_agent", "prove", "--staged", "--independent", "--json", *_workspace(issue)]
             + ["--model", f"scripted:{home / 'script.jsonl'}", "--issue-file", str(issue.resolve() / "issue.md")]
             + (["--test", (issue / "command").read_text().strip()] if (issue / "command").exists() else []),
             cwd=home / "repo",
@@ -110,6 +111,13 @@ def judge(patch: Path) -> Row:
         seconds=round(seconds, 1),
         open=tuple(_write_open_questions(patch, records)),
         notes=tuple(verdict["notes"]),
+    )
+
+
+def _workspace(issue: Path) -> list[str]:
+    image = issue / "image"
+    return (
+        ["--workspace", "docker", "--image", image.read_text().strip()] if image.exists() else ["--workspace", "local"]
     )
 
 

@@ -1,4 +1,4 @@
-"""Fits agent/repair/candidates/weights.json, which orders repair candidates, on mutants of well-tested packages.
+"""Fits extensions/repair/candidates/weights.json, which orders repair candidates, on mutants of well-tested packages.
 
     python -m benchmarks.fit_templates --repos DIR --cache DIR [--mutants N] [--unrun N] [--packages A,B] [--out F]
         [--held-out C,D] [--limit N] [--json F]
@@ -26,13 +26,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, median
 
-from agent.repair.candidate_order import templates
-from agent.repair.candidates.template_weights import Weights, fitted_weights, format_weights
 from benchmarks._mutants_observed import Observed, observed
 from benchmarks._mutants_unrun import unrun_cases
 from benchmarks._template_fit import Model
 from benchmarks._template_ranks import FAR, rank
 from benchmarks._template_streams import Case, case
+from extensions.repair.candidate_order import templates
+from extensions.repair.candidates.template_weights import Weights, fitted_weights, format_weights
 from trajectories.errors import SweAgentError, UsageError
 
 MUTANTS, UNRUN = 40, 60

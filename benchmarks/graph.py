@@ -43,8 +43,20 @@ STEPS = 5
 VISITED = ("django/django", "sympy/sympy", "sphinx-doc/sphinx", "pytest-dev/pytest", "pallets/flask")
 TREES, APART = 3, 500
 """Number of trees of each visited repository, and of commits between them."""
-OWN_PACKAGES = ("agent", "aci", "tools", "trajectories", "swe_agent", "benchmarks")
-OWN_MODULES = ("agent", "aci", "tools", "trajectories", "benchmarks", "swe_agent", "__main__", "_", "site", "encodings")
+OWN_PACKAGES = ("extensions", "agent", "aci", "tools", "trajectories", "swe_agent", "benchmarks")
+OWN_MODULES = (
+    "extensions",
+    "agent",
+    "aci",
+    "tools",
+    "trajectories",
+    "benchmarks",
+    "swe_agent",
+    "__main__",
+    "_",
+    "site",
+    "encodings",
+)
 WITH_BYTECODE = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 ISSUE = "The message is wrong when a model's field has no default\n\nSaving raises a TypeError in get_default().\n"
 

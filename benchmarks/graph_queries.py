@@ -25,10 +25,10 @@ from typing import Any
 from aci.graph.code_graph import Graph, query_graph
 from aci.graph.edge_columns import KINDS
 from aci.graph.outline import BASE, CALL, CLASS, Symbol
-from aci.graph_sql.graph_database import write_database
-from aci.graph_sql.graph_queries import run_sql
 from aci.repository.file_blobs import GitBlobs
 from benchmarks._json_queries import Query, run_query
+from extensions.papers.graph_sql.graph_database import write_database
+from extensions.papers.graph_sql.graph_queries import run_sql
 
 ASTROID = "pylint-dev/astroid", "6cf238d089cf4b6753c94cfc089b4a47487711e5"
 FLASK = "pallets/flask", "7ee9ceb71e868944a46e1ff00b506772a53a4f1d"

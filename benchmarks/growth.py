@@ -22,12 +22,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aci.performance.efficiency import Growth, fit_growth
-from aci.performance.instruction_count import count_calls, fork_for_counting
-from aci.performance.target_function import Target
 from aci.repository.user_repository import Repository
+from aci.runtime.target_function import Target
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from benchmarks._growth_pairs import PAIRS, Cost, Pair
+from extensions.optimize.measurement.efficiency import Growth, fit_growth
+from extensions.optimize.measurement.instruction_count import count_calls, fork_for_counting
 from trajectories.git_store.git_commands import QUIET, environment
 from trajectories.git_store.trees import Trees
 

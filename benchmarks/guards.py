@@ -23,10 +23,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from aci.performance.cheating_check import CheatingFinding, find_cheating
-from aci.performance.target_function import Target, python_line
 from aci.repository.user_repository import Repository
+from aci.runtime.target_function import Target, python_line
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from extensions.optimize.measurement.cheating_check import CheatingFinding, find_cheating
 from trajectories.git_store.trees import Trees
 
 SUBJECT = "subject_module.py"
@@ -45,7 +45,7 @@ with open(sys.argv[4], "w") as stream:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A recorded call, as input for `aci.performance.cheating_check`."""
+    """A recorded call, as input for `extensions.optimize.measurement.cheating_check`."""
 
     data: bytes
 

@@ -31,15 +31,15 @@ from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
-from aci.performance.equivalence import Answer, describe_differences
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
-from agent.evaluation.confidence_intervals import wilson
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.lifecycle.run_result import Result
-from agent.optimization import candidate_benchmark, optimization_workflow
 from benchmarks._process_cpu import adopt_orphans, cpu_seconds
 from benchmarks.verdict_cases import create_repository
+from extensions.lab.evaluation.confidence_intervals import wilson
+from extensions.optimize import candidate_benchmark, optimization_workflow
+from extensions.optimize.measurement.equivalence import Answer, describe_differences
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Issue, Step
 from trajectories.trajectory import Trajectory

@@ -41,21 +41,21 @@ from statistics import harmonic_mean, median
 from typing import Any
 from unittest.mock import patch
 
-from aci.performance.target_function import parse_target
 from aci.repository.patch import is_test
 from aci.repository.user_repository import Repository
+from aci.runtime.target_function import parse_target
 from agent.config.settings import Settings
 from agent.engine.task import Task
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
-from agent.optimization import candidate_benchmark
-from agent.optimization.candidate_benchmark import RIGHT, Bench, CandidateVerdict, load_verdict
-from agent.optimization.function_contract import contract_breach
-from agent.optimization.speedup import measure_gain
 from agent.run_state.attempt_outcome import Outcome
-from agent.strategies import optimize
 from benchmarks._process_cpu import adopt_orphans, cpu_seconds
 from benchmarks.optimize_verdicts import refusal, run_to_end
 from benchmarks.verdict_cases import create_repository
+from extensions.optimize import candidate_benchmark
+from extensions.optimize.candidate_benchmark import RIGHT, Bench, CandidateVerdict, load_verdict
+from extensions.optimize.function_contract import contract_breach
+from extensions.optimize.speedup import measure_gain
+from extensions.optimize.strategies import optimize
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Issue, Step
 from trajectories.verdict import Verdict

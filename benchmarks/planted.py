@@ -23,10 +23,10 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from agent.repair.repair_search import RepairTask, SearchResult, search
 from benchmarks._planting import PACKAGES, PackageWorkspace, named, open_package, run_suite, sources
 from benchmarks._planting_equal import agreement, normal
 from benchmarks._planting_make import HALVES, Bug, make, read, write
+from extensions.repair.repair_search import RepairTask, SearchResult, search
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:

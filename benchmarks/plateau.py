@@ -30,7 +30,7 @@ SECONDS = 3600.0
 USAGE = {"input_tokens": 0, "output_tokens": 0}
 PROGRAM = """\
 import sys
-from agent.testgen import coverage_loop
+from extensions.testgen import coverage_loop
 coverage_loop.CALLS, coverage_loop.SECONDS = int(sys.argv.pop(1)), float(sys.argv.pop(1))
 from swe_agent import main
 main()

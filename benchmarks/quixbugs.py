@@ -31,7 +31,7 @@ from typing import Any
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from aci.testing.suite_run import SuiteReport, run_tests
-from agent.repair.repair_search import RepairTask, SearchResult, search
+from extensions.repair.repair_search import RepairTask, SearchResult, search
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.git_store.trees import Trees
 

@@ -24,18 +24,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from aci.performance.equivalence import Answer, collect_answers, describe_differences
-from aci.performance.input_calls import InputCall
-from aci.performance.instruction_count import Counts, count_calls, incomparable_reason
-from aci.performance.target_function import Target, python_line
-from aci.performance.workload_inputs import vary_calls
 from aci.repository.user_repository import Repository
+from aci.runtime.target_function import Target, python_line
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
-from agent.optimization.rewrites.rewrite_catalog import Rewrite, rewrites
+from extensions.optimize.measurement.equivalence import Answer, collect_answers, describe_differences
+from extensions.optimize.measurement.input_calls import InputCall
+from extensions.optimize.measurement.instruction_count import Counts, count_calls, incomparable_reason
+from extensions.optimize.measurement.workload_inputs import vary_calls
+from extensions.optimize.rewrites.rewrite_catalog import Rewrite, rewrites
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
 
-SLOW = Path(__file__).resolve().parents[1] / "tests" / "agent" / "optimization" / "rewrites" / "slow"
+SLOW = Path(__file__).resolve().parents[1] / "tests" / "extensions" / "optimize" / "rewrites" / "slow"
 GOAL = 3.0
 SMALL, SEEDS, UNSEEN_SEEDS, COUNTED_SEED = (0, 1, 2, 3, 5, 8, 13), range(6), range(1000, 1006), 77
 MUTATED = 60

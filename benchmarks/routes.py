@@ -5,7 +5,7 @@
 
 `--second` names one or several rankings; each is compared with the same run of `locate`. `routes` are those of
 `aci/localization/issue_links.py`; earlier issues and pull requests are known only from messages of commits. `commits`
-are routes without nodes for these. `search` is `aci/localization/graph_search.py`, from the places of `locate` that a
+are routes without nodes for these. `search` is `extensions/papers/graph_search.py`, from the places of `locate` that a
 prompt shows, with a value that needs no model. Files are hits at 5 and functions at 10, as in
 `benchmarks.localization`: all places of an instance must be found. Both rankings use only commits before the base.
 `fused` combines them by rank, with a weight (the share) for the places of the second one. The share is chosen on one
@@ -34,12 +34,12 @@ from aci.graph.code_graph import Graph, query_graph
 from aci.graph.outline import FUNCTION, Location
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
-from aci.localization.graph_search import IssueRelevance, Neighbour, PlaceTree, Rate, find_place, neighbours
 from aci.localization.issue_links import IssueGraph, rank_routes
 from aci.localization.place_ranking import SHOWN_CLASSES, RankedPlaces
 from aci.localization.rank_fusion import fuse_ranks
 from aci.repository.file_blobs import GitBlobs
 from benchmarks.localization import Instance, load, locate_places, share_within, worst_rank
+from extensions.papers.graph_search import IssueRelevance, Neighbour, PlaceTree, Rate, find_place, neighbours
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import PastItem
 

@@ -20,10 +20,10 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from statistics import median
 
-from agent.repair.analysis.dynamic_slices import statement_facts
-from agent.repair.analysis.source_file import Source
-from agent.repair.analysis.suspicious_statements import WEIGHTS, collect_signals
+from aci.repair.source_file import Source
 from benchmarks._mutants_observed import Observed, observed
+from extensions.repair.analysis.dynamic_slices import statement_facts
+from extensions.repair.analysis.suspicious_statements import WEIGHTS, collect_signals
 from trajectories.errors import SweAgentError
 
 NOT_FITTED = ("file", "function")

@@ -26,8 +26,8 @@ from statistics import median
 from typing import Any
 
 from aci.proof.proof import prove
-from agent.evaluation.confidence_intervals import wilson
 from benchmarks.quixbugs import opened
+from extensions.lab.evaluation.confidence_intervals import wilson
 from trajectories.errors import SweAgentError
 from trajectories.facts import Fact
 from trajectories.records import Issue

@@ -39,7 +39,6 @@ from aci.proof.proof import prove
 from aci.proof.proof_run import format_names
 from aci.proof.suite_baselines import Baselines
 from aci.testing.suite_run import run_tests
-from agent.evaluation.confidence_intervals import wilson
 from benchmarks._hidden_tests import build_with, case_number, read_example
 from benchmarks._mutating import mutants
 from benchmarks._patch_forms import Example, Patch, alternatives, cheats, partials, transplant
@@ -48,6 +47,7 @@ from benchmarks._planting import PackageWorkspace, named, open_package, sources
 from benchmarks._planting_make import Bug, read
 from benchmarks._process_cpu import adopt_orphans, cpu_seconds, reap_orphans
 from benchmarks.quixbugs import ISSUE, PYTEST, build, opened, wanted
+from extensions.lab.evaluation.confidence_intervals import wilson
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Issue
 from trajectories.verdict import Verdict

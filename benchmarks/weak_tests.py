@@ -29,9 +29,9 @@ from typing import Any
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from aci.testing.suite_run import run_tests
-from agent.repair.edit_selection import SHOWN
-from agent.repair.repair_search import RepairTask, search
 from benchmarks.quixbugs import COMMAND, build, programs, score
+from extensions.repair.edit_selection import SHOWN
+from extensions.repair.repair_search import RepairTask, search
 from trajectories.git_store.trees import Trees
 from trajectories.verdict import COMPLETE
 

@@ -24,7 +24,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("swe_agent", "agent", "aci", "tools", "trajectories", "benchmarks", "tests")
+PACKAGES = ("swe_agent", "extensions", "agent", "aci", "tools", "trajectories", "benchmarks", "tests")
 MARKS = {
     "quick": ["-m", "not (slow or docker)"],
     "rest": ["-m", "slow or docker", "--timeout=400"],

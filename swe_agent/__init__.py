@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings as Settings
     from agent.config.settings import load_settings as load_settings
     from agent.engine.engine import Engine as Engine
-    from agent.github.pull_request.publish import solve as solve
+    from agent.lifecycle.publication import solve as solve
     from agent.lifecycle.run_lifecycle import begin as begin
     from agent.lifecycle.run_lifecycle import reopen as reopen
     from agent.lifecycle.run_result import Result as Result
@@ -57,7 +57,7 @@ else:  # hidden from type checkers, for which a `__getattr__` would define every
         "Engine": "agent.engine.engine",
         "begin": "agent.lifecycle.run_lifecycle",
         "reopen": "agent.lifecycle.run_lifecycle",
-        "solve": "agent.github.pull_request.publish",
+        "solve": "agent.lifecycle.publication",
         "gym": "swe_agent",
         "main": "swe_agent.entry_point",
         "__version__": "agent.version",

@@ -46,10 +46,10 @@ def _run(arguments: list[str]) -> int:
 
 
 def _import_own_packages() -> None:
-    """Make sure that `agent`, `aci`, `tools` and `trajectories` are imported from here, not from other packages."""
+    """Make sure that the own packages, which have common names, are imported from here and not from elsewhere."""
     home = Path(__file__).resolve().parents[1]
     sys.path[:] = [str(home), *(entry for entry in sys.path if entry not in _python_path() and entry != str(home))]
-    for package in ("agent", "aci", "tools", "trajectories"):
+    for package in ("agent", "aci", "tools", "trajectories", "extensions"):
         loaded = sys.modules.get(package)
         file = getattr(loaded, "__file__", None)
         if loaded is not None and (file is None or not Path(file).resolve().is_relative_to(home)):

@@ -14,13 +14,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from agent.gym.environment import Action, Environment, Info, Observation
-from agent.gym.vector_environment import VectorEnvironment
+try:
+    from extensions.lab.gym.environment import Action, Environment, Info, Observation
+    from extensions.lab.gym.vector_environment import VectorEnvironment
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("extensions"):
+        raise ImportError("swe_agent.gym is in the extension lab, which is not installed.") from None
+    raise
 from trajectories.errors import advice_in_traceback
 from trajectories.records import Issue
 
 if TYPE_CHECKING:
-    from agent.gym.tool_environment import ToolEnvironment
+    from extensions.lab.gym.tool_environment import ToolEnvironment
 
 __all__ = [
     "Action",
@@ -73,13 +78,13 @@ def make(
     """
     from dataclasses import replace
 
-    from agent.batch.job_settings import JobPreparation
     from agent.config.settings import WITHOUT_MEMORY, load_settings
-    from agent.gym.episode import plan_episodes
     from agent.instances.dataset_instances import from_row
     from agent.instances.issue_input import from_text
     from agent.instances.jobs import Instance
     from agent.instances.repository_clones import Repositories
+    from extensions.lab.batch.job_settings import JobPreparation
+    from extensions.lab.gym.episode import plan_episodes
 
     if unknown := [name for name in options if name not in MakeOptions.__annotations__]:
         raise TypeError(f"make has no option {unknown[0]!r}; it has {', '.join(MakeOptions.__annotations__)}")
@@ -120,7 +125,7 @@ def make_tools(
 ) -> ToolEnvironment:
     """Return an environment whose methods are the model's tools, as `environment_factory` of TRL's trainers creates
     them; the parameters are those of `make`."""
-    from agent.gym.tool_environment import tool_environment
+    from extensions.lab.gym.tool_environment import tool_environment
 
     return tool_environment(make(instance, repo, **options))
 

@@ -96,7 +96,7 @@ class FixRun:
             return self._task.answer()
 
     def _solve(self) -> Result:
-        from agent.github.pull_request.publish import solve
+        from agent.lifecycle.publication import solve
 
         steps = solve(self._engine)
         try:

@@ -20,7 +20,7 @@ from agent.engine.engine import Engine
 from agent.engine.task import Task
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("swe_agent", "agent", "tools", "aci", "trajectories")
+PACKAGES = ("swe_agent", "extensions", "agent", "tools", "aci", "trajectories")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 NEEDS_EXTRA = ROOT / "swe_agent" / "gymnasium_env.py"  # subclasses what an optional package defines
 GUEST_MODULES = [path for path in MODULES if "guest" in path.relative_to(ROOT).parts]
@@ -50,7 +50,7 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subproces
 
 
 def test_files_are_short() -> None:
-    limits = dict.fromkeys(MODULES, 450) | {ROOT / "agent" / "engine" / "loop.py": 120}
+    limits = dict.fromkeys(MODULES, 600) | {ROOT / "agent" / "engine" / "loop.py": 120}
     lengths = {relative(path): len(path.read_text("utf-8").splitlines()) for path in limits}
     assert not {name: length for name, length in lengths.items() if length > limits[ROOT / name]}
 
@@ -110,6 +110,11 @@ def test_interface_of_strategies_is_small() -> None:
     assert len(public_names(Engine)) <= 10
 
 
+def is_kit(path: Path, module: str) -> bool:
+    """Whether a guest module of an extension imports one of the core by its whole name (see `guest_programs.py`)."""
+    return path.is_relative_to(ROOT / "extensions") and module.startswith("aci.guest.")
+
+
 @pytest.mark.parametrize("path", GUEST_MODULES, ids=relative)
 def test_guest_modules_need_only_old_python_and_no_own_package(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"), feature_version=(3, 7))
@@ -120,7 +125,7 @@ def test_guest_modules_need_only_old_python_and_no_own_package(path: Path) -> No
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
             else [node.module or ""]
-            if isinstance(node, ast.ImportFrom) and not node.level
+            if isinstance(node, ast.ImportFrom) and not node.level and not is_kit(path, node.module or "")
             else []
         )
     }

@@ -14,7 +14,7 @@ from hatchling.builders.wheel import WheelBuilder
 import swe_agent
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("swe_agent", "agent", "tools", "aci", "trajectories")
+PACKAGES = ("swe_agent", "extensions", "agent", "tools", "aci", "trajectories")
 
 pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PICTURES = DOCS / "pictures"
-SNAPSHOTS = ROOT / "tests" / "agent" / "tui" / "__snapshots__" / "test_screen_snapshots"
+SNAPSHOTS = ROOT / "tests" / "extensions" / "interactive" / "tui" / "__snapshots__" / "test_screen_snapshots"
 LARGEST = {".svg": 200_000, ".png": 150_000}
 """Maximum size of a picture in bytes."""
 

@@ -24,7 +24,11 @@ def test_generated_page_is_up_to_date(page: str) -> None:
 
 def test_every_environment_variable_that_is_read_is_described() -> None:
     page = (reference.PAGES / "environment-variables.md").read_text("utf-8")
-    files = [file for package in ("agent", "aci", "tools", "trajectories") for file in (ROOT / package).rglob("*.py")]
+    files = [
+        file
+        for package in ("extensions", "agent", "aci", "tools", "trajectories")
+        for file in (ROOT / package).rglob("*.py")
+    ]
     read = {name for file in files if "guest" not in file.parts for name in READ.findall(file.read_text("utf-8"))}
     assert len(read) > 20
     assert {name for name in read if f"`{name}`" not in page} == set()

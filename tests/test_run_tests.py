@@ -33,8 +33,8 @@ def test_module_selects_its_tests_and_those_of_its_importers() -> None:
 
 @pytest.mark.slow
 def test_module_loaded_by_name_selects_its_tests() -> None:
-    result = run("tools/edit.py", "agent/strategies/debate.py")
-    assert {"tests/tools/test_edit.py", "tests/agent/strategies/test_debate.py"} <= files(result)
+    result = run("tools/edit.py", "extensions/papers/strategies/debate.py")
+    assert {"tests/tools/test_edit.py", "tests/extensions/papers/test_debate.py"} <= files(result)
 
 
 @pytest.mark.slow

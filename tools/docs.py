@@ -11,9 +11,9 @@ import re
 import shlex
 from typing import Any
 
-from aci.performance.target_function import PYTHON
 from aci.repository.patch import belongs_to_tests
 from aci.runtime.guest_programs import parse_object, program_source
+from aci.runtime.target_function import PYTHON
 from aci.runtime.workspace import HARNESS_SESSION
 from tools.base import ConsentQuestion, Context, TextSource, ToolCall, tool
 from trajectories.errors import UsageError

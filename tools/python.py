@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import shlex
 
-from aci.performance.target_function import PYTHON
 from aci.runtime.guest_programs import program_source
+from aci.runtime.target_function import PYTHON
 from tools._command_result import run
 from tools.base import ConsentQuestion, Context, TextSource, ToolCall, tool
 from trajectories.records import Observation

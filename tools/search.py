@@ -58,7 +58,7 @@ def search(
         path: File or directory.
         glob: Like `*.py` or `src/**/*.js`.
         fixed: The pattern is plain text.
-        ignore_case: Ignore case.
+        ignore_case: Default: only without another match.
     """
     if not pattern or "\n" in pattern:
         raise UsageError("The pattern must be one line of text.", "Search for one line of it.")

@@ -26,8 +26,8 @@ def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
     """Submit the repository's changes as the patch. Ignored if your new tests fail in the same reply.
 
     Args:
-        summary: What was wrong, what the change does, and what you had to assume.
-        title: Title of the change, as for a commit.
+        summary: What was wrong, what changes, and what you assumed.
+        title: As for a commit.
     """
     snapshot = ctx.workspace.snapshot()
     tree, left_out = snapshot.tree, unrecorded(snapshot)

@@ -34,16 +34,14 @@ PLACE = re.compile(r"(.+?):(\d{1,9})(?:-(\d{1,9}))?")
 def view(
     ctx: Context, path: str, start: int | None = None, end: int | None = None, symbol: str | None = None
 ) -> Observation:
-    """Show a file or a part of it with line numbers, a directory, a stored output (`out:17`) or a shortened one
-    (`step:7.2`).
-
-    Of a long file without a range, the start and the lines of its definitions are shown.
+    """Show a file with line numbers (of a long one, its definitions), a directory, a stored output (`out:17`) or a
+    shortened one (`step:7.2`).
 
     Args:
         path: Relative to the repository, or `out:N`.
         start: First line.
-        end: Last line; -1 for the end of the file.
-        symbol: Function or class in a Python file to show whole, like `Class.method`.
+        end: Last line; -1 is the end.
+        symbol: Function or class in a Python file, like `Class.method`.
     """
     if address := re.fullmatch(r"out:(\d{1,9})", path):
         return _window(path, _recall(ctx, int(address[1])).split("\n"), start, end)

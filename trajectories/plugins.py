@@ -1,7 +1,9 @@
 """Plugins found by file name: `find("tools", "shell", "shell", "tool")`. Listing plugins does not import them.
 
-A new model, tool, strategy, workspace or export is one new file; other packages add plugins through an entry point in
-the group `swe_agent.<package>`.
+A new model, tool, strategy, subcommand, workspace or export is one new file, in the package of its kind or in an
+extension. An extension is a folder in `extensions/`; the table PLUGINS in its `__init__` names its subpackage for each
+kind, such as `{"agent.cli.commands": "commands"}`. Other distributions add plugins through an entry point in the group
+`swe_agent.<package>`.
 """
 
 from __future__ import annotations
@@ -17,16 +19,25 @@ from typing import Any
 from trajectories.errors import UsageError
 
 FORMER_PACKAGES = {
-    "agent.batch.executors": ("agent.batch.places",),
+    "extensions.lab.batch.executors": ("agent.batch.executors", "agent.batch.places"),
+    "extensions.lab.synthesis.executors": ("agent.synthesis.executors",),
+    "extensions.lab.synthesis.kinds": ("agent.synthesis.kinds",),
+    "extensions.optimize.counters": ("aci.counters",),
+    "extensions.interactive.session.commands": ("agent.session.commands",),
     "trajectories.importers": ("trajectories.foreign",),
 }
-"""Former names of packages, before version 0.2, whose entry point groups are still supported."""
+"""Former names of packages, of an earlier version, whose entry point groups are still supported."""
+
+
+EXTENSIONS = "extensions"
 
 
 def names(package: str) -> dict[str, str]:
-    """Map command-line names to modules, for every plugin of a package. An entry point cannot replace a built-in
-    plugin."""
-    found = built_in_plugins(package)
+    """Map command-line names to modules, for every plugin of a package. An entry point cannot replace a plugin of the
+    package or of an extension, nor an extension one of the package."""
+    found: dict[str, str] = {}
+    for own in (package, *extension_packages(package)):
+        found = built_in_plugins(own) | found
     for name, module in _outsiders(package, tuple(sys.path)):
         found.setdefault(name.replace("_", "-"), module)
     return found
@@ -34,13 +45,49 @@ def names(package: str) -> dict[str, str]:
 
 def built_in_plugins(package: str) -> dict[str, str]:
     """Map command-line names to modules, for the plugins that are files of the package itself."""
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except ModuleNotFoundError:  # its extension is not installed
+        spec = None
     folders = (spec.submodule_search_locations if spec else None) or []
     return {
         file.stem.replace("_", "-"): f"{package}.{file.stem}"
         for folder in folders
         for file in sorted(Path(folder).glob("[a-z]*.py"))
     }
+
+
+def extension_packages(package: str) -> list[str]:
+    """Return the packages in which extensions have plugins of the kind of `package`."""
+    tables = ((name, extension_table(name).get(package)) for name in extension_names())
+    return [f"{EXTENSIONS}.{name}.{own}" for name, own in tables if own]
+
+
+@cache
+def extension_names() -> tuple[str, ...]:
+    """Return the names of the extensions that are installed."""
+    spec = find_spec(EXTENSIONS)
+    folders = map(Path, (spec.submodule_search_locations if spec else None) or ())
+    return tuple(sorted(file.parent.name for folder in folders for file in folder.glob("[a-z]*/__init__.py")))
+
+
+def extension_table(name: str) -> dict[str, str]:
+    """Return the subpackage of an extension for each kind of plugin; only its `__init__` is imported."""
+    table: dict[str, str] = getattr(import_module(f"{EXTENSIONS}.{name}"), "PLUGINS", {})
+    return table
+
+
+def extension_module(kind: str, what: str, extension: str) -> Any:
+    """Import and return the module that an extension has for `kind`, which serves `what`. Raises UsageError if the
+    extension is not installed."""
+    for module in extension_packages(kind):
+        return import_module(module)
+    raise missing_extension(what, extension)
+
+
+def missing_extension(what: str, extension: str) -> UsageError:
+    """Return the error for something that an extension would serve, which is not installed."""
+    return UsageError(f"{what} is in the extension {extension}, which is not installed.", "Install swe-agent again.")
 
 
 @cache

@@ -13,12 +13,12 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from trajectories.file_limits import is_in
 from trajectories.git_store.git_commands import check_objects, create_store, git, git_environ, sync_folder
 from trajectories.records import Note, Observation, Once, Record, Reply, Step
+from trajectories.temporary_folders import temporary_folder
 
 MANY_PACKS, MANY_LOOSE = 8, 64
 """Maximum number of packs, and of loose objects; if either is exceeded, all objects are merged into one pack, since
@@ -149,7 +149,7 @@ def merge_packs(store: Path) -> None:
     """
     check_objects(store)
     folder = store / "objects" / "pack"
-    with TemporaryDirectory(prefix="swe-agent-") as own:
+    with temporary_folder() as own:
         create_store(Path(own) / "git")
         where = {"GIT_DIR": f"{own}/git", "GIT_OBJECT_DIRECTORY": str(store / "objects")}
         env = git_environ(where)

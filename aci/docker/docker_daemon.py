@@ -40,10 +40,10 @@ _OPEN_FILES = "rlimit type 7"
 _VOLUME = "exec,size=1g"  # in memory, so its files count towards the container's memory limit
 OTHER_WORKSPACE = (
     "sandbox, which needs bubblewrap, or local, which has no isolation"
-    if sys.platform == "linux"
+    if sys.platform == "linux" and os.geteuid() != 0
     else "local, which has no isolation"
 )
-"""The workspaces that need no Docker, as the value of `--workspace`."""
+"""The workspaces that need no Docker, as the value of `--workspace`; the sandbox refuses root."""
 
 _FIX = f"Start Docker, or use --workspace {OTHER_WORKSPACE}."
 
@@ -235,7 +235,7 @@ def connect() -> Daemon:
             return daemon
     for path in (Path(address.removeprefix("unix://")) for address in addresses):
         if path.exists() and not os.access(path, os.W_OK):
-            fix = "Add yourself to the group `docker` and log in again, or use --workspace sandbox."
+            fix = f"Add yourself to the group `docker` and log in again, or use --workspace {OTHER_WORKSPACE}."
             raise WorkspaceError(f"Docker cannot be used: you have no permission to write to {path}.", fix)
     raise WorkspaceError("Docker is not running: its daemon does not answer.", _FIX)
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from aci.docker.docker_daemon import BASE, LABEL, OWNER_LABEL, Daemon, docker_errors
 from aci.docker.network_files import unused_volumes
 from aci.repository import process_owner
-from trajectories.git_store.git_commands import is_folder_of_process
+from trajectories.temporary_folders import PROCESS_PREFIX, is_in_use
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -30,7 +30,7 @@ LOCAL_PREFIX = "swe-agent-local-"
 """The prefix of the folders of local workspaces. Each has a file `owner`."""
 
 _TEMPORARY_NAME = re.compile(r"swe-agent-(?:base-|history-)?[a-z0-9_]{8}")
-_HOUR, _DAY = 3600.0, 86400.0
+_STARTING, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def clean_daemon(daemon: Daemon) -> list[CleanupResult]:
 
 def clean_folders(locks: Path) -> list[CleanupResult]:
     """Remove temporary folders of dead processes, and lock files that were not held for a day."""
-    folders = [*dead_workspaces(), *_old_folders(Path(tempfile.gettempdir()))]
+    folders = [*dead_folders(), *_old_folders(Path(tempfile.gettempdir()))]
     held = [(file, file.stat().st_size) for file in locks.glob("*.lock") if _is_free(file)]
     return [
         _remove_all("temporary folders", [(folder, _size(folder)) for folder in folders], remove_folder),
@@ -80,8 +80,13 @@ def clean_folders(locks: Path) -> list[CleanupResult]:
     ]
 
 
-def dead_workspaces() -> Iterator[Path]:
-    """Yield the folders of local workspaces whose process has ended."""
+def dead_folders() -> Iterator[Path]:
+    """Yield the folders of local workspaces, and the temporary folders, whose process has ended."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PROCESS_PREFIX}*"):
+        with suppress(OSError):
+            found = folder.lstat()
+            if _is_private(found) and time.time() - found.st_mtime > _STARTING and not is_in_use(folder):
+                yield folder
     for folder in Path(tempfile.gettempdir()).glob(f"{LOCAL_PREFIX}*"):
         with suppress(OSError, ValueError):
             if _is_private(folder.lstat()) and process_owner.has_ended((folder / "owner").read_text()):
@@ -127,13 +132,13 @@ def _remove_all(what: str, found: Iterable[tuple[Any, int]], remove: Callable[[A
 
 
 def _old_folders(parent: Path) -> Iterator[Path]:
-    """Yield this user's private folders that are named like swe-agent's and in which no file was added or removed for a
-    day, except those that a running process has locked."""
+    """Yield this user's private folders that are named like swe-agent's, without `dead_folders`, and in which no file
+    was added or removed for a day."""
     for folder in parent.glob("swe-agent-*"):
         with suppress(OSError):
             found = folder.lstat()
             is_ours = _is_private(found) and _TEMPORARY_NAME.fullmatch(folder.name)
-            if is_ours and time.time() - found.st_mtime > _DAY and not is_folder_of_process(folder):
+            if is_ours and time.time() - found.st_mtime > _DAY:
                 yield folder
 
 

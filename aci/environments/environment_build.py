@@ -72,6 +72,7 @@ class Build(SetupRun[SetupContainer]):
             built = BuildResult(
                 tuple(build.repairs), found, seconds, version, day, tuple(build.proposed), build.browser
             )
+            self._say(ActivityMessage("Saving the environment"))
             container.commit(name, commit_instructions(own, labels(built)))
             return built
 
@@ -90,6 +91,8 @@ class Build(SetupRun[SetupContainer]):
             failed = error
         older = self._older_build()
         if older:
+            if failed:
+                self._say(failed.message.rstrip())
             self._say(
                 ActivityMessage(f"Trying again with packages no newer than the base's code: {older.when:%Y-%m-%d}.")
             )

@@ -12,12 +12,32 @@ from aci.environments.environment_plan import HOME, OWN_FILES, Command, Environm
 from aci.environments.language_images import Version, WantedVersion, choose_image, parse_version
 
 _NODE_LOCKS = {
-    "pnpm-lock.yaml": ("pnpm", "npm install --global pnpm && pnpm install --frozen-lockfile"),
-    "yarn.lock": ("yarn", "npm install --global yarn && yarn install --frozen-lockfile"),
-    "package-lock.json": ("npm", "npm ci --no-audit --no-fund"),
-    "npm-shrinkwrap.json": ("npm", "npm ci --no-audit --no-fund"),
+    "pnpm-lock.yaml": "pnpm",
+    "yarn.lock": "yarn",
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+    "bun.lock": "bun",
+    "bun.lockb": "bun",
 }
-"""The package manager of each lock file, as `packageManager` of package.json names it, and its set-up command."""
+"""The package manager of each lock file, as `packageManager` of package.json names it."""
+_NODE_INSTALL = {
+    "": "npm install --no-audit --no-fund",
+    "pnpm": "pnpm install --frozen-lockfile",
+    "yarn": "yarn install --frozen-lockfile",
+    "berry": "yarn install --immutable",
+    "npm": "npm ci --no-audit --no-fund",
+    "bun": "bun install --frozen-lockfile",
+}
+_NODE_PACKAGE = {"pnpm": "pnpm", "yarn": "yarn", "berry": "@yarnpkg/cli-dist", "bun": "bun"}
+"""The package in npm's registry that is the package manager; `berry` is yarn from version 2 on."""
+_PNPM_LOCKS = {"5": "7", "6": "8", "9": "10"}
+"""The release of pnpm that reads the lock file, by the first number of its `lockfileVersion`."""
+_NO_DOWNLOADS = {
+    **dict.fromkeys(("PUPPETEER_SKIP_DOWNLOAD", "PUPPETEER_SKIP_CHROMIUM_DOWNLOAD"), "1"),
+    **dict.fromkeys(("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "ELECTRON_SKIP_BINARY_DOWNLOAD"), "1"),
+    **dict.fromkeys(("CYPRESS_INSTALL_BINARY", "HUSKY", "YARN_ENABLE_TELEMETRY"), "0"),
+}
+"""Variables with which packages install without downloading programs from other hosts."""
 _NODE = f"{HOME}/node"
 _RELEASES = (18, 20, 22, 24)
 """Node's releases with long-term support. An image with a version older than the first of these is assumed to be chosen
@@ -29,6 +49,8 @@ _RUST_VERSION = re.compile(r"""^\s*rust-version\s*=\s*["'](\d{1,9}\.\d{1,9})""",
 
 _LONGEST = 200
 """The maximum number of characters of a version range."""
+FAILSAFE = re.compile(r"<artifactId>\s*maven-failsafe-plugin\s*</artifactId>")
+"""Maven's plug-in for tests that need the packaged project; the phase `verify` runs them."""
 
 
 def node(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:
@@ -37,17 +59,46 @@ def node(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan |
     if manifest not in files:
         return None
     package = _json(files[manifest])
-    manager = str(package.get("packageManager", "")).partition("@")[0]
-    locks = sorted(_NODE_LOCKS, key=lambda name: _NODE_LOCKS[name][0] != manager)
-    lock = next((name for name in locks if folder + name in files), "")
-    install = _NODE_LOCKS[lock][1] if lock else "npm install --no-audit --no-fund"
-    wanted = _with_packages(_node_version(package), package, files.get(folder + lock, b"") if lock else b"")
+    manager, _, version = str(package.get("packageManager", "")).partition("@")
+    known = [name for name in _NODE_LOCKS if folder + name in files]
+    lock = next((name for name in known if _NODE_LOCKS[name] == manager), known[0] if known else "")
+    text = files[folder + lock] if lock else b""
+    manager, version = _package_manager(lock, text, version if _NODE_LOCKS.get(lock) == manager else "")
+    others = [name for name in known if _NODE_LOCKS[name] != _NODE_LOCKS[lock]]
+    reason = f"{lock or 'package.json'} says which packages" + (f", not {', '.join(others)}" if others else "")
+    wanted = _with_manager(_with_packages(_node_version(package), package, text), manager, version)
     image, why = choose_image("node", wanted, settings.images)
     newer = _newer_node(wanted)
-    commands = [*newer, Command(install, f"{lock or 'package.json'} says which packages")]
+    commands = [*newer, Command(_node_install(manager, version), reason)]
     inputs = ("package.json", *_NODE_LOCKS, ".npmrc", ".yarnrc", ".yarnrc.yml", "pnpm-workspace.yaml")
-    plan = _plan("node", image, why, commands, files, folder, inputs)
+    plan = _plan("node", image, why, commands, files, folder, inputs, _NO_DOWNLOADS)
     return replace(plan, paths=(f"{_NODE}/bin",)) if newer else plan
+
+
+def _package_manager(lock: str, text: bytes, named: str) -> tuple[str, str]:
+    """Return the package manager of a lock file with its `text`, as in _NODE_INSTALL ("" without a lock file), and its
+    version: the one that package.json has `named`, else one that reads the lock file; "" for any."""
+    manager = _NODE_LOCKS.get(lock, "")
+    if manager == "yarn" and re.search(rb"^__metadata:", text, re.MULTILINE):
+        manager = "berry"
+    if manager in ("", "npm", "bun"):  # set-up's proxy refuses how some versions of bun open connections
+        return manager, ""
+    exact = re.match(r"(\d{1,9})(?:\.\d{1,9}){0,2}(?:-[\w.]+)?", named)
+    if exact and (manager == "pnpm" or (int(exact[1]) >= 2) == (manager == "berry")):
+        return manager, exact[0]
+    form = re.match(rb"lockfileVersion: *'?(\d)", text)
+    fitting = {"pnpm": _PNPM_LOCKS.get(form[1].decode(), "") if form else "", "berry": "4", "yarn": "1"}
+    return manager, fitting[manager]
+
+
+def _node_install(manager: str, version: str) -> str:
+    """Return the command that installs the packages, after the package manager if the image may lack it."""
+    install = _NODE_INSTALL[manager]
+    if manager not in _NODE_PACKAGE:
+        return install
+    package = _NODE_PACKAGE[manager] + (f"@{version}" if version else "")
+    # The image may have another yarn, which npm replaces only if it is forced to.
+    return f"npm install --global --force --no-audit --no-fund {package} && {install}"
 
 
 def _newer_node(wanted: WantedVersion) -> list[Command]:
@@ -95,11 +146,14 @@ def rust(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan |
 
 
 def java(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:
-    """Return the plan for a `pom.xml`. Maven fetches plug-ins only when it runs them, so the tests are compiled."""
+    """Return the plan for a `pom.xml`. Maven fetches plug-ins only when it runs them, so the tests are compiled, and
+    the project is packaged if there are tests of the package."""
     if folder + "pom.xml" not in files:
         return None
     image, why = choose_image("java", WantedVersion(), settings.images)
-    command = Command("mvn -B -ntp -DskipTests test-compile surefire:help", "pom.xml says which artifacts")
+    poms = (data.decode("utf-8", "replace") for path, data in files.items() if path.endswith("pom.xml"))
+    phase = "verify" if any(map(FAILSAFE.search, poms)) else "test-compile"
+    command = Command(f"mvn -B -ntp -DskipTests {phase} surefire:help", "pom.xml says which artifacts")
     return _plan("java", image, why, [command], files, folder, ("pom.xml",))
 
 
@@ -181,6 +235,15 @@ def _with_packages(wanted: WantedVersion, package: dict[str, Any], lock: bytes) 
         (),
         f"{name} needs Node {ranges[name]}",
     )
+
+
+def _with_manager(wanted: WantedVersion, manager: str, version: str) -> WantedVersion:
+    """Return the versions on which the package manager runs, too."""
+    major = version.partition(".")[0]
+    is_new = manager == "pnpm" and major.isdigit() and int(major) >= 11
+    if not is_new or not any(wanted.fits((release,)) for release in _RELEASES if release >= 22):
+        return wanted
+    return WantedVersion(lambda one: one[0] >= 22 and wanted.fits(one), (), f"pnpm {major} needs Node 22")
 
 
 def _table(value: object) -> dict[str, Any]:

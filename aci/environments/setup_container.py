@@ -11,7 +11,6 @@ import io
 import stat
 import subprocess
 import tarfile
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ from aci.environments.network.container_relay import Programs
 from aci.runtime.process_channel import ChildChannel
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
+from trajectories.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -130,7 +130,7 @@ class SetupContainer:
 
     def put(self, trees: Trees, tree: str) -> None:
         """Copy the tree's files, without history, to the folder in which sessions will find them."""
-        with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder:
+        with temporary_folder() as folder:
             archive = Path(folder, "tree.tar")
             with tarfile.open(archive, "w") as tar:
                 _add_folder(tar, ROOT)

@@ -42,6 +42,13 @@ class Repair:
 
 APT_INSTALL = "export DEBIAN_FRONTEND=noninteractive; apt-get update -q && apt-get install -qy --no-install-recommends "
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
+_WITH_SCRIPTS = (
+    "let found = {}; try { found = require('./node_modules/.package-lock.json').packages } catch {} "
+    "Object.entries(found).filter(([path, one]) => path.includes('node_modules/') && one.hasInstallScript && !one.link)"
+    ".map(([path]) => path.replace(/.*node_modules\\//, '')).join(' ')"
+)
+REBUILD = f'packages="$(node -p "{_WITH_SCRIPTS}")" && {{ [ -z "$packages" ] || npm rebuild $packages; }}'
+"""Runs the scripts of the installed packages. Without their names, npm also runs those of the repository."""
 _PLACE = r"(?:cd (?:'[^']*'|\S+) && )?"
 """Matches the `cd` at the start of a command whose manifest is in a subfolder."""
 
@@ -236,7 +243,7 @@ def _npm_scripts(failure: Failure) -> Repair | None:
     own = re.search(r"npm (?:ERR!|error) path /workspace/repo\s", failure.output)
     if not own or not re.match(rf"{_PLACE}npm (?:ci|install)\b", failure.command):
         return None
-    again = f"{failure.command} --ignore-scripts && npm rebuild"
+    again = f"{failure.command} --ignore-scripts && {REBUILD}"
     return Repair("its own installation script fails: the script is skipped", again=again)
 
 

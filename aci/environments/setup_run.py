@@ -18,6 +18,7 @@ from aci.environments.setup_proposals import MAX_PROPOSALS, FailedSetup, SetupPl
 from aci.environments.setup_repairs import APT_INSTALL, MAX_REPAIRS, Failure, Repair, find_repair
 from aci.environments.smoke_check import SmokeResult, collect_test_imports
 from aci.observation.activity_message import ActivityMessage
+from aci.observation.failure_cause import failure_cause
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
@@ -158,7 +159,7 @@ class SetupRun(ABC, Generic[Place]):
                     continue
                 first = done = failed
             if command.optional or not self._run_proposals(place, done, env, end, repairs):
-                raise _failed(first, repairs)
+                raise _failed(first, repairs, done)
             break
         if repairs and not done.code:
             _check_network(done)  # a command that installs line by line succeeds if some lines can be installed
@@ -268,9 +269,9 @@ class SetupRun(ABC, Generic[Place]):
 
         def on_line(line: str) -> None:
             nonlocal last
-            if time.monotonic() - last > _PROGRESS_INTERVAL:
+            if line.strip() and time.monotonic() - last > _PROGRESS_INTERVAL:
                 last = time.monotonic()
-                self._say(ActivityMessage(f"  {last - began:.0f} s: {line.strip()[:160]}"))
+                self._say(f"  {last - began:.0f} s: {line.strip()[:160]}")
 
         return on_line
 
@@ -286,10 +287,16 @@ def _check_network(done: SetupResult) -> None:
         )
 
 
-def _failed(done: SetupResult, repairs: Sequence[str]) -> WorkspaceError:
+def _failed(done: SetupResult, repairs: Sequence[str], repaired: SetupResult | None = None) -> WorkspaceError:
+    """Return the error for a failed command, also with what the `repaired` command said, if that failed too."""
     why = f"did not end within {done.seconds:.0f} s" if done.timed_out else f"failed with exit code {done.code}"
     also = f" Tried: {'; '.join(repairs)}." if repairs else ""
+    then = ""
+    if repaired and repaired.last not in ("", done.last):
+        then = f"The last lines after the repair:\n{repaired.last}\n"
+    cause = failure_cause(done.output)
+    stated = f": {cause}" if cause and cause not in done.last else ""
     return WorkspaceError(
-        f"The set-up command `{done.command[:200]}` {why}.{also} Its last lines:\n{done.last}\n",
+        f"The set-up command `{done.command[:200]}` {why}{stated}.{also} Its last lines:\n{done.last}\n{then}",
         "Name a prepared image with --image, or set-up commands of your own with `setup` in .swe-agent.toml.",
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from aci.docker.leftover_cleanup import LOCAL_PREFIX, dead_workspaces, remove_folder
+from aci.docker.leftover_cleanup import LOCAL_PREFIX, dead_folders, remove_folder
 from aci.host.generated_files import GeneratedFiles, find_generated_files
 from aci.host.project_python import ProjectPython, describe_python, project_python
 from aci.repository import process_owner
@@ -65,7 +65,7 @@ class Clone:
 def prepare_clones(options: WorkspaceOptions) -> tuple[ProjectPython | None, GeneratedFiles]:
     """Remove the folders of dead workspaces. Return the project's Python and the files that git ignores but clones
     need. Name a few of these files to the user, and record all of them."""
-    for folder in dead_workspaces():
+    for folder in dead_folders():
         remove_folder(folder)
     python = project_python(options)
     generated = find_generated_files(options, python)

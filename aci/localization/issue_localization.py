@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from aci.repository.disk_cache import CacheUnusable, cache_folder
 from trajectories.errors import WorkspaceError
+from trajectories.temporary_folders import process_folder
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
@@ -224,10 +223,9 @@ def _with_cache(work: Callable[[Path], Answer], say: Callable[[str], None]) -> A
 def _temporary_folder() -> Path:
     """Return a temporary folder that is removed when this process ends. Raises WorkspaceError."""
     try:
-        made = tempfile.mkdtemp(prefix="swe-agent-")
+        made = tempfile.mkdtemp(dir=process_folder())
     except OSError as error:
         raise WorkspaceError(
             f"Cannot create a temporary folder: {error.strerror}.", "Free disk space, or set TMPDIR."
         ) from None
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
     return Path(made)

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from typing import Literal
 
+from aci.graph.file_selection import language_of
 from aci.proof import evidence
 from aci.proof.build_errors import missing_names
 from aci.proof.canary_tests import create_canary_tests
 from aci.proof.failure_reason import is_mentioned
-from aci.proof.proof_run import ProofRun, fork_for_tests, split_patch
+from aci.proof.proof_run import PatchParts, ProofRun, fork_for_tests, shipped_tree, split_patch
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport, TestResult
@@ -38,7 +41,7 @@ corrected versions of existing tests did, and what the tests of a challenger did
 MOST_TESTS, LONGEST_SOURCE, LONGEST_SENTENCE = 8, 20_000, 300
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PATH = re.compile(r"(?<![\w./-])((?:[\w.-]+/)*[\w.-]+\.\w+)(?![\w/])")
-LISTED = re.compile(r"^\W*(\w+)\W+(red|guard)\W+(.+)$", re.IGNORECASE | re.MULTILINE)
+LISTED = re.compile(r"^[^\w\n]*(\w+)[^\w\n]+(red|guard)[^\w\n]+(.+)$", re.IGNORECASE | re.MULTILINE)
 USAGE = re.compile(r"\b(?:unexpected keyword|missing \d+ required|takes .* positional) argument")
 """Python's messages about a call with wrong arguments."""
 ABSENT = re.compile(r"\b(\w+) is not (?:defined|a function|a constructor)\b")
@@ -90,6 +93,63 @@ class BlindResult:
     line: str = ""
 
 
+@dataclass(frozen=True)
+class PatchedBase:
+    """A base and a patch on which tests run that are not part of the patch: the trees `base` and `tree`, and how tests
+    run: in fresh forks, with the `command` (detected if it is "") and at most `timeout` seconds long."""
+
+    fork: Callable[[str], Workspace]
+    trees: Trees
+    base: str
+    tree: str
+    issue: Issue
+    command: str
+    timeout: float
+
+    @cached_property
+    def parts(self) -> PatchParts:
+        return split_patch(self.trees, self.base, self.tree, self.command)
+
+    @cached_property
+    def shipped(self) -> str:
+        """The tree with the base and the source part of the patch."""
+        return shipped_tree(self.trees, self.base, self.tree, self.parts)
+
+    def run(
+        self, files: Mapping[str, bytes], patched_files: Mapping[str, bytes], ids: Sequence[str]
+    ) -> tuple[tuple[SuiteReport | None, SuiteReport | None, SuiteReport | None] | None, list[Fact]]:
+        """Run the tests of these ids twice with `files` on the base, and once with `patched_files` on the patch.
+
+        Return the reports, None if the patch changes no source, and the doubts about them that canary tests beside the
+        first file find. Raises WorkspaceError.
+        """
+        if not self.parts.source:
+            return None, []
+        without, with_patch = self.trees.write(files, self.base), self.trees.write(patched_files, self.shipped)
+        trial = ProofRun(
+            self.trees,
+            self.issue,
+            self.parts,
+            self.base,
+            self.shipped,
+            without,
+            with_patch,
+            self.command,
+            self.timeout,
+            lambda line: None,
+        )
+        path, source = next(iter(files.items()))
+        with (
+            closing(fork_for_tests(self.fork, self.base)) as before,
+            closing(fork_for_tests(self.fork, self.shipped)) as after,
+        ):
+            canary = create_canary_tests(trial, path, b"import unittest" not in source)
+            first = canary.run_without_patch(before, ids, None)
+            second = trial.only(before, ids, without)
+            third = canary.run_with_patch(after, ids)
+        return (first, second, third), trial.doubts
+
+
 def parse_blind_tests(said: str) -> BlindTests | None:
     """Return the tests in an answer: the path of a test file, its source between fences, and a line for each test with
     its name, `red` or `guard`, and a sentence. None if a part is missing or the path is not that of a test."""
@@ -111,42 +171,40 @@ def parse_blind_tests(said: str) -> BlindTests | None:
     return BlindTests(path, fence[1], tests[:MOST_TESTS]) if tests else None
 
 
-def run_blind_tests(
-    fork: Callable[[str], Workspace],
-    trees: Trees,
-    base: str,
-    tree: str,
-    tests: BlindTests,
-    issue: Issue,
-    command: str,
-    timeout: float,
-) -> tuple[list[BlindResult], list[Fact]]:
-    """Run the tests twice on the base and once with the source part of the patch, each time in a fresh fork.
-
-    Return their results, none if they cannot be run, and the doubts about these (`canary_tests.py`). Raises
-    WorkspaceError.
-    """
-    parts = split_patch(trees, base, tree, command)
-    tests = _at_free_path(tests, trees, base, tree)
-    if not parts.source:
-        return [], []
-    shipped = trees.overlay(base, tree, parts.source)
-    file = {tests.path: tests.source.encode()}
-    without, patched = trees.write(file, base), trees.write(file, shipped)
-    trial = ProofRun(trees, issue, parts, base, shipped, without, patched, command, timeout, lambda line: None)
-    nodes = [tests.path]
-    with closing(fork_for_tests(fork, base)) as before, closing(fork_for_tests(fork, shipped)) as after:
-        canary = create_canary_tests(trial, tests.path, "import unittest" not in tests.source)
-        first = canary.run_without_patch(before, nodes, None)
-        second = trial.only(before, nodes, without)
-        third = canary.run_with_patch(after, nodes)
-    found = [_compare(test, first, second, third, tests, issue.text) for test in tests.tests]
-    return (found if first and third else []), trial.doubts
+def run_blind_tests(patched: PatchedBase, tests: BlindTests) -> tuple[list[BlindResult], list[Fact]]:
+    """Return what the tests did, nothing if they cannot be run, and the doubts about that. Raises WorkspaceError."""
+    doubts: list[Fact] = []
+    for place in filter(None, (tests, _beside_existing_tests(tests, patched))):
+        placed = _at_free_path(place, patched)
+        file = {placed.path: placed.source.encode()}
+        reports, doubts = patched.run(file, file, [placed.path])
+        if reports and reports[0] and reports[2]:
+            return [_compare(test, *reports, placed, patched.issue.text) for test in tests.tests], doubts
+    return [], doubts
 
 
-def _at_free_path(tests: BlindTests, trees: Trees, base: str, tree: str) -> BlindTests:
+def _beside_existing_tests(tests: BlindTests, patched: PatchedBase) -> BlindTests | None:
+    """Return the tests in the folder of the existing tests in their language, with the same ending (`.test.js`); None
+    if they are already there. A test command may look for tests in certain places only."""
+    folder, name = posixpath.split(tests.path)
+    stem, dot, ending = name.partition(".")
+    found: Counter[tuple[bool, bool, str, str]] = Counter()
+    for path in patched.trees.files(patched.base):
+        if is_test(path) and language_of(path) == language_of(tests.path) and not is_test_config(path):
+            other, base = posixpath.split(path)
+            is_as_deep = other.count("/") == folder.count("/")  # so that relative imports mean the same
+            is_named = re.search(r"(?i)test|spec", base) is not None  # others may be helpers
+            found[is_named, is_as_deep, other, base.partition(".")[2]] += 1
+    if not found:
+        return None
+    _, _, other, others_ending = max(found, key=lambda key: (key[:2], found[key]))
+    path = posixpath.join(other, f"{stem}{dot}{others_ending if 'test' in ending or 'spec' in ending else ending}")
+    return replace(tests, path=path) if path != tests.path else None
+
+
+def _at_free_path(tests: BlindTests, patched: PatchedBase) -> BlindTests:
     """Return the tests at a path that neither the base nor the patch has, with a name that runners find as well."""
-    while trees.entry(base, tests.path) or trees.entry(tree, tests.path):
+    while any(patched.trees.entry(tree, tests.path) for tree in (patched.base, patched.tree)):
         folder, name = posixpath.split(tests.path)
         start = "test_" if name.startswith("test_") else ""
         path = posixpath.join(folder, f"{start}examined_{name.removeprefix(start)}")

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aci.observation.untrusted_text import clean_output
-from aci.performance.target_function import PYTHON
 from aci.proof.static_checks import ConsistencyError
+from aci.runtime.target_function import PYTHON
 from aci.runtime.workspace import HARNESS_SESSION
 
 if TYPE_CHECKING:

@@ -25,12 +25,13 @@ LARGEST = 2_000_000
 @dataclass(frozen=True, slots=True)
 class InlineTests:
     """The two parts of a change to a file with tests: `with_tests` is the base's code with the tests of the patch, and
-    `with_code` the code of the patch with the base's tests. `is_added` tells whether only lines were added to the
-    tests, and `changes_code` whether the rest differs."""
+    `with_code` the code of the patch with the base's tests. `counts` tells whether the tests of
+    the patch may reproduce the issue, as they may if only lines were added to them, and `changes_code` whether the rest
+    differs."""
 
     with_tests: bytes
     with_code: bytes
-    is_added: bool
+    counts: bool
     changes_code: bool
 
 
@@ -40,7 +41,7 @@ def with_base_tests(trees: Trees, base: str, tree: str) -> str:
     for change in trees.changed(base, tree):
         if change.path.endswith(INLINE) and change.status == "M":
             found = split_inline_tests(trees.read(base, change.path), trees.read(tree, change.path))
-            kept |= {change.path: found.with_code} if found and not found.is_added else {}
+            kept |= {change.path: found.with_code} if found and not found.counts else {}
     return trees.write(kept, tree) if kept else tree
 
 

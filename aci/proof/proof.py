@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from hashlib import sha256
 from typing import Literal
 
 from aci.observation.activity_message import ActivityMessage
@@ -36,6 +37,7 @@ from aci.proof.proof_run import (
     fork_for_tests,
     format_names,
     passes,
+    shipped_tree,
     split_patch,
 )
 from aci.proof.regressions import judge_loss, judge_test_configuration
@@ -121,12 +123,12 @@ def prove(
                 parts = _parts(trees, base_tree, tree, detect_command(before), changed_tests, edited_tests)
             if not parts.source:
                 return _without_source(trees, base_tree, tree, parts)
-        changed_code = {path: one.with_code for path, one in parts.inline.items() if one.changes_code}
-        shipped = trees.write(changed_code, trees.overlay(base_tree, tree, parts.source))
+        shipped = shipped_tree(trees, base_tree, tree, parts)
         tree = trees.write({copy_path(path): trees.read(tree, path) for path in parts.extended}, tree)
-        with_tests = {path: one.with_tests for path, one in parts.inline.items() if one.is_added}
+        with_tests = {path: one.with_tests for path, one in parts.inline.items() if one.counts}
         without = trees.write(with_tests, trees.overlay(base_tree, tree, parts.test_files))
-        kept_out = {path: code for path, code in changed_code.items() if path not in with_tests}
+        apart = {path: one for path, one in parts.inline.items() if one.changes_code and not one.counts}
+        kept_out = {path: one.with_code for path, one in apart.items()}
         proved = trees.write(kept_out, trees.overlay(without, tree, parts.source))
         trial = ProofRun(
             trees,
@@ -396,8 +398,23 @@ def _commands(trial: ProofRun, verdict: Verdict) -> tuple[str, ...]:
     if not verdict.tests:
         return tuple(line for line in ("git apply patch.diff", trial.command) if line)
     tests = command_for_nodes(trial.node_command or trial.command, group_nodes(verdict.tests, trial.parts.tests))
-    taken_out = shlex.join(["git", "apply", "-R", *(f"--include={path}" for path in trial.parts.source), "patch.diff"])
-    return tuple(line for line in ("git apply patch.diff", tests, trial.command, taken_out, tests) if line)
+    return tuple(line for line in ("git apply patch.diff", tests, trial.command, _take_out(trial), tests) if line)
+
+
+def _take_out(trial: ProofRun) -> str:
+    """Return the shell line that reverts the source part of the patch, with this part in a here-document if a file has
+    tests beside its code."""
+    whole_files = shlex.join(
+        ["git", "apply", "-R", *(f"--include={path}" for path in trial.parts.source), "patch.diff"]
+    )
+    if not trial.parts.inline:
+        return whole_files
+    code = trial.trees.diff(trial.without, trial.proved)
+    try:
+        end = f"SOURCE_{sha256(code.encode()).hexdigest()}"
+    except UnicodeEncodeError:  # a record holds only text, and a file is not in UTF-8
+        return whole_files
+    return f"git apply -R <<'{end}'\n{code}{end}"
 
 
 def _ran(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None) -> list[Fact]:
@@ -422,7 +439,7 @@ def _about(trees: Trees, base: str, tree: str, parts: PatchParts) -> tuple[Fact,
     if edited := [path for path in parts.kept_out if path in usable]:
         facts.append(edited_tests_in(edited))
     left_out = [path for path in parts.kept_out if path not in usable]
-    left_out += [path for path, one in parts.inline.items() if not one.is_added]
+    left_out += [path for path, one in parts.inline.items() if not one.counts]
     if left_out:
         has_tests = any(path in parts.inline or (is_test(path) and not is_test_config(path)) for path in left_out)
         facts.append(left_out_changes(left_out, has_tests))

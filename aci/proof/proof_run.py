@@ -12,6 +12,7 @@ from aci.proof.inline_tests import INLINE, InlineTests, split_inline_tests
 from aci.repository.added_tests import copy_path, edited_test_files, extended_test_files
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
+from aci.testing.browser_tests import ServerNotStarted, broken_browser
 from aci.testing.command_files import is_run_by, script_files
 from aci.testing.suite_run import SuiteReport, TestResult, run_tests
 from trajectories.errors import UsageError
@@ -61,8 +62,8 @@ class PatchParts:
 
     @property
     def inline_roots(self) -> tuple[str, ...]:
-        """The files of the crates, as their test results name them, to whose inline tests the patch adds some."""
-        folders = (path.rpartition("src/")[0] for path, one in self.inline.items() if one.is_added)
+        """The files of the crates, as their test results name them, whose inline tests may reproduce the issue."""
+        folders = (path.rpartition("src/")[0] for path, one in self.inline.items() if one.counts)
         return tuple(dict.fromkeys(f"{folder}src/{name}.rs" for folder in folders for name in ("lib", "main")))
 
     def supported_tests(self, paths: Iterable[str]) -> tuple[str, ...]:
@@ -109,6 +110,7 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "", edit
     diff = trees.diff(base_tree, tree, source) if source else ""
     if edited_tests:
         extended |= edited_test_files(trees, base_tree, tree)
+        inline = {path: replace(one, counts=True) for path, one in inline.items()}
     support: list[str] = []
     if edited_tests:
         existing = trees.files(tree)
@@ -117,6 +119,12 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "", edit
         support = [path for path in support if not is_test_config(path) and not is_run_by(command, path)]
     parts = tuple(source), tuple(added), tuple(tests), tuple(kept_out)
     return PatchParts(*parts, diff, extended, tuple(support), inline)
+
+
+def shipped_tree(trees: Trees, base: str, tree: str, parts: PatchParts) -> str:
+    """Return the base with the source part of a patch; files with tests of their own keep those of the base."""
+    changed_code = {path: one.with_code for path, one in parts.inline.items() if one.changes_code}
+    return trees.write(changed_code, trees.overlay(base, tree, parts.source))
 
 
 def _inline_tests(trees: Trees, base_tree: str, tree: str, path: str) -> InlineTests | None:
@@ -206,6 +214,11 @@ class ProofRun:
         """Add a limit of the proof that no reader tells apart from others."""
         self.add(Fact("limit", text))
 
+    def add_first(self, text: str) -> None:
+        """Add a limit that explains what follows, before all other facts."""
+        if all(text != known.text for known in self.facts):
+            self.facts.insert(0, Fact("limit", text))
+
     def doubt(self, reason: str | Fact) -> None:
         """Add a reason not to rely on the test results: the verdict is unproven."""
         doubt = Fact("doubt", reason) if isinstance(reason, str) else reason
@@ -285,8 +298,13 @@ class ProofRun:
         for command in [self.node_command] if self.node_command else dict.fromkeys([*usable, ""]):
             try:
                 report = run_tests(workspace, command, nodes, self.timeout, each)
+            except ServerNotStarted as error:
+                self.add_first(f"{error.message} {error.fix}")
+                continue
             except UsageError:
                 continue
+            if why := broken_browser(report):
+                self.add_first(f"The tests could not use a browser: {why}")
             if report.results:
                 self.node_command = report.command
                 return report

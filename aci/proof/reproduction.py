@@ -7,11 +7,13 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from aci.observation.activity_message import ActivityMessage
 from aci.proof import evidence
 from aci.proof.build_errors import missing_names
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
+from aci.proof.existing_tests import code_words, find_test
 from aci.proof.experiment.issue_relevance import Sources
 from aci.proof.fact_words import NOT_RED, NOT_REPRODUCED, fixed_tests
 from aci.proof.failure_reason import is_mentioned
@@ -97,7 +99,7 @@ def judge_reproduction(
         return _by_code(trial, before, after, baseline)
     failing = [result.id for result in red.results if is_red(trial, red, result.id)] if red else []
     turned = [result.id for result in green.results if result.ok and is_red(trial, red, result.id)] if green else []
-    turned = [id for id in turned if not (id in trial.unbuilt and passes(baseline, id))]
+    turned = [id for id in turned if not (id in trial.unbuilt and passes(baseline, id)) or _is_changed(trial, id)]
     slow = _only_slow(trial, before, turned, red, baseline)
     tests = tuple(id for id in turned if id not in slow)
     still_failing = _still_failing(red, green, baseline, given)
@@ -115,7 +117,9 @@ def judge_reproduction(
     without, within, process = _repeated(trial, after, tests, each, canary, is_long)
     if independent := [id for id in tests if not all(is_red(trial, report, id) for report in without)]:
         trial.note(f"Failing without the patch, then passing, so for another reason: {format_names(independent)}.")
-    if flaky := [id for id in tests if not all(passes(report, id) for report in within) or fails(suite, id)]:
+    # The suite runs the base's version of a test that the patch changes.
+    broken = [id for id in tests if fails(suite, id) and not _is_changed(trial, id)]
+    if flaky := [id for id in tests if id in broken or not all(passes(report, id) for report in within)]:
         trial.note(f"Passed with the patch once, but not every time: {format_names(flaky)}.")
         trial.is_unsteady = True
     check_runner_independence(trial, before, after, red, within[0], process, tests)
@@ -197,9 +201,16 @@ def _why_unbuilt(trial: ProofRun, result: TestResult) -> str:
         lines = [line.strip() for line in result.message.splitlines() if line.strip()]
         error = next((line for line in lines if re.search(r"(?i)error|cannot|:\d+:\d+: ", line)), "".join(lines[:1]))
         return error[:LONGEST_ERROR].rstrip(".") or "the cause is unknown"
-    added = "\n".join(evidence.added_lines(trial.parts.diff))
-    unasked = missing.unasked(lambda name: is_mentioned(trial.issue.text, name) and is_mentioned(added, name))
+    added = "\n".join([*evidence.added_lines(trial.parts.diff), *trial.parts.added])
+    unasked = missing.unasked(partial(is_mentioned, trial.issue.text), partial(is_mentioned, added))
     return f"{format_names(sorted(unasked))} is missing, which the issue does not ask for" if unasked else ""
+
+
+def _is_changed(trial: ProofRun, id: str) -> bool:
+    """Whether the patch changes the code of an existing test, or what its file defines for it."""
+    found = [find_test(trial.trees, tree, trial.trees.files(tree), id) for tree in (trial.base, trial.without)]
+    texts = [[code_words(node) for node in code.nodes] for _, code in filter(None, found)]
+    return len(texts) == 2 and texts[0] != texts[1]
 
 
 def _is_python(result: TestResult, id: str) -> bool:

@@ -35,10 +35,10 @@ from trajectories.git_store.git_commands import (
     GitFailed,
     decode,
     environment,
-    folder_of_process,
     git,
     git_environ,
 )
+from trajectories.temporary_folders import process_folder
 
 CARRIED = re.compile(
     r"core\.(?:autocrlf|eol|safecrlf|filemode|symlinks|ignorecase|precomposeunicode|checkstat|trustctime|"
@@ -253,7 +253,9 @@ def _is_same(one: Path, other: Path) -> bool:
 @cache
 def _views() -> Path:
     """Create the folder of the views, which is removed when this process ends."""
-    return folder_of_process()
+    made = process_folder() / "views"
+    made.mkdir(mode=0o700)
+    return made
 
 
 def _link(link: Path, target: Path) -> None:

@@ -16,6 +16,7 @@ from aci.repository.user_repository import Repository
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import GitFailed, encode
 from trajectories.git_store.trees import Trees
+from trajectories.temporary_folders import temporary_folder
 
 OTHER_BASE = "Name its base commit with --base."
 AGAIN = "Make it again with `git diff --binary`."
@@ -37,7 +38,7 @@ def patched_files(
             "Leave them out: only source counts.",
         )
     check_base(source.git_dir, source.commit(rev))
-    with source.blobs(rev) as blobs, tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
+    with source.blobs(rev) as blobs, temporary_folder() as name:
         env = source._draft(Path(name), *blobs.objects)
         forms, why = patch_forms(diff), ""
         for direction in ((), ("--reverse",)):

@@ -19,6 +19,7 @@ from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
 from aci.repository.user_repository import IDENTITY, Repository
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import OWN, GitFailed, create_store, decode, encode, environment, folders, git
+from trajectories.temporary_folders import temporary_folder
 
 SAFE = (
     *("-c", "core.fsync=none"),
@@ -217,7 +218,7 @@ class PublishStore:
 @contextmanager
 def open_publish_store(repository: Repository, *objects: Path) -> Iterator[PublishStore]:
     """Yield a temporary store for commits of `repository`; `objects` are additional object folders to read from."""
-    with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
+    with temporary_folder() as name:
         path = Path(name, "outbox.git")
         create_store(path)
         if (shallow := repository._path("shallow")).exists():

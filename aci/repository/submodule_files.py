@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import GitFailed, decode, git, git_environ, objects_environment
+from trajectories.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
     from trajectories.git_store.trees import Entry
@@ -55,7 +55,7 @@ class Submodule:
     def write(self, folder: Path) -> None:
         """Write the files to a folder, as git stores them. Raises WorkspaceError."""
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="swe-agent-") as temporary:
+        with temporary_folder() as temporary:
             env = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": f"{temporary}/index"}
             env |= objects_environment(common_folder(self.git_dir))
             for command in (("read-tree", f"{self.commit}^{{tree}}"), ("checkout-index", "--all", "--quiet")):
@@ -173,7 +173,7 @@ def _is_changed(git_dir: Path, place: Path, commit: str) -> bool:
     untracked = ("ls-files", "-o", "--exclude-standard", "--directory")
     try:
         view = view_of(git_dir, place)
-        with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder:
+        with temporary_folder() as folder:
             env = view.environment({"GIT_INDEX_FILE": f"{folder}/index"})
             if repository_filters(view, TO_READ):
                 return False

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from aci.observation.file_contents import BINARY_HEAD
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import OWN, GitFailed, environment, git
 from trajectories.git_store.trees import Change, Entry, Trees
+from trajectories.temporary_folders import temporary_folder
 
 LARGEST = 20_000_000
 """Size limit in bytes of files that are merged line by line."""
@@ -149,7 +149,7 @@ def merge_lines(base: bytes, ours: bytes, theirs: bytes) -> bytes:
     """Return the merged text with the changes of both sides. Raises Unmergeable."""
     if any(b"\0" in data[:BINARY_HEAD] for data in (base, ours, theirs)):
         raise Unmergeable("binary, changed on both sides")
-    with TemporaryDirectory(prefix="swe-agent-") as folder:
+    with temporary_folder() as folder:
         files = [Path(folder, name) for name in ("ours", "base", "theirs")]
         for file, data in zip(files, (ours, base, theirs), strict=True):
             file.write_bytes(data)

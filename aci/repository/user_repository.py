@@ -45,6 +45,7 @@ from trajectories.git_store.git_commands import (
 )
 from trajectories.git_store.trees import Trees
 from trajectories.records import Base
+from trajectories.temporary_folders import temporary_folder
 
 OPTIONS = (
     *("-c", f"core.hooksPath={os.devnull}"),
@@ -178,7 +179,7 @@ class Repository:
             if rev or self.bare or not index.exists():
                 yield GitBlobs.at(self.git_dir, commit)
                 return
-            with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
+            with temporary_folder() as name:
                 folder = Path(name)
                 self._worktree(index, folder)
                 tree = self._git("write-tree", "--missing-ok", env=self._draft(folder)).decode().strip()
@@ -250,11 +251,10 @@ class Repository:
 
     def _write_history(self, commit: str, into: Path) -> None:
         create_store(into, HISTORY_CONFIG)
-        objects = into / "objects"
-        # git first creates the pack in its own object store; the user's store may be on another file system
+        objects = into / "objects"  # git first creates the pack there; the user's store may be on another file system
         env = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self._path("objects"))}
+        options = ("-q", "--revs", "--no-use-bitmap-index", str(objects / "pack" / "pack"))
         with self._git_errors():
-            options = ("-q", "--revs", "--no-use-bitmap-index", str(objects / "pack" / "pack"))
             self._git("pack-objects", *options, env=env, input=f"{commit}\n".encode())
         (into / "refs" / "heads" / "main").write_text(f"{commit}\n")
         (into / "info" / "exclude").write_bytes(self._excludes())
@@ -290,7 +290,7 @@ class Repository:
             raise UsageError(f"{self.root} is bare: it has no working tree to apply the patch to.", "Use --branch.")
         if not diff:
             return
-        with self._lock(), nullcontext("") if staged else tempfile.TemporaryDirectory(prefix="swe-agent-") as folder:
+        with self._lock(), nullcontext("") if staged else temporary_folder() as folder:
             check_no_interrupted_patch(self.git_dir, self.root)
             try:
                 self._git("apply", "--check", input=encode(diff))

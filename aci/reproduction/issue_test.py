@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from aci.repository.patch import is_test
+from aci.repository.test_placement import choose_test_path
 from aci.reproduction.django_set_up import SET_UP
-from aci.testgen.case_rendering import choose_test_path
 
 if TYPE_CHECKING:
     from aci.repository.file_blobs import Blobs

@@ -11,16 +11,21 @@ from aci.testing.runner_hooks import Hook, RunnerRequest
 
 CALL = re.compile(r"(?<![\w./-])((?:[\w.-]*/)*gradlew?)(?=\s)([^;&|\n]*)")
 
+ALL_TESTS, JVM_TESTS = " allTests", "jvmTest"
+"""Kotlin's task for all platforms, which selects no tests, and that for one platform, which does. Each task has its own
+`--tests`."""
+
 
 def hook(request: RunnerRequest, command: str) -> Hook | None:
     match = CALL.search(command)
     if not match:
         return None
-    added = ["--continue", "--offline"]
-    for test in filter(None, map(_test, request.nodes)):
-        added += ["--tests", test]
+    tests = [word for test in filter(None, map(_test, request.nodes)) for word in ("--tests", test)]
+    tasks, flags = match[2].rstrip(), ["--continue", "--offline"]
+    if tests and ALL_TESTS in tasks:
+        tasks = tasks.replace(ALL_TESTS, f" {shlex.join(tests)} {JVM_TESTS}")
     # A task that is up to date writes no report, so every task is run again.
-    words = f"{match[1]}{match[2].rstrip()} {shlex.join(added)} --rerun-tasks "
+    words = f"{match[1]}{tasks} {shlex.join([*flags, *tests])} --rerun-tasks "
     return Hook(command[: match.start()] + words + command[match.end() :], reports=("TEST-*.xml",))
 
 

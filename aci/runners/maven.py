@@ -1,5 +1,5 @@
-"""Hook for Maven, which writes JUnit XML reports; `-Dtest` selects tests, and `--fail-at-end` runs all modules even if
-one fails."""
+"""Hook for Maven, which writes JUnit XML reports; `-Dtest` selects tests, `-Dit.test` those that the phase `verify`
+runs, and `--fail-at-end` runs all modules even if one fails."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from aci.testing.runner_hooks import Hook, RunnerRequest
 
 CALL = re.compile(r"(?<![\w./-])((?:[\w.-]*/)*mvnw?)(?=\s)")
 
+VERIFY = re.compile(r"\sverify\b")
+
 
 def hook(request: RunnerRequest, command: str) -> Hook | None:
     if not CALL.search(command):
@@ -18,7 +20,10 @@ def hook(request: RunnerRequest, command: str) -> Hook | None:
     added = ["--fail-at-end"]
     tests = [test for node in request.nodes if (test := _test(node))]
     if tests:
-        added += [f"-Dtest={','.join(tests)}", "-DfailIfNoTests=false", "-Dsurefire.failIfNoSpecifiedTests=false"]
+        selected = ",".join(tests)
+        added += [f"-Dtest={selected}", "-DfailIfNoTests=false", "-Dsurefire.failIfNoSpecifiedTests=false"]
+        if VERIFY.search(command):
+            added += [f"-Dit.test={selected}", "-Dfailsafe.failIfNoSpecifiedTests=false"]
     return Hook(CALL.sub(lambda call: f"{call[1]} {shlex.join(added)}", command), reports=("TEST-*.xml",))
 
 

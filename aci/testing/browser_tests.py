@@ -16,12 +16,18 @@ from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import CommandResult, Workspace
+    from aci.testing.suite_results import SuiteReport
 
 USED = re.compile(r"playwright|puppeteer|env\w*\W[^\n]{0,40}BASE_URL")
 MANIFESTS = ("pyproject.toml", "requirements.txt", "requirements-dev.txt")
 """Files that name the packages of a Python project whose whole suite runs."""
 OWN_SERVER = re.compile(r"\bwebServer\s*[:=]|\blive_server\b|LiveServerTestCase")
 FOLDER = "server"
+NO_BROWSER = re.compile(
+    r"Executable doesn't exist at .+|Host system is missing dependencies to run browsers"
+    r"|Failed to launch the browser process.*|Could not find (?:Chrome|Chromium|Firefox)\b.*"
+)
+"""What Playwright and Puppeteer say if there is no browser, or if it does not start."""
 
 
 def server_hook(workspace: Workspace, request: RunnerRequest, command: str) -> Hook | None:
@@ -50,9 +56,20 @@ def _needs_server(request: RunnerRequest, command: str) -> bool:
     return not any(map(OWN_SERVER.search, [*texts, *map(request.look, configs)]))
 
 
+class ServerNotStarted(UsageError):
+    """The project's server, which the tests need, was not started."""
+
+
+def broken_browser(report: SuiteReport | None) -> str:
+    """Return why no browser starts if that is why all failing tests of a report fail, else ""."""
+    bad = [result for result in report.results if result.bad] if report else []
+    reasons = [found[0] for result in bad if (found := NO_BROWSER.search(result.message))]
+    return one_line(reasons[0])[:400] if reasons and len(reasons) == len(bad) else ""
+
+
 def check_server(ran: CommandResult) -> None:
-    """Raise UsageError if the tests did not run since the server was not started."""
+    """Raise ServerNotStarted if the tests did not run for that reason."""
     if ran.code == NOT_STARTED_CODE and (place := ran.text.find(NOT_STARTED)) >= 0:
-        raise UsageError(
+        raise ServerNotStarted(
             f"{one_line(ran.text[place : place + 1_000])[:400]}.", "Give the command that starts it with --serve."
         )

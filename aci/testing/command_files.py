@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
+from aci.observation.untrusted_text import one_line
 from aci.testing.project_commands import nodes_by_folder, split_command
 
 Look = Callable[[str], str]
@@ -35,6 +36,13 @@ INTERPRETED = re.compile(
 DJANGO = re.compile(r"manage\.py\s+test|runtests\.py")
 LABELLED = re.compile(r"[^;&|]*?(?:^|[\s/])(?P<file>(?:[\w./-]*/)?(?:manage\.py\s+test|runtests\.py))(?:\s+-\S+)*\s*")
 """Pattern of a command that starts a Django test runner without labels, so that labels can be appended."""
+SELECTING = re.compile(
+    r"(?:[\w./-]*/|npx\s+|bundle\s+exec\s+)?"
+    r"(?:(?P<runner>go test|cargo test|phpunit|mvn)"
+    r"(?:\s(?!--\s|--?run\b|-args\b|--doc\b|--filter\b|-Dtest\b)[^;&|#\s]+)*"
+    r"|(?P<files>node\s+--test|jest|vitest\s+run|mocha|rspec)(?:\s+-[\w-]+(?:=\S+)?)*)\s*$"
+)
+"""Matches the command of a runner to which tests, or files of tests, can be appended."""
 PYTEST = re.compile(r"^[^;&|#\n]*\bpy\.?test\b(?!\.)([^;&|#\n]*)$")
 
 
@@ -114,8 +122,32 @@ def command_for_nodes(command: str, nodes: Sequence[str]) -> str:
     if is_django_command(command):
         return f"{command} {' '.join(quoted)}{more}"
     if not all(".py" in node for node in nodes):
-        return f"{command}  # {' '.join(quoted)}{more.replace('  #', '')}"
+        if selected := _other_languages_command(command, nodes[:SHOWN_NODES]):
+            return selected + more
+        return f"{command}  # {one_line(' '.join(quoted))}{more.replace('  #', '')}"
     return f"{command if 'pytest' in command else 'python3 -m pytest'} {' '.join(quoted)}{more}"
+
+
+def _other_languages_command(command: str, nodes: Sequence[str]) -> str:
+    """Return the command of a runner of another language with options for the nodes, or with their files; "" if it is
+    not known how they are given."""
+    runner = SELECTING.match(command)
+    pairs = [(place, name) for place, _, name in (node.partition("::") for node in nodes)]
+    names = list(dict.fromkeys(name for _, name in pairs if name))
+    if not runner or (runner["runner"] and not all(name for _, name in pairs)):
+        return ""
+    if runner["runner"] == "go test":
+        functions = dict.fromkeys(name.partition("/")[0] for name in names)
+        return f"{command} -run {shlex.quote('^(' + '|'.join(functions) + ')$')}"
+    if runner["runner"] == "cargo test":
+        return f"{command} -- --exact {shlex.join(names)}"
+    if runner["runner"] == "phpunit":
+        return f"{command} --filter {shlex.quote('::(' + '|'.join(map(re.escape, names)) + ')$')}"
+    if runner["runner"] == "mvn":
+        tests = (f"{place.rpartition('.')[2]}#{re.split(r'[^0-9A-Za-z_$]', name)[0]}" for place, name in pairs)
+        return f"{command} -Dtest={shlex.quote(','.join(dict.fromkeys(tests)))}"
+    files = dict.fromkeys(place for place, _ in pairs)
+    return f"{command} {shlex.join(files)}"
 
 
 def is_django_command(command: str) -> bool:

@@ -9,8 +9,10 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
+from itertools import islice
 from typing import Any
 
+from aci.environments.other_environments import FAILSAFE
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import Workspace
 from aci.testing.command_files import MAKEFILES, Look, prefix_folder
@@ -55,6 +57,14 @@ RAKE_TEST = re.compile(
 )
 """A task `test` of a Rakefile, or a default task that names it."""
 WRAPPERS = {"mvnw": "mvn", "gradlew": "gradle"}
+KOTLIN_PLATFORMS = re.compile(
+    r"^(?!.*\bapply false\b).*(?:kotlin\(\s*[\"']multiplatform|kotlin\.multiplatform\b)", re.MULTILINE
+)
+"""A Gradle module for several platforms, whose tests the task `allTests` runs."""
+MAX_MODULES = 200
+"""How many manifests of modules are read to choose the task."""
+CARGO_PROGRAM = re.compile(r"^bindings\s*=\s*[\"']bin[\"']", re.MULTILINE)
+"""maturin's setting for a Rust program that is published as a Python package."""
 MANIFESTS = ("package.json", *COMMANDS, "Rakefile", *MANAGERS, *MAKEFILES, *WRAPPERS, *sorted(PYTHON_MARKS))
 ENDS = {
     "package.json": re.compile(r".*\.(?:[cm]?[jt]sx?|vue|svelte)"),
@@ -73,6 +83,9 @@ PROJECT_MARKS = {*PYTEST_FILES, "setup.py"}
 OWN_RUNNERS = ("manage.py", "runtests.py", "tests/runtests.py", "tox.ini")
 TOX_FACTOR = re.compile(r"!?[\w.-]+(?:,[\w.-]+)*:\s+")
 """The names of variants at the start of a line of tox.ini, for which the line is meant."""
+TOX_FOLDERS = re.compile(r"(?:\{envpython\})?[^{}]*\bpy\.?test\b[^{}]*\{posargs:([\w./ -]+)\}")
+"""A command of tox that runs pytest in folders unless the user names others."""
+TEST_PATHS = re.compile(r"^testpaths\s*=", re.MULTILINE)
 RUNNER_FILE = re.compile(r"(?<!\S)[\w./-]*(?:manage|runtests)\.py(?!\S)")
 UNITTEST_RUNNER = re.compile(
     r"manage\.py test|django-admin(?:\.py)? test|runtests\.py|-m unittest|-m django test"
@@ -126,6 +139,7 @@ def project_command(folder: str, files: Collection[str], look: Look) -> str:
             required = look(posixpath.join(folder, "composer.json")) if command == PHPUNIT else ""
             if "symfony/phpunit-bridge" in required and "phpunit/phpunit" not in required:
                 command = PHPUNIT_OF_SYMFONY
+            command = _of_modules(name, command, folder, files, look)
             program, _, rest = command.partition(" ")
             wrapper = next((wrapper for wrapper, tool in WRAPPERS.items() if tool == program and wrapper in here), "")
             return prefix_folder(folder, f"./{wrapper} {rest}" if wrapper else command)
@@ -136,6 +150,21 @@ def project_command(folder: str, files: Collection[str], look: Look) -> str:
         if found:
             return prefix_folder(folder, f"make {found[1]}")
     return ""
+
+
+def _of_modules(manifest: str, command: str, folder: str, files: Collection[str], look: Look) -> str:
+    """Return the test command of a Maven or Gradle project with the phase or tasks that run all tests of its
+    modules."""
+    if manifest == "pom.xml":
+        names, pattern, replacement = {manifest}, FAILSAFE, command.replace(" test", " verify")
+    elif command == COMMANDS["build.gradle"]:
+        names, pattern = {"build.gradle", "build.gradle.kts"}, KOTLIN_PLATFORMS
+        replacement = f"{command} allTests"
+    else:
+        return command
+    inside = (path for path in sorted(files) if path.startswith(f"{folder}/" if folder else ""))
+    modules = islice((path for path in inside if posixpath.basename(path) in names), MAX_MODULES)
+    return replacement if any(pattern.search(look(path)) for path in modules) else command
 
 
 def _script(manifest: str) -> str:
@@ -161,7 +190,7 @@ def django_command(python: str, folder: str, files: Collection[str], look: Look)
         return look(path) if path in files else ""
 
     config = "\n".join(map(read, PYTEST_FILES))
-    environments = _tox_environments(read("tox.ini"))
+    environments = _tox_environments(read("tox.ini")).values()
     if DJANGO_OPTION.search(config) or PYTEST_CONFIG.search(config):
         return ""
     if hint := _tox_command(python, environments, lambda path: posixpath.join(folder, path) in files):
@@ -179,14 +208,14 @@ def _variables(environment: Mapping[str, str]) -> str:
     return environment.get("setenv", environment.get("set_env", ""))
 
 
-def _tox_environments(text: str) -> list[Mapping[str, str]]:
-    """Return the sections of tox.ini with the settings of test environments; none of a file that cannot be read."""
+def _tox_environments(text: str) -> dict[str, Mapping[str, str]]:
+    """Return the settings of the test environments of tox.ini by section; none of a file that cannot be read."""
     parser = ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(text)
     except ConfigParserError:
-        return []
-    return [dict(parser[name]) for name in parser.sections() if name.startswith("testenv")]
+        return {}
+    return {name: dict(parser[name]) for name in parser.sections() if name.startswith("testenv")}
 
 
 def _tox_command(python: str, environments: Iterable[Mapping[str, str]], exists: Callable[[str], bool]) -> str:
@@ -280,7 +309,7 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
     files, configured = _manifests(workspace, session)
     folder = project_of(nodes, files, look)
     command = project_command(folder, files, look)
-    if command and not is_python(folder, files):
+    if command and (not is_python(folder, files) or _is_cargo_program(folder, files, look)):
         return command, ""
     projects = python_projects(files, configured, look)
     if not any(project == folder or _is_below(project, folder) for project in projects):
@@ -293,6 +322,12 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
         if command := command or first_command(files, look) or _node_command(workspace, session):
             return command, ""
         raise
+
+
+def _is_cargo_program(folder: str, files: Collection[str], look: Look) -> bool:
+    """Whether a project is a Rust program that has Python's manifest only to be published."""
+    at_root = posixpath.join(folder, "Cargo.toml") in files
+    return at_root and bool(CARGO_PROGRAM.search(look(posixpath.join(folder, "pyproject.toml"))))
 
 
 def _node_command(workspace: Workspace, session: str) -> str:
@@ -342,7 +377,9 @@ def _python_command(
         pytest = f"{shlex.quote(str(found['pytest']))} -m pytest"
         tested = [project for project in (*projects, ROOT) if project in found["tested"]]
         is_split = len(set(tested) - {ROOT}) > 1
-        return join_pytest(pytest, tested) if is_split else prefix_folder(folder, pytest), version
+        if is_split:
+            return join_pytest(pytest, tested), version
+        return prefix_folder(folder, " ".join([pytest, *_tox_folders(workspace, session, folder, look)])), version
     if not found["start"] or found.get("of_pytest", 0) > found["tests"] / 2:
         python = str(found["python"])
         path = workspace.run(f"command -v {shlex.quote(python)}", 60, session).text.strip() or python
@@ -354,6 +391,22 @@ def _python_command(
         )
     options = [str(option) for option in found["start"]]
     return prefix_folder(folder, shlex.join([str(found["python"]), "-m", "unittest", "discover", *options])), version
+
+
+def _tox_folders(workspace: Workspace, session: str, folder: str, look: Look) -> list[str]:
+    """Return the folders of tests that tox's main environment names to pytest if the user names none; empty if pytest's
+    own settings name some."""
+    if any(TEST_PATHS.search(look(posixpath.join(folder, name))) for name in PYTEST_FILES):
+        return []
+    environment = _tox_environments(look(posixpath.join(folder, "tox.ini"))).get("testenv", {})
+    lines = (line.strip() for line in _tox_lines(environment.get("commands", "")))
+    named = next(filter(None, map(TOX_FOLDERS.fullmatch, lines)), None)
+    if not named or {"changedir", "change_dir"} & set(environment):
+        return []
+    folders = named[1].split()
+    tests = " && ".join(f"test -e {shlex.quote(path)}" for path in folders)
+    ran = workspace.run(f"cd {shlex.quote(posixpath.join(workspace.root, folder))} && {tests}", 60, session)
+    return folders if ran.code == 0 else []
 
 
 def _last_object(text: str) -> dict[str, Any]:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from aci.repository.commit_ancestry import is_ancestor
 from agent.config.settings import load_settings
 from agent.console.foreground_run import run_to_end
-from agent.github.action.follow_up import FOLLOW_UP_SETTINGS, run_follow_up, start_turn
-from agent.github.task.task_text import CI_REQUEST
 from agent.lifecycle.delivery import deliver_on_request, is_delivered
 from agent.lifecycle.run_lifecycle import reopen, result
 from agent.prompts.quotation import quoted_logs
 from agent.run_state.follow_up_head import BUILD, PROVE
 from agent.run_state.run_ownership import is_own
 from agent.run_state.turn_state import MAIN
+from agent.runs.follow_up import CI_REQUEST, FOLLOW_UP_SETTINGS, run_follow_up, start_turn
 from agent.runs.run_fork import find_origin, fork
 from agent.runs.run_listing import RunFilter, list_runs
 from trajectories.errors import RunBroken, UsageError
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings
     from agent.console.run_display import Console
     from agent.engine.engine import Engine
-    from agent.github.api.failed_checks import FailedChecks
+    from agent.github.failed_checks import FailedChecks
     from agent.lifecycle.run_result import Result
     from agent.run_state.progress_event import ProgressEvent
     from trajectories.trajectory import Trajectory

@@ -1,4 +1,4 @@
-"""The command line: each subcommand is a file in `agent/cli/commands/`, imported only when it is called.
+"""The command line: each subcommand is a module, a plugin of `agent.cli.commands`, imported only when it is called.
 
 Text in place of a subcommand is the first request of a session.
 
@@ -11,10 +11,11 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
-from functools import wraps
-from importlib import import_module
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
+from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import typer
@@ -24,8 +25,10 @@ from agent.cli.default_command import COMPLETE, PROGRAM
 from agent.cli.option_values import convert_plainly
 from agent.console.error_report import INTERRUPTED, report_error, report_failure
 from trajectories.errors import Cancelled, SweAgentError, UsageError
+from trajectories.plugins import find, missing_extension
+from trajectories.plugins import names as plugin_names
 
-COMMANDS = Path(__file__).parent / "commands"
+COMMANDS = "agent.cli.commands"
 DEFAULT_COMMAND = "session"
 """The default subcommand."""
 GLOBAL_FLAGS = frozenset({"-h", "--help", "--version"})
@@ -39,6 +42,19 @@ GROUPS = {
 }
 """The groups of subcommands in the help; those that are not named here are in the group `OTHER`."""
 OTHER = "Other"
+EXTENSIONS = {
+    "acp": "interactive",
+    "batch": "lab",
+    "count": "optimize",
+    "evaluate": "lab",
+    "github": "github",
+    "mcp": "mcp_server",
+    "optimize": "optimize",
+    "session": "interactive",
+    "synth": "lab",
+    "test": "testgen",
+}
+"""The extension of each subcommand that is not the core's."""
 ISSUE_OPTIONS = {"--text": "TEXT", "--issue-file": "FILE", "--issue": "URL"}
 """The options with which a subcommand takes an issue, each with its value."""
 
@@ -76,7 +92,7 @@ class Subcommands(TyperGroup):
         return parsed
 
     def list_commands(self, ctx: Any) -> list[str]:
-        names = {file.stem.replace("_", "-") for file in COMMANDS.glob("[a-z]*.py")}
+        names = set(_modules())
         grouped = [name for group in GROUPS.values() for name in group if name in names]
         return [*grouped, *sorted(names.difference(grouped))]
 
@@ -84,7 +100,7 @@ class Subcommands(TyperGroup):
         if cmd_name not in self.list_commands(ctx):
             return None
         group = next((group for group, members in GROUPS.items() if cmd_name in members), OTHER)
-        summary = _summary(COMMANDS / f"{cmd_name.replace('-', '_')}.py")
+        summary = _summary(_modules()[cmd_name])
         return TyperCommand(cmd_name, help=summary, rich_help_panel=group)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
@@ -114,6 +130,8 @@ def unknown_word(words: list[str], commands: list[str]) -> UsageError:
     from agent.config.close_names import did_you_mean
 
     word = words[0]
+    if extension := EXTENSIONS.get(word):
+        return missing_extension(f"`{PROGRAM} {word}`", extension)
     request = f"To ask for it in a session: swe-agent -- {' '.join(words)}"
     if question := did_you_mean(word, commands):
         return UsageError(f"There is no subcommand {word!r}. {question}", request)
@@ -132,9 +150,7 @@ def _extra_argument(ctx: Any, word: str) -> UsageError:
 def load_command(name: str) -> Any:
     """Import a subcommand and return it as a Typer command."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT)
-    app.command(name, cls=Command)(
-        _with_exit_code(import_module(f"agent.cli.commands.{name.replace('-', '_')}").command)
-    )
+    app.command(name, cls=Command)(_with_exit_code(find(COMMANDS, name, "command", "subcommand")))
     return typer.main.get_command(app)
 
 
@@ -161,10 +177,21 @@ def _with_exit_code(command: Callable[..., int]) -> Callable[..., CommandExit]:
     return wrapper
 
 
-def _summary(file: Path) -> str:
-    """Return the first line of a command's module docstring; the rest of the file is not read, for speed."""
-    with file.open(encoding="utf-8") as text:
-        return text.readline().strip().strip('"')
+@cache
+def _modules() -> Mapping[str, str]:
+    """Return the modules of the subcommands by name."""
+    return MappingProxyType(plugin_names(COMMANDS))
+
+
+def _summary(module: str) -> str:
+    """Return the first line of a command's module docstring, without importing the module, for speed; "" if it cannot
+    be read, as that of another distribution."""
+    try:
+        spec = find_spec(module)
+        with Path(spec.origin if spec and spec.origin else "").open(encoding="utf-8") as text:
+            return text.readline().strip().strip('"')
+    except (ImportError, OSError, ValueError):
+        return ""
 
 
 def build_command_line() -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from agent.console.run_display import Console
 from agent.lifecycle.result_json import as_json
@@ -11,6 +12,7 @@ from agent.lifecycle.run_result import Result
 from agent.review.patch_review import Review, sarif_of
 from agent.review.review_text import show_review
 from trajectories.errors import SweAgentError
+from trajectories.plugins import extension_module
 
 
 class ReviewConsole(Console):
@@ -19,6 +21,11 @@ class ReviewConsole(Console):
     def result(self, result: Result, error: SweAgentError | None = None) -> None:
         if error is not None:
             super().result(result, error)
+
+
+def review_posting() -> Any:
+    """Return the module of the extension that posts reviews. Raises UsageError if it is not installed."""
+    return extension_module("agent.review.posting", "Posting a review", "github")
 
 
 def show(review: Review, ended: Result, console: Console, sarif: Path | None, post: tuple[str, str]) -> int:
@@ -55,8 +62,7 @@ def show(review: Review, ended: Result, console: Console, sarif: Path | None, po
 
 
 def _post(review: Review, url: str, head: str) -> dict[str, object]:
-    from agent.github.api.github_urls import address_of
-    from agent.review.github_review import post_review
+    from agent.github.github_urls import address_of
 
-    done = post_review(address_of(url), head, review)
+    done = review_posting().post_review(address_of(url), head, review)
     return {"url": done.url, "remarks": done.remarks}

@@ -17,7 +17,7 @@ LONGEST_TITLE = 60
 def complete_run(incomplete: str) -> list[tuple[str, str]]:
     """Return the runs whose names start with this text, newest first, with their issues."""
     from agent.config.settings import load_settings
-    from agent.session.resumable_runs import runs_in
+    from agent.runs.resumable_runs import runs_in
     from trajectories.errors import SweAgentError
 
     try:

@@ -14,6 +14,8 @@ from trajectories.errors import ConfigError, UsageError
 from trajectories.file_limits import read_config
 
 TABLE = "session"
+OWN_THEMES = ("auto", "dark", "light", "ansi")
+"""The themes besides Textual's; `auto` is the one that fits the terminal."""
 HELP = "Use `swe-agent config set session.NAME VALUE` to set one."
 
 

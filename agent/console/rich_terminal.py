@@ -17,9 +17,11 @@ from trajectories.characters import drop_invisible
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
     from rich.segment import Segment
+    from rich.text import Text
 
 LOG_WIDTH = 160
 """The width of a line if the terminal's width is unknown."""
+LONGEST_ACTIVITY = 100
 
 
 class Rich(RichConsole):
@@ -60,8 +62,37 @@ def clean_printer(progress: RichConsole) -> Callable[[str], None]:
     return lambda line: progress.print(clean_text(line), soft_wrap=True)  # do not wrap a path
 
 
+class Activity:
+    """What the user waits for now: `first`, then the last ActivityMessage that `say` got."""
+
+    def __init__(self, first: str) -> None:
+        self._text = first
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        return Text(self._text)
+
+    def __str__(self) -> str:
+        return self._text
+
+    def say(self, progress: RichConsole) -> Callable[[str], None]:
+        """Return a function that prints untrusted lines as `clean_printer` does, and notes the activities."""
+        from aci.observation.activity_message import ActivityMessage
+        from aci.observation.untrusted_text import one_line
+
+        printed = clean_printer(progress)
+
+        def say(line: str) -> None:
+            if isinstance(line, ActivityMessage):
+                self._text = one_line(line)[:LONGEST_ACTIVITY].rstrip(".")
+            printed(line)
+
+        return say
+
+
 @contextmanager
-def waiting(what: str, plain: bool = False) -> Iterator[Rich]:
+def waiting(what: str | Activity, plain: bool = False) -> Iterator[Rich]:
     """Show on stderr what the user waits for: an animation on a terminal, else a line now and then. Text printed to the
     console stays on the screen."""
     progress = console(plain, stderr=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from trajectories.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
     from aci.environments.environment import EnvironmentOptions
@@ -32,7 +33,7 @@ def open_base(
     from trajectories.git_store.trees import Trees
 
     own = source.file(".swe-agent.toml", rev) or b""
-    with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
+    with temporary_folder() as folder, Trees(Path(folder) / "trees.git") as trees:
         base = source.base(trees, rev, settings.copy_files)
         options = WorkspaceOptions(
             source, base, trees, settings.image, serve=settings.serve, say=say, **settings.limits

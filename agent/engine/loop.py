@@ -16,7 +16,10 @@ from trajectories.records import Action, Observation, Step
 if TYPE_CHECKING:
     from agent.engine.branch import Branch
 
-NUDGE = "Your reply had no action, so nothing happened. Call a tool; when the issue is solved, call `submit`."
+NUDGE = (
+    "Your reply had no action, so nothing happened. Call a tool; when the issue is solved, call `submit`. If no change "
+    "is needed, call it too and explain why in `summary`."
+)
 NUDGED = (Observation(NUDGE, ok=False),)
 
 

@@ -125,9 +125,11 @@ def _script(
     lines += _start(suite, environment)
     taken_out = next((line for line in commands if line.startswith(TAKE_OUT)), "")
     if taken_out:
-        source = taken_out.removeprefix(TAKE_OUT).removesuffix(PATCH).strip()
-        lines += [_function("tests", suite[0]), f'take_source_out() {{ change -R {source} "$patch"; }}']
-        lines += [f'put_source() {{ change {source} "$patch"; }}']
+        source = taken_out.removeprefix(TAKE_OUT)
+        if source.endswith(PATCH):
+            source = f'{source.removesuffix(PATCH)}"$patch"'
+        lines += [_function("tests", suite[0]), f"take_source_out() {{\n  change -R {source}\n}}"]
+        lines += [f"put_source() {{\n  change {source}\n}}"]
         suite = suite[1:-1]
     lines += [_function("suite", suite[0])] if suite else []
     return "\n".join([*lines, "", *_parts(bool(taken_out), bool(suite)), *_end(environment), ""])

@@ -1,1 +1,1 @@
-"""GitHub: its API, the tasks that its events start, the Action's jobs, and pull requests."""
+"""GitHub's API: issues, images, proposed changes, remotes, CI runs, and text for GitHub."""

@@ -12,7 +12,7 @@ from trajectories.records import Issue
 
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
-    from agent.github.api.failed_checks import FailedChecks
+    from agent.github.failed_checks import FailedChecks
 
 MOST_TESTS = 20
 """Maximum number of failing tests that are named."""
@@ -21,8 +21,8 @@ MOST_TESTS = 20
 def checks_from(url: str, waiting: Waiting = nullcontext) -> FailedChecks:
     """Return what failed at the URL of a CI run, a job, or a pull request. Raises what `fetch_failed_checks` raises."""
     from agent.engine.engine import known_secrets
-    from agent.github.api.failed_checks import fetch_failed_checks
-    from agent.github.api.github_urls import ci_address_of
+    from agent.github.failed_checks import fetch_failed_checks
+    from agent.github.github_urls import ci_address_of
 
     with waiting("Reading the CI run"):
         return fetch_failed_checks(ci_address_of(url), known_secrets(os.environ))
@@ -35,8 +35,8 @@ def issue_of_checks(checks: FailedChecks) -> Issue:
     """
     from aci.issue_text.vulnerability import NOT
     from aci.proof.missing_reproduction import FAILED
-    from agent.github.api.failed_checks import AUTHOR, job_names
-    from agent.github.pull_request.text_escaping import code_block
+    from agent.github.failed_checks import AUTHOR, job_names
+    from agent.github.text_escaping import code_block
 
     found = [node or name for log in checks.logs for node, name in FAILED.findall(log.body)]
     tests = list(dict.fromkeys(found))[:MOST_TESTS]

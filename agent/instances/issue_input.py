@@ -58,7 +58,7 @@ def issue_from(
         what = f"{' and '.join(given)} were all given" if given else "No issue was given"
         raise UsageError(f"{what}.", "Give one of --issue URL, --issue-file F, --text T.")
     if url:
-        from agent.github.api.github_issue import fetch_issue
+        from agent.github.github_issue import fetch_issue
 
         with waiting("Reading the issue"):
             return fetch_issue(url, say)
@@ -223,7 +223,7 @@ def repository_for(
 
     if issue is None or not issue.url:
         return Repository.open(repository_from(repo or ".", waiting))
-    from agent.github.api.issue_repository import check_belongs, open_checkout
+    from agent.github.issue_repository import check_belongs, open_checkout
 
     if repo is None:
         with waiting("Opening the issue's repository"):

@@ -1,4 +1,4 @@
-"""The interface to executors, which solve instances: one Protocol, with a module for each in `agent/batch/executors/`.
+"""The interface to executors, which solve instances: one Protocol, with a module for each in the extension lab.
 
 The driver has one thread for each worker. A thread takes a job and calls `solve`, which blocks until the run has ended
 or cannot continue. Budgets, order, records and retries are the driver's concern, not the executor's.
@@ -144,11 +144,3 @@ class Executor(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-def open_executor(kind: str, options: ExecutorOptions) -> Executor:
-    """Open the executor named `kind` (a module of `agent/batch/executors/`). Raises UsageError for an unknown kind."""
-    from trajectories.plugins import find
-
-    opener: Callable[[ExecutorOptions], Executor] = find("agent.batch.executors", kind, "open", "engine")
-    return opener(options)

@@ -30,7 +30,7 @@ def add_past_items(
     refuses, `say` is called, and the issue is returned unchanged: routes then use the messages of commits.
     """
     from agent.engine.strategy_prompts import load_prompts
-    from agent.github.api.github_urls import address_of
+    from agent.github.github_urls import address_of
 
     if not (issue.url and settings.strategy):
         return issue
@@ -44,7 +44,7 @@ def add_past_items(
 
     from aci.history.git_log import GitLog
     from aci.localization.issue_localization import HistoryBase, find_related_numbers
-    from agent.github.api.past_items import fetch_past_items
+    from agent.github.past_items import fetch_past_items
 
     commit = source.commit(base)
     seconds = GitLog(source.git_dir).time(commit)

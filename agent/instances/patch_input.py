@@ -122,7 +122,7 @@ def proposal_from_commits(source: Repository, base: str, head: str, name: str) -
 
 def _from_pull_request(url: str, base: str | None, issue: IssueOptions, repo: str | None, say: Say) -> FoundPatch:
     from agent.config.settings import load_settings
-    from agent.github.api.proposed_changes import fetch_proposed_changes, open_clone
+    from agent.github.proposed_changes import fetch_proposed_changes, open_clone
 
     if repo:
         raise UsageError("--pr and --repo were both given.", "A pull request is proved in a clone of its repository.")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from agent.repair.edit_descriptions import count_passing, describe_change
-from agent.repair.search_progress import TRIED, SearchProgress
+from agent.candidates.edit_descriptions import count_passing, describe_change
+from agent.candidates.search_progress import TRIED, SearchProgress
 from agent.run_state.strategy_traits import is_conversational
 from agent.run_state.turn_state import MAIN, submission_field
 from trajectories.records import Once, Step

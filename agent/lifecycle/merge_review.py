@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 NAME = "merge review"
 MOST_PLACES, MOST_FINDINGS = 6, 50
 EARLIER_COMMITS = 60
+MIN_TEST_RUN_SECONDS, TIMES_SLOWER = 10.0, 3
+"""A test run without a part of the patch may take that many times as long as with the whole patch, at least these
+seconds."""
 
 
 def record_review(branch: Branch, outcome: Outcome) -> None:
@@ -57,10 +61,16 @@ def _review(branch: Branch, outcome: Outcome) -> dict[str, Any]:
     if not (tests and outcome.verdict.green and may_test(branch)):
         return _as_data(review_patch(*given), habits)
     with closing(branch.place.fork(outcome.tree)) as workspace:
+        limit = engine.settings.test_timeout
 
         def passes(tree: str) -> bool:
+            nonlocal limit
             workspace.restore(tree)
-            return all_pass(workspace, "", tests, engine.settings.test_timeout)
+            began = time.monotonic()
+            has_passed = all_pass(workspace, "", tests, limit)
+            # The first run is that of the whole patch. Without a part of it, a test may never end.
+            limit = min(limit, max(MIN_TEST_RUN_SECONDS, TIMES_SLOWER * (time.monotonic() - began)))
+            return has_passed
 
         return _as_data(review_patch(*given, passes), habits)
 

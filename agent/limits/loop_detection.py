@@ -41,12 +41,13 @@ def loop_hint(steps: Sequence[Step]) -> str:
     """Return a hint for a conversation that loops; "" if it does not. `steps` may start at the last `REPLIES` replies.
 
     Raises Stuck if the loop persists within GRACE replies of a hint, or if the model never acts; raises GivenUp if the
-    model submits twice without a change and explains why no fix is needed.
+    model submits without a change for the second time, or after a reply without an action, and explains why no fix is
+    needed.
     """
     replied = [step for step in steps if step.reply is not None]
-    submissions = [_empty_submission(step) for step in replied[-2:]]
-    if len(submissions) == 2 and submissions[0] is not None and submissions[1]:
-        word = submissions[1] if len(submissions[1]) <= LONGEST_WORD else f"{submissions[1][:LONGEST_WORD]}…"
+    reason = empty_submission(replied[-1]) if replied else ""
+    if reason and len(replied) > 1 and (not replied[-2].actions or empty_submission(replied[-2]) is not None):
+        word = reason if len(reason) <= LONGEST_WORD else f"{reason[:LONGEST_WORD]}…"
         raise GivenUp(f"The model says: {word}{'' if word.endswith(('.', '!', '?', '…')) else '.'}", ADVICE)
     if len(replied) >= IDLE and not any(step.actions for step in replied[-IDLE:]):
         raise Stuck(NO_ACTIONS, ADVICE)
@@ -58,7 +59,7 @@ def loop_hint(steps: Sequence[Step]) -> str:
     return sign if _since_hint(steps) > GRACE else _give_up(sign)
 
 
-def _empty_submission(step: Step) -> str | None:
+def empty_submission(step: Step) -> str | None:
     """Return the model's reason for submitting without a change in this step ("" if it gave none); None for other
     steps."""
     reason = step.observations[-1].data.get("unchanged") if step.observations else None

@@ -7,14 +7,22 @@ chosen, in forks of their own, and no strategy, tool or prompt reads them.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.proof.blind_evidence import BlindEvidence, evidence_fact, fresh_tests, judge_blind_tests
-from aci.proof.blind_tests import BLIND_TEST_RECORDS, BlindResult, BlindTest, parse_blind_tests, run_blind_tests
-from aci.proof.corrected_tests import find_contradictions, find_existing_tests
+from aci.proof.blind_tests import (
+    BLIND_TEST_RECORDS,
+    BlindResult,
+    BlindTest,
+    PatchedBase,
+    parse_blind_tests,
+    run_blind_tests,
+)
+from aci.proof.corrected_tests import CorrectedTest, find_contradictions, find_existing_tests, run_corrected_tests
 from aci.proof.evidence import added_lines
 from aci.repository.patch import is_test
 from agent.conversation.model_roles import CODER, EXAMINER, has_examiner_model
@@ -22,6 +30,7 @@ from agent.engine.loop import loop
 from agent.engine.permission_checks import may_test
 from agent.engine.proof_step import proof_step, verdict_of
 from agent.phases.challenger import challenge, challenge_fact, failing_results, read_decisions
+from agent.prompts.answer_parser import parse_edits
 from agent.prompts.challenger_prompt import objections
 from agent.prompts.examiner_prompt import SYSTEM, correction, examiner_prompt, kept_tests, revision, second_look
 from agent.prompts.opening_prompt import places
@@ -41,7 +50,9 @@ if TYPE_CHECKING:
 TESTS, RESULTS, REVISED, CORRECTED, CHALLENGED = BLIND_TEST_RECORDS
 AT_ONCE = 0.1
 """Number of seconds in which a recorded reply is there."""
-WITHDRAWN = re.compile(r"^\W*(\w+)\W+withdrawn\b", re.IGNORECASE | re.MULTILINE)
+CONTRADICTED = re.compile(r"^[^\w\n]*(\d+)[^\w\n]+red[^\w\n]+(.+)$", re.IGNORECASE | re.MULTILINE)
+BLOCK = re.compile(r"^<{7} ?SEARCH.*?^>{7} ?REPLACE[^\n]*$", re.DOTALL | re.MULTILINE)
+WITHDRAWN = re.compile(r"^[^\w\n]*(\w+)[^\w\n]+withdrawn\b", re.IGNORECASE | re.MULTILINE)
 
 
 def examined(branch: Branch, repair: Generator[Step, None, Outcome]) -> Generator[Step, None, Outcome]:
@@ -210,13 +221,17 @@ class Examiner:
         if not existing or proof is None:
             return outcome
         answer = yield from self._answer(correction(existing))
-        corrected = parse_blind_tests(answer)
-        if corrected is None:
+        edits = [(one.arguments["path"], one.arguments["old"], one.arguments["new"]) for one in parse_edits(answer)]
+        said = dict(CONTRADICTED.findall(BLOCK.sub("", answer)))
+        sentences = [said.get(str(number), "").strip(' "“”`') for number in range(1, len(existing) + 1)]
+        if not edits or not all(sentences):
             self._objection = kept_tests(existing) if answer else ""
             return outcome
-        results, doubts = self._results(CORRECTED, corrected, outcome.tree)
-        contradictions = find_contradictions(existing, corrected, results)
-        if doubts or not contradictions:
+        run = partial(run_corrected_tests, existing=existing, edits=edits)
+        recorded = branch.once(CORRECTED, lambda: self._run(run, outcome.tree))
+        corrected = [CorrectedTest(**one) for one in recorded["results"]]
+        contradictions = find_contradictions(existing, corrected, sentences)
+        if recorded["doubts"] or not contradictions:
             return outcome
         again = _parameters(proof) | {"contradictions": contradictions}
         step = branch.examine("proof", lambda tree: proof_step(branch, tree, **again))
@@ -225,26 +240,23 @@ class Examiner:
 
     def _results(self, name: str, tests: BlindTests, tree: str) -> tuple[list[BlindResult], list[Fact]]:
         """Return the results of blind tests with the patch, recorded under a name, and the doubts about them."""
-        recorded: dict[str, Any] = self._branch.once(name, lambda: self._run(tests, tree))
+        run = partial(run_blind_tests, tests=tests)
+        recorded: dict[str, Any] = self._branch.once(name, lambda: self._run(run, tree))
         results = [BlindResult(**{**one, "test": BlindTest(**one["test"])}) for one in recorded["results"]]
         return results, [Fact("doubt", text) for text in recorded["doubts"]]
 
-    def _run(self, tests: BlindTests, tree: str) -> dict[str, Any]:
+    def _run(self, run: Callable[[PatchedBase], tuple[Sequence[Any], list[Fact]]], tree: str) -> dict[str, Any]:
+        """Return the results of tests with the patch, and the words of the doubts, for the record."""
         branch, engine = self._branch, self._branch.engine
         if not may_test(branch):
             return {"results": [], "doubts": []}
         branch.notify("Running the tests of the examiner")
+        base, settings = branch.turn.base.tree, engine.settings
+        patched = PatchedBase(
+            branch.place.fork, engine.trees, base, tree, branch.turn.issue, settings.test, settings.test_timeout
+        )
         try:
-            results, doubts = run_blind_tests(
-                branch.place.fork,
-                engine.trees,
-                branch.turn.base.tree,
-                tree,
-                tests,
-                branch.turn.issue,
-                engine.settings.test,
-                engine.settings.test_timeout,
-            )
+            results, doubts = run(patched)
         except (UsageError, WorkspaceError) as error:
             branch.cancel.check()
             branch.notify(f"The tests of the examiner could not run: {error.message}")

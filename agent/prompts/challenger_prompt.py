@@ -52,7 +52,8 @@ network, nothing outside the test's temporary folder, no sleeping over a second.
 NONE."""
 ANSWER = """\
 Answer with the list of suspicions, the path of a new test file, its source, and one line for each test: its name, \
-`red` if it fails without the patch too or `guard` if it passes without it, and what promises it. For example:
+`red` if it fails without the patch too or `guard` if it passes without it, and what promises it. A name is one word, \
+also where tests have titles. For example:
 
 - The issue speaks of all empty carts, the patch looks at lists only
 tests/test_price_doubts.py

@@ -81,14 +81,22 @@ CORRECTION = """\
 With a fix, these existing tests fail:
 {tests}
 
-Does the issue say that what they assert is wrong? Answer with one line for each test: its name, `keep` or `red`, and \
-the reason or the sentence of the issue. `keep` is a test that has nothing to do with the issue, or that a right fix \
-passes; when in doubt, keep. `red` is a test that asserts what the issue reports as wrong, so that every right fix \
+Does the issue say that what they assert is wrong? Answer with one line for each test: its number, `keep` or `red`, \
+and the reason or the sentence of the issue. `keep` is a test that has nothing to do with the issue, or that a right \
+fix passes; when in doubt, keep. `red` is a test that asserts what the issue reports as wrong, so that every right fix \
 fails it.
 
-If no test is to be kept, add the path of a new test file and its source, with a corrected version of each test: the \
-same name, the same calls with the same arguments, and all rows of parameters. Change only what the test expects, to \
-what the issue demands. The file runs by itself, so import what it needs."""
+If no test is to be kept, correct them: change only what they expect, to what the issue demands, and keep the calls, \
+their arguments and all rows. For each place that changes, write the file's path and a block of whole lines, which \
+occur once in the file, and the lines that replace them. For example:
+
+1 | red | "3h should be 10800 seconds"
+tests/test_time.py
+<<<<<<< SEARCH
+    assert parse("3h") == 180
+=======
+    assert parse("3h") == 10800
+>>>>>>> REPLACE"""
 
 REVISION = """\
 Somebody wrote tests from the issue without your patch. One of them, which you do not see, fails with it:
@@ -135,11 +143,16 @@ def kept_tests(existing: Sequence[ExistingTest]) -> str:
 
 def correction(existing: Sequence[ExistingTest]) -> str:
     """Return the question whether the issue contradicts these tests of the base, which fail with the patch."""
-    sources = (
-        f'<source file="{attribute_text(test.path)}" name="{attribute_text(test.name)}">\n'
-        f"{quote_text(shorten(test.source, LONGEST_TEST))}\n</source>"
-        for test in existing
-    )
+    room = LONGEST_MATERIAL
+    sources: list[str] = []
+    for number, test in enumerate(existing, 1):
+        where = f'test="{number}" file="{attribute_text(test.path)}" name="{attribute_text(test.name)}"'
+        for at, text in enumerate(test.sources):
+            source = shorten(text, LONGEST_TEST)
+            if at and len(source) > room:
+                continue
+            room -= len(source)
+            sources.append(f"<source {where}>\n{quote_text(source)}\n</source>")
     return CORRECTION.format(tests="\n".join(sources))
 
 

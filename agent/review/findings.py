@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import one_line
-from agent.github.pull_request.review_focus import ROUTINE
+from agent.review.review_focus import ROUTINE
 from trajectories.fact_migration import facts_of
 from trajectories.outcome_words import proof_headline
 
@@ -126,7 +126,7 @@ def optimization_findings(engine: Engine, ended: Result) -> list[Finding]:
     lines: dict[tuple[str, str], int] = {}
 
     def line(path: str, name: str) -> int:
-        from aci.performance.target_function import Target
+        from aci.runtime.target_function import Target
 
         if (path, name) not in lines:
             try:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
 from aci.repository.patch import belongs_to_tests
-from agent.github.pull_request.review_focus import Hunk, hunks
 from agent.review.diff_lines import Lines, changed_lines
 from agent.review.findings import RULES, Finding, patch_findings
 from agent.review.model_remarks import model_remarks
+from agent.review.review_focus import Hunk, hunks
 from agent.run_state.proposed_tree import find_proposal
 from trajectories.outcome_words import run_ending
 

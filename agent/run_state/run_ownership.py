@@ -144,7 +144,7 @@ def claim_output(out: Path, state: Path) -> Path:
 
     Call it before anything in the folder is read: otherwise other people's files would count as the user's results.
     Returns the path of the file with the digest of `results.jsonl`, which
-    `agent.batch.reports.batch_results.ResultStore` checks.
+    `extensions.lab.batch.reports.batch_results.ResultStore` checks.
 
     Raises UsageError for an unregistered folder that is not empty, unless the user confirms at a terminal that they
     created it; its runs are then registered too. Raises OSError and ConfigError as `register` does, and TryLater.

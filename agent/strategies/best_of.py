@@ -4,6 +4,7 @@ are refined."""
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from agent.candidates.attempt_summary import describe_attempts
@@ -12,9 +13,9 @@ from agent.candidates.cross_test_matrix import run_cross_tests
 from agent.candidates.diverse_attempts import Candidate, attempt, attempts, variant_for
 from agent.candidates.patch_deduplication import deduplicate
 from agent.conversation.model_roles import CODER
-from agent.phases.template_candidates import template_candidates
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import places
+from trajectories.plugins import extension_packages
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -40,7 +41,9 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     places(task.branch)
     given = yield from given_tests(task)
     models: list[str] = task.once("models", lambda: task.branch.engine.models.cheapest_first((CODER, "senior")))
-    known: list[Candidate] = yield from template_candidates(task, given)
+    known: list[Candidate] = []
+    for module in extension_packages("agent.candidates.sources"):
+        known += yield from import_module(module).candidates(task, given)
     every = list(known)
     chosen, matrix, sure = next((one for one in known if one.verdict.complete), None), None, True
     for number in range(0 if chosen else task.turn.settings.rounds):

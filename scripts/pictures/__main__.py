@@ -22,7 +22,7 @@ from bars import draw_bars
 from runs import ROOT, Desk, workspace
 from terminal import Recording, animation, frames, record, still
 
-SNAPSHOTS = ROOT / "tests" / "agent" / "tui" / "__snapshots__" / "test_screen_snapshots"
+SNAPSHOTS = ROOT / "tests" / "extensions" / "interactive" / "tui" / "__snapshots__" / "test_screen_snapshots"
 PEERS = ROOT / "benchmarks" / "peers.json"
 COLUMNS, ROWS = 86, 27
 SCHEMES: tuple[Literal["light", "dark"], ...] = "light", "dark"

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from agent.repair.analysis.source_file import Draft, Source
-from agent.repair.candidate_order import templates
-from agent.repair.candidates.template_weights import parse_weights
-from agent.synthesis.operators import expression_changes as expressions
-from agent.synthesis.operators import statement_changes as statements
-from agent.synthesis.operators.function_code import Code
+from aci.repair.source_file import Draft, Source
 from benchmarks import _mutants_observed, _mutants_unrun, fit_templates
 from benchmarks._mutating import SHARES, mutants
 from benchmarks._observing_mutants import Package
 from benchmarks._template_fit import Model
 from benchmarks._template_streams import Case, Same, Stream
+from extensions.lab.synthesis.operators import expression_changes as expressions
+from extensions.lab.synthesis.operators import statement_changes as statements
+from extensions.lab.synthesis.operators.function_code import Code
+from extensions.repair.candidate_order import templates
+from extensions.repair.candidates.template_weights import parse_weights
 
 SAMPLE_SOURCE = b"""\
 LEVELS = ("low", "high")

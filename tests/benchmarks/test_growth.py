@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.performance.efficiency import fit_growth
 from benchmarks._growth_pairs import PAIRS, Pair, constant, linear, logarithm, loglinear, square
 from benchmarks.growth import Measured, fitted, is_good, main, measure, open_pairs, summary
+from extensions.optimize.measurement.efficiency import fit_growth
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 SIZES = (64, 128, 256, 512, 1024)

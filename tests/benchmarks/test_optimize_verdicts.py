@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.performance.equivalence import Answer
-from aci.performance.target_function import parse_target
-from agent.optimization import candidate_benchmark
+from aci.runtime.target_function import parse_target
 from benchmarks.optimize_verdicts import (
     CASES,
     FILES,
@@ -27,6 +25,8 @@ from benchmarks.optimize_verdicts import (
     read_cases,
     summary,
 )
+from extensions.optimize import candidate_benchmark
+from extensions.optimize.measurement.equivalence import Answer
 from tests.slow_function import SLOW
 from trajectories.errors import UsageError
 

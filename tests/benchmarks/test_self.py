@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from agent.cli.commands import synth
 from benchmarks import self
 from benchmarks._self_chart import chart
 from benchmarks._self_task import FIX, LOCATE, Task, measure_task, read_tasks
+from extensions.lab.commands import synth
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError, WorkspaceError
 

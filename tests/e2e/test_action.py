@@ -217,7 +217,7 @@ def test_comment_without_fix_lists_likely_places(project: GitHubProject) -> None
     jobs = project.label(project.workflow(project.script(answer("I do not know.")), **{"max-steps": "1"}))
     assert results(jobs) == ["success"] * 3, logs(jobs)
     assert project.branches == ["main"]
-    assert "No fix was found." in project.comment_text()
+    assert "No change was made." in project.comment_text()
     assert "calc/core.py" in project.comment_text()
 
 

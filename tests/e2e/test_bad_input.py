@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aci.docker.docker_daemon import OTHER_WORKSPACE
 from tests.conftest import git
 from tests.e2e.conftest import TEST_CORE, answer, call, write
 from trajectories.journal import read
@@ -327,7 +328,7 @@ def test_docker_that_is_not_running_is_reported(machine, calculator, issue_file,
     machine.extra["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
     result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", solving_model)
     assert result["returncode"] == result["exit"] == result["error"]["code"] == 5
-    assert "--workspace sandbox" in result["error"]["fix"]
+    assert f"--workspace {OTHER_WORKSPACE}" in result["error"]["fix"]
     machine.extra.clear()
     machine.workspace = "local"
     doctor = machine.run("doctor")

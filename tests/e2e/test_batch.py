@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.batch.reports.batch_results import ResultStore
 from agent.run_state.run_ownership import claim_output
+from extensions.lab.batch.reports.batch_results import ResultStore
 from tests.conftest import git
 from tests.e2e.batch_setup import ADD_TEST, FIX, Batcher, solving_model
 from tests.e2e.conftest import Machine, call

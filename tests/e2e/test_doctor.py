@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from aci.docker.docker_daemon import OTHER_WORKSPACE
 from agent.cli import health_checks, workspace_checks
 from agent.config.settings import Settings
 from tests.conftest import IMAGE
@@ -238,7 +239,7 @@ def test_missing_image_and_silent_registry_are_reported(user, calculator, issue_
     assert "localhost:1/python:3.14 is not present; `fix` pulls it." in results["image"]["found"]
     assert not results["registry"]["ok"]
     assert results["registry"]["found"].startswith("localhost:1/python:3.14 cannot be pulled: ")
-    assert "--workspace sandbox" in results["registry"]["fix"]
+    assert f"--workspace {OTHER_WORKSPACE}" in results["registry"]["fix"]
     assert "the image is pulled or set up first" in results["tests"]["found"]
     completed = user.run("fix", "--repo", str(calculator), "--issue-file", issue_file)
     assert completed.returncode == 5

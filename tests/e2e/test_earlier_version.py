@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from agent.cli.command_line import run
-from agent.github.action.spend_record import read
 from agent.permissions.permission_table import PermissionTable
 from agent.permissions.rule_store import Permissions
 from agent.run_state.run_ownership import record_answer
 from agent.version import __version__
 from benchmarks._archives import unpack
+from extensions.github.action.spend_record import read
 from tests.conftest import cut_run
 from trajectories.records import VERSION
 

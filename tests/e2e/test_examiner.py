@@ -334,15 +334,15 @@ class OldTest(unittest.TestCase):
     def test_old_sum(self):
         self.assertEqual(add(9, 4), 5)
 """
-CORRECTED = WRONG_TEST.replace("5)", "13)")
+OLD_SUM = "self.assertEqual(add(9, 4), 5)"
 
 
 @pytest.mark.parametrize(
     ("corrected", "word"),
     [
-        (CORRECTED, "verified"),
-        (CORRECTED.replace("9, 4", "9, 5").replace("13", "14"), "unproven"),
-        (CORRECTED.replace("13", "12"), "unproven"),
+        (OLD_SUM.replace("5)", "13)"), "verified"),
+        (OLD_SUM.replace("9, 4", "9, 5").replace(" 5)", " 14)"), "unproven"),
+        (OLD_SUM.replace("5)", "12)"), "unproven"),
         ("", "unproven"),
     ],
     ids=["same-input", "other-input", "other-answer", "kept"],
@@ -351,14 +351,21 @@ def test_existing_test_that_the_issue_contradicts(machine: Machine, repository: 
     write(repository, {"tests/test_old.py": WRONG_TEST})
     git(repository, "add", "-A")
     git(repository, "commit", "-qm", "A test")
-    kept = "- test_old_sum | keep | it has nothing to do with the issue"
-    red = f'tests/test_corrected.py\n```python\n{corrected}```\n- test_old_sum | red | "add() subtracts"'
+    kept = "1 | keep | it has nothing to do with the issue"
+    red = f"""1 | red | "add() subtracts"
+
+tests/test_old.py
+<<<<<<< SEARCH
+        {OLD_SUM}
+=======
+        {corrected}
+>>>>>>> REPLACE"""
     result = prove(machine, repository, RIGHT, examiner(BLIND), examiner(red if corrected else kept, 2))
     verdict = result["verdict"]
     assert verdict["kind"] == word, result
     old = "tests/test_old.py::OldTest::test_old_sum"
     if word == "verified":
-        before, after = "self.assertEqual(add(9, 4), 5)", "self.assertEqual(add(9, 4), 13)"
+        before, after = OLD_SUM, OLD_SUM.replace("5)", "13)")
         assert verdict["contradicted"] == [f"{old}: it asserts `{before}`; by the issue, `{after}` (“add() subtracts”)"]
     else:
         assert verdict["lost"] == [old]
@@ -504,3 +511,41 @@ def test_blind_tests_in_another_language(machine: Machine, tmp_path: Path, fix: 
     )
     result = machine.json("fix", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
     assert result["verdict"]["kind"] == word, result
+
+
+OLD_JS_TEST = """
+test('the old sum', () => {
+  const expected = 5
+  assert.equal(add(9, 4), expected)
+})
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+@pytest.mark.parametrize(("answer", "word"), [("13", "verified"), ("12", "unproven")])
+def test_existing_test_in_another_language_that_the_issue_contradicts(
+    machine: Machine, tmp_path: Path, answer: str, word: str
+) -> None:
+    old = JS["test/core.test.js"].replace("import { half }", IMPORTS) + OLD_JS_TEST
+    repository = write(tmp_path / "calc", JS | {"test/core.test.js": old})
+    git(repository, "init", "-q", "-b", "main")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "A calculator")
+    new_test = JS["test/core.test.js"].replace("import { half }", IMPORTS) + JS_TEST
+    write(repository, {"core.js": JS["core.js"].replace("a - b", "a + b"), "test/sum.test.js": new_test})
+    git(repository, "add", "-A")
+    red = f"""1 | red | "add() subtracts"
+
+test/core.test.js
+<<<<<<< SEARCH
+  const expected = 5
+=======
+  const expected = {answer}
+>>>>>>> REPLACE"""
+    model = script(machine.home, examiner(JS_BLIND), examiner(red, 2), challenger("NONE"))
+    prove = ("prove", "--staged", "--text", ISSUE, "--repo", repository, "--independent", "--model", model)
+    verdict = machine.json(*prove)["verdict"]
+    assert verdict["kind"] == word, verdict
+    name = "test/core.test.js::the old sum"
+    words = f"{name}: it asserts `const expected = 5`; by the issue, `const expected = 13` (“add() subtracts”)"
+    assert verdict["contradicted" if word == "verified" else "lost"] == [words if word == "verified" else name]

@@ -13,11 +13,12 @@ import pytest
 
 from aci.host.bubblewrap import unavailable_reason
 from agent.cli.command_line import COMMANDS
-from agent.github.task.task_request import write
+from extensions.github.task.task_request import write
 from swe_agent import fix
 from tests.aci.repository.hostile_repository import FEW_PLACES, Canaries, canary_server, hostile_repository
-from tests.agent.github.solve_runner import Job, set_up
 from tests.e2e.conftest import ISSUE, STRICT_TEST, Machine, answer, call
+from tests.extensions.github.solve_runner import Job, set_up
+from trajectories.plugins import names
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 TEST = ("--test", "python3 -m unittest discover")
@@ -140,7 +141,7 @@ def ask(process: subprocess.Popen[str], id: int, request: str) -> dict[str, Any]
 
 
 def test_every_subcommand_is_in_the_table() -> None:
-    assert {file.stem for file in COMMANDS.glob("[a-z]*.py")} == set(ROWS)
+    assert {name.replace("-", "_") for name in names(COMMANDS)} == set(ROWS)
 
 
 @pytest.fixture

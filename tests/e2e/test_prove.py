@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.user_repository import Repository
-from agent.github.api.proposed_changes import fetch_proposed_changes, open_clone
+from agent.github.proposed_changes import fetch_proposed_changes, open_clone
 from agent.instances.patch_input import proposal_from, proposal_from_commits
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, STRICT_TEST, TEST_CORE, Machine, write
@@ -60,8 +60,8 @@ def test_branch_and_diff_are_proved_with_the_tests_of_the_base(machine: Machine,
     machine.workspace = "docker"
     result = machine.json("prove", "--branch", "fix", "--repo", repository)
     assert (result["returncode"], result["verdict"]["kind"]) == (6, "plausible"), result
-    left_out = "Changes to existing tests, test configuration and files that run the tests were left out"
-    assert any(note.startswith(left_out) for note in result["verdict"]["notes"])
+    left_out = "Changes to test configuration and files that run the tests were left out: conftest.py"
+    assert any(note.startswith(left_out) for note in result["verdict"]["notes"]), result["verdict"]["notes"]
     diff = tmp_path / "fix.diff"
     diff.write_text(git(repository, "diff", "main", "fix", "--", "calc") + "\n")
     result = machine.json("prove", "--patch", diff, "--repo", repository)

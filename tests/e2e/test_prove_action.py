@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from agent.github.action.proof_comment_job import CHECK, MARK
-from agent.github.pull_request.run_outcome import NO_VERDICT, outcome_without_run
-from agent.github.task.result_file import pack
+from extensions.github.action.proof_comment_job import CHECK, MARK
+from extensions.github.pull_request.run_outcome import NO_VERDICT, outcome_without_run
+from extensions.github.task.result_file import pack
 from tests.conftest import IMAGE, git
 from tests.e2e.conftest import CALCULATOR, TEST_CORE, write
 from tests.e2e.test_action import BOT, bare_repository

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.review.github_review import MARK
+from extensions.github.github_review import MARK
 from tests.agent.review.test_sarif import check
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, TEST_CORE, Machine, answer, write

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from agent.batch.reports.outcome_reasons import outcome_reason
-from agent.github.pull_request.comment_texts import opened_comment, unproven_comment, withheld_comment
-from agent.github.pull_request.proof_comment import proof_comment
-from agent.github.pull_request.pull_request_body import proof
-from agent.github.task.result_file import Outcome
 from agent.instances.jobs import JobResult
-from agent.mcp.tool_answers import prepare_answer
 from agent.runs.run_lookup import open_own_run
-from agent.tui.widgets.restored_run import run_items
-from agent.tui.widgets.step_item import no_outputs
+from extensions.github.pull_request.comment_texts import opened_comment, unproven_comment, withheld_comment
+from extensions.github.pull_request.proof_comment import proof_comment
+from extensions.github.pull_request.pull_request_body import proof
+from extensions.github.task.result_file import Outcome
+from extensions.interactive.tui.widgets.restored_run import run_items
+from extensions.interactive.tui.widgets.step_item import no_outputs
+from extensions.lab.batch.reports.outcome_reasons import outcome_reason
+from extensions.mcp_server.tool_answers import prepare_answer
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, write
 from tests.e2e.test_examiner import BLIND, RIGHT, challenger, examiner, script

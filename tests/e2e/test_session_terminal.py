@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.tui.approval_screen import GRACE
+from extensions.interactive.tui.approval_screen import GRACE
 from tests.conftest import git
 from tests.e2e.conftest import Machine
 from tests.e2e.provider_user import ADD_TEST, FIX, LOOK, MODEL, User

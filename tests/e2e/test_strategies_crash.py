@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.agent.strategies.conftest import FILES, ISSUE, UNITTEST
-from tests.agent.strategies.test_resumed_runs import CASES, asks
 from tests.conftest import git
 from tests.e2e.conftest import Machine, write
 from tests.e2e.kill_runner import account, is_started, run_and_kill
+from tests.extensions.test_resumed_runs import CASES, asks
 from tests.sampling import SEED
 
 pytestmark = pytest.mark.slow

@@ -114,11 +114,11 @@ def test_cloned_repository_prints_nothing(
     ids=lambda value: str(value)[:20],
 )
 def test_unusable_input_is_error_with_advice(
-    calculator: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], message: str, advice: str
+    calculator: Path, model: str, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], message: str, advice: str
 ) -> None:
     monkeypatch.chdir(calculator)
     with pytest.raises(SweAgentError) as caught:
-        fix(**({"issue": "add()", "workspace": "local"} | options))  # type: ignore[arg-type]
+        fix(**({"issue": "add()", "workspace": "local", "model": model} | options))  # type: ignore[arg-type]
     assert caught.value.message.startswith(message)
     assert caught.value.fix == advice
     assert caught.value.__notes__ == [advice], "a traceback shows the advice too"

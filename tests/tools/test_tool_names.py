@@ -12,7 +12,7 @@ import pytest
 from tools.base import Toolbox
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("agent", "aci", "trajectories")
+PACKAGES = ("extensions", "agent", "aci", "trajectories")
 ALLOWED = {"agent/prompts/answer_parser.py": "it maps the language of a fenced block to a tool and its argument"}
 """Modules that may look up a tool by name, with the reason."""
 NAMES = frozenset(Toolbox().tools)

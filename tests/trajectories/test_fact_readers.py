@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("trajectories", "aci", "tools", "agent", "swe_agent")
+PACKAGES = ("extensions", "trajectories", "aci", "tools", "agent", "swe_agent")
 MIGRATION = "trajectories/fact_migration.py"
 READING = {"match", "search", "fullmatch", "startswith", "endswith"}
 WORDS = {"notes", "facts"}

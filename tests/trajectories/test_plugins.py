@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trajectories.plugins import FORMER_PACKAGES, built_in_plugins, names
+from trajectories import plugins
+from trajectories.plugins import FORMER_PACKAGES, built_in_plugins, find, names
 
 
 @pytest.mark.parametrize(
@@ -19,3 +20,22 @@ def test_entry_point_is_found_in_current_and_former_group(package, group, tmp_pa
     (info / "entry_points.txt").write_text(f"[swe_agent.{group}]\nfar-away = outsider.far\n")
     monkeypatch.syspath_prepend(folder)
     assert names(package) == {**built_in_plugins(package), "far-away": "outsider.far"}
+
+
+def test_extension_adds_plugins_and_replaces_none(tmp_path, monkeypatch):
+    name = "extensions_of_a_test"
+    own = tmp_path / name / "counting"
+    (own / "exports").mkdir(parents=True)
+    for folder in (own.parent, own, own / "exports"):
+        (folder / "__init__.py").write_text("")
+    (own / "__init__.py").write_text("PLUGINS = {'trajectories.exports': 'exports'}\n")
+    (own / "exports" / "far_away.py").write_text("export = 'found'\n")
+    (own / "exports" / "markdown.py").write_text("export = 'replaced'\n")
+    (own.parent / "notes").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(plugins, "EXTENSIONS", name)
+    monkeypatch.setattr(plugins, "extension_names", plugins.extension_names.__wrapped__)
+    assert plugins.extension_names() == ("counting",)
+    assert names("trajectories.exports")["markdown"] == "trajectories.exports.markdown"
+    assert find("trajectories.exports", "far-away", "export", "export") == "found"
+    assert names("tools") == built_in_plugins("tools")

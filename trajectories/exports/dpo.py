@@ -16,10 +16,11 @@ from trajectories.errors import UsageError
 from trajectories.training.candidate_groups import (
     AS_GOOD,
     Selection,
-    by_cost,
+    best_first,
     columns,
     costs,
     select_candidates,
+    strength,
 )
 from trajectories.training.candidate_messages import as_line, full_conversation, tools
 from trajectories.training.candidates import Candidate
@@ -55,7 +56,7 @@ def rows(selection: Selection) -> Iterator[str]:
     right: list[Pair] = []
     fast: list[Pair] = []
     for key, group in selection.groups.items():
-        proven = by_cost([candidate for candidate in group if candidate.proven])
+        proven = best_first([candidate for candidate in group if candidate.proven])
         failed = [candidate for candidate in group if not candidate.proven]
         pairs = _of_correctness(key, proven, failed), _of_efficiency(key, proven)
         right += pairs[0]
@@ -91,7 +92,8 @@ def _of_correctness(key: str, proven: Sequence[Candidate], failed: Sequence[Cand
 
 
 def _of_efficiency(key: str, proven: Sequence[Candidate]) -> list[Pair]:
-    """Pair the fastest candidate with each clearly slower one."""
+    """Pair the fastest candidate with each clearly slower one whose verdict is as strong."""
+    proven = [each for each in proven if strength(each) == strength(proven[0])]
     if len(proven) < 2:
         return []
     _, taken = costs(proven)
@@ -120,6 +122,6 @@ def _session_row(run: RunView, pair: SessionPair) -> str:
     row: dict[str, Any] = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
     row |= {"tools": json.dumps(record.tools), "kind": "session", "run": run.name, "branch": MAIN, "group": run.name}
     row |= {"issue": record.issue.title, "repository": record.repository, "base": record.base.commit}
-    row |= {"verdict": "", "repeats": 2}
+    row |= {"verdict": "", "generality": "", "repeats": 2}
     row |= {"pass_rate": 0.0, "consistency": 0.0, "steps": 0, "tokens": 0, "dollars": 0.0, "rejected_run": run.name}
     return as_line(row | {"chosen_cost": 0, "rejected_cost": 0, "cost_in": "steps"})

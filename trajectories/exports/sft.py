@@ -1,7 +1,8 @@
-"""Supervised fine-tuning data: the cheapest proven run of each issue, as prompt and completion.
+"""Supervised fine-tuning data: one proven run of each issue, as prompt and completion.
 
 This is execution-filtered (rejection sampling) fine-tuning: it uses only runs proven by tests (as in SWE-Gym, arXiv
-2412.21139, and SWE-smith, arXiv 2504.21798) and, if there are several, the cheapest (as in arXiv 2508.20124). Issues
+2412.21139, and SWE-smith, arXiv 2504.21798) and, of those with the strongest verdict, the cheapest (as in arXiv
+2508.20124). Issues
 with the same text and runs with the same patch count once.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from trajectories.errors import UsageError
-from trajectories.training.candidate_groups import Selection, by_cost, columns, costs, select_candidates
+from trajectories.training.candidate_groups import Selection, best_first, columns, costs, select_candidates
 from trajectories.training.candidate_messages import as_line, conversation_parts, tools
 from trajectories.training.candidates import Candidate, Key
 from trajectories.trajectory import RunView
@@ -18,7 +19,7 @@ from trajectories.trajectory import RunView
 WHAT = "the cheapest proven run of each issue, for fine-tuning with TRL's SFTTrainer"
 ENDING = "jsonl"
 SEVERAL = True
-FILTERS = "Proven candidates only; of each issue text the cheapest; each patch once."
+FILTERS = "Proven candidates only; of each issue text the cheapest with the strongest verdict; each patch once."
 
 
 def export(runs: Sequence[RunView]) -> Iterator[str]:
@@ -49,7 +50,7 @@ def rows(selection: Selection, last_turn: bool = False) -> Iterator[str]:
 
 
 def _chosen(selection: Selection) -> list[tuple[str, Candidate]]:
-    """Return the cheapest proven candidate of each issue, with the key of its group."""
+    """Return the cheapest of each issue's candidates with the strongest verdict, with the key of its group."""
     issues: dict[str, list[Candidate]] = {}
     keys: dict[Key, str] = {}
     for key, group in selection.groups.items():
@@ -60,8 +61,8 @@ def _chosen(selection: Selection) -> list[tuple[str, Candidate]]:
                 issues.setdefault(candidate.issue_key, []).append(candidate)
     chosen, patches = [], set()
     for proven in issues.values():
-        first, *others = by_cost(proven)
-        selection.leave_out(others, "a cheaper proven run of the same issue text was used")
+        first, *others = best_first(proven)
+        selection.leave_out(others, "a cheaper run of the same issue text, or one with a stronger verdict, was used")
         if first.patch_key in patches:
             selection.leave_out([first], "another run with the same patch was used")
         else:

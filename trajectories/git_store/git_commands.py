@@ -7,13 +7,10 @@ point to other files of the user.
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +21,7 @@ from typing import IO
 
 from trajectories.errors import RunBroken, WorkspaceError
 from trajectories.file_limits import is_in
+from trajectories.temporary_folders import process_folder
 
 QUIET = {
     "LC_ALL": "C",
@@ -338,31 +336,10 @@ def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
                     yield entry
 
 
-def folder_of_process() -> Path:
-    """Create a temporary folder, which is removed when this process ends. Until then, the folder is locked, so that
-    `doctor --clean` does not take it for a leftover when it is old, or when the clock is set forward."""
-    made = Path(tempfile.mkdtemp(prefix="swe-agent-"))
-    fcntl.flock(os.open(made, os.O_RDONLY), fcntl.LOCK_SH)
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
-
-
-def is_folder_of_process(folder: Path) -> bool:
-    """Whether a running process has created this folder with `folder_of_process`. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
-
-
 @cache
 def _made_store() -> Path:
     """Create an empty store, which is removed when this process ends."""
-    made = folder_of_process()
+    made = process_folder() / "empty.git"
     create_store(made)
     return made
 

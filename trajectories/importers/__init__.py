@@ -18,7 +18,7 @@ from trajectories.file_limits import check_values, read_limited
 from trajectories.plugins import names
 from trajectories.trajectory import RunView
 
-ENDINGS = (".traj", ".json")
+ENDINGS = (".traj", ".json", ".jsonl")
 
 
 def is_file_name(name: str) -> bool:

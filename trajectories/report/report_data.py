@@ -70,7 +70,7 @@ def build_report_data(material: RunView, words: ReportText, share: int = 1) -> d
     everything = {
         "name": material.name,
         "title": run.issue.title,
-        "issue": _issue(run.issue),
+        "issue": _issue(run.issue) | {"pictures": pictures.of_issue(run.issue.images)},
         "repository": run.repository,
         "base": str(run.base) if run.base.commit else "",
         "strategy": turn.strategy,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
+from collections.abc import Iterable
 from typing import Any
 
 from trajectories.changed_pages import ChangedPage
@@ -15,6 +17,7 @@ ROOM = 24_000_000
 """Maximum number of characters of all pictures in a report together."""
 LARGEST = 4_000_000
 """Maximum number of bytes of one picture."""
+ISSUE_PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+=*")
 
 
 class ReportPictures:
@@ -45,6 +48,18 @@ class ReportPictures:
             self._room -= len(url)
             self.found[str(number)] = {"url": Diff(url), "width": size[0], "height": size[1]}
         return number
+
+    def of_issue(self, urls: Iterable[str]) -> list[Diff]:
+        """Return the `data:` URLs of the issue's own pictures that fit into a quarter of the room: pictures of the
+        pages matter more."""
+        found: list[Diff] = []
+        room = self._room // 4
+        for url in urls:
+            if len(url) <= room and ISSUE_PICTURE.fullmatch(url):
+                room -= len(url)
+                found.append(Diff(url))
+        self._room -= sum(map(len, found))
+        return found
 
     def page(self, page: ChangedPage) -> dict[str, Any]:
         """Return a changed page with its pictures."""

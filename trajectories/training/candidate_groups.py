@@ -100,6 +100,7 @@ def columns(candidate: Candidate, key: str, group: Sequence[Candidate]) -> dict[
         "repository": record.repository,
         "base": record.base.commit,
         "verdict": candidate.verdict,
+        "generality": candidate.generality,
         "repeats": len(group),
         "pass_rate": round(sum(other.proven for other in group) / len(group), 4),
         "consistency": round(alike / len(group), 4),
@@ -122,17 +123,27 @@ def costs(group: Sequence[Candidate]) -> tuple[str, list[int]]:
     return "steps", [each.steps for each in group]
 
 
-def by_cost(group: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates, cheapest first."""
+def best_first(group: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates, those with the stronger verdict first, among equal ones the cheapest first."""
     _, taken = costs(group)
-    return [group[place] for place in sorted(range(len(group)), key=lambda place: taken[place])]
+    order = sorted(range(len(group)), key=lambda place: (-strength(group[place]), taken[place]))
+    return [group[place] for place in order]
+
+
+def strength(candidate: Candidate) -> int:
+    """Return how much a proven candidate's verdict rests on: independent evidence first, then a general fix. Costs are
+    compared only between candidates of the same strength."""
+    return 2 * (candidate.verdict != "plausible") + (candidate.generality == "shown")
 
 
 def candidate_rewards(group: Sequence[Candidate]) -> list[float]:
-    """Return the reward of each candidate: based on its cost if it is proven, otherwise on its progress."""
+    """Return the reward of each candidate: 1 if it is proven, and more for a lower cost among those with the strongest
+    verdict; otherwise based on its progress."""
     proven = [each for each in group if each.proven]
-    earned = iter(rewards(costs(proven)[1]))
-    return [next(earned) if each.proven else _failed(each) for each in group]
+    highest = max(map(strength, proven), default=0)
+    strongest = [each for each in proven if strength(each) == highest]
+    earned = dict(zip((each.key for each in strongest), rewards(costs(strongest)[1]), strict=True))
+    return [earned.get(each.key, 1.0) if each.proven else _failed(each) for each in group]
 
 
 def _failed(candidate: Candidate) -> float:

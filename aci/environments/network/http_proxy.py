@@ -65,6 +65,8 @@ class Proxy:
 
     def _answer(self, client: socket.socket, request: Request) -> None:
         self._check(request)
+        if request.scheme == "https":
+            raise Refusal(400, "a request for an https:// address must open a tunnel")
         through = self._upstream.to(request.host, request.port, request.tunnel)
         with self._registered(self._connect(request, through)) as server:
             if request.tunnel:

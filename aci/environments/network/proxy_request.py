@@ -14,14 +14,16 @@ _HEAD_BYTES = 32768
 _METHODS = ("GET", "HEAD", "POST")
 _FIRST = re.compile(r"([A-Z]{3,10}) ([!-~]{1,8192}) HTTP/1\.[01]")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
-_WHOLE = re.compile(r"http://([^/?#@]+)([/?][^#]*)?", re.IGNORECASE)
+_WHOLE = re.compile(r"(https?)://([^/?#@]+)([/?][^#]*)?", re.IGNORECASE)
+_PORTS = {"http": 80, "https": 443}
 _DROPPED = ("connection", "keep-alive", "te", "trailer", "upgrade", "host")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A parsed request to the proxy. For a tunnel `path` is empty; otherwise the body has `length` bytes. `begun` is
-    the data that was received together with the head."""
+    the data that was received together with the head. A request for an https:// address that is not a tunnel names its
+    host, but cannot be answered."""
 
     method: str
     host: str
@@ -30,6 +32,7 @@ class Request:
     headers: tuple[tuple[str, str], ...]
     length: int
     begun: bytes
+    scheme: str = "http"
 
     @property
     def tunnel(self) -> bool:
@@ -82,10 +85,11 @@ def _parse(lines: list[str], begun: bytes) -> Request:
     whole = _WHOLE.fullmatch(target)
     if not whole:
         raise Refusal(400, "the target of the request is not an http:// address")
-    place, path, length = _parse_target(whole[1], 80), whole[2] or "/", _length(headers)
-    if any(_parse_target(value, 80) != place for name, value in headers if name == "host"):
+    scheme = whole[1].lower()
+    place, path, length = _parse_target(whole[2], _PORTS[scheme]), whole[3] or "/", _length(headers)
+    if any(_parse_target(value, _PORTS[scheme]) != place for name, value in headers if name == "host"):
         raise Refusal(400, "the request has two different hosts")
-    return Request(method, *place, path if path[0] == "/" else f"/{path}", headers, length, begun[:length])
+    return Request(method, *place, path if path[0] == "/" else f"/{path}", headers, length, begun[:length], scheme)
 
 
 def _parse_target(text: str, default: int | None = None) -> tuple[str, int]:

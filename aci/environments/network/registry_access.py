@@ -74,9 +74,10 @@ def trust_variables(bundle: str) -> dict[str, str]:
 def _variables(port: int) -> dict[str, str]:
     url = f"http://127.0.0.1:{port}"
     named = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "npm_config_proxy", "npm_config_https_proxy")
+    yarn = ("YARN_HTTP_PROXY", "YARN_HTTPS_PROXY")  # from version 2 on, yarn reads no others
     java = [f"-D{each}.proxyHost=127.0.0.1 -D{each}.proxyPort={port}" for each in ("http", "https")]
     return {
-        **dict.fromkeys((*named, "CARGO_HTTP_PROXY"), url),
+        **dict.fromkeys((*named, *yarn, "CARGO_HTTP_PROXY"), url),
         **dict.fromkeys(("ALL_PROXY", "all_proxy"), ""),
         **dict.fromkeys(("NO_PROXY", "no_proxy", "npm_config_noproxy"), _LOCAL),
         "JAVA_TOOL_OPTIONS": " ".join([*java, "-Daether.connector.http.useSystemProperties=true"]),

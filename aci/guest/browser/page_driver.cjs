@@ -289,13 +289,16 @@ function readPage([properties, mostElements, mostText]) {
   return { elements, styles, links, width: document.documentElement.scrollWidth, height: document.documentElement.scrollHeight };
 }
 
-// The two pictures over each other, so that only what differs is not black.
+// The second picture, pale and grey, with what differs from the first one in red.
+const DIFFERS = `<svg width="0" height="0"><filter id="differs" color-interpolation-filters="sRGB"><feColorMatrix values="0 0 0 0 .85 0 0 0 0 .05 0 0 0 0 .15 8 8 8 0 0"/></filter></svg>`;
 async function difference(before, after, width, height) {
   const other = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: 1, offline: true, javaScriptEnabled: false });
   try {
     const canvas = await other.newPage();
     const style = "position:absolute;left:0;top:0";
-    await canvas.setContent(`<body style="margin:0;background:black;isolation:isolate"><img style="${style}" src="data:image/png;base64,${before}"><img style="${style};mix-blend-mode:difference" src="data:image/png;base64,${after}">`, { waitUntil: "load", timeout: ACTION_MS });
+    const picture = (more, data) => `<img style="${style};${more}" src="data:image/png;base64,${data}">`;
+    const differing = `<div style="${style};width:${width}px;height:${height}px;isolation:isolate;filter:url(#differs)">${picture("", before)}${picture("mix-blend-mode:difference", after)}</div>`;
+    await canvas.setContent(`<body style="margin:0;background:white">${DIFFERS}${picture("filter:grayscale(1);opacity:.4", after)}${differing}`, { waitUntil: "load", timeout: ACTION_MS });
     return (await canvas.screenshot({ type: "png" })).toString("base64");
   } finally { await other.close().catch(() => {}); }
 }

@@ -6,7 +6,7 @@
 const childProcess = require('child_process');
 const fs = require('fs');
 const path = require('path');
-const { builtFrom } = require('./builds.cjs');
+const { selection } = require('./selection.cjs');
 
 const PROGRAMS = {
   jest: /(?:^|\/)(?:jest|jest-cli|jest\/bin\/jest|react-scripts\/scripts\/test)(?:\.js)?$/,
@@ -24,23 +24,6 @@ function program(script) {
   if (process.execArgv.includes('--test')) return canReport ? 'nodetest' : '';
   const named = Object.keys(PROGRAMS).filter((name) => PROGRAMS[name].test(script));
   return named[0] === 'playwright' && process.argv[2] !== 'test' ? '' : named[0] || '';
-}
-
-// The requested tests in this folder: files, and names of tests (null if whole files are requested).
-function selection(request, folder) {
-  const files = [];
-  let names = [];
-  for (const node of request.nodes) {
-    const [file, name] = [node.split('::')[0], node.split('::').slice(1).join('::')];
-    const place = path.resolve(request.root, file);
-    if ((place + path.sep).startsWith(folder + path.sep) && fs.existsSync(place)) {
-      const run = builtFrom(place, folder);
-      if (!files.includes(run)) files.push(run);
-      if (!name) names = null;
-      else if (names) names.push(name.split(' > ').join(' '));
-    }
-  }
-  return { files, names, folders: files.some((file) => fs.statSync(file).isDirectory()) };
 }
 
 function escaped(text) {

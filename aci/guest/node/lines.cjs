@@ -89,4 +89,4 @@ function finishAtExit(defined) {
   });
 }
 
-module.exports = { finishAtExit, place, result, show, write };
+module.exports = { finishAtExit, place, request, result, show, write };

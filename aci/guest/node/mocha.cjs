@@ -3,18 +3,48 @@
 
 const fs = require('fs');
 const path = require('path');
-const { write, result } = require('./lines.cjs');
+const { request, write, result } = require('./lines.cjs');
+const { selection } = require('./selection.cjs');
 
-function specOf(script) {
+const COMMENT = /\/\*[^]*?\*\/|^\s*\/\/.*$/gm;
+const TESTS = /(?<![.\w$])(?:describe|context|suite|specify|it|test)\s*(?:\.\s*\w+\s*)*[(`]/;
+
+function folderOf(script) {
   let folder = path.dirname(fs.realpathSync(script));
   while (!fs.existsSync(path.join(folder, 'lib', 'reporters')) && folder !== path.dirname(folder)) {
     folder = path.dirname(folder);
   }
+  return folder;
+}
+
+function specOf(folder) {
   const base = path.join(folder, 'lib', 'reporters', 'spec');
   return require(['.js', '.cjs', ''].map((end) => base + end).filter((file) => fs.existsSync(file))[0] || base);
 }
 
-const found = specOf(process.argv[1]);
+// Load only the requested files, and those without tests, which may prepare for others. In one process, a file of tests
+// can affect other tests while it is loaded, even if none of its own runs.
+function loadRequestedFiles(folder) {
+  const main = ['.js', '.cjs'].map((end) => path.join(folder, 'lib', `mocha${end}`)).find((file) => fs.existsSync(file));
+  const { files } = selection(request, process.cwd());
+  const Mocha = main && require(main);
+  if (!files.length || !Mocha || !Mocha.prototype) return;
+  const isRequested = (file) => files.some((each) => file === each || file.startsWith(each + path.sep));
+  const hasTests = (file) => TESTS.test(fs.readFileSync(file, 'utf8').replace(COMMENT, ''));
+  for (const name of ['loadFiles', 'loadFilesAsync'].filter((each) => each in Mocha.prototype)) {
+    const load = Mocha.prototype[name];
+    Mocha.prototype[name] = function (...given) {
+      const first = [].concat((this.options || {}).file || []).map((file) => path.resolve(file)); // of --file
+      const isLoaded = (file) => isRequested(file) || first.includes(file) || !hasTests(file);
+      this.files = this.files.filter((file) => isLoaded(path.resolve(file)));
+      return load.apply(this, given);
+    };
+  }
+}
+
+const folder = folderOf(process.argv[1]);
+loadRequestedFiles(folder);
+const found = specOf(folder);
 const Spec = [found, found.Spec, found.default].filter((one) => typeof one === 'function')[0] || class {};
 
 class Reporter extends Spec {

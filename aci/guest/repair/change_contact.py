@@ -38,12 +38,13 @@ STARTS = (
 
 
 def run_contact(job):
-    """Return `{"lines": {path: [number, ..]}, "functions": [[path, name], ..], "starts": bool, "replaced": [name, ..],
-    "reads": bool, "inspects": bool}`, or None if the tests did not end.
+    """Return `{"lines": {path: [number, ..]}, "functions": [[path, name], ..], "elsewhere": bool, "replaced": [name,
+    ..], "reads": bool, "inspects": bool}`, or None if the tests did not end.
 
-    The tests run in a child. `lines` are those of `job.spec["files"]` that ran, except on import. `starts` is true if
-    a test starts a process, or if this Python cannot tell. `replaced` are names of Python's library that now stand for
-    something else. `reads` is true if the files read a test's source, `inspects` if the tests read source.
+    The tests run in a child. `lines` are those of `job.spec["files"]` that ran, except on import. `elsewhere` is true
+    if more may run elsewhere: a test starts a process, or cannot be loaded here (as one that reads the address of the
+    suite's server), or this Python cannot tell. `replaced` are names of Python's library that were replaced. `reads` is
+    true if the files read a test's source, `inspects` if the tests read source.
     """
     found = []
     run_forked(partial(_emit_contact, job), found.append, max(1.0, min(PATIENCE, job.left())))
@@ -56,11 +57,13 @@ def _emit_contact(job, emit):
         if name in job.tests:
             watcher.start()
             run_watched(job.tests[name], SECONDS, watcher)
+        else:
+            watcher.elsewhere = True
     emit(
         {
             "lines": {path: sorted(lines) for path, lines in watcher.lines.items()},
             "functions": sorted(watcher.functions)[:MOST_FUNCTIONS],
-            "starts": watcher.starts,
+            "elsewhere": watcher.elsewhere,
             "replaced": replaced_names()[:MOST_NAMES],
             "reads": watcher.reads,
             "inspects": watcher.inspects,
@@ -75,11 +78,11 @@ class ContactWatcher:
         self.root = os.path.join(os.path.realpath(root), "")
         self.lines = {path: set() for path in paths}
         self.functions = set()
-        self.starts = not hasattr(sys, "addaudithook")
+        self.elsewhere = not hasattr(sys, "addaudithook")
         self.reads = self.inspects = False
         self._paths = {}
         self._active = False
-        if not self.starts:
+        if not self.elsewhere:
             sys.addaudithook(self._on_audit)
 
     def start(self):
@@ -91,13 +94,13 @@ class ContactWatcher:
         self._active = False
         sys.settrace(None)
         threading.settrace(None)
-        self.starts = self.starts or any(name in sys.modules for name in SPAWNED)
+        self.elsewhere = self.elsewhere or any(name in sys.modules for name in SPAWNED)
 
     def _on_audit(self, event, arguments):
         if not self._active:
             return
         if event in STARTS:
-            self.starts = True
+            self.elsewhere = True
         elif event == "open" and str(arguments[0]).endswith(".py"):
             self._on_open(os.path.realpath(str(arguments[0])), arguments[1], sys._getframe(1))
 

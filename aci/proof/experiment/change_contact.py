@@ -31,14 +31,14 @@ UNTIED = "The tests that reproduce the issue run nothing that the patch changes,
 @dataclass(frozen=True, slots=True)
 class Contact:
     """What the reproducing tests ran: `lines` of the changed files and (path, name) of `functions`, both without code
-    that runs on import. `starts` tells whether they start processes, in which more may run. `replaced` are names of
-    Python's library that stand for something else afterwards; `reads` tells whether the files read a test's source.
-    `blind` are tests that pass with other expected values, too; `flaky` ones fail sometimes if they are repeated.
-    `inspects` tells whether the tests read source code."""
+    that runs on import. `elsewhere` tells whether more may run elsewhere: in processes that the tests start, or since a
+    test can be loaded in its suite only. `replaced` are names of Python's library that were replaced; `reads` tells
+    whether the files read a test's source. `blind` are tests that pass with other expected values, too; `flaky` ones
+    fail sometimes if they are repeated. `inspects` tells whether the tests read source code."""
 
     lines: Mapping[str, frozenset[int]]
     functions: frozenset[tuple[str, str]]
-    starts: bool
+    elsewhere: bool
     replaced: frozenset[str] = frozenset()
     reads: bool = False
     blind: frozenset[str] = frozenset()
@@ -100,9 +100,9 @@ def parse_contact(found: object) -> Contact | None:
     pairs = [one for one in rows if isinstance(one, list) and len(one) == 2] if isinstance(rows, list) else []
     replaced, blind, flaky = (_texts(found.get(name)) for name in ("replaced", "blind", "flaky"))
     functions = frozenset((str(path), str(name)) for path, name in pairs)
-    starts = found.get("starts") is not False
+    elsewhere = found.get("elsewhere") is not False
     reads, inspects = (found.get(name) is True for name in ("reads", "inspects"))
-    return Contact(lines, functions, starts, replaced, reads, blind, flaky, inspects)
+    return Contact(lines, functions, elsewhere, replaced, reads, blind, flaky, inspects)
 
 
 def _texts(rows: object) -> frozenset[str]:
@@ -118,7 +118,7 @@ def find_missing_contact(changed: ChangedCode, contact: Contact | None, imported
 
     `imported` are the dotted names that the tests' files import.
     """
-    if contact is None or contact.starts or touches(changed, contact):
+    if contact is None or contact.elsewhere or touches(changed, contact):
         return ""
     if any(is_one_of_modules(path, imported) for path in changed.outside):
         return ""

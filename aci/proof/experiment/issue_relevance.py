@@ -117,7 +117,7 @@ def find_irrelevance(trial: ProofRun, changed: ChangedCode, contact: Contact) ->
     """Return why the changed code that the reproducing tests run is not what the issue is about, as a sentence; ""
     if it is, or may be."""
     ran = [path for path, lines in changed.lines.items() if contact.lines.get(path, frozenset()) & lines]
-    if contact.starts:
+    if contact.elsewhere:
         return ""
     text = trial.issue.text
     if not ran:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event
 
+from aci.graph.file_selection import language_of
 from aci.observation.activity_message import ActivityMessage
 from aci.proof.evidence import added_lines, find_test_file, function_name, imported_names
 from aci.proof.experiment.change_contact import NOTHING, Contact, changed_code, find_missing_contact
@@ -34,7 +35,16 @@ from aci.testing.suite_run import SuiteReport
 from trajectories.errors import UsageError
 from trajectories.facts import Fact
 
-NOT_PYTHON = Fact("limit", "Only calls of Python functions can be varied.")
+NOT_VARIED = "Calls of {} functions cannot be varied, so only blind tests can show that the fix is general."
+LANGUAGES = {
+    "cpp": "C++",
+    "javascript": "JavaScript",
+    "php": "PHP",
+    "tsx": "TypeScript",
+    "typescript": "TypeScript",
+    "": "these",
+}
+"""Names that are not the capitalized names of the languages' modules."""
 NOT_RUN = Fact("limit", "The tests cannot be run in one process.")
 NOT_READ = Fact("limit", "A changed file cannot be analysed.")
 MEANT_TO_BE_REPLACED = {"excepthook", "displayhook", "unraisablehook", "breakpointhook", "showwarning", "formatwarning"}
@@ -87,7 +97,7 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others
         return _refuted(NOTHING)
     paths = [find_test_file(test, trial.trees.files(trial.proved)) for test in tests]
     if not all(path.endswith(".py") for path in paths):
-        return _stop_code(trial, after, tests)
+        return _stop_code(trial, after, tests, next(path for path in paths if not path.endswith(".py")))
     if any(UNREADABLE in file.before + file.after for file in files):
         return Finding("undecided", NOT_READ)
     written = [file for file in files if file.after]
@@ -118,14 +128,17 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others
     return found if generality == "shown" or reason == NAMED else _with_literals(trial, files, tests, found)
 
 
-def _stop_code(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Finding:
-    """Return the finding for tests in another language than Python, whose calls cannot be varied."""
+def _stop_code(trial: ProofRun, after: Workspace, tests: tuple[str, ...], path: str) -> Finding:
+    """Return the finding for tests in another language than Python, whose calls cannot be varied. `path` is the file
+    of one of them."""
     noticed = stop_changed_functions(trial, after, tests)
     if noticed is False:
         return _refuted("The tests pass even if the functions that the patch changes end the process.")
     if noticed is None and trial.unbuilt.issuperset(tests):
         return _refuted("The tests do not build without the patch, and nothing shows that they need what it does.")
-    return Finding("undecided", NOT_PYTHON)
+    language = language_of(path)
+    name = LANGUAGES.get(language, language.capitalize())
+    return Finding("undecided", Fact("limit", NOT_VARIED.format(name)))
 
 
 def _find_manipulation(trial: ProofRun, contact: Contact) -> str:

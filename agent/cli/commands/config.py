@@ -160,9 +160,9 @@ def _check_theme(name: str) -> None:
     have them."""
     from textual.theme import BUILTIN_THEMES
 
-    from agent.tui.theme import AUTO, THEMES
+    from agent.config.session_preferences import OWN_THEMES
 
-    known = [AUTO, *(theme.name for theme in THEMES), *sorted(BUILTIN_THEMES)]
+    known = [*OWN_THEMES, *sorted(BUILTIN_THEMES)]
     if name.strip() not in known:
         raise UsageError(f"There is no theme {name!r}.", f"There are {', '.join(known)}.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from os.path import lexists  # not Path.exists, which raises if the name is too long
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli import shared_options as options
+from trajectories.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings
@@ -132,7 +132,7 @@ def _diff_trees(left: Side, right: Side) -> str:
                 f"The files of {side.name} are missing.", "Copy the run's whole folder, including trees.git."
             )
         stores.append(trees.path / "objects")
-    with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
+    with temporary_folder() as name:
         create_store(Path(name))
         both = {"GIT_DIR": name, "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(*dict.fromkeys(stores))}
         env = git_environ(both)

@@ -72,16 +72,17 @@ def _build_or_explain(
     from agent.config.environment_options import services
     from agent.config.settings import load_settings
     from agent.config.workspace_choice import choose_workspace
-    from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
+    from agent.console.rich_terminal import Activity, console, plain_waiting, waiting
     from agent.engine.base_workspace import open_base
     from agent.instances.issue_input import repository_from
 
     source = Repository.open(repository_from(repo, plain_waiting))
     own = source.file(".swe-agent.toml", base) or b""
     settings = choose_workspace(load_settings(own, image=image, workspace=workspace), lambda text: None)
+    activity = Activity("Looking at the repository")
     with (
-        waiting("Looking at the repository", plain or json) as progress,
-        open_base(source, base, settings, clean_printer(progress)) as (options, environment),
+        waiting(activity, plain or json) as progress,
+        open_base(source, base, settings, activity.say(progress)) as (options, environment),
     ):
         options = replace(options, services=services(settings, source.name))
         if settings.workspace == "docker":

@@ -115,9 +115,9 @@ def command(
     elif names_vulnerability(asked):
         say(NAMED)
     if pr:
-        from agent.github.pull_request.destination import check_destination
+        from agent.lifecycle.publication import pull_requests
 
-        base = check_destination(source, asked.url, base)
+        base = pull_requests().check_destination(source, asked.url, base)
     settings = load_settings(
         source.file(".swe-agent.toml", base) or b"",
         reproduce=reproduction_from(reproduce, source.root),

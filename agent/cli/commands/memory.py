@@ -137,7 +137,7 @@ def _shown(fact: Fact) -> str:
 
 def _edit(file: MemoryFile, json: bool) -> int:
     from agent.config.user_memory import HEADER
-    from agent.tui.external_editor import edit_text
+    from agent.console.text_editor import edit_text
 
     before = file.text()
     after = edit_text(before or HEADER.format(title=file.title))

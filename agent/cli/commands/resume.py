@@ -101,9 +101,9 @@ def _solve(engine: Engine, console: Console) -> Result:
 
 
 def _solve_chosen(engine: Engine, console: Console, words: str) -> Result:
+    from agent.candidates.edit_descriptions import LETTERS
+    from agent.candidates.offered_edits import offered_edits, parse_choice
     from agent.lifecycle.turn_lifecycle import next_turn
-    from agent.phases.offered_edits import offered_edits, parse_choice
-    from agent.repair.edit_descriptions import LETTERS
 
     trajectory = engine.trajectory
     request = f"/choose {LETTERS[parse_choice(offered_edits(trajectory), words)]}"
@@ -123,8 +123,8 @@ def _solve_and_deliver(engine: Engine, console: Console, apply: bool, branch: st
 
 
 def _solve_with_pr(engine: Engine, console: Console) -> Result:
-    from agent.github.pull_request.pull_request_delivery import check, deliver_on_request
+    from agent.lifecycle.publication import pull_requests
 
-    check(engine)
-    deliver_on_request(engine, _solve(engine, console))
+    pull_requests().check(engine)
+    pull_requests().deliver_on_request(engine, _solve(engine, console))
     return result(engine)

@@ -52,7 +52,7 @@ def command(
     Exit codes: 0 (reviewed, whatever the verdict), 2 (usage), 3 (configuration), 5 (workspace), 75 (try again later),
     130 (interrupted).
     """
-    from agent.cli.review_output import ReviewConsole, show
+    from agent.cli.review_output import ReviewConsole, review_posting, show
     from agent.config.settings import WITHOUT_MEMORY, load_settings
     from agent.console.foreground_run import drive_new
     from agent.console.rich_terminal import clean_printer, console
@@ -67,10 +67,9 @@ def command(
         raise UsageError("--post needs a pull request.", "Give --pr URL.")
     options.check_writable(sarif)
     if post:
-        from agent.github.api.github_urls import address_of
-        from agent.review.github_review import check_postable
+        from agent.github.github_urls import address_of
 
-        check_postable(address_of(pr))
+        review_posting().check_postable(address_of(pr))
     say = clean_printer(console(plain, stderr=True))
     found = find_patch(given, base, (issue, issue_file, text), repo, repo_mismatch_ok, None, say)
     settings = load_settings(

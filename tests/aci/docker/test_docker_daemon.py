@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aci.docker import docker_daemon
-from aci.docker.docker_daemon import connect, daemon_listens
+from aci.docker.docker_daemon import OTHER_WORKSPACE, connect, daemon_listens
 from trajectories.errors import WorkspaceError
 
 
@@ -52,7 +53,7 @@ def test_daemon_is_not_used_without_docker_command(listening: Path, monkeypatch:
     assert not daemon_listens()
     with pytest.raises(WorkspaceError, match="there is no `docker` command") as caught:
         connect()
-    assert "--workspace sandbox" in caught.value.fix
+    assert f"--workspace {OTHER_WORKSPACE}" in caught.value.fix
 
 
 def test_daemon_on_another_machine_may_listen(address: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +64,7 @@ def test_daemon_on_another_machine_may_listen(address: Path, monkeypatch: pytest
 def test_daemon_that_does_not_listen_is_reported(address: Path) -> None:
     with pytest.raises(WorkspaceError, match="its daemon does not answer") as caught:
         connect()
-    assert "--workspace sandbox" in caught.value.fix
+    assert f"--workspace {OTHER_WORKSPACE}" in caught.value.fix
 
 
 def test_socket_without_permission_is_named(listening: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,4 +76,9 @@ def test_socket_without_permission_is_named(listening: Path, monkeypatch: pytest
     with pytest.raises(WorkspaceError, match=f"no permission to write to {listening}") as caught:
         connect()
     assert "Add yourself to the group `docker`" in caught.value.fix
-    assert "--workspace sandbox" in caught.value.fix
+    assert f"--workspace {OTHER_WORKSPACE}" in caught.value.fix
+
+
+def test_root_is_not_told_to_use_the_sandbox() -> None:
+    is_offered = OTHER_WORKSPACE.startswith("sandbox")
+    assert is_offered == (sys.platform == "linux" and os.geteuid() != 0)

@@ -72,7 +72,7 @@ from pathlib import Path
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 
 trees = Trees(Path("trees.git"))
-os.utime(trees.env["GIT_DIR"], (1, 1))
+os.utime(Path(trees.env["GIT_DIR"]).parent, (1, 1))
 print(trees.env["GIT_DIR"], flush=True)
 input()
 print(trees.write({"x y": b"1"}, EMPTY_TREE))  # with git, for a name with a space

@@ -52,7 +52,8 @@ def test_front_end_gets_browser_whatever_its_language_is(files: dict[str, bytes]
 
 def test_project_without_front_end_pays_nothing() -> None:
     plan = plan_environment({"package.json": b"{}"}, SETTINGS)
-    assert (plan.browser, dict(plan.variables), recipe_of(plan)) == ("", {}, {})
+    assert (plan.browser, recipe_of(plan)) == ("", {})
+    assert "PUPPETEER_EXECUTABLE_PATH" not in plan.variables
     assert not plan_environment({}, SETTINGS).built
 
 

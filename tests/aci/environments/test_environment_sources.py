@@ -153,8 +153,8 @@ def test_user_can_set_image_for_each_python_version() -> None:
     ("files", "image", "first"),
     [
         ({"package.json": "{}", "package-lock.json": "{}"}, "js", "npm ci"),
-        ({"package.json": "{}", "yarn.lock": ""}, "js", "npm install --global yarn"),
-        ({"package.json": "{}", "pnpm-lock.yaml": ""}, "js", "npm install --global pnpm"),
+        ({"package.json": "{}", "yarn.lock": ""}, "js", "npm install --global"),
+        ({"package.json": "{}", "pnpm-lock.yaml": ""}, "js", "npm install --global"),
         ({"package.json": "no json"}, "js", "npm install"),
         ({"go.mod": "module x\n\ngo 1.21\n"}, "gopher", "GOFLAGS=-mod=mod go mod download"),
         ({"Cargo.toml": "[package]\n"}, "crab", "cargo fetch"),
@@ -165,6 +165,53 @@ def test_other_language_has_its_image_and_first_command(files: dict[str, str], i
     assert result.image == image
     assert commands(result)[0].startswith(first)
     assert set(files) <= set(result.inputs)
+
+
+@pytest.mark.parametrize(
+    ("lock", "text", "named", "package", "install"),
+    [
+        ("yarn.lock", "# yarn lockfile v1\n", "", "yarn@1", "yarn install --frozen-lockfile"),
+        ("yarn.lock", "__metadata:\n  version: 8\n", "", "@yarnpkg/cli-dist@4", "yarn install --immutable"),
+        (
+            "yarn.lock",
+            "# generated\n\n__metadata:\n  version: 6\n",
+            "yarn@3.6.1+sha224.0a",
+            "@yarnpkg/cli-dist@3.6.1",
+            "yarn install --immutable",
+        ),
+        ("yarn.lock", "# yarn lockfile v1\n", "pnpm@9.1.0", "yarn@1", "yarn install --frozen-lockfile"),
+        ("pnpm-lock.yaml", "lockfileVersion: '9.0'\n", "", "pnpm@10", "pnpm install --frozen-lockfile"),
+        ("pnpm-lock.yaml", "lockfileVersion: 5.4\n", "", "pnpm@7", "pnpm install --frozen-lockfile"),
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: '9.0'\n",
+            "pnpm@10.28.0",
+            "pnpm@10.28.0",
+            "pnpm install --frozen-lockfile",
+        ),
+        ("pnpm-lock.yaml", "", "pnpm@latest; rm -rf /", "pnpm", "pnpm install --frozen-lockfile"),
+        ("bun.lock", "{}", "bun@1.2.20", "bun", "bun install --frozen-lockfile"),
+    ],
+)
+def test_package_manager_is_that_of_the_lock_file(lock: str, text: str, named: str, package: str, install: str) -> None:
+    result = make_plan({"package.json": f'{{"packageManager": "{named}"}}', lock: text})
+    assert commands(result) == [f"npm install --global --force --no-audit --no-fund {package} && {install}"]
+
+
+@pytest.mark.parametrize(("manager", "release"), [("pnpm@11.19.0", "22"), ("pnpm@10.1.0", "20")])
+def test_newest_pnpm_has_the_node_that_it_needs(manager: str, release: str) -> None:
+    package = f'{{"packageManager": "{manager}", "engines": {{"node": ">=20"}}}}'
+    result = make_plan({"package.json": package, "pnpm-lock.yaml": "lockfileVersion: '9.0'\n"})
+    assert f"@{release} npm@10" in commands(result)[0]
+
+
+def test_second_lock_file_is_named() -> None:
+    both = {"yarn.lock": "# yarn lockfile v1\n", "package-lock.json": "{}"}
+    chosen = {
+        name: make_plan({"package.json": f'{{"packageManager": "{name}@1.2.3"}}', **both}) for name in ("yarn", "npm")
+    }
+    assert chosen["yarn"].setup[0].why == "yarn.lock says which packages, not package-lock.json"
+    assert chosen["npm"].setup[0].why == "package-lock.json says which packages, not yarn.lock"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.environments.npm_versions import relax_command, unavailable_package
 from aci.environments.other_environments import node
-from aci.environments.setup_repairs import Failure, find_repair
+from aci.environments.setup_repairs import REBUILD, Failure, find_repair
 
 TARBALL = """\
 npm ERR! code E404
@@ -102,4 +102,4 @@ def test_failing_install_script_of_repository_is_skipped() -> None:
     assert repair is None
     repair = find_repair(Failure("npm install --no-fund", output))
     assert repair
-    assert repair.again == "npm install --no-fund --ignore-scripts && npm rebuild"
+    assert repair.again == f"npm install --no-fund --ignore-scripts && {REBUILD}"

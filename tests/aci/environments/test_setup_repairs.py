@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from aci.environments.setup_container import SetupResult
 from aci.environments.setup_repairs import REPAIRS, Failure, Repair, find_repair
+from aci.environments.setup_run import _failed
 
 INSTALL = "pip install -e ."
 TEST = "python3 -m pytest -q"
@@ -189,3 +191,11 @@ def test_no_repair_is_tried_twice() -> None:
 
 def test_unknown_failure_has_no_repair() -> None:
     assert find_repair(Failure("make deps", "it did not work")) is None
+
+
+def test_failed_repair_is_shown_with_the_first_failure() -> None:
+    first = SetupResult("npm ci", 1, "npm error code 1\nnpm error grunt: not found\n", 1.0)
+    error = _failed(first, ["the script is skipped"], SetupResult("npm ci --ignore-scripts", 1, "No such file\n", 1.0))
+    assert "Tried: the script is skipped." in error.message
+    assert error.message.endswith("The last lines after the repair:\nNo such file\n")
+    assert "after the repair" not in _failed(first, [], first).message

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aci.observation.untrusted_text import tag_pattern, wrap_code
-from agent.github.api.hidden_text import visible_text
-from agent.github.pull_request.text_escaping import escape_markdown, plain
+from agent.github.hidden_text import visible_text
+from agent.github.text_escaping import escape_markdown, plain
 from agent.models._text_tool_calls import render_tool_calls
 from agent.prompts.quotation import framed_issue
 from trajectories.records import Comment, Issue

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-
 import pytest
 
 from aci.localization import issue_localization
@@ -76,6 +74,6 @@ def test_unreadable_trees_have_no_affected_callers(tmp_path) -> None:
 def test_no_callers_are_reported_without_folder_for_graph(tmp_path, monkeypatch) -> None:
     (tmp_path / "no-folder").write_text("")
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "no-folder"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-folder"))
+    monkeypatch.setattr("aci.localization.issue_localization.process_folder", lambda: tmp_path / "no-folder")
     issue_localization._temporary_folder.cache_clear()
     assert advice(tmp_path, {"shop.py": SHOP, **MANY}, {"shop.py": SHOP.replace("(a)", "(a, b)")}) == []

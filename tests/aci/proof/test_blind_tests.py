@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from textwrap import dedent
 
 import pytest
 
-from aci.proof.blind_tests import BlindResult, BlindTest, BlindTests, run_blind_tests
+from aci.proof.blind_tests import BlindResult, BlindTest, BlindTests, PatchedBase, run_blind_tests
 from trajectories.records import Issue
 
 BASE = {
@@ -35,7 +36,8 @@ def run(make_repo, open_ws):
         tree = trees.write({name: dedent(text).encode() for name, text in patch.items()}, start)
         names = [line.split("(")[0][4:] for line in dedent(source).splitlines() if line.startswith("def test")]
         tests = BlindTests(path, dedent(source), tuple(BlindTest(name, "red", "It should.") for name in names))
-        found, doubts = run_blind_tests(workspace.fork, trees, start, tree, tests, ISSUE, "python -m pytest -q", 60)
+        patched = PatchedBase(workspace.fork, trees, start, tree, ISSUE, "python -m pytest -q", 60)
+        found, doubts = run_blind_tests(patched, tests)
         return {one.test.name: one for one in found}, [fact.text for fact in doubts]
 
     return run
@@ -135,3 +137,24 @@ def test_tests_at_a_path_that_exists_run_at_another(run, taken):
     source = "from price import total\n\ndef test_total():\n    assert total([2, 3]) == 5\n"
     found, doubts = run(patch, source, path=path)
     assert (found["test_total"].base, found["test_total"].patched, doubts) == ("fails", "passes", [])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("cargo"), reason="cargo is not installed")
+def test_tests_that_the_command_does_not_find_run_beside_the_existing_ones(make_repo, open_ws):
+    code = "pub fn total(xs: &[i32]) -> i32 {\n    xs.iter().sum::<i32>() + 1\n}\n"
+    base = {
+        "Cargo.toml": '[package]\nname = "shop"\nversion = "0.1.0"\nedition = "2021"\n',
+        "Cargo.lock": 'version = 3\n\n[[package]]\nname = "shop"\nversion = "0.1.0"\n',
+        ".gitignore": "target\n",
+        "src/lib.rs": code,
+        "tests/some.rs": "#[test]\nfn some() {\n    assert!(shop::total(&[1]) > 0);\n}\n",
+    }
+    workspace = open_ws("local", make_repo(base))
+    trees, start = workspace.options.trees, workspace.options.base.tree
+    tree = trees.write({"src/lib.rs": code.replace(" + 1", "").encode()}, start)
+    source = "#[test]\nfn fixed() {\n    assert_eq!(shop::total(&[2]), 2);\n}\n"
+    tests = BlindTests("test/blind.rs", source, (BlindTest("fixed", "red", "It should."),))
+    patched = PatchedBase(workspace.fork, trees, start, tree, ISSUE, "cargo test --offline", 60)
+    [found], doubts = run_blind_tests(patched, tests)
+    assert (found.base, found.patched, doubts) == ("fails", "passes", [])

@@ -1,14 +1,17 @@
 """Proofs of patches in Go, Rust and JavaScript: tests in new and existing files, features, and shams."""
 
 import shutil
+import subprocess
 
 import pytest
 
 from aci.proof.build_errors import MissingNames, missing_names
 from aci.proof.inline_tests import split_inline_tests, with_base_tests
 from aci.testing.suite_results import TestResult
+from agent.evidence.proof_script import local_script
 from tests.aci.conftest import has_note
-from trajectories.records import Issue
+from tests.conftest import git
+from trajectories.records import Base, Issue
 
 ISSUE = Issue(
     "Total skips the first number",
@@ -180,6 +183,14 @@ RUST_CASES = {
         },
         True,
     ),
+    "a feature in an existing test beside the code": (
+        {
+            "src/lib.rs": RUST_CODE
+            + RUST_MEAN
+            + RUST_TESTS.replace("]), 2);", "]), 2);\n        assert_eq!(mean(&[1, 3]), 2);")
+        },
+        True,
+    ),
     "a feature in a crate without std": (
         {
             "src/lib.rs": "#![no_std]\n" + RUST_CODE + RUST_MEAN + RUST_TESTS,
@@ -267,6 +278,37 @@ def test_patch_in_another_language(prove_patch, base, patch, is_right) -> None:
     )
 
 
+SCRIPTED = [
+    one for one in CASES if one.values[2] and any(word in str(one.id) for word in ("beside", "existing", "row"))
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("base", "patch", "is_right"), SCRIPTED)
+def test_script_repeats_proof_in_another_language(prove_patch, make_repo, base, patch, is_right) -> None:
+    """Also if the patch's tests are in the same file as its code, so that taking the file out takes both out."""
+    commands = prove_patch(patch, base, command="", issue=ISSUE, edited_tests=True).commands
+    repo = make_repo(base)
+    for name, text in patch.items():
+        (repo / name).parent.mkdir(exist_ok=True)
+        (repo / name).write_text(text)
+    git(repo, "add", "-A")
+    file, script = repo.parent / "patch.diff", repo.parent / "proof.sh"
+    file.write_text(git(repo, "diff", "--cached") + "\n")
+    git(repo, "reset", "-q", "--hard")
+    script.write_text(local_script(Base("c" * 40, ""), file, commands))
+    done = subprocess.run(["sh", script], cwd=repo, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["The proof holds."]), done.stdout + done.stderr
+    assert git(repo, "diff", "--", "*.go", "*.rs", "*.js") == ""  # cargo may write the lock file
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_language_whose_calls_cannot_be_varied_is_named(prove_patch) -> None:
+    verdict = prove_patch(JS_CASES["an existing file"][0], JS, command="", issue=ISSUE)
+    assert has_note(verdict, "Calls of JavaScript functions cannot be varied")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("go"), reason="go is not installed")
 def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> None:
@@ -300,6 +342,10 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
         ("A.java:5: error: cannot find symbol\n  x.mean();\n   ^\n  symbol:   method mean(int)\n", {"mean"}),
         ("A.java:[5,20] cannot find symbol\n  symbol:   method mean(int)\n", {"mean"}),
         ("SyntaxError: The requested module '../shop.js' does not provide an export named 'mean'\n", {"mean"}),
+        ("Error: Cannot find module '../../functions/mean'\nRequire stack:\n- /a/test/mean.js\n", {"mean"}),
+        ("Cannot find module './mean.ts' from 'test/mean.test.ts'\n", {"mean"}),
+        ("Error [ERR_MODULE_NOT_FOUND]: Cannot find module '/r/lib/mean.js' imported from /r/test/a.js\n", {"mean"}),
+        ("Error: Cannot find module 'mean'\n", set()),
         ("a.ts(3,5): error TS2339: Property 'mean' does not exist on type 'Cart'.\n", {"mean"}),
         (
             "a.ts(3,5): error TS2345: Argument of type '{ mean: true; }' is not assignable to type 'Options'.\n"
@@ -319,6 +365,18 @@ def test_what_a_missing_trait_implies_counts_with_a_name_that_is_asked_for() -> 
     message = "error[E0599]: the method `max` exists for struct `Cart`, but its trait bounds were not satisfied\n"
     found = missing_names(TestResult("a", "error", message))
     assert found
+    bound = missing_names(
+        TestResult(
+            "a",
+            "error",
+            "error[E0277]: the trait bound `Iter: DoubleEndedIterator` is not satisfied\n"
+            "note: required by a bound in `Iterator::rev`\n",
+        )
+    )
+    assert bound
+    assert (bound.implied, bound.callers) == ({"DoubleEndedIterator"}, {"rev"})
+    assert bound.unasked({"rev"}.__contains__, {"DoubleEndedIterator"}.__contains__) == frozenset()
+    assert bound.unasked({"rev"}.__contains__, {"marker"}.__contains__) == {"DoubleEndedIterator"}
     assert found.implied == {"max"}
     assert (found.unasked({"max"}.__contains__), found.unasked({"min"}.__contains__)) == (frozenset(), {"max"})
     both = missing_names(
@@ -332,7 +390,7 @@ def test_tests_beside_code_are_split() -> None:
     found = split_inline_tests((RUST_CODE + RUST_TESTS).encode(), (RUST_FIXED + RUST_MORE).encode())
     assert found
     assert (found.with_tests.decode(), found.with_code.decode()) == (RUST_CODE + RUST_MORE, RUST_FIXED + RUST_TESTS)
-    assert (found.is_added, found.changes_code) == (True, True)
+    assert (found.counts, found.changes_code) == (True, True)
 
 
 @pytest.mark.parametrize(

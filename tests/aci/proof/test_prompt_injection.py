@@ -136,7 +136,11 @@ def test_ordinary_text_is_not_reported(text):
 @pytest.mark.slow
 def test_this_repository_raises_no_alarm():
     """Its prompts, documentation and source mention agents, tools, keys and instructions everywhere."""
-    files = [path for folder in ("agent", "aci", "tools", "docs") for path in sorted((ROOT / folder).rglob("*"))]
+    files = [
+        path
+        for folder in ("extensions", "agent", "aci", "tools", "docs")
+        for path in sorted((ROOT / folder).rglob("*"))
+    ]
     texts = [path for path in files if path.suffix in (".py", ".md", ".txt")]
     steps = [step("view", path.read_text("utf-8"), path=path.relative_to(ROOT).as_posix()) for path in texts]
     assert len(steps) > 300

@@ -5,9 +5,11 @@ from textwrap import dedent
 
 import pytest
 
+from aci.proof import proof_run
 from aci.proof.proof import COMPARING, REPRODUCING, prove
 from aci.proof.suite_baselines import Baselines
 from aci.repository.patch import split_patch
+from aci.testing.browser_tests import ServerNotStarted
 from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST, WRONG, has_note
 from tests.conftest import git
 from trajectories.git_store.tree_listing import Entry
@@ -54,6 +56,24 @@ def test_patch_that_solves_nothing_is_unproven(prove_patch):
     assert verdict.kind == "unproven"
     assert parts(verdict) == (True, False, None, True)
     assert verdict.rank == 1
+
+
+@pytest.mark.slow
+def test_browser_or_server_that_does_not_start_comes_first(prove_patch, monkeypatch):
+    broken = '    def test_total(self): raise RuntimeError("Executable doesn\'t exist at /chromium")\n'
+    verdict = prove_patch({**SOLVED, "tests/test_issue.py": CASE + broken})
+    assert verdict.notes[0] == "The tests could not use a browser: Executable doesn't exist at /chromium"
+    said = "The project's server was not started: it ended."
+    run = proof_run.run_tests
+
+    def run_without_server(workspace, command, nodes, *limits):
+        if nodes:
+            raise ServerNotStarted(said, "Give the command that starts it with --serve.")
+        return run(workspace, command, nodes, *limits)
+
+    monkeypatch.setattr(proof_run, "run_tests", run_without_server)
+    verdict = prove_patch(SOLVED)
+    assert verdict.notes[0].startswith(said)
 
 
 def test_patch_without_source_changes_is_not_verified(prove_patch):

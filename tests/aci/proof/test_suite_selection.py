@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,7 @@ def test_tests_that_call_changed_code_indirectly_are_selected(related) -> None:
 def test_tests_are_selected_by_name_without_graph(related, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "no-folder").write_text("")
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "no-folder"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-folder"))
+    monkeypatch.setattr("aci.localization.issue_localization.process_folder", lambda: tmp_path / "no-folder")
     issue_localization._temporary_folder.cache_clear()
     chosen = related(FILES | MORE, "shop/basket.py", "return 1", "return 3")
     assert chosen == ("tests/test_basket.py", "tests/test_till.py", "tests/test_weights.py")

@@ -11,7 +11,7 @@ import pytest
 
 from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
 from aci.repair.evaluator_process import unittest_folders, unittest_python
-from agent.repair.analysis.source_file import Source
+from aci.repair.source_file import Source
 from trajectories.errors import UsageError
 
 PYTEST = "python -m pytest -q -p no:cacheprovider"
@@ -298,7 +298,8 @@ def test_edit_changes_only_its_bytes() -> None:
 def test_guest_files_parse_with_python_36() -> None:
     import ast
 
-    for file in (Path(__file__).parents[3] / "aci" / "guest").rglob("*.py"):
+    root = Path(__file__).parents[3]
+    for file in [*(root / "aci" / "guest").rglob("*.py"), *root.glob("extensions/*/guest/**/*.py")]:
         ast.parse(file.read_bytes(), feature_version=(3, 6))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
 from aci.repair.evaluator_process import CandidateServer, ProcessEnded
-from agent.repair.analysis.source_file import Source
+from aci.repair.source_file import Source
 from trajectories.errors import UsageError
 
 PYTEST = f"{shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from aci.guest.forked_sandbox import LEAST_MEMORY, MEMORY_BYTES, LineBuffer, core_count, is_bounded_number, memory_limit
 from aci.guest.repair.evaluator_workers import is_group_running
 from aci.repair.candidate_evaluator import Candidate, CandidateResult, Evaluator, TimeLimits, _Late
-from agent.repair.analysis.source_file import Source
+from aci.repair.source_file import Source
 from trajectories.errors import WorkspaceError
 
 PYTEST = "python3 -m pytest -q -p no:cacheprovider"

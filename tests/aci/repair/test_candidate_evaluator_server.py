@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from aci.repair.candidate_evaluator import Candidate, CandidateResult, Evaluator, TimeLimits
-from agent.repair.analysis.source_file import Source
+from aci.repair.source_file import Source
 from trajectories.errors import Cancelled
 
 pytestmark = pytest.mark.slow

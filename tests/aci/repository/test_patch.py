@@ -31,6 +31,8 @@ def trees(tmp_path: Path) -> Iterator[Trees]:
         "lib/foo_test.go",
         "src/App.test.tsx",
         "src/a.spec.ts",
+        "test-unflatten.js",
+        "lib/test.mjs",
         "spec/a_spec.rb",
         "app/tests.py",
         "test_x.py",

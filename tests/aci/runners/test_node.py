@@ -6,6 +6,7 @@ results are sent to our reporters.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from importlib.resources import files
@@ -103,6 +104,34 @@ def test_mocha_results_are_read(open_runner, options):
     assert report.counts == {"passed": 1, "failed": 1, "skipped": 1, "error": 1}, report.output.decode()
     assert report.complete
     assert report.find("test/calc.js::add > fails").line == 4
+
+
+@needs_node
+def test_mocha_loads_no_other_tests(make_repo, open_ws):
+    """While it is loaded, another file of tests could change what the requested ones share with it."""
+    program = """#!/usr/bin/env node
+        const Mocha = require('./lib/mocha.js');
+        const name = process.argv.filter((word) => word.startsWith('--reporter=')).pop().slice('--reporter='.length);
+        new (require(name))({ on: () => {} }, {});
+        const mocha = new Mocha();
+        mocha.files = ['a', 'b', 'setup'].map((each) => process.cwd() + '/test/' + each + '.js');
+        mocha.loadFiles();
+        """
+    loading = "loadFiles() { this.files.forEach((file) => require(file)); }"
+    tests = "global.describe = () => 0; console.log('loaded', __filename); describe('x', () => 0);"
+    repo = make_repo(
+        {
+            "node_modules/.bin/mocha": program,
+            "node_modules/.bin/lib/mocha.js": f"module.exports = class {{ {loading} }};",
+            "node_modules/.bin/lib/reporters/spec.js": "module.exports = class {};",
+            "test/a.js": tests,
+            "test/b.js": tests,
+            "test/setup.js": "// load it (once)\nif (/^v/.test(process.version)) console.log('loaded', __filename);",
+        }
+    )
+    report = run_tests(open_ws("local", repo), "node node_modules/.bin/mocha", ["test/a.js"])
+    loaded = re.findall(r"loaded .*/test/(\w+)\.js", report.output.decode())
+    assert loaded == ["a", "setup"], report.output.decode()
 
 
 @needs_node

@@ -207,6 +207,11 @@ def test_options_are_added_to_commands():
         "./mvnw --fail-at-end '-Dtest=a.BTest,a.CTest#x*' -DfailIfNoTests=false "
         "-Dsurefire.failIfNoSpecifiedTests=false -B test"
     )
+    assert command("mvn verify", "a.CTest::x").endswith(
+        "'-Dit.test=a.CTest#x*' -Dfailsafe.failIfNoSpecifiedTests=false verify"
+    )
+    gradle = command("gradle test allTests", "a.CTest::x")
+    assert gradle == ("gradle test --tests a.CTest.x jvmTest --continue --offline --tests a.CTest.x --rerun-tasks ")
     gradle = command("cd app && ./gradlew test; echo done", "a.CTest::x")
     assert gradle == "cd app && ./gradlew test --continue --offline --tests a.CTest.x --rerun-tasks ; echo done"
     assert command("vendor/bin/phpunit -v").startswith("vendor/bin/phpunit --log-junit /harness/out/phpunit-")

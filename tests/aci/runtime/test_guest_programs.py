@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from aci.runtime.guest_programs import install_programs
+from trajectories.plugins import extension_names
 
 GUEST_FOLDER = Path(__file__).parents[3] / "aci" / "guest"
-ENTRY_MODULES = sorted(
-    ".".join(file.relative_to(GUEST_FOLDER).with_suffix("").parts)
-    for file in GUEST_FOLDER.rglob("*.py")
-    if "\ndef main(" in file.read_text(encoding="utf-8")
-)
+EXTENSIONS = Path(__file__).parents[3] / "extensions"
+MODULES = {".".join(file.relative_to(GUEST_FOLDER).with_suffix("").parts): file for file in GUEST_FOLDER.rglob("*.py")}
+MODULES |= {
+    ".".join([name, *file.relative_to(EXTENSIONS / name / "guest").with_suffix("").parts]): file
+    for name in extension_names()
+    for file in (EXTENSIONS / name / "guest").rglob("*.py")
+}
+ENTRY_MODULES = sorted(name for name, file in MODULES.items() if "\ndef main(" in file.read_text(encoding="utf-8"))
 COPIED_ALONE = {"project_probe", "browser.server_probe"}
 PRINTS_PATH = "import sys\n\ndef main(*words):\n    print(words, sys.path)\n"
 

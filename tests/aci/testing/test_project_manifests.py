@@ -8,6 +8,8 @@ from trajectories.errors import UsageError
 SCRIPT = '{"scripts": {"test": "jest"}}'
 NO_TESTS = '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'
 
+FAILSAFE = "<plugin><artifactId>maven-failsafe-plugin</artifactId></plugin>"
+
 
 @pytest.mark.parametrize(
     ("files", "command"),
@@ -23,7 +25,10 @@ NO_TESTS = '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"
         ({"Cargo.toml": ""}, "cargo test"),
         ({"pom.xml": ""}, "mvn -B -o test"),
         ({"pom.xml": "", "mvnw": ""}, "./mvnw -B -o test"),
+        ({"pom.xml": "<modules/>", "core/pom.xml": FAILSAFE}, "mvn -B -o verify"),
         ({"build.gradle.kts": "", "gradlew": ""}, "./gradlew test"),
+        ({"settings.gradle": "", "lib/build.gradle.kts": '  kotlin("multiplatform")\n'}, "gradle test allTests"),
+        ({"build.gradle.kts": "alias(libs.plugins.kotlin.multiplatform) apply false\n"}, "gradle test"),
         ({"phpunit.xml.dist": ""}, "vendor/bin/phpunit"),
         (
             {"phpunit.xml.dist": "", "composer.json": '{"require-dev": {"symfony/phpunit-bridge": "^7"}}'},
@@ -170,3 +175,25 @@ def test_command_in_workspace_depends_on_projects_and_nodes(make_repo, open_ws):
         detect_command(workspace)
     workspace.run("""mkdir test; echo "import test from 'node:test'" > test/menu.test.mjs""")
     assert detect_command(workspace) == "node --test"
+
+
+@pytest.mark.slow
+def test_folders_that_tox_names_to_pytest_are_run(make_repo, open_ws):
+    types = "[testenv:types]\ncommands = pytest {posargs:types}\n"
+    tox = f"{types}[testenv]\ncommands = {{envpython}} -m pytest -rf {{posargs:%s}}\n"
+    files = {"setup.py": "", "tox.ini": tox % "testing", "testing/test_a.py": "def test_a(): pass\n", "types/x": ""}
+    workspace = open_ws("local", make_repo(files))
+    assert detect_command(workspace) == "python3 -m pytest testing"
+    workspace.write(f"{workspace.root}/tox.ini", (tox % "missing").encode())
+    assert detect_command(workspace) == "python3 -m pytest"
+    workspace.write(f"{workspace.root}/tox.ini", f"[pytest]\ntestpaths = testing\n{tox % 'testing'}".encode())
+    assert detect_command(workspace) == "python3 -m pytest"
+
+
+@pytest.mark.slow
+def test_rust_program_in_a_python_package_is_tested_by_cargo(make_repo, open_ws):
+    files = {"Cargo.toml": "[package]\n", "pyproject.toml": '[tool.maturin]\nbindings = "bin"\n'}
+    workspace = open_ws("local", make_repo(files | {"python/test_a.py": "def test_a(): pass\n"}))
+    assert detect_command(workspace) == "cargo test"
+    workspace.write(f"{workspace.root}/pyproject.toml", b'[tool.maturin]\nbindings = "pyo3"\n')
+    assert detect_command(workspace) == "python3 -m pytest"

@@ -400,6 +400,32 @@ def test_command_for_nodes_can_be_repeated_in_shell():
     assert command_for_nodes("python3 manage.py test", ["a.T.b"]) == "python3 manage.py test a.T.b"
     assert command_for_nodes("ctest --test-dir build", ["adds"]) == "ctest --test-dir build  # adds"
     assert command_for_nodes("npm test", ["a.test.js::x > y"]) == "npm test  # 'a.test.js::x > y'"
+    assert command_for_nodes("npm test", ["a.test.js::x\ntouch y #"]) == "npm test  # 'a.test.js::x touch y #'"
+
+
+@pytest.mark.parametrize(
+    ("command", "nodes", "expected"),
+    [
+        ("go test ./...", ["pkg::TestA/one", "pkg::TestB"], "go test ./... -run '^(TestA|TestB)$'"),
+        ("go test -run X ./...", ["pkg::TestA"], "go test -run X ./...  # pkg::TestA"),
+        ("go test ./...", ["pkg"], "go test ./...  # pkg"),
+        (
+            "cargo test --all-features",
+            ["shlex:src/lib.rs::tests::split", "shlex:tests/a.rs::b"],
+            "cargo test --all-features -- --exact tests::split b",
+        ),
+        ("cargo test -- --nocapture", ["a:src/lib.rs::b"], "cargo test -- --nocapture  # a:src/lib.rs::b"),
+        ("node --test", ["test/a.test.js::x", "test/a.test.js::y > z"], "node --test test/a.test.js"),
+        ("npx vitest run", ["a b.test.ts::x"], "npx vitest run 'a b.test.ts'"),
+        ("node --test tests/", ["tests/a.js::x"], "node --test tests/  # tests/a.js::x"),
+        ("bundle exec rspec", ["spec/a_spec.rb::A b"], "bundle exec rspec spec/a_spec.rb"),
+        ("vendor/bin/phpunit", ["A.BTest::testC"], "vendor/bin/phpunit --filter '::(testC)$'"),
+        ("mvn -B -o test", ["org.x.ATest::reads(int)[1]"], "mvn -B -o test -Dtest='ATest#reads'"),
+        ("make check", ["a.go::x"], "make check  # a.go::x"),
+    ],
+)
+def test_command_for_nodes_of_other_languages(command: str, nodes: list[str], expected: str) -> None:
+    assert command_for_nodes(command, nodes) == expected
 
 
 def test_many_tests_of_new_file_are_grouped_as_file():

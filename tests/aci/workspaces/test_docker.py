@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from aci.docker import base_image, docker_daemon
 from aci.docker.base_image import exclusive_lock
+from aci.docker.docker_daemon import OTHER_WORKSPACE
 from aci.repository.process_owner import own_mark
 from aci.runtime.workspace import WorkspaceOptions
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
@@ -382,7 +383,7 @@ def test_missing_daemon_and_missing_docker_are_reported(
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     with pytest.raises(WorkspaceError, match="not running") as caught:
         open_ws("docker", repo)
-    assert "--workspace sandbox" in caught.value.fix
+    assert f"--workspace {OTHER_WORKSPACE}" in caught.value.fix
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(WorkspaceError, match="not installed"):
         open_ws("docker", repo)

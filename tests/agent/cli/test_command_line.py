@@ -13,7 +13,7 @@ import pytest
 
 from agent.cli.command_line import run
 from agent.cli.value_completion import complete_run
-from agent.session import resumable_runs
+from agent.runs import resumable_runs
 from trajectories.journal import encode
 from trajectories.records import Base, Issue, Run, Turn
 
@@ -45,7 +45,7 @@ def test_text_without_option_names_the_options_for_an_issue(command: str, capsys
     )
 
 
-@pytest.mark.parametrize("arguments", [["runs", "x"], ["test", "shop.py"], ["config", "get", "a", "b", "c"]])
+@pytest.mark.parametrize("arguments", [["runs", "x"], ["doctor", "shop.py"], ["config", "get", "a", "b", "c"]])
 def test_other_surplus_argument_is_named(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 2
     said = capsys.readouterr().err
@@ -68,18 +68,14 @@ def complete(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     ("words", "offered"),
     [
         ("swe-agent f", ["fix", "fork"]),
-        ("swe-agent --con", ["--continue"]),
-        ("swe-agent --he", ["--help"]),
-        ("swe-agent --workspace ", ["docker", "sandbox", "local"]),
         ("swe-agent fix --merge", ["--merge-review"]),
+        ("swe-agent fix --workspace ", ["docker", "sandbox", "local"]),
         ("swe-agent fix --strategy b", ["best-of"]),
         ("swe-agent fix --effort m", ["minimal", "medium"]),
         ("swe-agent config get bud", ["budget"]),
         ("swe-agent config set session.t", ["session.theme"]),
         ("swe-agent resume ", ["one"]),
         ("swe-agent show o", ["one"]),
-        ("swe-agent --resume ", ["one"]),
-        ("swe-agent session ", []),
     ],
 )
 def test_words_are_completed(
@@ -107,7 +103,7 @@ def test_invalid_config_completes_no_runs(
 def test_empty_command_line_completes_every_subcommand(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert {"fix", "session", "completion"} <= set(complete("swe-agent ", monkeypatch, capsys))
+    assert {"fix", "prove", "completion"} <= set(complete("swe-agent ", monkeypatch, capsys))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from agent.config import environment_variables
 from agent.config.environment_variables import GITHUB, PREFIX, edits
 from agent.config.settings import Settings, load_settings
-from agent.github.api.action_inputs import Rules, load_rules
+from agent.github.action_inputs import Rules, load_rules
 from trajectories.errors import ConfigError
 
 ROOT = Path(environment_variables.__file__).parents[2]
@@ -74,6 +74,7 @@ def test_known_names_are_accepted_silently(
     (tmp_path / "config.toml").write_text('[models.x]\nkey_env = "SWE_AGENT_MODEL_"\n')
     names = {"SWE_AGENT_MODEL_", "SWE_AGENT_CONFIG_DIR", "SWE_AGENT_TOOLS_DIR", "SWE_AGENT_TRAJECTORY_DIR"}
     sources = [*ROOT.glob("a[cg]*/**/*.py"), *ROOT.glob("*.py"), *ROOT.glob("*.yml"), *ROOT.glob(".github/*/*.yml")]
+    sources += [*ROOT.glob("extensions/**/*.py"), *ROOT.glob("tests/extensions/**/*.py")]
     sources += [*ROOT.glob("tests/aci/**/*.py"), *ROOT.glob("scripts/*"), ROOT / "Makefile"]
     named = re.compile(r"\bSWE_AGENT_[A-Z][A-Z_]*[A-Z]\b")
     names |= {name for file in sources if file.is_file() for name in named.findall(file.read_text("utf-8", "replace"))}

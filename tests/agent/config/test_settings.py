@@ -174,11 +174,11 @@ def test_environment_cannot_extend_table_of_flag(sources, monkeypatch):
 def test_model_of_policy_overrides_coder_role(sources, tmp_path, monkeypatch, flag):
     (tmp_path / "policy.toml").write_text('model = "of-policy"\n')
     (tmp_path / "config.toml").write_text('[roles]\ncoder = "of-user"\n')
-    for roles in (None, '{"coder": "of-environment", "judge": "j"}'):
+    for roles in (None, '{"coder": "of-environment", "selector": "j"}'):
         if roles:
             monkeypatch.setenv("SWE_AGENT_ROLES", roles)
         loaded = load_settings(model=flag)
-        assert assign_roles(loaded, "debate") == {"coder": "of-policy"} | ({"judge": "j"} if roles else {})
+        assert assign_roles(loaded, "best-of") == {"coder": "of-policy"} | ({"selector": "j"} if roles else {})
         assert "coder" not in loaded.roles
 
 
@@ -186,7 +186,7 @@ def test_coder_role_in_environment_ranks_between_flag_and_config(sources, tmp_pa
     (tmp_path / "config.toml").write_text('model = "of-user"\n')
     monkeypatch.setenv("SWE_AGENT_ROLES", '{"coder": "of-environment"}')
     assert (load_settings().model, load_settings().roles) == ("of-environment", {})
-    assert assign_roles(load_settings(model="of-flag"), "debate") == {"coder": "of-flag"}
+    assert assign_roles(load_settings(model="of-flag"), "best-of") == {"coder": "of-flag"}
     (tmp_path / "policy.toml").write_text('[roles]\ncoder = "of-policy"\n')
     assert load_settings(model="of-flag").model == "of-policy"
     assert under_policy(load_settings().model_copy(update={"model": "of-record"})).model == "of-policy"

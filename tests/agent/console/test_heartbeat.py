@@ -7,10 +7,11 @@ from threading import Event
 
 import pytest
 
+from aci.observation.activity_message import ActivityMessage
 from agent.console import heartbeat as module
 from agent.console.heartbeat import heartbeat
 from agent.console.process_end import OutputFile
-from agent.console.rich_terminal import waiting
+from agent.console.rich_terminal import Activity, waiting
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +58,15 @@ def test_waiting_without_terminal_prints_what_it_waits_for(capsys: pytest.Captur
             output = capsys.readouterr().err
             time.sleep(0.01)
     assert output.startswith("Reading the repository (0s)\n")
+
+
+def test_wait_shows_the_last_activity(capfd: pytest.CaptureFixture[str]) -> None:
+    activity = Activity("Looking")
+    with waiting(activity, plain=True) as progress:
+        say = activity.say(progress)
+        say(ActivityMessage("Installing\x1b[2J packages"))
+        say("A note.")
+        time.sleep(0.3)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[:2] == ["Installing packages", "A note."]
+    assert lines[2].startswith("Installing packages (")

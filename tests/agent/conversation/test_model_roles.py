@@ -42,7 +42,7 @@ def test_unknown_strategy_is_reported_with_those_for_users() -> None:
     with pytest.raises(UsageError, match="no strategy named 'magic'") as raised:
         needs_model("magic")
     listed = raised.value.fix.partition(": ")[2].rstrip(".").split(", ")
-    assert {"react", "best-of", "templates"} <= set(listed)
+    assert {"react", "best-of"} <= set(listed)
     assert not {"by-hand", "undo", "choose", "compact", "prove", "build", "plan"} & set(listed)
     assert needs_model("test_then_patch")
 
@@ -50,30 +50,28 @@ def test_unknown_strategy_is_reported_with_those_for_users() -> None:
 def test_only_roles_of_strategy_are_assigned() -> None:
     settings = Settings(model="scripted:a", roles={"selector": "scripted:b", "judge": "scripted:c"})
     assert assign_roles(settings, "best-of") == {"coder": "scripted:a", "selector": "scripted:b"}
-    assert assign_roles(settings, "templates") == {"coder": "scripted:a", "judge": "scripted:c"}
-    assert assign_roles(Settings(), "templates") == {}
     assert roles_of("best-of")[0] == "coder"
 
 
 def test_each_role_uses_its_own_model(bench: Bench) -> None:
     other = bench.folder / "other.jsonl"
-    other.write_text(json.dumps(line("as judge")) + "\n")
-    bench.begin(line("as coder"), roles={"judge": f"scripted:{other}"}, strategy="debate")
+    other.write_text(json.dumps(line("as selector")) + "\n")
+    bench.begin(line("as coder"), roles={"selector": f"scripted:{other}"}, strategy="best-of")
 
     def strategy(task):
         yield task.say("Hello")
         first = task.ask()
         yield task.step(first, ())
         yield task.say("And you?")
-        yield task.step(task.ask("judge"), (), author="judge")
+        yield task.step(task.ask("selector"), (), author="selector")
         return task.best()
 
     bench.drive(strategy)
     engine = bench.engine()
     try:
-        assert [reply.text for reply in engine.trajectory.replies.values()] == ["as coder", "as judge"]
-        assert engine.trajectory.turns[0].models["judge"].endswith("other.jsonl")
-        assert len(used_models(engine.settings, "debate")) == 2
+        assert [reply.text for reply in engine.trajectory.replies.values()] == ["as coder", "as selector"]
+        assert engine.trajectory.turns[0].models["selector"].endswith("other.jsonl")
+        assert len(used_models(engine.settings, "best-of")) == 2
     finally:
         engine.close()
 

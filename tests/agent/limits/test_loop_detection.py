@@ -100,6 +100,16 @@ def test_two_empty_submissions_with_reason_give_up(reasons: tuple[str, ...], end
     assert not loop_hint([*steps[:1], *conversation((LOOK, "1")), *steps[1:]])
 
 
+def test_empty_submission_after_answer_in_text_gives_up() -> None:
+    """An answer to a question needs one more request, not two."""
+    submission = Step(
+        "main", 2, "", "coder", "t", 2, (Action("submit"),), (Observation("No", data={"unchanged": "Why."}),)
+    )
+    with pytest.raises(GivenUp):
+        loop_hint([*conversation((None, "nudge")), submission])
+    assert not loop_hint([*conversation((RUN, "x")), submission])
+
+
 @pytest.mark.parametrize(
     ("reason", "sentence"), [("done", "done."), ("Is it so?", "Is it so?"), ("a" * 2_000, "a" * 1_000 + "…")]
 )

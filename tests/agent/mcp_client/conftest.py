@@ -13,9 +13,7 @@ import pytest
 
 from agent.config.mcp_table import McpServer
 from tests.agent.hooks.conftest import is_running
-from tests.agent.session.conftest import talk
 
-__all__ = ["talk"]
 SCRIPT = Path(__file__).with_name("scripted_server.py")
 MakeServer = Callable[..., dict[str, Any]]
 SetServer = Callable[..., None]

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from agent.console.rich_terminal import Rich
-from agent.github.pull_request.review_focus import Hunk
 from agent.review.findings import RULES, Finding, _finished
 from agent.review.model_remarks import UNREAD
 from agent.review.patch_review import Review, _first, review_of, sarif_of
+from agent.review.review_focus import Hunk
 from agent.review.review_text import MOST, show_review
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Exit, Note

@@ -13,11 +13,11 @@ from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import reopen
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.run_ownership import register
+from agent.runs.resumable_runs import runs_in
 from agent.runs.run_fork import find_origin, fork, fork_settings
 from agent.runs.run_listing import summarize_run
 from agent.runs.run_lookup import open_own_run
 from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
-from agent.session.resumable_runs import runs_in
 from tests.agent.conftest import act, line
 from tests.external_plugin import install_tool
 from trajectories.errors import Cancelled, RunBroken, UsageError, WorkspaceError

@@ -494,7 +494,7 @@ def test_model_of_policy_overrides_recorded_role(bench, policy: Path) -> None:
     policy.write_text('model = "openai/other"\n')
     engine = reopen(bench.directory, bench.settings.state, trusted=bench.settings.runs)
     engine.close()
-    assert assign_roles(engine.settings, "debate") == {"coder": "openai/other"}
+    assert assign_roles(engine.settings, "best-of") == {"coder": "openai/other"}
 
 
 @pytest.mark.slow

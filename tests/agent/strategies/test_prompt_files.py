@@ -14,7 +14,6 @@ def test_prompts_of_strategy_are_loaded() -> None:
     prompts = load_prompts("test-then-patch")
     assert set(prompts) == {"coder", "again", "refused"}
     assert prompts == load_prompts("test_then_patch")
-    assert set(load_prompts("templates")) == {"cloze", "filler", "judge"}
 
 
 def test_folder_overrides_single_prompts(tmp_path: Path) -> None:

@@ -7,19 +7,16 @@ from pathlib import Path
 
 import pytest
 
-import agent.strategies
 from agent.run_state.strategy_traits import is_by_hand
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import RunStrategy
 from trajectories.errors import ModelError, Stop, UsageError
+from trajectories.plugins import names
 
 pytestmark = pytest.mark.slow
 
-USER_STRATEGIES = ("choose", "compact", "undo", "prove", "by_hand")
-FOLDER = Path(agent.strategies.__file__).parent
-STRATEGIES = sorted(
-    file.stem.replace("_", "-") for file in FOLDER.glob("[a-z]*.py") if file.stem not in USER_STRATEGIES
-)
+USER_STRATEGIES = {"choose", "compact", "undo", "prove", "by-hand"}
+STRATEGIES = sorted(names("agent.strategies").keys() - USER_STRATEGIES)
 FUNCTION = "def unique(items):\n    seen = []\n    for item in items:\n        if item not in seen:\n"
 FUNCTION += "            seen.append(item)\n    return seen\n"
 TEST = "import unittest\n\nfrom pkg.core import unique\n\n\nclass CoreTest(unittest.TestCase):\n"

@@ -79,9 +79,9 @@ class RunBuilder:
         self.records += records
         return self
 
-    def end(self, kind: str = "verified", tree: str = PATCHED) -> RunView:
-        is_proven = kind in ("verified", "faster")
-        verdict = Verdict("verified" if kind == "verified" else "faster") if is_proven else Verdict()
+    def end(self, kind: str = "verified", tree: str = PATCHED, generality: str = "") -> RunView:
+        is_proven = kind in ("verified", "plausible", "faster")
+        verdict = Verdict(kind, generality=generality) if is_proven else Verdict()  # type: ignore[arg-type]
         return self.add(Exit(kind, 0 if is_proven else 1, tree, verdict)).build()
 
     def build(self) -> RunView:

@@ -271,6 +271,19 @@ def test_group_has_rewards_and_advantages() -> None:
     assert (exported[0]["cost"], exported[0]["cost_in"]) == (2000, "tokens")
 
 
+def test_weaker_verdict_is_never_preferred_for_its_cost() -> None:
+    cheat = RunBuilder("cheat").reply("Yes.", "a", tokens=100).end("plausible", tree="c" * 40)
+    dear = RunBuilder("dear").reply("Yes.", "b", tokens=4000).end(tree="d" * 40)
+    cheap = RunBuilder("cheap").reply("Yes.", "c", tokens=1000).end(tree="e" * 40)
+    wrong = RunBuilder("wrong").reply("No.", "d").end("unproven")
+    rewarded = {row["run"]: row["reward"] for row in rows(rloo.export, cheat, dear, cheap, wrong)}
+    assert rewarded == {"cheat": 1.0, "dear": 1.0, "cheap": 2.0, "wrong": 0.0}
+    [chosen] = rows(sft.export, cheat, dear, cheap)
+    assert (chosen["run"], chosen["verdict"], chosen["generality"]) == ("cheap", "verified", "")
+    pairs = [(row["run"], row["rejected_run"]) for row in rows(dpo.export, cheat, dear, cheap)]
+    assert pairs == [("cheap", "dear")]
+
+
 def test_group_of_one_has_no_advantage() -> None:
     single_runs = [RunBuilder("a").reply("Yes.").end(), RunBuilder("b", "Else.").reply("Yes.").end()]
     with pytest.raises(UsageError, match="No two runs of the same issue with the same prompt"):
@@ -329,7 +342,7 @@ def test_same_issue_text_and_same_patch_are_trained_once() -> None:
     selection = select_candidates([first, again, copied])
     assert [json.loads(line)["run"] for line in sft.rows(selection)] == ["first"]
     assert dict(selection.left_out) == {
-        "again": "a cheaper proven run of the same issue text was used",
+        "again": "a cheaper run of the same issue text, or one with a stronger verdict, was used",
         "copied": "another run with the same patch was used",
     }
 

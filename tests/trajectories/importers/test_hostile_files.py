@@ -180,6 +180,7 @@ def test_file_name_is_distinguished_from_run_name(tmp_path: Path) -> None:
     path = write_file(tmp_path, MINI, "odd")
     assert importers.is_file_name("a.traj")
     assert importers.is_file_name("a.traj.json")
+    assert importers.is_file_name("output.jsonl")
     assert importers.is_file_name(str(path))
     assert not importers.is_file_name("20260101-120000-abcdef")
     assert not importers.is_file_name(str(tmp_path))

@@ -187,6 +187,14 @@ def test_pictures_beyond_limit_are_left_out(tmp_path, monkeypatch):
     assert report["cut"] == ["1 picture of pages did not fit: it is in the run's folder."]
 
 
+def test_only_pictures_of_the_issue_are_embedded(monkeypatch):
+    monkeypatch.setattr(report_data, "PICTURE_ROOM", 240)
+    urls = ["data:image/jpeg;base64,/9j=", "data:image/svg+xml;base64,AAAA", "https://example.com/a.png"]
+    long = f"data:image/png;base64,{'A' * 60}"
+    view = run_view(replace(run(), issue=Issue("Broken", images=(*urls, long))), turn())
+    assert build_report_data(view, REPORT_TEXT)["issue"]["pictures"] == urls[:1]
+
+
 def test_branches_start_from_tree_of_parent(trees):
     base = trees.write({"a": b"1\n"}, EMPTY_TREE)
     one, two = (trees.write({"a": data}, base) for data in (b"2\n", b"3\n"))

@@ -329,7 +329,9 @@ def test_changed_page_is_shown_with_its_pictures(open_page: OpenPage) -> None:
     page_data = {"title": HOSTILE, "asked": [], "unasked": ["link Home: red"], "before": 3, "after": 4}
     shown = run(3) | {"pictures": {"3": picture}, "pages": [page_data]}
     shown["items"][1]["actions"][0]["picture"] = 3
+    shown["issue"]["pictures"] = [picture["url"]]
     tab = open_page(report_data(shown), "phone")
+    expect(tab.get_by_alt_text("picture 1 of the issue")).to_have_js_property("naturalWidth", 1)
     expect(tab.locator("#pages .page.unasked li")).to_have_text("link Home: red")
     sides = tab.locator("#pages figure")
     assert [one.inner_text().split("\n")[-1] for one in sides.all()] == ["before", "No picture.", "No picture."]

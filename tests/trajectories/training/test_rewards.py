@@ -110,9 +110,3 @@ def test_advantages_of_group_add_up_to_zero(values: list[float]) -> None:
 def test_advantage_of_single_value_is_refused() -> None:
     with pytest.raises(UsageError):
         advantages([1.0])
-
-
-def test_rewards_are_also_importable_from_aci():
-    from aci.performance import efficiency
-
-    assert efficiency.rewards([100, 50]) == rewards([100, 50])

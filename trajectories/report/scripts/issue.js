@@ -71,6 +71,11 @@ function issueOf(run) {
   if ((issue.labels || []).length) card.append(make("p", "", ...issue.labels.map((label) => make("span", "chip", label))));
   const text = issue.body || (runs.length > 1 ? "" : issue.title || run.title); // of two runs, the heading shows the title
   if (text) card.append(long(text));
+  (issue.pictures || []).forEach((url, index) => {
+    const made = make("img", "picture");
+    [made.alt, made.loading, made.src] = [`picture ${index + 1} of the issue`, "lazy", url];
+    card.append(made);
+  });
   for (const comment of issue.comments || []) {
     const heading = [
       make("b", "", comment.author || "unknown"),

@@ -72,6 +72,16 @@ def test_other_host_is_refused_and_reported_once() -> None:
     assert [f"localhost:{port}" in messages[0], f"127.0.0.1:{port}" in messages[1], len(messages)] == [True, True, 2]
 
 
+def test_request_for_https_address_without_tunnel_names_its_host() -> None:
+    messages: list[str] = []
+    with proxy("a.example", messages=messages) as port:
+        requests = (f"GET https://{host}/x HTTP/1.1\r\n\r\n" for host in ("a.example", "b.example"))
+        listed, other = (send(port, request.encode()) for request in requests)
+    assert b" 400 " in listed.splitlines()[0]
+    assert b" 403 " in other.splitlines()[0]
+    assert [line for line in messages if "b.example:443" in line] == messages != []
+
+
 def test_reports_of_refused_hosts_are_limited() -> None:
     messages: list[str] = []
     with proxy("pypi.org", messages=messages) as proxy_port:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from aci.guest.repair.changing_state import PLAIN, StateSnapshot
 from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
-from agent.repair.analysis.source_file import Source
+from aci.repair.source_file import Source
 
 PYTEST = f"{shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider"
 LIBRARY = """\

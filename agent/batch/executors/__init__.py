@@ -1,1 +1,0 @@
-"""Executors, which run the jobs of a batch: one module each."""

@@ -1,1 +1,0 @@
-"""GitHub's API: client, errors, retries, cache, issues, images, pull requests, remotes."""

@@ -1,1 +1,0 @@
-"""The MCP server: this program's functions as tools for another agent."""

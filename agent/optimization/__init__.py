@@ -1,1 +1,0 @@
-"""Optimization of a function: workload, benchmark of candidates, report."""

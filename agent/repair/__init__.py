@@ -1,1 +1,0 @@
-"""Repair without a model: fault localization, candidate edits, selection among plausible edits."""

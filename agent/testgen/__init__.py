@@ -1,2 +1,0 @@
-"""Test generation for one file: the coverage loop, tests written by a model, and the restrictions on the code of these
-tests."""

@@ -1,0 +1,1 @@
+"""Extensions of the core: each is a folder with all of its layers in it, and can be removed."""

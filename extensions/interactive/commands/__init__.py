@@ -1,0 +1,1 @@
+"""The subcommands `session` and `acp`."""

@@ -1,0 +1,145 @@
+"""The choice of a model in a session that has none, and the question whether a server of one's own is free.
+
+A choice is written to the user's config; that no model, or no price, is wanted is remembered in the state folder.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING
+
+from agent.config.api_keys import find_key, usual_variable
+from agent.config.model_table import ModelTable
+from agent.config.remembered_answers import is_remembered, remember
+from agent.config.user_config import change
+from agent.limits.run_budget import UNPRICED_TOKENS
+from agent.models.provider import own_server
+from extensions.interactive.session.session_events import FrontEndRequested
+from trajectories.errors import SweAgentError
+
+if TYPE_CHECKING:
+    from agent.config.settings import Settings
+    from agent.models.base import Model
+    from extensions.interactive.session.session_protocols import ModelSession
+
+LOCAL_SERVERS = {"Ollama": 11434, "llama.cpp": 8080, "vLLM": 8000, "LM Studio": 1234}
+"""Programs that serve models by OpenAI's protocol, with their usual port on loopback."""
+LOOPBACK = "127.0.0.1"
+PATIENCE = 1.0
+"""Maximum number of seconds for one step of an answer of a local server."""
+LARGEST = 1_000_000
+MOST_MODELS = 10
+"""Maximum number of models of one server that are offered."""
+MODEL_NAME = re.compile(r"[\w.:/@+-]{1,100}", re.ASCII)
+PROVIDER_MODELS = ("anthropic/claude-sonnet-4-5", "openai/gpt-5", "gemini/gemini-2.5-pro")
+NO_MODEL = (
+    "No model is configured. `swe-agent config set model NAME` sets one, `swe-agent config key PROVIDER` stores its "
+    "key; then `/model`. Until then /locate, /test, !command and repair without a model work."
+)
+UNPRICED = (
+    "No price is known for {name} at {server}. A run may use {most:,} tokens (--max-tokens changes that), and its "
+    "summary says “price unknown”. If it costs nothing: `swe-agent config set models.{name}.price_in 0`, the same for "
+    "price_out."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOffer:
+    """A model that the user can choose. `where` says where it runs, or where its key is; `address` is the address of a
+    local server."""
+
+    name: str
+    where: str
+    address: str = ""
+
+
+def find_offers() -> list[ModelOffer]:
+    """Return the models of local servers that answer, then one of each usual provider."""
+    with ThreadPoolExecutor(len(LOCAL_SERVERS) or 1) as pool:
+        local = [offer for found in pool.map(_served_models, LOCAL_SERVERS.items()) for offer in found]
+    return [*local, *map(_provider_offer, PROVIDER_MODELS)]
+
+
+def _served_models(server: tuple[str, int]) -> list[ModelOffer]:
+    """Return the models that a local server lists; empty if nothing answers, or not by OpenAI's protocol."""
+    program, port = server
+    connection = HTTPConnection(LOOPBACK, port, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/v1/models")
+        response = connection.getresponse()
+        listed = json.loads(response.read(LARGEST))["data"] if response.status == 200 else []
+        names = [str(one["id"]) for one in listed]
+    except (OSError, HTTPException, ValueError, LookupError, TypeError, RecursionError):
+        return []
+    finally:
+        connection.close()
+    address = f"http://{LOOPBACK}:{port}"
+    usable = [name for name in names if MODEL_NAME.fullmatch(name)][:MOST_MODELS]
+    return [
+        ModelOffer(f"openai/{name}", f"on {LOOPBACK}:{port} (usually {program})", f"{address}/v1") for name in usable
+    ]
+
+
+def _provider_offer(name: str) -> ModelOffer:
+    try:
+        key = find_key(name, ModelTable())
+    except SweAgentError:  # a key file that cannot be used
+        return ModelOffer(name, f"needs ${usual_variable(name)}")
+    return ModelOffer(name, f"key {key.where}" if key.value else f"needs ${usual_variable(name)}")
+
+
+def accept_offer(session: ModelSession, offer: ModelOffer | None) -> None:
+    """Write the chosen model to the user's config and use it; without one, remember that none is wanted."""
+    try:
+        if offer is None:
+            remember(session.settings.state, "offered-models")
+            session.show(NO_MODEL, "notice")
+            return
+        if offer.address:
+            change(f"models.{offer.name}.api_base", offer.address)
+        change("model", offer.name)
+    except SweAgentError as error:
+        session.show(f"{error.message} {error.fix}", "error")
+        return
+    session.say(f"/model {offer.name}")
+
+
+def request_model(settings: Settings) -> FrontEndRequested | None:
+    """Return the request to offer models, or None if the user once wanted none."""
+    return None if is_remembered(settings.state, "offered-models") else FrontEndRequested("models", NO_MODEL)
+
+
+# The price of a server of one's own
+
+
+def request_price(settings: Settings, model: Model) -> FrontEndRequested | None:
+    """Return the request to ask whether a model costs anything, or None if that is known or was asked."""
+    if model.price is not None or settings.max_tokens is not None:
+        return None
+    server = own_server(model.name, settings)
+    if not server or is_remembered(settings.state, "model-price", model.name, server):
+        return None
+    text = UNPRICED.format(name=model.name, server=server, most=UNPRICED_TOKENS)
+    return FrontEndRequested("price", text, model.name)
+
+
+def accept_price(session: ModelSession, name: str, is_free: bool) -> None:
+    """Write to the user's config that a model on a server of the user costs nothing, or remember that its price is
+    unknown."""
+    try:
+        if not (server := own_server(name, session.settings)):
+            session.show(f"{name} is not on a server of yours, so nothing was changed.", "error")
+            return
+        if is_free:
+            change(f"models.{name}.price_in", "0")
+            change(f"models.{name}.price_out", "0")
+            session.say(f"/model {name}")
+        else:
+            remember(session.settings.state, "model-price", name, server)
+            session.show(f"The limit is {UNPRICED_TOKENS:,} tokens; `/cost N tokens` sets another.", "notice")
+    except SweAgentError as error:
+        session.show(f"{error.message} {error.fix}", "error")

@@ -1,0 +1,18 @@
+"""The local executor: jobs run in this process, in the calling thread."""
+
+from __future__ import annotations
+
+from agent.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
+from extensions.lab.batch.job_run import solve_job
+
+
+class Local:
+    def solve(self, job: Job, watch: JobWatch) -> JobResult:
+        return solve_job(job, watch)
+
+    def close(self) -> None:
+        pass
+
+
+def open(options: ExecutorOptions) -> Local:
+    return Local()

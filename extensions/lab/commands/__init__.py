@@ -1,0 +1,1 @@
+"""The subcommands `batch`, `evaluate` and `synth`."""

@@ -1,0 +1,3 @@
+"""Optimizes a function, with a model or without: `swe-agent optimize`, `count` and the strategy `optimize`."""
+
+PLUGINS = {"aci.guest": "guest", "agent.cli.commands": "commands", "agent.strategies": "strategies"}

@@ -1,0 +1,1 @@
+"""The strategy that optimizes a function."""

@@ -1,0 +1,1 @@
+"""Strategies from papers; each names its source."""

@@ -1,0 +1,298 @@
+"""Construction of calls of a module's functions and classes, with generated arguments and sequences of method calls.
+
+The kind of argument that a parameter takes is guessed from its annotation, default and name, and learnt from results.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import keyword
+import random
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from extensions.testgen.argument_generation import PLAIN, ArgumentPool, kind_of
+from extensions.testgen.module_exerciser import Case
+
+DEEPEST, LONGEST_CASE = 2, 12
+OPTIONAL, KEYWORDS = 0.35, 0.5
+FROM_STATES, AGAIN = 0.65, 0.3
+"""Probabilities that an object starts in a state from a kept case, and that a value from its earlier calls is
+reused."""
+LIKELY, UNLIKELY = 14.0, 0.04
+WORSE, BETTER, LEAST, MOST = 0.8, 1.25, 0.02, 12.0
+POSITIONAL_ONLY, EITHER, VARIADIC, KEYWORD_ONLY, NAMED = range(5)
+ANNOTATED = {
+    "int": r"\bint\b|Integral", "float": r"\bfloat\b|Real|Number", "str": r"\bstr\b|Text", "bytes": r"\bbytes\b|Buffer",
+    "bool": r"\bbool\b", "none": r"\bNone\b|Optional", "list": r"[Ll]ist|Sequence|Iterable|Collection|Sized",
+    "tuple": r"[Tt]uple|Hashable", "dict": r"[Dd]ict|Mapping", "set": r"\b[Ss]et\b|[Ff]rozenset|AbstractSet",
+    "callable": r"Callable|[Ff]unction", "iterator": r"Iterator|Iterable|Generator",
+}  # fmt: skip
+MANGLED = re.compile(r"_\w*[A-Za-z0-9]__[a-z]\w*(?<!__)$")
+NAMES = {
+    "callable": r"func|fn|^f$|key$|pred|callback|binop|getsizeof|timer|factory|op$|^key|ctor|filter|cmp",
+    "int": r"^[nijk]$|size|count|num|index|width|max|min|len|depth|level|start|stop|end|step|limit|bits|precision|ttl",
+    "float": r"^[xyz]$|ratio|prob|value|lower|upper|seconds|frac|rate",
+    "str": r"str|text|name|sep|path|word|prefix|suffix|char|msg|format|^s$|pattern|encoding|line|label|tag|unit|data",
+    "list": r"seq|iter|items|values|list|rows|coll|args|src|xs|tabular|headers|elements|nodes|data|options|columns",
+    "dict": r"dict|map|^d$|kw|params|attrs|mapping|other|config|opts",
+    "bool": r"^(is|has|use|allow|reverse|strict|with|show|copy|deep|safe|force|clean|inclusive)|case",
+    "set": r"set$",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedCase:
+    """A case, and the kind of argument that each parameter received: (owner, parameter, kind)."""
+
+    case: Case
+    given: tuple[tuple[str, str, str], ...] = ()
+
+
+class CallBuilder:
+    """Builds random test cases for a module from its description (`offers`), reproducible by seed.
+
+    `extensions/testgen/guest/module_description.py` writes the description. `attributes` are dotted names of instance
+    attributes that are set on creation and may be functions.
+    """
+
+    def __init__(
+        self, offers: Mapping[str, Any], constants: Sequence[str], seed: int, attributes: Collection[str] = ()
+    ) -> None:
+        self.chance = random.Random(seed)
+        self.pool = ArgumentPool(seed, constants)
+        self.functions: dict[str, Any] = {one["name"]: one for one in offers["functions"]}
+        self.classes: dict[str, Any] = {one["name"]: one for one in offers["classes"]}
+        for one in self.classes.values():
+            one["methods"] = [each for each in one["methods"] if not MANGLED.match(each["name"])]
+        self.methods = {
+            f"{one['name']}.{method['name']}": (one, method)
+            for one in self.classes.values()
+            if not one["abstract"]
+            for method in one["methods"]
+        }
+        for name in attributes:
+            owner, _, attribute = name.rpartition(".")
+            if owner in self.classes and name not in self.methods and not self.classes[owner]["abstract"]:
+                method = {"name": attribute, "params": None, "kind": "method", "async": False}
+                self.methods[name] = self.classes[owner], method
+        self.attributes = set(attributes) & set(self.methods)
+        self._constructible = [name for name, one in self.classes.items() if not one["abstract"] and not one["error"]]
+        self._taken = {*self.functions, *self.classes, *dir(builtins), *keyword.kwlist}
+        self._weights: dict[tuple[str, str, str], float] = {}
+        self._given: list[tuple[str, str, str]] = []
+        self.states: dict[str, list[tuple[str, ...]]] = {}
+        """For each class, statements that create an object and change it, from kept cases."""
+        self._earlier_values: list[str] = []
+
+    def names(self) -> list[str]:
+        """Return the dotted names of all functions, classes and methods that can be called."""
+        return [*self.functions, *self._constructible, *self.methods]
+
+    def case(self, about: str) -> GeneratedCase:
+        """Return a new case that calls the function, class or method with this dotted name."""
+        self._given = []
+        if about in self.functions:
+            one = self.functions[about]
+            lines, call = self._hoisted(about, one["params"], "asyncio.run(%s)" if one["async"] else "%s")
+            return GeneratedCase(Case((*lines[0],), call, lines[1], about), tuple(self._given))
+        if about in self.classes:
+            return GeneratedCase(self._constructed(about), tuple(self._given))
+        kind, method = self.methods[about]
+        return GeneratedCase(self._sequence(about, kind, method), tuple(self._given))
+
+    def learn(self, given: Sequence[tuple[str, str, str]], good: bool) -> None:
+        """Use arguments of these kinds more often if the result was good, else less often."""
+        for key in given:
+            old = self._weights.get(key, 1.0)
+            self._weights[key] = min(MOST, max(LEAST, old * (BETTER if good else WORSE)))
+
+    # Arguments
+
+    def _hoisted(self, about: str, params: Any, form: str) -> tuple[tuple[list[str], tuple[str, ...]], str]:
+        """Build the call, sometimes with a container in a variable, so that changes to it can be observed."""
+        arguments = self._arguments(about, params)
+        lines, watch = [], []
+        for place, text in enumerate(arguments):
+            if text[:1] in "[{" and self.chance.random() < 0.3:
+                name = f"given_{place + 1}" if len(arguments) > 1 else "given"
+                lines.append(f"{name} = {text}")
+                watch.append(name)
+                arguments[place] = name
+        return (lines, tuple(watch)), form % f"{about}({', '.join(arguments)})"
+
+    def _arguments(self, owner: str, params: Any, depth: int = 0) -> list[str]:
+        if params is None:
+            kinds = [
+                self.chance.choice(("list", "dict", "int", "str")) for _ in range(self.chance.choice((0, 1, 1, 2)))
+            ]
+            return [self.pool.text(kind, self.chance) for kind in kinds]
+        found, named = [], False
+        for param in params:
+            if param["kind"] == VARIADIC:
+                if not named:
+                    found += [self._argument(owner, param, depth) for _ in range(self.chance.choice((0, 1, 2, 3)))]
+                continue
+            if param["kind"] == NAMED:
+                if self.chance.random() < OPTIONAL:
+                    found.append(f"{self.chance.choice('abc')}={self._argument(owner, param, depth)}")
+                continue
+            if param["default"] is not None and self.chance.random() > OPTIONAL:
+                named = named or param["kind"] == EITHER
+                continue
+            text = self._argument(owner, param, depth)
+            by_name = named or (param["default"] is not None and self.chance.random() < KEYWORDS)
+            if param["kind"] == KEYWORD_ONLY or (by_name and param["kind"] == EITHER):
+                named = True
+                found.append(f"{param['name']}={text}")
+            elif not named:
+                found.append(text)
+        return found
+
+    def _argument(self, owner: str, param: Mapping[str, Any], depth: int) -> str:
+        name = str(param["name"])
+        if self._earlier_values and self.chance.random() < AGAIN:
+            return self.chance.choice(self._earlier_values)
+        kinds = [*PLAIN, *(["object"] if self._constructible and depth < DEEPEST else [])]
+        own, _, method = owner.rpartition(".")
+        if method in ITEMS and self.chance.random() < 0.3:
+            return self.chance.choice(SLICES)
+        if method in PAIRED and own in self._constructible and depth < DEEPEST and self.chance.random() < 0.5:
+            return self._object(own, depth + 1)
+        weights = [self._weight(owner, param, kind) for kind in kinds]
+        (kind,) = self.chance.choices(kinds, weights)
+        self._given.append((owner, name, kind))
+        if kind == "object":
+            named = [one for one in self._constructible if re.search(rf"\b{one}\b", param["annotation"])]
+            return self._object(self.chance.choice(named or self._constructible), depth + 1)
+        return self.pool.text(kind, self.chance)
+
+    def _weight(self, owner: str, param: Mapping[str, Any], kind: str) -> float:
+        learnt = self._weights.get((owner, param["name"], kind), 1.0)
+        if kind == "object":
+            fits = any(re.search(rf"\b{one}\b", param["annotation"]) for one in self._constructible)
+            return learnt * (LIKELY if fits else UNLIKELY if param["annotation"] else 1.5)
+        if param["annotation"]:
+            if re.search(ANNOTATED[kind], param["annotation"]):
+                return learnt * LIKELY
+            if any(re.search(one, param["annotation"]) for one in ANNOTATED.values()):
+                return learnt * UNLIKELY
+        weight = LIKELY if param["default"] not in (None, "None") and kind_of(param["default"]) == kind else 1.0
+        if kind in NAMES and re.search(NAMES[kind], param["name"].lower()):
+            weight = LIKELY
+        return learnt * weight
+
+    # Objects
+
+    def _object(self, name: str, depth: int = 1) -> str:
+        return f"{name}({', '.join(self._arguments(name, self.classes[name]['params'], depth))})"
+
+    def variable(self, name: str) -> str:
+        """Return the name of a variable for an object of this class."""
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_")
+        return words if words and words not in self._taken else f"{words or 'it'}_"
+
+    def _constructed(self, about: str) -> Case:
+        call = f"{about}({', '.join(self._arguments(about, self.classes[about]['params']))})"
+        return Case((), call, (), about)
+
+    def _sequence(self, about: str, kind: Mapping[str, Any], method: Mapping[str, Any]) -> Case:
+        """Build a case that creates an object, changes it by some calls, and makes the call to test."""
+        if method["kind"] == "static":
+            arguments = self._arguments(about, method["params"])
+            call = f"{kind['name']}.{method['name']}({', '.join(arguments)})"
+            return Case((), f"asyncio.run({call})" if method["async"] else call, (), about)
+        variable = self.variable(kind["name"])
+        states = self.states.get(kind["name"])
+        if states and self.chance.random() < FROM_STATES:
+            lines = list(self.chance.choice(states))
+        else:
+            lines = [f"{variable} = {self._object(kind['name'], 0)}"]
+        self._earlier_values = _literals(lines)
+        before = [one for one in kind["methods"] if one["kind"] == "method" and not one["async"]]
+        changing = [one for one in before if not one["name"].startswith("_") or one["name"] in STATEMENTS]
+        more = self.chance.choice((0, 0, 1, 1, 2, 3)) if changing and len(lines) < LONGEST_CASE else 0
+        for other in self.chance.choices(changing, k=more) if more else ():
+            lines.append(self.statement(variable, kind["name"], other))
+            self._earlier_values = _literals(lines)
+        call = self._method(variable, about, method)
+        self._earlier_values = []
+        if method["name"] in STATEMENTS:  # it returns nothing, so the object itself is tested
+            lines.append(call)
+            call = f"len({variable})" if method["name"] != "__len__" and self._has(kind, "__len__") else variable
+        return Case(tuple(lines), f"asyncio.run({call})" if method["async"] else call, (variable,), about)
+
+    def _has(self, kind: Mapping[str, Any], name: str) -> bool:
+        return any(one["name"] == name for one in kind["methods"])
+
+    def statement(self, variable: str, owner: str, method: Mapping[str, Any]) -> str:
+        return self._method(variable, f"{owner}.{method['name']}", method)
+
+    def _method(self, variable: str, about: str, method: Mapping[str, Any]) -> str:
+        if method["kind"] == "property":
+            return f"{variable}.{method['name']}"
+        params = method["params"]
+        if method["name"] in FORMS and params:
+            params = [one for one in params if one["default"] is None and one["kind"] in (POSITIONAL_ONLY, EITHER)]
+        arguments = self._arguments(about, params)
+        form = FORMS.get(method["name"])
+        positional = [one for one in arguments if not re.match(r"\w+=[^=]", one)]
+        if form and method["name"] in ("__copy__", "__deepcopy__"):
+            return form % variable
+        if form and form.count("%s") == 1 + len(positional) == 1 + len(arguments):
+            return form % (variable, *(_operand(one) for one in positional))
+        return f"{variable}.{method['name']}({', '.join(arguments)})"
+
+
+FORMS = {
+    "__len__": "len(%s)", "__iter__": "list(%s)", "__getitem__": "%s[%s]", "__contains__": "%s.__contains__(%s)",
+    "__eq__": "%s == %s", "__ne__": "%s != %s", "__lt__": "%s < %s", "__le__": "%s <= %s", "__gt__": "%s > %s",
+    "__ge__": "%s >= %s", "__add__": "%s + %s", "__sub__": "%s - %s", "__mul__": "%s * %s", "__or__": "%s | %s",
+    "__and__": "%s & %s", "__xor__": "%s ^ %s", "__hash__": "hash(%s)", "__repr__": "repr(%s)", "__str__": "str(%s)",
+    "__bool__": "bool(%s)", "__reversed__": "list(reversed(%s))", "__neg__": "-%s", "__setitem__": "%s[%s] = %s",
+    "__delitem__": "del %s[%s]", "__iadd__": "%s += %s", "__imul__": "%s *= %s", "__ior__": "%s |= %s",
+    "__iand__": "%s &= %s", "__isub__": "%s -= %s",
+    "__lshift__": "%s << %s", "__rshift__": "%s >> %s", "__mod__": "%s %% %s", "__truediv__": "%s / %s",
+    "__floordiv__": "%s // %s", "__invert__": "~%s", "__abs__": "abs(%s)", "__int__": "int(%s)",
+    "__float__": "float(%s)",
+    "__next__": "next(%s)", "__call__": "%s(%s)", "__copy__": "copy.copy(%s)", "__deepcopy__": "copy.deepcopy(%s)",
+}  # fmt: skip
+STATEMENTS = {"__setitem__", "__delitem__", "__iadd__", "__imul__", "__ior__", "__iand__", "__isub__"}
+"""Methods whose calls are written as statements."""
+ITEMS = {"__getitem__", "__setitem__", "__delitem__"}
+SLICES = ("slice(1, 3)", "slice(None, 2)", "slice(-2, None)", "slice(None, None, -1)", "slice(0, 10, 2)", "-1", "0")
+PAIRED = {
+    *(
+        "__eq__",
+        "__ne__",
+        "__lt__",
+        "__le__",
+        "__gt__",
+        "__ge__",
+        "__add__",
+        "__radd__",
+        "__sub__",
+        "__or__",
+        "__and__",
+    ),
+    *("__xor__", "__iadd__", "__ior__", "__iand__", "__isub__"),
+}
+"""Methods whose other operand is usually of the same class."""
+
+
+def _literals(lines: Sequence[str]) -> list[str]:
+    """Return the short literals in these statements."""
+    found: dict[str, None] = {}
+    for line in lines:
+        for node in ast.walk(ast.parse(line)):
+            if isinstance(node, ast.Constant) and len(text := repr(node.value)) < 12:
+                found[text] = None
+    return list(found)
+
+
+def _operand(text: str) -> str:
+    """Return the argument as an operand, in parentheses if needed."""
+    return f"({text})" if text.startswith("lambda") or re.search(r"\s(?:for|\*\*?|/)\s", text) else text

@@ -1,0 +1,237 @@
+"""Generation of useful, stable and small test cases for the functions of a file."""
+
+from __future__ import annotations
+
+import builtins
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from threading import Event
+from typing import Any
+
+from aci.runtime.workspace import Workspace
+from extensions.testgen.call_builder import CallBuilder
+from extensions.testgen.case_rendering import HELPERS
+from extensions.testgen.case_search import CaseSearch, KeptCase, choose_cases, deadline
+from extensions.testgen.case_shrinking import ShrinkingGoal, shrink_case
+from extensions.testgen.existing_coverage import ExistingCoverage
+from extensions.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
+from extensions.testgen.mutants import Mutant
+from extensions.testgen.usage_mining import (
+    Subject,
+    assigned_attributes,
+    cases_from_tests,
+    code_constants,
+    docstring_cases,
+    free_names,
+)
+
+SEED = 1
+SEARCHED, SHRUNK, CONFIRMING, AT_ONCE = 0.7, 0.2, 0.05, 6
+"""Fractions of the time budget for searching, for shrinking cases and for repeating calls that hang; number of cases
+that are run on all mutants at a time."""
+CONFIRMED = 2.0
+"""Number of CPU seconds for repeating a timed-out call before it is reported as hanging."""
+MOST_TROUBLE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedCases:
+    """The generated `cases`, with the mutants (by number) that they kill and the arcs (pairs of lines) that they
+    execute.
+
+    `usable` are the mutants that could be tried. `trouble` contains messages about calls that fail unintentionally.
+    `harms` counts the harmful actions that were prevented, by kind.
+    """
+
+    module: str
+    cases: tuple[CaseOutcome, ...]
+    arcs: frozenset[tuple[int, int]]
+    killed: frozenset[int]
+    usable: frozenset[int]
+    tried: int = 0
+    why: str = ""
+    trouble: tuple[str, ...] = ()
+    harms: Mapping[str, int] = field(default_factory=dict)
+    unsteady: int = 0
+    seconds: float = 0.0
+    """Wall-clock seconds of the search."""
+
+    def after(self, earlier: GeneratedCases) -> GeneratedCases:
+        """Return the result of a search that continued an `earlier` one, with the counts and reports of both."""
+        trouble = tuple(dict.fromkeys((*earlier.trouble, *self.trouble)))
+        harms = {name: earlier.harms.get(name, 0) + self.harms.get(name, 0) for name in {*earlier.harms, *self.harms}}
+        return replace(
+            self,
+            tried=earlier.tried + self.tried,
+            trouble=trouble[:MOST_TROUBLE],
+            harms=harms,
+            unsteady=earlier.unsteady + self.unsteady,
+            seconds=earlier.seconds + self.seconds,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        value = asdict(self)
+        value["cases"] = [outcome_as_json(one) for one in self.cases]
+        return value | {name: sorted(value[name]) for name in ("arcs", "killed", "usable")}
+
+
+def cases_from_json(value: Mapping[str, Any]) -> GeneratedCases:
+    """Restore the cases from the form that `as_json` returns."""
+    sets = {name: frozenset(value[name]) for name in ("killed", "usable")}
+    arcs = frozenset((before, after) for before, after in value["arcs"])
+    cases = tuple(outcome_from_json(one) for one in value["cases"])
+    return GeneratedCases(**{**value, **sets, "arcs": arcs, "cases": cases, "trouble": tuple(value["trouble"])})
+
+
+def outcome_as_json(seen: CaseOutcome) -> dict[str, Any]:
+    """Return a case in the form that `outcome_from_json` reads."""
+    value = asdict(seen)
+    return value | {"arcs": sorted(seen.arcs), "lines": sorted(seen.lines)}
+
+
+def outcome_from_json(value: Mapping[str, Any]) -> CaseOutcome:
+    """Read a case from its form in a run's record."""
+    case = value["case"]
+    made = Case(tuple(case["lines"]), case["call"], tuple(case["watch"]), case["about"])
+    arcs = frozenset((before, after) for before, after in value["arcs"])
+    asserts = tuple((kind, expression, text) for kind, expression, text in value["asserts"])
+    return CaseOutcome(**{**value, "case": made, "arcs": arcs, "asserts": asserts, "lines": frozenset(value["lines"])})
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """A request for tests: the file's bytes, its functions and mutants, the existing coverage, and test files.
+
+    A search in several parts gives each the number of the `part`, what the `earlier` one found, and a model's `starts`.
+    `patience` and `most` are those of `CaseSearch`.
+    """
+
+    path: str
+    data: bytes
+    subjects: Sequence[Subject]
+    mutants: Sequence[Mutant]
+    standing: ExistingCoverage
+    tests: Mapping[str, bytes]
+    part: int = 0
+    earlier: Sequence[Case] = ()
+    starts: Sequence[Case] = ()
+    patience: int = 0
+    most: int = 0
+
+
+def generate_cases(
+    room: Workspace,
+    asked: GenerationRequest,
+    cancel: Event,
+    seconds: float,
+    tell: Callable[[str], None] = lambda text: None,
+) -> GeneratedCases:
+    """Search for cases, keep a few, shrink them, and drop those that fail under another hash seed.
+
+    Raises UsageError if the module cannot be imported, and Cancelled if `cancel` is set.
+    """
+    began = time.monotonic()
+    with (
+        closing(ModuleExerciser(room, asked.path, asked.mutants, cancel)) as exercise,
+        closing(ModuleExerciser(room, asked.path, (), cancel, hash_seed=1)) as witness,
+    ):
+        search = _search(exercise, asked)
+        stop = partial(_report_progress, search, tell)
+        why = search.run(deadline(seconds * SEARCHED, stop))
+        kept = _keep_steady(witness, search.kept)
+        small = _shrink_cases(exercise, search, kept, deadline(seconds * SHRUNK, stop))
+        final = _keep_steady(witness, small)
+        cases = [one.seen for one in final]
+        arcs = frozenset(arc for one in cases for arc in one.arcs if search.is_own(arc))
+        killed = frozenset(number for one in final for number in one.killed)
+        return GeneratedCases(
+            str(exercise.offers.get("module")),
+            tuple(cases),
+            arcs,
+            killed,
+            exercise.usable(),
+            search.cases,
+            why,
+            tuple(_trouble(exercise, search, deadline(seconds * CONFIRMING, stop))),
+            dict(search.harms),
+            len(search.kept) - len(kept) + search.dropped["unsteady"],
+            round(time.monotonic() - began, 1),
+        )
+
+
+def _report_progress(search: CaseSearch, tell: Callable[[str], None]) -> None:
+    tell(f"{search.cases} calls tried, {len(search.kept)} useful, {len(search.alive)} mutants left")
+
+
+def _search(exercise: ModuleExerciser, asked: GenerationRequest) -> CaseSearch:
+    maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED + asked.part, assigned_attributes(asked.data))
+    known = {*dir(builtins), *HELPERS, *maker.functions, *maker.classes}
+    own = [name for one in asked.subjects for name in (one.name.split(".")[-1], one.name.split(".")[0])]
+    seeds = [*docstring_cases(asked.data, known), *cases_from_tests(asked.tests, known, own)]
+    names = {one.name.split(".")[0] for one in asked.subjects} | {one.name for one in asked.subjects}
+    about = [one for one in seeds if any(name.split(".")[-1] in one.call for name in names)]
+    alive = set(exercise.usable()) - asked.standing.killed
+    lines = [one.reach for one in asked.mutants]
+    about = [*asked.earlier, *asked.starts] if asked.part else about
+    goals = set(asked.standing.arcs), alive
+    return CaseSearch(exercise, maker, asked.subjects, lines, about, *goals, asked.starts, asked.patience, asked.most)
+
+
+def _keep_steady(witness: ModuleExerciser, kept: Sequence[KeptCase]) -> list[KeptCase]:
+    """Return the cases that also pass in another process with another hash seed."""
+    checked = witness.check([(one.seen, ()) for one in kept])
+    return [one for one, noticed in zip(kept, checked, strict=True) if noticed.steady]
+
+
+def _shrink_cases(
+    exercise: ModuleExerciser, search: CaseSearch, kept: Sequence[KeptCase], over: Callable[[], bool]
+) -> list[KeptCase]:
+    """Choose a few cases that reach all goals, and shrink each."""
+    covered_before = search.arcs - {arc for one in search.kept for arc in one.arcs}
+    all_killed = frozenset(number for one in search.kept for number in one.killed)
+    noticed: list[frozenset[int]] = []
+    for start in range(0, len(kept), AT_ONCE):
+        part = kept[start : start + AT_ONCE]
+        if over():  # when time is up, use the kills known from the search
+            noticed += [one.killed for one in part]
+            continue
+        numbers = [[each for each in sorted(all_killed) if search.mutant_lines[each] & one.seen.lines] for one in part]
+        units = [(one.seen, own) for one, own in zip(part, numbers, strict=True)]
+        noticed += [found.killed | one.killed for found, one in zip(exercise.check(units), part, strict=True)]
+    goals = [
+        frozenset[object](arc for arc in one.seen.arcs if search.is_own(arc) and arc not in covered_before) | own
+        for one, own in zip(kept, noticed, strict=True)
+    ]
+    found = []
+    for seen, own in choose_cases(kept, goals):
+        arcs = frozenset(one for one in own if isinstance(one, tuple))
+        mutants = frozenset(one for one in own if isinstance(one, int))
+        small = shrink_case(exercise, ShrinkingGoal(seen, arcs, mutants), search.can_be_test, over)
+        found.append(KeptCase(small, arcs, mutants))
+    return found
+
+
+def _trouble(exercise: ModuleExerciser, search: CaseSearch, over: Callable[[], bool]) -> list[str]:
+    """Return messages about unintended failures; calls that timed out are first repeated with more time."""
+    sentences: list[str] = []
+    hanging: set[str] = set()
+    for (function, kind, line), seen in sorted(search.trouble.items(), key=lambda one: str(one[0]))[:MOST_TROUBLE]:
+        call = "; ".join((*seen.case.lines, seen.case.call))
+        if len(call) > 160 or free_names(seen.case) & {""}:
+            continue
+        if kind == "late":
+            owner = function.split(".")[0]
+            if owner in hanging or over():
+                continue
+            hanging.add(owner)
+            again = exercise.observe([seen.case], CONFIRMED)[0]
+            if again.kind == "late":
+                sentences.append(f"{call} does not finish within {CONFIRMED:g} s of CPU time")
+        elif kind == "died":
+            sentences.append(f"{call} ends the process, or waits forever")
+        else:
+            sentences.append(f"{call} raises {seen.error} in {function}, line {line}: {seen.text[:100]}")
+    return sentences

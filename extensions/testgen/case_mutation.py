@@ -1,0 +1,170 @@
+"""Mutation of cases: small changes to a value, an argument or a statement, and further calls on a case's result."""
+
+from __future__ import annotations
+
+import ast
+import random
+from typing import Any
+
+from extensions.testgen.answer_schema import HUGE
+from extensions.testgen.argument_generation import PLAIN, kind_of
+from extensions.testgen.call_builder import LONGEST_CASE, STATEMENTS, CallBuilder, GeneratedCase
+from extensions.testgen.module_exerciser import Case
+
+MOST_STATES = 30
+"""Maximum number of states of a class that are kept as starting points; the shortest ones are kept."""
+
+
+class CaseMutator:
+    """Creates a case from another one by a small change."""
+
+    def __init__(self, maker: CallBuilder) -> None:
+        self.maker, self.chance = maker, maker.chance
+
+    def changed(self, case: Case) -> GeneratedCase:
+        """Return the case with one of its values, arguments or statements changed."""
+        lines = list(case.lines)
+        roll = self.chance.random()
+        if lines and roll < 0.3:
+            where = self.chance.randrange(len(lines))
+            bound = {name for name in case.watch if lines[where].startswith(f"{name} =")}
+            if roll < 0.1 and not bound:
+                del lines[where]
+            elif roll < 0.2 and len(lines) < LONGEST_CASE:
+                lines.insert(self.chance.randrange(where, len(lines)) + 1, self._more(case) or lines[where])
+            else:
+                lines[where] = self._value_changed(lines[where])
+            return GeneratedCase(Case(tuple(lines), case.call, case.watch, case.about))
+        return GeneratedCase(Case(tuple(lines), self._value_changed(case.call), case.watch, case.about))
+
+    def remember(self, case: Case) -> None:
+        """Keep the object's state in this case as a starting point for others."""
+        owner = case.about.partition(".")[0]
+        if not case.watch or owner not in self.maker.classes or len(case.lines) > LONGEST_CASE:
+            return
+        states = self.maker.states.setdefault(owner, [])
+        if not case.lines[0].startswith(f"{case.watch[0]} = {owner}("):
+            return
+        states.append(case.lines)
+        if case.call.startswith(f"{case.watch[0]}."):
+            states.append((*case.lines, case.call))
+        states.sort(key=lambda lines: len("".join(lines)))
+        del states[MOST_STATES:]
+
+    def chained(self, case: Case, owner: str) -> GeneratedCase:
+        """Return a case that calls a method on the result of `case`, which is an object of the class `owner`."""
+        methods = [one for one in self.maker.classes[owner]["methods"] if not one["async"] and one["kind"] != "static"]
+        if not methods or len(case.lines) >= LONGEST_CASE:
+            return self.changed(case)
+        variable = self.maker.variable(owner)
+        if variable in case.watch:
+            variable = f"other_{variable}"
+        method = self.chance.choice(methods)
+        call = self.maker.statement(variable, owner, method)
+        lines = (*case.lines, f"{variable} = {case.call}")
+        if method["name"] in STATEMENTS:
+            lines, call = (*lines, call), variable
+        return GeneratedCase(Case(lines, call, (variable,), f"{owner}.{method['name']}"))
+
+    def called(self, case: Case) -> GeneratedCase:
+        """Return a case that calls the function that `case` returns."""
+        kinds = self.chance.choice(
+            (("callable",), ("int",), ("str",), ("list",), ("int", "int"), ("callable", "list"), ())
+        )
+        arguments = ", ".join(self.maker.pool.text(kind, self.chance) for kind in kinds)
+        return GeneratedCase(Case(case.lines, f"{case.call}({arguments})", case.watch, case.about))
+
+    def _more(self, case: Case) -> str:
+        """Return a further method call on the case's object, or "" if none is possible."""
+        owner = case.about.split(".")[0]
+        kind = self.maker.classes.get(owner)
+        if not kind or not case.watch:
+            return ""
+        methods = [one for one in kind["methods"] if one["kind"] == "method" and not one["async"]]
+        if not methods:
+            return ""
+        return self.maker.statement(case.watch[0], owner, self.chance.choice(methods))
+
+    def _value_changed(self, text: str) -> str:
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError):
+            return text
+        places = [node for node in ast.walk(tree) if isinstance(node, VALUES)]
+        if not places:
+            return text
+        place = self.chance.choice(places)
+        new = self._other(place)
+        changed = _Replace(place, new).visit(tree)
+        try:
+            return ast.unparse(ast.fix_missing_locations(changed)).strip()
+        except (ValueError, RecursionError, AttributeError):
+            return text
+
+    def _other(self, node: ast.expr) -> ast.expr:
+        text = ast.unparse(node)
+        kind = kind_of(text)
+        if self.chance.random() < 0.35:
+            other = kind if self.chance.random() < 0.7 else self.chance.choice(PLAIN)
+            return _parsed(self.maker.pool.text(other, self.chance))
+        if isinstance(node, ast.Constant):
+            if self.chance.random() < 0.4 and (own := self.maker.pool.constant(kind, self.chance)):
+                return _parsed(own)
+            return _parsed(_near(node.value, self.chance))
+        if isinstance(node, ast.List | ast.Tuple | ast.Set) and node.elts:
+            elements = list(node.elts)
+            where = self.chance.randrange(len(elements))
+            roll = self.chance.random()
+            if roll < 0.35 and len(elements) > 1:
+                del elements[where]
+            elif roll < 0.6:
+                elements.insert(where, elements[self.chance.randrange(len(elements))])
+            elif roll < 0.8:
+                self.chance.shuffle(elements)
+            else:
+                elements.append(_parsed(self.maker.pool.text(self.chance.choice(PLAIN[:4]), self.chance)))
+            if isinstance(node, ast.Set):
+                return ast.Set(elts=elements)
+            return type(node)(elts=elements, ctx=ast.Load())
+        if isinstance(node, ast.Dict) and node.keys:
+            where = self.chance.randrange(len(node.keys))
+            keys, values = list(node.keys), list(node.values)
+            del keys[where], values[where]
+            return ast.Dict(keys=keys, values=values)
+        return _parsed(self.maker.pool.text(kind, self.chance))
+
+
+VALUES = (ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Lambda)
+
+
+class _Replace(ast.NodeTransformer):
+    def __init__(self, old: ast.expr, new: ast.expr) -> None:
+        self.old, self.new = old, new
+
+    def visit(self, node: ast.AST) -> Any:
+        return self.new if node is self.old else self.generic_visit(node)
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _near(value: object, chance: random.Random) -> str:
+    """Return the source text of a value close to this one."""
+    if isinstance(value, bool):
+        return str(not value)
+    if isinstance(value, int):
+        if abs(value) >= HUGE:
+            return "0"
+        return repr(chance.choice((value + 1, value - 1, -value, 2 * value, 100 * value, 0, 1)))
+    if isinstance(value, float):
+        return repr(chance.choice((value + 1, value - 0.5, -value, value / 2, 0.0)))
+    if isinstance(value, str):
+        where = chance.randrange(len(value) + 1)
+        more = chance.choice("ab1 _.-,A\n")
+        cut = value[:where] + value[where + 1 :]
+        options = (cut, value[:where] + more + value[where:], value.upper(), value + value, value[::-1], value[:where])
+        return repr(chance.choice(options))
+    if isinstance(value, bytes):
+        return repr(chance.choice((value + b"a", value[1:], value[::-1])))
+    return chance.choice(("None", "0", "''", "True"))
