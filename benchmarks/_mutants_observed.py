@@ -11,8 +11,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from aci.repair.spectrum import Spectrum, build_spectrum
 from benchmarks._observing_mutants import PACKAGES, observe_mutants
+from extensions.experiment.evaluator.spectrum import Spectrum, build_spectrum
 from extensions.repair.analysis.suspicious_statements import Read, Suspect, find_suspects
 from trajectories.errors import UsageError
 

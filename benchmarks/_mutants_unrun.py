@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from aci.repair.source_file import Source
-from aci.repair.spectrum import belongs_to_tests
 from benchmarks._mutating import mutants
 from benchmarks._observing_mutants import PACKAGES, UNRUN, Package
 from benchmarks._template_streams import Case, unrun
+from extensions.experiment.evaluator.spectrum import belongs_to_tests
+from extensions.experiment.source.source_file import Source
 from trajectories.errors import UsageError
 
 LARGEST = 120_000

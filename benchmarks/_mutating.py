@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aci.repair.source_file import Source
+from extensions.experiment.source.source_file import Source
 from extensions.lab.synthesis.operators.function_code import Code, Edits, apply_edits, is_other_program
 from extensions.lab.synthesis.operators.simple_changes import WEIGHTS
 

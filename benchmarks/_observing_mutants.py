@@ -20,13 +20,13 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from aci.repair.candidate_evaluator import Evaluator
-from aci.repair.source_file import Definition, Source
-from aci.repair.spectrum import belongs_to_tests
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from benchmarks._archives import unpack_commit
 from benchmarks._mutating import Mutant, mutants
+from extensions.experiment.evaluator.candidate_evaluator import Evaluator
+from extensions.experiment.evaluator.spectrum import belongs_to_tests
+from extensions.experiment.source.source_file import Definition, Source
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import GitFailed
 from trajectories.git_store.trees import Trees

@@ -9,8 +9,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from aci.proof.experiment.changed_functions import functions_of, imports_of
 from benchmarks._patch_rewrites import negated, replace_function
+from extensions.experiment.changed_functions import functions_of, imports_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import pairwise
 
-from aci.proof.experiment.changed_functions import Function, functions_of
 from benchmarks._planting_code import BLOCKS, LOOPS, bound, parameters, read
+from extensions.experiment.changed_functions import Function, functions_of
 
 Rewrite = Callable[[Function], Sequence[ast.stmt] | None]
 SCOPES = (Function, ast.Lambda, ast.ClassDef, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import islice
 
-from aci.repair.source_file import Draft, Source
 from benchmarks._mutants_observed import Observed
 from benchmarks._template_streams import Same
+from extensions.experiment.source.source_file import Draft, Source
 from extensions.repair.candidate_order import order_candidates
 from extensions.repair.candidates.template_weights import Weights
 

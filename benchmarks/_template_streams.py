@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from aci.repair.source_file import Draft, Source, header
-from aci.repair.spectrum import Spectrum
 from benchmarks._mutants_observed import Observed
+from extensions.experiment.evaluator.spectrum import Spectrum
+from extensions.experiment.source.source_file import Draft, Source, header
 from extensions.repair.analysis.suspicious_statements import Suspect
 from extensions.repair.candidate_order import failure_kind, templates
 from extensions.repair.candidates.editable_statements import Place, editable_places

@@ -29,17 +29,17 @@ from statistics import median
 from threading import Event
 from typing import Any
 
-from aci.repair.candidate_evaluator import Candidate, CandidateResult, Evaluator
-from aci.repair.source_file import Source
-from aci.repair.spectrum import trace_tests
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from aci.testing.suite_run import run_tests
-from agent.candidates.search_progress import NoMemory, SearchProgress
 from benchmarks.quixbugs import build, wanted
+from extensions.experiment.evaluator.candidate_evaluator import Candidate, CandidateResult, Evaluator
+from extensions.experiment.evaluator.spectrum import trace_tests
+from extensions.experiment.source.source_file import Source
 from extensions.repair.analysis.suspicious_statements import find_suspects
 from extensions.repair.candidate_order import order_candidates
 from extensions.repair.repair_search import SearchRun
+from extensions.repair.search_progress import NoMemory, SearchProgress
 from trajectories.errors import SweAgentError
 from trajectories.git_store.trees import Trees
 

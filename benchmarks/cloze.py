@@ -27,13 +27,13 @@ from string import Template
 from threading import Event
 from typing import Any
 
-from agent.candidates.search_progress import WIDTH
 from benchmarks._planting import PackageWorkspace, named, open_package, run_suite, sources
 from benchmarks._planting_make import Bug, read
 from benchmarks.planted import SECONDS, Row, _check_with_suite
 from extensions.repair.cloze import fillings
 from extensions.repair.cloze_search import masks_of, question_values
 from extensions.repair.repair_search import RepairTask, SearchResult, search
+from extensions.repair.search_progress import WIDTH
 from extensions.repair.template_search import CLOZE_SECONDS, RANKED
 from trajectories.errors import SweAgentError
 

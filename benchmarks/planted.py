@@ -30,7 +30,7 @@ from extensions.repair.repair_search import RepairTask, SearchResult, search
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
-    from aci.repair.candidate_evaluator import Candidate
+    from extensions.experiment.evaluator.candidate_evaluator import Candidate
 
 SECONDS = 60.0
 PROOFS = 4

@@ -20,8 +20,8 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from statistics import median
 
-from aci.repair.source_file import Source
 from benchmarks._mutants_observed import Observed, observed
+from extensions.experiment.source.source_file import Source
 from extensions.repair.analysis.dynamic_slices import statement_facts
 from extensions.repair.analysis.suspicious_statements import WEIGHTS, collect_signals
 from trajectories.errors import SweAgentError

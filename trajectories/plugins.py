@@ -2,8 +2,8 @@
 
 A new model, tool, strategy, subcommand, workspace or export is one new file, in the package of its kind or in an
 extension. An extension is a folder in `extensions/`; the table PLUGINS in its `__init__` names its subpackage for each
-kind, such as `{"agent.cli.commands": "commands"}`. Other distributions add plugins through an entry point in the group
-`swe_agent.<package>`.
+kind, such as `{"agent.cli.commands": "commands"}`, and REQUIRES the extensions without which it does not work. Other
+distributions add plugins through an entry point in the group `swe_agent.<package>`.
 """
 
 from __future__ import annotations
@@ -65,10 +65,21 @@ def extension_packages(package: str) -> list[str]:
 
 @cache
 def extension_names() -> tuple[str, ...]:
-    """Return the names of the extensions that are installed."""
+    """Return the names of the extensions that are installed, with all that they require."""
+    installed = _extension_folders()
+    return tuple(name for name in installed if required_extensions(name) <= set(installed))
+
+
+@cache
+def _extension_folders() -> tuple[str, ...]:
     spec = find_spec(EXTENSIONS)
     folders = map(Path, (spec.submodule_search_locations if spec else None) or ())
     return tuple(sorted(file.parent.name for folder in folders for file in folder.glob("[a-z]*/__init__.py")))
+
+
+def required_extensions(name: str) -> set[str]:
+    """Return the names of the extensions without which an extension does not work."""
+    return set(getattr(import_module(f"{EXTENSIONS}.{name}"), "REQUIRES", ()))
 
 
 def extension_table(name: str) -> dict[str, str]:
@@ -86,8 +97,12 @@ def extension_module(kind: str, what: str, extension: str) -> Any:
 
 
 def missing_extension(what: str, extension: str) -> UsageError:
-    """Return the error for something that an extension would serve, which is not installed."""
-    return UsageError(f"{what} is in the extension {extension}, which is not installed.", "Install swe-agent again.")
+    """Return the error for something that an extension would serve, which is not installed or lacks another one."""
+    fix = "Install swe-agent again."
+    if extension in _extension_folders():
+        missing = ", ".join(sorted(required_extensions(extension) - set(_extension_folders())))
+        return UsageError(f"{what} requires the extension {missing}, which is not installed.", fix)
+    return UsageError(f"{what} is in the extension {extension}, which is not installed.", fix)
 
 
 @cache

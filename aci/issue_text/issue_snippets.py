@@ -128,7 +128,7 @@ def trace_snippets(workspace: Workspace, text: str, seconds: float = SECONDS) ->
         return None
     folder = f"{workspace.harness}/issue-{secrets.token_hex(8)}"
     job = {"root": workspace.root, "snippets": found, "seconds": seconds, "out": f"{folder}/answer.json"}
-    workspace.write(f"{folder}/calls.py", program_source("repair/issue_calls.py"))
+    workspace.write(f"{folder}/calls.py", program_source("issue_calls.py"))
     workspace.write(f"{folder}/job.json", json.dumps(job).encode())
     python = '"$(command -v python || echo python3)"'
     script = f"{python} {shlex.quote(folder)}/calls.py {shlex.quote(folder)}/job.json"

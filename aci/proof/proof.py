@@ -18,7 +18,7 @@ from typing import Literal
 
 from aci.observation.activity_message import ActivityMessage
 from aci.proof.affected_callers import affected_callers
-from aci.proof.experiment.patch_experiment import try_patch
+from aci.proof.experiments import try_patch
 from aci.proof.fact_words import (
     UNCHANGED,
     compared_part,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -20,6 +22,10 @@ from trajectories.facts import Fact
 from trajectories.git_store.trees import Trees
 from trajectories.records import Issue
 
+DEFINED = re.compile(r"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+"""A definition of a function or class in Python."""
+MOST_SOURCES, MOST_SOURCE_BYTES = 3000, 1_000_000
+"""Maximum number and size of the source files in which definitions are looked up."""
 MOST_SUPPORTED = 20
 """Maximum number of test files that run because they may use a changed file beside them."""
 
@@ -314,6 +320,14 @@ class ProofRun:
         """Return the exit code of the suite's command at `tree`."""
         workspace.restore(tree)
         return run_tests(workspace, self.command, timeout=self.timeout).code
+
+
+def base_sources(trial: ProofRun) -> dict[str, str]:
+    """Return the texts of up to MOST_SOURCES Python source files of the base, without tests."""
+    files = trial.trees.files(trial.base)
+    paths = (path for path in files if path.endswith(".py") and not is_test(path))
+    small = (path for path in paths if files[path].size < MOST_SOURCE_BYTES)
+    return {path: trial.text(trial.base, path) for path in islice(small, MOST_SOURCES)}
 
 
 def fork_for_tests(fork: Callable[[str], Workspace], tree: str) -> Workspace:

@@ -14,10 +14,9 @@ from aci.proof import evidence
 from aci.proof.build_errors import missing_names
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
 from aci.proof.existing_tests import code_words, find_test
-from aci.proof.experiment.issue_relevance import Sources
 from aci.proof.fact_words import NOT_RED, NOT_REPRODUCED, fixed_tests
 from aci.proof.failure_reason import is_mentioned
-from aci.proof.proof_run import ProofRun, fails, format_names, passes
+from aci.proof.proof_run import DEFINED, ProofRun, base_sources, fails, format_names, passes
 from aci.proof.runner_independence import TestProcess, check_runner_independence, recorded_process
 from aci.repository.added_tests import COPY
 from aci.runtime.workspace import Workspace
@@ -221,7 +220,7 @@ def _has_name(trial: ProofRun, name: str) -> bool:
     """Whether the source of the base defines a function of this name, which the patch may make available where it was
     missing."""
     if trial.defined is None:
-        trial.defined = Sources(trial).names()
+        trial.defined = frozenset(name for text in base_sources(trial).values() for name in DEFINED.findall(text))
     return name.rpartition(".")[2] in trial.defined
 
 

@@ -89,6 +89,12 @@ def _from_indentation(lines: list[str]) -> Iterator[Definition]:
         yield Definition(name, kind, first, last, first)
 
 
+def is_docstring(statement: ast.stmt) -> bool:
+    """Return whether a statement consists only of a string."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
 def undefined_names(source: str) -> dict[str, int]:
     """Return names that are read but never defined, with the first line on which each is read.
 

@@ -1,7 +1,8 @@
 """The modules of `aci/guest` and of extensions, which are copied into a workspace and run by its Python.
 
 The guest package of an extension becomes a subpackage with the extension's name: `extensions/testgen/guest/a.py` is the
-module `testgen.a`. It imports modules of `aci.guest` by their whole names, which become relative in the copy.
+module `testgen.a`. It imports modules of `aci.guest`, and of extensions that it requires, by their whole names, which
+become relative in the copy.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ PREFIX = "_swe_agent_"
 """The prefix of the names of copied packages. No module of a repository has such a name."""
 PACKAGE = f"{PREFIX}guest"
 _GUEST = "aci.guest"
-_KIT_IMPORT = re.compile(rb"^([ \t]*from )aci\.guest\.", re.MULTILINE)
+_KIT_IMPORT = re.compile(rb"^([ \t]*from )(?:aci|extensions\.(\w+))\.guest\.", re.MULTILINE)
 
 
 def install_programs(write: Callable[[str, bytes], None], folder: str, *modules: str, package: str = PACKAGE) -> str:
@@ -44,7 +45,11 @@ def program_source(path: str) -> bytes:
     """Return the content of a file of `aci/guest`, or of an extension, such as a program that needs no other module."""
     data = _file(path).read_bytes()
     dots = b"." * (path.count("/") + 1)
-    return _KIT_IMPORT.sub(rb"\g<1>" + dots, data) if path.endswith(".py") else data
+
+    def relative(match: re.Match[bytes]) -> bytes:
+        return match[1] + dots + (match[2] + b"." if match[2] else b"")
+
+    return _KIT_IMPORT.sub(relative, data) if path.endswith(".py") else data
 
 
 def _file(path: str) -> Traversable:

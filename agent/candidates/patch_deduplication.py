@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from aci.graph.file_selection import language_of, unreadable_reason
 from aci.graph.parser import parse_syntax
-from aci.repair.code_blocks import is_docstring
 from aci.repository.patch import belongs_to_tests
-from aci.repository.python_source import parse
+from aci.repository.python_source import is_docstring, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from agent.candidates.edit_descriptions import count_passing, describe_change
-from agent.candidates.search_progress import TRIED, SearchProgress
 from agent.run_state.strategy_traits import is_conversational
 from agent.run_state.turn_state import MAIN, submission_field
+from trajectories.plugins import extension_packages
 from trajectories.records import Once, Step
 
 if TYPE_CHECKING:
@@ -22,9 +20,6 @@ MOST_EDITS, MOST_LINES = 5, 40
 """Maximum numbers of edits or rewrites that are listed, and of lines of the first one's diff."""
 ENDED_EARLY = {"open", "interrupted", "limit", "budget", "error"}
 """Kinds of exits after which a search may be unfinished; the patch of its first edit is not delivered."""
-_PART = re.compile(rf"(?:^|[./]){TRIED}\d+$")
-_JUDGED = re.compile(r"(?:^|[./])judge ")
-"""Matches the name under which `optimize` records the verdict on a rewrite, after the turn's number."""
 
 
 def closing_text(engine: Engine, exit: Exit, began: str) -> str:
@@ -55,54 +50,19 @@ def _last_word(trajectory: Trajectory) -> str:
 
 
 def _unfinished_search(engine: Engine, tree: str) -> str:
-    """Describe what the current turn's search has found so far: edits that pass the tests, or rewrites that give the
-    same results, with the diff of the first one to `tree`. Return "" if it has found nothing."""
+    """Describe what the current turn's search, which began with `tree`, has found so far; "" if it has found
+    nothing."""
     done = [record for record in engine.trajectory.of_turn if isinstance(record, Once)]
-    parts = [one.value for one in done if _PART.search(one.name) and one.value.get("tree") == tree]
-    found = SearchProgress(_Recorded(engine, parts))
-    edits = found.least
-    if edits:
-        data = edits[0].apply(engine.trees.read(tree, edits[0].path))
-        lines = [
-            describe_change(one.path, one.line, one.function.qualname if one.function else "", one.description)
-            for one in edits
-        ]
-        title = f"The search was ended after {found.count:,} edits; {count_passing(len(edits))}. None is proven."
-        return _text(title, lines, engine.trees.diff(tree, engine.trees.write({edits[0].path: data}, tree)))
-    judged = [one.value for one in done if _JUDGED.search(one.name)]
-    right = sorted((one for one in judged if one["status"] == "right"), key=_instructions)
-    if not right:
-        return ""
-    title = "The search was ended. These rewrites give the same results so far; the final checks were not made."
-    lines = [f"{one['what']}: {_instructions(one):,} instructions." for one in right]
-    return _text(title, lines, engine.trees.diff(tree, right[0]["tree"]))
+    for module in extension_packages("agent.lifecycle.unfinished_searches"):
+        if found := import_module(module).describe_unfinished(engine, tree, done):
+            return str(found)
+    return ""
 
 
-def _instructions(judged: dict[str, Any]) -> int:
-    """Return the number by which rewrites are ranked; earlier versions counted no large call."""
-    return int(judged.get("large") or judged["cost"])
-
-
-def _text(title: str, lines: list[str], diff: str) -> str:
+def list_found(title: str, lines: list[str], diff: str) -> str:
+    """Return a list of what a search has found, below a title, with the diff of the first one."""
     more = [f"- and {len(lines) - MOST_EDITS} more"] if len(lines) > MOST_EDITS else []
     shown = [line for line in diff.splitlines() if not line.startswith("index ")]
     cut = [f"… {len(shown) - MOST_LINES} more lines"] if len(shown) > MOST_LINES else []
     listed = (f"- {line}" for line in lines[:MOST_EDITS])
     return "\n".join([title, *listed, *more, "The first of them:", *shown[:MOST_LINES], *cut])
-
-
-class _Recorded:
-    """The recorded parts of a search, to read."""
-
-    def __init__(self, engine: Engine, parts: list[dict[str, Any]]) -> None:
-        self._engine, self._parts = engine, parts
-
-    def parts(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        for part in self._parts:
-            try:
-                yield part, self._engine.journal.recall(part["digests"])
-            except FileNotFoundError:
-                yield part, b""
-
-    def keep(self, part: dict[str, Any], digests: bytes) -> None:
-        raise NotImplementedError

@@ -1,3 +1,4 @@
 """The laboratory: batches, their evaluation, synthetic tasks and an environment for training."""
 
-PLUGINS = {"agent.cli.commands": "commands"}
+PLUGINS = {"aci.guest": "guest", "agent.cli.commands": "commands"}
+REQUIRES = ("experiment",)

@@ -2,7 +2,9 @@
 
 PLUGINS = {
     "agent.candidates.sources": "template_candidates",
+    "agent.lifecycle.unfinished_searches": "unfinished_search",
     "agent.strategies": "strategies",
     "extensions.lab.repair_search": "repair_search",
     "extensions.papers.fault_suspects": "fault_suspects",
 }
+REQUIRES = ("experiment",)

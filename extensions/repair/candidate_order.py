@@ -12,10 +12,10 @@ from dataclasses import replace
 from functools import cache
 from itertools import count, islice
 
-from aci.repair.candidate_evaluator import Candidate
-from aci.repair.condition_probes import ConditionProber
-from aci.repair.source_file import Source
-from aci.repair.spectrum import Spectrum
+from extensions.experiment.evaluator.candidate_evaluator import Candidate
+from extensions.experiment.evaluator.condition_probes import ConditionProber
+from extensions.experiment.evaluator.spectrum import Spectrum
+from extensions.experiment.source.source_file import Source
 from extensions.repair import templates as package
 from extensions.repair.analysis.suspicious_statements import Suspect
 from extensions.repair.candidates.editable_statements import Place, editable_places

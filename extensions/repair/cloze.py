@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.repair.candidate_evaluator import Candidate, FunctionSpan
-from aci.repair.source_file import Draft, Source, brief, header, own_nodes
-from aci.repair.syntax_trees import UNREADABLE, parse_expression, parse_module
+from extensions.experiment.evaluator.candidate_evaluator import Candidate, FunctionSpan
+from extensions.experiment.source.source_file import Draft, Source, brief, header, own_nodes
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_expression, parse_module
 from extensions.repair.analysis.suspicious_statements import Suspect
 from extensions.repair.candidates.editable_statements import Place, editable_places
 from extensions.repair.candidates.template_weights import Template, fitted_weights

@@ -58,8 +58,8 @@ def search_fillings(
 def masks_of(read: Callable[[str], bytes], ranked: Sequence[tuple[str, int, float]]) -> list[list[Mask]]:
     """Return the masks of each suspicious function; they follow from the recorded suspects."""
     from aci.guest.source_encoding import as_utf8
-    from aci.repair.source_file import Source
-    from aci.repair.syntax_trees import UNREADABLE
+    from extensions.experiment.source.source_file import Source
+    from extensions.experiment.source.syntax_trees import UNREADABLE
     from extensions.repair.analysis.suspicious_statements import Suspect
     from extensions.repair.cloze import find_masks
 

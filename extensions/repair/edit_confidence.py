@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aci.repair.candidate_answers import LATE, AnswerInput, CandidateAnswers
-from aci.repair.candidate_evaluator import Candidate
+from extensions.experiment.evaluator.candidate_answers import LATE, AnswerInput, CandidateAnswers
+from extensions.experiment.evaluator.candidate_evaluator import Candidate
 from extensions.repair.edit_overfitting import special_case, stops_recursion
 
 SPECIAL = 0.2

@@ -6,9 +6,9 @@ import ast
 import textwrap
 from collections.abc import Iterable
 
-from aci.repair.candidate_answers import literals_of
-from aci.repair.candidate_evaluator import Candidate
-from aci.repair.source_file import brief
+from extensions.experiment.evaluator.candidate_answers import literals_of
+from extensions.experiment.evaluator.candidate_evaluator import Candidate
+from extensions.experiment.source.source_file import brief
 
 COMMON = frozenset(map(repr, (0, 1, 2, -1, 10, 0.0, 1.0, 0.5, "", " ", "\n", ",", ".", True, False)))
 """Literals that are common in all programs."""

@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from aci.repair.candidate_answers import LATE, AnswerInput, CandidateAnswers, collect_answers
-from aci.repair.candidate_evaluator import Candidate, Evaluator
-from aci.repair.source_file import Source
-from agent.candidates.behaviour_choice import Behaviour, BehaviourDifference, Choice
-from agent.candidates.edit_descriptions import describe_evidence, number_in_words
+from agent.candidates.edit_descriptions import number_in_words
+from extensions.experiment.evaluator.candidate_answers import LATE, AnswerInput, CandidateAnswers, collect_answers
+from extensions.experiment.evaluator.candidate_evaluator import Candidate, Evaluator
+from extensions.experiment.source.source_file import Source
+from extensions.repair.behaviour_choice import Behaviour, BehaviourDifference, Choice, describe_evidence
 from extensions.repair.edit_confidence import ACCIDENTS, AnswerCheck, check_hits
 
 SECONDS = 120.0

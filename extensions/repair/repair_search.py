@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 from aci.guest.source_encoding import as_utf8, from_utf8, text_encoding
 from aci.observation.untrusted_text import one_line
-from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
-from aci.repair.condition_probes import ConditionProber
-from aci.repair.source_file import Source
-from aci.repair.spectrum import Spectrum, trace_tests
-from aci.repair.syntax_trees import UNREADABLE as UNPARSABLE
-from agent.candidates.behaviour_choice import Choice
 from agent.candidates.edit_descriptions import count_passing
-from agent.candidates.search_progress import Memory, NoMemory, SearchProgress
+from extensions.experiment.evaluator.candidate_evaluator import Candidate, Evaluator, TimeLimits
+from extensions.experiment.evaluator.condition_probes import ConditionProber
+from extensions.experiment.evaluator.spectrum import Spectrum, trace_tests
+from extensions.experiment.source.source_file import Source
+from extensions.experiment.source.syntax_trees import UNREADABLE as UNPARSABLE
 from extensions.repair.analysis.helper_modules import find_test_helpers
 from extensions.repair.analysis.literal_hints import expected_exceptions, literal_hints
 from extensions.repair.analysis.suspicious_statements import Suspect, find_suspects
+from extensions.repair.behaviour_choice import Choice
 from extensions.repair.candidate_order import order_candidates
 from extensions.repair.edit_selection import FEW, SECONDS, choose_edit
+from extensions.repair.search_progress import Memory, NoMemory, SearchProgress
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from agent.candidates.search_progress import TRIED
+from extensions.repair.search_progress import TRIED
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

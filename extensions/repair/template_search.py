@@ -16,8 +16,8 @@ from extensions.repair.search_record import SearchRecord
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from aci.repair.candidate_evaluator import Candidate
     from agent.engine.task import Task
+    from extensions.experiment.evaluator.candidate_evaluator import Candidate
     from extensions.repair.repair_search import Progress, RepairTask, SearchResult
 
 SEARCH_SECONDS = 60.0

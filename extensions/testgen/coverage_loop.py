@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aci.repair.evaluator_process import unittest_python
 from aci.repository.patch import is_test
 from aci.repository.test_placement import choose_test_path
 from aci.runtime.target_function import PYTHON
@@ -19,6 +18,7 @@ from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.runner_hooks import PYTHON as TOLD_APART
 from aci.testing.suite_command import detect_command
 from aci.testing.suite_run import run_tests
+from extensions.experiment.evaluator.evaluator_process import unittest_python
 from extensions.testgen.case_generation import GeneratedCases, GenerationRequest, cases_from_json, generate_cases
 from extensions.testgen.case_rendering import NamedTest, name_tests, rebound_helpers, render_tests
 from extensions.testgen.existing_coverage import ExistingCoverage, coverage_from_json, measure_coverage

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from aci.repair.candidate_evaluator import Evaluator, TimeLimits
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import run_tests
+from extensions.experiment.evaluator.candidate_evaluator import Evaluator, TimeLimits
 from extensions.testgen.mutants import Mutant
 from trajectories.errors import UsageError
 

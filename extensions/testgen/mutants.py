@@ -12,9 +12,9 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.repair.candidate_evaluator import Candidate
-from aci.repair.candidate_evaluator import FunctionSpan as Place
 from aci.runtime.target_function import Function, iter_functions
+from extensions.experiment.evaluator.candidate_evaluator import Candidate
+from extensions.experiment.evaluator.candidate_evaluator import FunctionSpan as Place
 from extensions.testgen.answer_schema import HUGE
 
 MOST_OF_FUNCTION, MOST = 60, 400

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from aci.repair.source_file import Draft, Source
 from benchmarks import _mutants_observed, _mutants_unrun, fit_templates
 from benchmarks._mutating import SHARES, mutants
 from benchmarks._observing_mutants import Package
 from benchmarks._template_fit import Model
 from benchmarks._template_streams import Case, Same, Stream
+from extensions.experiment.source.source_file import Draft, Source
 from extensions.lab.synthesis.operators import expression_changes as expressions
 from extensions.lab.synthesis.operators import statement_changes as statements
 from extensions.lab.synthesis.operators.function_code import Code

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from aci.proof.experiment.changed_functions import functions_of
 from benchmarks import _patch_rewrites
 from benchmarks._patch_rewrites import replace_function, rewrites
+from extensions.experiment.changed_functions import functions_of
 
 EXAMPLES = [
     (

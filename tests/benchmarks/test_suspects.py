@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.repair.spectrum import Spectrum
 from benchmarks._mutants_observed import Observed
 from benchmarks.suspects import Row, changed_statements, fitted, main, rank
+from extensions.experiment.evaluator.spectrum import Spectrum
 
 ORIGINAL = b"""\
 def f(a):

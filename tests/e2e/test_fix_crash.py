@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.candidates.search_progress import WIDTH
+from extensions.repair.search_progress import WIDTH
 from tests.conftest import copy_run, git
 from tests.e2e.conftest import STRICT_TEST, TEST_CORE, Machine, answer, call, write
 from tests.e2e.kill_runner import account, is_started, run_and_kill

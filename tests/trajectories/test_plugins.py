@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from trajectories import plugins
-from trajectories.plugins import FORMER_PACKAGES, built_in_plugins, find, names
+from trajectories.plugins import FORMER_PACKAGES, built_in_plugins, find, missing_extension, names
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,13 @@ def test_extension_adds_plugins_and_replaces_none(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(plugins, "EXTENSIONS", name)
     monkeypatch.setattr(plugins, "extension_names", plugins.extension_names.__wrapped__)
+    monkeypatch.setattr(plugins, "_extension_folders", plugins._extension_folders.__wrapped__)
     assert plugins.extension_names() == ("counting",)
     assert names("trajectories.exports")["markdown"] == "trajectories.exports.markdown"
     assert find("trajectories.exports", "far-away", "export", "export") == "found"
     assert names("tools") == built_in_plugins("tools")
+    (own / "__init__.py").write_text("REQUIRES = ('measuring',)\n")
+    monkeypatch.delitem(sys.modules, f"{name}.counting")
+    assert plugins.extension_names() == ()
+    sentence = "`swe-agent count` requires the extension measuring, which is not installed."
+    assert str(missing_extension("`swe-agent count`", "counting")).startswith(sentence)

@@ -9,7 +9,7 @@ import sys
 from importlib.machinery import PathFinder
 
 if "SWE_AGENT_JOB" in os.environ:
-    from _swe_agent_guest.repair import evaluator_runner
+    from _swe_agent_guest.experiment import evaluator_runner
 
     evaluator_runner.install()
 else:

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
-from aci.repair.source_file import Definition
-from aci.repair.syntax_trees import UNREADABLE, parse_module
 from aci.repository.patch import belongs_to_tests
 from aci.testing.suite_results import TestResult
+from extensions.experiment.source.source_file import Definition
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module
 from extensions.lab.synthesis.failing_statement import (
     MOST_VALUE,
     RAISES,

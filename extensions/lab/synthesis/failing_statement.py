@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from aci.repair.syntax_trees import UNREADABLE, parse_expression
 from aci.testing.suite_results import TestResult
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_expression
 
 MOST_VALUE, MOST_MESSAGE = 300, 6
 """Maximum number of characters of a value, and of lines of a message."""

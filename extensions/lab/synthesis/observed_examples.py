@@ -38,7 +38,7 @@ def run_examples(workspace: Workspace, command: str, codes: Sequence[str]) -> li
     """Run Python examples with the interpreter of the test command; None for one that does not end in time, or gives
     something else in a second run with other hashes."""
     interpreter = re.match(r"(.*\S)\s+-m\s+(?:pytest|unittest)\b", command)
-    script = program_source("example_results.py").decode()
+    script = program_source("lab/example_results.py").decode()
     python = f"{interpreter[1] if interpreter else PYTHON} {shlex.join(['-c', script, json.dumps(codes)])}"
     line = f"(cd {shlex.quote(workspace.root)} && for PYTHONHASHSEED in 1 2; do export PYTHONHASHSEED; {python}; done)"
     output = workspace.run(line, SECONDS, SESSION).output.decode("utf-8", "replace").split("\n")

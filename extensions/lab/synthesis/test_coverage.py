@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
-from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.patch import belongs_to_tests
 from aci.runtime.workspace import Workspace
+from extensions.experiment.evaluator.candidate_evaluator import Evaluator
 from trajectories.errors import UsageError, WorkspaceError
 
 SLOWER, SHORTEST = 8.0, 2.0

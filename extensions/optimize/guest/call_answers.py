@@ -17,9 +17,9 @@ import sys
 import tempfile
 import warnings
 
-from aci.guest.child_process import run_in_children
-from aci.guest.forked_sandbox import TimeUp
-from aci.guest.subject_function import load_subject
+from extensions.experiment.guest.forked_sandbox import TimeUp
+from extensions.experiment.guest.subject_function import load_subject
+from extensions.optimize.guest.child_process import run_in_children
 
 from .call_pickles import loads, open_job, read_all
 from .canonical_forms import FormBuilder, TooLarge, address_free_text

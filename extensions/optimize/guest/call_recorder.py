@@ -19,8 +19,8 @@ import time
 import types
 import warnings
 
-from aci.guest.call_frames import call_arguments
-from aci.guest.subject_function import module_name
+from extensions.experiment.guest.call_frames import call_arguments
+from extensions.experiment.guest.subject_function import module_name
 
 from .call_pickles import dumps, repository_folders
 

@@ -17,8 +17,8 @@ import math
 import sys
 import time
 
-from aci.guest.child_process import Alarm, run_in_children
-from aci.guest.forked_sandbox import TimeUp
+from extensions.experiment.guest.forked_sandbox import TimeUp
+from extensions.optimize.guest.child_process import Alarm, run_in_children
 
 from .call_answers import Caller
 from .call_parts import (

@@ -9,7 +9,7 @@ import json
 import os
 import time
 
-from aci.guest.subject_function import hide_own_modules, load_call, load_subject
+from extensions.experiment.guest.subject_function import hide_own_modules, load_call, load_subject
 
 ROUNDS = 3
 

@@ -17,7 +17,7 @@ import re
 import types
 from collections import abc
 
-from aci.guest.call_frames import raising_code
+from extensions.experiment.guest.call_frames import raising_code
 
 DEEPEST, ITEMS, NODES, MOST_ITEMS = 120, 400, 300000, 1000000
 """Limits: levels of nesting, items of an iterator written in full, nodes of a form, and items of an iterator. Items

@@ -19,8 +19,8 @@ import threading
 import time
 import types
 
-from aci.guest.forked_sandbox import TimeUp, cpu_limit, run_forked
-from aci.guest.subject_function import hide_own_modules, load_subject
+from extensions.experiment.guest.forked_sandbox import TimeUp, cpu_limit, run_forked
+from extensions.experiment.guest.subject_function import hide_own_modules, load_subject
 
 from .effect_watchers import AuditWatcher, CallWatcher, OpcodeCounter, OpcodeLimitExceeded, module_state, plain_contents
 from .outcome_text import describe_error, digest, plain_digest, type_text, value_text

@@ -13,8 +13,8 @@ import sys
 import time
 from itertools import islice
 
-from aci.guest.call_frames import nested_codes
-from aci.guest.subject_function import load_call, load_subject
+from extensions.experiment.guest.call_frames import nested_codes
+from extensions.experiment.guest.subject_function import load_call, load_subject
 
 clock = time.thread_time if hasattr(time, "thread_time") else time.process_time
 MOST_ITEMS, PROBES, ROUNDS = 1000000, 2000, 5

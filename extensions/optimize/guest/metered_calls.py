@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from aci.guest.subject_function import hide_own_modules, load_call, load_subject
+from extensions.experiment.guest.subject_function import hide_own_modules, load_call, load_subject
 
 from .meters import meter_class as new_meter
 from .region_runner import run_region

@@ -8,8 +8,8 @@ import os
 import re
 import types
 
-from aci.guest.call_frames import raising_code
-from aci.guest.forked_sandbox import TimeUp, cpu_limit
+from extensions.experiment.guest.call_frames import raising_code
+from extensions.experiment.guest.forked_sandbox import TimeUp, cpu_limit
 
 ITEMS, DEPTH, LENGTH = 2000, 6, 20000
 ATOMS = (bool, int, float, complex, str, bytes, type(None))

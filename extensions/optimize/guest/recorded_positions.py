@@ -12,7 +12,7 @@ import decimal
 import math
 import typing
 
-from aci.guest.value_text import is_sorted
+from extensions.experiment.guest.value_text import is_sorted
 
 from .call_parts import CONTAINERS, MAPPINGS, SEQUENCES, attributes, has_private_state, rebuilt, sorted_if_possible
 from .list_changes import fitted, rearranged, spread, with_other_columns

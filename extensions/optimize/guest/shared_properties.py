@@ -2,7 +2,7 @@
 
 import math
 
-from aci.guest.value_text import is_sorted
+from extensions.experiment.guest.value_text import is_sorted
 
 from .call_parts import CONTAINERS, attributes
 

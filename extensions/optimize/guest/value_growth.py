@@ -11,7 +11,7 @@ import enum
 import fractions
 import pathlib
 
-from aci.guest.value_text import is_sorted
+from extensions.experiment.guest.value_text import is_sorted
 
 from .call_parts import MAPPINGS, rebuilt, sorted_if_possible
 from .call_pickles import dumps, loads

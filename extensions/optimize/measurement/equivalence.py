@@ -94,7 +94,7 @@ def collect_answers(
 
 def longest_call(seconds: float) -> float:
     """Return the wall time in seconds after which a call with this limit of processor time is stopped in any case; see
-    `WAITING` in `aci/guest/child_process.py`."""
+    `WAITING` in `extensions/optimize/guest/child_process.py`."""
     return 4 * seconds + 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from aci.repair.source_file import Draft
+from extensions.experiment.source.source_file import Draft
 from extensions.optimize.rewrites.access_paths import path
 from extensions.optimize.rewrites.function_scope import Scope, join_drafts
 

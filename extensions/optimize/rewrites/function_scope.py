@@ -10,8 +10,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from aci.repair.source_file import Definition, Draft, Source
 from aci.runtime.target_function import iter_functions as functions_of
+from extensions.experiment.source.source_file import Definition, Draft, Source
 from extensions.optimize.rewrites.access_paths import (
     AT_END,
     INSIDE,

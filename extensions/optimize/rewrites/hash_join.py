@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aci.repair.source_file import Draft
+from extensions.experiment.source.source_file import Draft
 from extensions.optimize.rewrites.access_paths import is_affected, last_word, path, read_paths, root, substitute
 from extensions.optimize.rewrites.function_scope import Comprehension, Scope, join_drafts
 from extensions.optimize.rewrites.incremental_index import appends_to, is_empty

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from aci.repair.source_file import Draft
+from extensions.experiment.source.source_file import Draft
 from extensions.optimize.rewrites.access_paths import is_affected, is_same_code, path, read_paths
 from extensions.optimize.rewrites.aliasing import is_immutable, is_read_only
 from extensions.optimize.rewrites.function_scope import Comprehension, Region, Scope, join_drafts

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from aci.repair.source_file import Definition, Draft
+from extensions.experiment.source.source_file import Definition, Draft
 from extensions.optimize.rewrites.access_paths import is_affected, path, root
 from extensions.optimize.rewrites.function_scope import Scope, join_drafts
 from extensions.optimize.rewrites.known_effects import FRESH

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
-from aci.repair.source_file import Draft
+from extensions.experiment.source.source_file import Draft
 from extensions.optimize.rewrites.access_paths import is_same_code
 from extensions.optimize.rewrites.function_scope import Scope, join_drafts
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice, zip_longest
 
-from aci.repair.source_file import Definition, Draft, Source
 from aci.runtime.target_function import Target
 from aci.runtime.target_function import iter_functions as functions_of
+from extensions.experiment.source.source_file import Definition, Draft, Source
 from extensions.optimize.rewrites import (
     concatenation,
     hash_join,

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.repair.source_file import Definition, Source, dotted_name
+from extensions.experiment.source.source_file import Definition, Source, dotted_name
 from extensions.repair.analysis.name_bindings import bound_names
 
 

@@ -18,9 +18,9 @@ from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 from itertools import permutations
 
-from aci.repair.code_blocks import BLOCKS, BUILTINS, block, has_outer_jump, owner, unindented_lines
-from aci.repair.source_file import Definition, Source, statements
-from aci.repair.syntax_trees import UNREADABLE, parse_module
+from extensions.experiment.source.code_blocks import BLOCKS, BUILTINS, block, has_outer_jump, owner, unindented_lines
+from extensions.experiment.source.source_file import Definition, Source, statements
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module
 from extensions.repair.analysis.name_usage import unique
 from extensions.repair.analysis.unbound_names import bindings, find_unbound_names, module_names
 from extensions.repair.analysis.weak_cache import cache_by_first

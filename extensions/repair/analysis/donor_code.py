@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from functools import cached_property
 from itertools import permutations
 
-from aci.repair.source_file import Definition, Source
-from aci.repair.syntax_trees import UNREADABLE, parse_module
+from extensions.experiment.source.source_file import Definition, Source
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module
 from extensions.repair.analysis.callable_library import Library
 from extensions.repair.analysis.name_usage import FunctionFacts, ScopeUsage, names_of, unique
 from extensions.repair.analysis.value_types import INDEXED, ITERABLE, NUMBER, SIZED, TEXT, Scope, Types

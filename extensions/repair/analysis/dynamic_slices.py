@@ -13,8 +13,8 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from aci.repair.source_file import Definition, header, statements
-from aci.repair.spectrum import Place, TracedTest
+from extensions.experiment.evaluator.spectrum import Place, TracedTest
+from extensions.experiment.source.source_file import Definition, header, statements
 
 CHANGING = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop", "popitem"}

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 
-from aci.repair.source_file import Definition
-from aci.repair.spectrum import belongs_to_tests
-from aci.repair.syntax_trees import UNREADABLE, parse_module
+from extensions.experiment.evaluator.spectrum import belongs_to_tests
+from extensions.experiment.source.source_file import Definition
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module
 
 MANIFESTS = (".toml", ".cfg")
 """The endings of files that may name a module as the entry point of a plugin."""

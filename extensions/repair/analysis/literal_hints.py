@@ -7,9 +7,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from aci.repair.source_file import dotted_name
-from aci.repair.spectrum import TracedTest
-from aci.repair.syntax_trees import UNREADABLE, parse_module
+from extensions.experiment.evaluator.spectrum import TracedTest
+from extensions.experiment.source.source_file import dotted_name
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module
 from extensions.repair.analysis.name_usage import unique
 
 LONGEST, MOST = 60, 80

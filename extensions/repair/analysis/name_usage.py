@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from aci.repair.source_file import Definition, Source, own_nodes, statements
+from extensions.experiment.source.source_file import Definition, Source, own_nodes, statements
 from extensions.repair.analysis.callable_library import Library
 from extensions.repair.analysis.name_bindings import bound_names
 from extensions.repair.analysis.value_types import Scope, Types

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import TYPE_CHECKING
 
-from aci.repair.spectrum import dstar, ochiai
-from aci.repair.syntax_trees import UNREADABLE, parse_module
+from extensions.experiment.evaluator.spectrum import dstar, ochiai
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module
 from extensions.repair.analysis.dynamic_slices import StatementFacts, slice_failure, statement_facts
 
 if TYPE_CHECKING:
     from aci.localization.place_ranking import RankedPlace
-    from aci.repair.spectrum import Place, Spectrum, TracedTest
+    from extensions.experiment.evaluator.spectrum import Place, Spectrum, TracedTest
 
 Read = Callable[[str], bytes | None]
 WEIGHTS = {

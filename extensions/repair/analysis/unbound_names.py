@@ -12,8 +12,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aci.repair.code_blocks import BUILTINS, owner
-from aci.repair.source_file import Definition, Source
+from extensions.experiment.source.code_blocks import BUILTINS, owner
+from extensions.experiment.source.source_file import Definition, Source
 from extensions.repair.analysis.name_bindings import bound_names
 from extensions.repair.analysis.name_usage import unique
 from extensions.repair.analysis.weak_cache import cache_by_first

@@ -11,8 +11,8 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from aci.repair.source_file import Source, dotted_name
-from aci.repair.syntax_trees import UNREADABLE, parse_expression
+from extensions.experiment.source.source_file import Source, dotted_name
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_expression
 
 Kinds = frozenset[str]
 Types = Mapping[tuple[str, int], Mapping[str, frozenset[str]]]

@@ -18,8 +18,8 @@ from difflib import SequenceMatcher
 from functools import lru_cache, partial
 from itertools import combinations
 
-from aci.repair.code_blocks import Loop, block, enclosing_nodes, owner
-from aci.repair.source_file import Definition, Source
+from extensions.experiment.source.code_blocks import Loop, block, enclosing_nodes, owner
+from extensions.experiment.source.source_file import Definition, Source
 from extensions.repair.analysis.callable_library import Signature
 from extensions.repair.analysis.donor_code import OBJECTS, short
 from extensions.repair.analysis.name_usage import interleave, names_of, unique

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.repair.candidate_evaluator import FunctionSpan
-from aci.repair.source_file import Definition, Source, header, statements
+from extensions.experiment.evaluator.candidate_evaluator import FunctionSpan
+from extensions.experiment.source.source_file import Definition, Source, header, statements
 from extensions.repair.analysis.suspicious_statements import Suspect
 from extensions.repair.candidates.template_weights import Weights
 

@@ -14,9 +14,9 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from aci.repair.candidate_evaluator import Candidate, FunctionSpan
-from aci.repair.source_file import Source
-from aci.repair.syntax_trees import is_expression, parse_expression
+from extensions.experiment.evaluator.candidate_evaluator import Candidate, FunctionSpan
+from extensions.experiment.source.source_file import Source
+from extensions.experiment.source.syntax_trees import is_expression, parse_expression
 
 TWIN = 0.5
 """Score of a twin, as a fraction of the score of its single edit."""

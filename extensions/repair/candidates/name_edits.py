@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from aci.repair.source_file import Draft
+from extensions.experiment.source.source_file import Draft
 from extensions.repair.candidates.template_site import TemplateSite
 
 

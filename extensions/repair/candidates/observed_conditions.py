@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from aci.repair.condition_probes import ConditionTruth
+from extensions.experiment.evaluator.condition_probes import ConditionTruth
 from extensions.repair.candidates.template_site import TemplateSite
 
 ALIKE, USELESS = 0.3, 0.05

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Sequence
 from functools import cached_property, partial
 
-from aci.repair.condition_probes import ConditionProber
-from aci.repair.source_file import Source
-from aci.repair.spectrum import Spectrum
+from extensions.experiment.evaluator.condition_probes import ConditionProber
+from extensions.experiment.evaluator.spectrum import Spectrum
+from extensions.experiment.source.source_file import Source
 from extensions.repair.analysis.callable_library import Library
 from extensions.repair.analysis.code_snippets import Snippets
 from extensions.repair.analysis.donor_code import Donors

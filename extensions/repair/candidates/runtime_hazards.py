@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from aci.repair.syntax_trees import is_expression, parse_expression
+from extensions.experiment.source.syntax_trees import is_expression, parse_expression
 from extensions.repair.analysis.donor_code import short
 from extensions.repair.analysis.name_usage import unique
 from extensions.repair.candidates.template_site import TemplateSite

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from aci.repair.condition_probes import ConditionTruth
-from aci.repair.source_file import Draft, Source, own_nodes
+from extensions.experiment.evaluator.condition_probes import ConditionTruth
+from extensions.experiment.source.source_file import Draft, Source, own_nodes
 from extensions.repair.analysis.code_snippets import Snippets, raise_statements
 from extensions.repair.analysis.donor_code import OBJECTS, Donors, short
 from extensions.repair.analysis.name_bindings import captured_names

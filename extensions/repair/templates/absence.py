@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from aci.repair.source_file import parenthesize, rank
+from extensions.experiment.source.source_file import parenthesize, rank
 from extensions.repair.analysis.name_usage import interleave, unique
 from extensions.repair.candidates.template_site import Drafts, TemplateSite
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aci.repair.source_file import Definition, Draft
+from extensions.experiment.source.source_file import Definition, Draft
 from extensions.repair.analysis.donor_code import OBJECTS
 from extensions.repair.analysis.name_usage import interleave, names_of, unique
 from extensions.repair.candidates.name_edits import removal_draft

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from itertools import combinations
 
-from aci.repair.source_file import ATOM, Draft, parenthesize
+from extensions.experiment.source.source_file import ATOM, Draft, parenthesize
 from extensions.repair.analysis.callable_library import Signature
 from extensions.repair.analysis.donor_code import OBJECTS
 from extensions.repair.analysis.name_usage import interleave, unique

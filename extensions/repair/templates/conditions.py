@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 
-from aci.repair.code_blocks import BUILTINS
-from aci.repair.source_file import RANKS, Draft, parenthesize
+from extensions.experiment.source.code_blocks import BUILTINS
+from extensions.experiment.source.source_file import RANKS, Draft, parenthesize
 from extensions.repair.analysis.name_usage import interleave, unique
 from extensions.repair.candidates.candidate_expressions import conditions, other_constants, replace_word
 from extensions.repair.candidates.observed_conditions import Option, probed_values, rank_options, with_and, with_or

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
-from aci.repair.source_file import Draft, brief, dotted_name
+from extensions.experiment.source.source_file import Draft, brief, dotted_name
 from extensions.repair.analysis.name_usage import interleave, unique
 from extensions.repair.candidates.template_site import ODD, Drafts, TemplateSite
 

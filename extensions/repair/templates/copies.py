@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from aci.repair.code_blocks import BUILTINS, Loop, is_docstring
-from aci.repair.source_file import Definition, Draft
+from aci.repository.python_source import is_docstring
+from extensions.experiment.source.code_blocks import BUILTINS, Loop
+from extensions.experiment.source.source_file import Definition, Draft
 from extensions.repair.analysis.name_usage import unique
 from extensions.repair.analysis.unbound_names import bindings, module_names
 from extensions.repair.candidates.template_site import Drafts, TemplateSite

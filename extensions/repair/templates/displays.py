@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from aci.repair.source_file import ATOM, Draft, parenthesize, rank
+from extensions.experiment.source.source_file import ATOM, Draft, parenthesize, rank
 from extensions.repair.analysis.name_usage import interleave, unique
 from extensions.repair.analysis.value_types import TEXT
 from extensions.repair.candidates.name_edits import removal_draft

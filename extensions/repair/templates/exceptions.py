@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aci.repair.code_blocks import (
+from extensions.experiment.source.code_blocks import (
     block,
     in_function,
     in_loop,
@@ -13,7 +13,7 @@ from aci.repair.code_blocks import (
     replacement_edit,
     unindented_lines,
 )
-from aci.repair.source_file import Draft, brief
+from extensions.experiment.source.source_file import Draft, brief
 from extensions.repair.analysis.name_usage import unique
 from extensions.repair.candidates.runtime_hazards import possible_exceptions
 from extensions.repair.candidates.template_site import Drafts, TemplateSite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aci.repair.code_blocks import (
+from extensions.experiment.source.code_blocks import (
     Compound,
     Loop,
     block,
@@ -19,7 +19,7 @@ from aci.repair.code_blocks import (
     replacement_edit,
     unindented_lines,
 )
-from aci.repair.source_file import Draft, Source, brief, parenthesize
+from extensions.experiment.source.source_file import Draft, Source, brief, parenthesize
 from extensions.repair.analysis.name_usage import unique
 from extensions.repair.candidates.template_site import Drafts, TemplateSite
 

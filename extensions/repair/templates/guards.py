@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TypeVar
 
-from aci.repair.code_blocks import (
+from extensions.experiment.source.code_blocks import (
     block,
     in_function,
     in_loop,
@@ -17,7 +17,7 @@ from aci.repair.code_blocks import (
     replacement_edit,
     unindented_lines,
 )
-from aci.repair.source_file import Draft, brief
+from extensions.experiment.source.source_file import Draft, brief
 from extensions.repair.analysis.name_usage import interleave, unique
 from extensions.repair.candidates.candidate_expressions import (
     conditions,

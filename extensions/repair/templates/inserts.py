@@ -6,8 +6,9 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from aci.repair.code_blocks import in_function, is_docstring, is_last, owner
-from aci.repair.source_file import Definition
+from aci.repository.python_source import is_docstring
+from extensions.experiment.source.code_blocks import in_function, is_last, owner
+from extensions.experiment.source.source_file import Definition
 from extensions.repair.analysis.name_usage import interleave, unique
 from extensions.repair.candidates.candidate_expressions import (
     calls,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aci.repair.code_blocks import (
+from extensions.experiment.source.code_blocks import (
     BLOCKS,
     Compound,
     Loop,
@@ -16,7 +16,7 @@ from aci.repair.code_blocks import (
     removal_edit,
     unindented_lines,
 )
-from aci.repair.source_file import Definition, Draft, brief
+from extensions.experiment.source.source_file import Definition, Draft, brief
 from extensions.repair.candidates.template_site import Drafts, TemplateSite
 
 FARTHEST, MOST_ABOVE = 6, 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from aci.repair.source_file import ATOM, Draft, dotted_name, rank
+from extensions.experiment.source.source_file import ATOM, Draft, dotted_name, rank
 from extensions.repair.analysis.donor_code import OBJECTS
 from extensions.repair.analysis.name_usage import interleave, unique
 from extensions.repair.analysis.value_types import UNKNOWN

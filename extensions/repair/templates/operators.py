@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aci.repair.source_file import Draft, parenthesize, rank
+from extensions.experiment.source.source_file import Draft, parenthesize, rank
 from extensions.repair.analysis.name_usage import interleave
 from extensions.repair.analysis.value_types import INDEXED, ITERABLE, NUMBER, TEXT, Kinds
 from extensions.repair.candidates.template_site import ODD, Drafts, TemplateSite

@@ -7,7 +7,7 @@ import keyword
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from aci.repair.code_blocks import (
+from extensions.experiment.source.code_blocks import (
     BUILTINS,
     Compound,
     block,
@@ -18,7 +18,7 @@ from aci.repair.code_blocks import (
     owner,
     unindented_lines,
 )
-from aci.repair.source_file import Draft, brief
+from extensions.experiment.source.source_file import Draft, brief
 from extensions.repair.analysis.name_usage import unique
 from extensions.repair.candidates.candidate_expressions import (
     all_opposite,

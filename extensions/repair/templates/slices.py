@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from aci.repair.source_file import ATOM, Draft, parenthesize, rank
+from extensions.experiment.source.source_file import ATOM, Draft, parenthesize, rank
 from extensions.repair.analysis.name_usage import interleave, unique
 from extensions.repair.analysis.value_types import INDEXED, NUMBER, UNKNOWN
 from extensions.repair.candidates.template_site import Drafts, TemplateSite

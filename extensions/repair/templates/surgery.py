@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from aci.repair.code_blocks import in_function, in_loop, is_last
-from aci.repair.source_file import Draft, brief
+from extensions.experiment.source.code_blocks import in_function, in_loop, is_last
+from extensions.experiment.source.source_file import Draft, brief
 from extensions.repair.candidates.template_site import Drafts, TemplateSite
 
 

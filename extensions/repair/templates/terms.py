@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from aci.repair.source_file import ATOM, Draft, parenthesize, rank
+from extensions.experiment.source.source_file import ATOM, Draft, parenthesize, rank
 from extensions.repair.analysis.name_usage import interleave, unique
 from extensions.repair.analysis.value_types import INDEXED, NUMBER, Kinds
 from extensions.repair.candidates.template_site import Drafts, TemplateSite

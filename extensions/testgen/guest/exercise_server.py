@@ -29,10 +29,10 @@ import traceback
 import unittest
 import warnings
 
-from aci.guest.call_frames import raising_code
-from aci.guest.code_swap import FUTURE, Editor, apply_edits, compile_function
-from aci.guest.forked_sandbox import PRIVATE_DESCRIPTORS, TimeUp, cpu_limit, run_forked
-from aci.guest.subject_function import module_name
+from extensions.experiment.guest.call_frames import raising_code
+from extensions.experiment.guest.code_swap import FUTURE, Editor, apply_edits, compile_function
+from extensions.experiment.guest.forked_sandbox import PRIVATE_DESCRIPTORS, TimeUp, cpu_limit, run_forked
+from extensions.experiment.guest.subject_function import module_name
 
 from .audit_guard import AuditGuard, HarmStopped
 from .module_description import describe_module

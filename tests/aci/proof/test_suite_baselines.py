@@ -5,10 +5,10 @@ from textwrap import dedent
 
 import pytest
 
-from aci.proof.experiment import patch_experiment
 from aci.proof.proof import prove
 from aci.proof.suite_baselines import MOST_PATCHED, Baselines
 from aci.testing.suite_results import SuiteReport, TestResult
+from extensions.experiment import patch_experiment
 from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST
 
 NEW_TEST = {"tests/test_issue.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}

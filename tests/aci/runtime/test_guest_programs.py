@@ -58,19 +58,19 @@ def test_entry_module_is_copied_with_everything_it_imports(folder):
 
 @pytest.mark.parametrize("options", [(), ("-P",), ("-I",)], ids=" ".join)
 def test_program_imports_no_module_of_repository(folder, options):
-    program = folder.install("value_text")
-    (folder.folder / "_swe_agent_guest" / "value_text.py").write_text(PRINTS_PATH)
+    program = folder.install("pytest_ids")
+    (folder.folder / "_swe_agent_guest" / "pytest_ids.py").write_text(PRINTS_PATH)
     before = folder.run(*options, "-c", "import sys; print([each for each in sys.path if each])").stdout
-    result = folder.run(*options, program, "value_text", "a", "b c")
+    result = folder.run(*options, program, "pytest_ids", "a", "b c")
     assert result.stdout == f"('a', 'b c') {before}"
 
 
 def test_process_spawned_by_program_does_not_run_it_again(folder):
-    program = folder.install("value_text")
-    (folder.folder / "_swe_agent_guest" / "value_text.py").write_text(
+    program = folder.install("pytest_ids")
+    (folder.folder / "_swe_agent_guest" / "pytest_ids.py").write_text(
         "import multiprocessing\n\ndef main():\n    print('run')\n"
         "    process = multiprocessing.get_context('spawn').Process(target=print, args=('spawned',))\n"
         "    process.start()\n    process.join()\n"
     )
-    result = folder.run("-u", program, "value_text")
+    result = folder.run("-u", program, "pytest_ids")
     assert (result.stdout, result.stderr) == ("run\nspawned\n", "")

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.repair.candidate_evaluator import Candidate
-from aci.repair.source_file import Source
-from aci.repair.spectrum import Spectrum, TracedTest
+from extensions.experiment.evaluator.candidate_evaluator import Candidate
+from extensions.experiment.evaluator.spectrum import Spectrum, TracedTest
+from extensions.experiment.source.source_file import Source
 from extensions.repair import templates as package
 from extensions.repair.analysis.suspicious_statements import Suspect
 from extensions.repair.candidate_order import MANY, _joined, _least, _Stream, failure_kind, order_candidates, templates

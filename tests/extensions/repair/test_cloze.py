@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.repair.source_file import Source
+from extensions.experiment.source.source_file import Source
 from extensions.repair.analysis.suspicious_statements import Suspect
 from extensions.repair.cloze import LONGEST, Mask, describe_masks, fillings, find_masks, numbered_function
 

@@ -7,10 +7,10 @@ from threading import Event
 
 import pytest
 
-from aci.repair.candidate_answers import AnswerInput, CandidateAnswers
-from aci.repair.candidate_evaluator import Candidate, Evaluator, FunctionSpan
-from aci.repair.source_file import Source
-from agent.candidates.behaviour_choice import Choice
+from extensions.experiment.evaluator.candidate_answers import AnswerInput, CandidateAnswers
+from extensions.experiment.evaluator.candidate_evaluator import Candidate, Evaluator, FunctionSpan
+from extensions.experiment.source.source_file import Source
+from extensions.repair.behaviour_choice import Choice
 from extensions.repair.edit_confidence import check_hits
 from extensions.repair.edit_overfitting import recursive, stops_recursion
 from extensions.repair.edit_selection import choose_edit, judge_hits

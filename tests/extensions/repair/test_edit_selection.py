@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.repair.candidate_answers import (
+from agent.candidates.edit_descriptions import describe_behaviours, describe_change
+from extensions.experiment.evaluator.candidate_answers import (
     AnswerInput,
     CandidateAnswers,
     collect_answers,
@@ -18,10 +19,9 @@ from aci.repair.candidate_answers import (
     literals_of,
     parse_answers,
 )
-from aci.repair.candidate_evaluator import Candidate, Evaluator
-from aci.repair.source_file import Source
-from agent.candidates.behaviour_choice import Choice
-from agent.candidates.edit_descriptions import describe_behaviours, describe_change
+from extensions.experiment.evaluator.candidate_evaluator import Candidate, Evaluator
+from extensions.experiment.source.source_file import Source
+from extensions.repair.behaviour_choice import Choice
 from extensions.repair.edit_overfitting import special_case
 from extensions.repair.edit_selection import agreements, choose_edit, judge_hits
 

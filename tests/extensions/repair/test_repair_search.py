@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.repair.candidate_evaluator import Candidate, CandidateResult, Evaluator, FunctionSpan
-from aci.repair.spectrum import Spectrum
-from agent.candidates.behaviour_choice import Choice
-from agent.candidates.search_progress import WIDTH, SearchProgress
+from extensions.experiment.evaluator.candidate_evaluator import Candidate, CandidateResult, Evaluator, FunctionSpan
+from extensions.experiment.evaluator.spectrum import Spectrum
+from extensions.repair.behaviour_choice import Choice
 from extensions.repair.edit_selection import choose_edit
 from extensions.repair.repair_search import (
     RIVALS,
@@ -27,6 +26,7 @@ from extensions.repair.repair_search import (
     search,
     smallest_edit,
 )
+from extensions.repair.search_progress import WIDTH, SearchProgress
 from trajectories.errors import Cancelled, UsageError
 
 # Smallest edits

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.user_repository import Repository
-from agent.candidates.search_progress import WIDTH
 from agent.config.settings import Settings
 from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.lifecycle.turn_lifecycle import next_turn
 from agent.run_state.progress_event import ProgressEvent
+from extensions.experiment.evaluator.candidate_evaluator import Evaluator
+from extensions.repair.search_progress import WIDTH
 from tests.conftest import git
 from trajectories.errors import Cancelled
 from trajectories.git_store.git_commands import encode

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import dedent
 
-from aci.repair.source_file import Definition, Source, statements
-from aci.repair.syntax_trees import UNREADABLE, parse_module
+from extensions.experiment.source.source_file import Definition, Source, statements
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module
 from extensions.lab.synthesis.source_repository import SourceRepository
 
 LEAST_STATEMENTS = 3

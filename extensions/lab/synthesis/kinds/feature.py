@@ -14,10 +14,10 @@ from functools import partial
 from random import Random
 from textwrap import indent
 
-from aci.repair.source_file import Definition
-from aci.repair.syntax_trees import UNREADABLE, parse_module
 from aci.repository.patch import belongs_to_tests
 from aci.testing.suite_results import TestResult
+from extensions.experiment.source.source_file import Definition
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module
 from extensions.lab.synthesis.candidate import Candidate, take_turns
 from extensions.lab.synthesis.failing_example import FailingExample
 from extensions.lab.synthesis.issue_text import find_examples, quote_value

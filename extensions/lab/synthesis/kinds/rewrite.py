@@ -9,9 +9,9 @@ from random import Random
 from textwrap import dedent, indent
 
 from aci.observation.prompt_tags import quote_text
-from aci.repair.code_blocks import is_docstring
-from aci.repair.source_file import Definition
-from aci.repair.syntax_trees import UNREADABLE, parse_module
+from aci.repository.python_source import is_docstring
+from extensions.experiment.source.source_file import Definition
+from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module
 from extensions.lab.synthesis.candidate import Candidate
 from extensions.lab.synthesis.kinds._tested_places import Place, test_code, tested_places
 from extensions.lab.synthesis.operators.function_code import apply_edits, is_other_program

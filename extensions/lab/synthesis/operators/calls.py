@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from aci.repair.source_file import Definition
+from extensions.experiment.source.source_file import Definition
 from extensions.lab.synthesis.operators.function_code import Code, Edits
 
 NEAREST = 3

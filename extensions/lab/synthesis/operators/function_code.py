@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from aci.repair.code_blocks import is_docstring
-from aci.repair.source_file import Definition, Source, own_nodes, statements
+from aci.repository.python_source import is_docstring
+from extensions.experiment.source.source_file import Definition, Source, own_nodes, statements
 
 Edit = tuple[int, int, str]
 Edits = tuple[Edit, ...]

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from aci.repair.source_file import Definition, Source, statements
+from extensions.experiment.source.source_file import Definition, Source, statements
 from extensions.repair.analysis.code_snippets import Snippets, raise_statements, rename
 from extensions.repair.analysis.unbound_names import find_unbound_names
 

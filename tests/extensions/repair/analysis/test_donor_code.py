@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from aci.repair.source_file import Definition, Source, statements
+from extensions.experiment.source.source_file import Definition, Source, statements
 from extensions.repair.analysis.callable_library import Library, Signature, signature
 from extensions.repair.analysis.donor_code import Donors
 from extensions.repair.analysis.literal_hints import literal_hints

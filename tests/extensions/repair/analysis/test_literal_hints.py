@@ -6,8 +6,8 @@ import unittest
 
 import pytest
 
-from aci.repair.source_file import Source
-from aci.repair.spectrum import Spectrum, TracedTest
+from extensions.experiment.evaluator.spectrum import Spectrum, TracedTest
+from extensions.experiment.source.source_file import Source
 from extensions.repair.analysis.literal_hints import expected_exceptions, literal_hints
 from extensions.repair.analysis.suspicious_statements import Suspect
 from extensions.repair.candidate_order import order_candidates

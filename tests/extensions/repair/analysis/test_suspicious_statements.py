@@ -14,10 +14,10 @@ from types import ModuleType
 
 import pytest
 
-from aci.guest.repair.line_tracer import Tracer
 from aci.localization.place_ranking import RankedPlace
-from aci.repair.candidate_evaluator import Evaluator
-from aci.repair.spectrum import Spectrum, TracedTest, trace_tests
+from extensions.experiment.evaluator.candidate_evaluator import Evaluator
+from extensions.experiment.evaluator.spectrum import Spectrum, TracedTest, trace_tests
+from extensions.experiment.guest.line_tracer import Tracer
 from extensions.repair.analysis.dynamic_slices import slice_failure, statement_facts
 from extensions.repair.analysis.suspicious_statements import Suspect, find_suspects
 

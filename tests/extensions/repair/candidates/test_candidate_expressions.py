@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from aci.repair.source_file import Source
+from extensions.experiment.source.source_file import Source
 from extensions.repair.analysis.callable_library import Library
 from extensions.repair.analysis.code_snippets import Snippets
 from extensions.repair.analysis.donor_code import Donors

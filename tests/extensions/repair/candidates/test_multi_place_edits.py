@@ -8,8 +8,8 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.repair.candidate_evaluator import Candidate
-from aci.repair.source_file import Source
+from extensions.experiment.evaluator.candidate_evaluator import Candidate
+from extensions.experiment.source.source_file import Source
 from extensions.repair.candidates.multi_place_edits import MultiPlaceEdits
 
 CODE = """\

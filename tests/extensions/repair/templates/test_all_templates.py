@@ -7,8 +7,8 @@ from itertools import islice
 
 import pytest
 
-from aci.repair.source_file import Source
-from aci.repair.spectrum import Spectrum
+from extensions.experiment.evaluator.spectrum import Spectrum
+from extensions.experiment.source.source_file import Source
 from extensions.repair.analysis.suspicious_statements import Suspect
 from extensions.repair.candidate_order import order_candidates
 

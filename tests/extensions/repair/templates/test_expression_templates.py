@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.repair.candidate_evaluator import Candidate
-from aci.repair.source_file import Draft, Source, statements
+from extensions.experiment.evaluator.candidate_evaluator import Candidate
+from extensions.experiment.source.source_file import Draft, Source, statements
 from extensions.repair.analysis.callable_library import Library
 from extensions.repair.analysis.donor_code import Donors
 from extensions.repair.analysis.name_usage import interleave

@@ -8,8 +8,8 @@ from itertools import islice
 
 import pytest
 
-from aci.repair.condition_probes import ConditionTruth
-from aci.repair.source_file import Draft, Source, statements
+from extensions.experiment.evaluator.condition_probes import ConditionTruth
+from extensions.experiment.source.source_file import Draft, Source, statements
 from extensions.repair.analysis.callable_library import Library
 from extensions.repair.analysis.code_snippets import Snippets
 from extensions.repair.analysis.donor_code import Donors

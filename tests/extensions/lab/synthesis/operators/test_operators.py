@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from aci.repair.source_file import Source
+from extensions.experiment.source.source_file import Source
 from extensions.lab.synthesis.operators import calls, contracts, state
 from extensions.lab.synthesis.operators.function_code import Code, Operator, apply_edits, is_other_program
 from extensions.lab.synthesis.operators.simple_changes import several_changes

@@ -1,1 +1,0 @@
-"""Guest programs that run tests on thousands of edits, and observe what tests do."""

@@ -1,1 +1,0 @@
-"""Experiment with a patch: what its tests run, and what it changes beyond their values."""

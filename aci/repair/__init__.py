@@ -1,1 +1,0 @@
-"""Evaluation of candidate edits against tests, thousands per minute: evaluator, spectrum and condition probes."""
