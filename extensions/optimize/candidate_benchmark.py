@@ -40,7 +40,7 @@ from extensions.optimize.measurement.workload_inputs import (
     vary_calls,
 )
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.training.rewards import MISSING_ENTITY, UNFORMATTED, WRONG
+from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace

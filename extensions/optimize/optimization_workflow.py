@@ -30,7 +30,7 @@ from extensions.optimize.rewrites.rewrite_catalog import Rewrite, rewrites
 from extensions.optimize.speedup import LEAST_RATIO, growth_text, is_promising, ratio_text
 from trajectories.errors import UsageError
 from trajectories.journal import write_durably
-from trajectories.training.rewards import rewards
+from trajectories.rewards import rewards
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

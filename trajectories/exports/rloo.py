@@ -2,11 +2,12 @@
 and its advantage over the others.
 
 Rewards follow "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124), and advantages follow
-RLOO (arXiv 2402.14740).
+RLOO ("Back to Basics", arXiv 2402.14740).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,6 @@ from trajectories.errors import UsageError
 from trajectories.training.candidate_groups import Selection, candidate_rewards, columns, costs, select_candidates
 from trajectories.training.candidate_messages import as_line, full_conversation, tools
 from trajectories.training.candidates import Candidate
-from trajectories.training.rewards import advantages
 from trajectories.trajectory import RunView
 
 WHAT = "groups of runs of one issue with rewards and leave-one-out advantages (RLOO)"
@@ -65,3 +65,12 @@ def _is_used(selection: Selection, group: Sequence[Candidate]) -> bool:
         return True
     selection.leave_out(group, reason)
     return False
+
+
+def advantages(earned: Sequence[float]) -> list[float]:
+    """Return the advantage of each reward over the mean of all others in the group. Raises UsageError for fewer than
+    two rewards."""
+    if len(earned) < 2:
+        raise UsageError("An advantage needs other rewards to compare with.", "Give two rewards or more.")
+    whole = math.fsum(earned)
+    return [each - (whole - each) / (len(earned) - 1) for each in earned]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, rewards
 from trajectories.training.candidate_messages import opening_text, tools
 from trajectories.training.candidates import SESSION, Candidate, Key, candidates, reason_left_out
-from trajectories.training.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, rewards
 from trajectories.trajectory import RunView
 
 AS_GOOD = 1.05

@@ -29,7 +29,7 @@ from extensions.lab.evaluation.instance_grading import EvaluationContext, evalua
 from extensions.lab.evaluation.patch_grade import GradingResult
 from trajectories.errors import ConfigError, ModelError
 from trajectories.records import Note
-from trajectories.training.rewards import WRONG
+from trajectories.rewards import WRONG
 
 RESOLVED = 1.0
 """The reward of a patch that resolves the issue."""

@@ -1,7 +1,6 @@
 """Measures of efficiency: the growth of a cost with the input size, and the ranking of candidates.
 
-Rewards for training are defined in `trajectories/training/rewards.py`; `rewards` is also exported here, as a public
-name.
+Rewards for training are defined in `trajectories/rewards.py`; `rewards` is also exported here, as a public name.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from operator import mul
 
 from trajectories.errors import UsageError
-from trajectories.training.rewards import rewards as rewards
+from trajectories.rewards import rewards as rewards
 
 LEAST_GAIN = 0.02
 """Minimum share of the instructions that a patch has to save, unless it makes the cost grow more slowly."""

@@ -9,7 +9,7 @@ from extensions.optimize.candidate_benchmark import RIGHT, Bench, CandidateVerdi
 from extensions.optimize.measurement.accepted_types import TypeDifference
 from extensions.optimize.measurement.timing import Timing
 from extensions.optimize.speedup import LEAST_RATIO, Gain, best_of, conditions, is_promising, measure_gain
-from trajectories.training.rewards import rewards
+from trajectories.rewards import rewards
 from trajectories.verdict import Verdict
 
 

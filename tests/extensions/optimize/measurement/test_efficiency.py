@@ -19,7 +19,7 @@ from extensions.optimize.measurement.efficiency import (
     rank_candidates,
 )
 from trajectories.errors import UsageError
-from trajectories.training.rewards import rewards
+from trajectories.rewards import rewards
 
 SIZES = (64, 128, 256, 512, 1024, 2048)
 groups = st.lists(st.integers(1, 10**15), min_size=1, max_size=12)

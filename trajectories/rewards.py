@@ -1,8 +1,5 @@
-"""Rewards and advantages of the candidates in a group, for training.
-
-Rewards follow "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124), and advantages follow
-RLOO ("Back to Basics", arXiv 2402.14740).
-"""
+"""Rewards of the candidates in a group, after "Towards Better Correctness and Efficiency in Code Generation" (arXiv
+2508.20124)."""
 
 from __future__ import annotations
 
@@ -28,12 +25,3 @@ def rewards(counts: Sequence[int]) -> list[float]:
         return [1.0] * len(savings)
     highest = min(1.0, spread)
     return [1.0 + (saved - least) / spread * highest for saved in savings]
-
-
-def advantages(earned: Sequence[float]) -> list[float]:
-    """Return the advantage of each reward over the mean of all others in the group. Raises UsageError for fewer than
-    two rewards."""
-    if len(earned) < 2:
-        raise UsageError("An advantage needs other rewards to compare with.", "Give two rewards or more.")
-    whole = math.fsum(earned)
-    return [each - (whole - each) / (len(earned) - 1) for each in earned]

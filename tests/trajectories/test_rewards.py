@@ -1,4 +1,4 @@
-"""The published reward, compared with values computed by hand, and advantages within a group."""
+"""The published reward, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trajectories.errors import UsageError
-from trajectories.training.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, advantages, rewards
+from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, rewards
 
 groups = st.lists(st.integers(1, 10**15), min_size=1, max_size=12)
-values = st.lists(st.floats(-1.5, 2), min_size=2, max_size=12)
 
 
 def test_constants_equal_published_values() -> None:
@@ -89,24 +88,3 @@ def test_cheaper_candidate_is_not_rewarded_less(counts: list[int], data: st.Data
 @given(groups, st.integers(2, 1000))
 def test_constant_factor_in_counts_changes_no_reward(counts: list[int], times: int) -> None:
     assert rewards([count * times for count in counts]) == pytest.approx(rewards(counts), abs=1e-6)
-
-
-# Advantages
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [([1.0, 0.0], [1.0, -1.0]), ([2.0, 1.0, 0.0], [1.5, 0.0, -1.5]), ([1.0, 1.0], [0.0, 0.0])],
-)
-def test_advantages_equal_values_computed_by_hand(values: list[float], expected: list[float]) -> None:
-    assert advantages(values) == pytest.approx(expected)
-
-
-@given(values)
-def test_advantages_of_group_add_up_to_zero(values: list[float]) -> None:
-    assert math.fsum(advantages(values)) == pytest.approx(0, abs=1e-9)
-
-
-def test_advantage_of_single_value_is_refused() -> None:
-    with pytest.raises(UsageError):
-        advantages([1.0])
