@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from agent.config.settings import load_settings
-from agent.runs.run_export import export_runs, file_extension, write_export
 from agent.runs.run_lookup import open_run
+from extensions.lab.run_export import export_runs, file_extension, write_export
 from trajectories.errors import SweAgentError
 from trajectories.trajectory import RunView
 

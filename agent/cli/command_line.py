@@ -47,6 +47,7 @@ EXTENSIONS = {
     "batch": "lab",
     "count": "optimize",
     "evaluate": "lab",
+    "export": "lab",
     "github": "github",
     "mcp": "mcp_server",
     "optimize": "optimize",

@@ -1,4 +1,10 @@
-"""The laboratory: batches, their evaluation, synthetic tasks and an environment for training."""
+"""The laboratory: batches, their evaluation, synthetic tasks, exports of runs and an environment for training."""
 
-PLUGINS = {"aci.guest": "guest", "agent.cli.commands": "commands"}
+PLUGINS = {
+    "aci.guest": "guest",
+    "agent.cli.commands": "commands",
+    "agent.runs.export": "run_export",
+    "trajectories.exports": "exports",
+    "trajectories.importers": "importers",
+}
 REQUIRES = ("experiment",)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agent.config.settings import load_settings
 from extensions.mcp_server.server_options import ServerOptions
 from trajectories.errors import UsageError
+from trajectories.plugins import extension_module
 
 if TYPE_CHECKING:
     from agent.runs.run_listing import RunSummary
@@ -41,15 +42,15 @@ def read_report(server: ServerOptions, name: str) -> str:
     from contextlib import closing
 
     from agent.engine.engine import secrets_of_services
-    from agent.runs.run_export import export_runs
     from agent.runs.run_lookup import open_run
 
     # Not looked up as a path, a part of a name or a file.
     if name not in {line.run for line in list_server_runs(server)}:
         raise UsageError("There is no such run in the server's repositories.", f"{RUNS} lists them.")
+    exports = extension_module("agent.runs.export", "A report as Markdown", "lab")
     settings = load_settings(**server.flags)
     with closing(open_run(str(settings.runs / name), settings)) as run:
-        text = "".join(export_runs([run], "markdown", secrets_of_services(settings)))
+        text = "".join(exports.export_runs([run], "markdown", secrets_of_services(settings)))
     rest = len(text) - LONGEST_REPORT
     return text if rest <= 0 else f"{text[:LONGEST_REPORT]}\n\n… {rest:,} more characters: `swe-agent report {name}`\n"
 

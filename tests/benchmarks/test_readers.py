@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.readers import rows
-from tests.trajectories.exports.random_runs import Made
+from tests.extensions.lab.exports.random_runs import Made
 from trajectories.records import Action
 
 

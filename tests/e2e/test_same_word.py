@@ -18,11 +18,11 @@ from extensions.github.task.result_file import Outcome
 from extensions.interactive.tui.widgets.restored_run import run_items
 from extensions.interactive.tui.widgets.step_item import no_outputs
 from extensions.lab.batch.reports.outcome_reasons import outcome_reason
+from extensions.lab.exports.markdown import export
 from extensions.mcp_server.tool_answers import prepare_answer
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, write
 from tests.e2e.test_examiner import BLIND, RIGHT, challenger, examiner, script
-from trajectories.exports.markdown import export
 
 pytestmark = pytest.mark.slow
 WORDS = ("verified", "plausible", "disputed", "unproven")

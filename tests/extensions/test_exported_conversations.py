@@ -10,13 +10,13 @@ import pytest
 
 from agent.conversation.model_roles import CODER, roles_of
 from agent.runs.run_lookup import open_own_run
+from extensions.lab.exports import rloo, sft
 from tests.agent.conftest import line
 from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy, edit_calc, equal, new_test
 from tests.extensions.papers.test_code_act import FIX as CODE
 from tests.extensions.papers.test_code_act import LOOK
 from tests.extensions.papers.test_code_act import SUBMIT as CODE_SUBMIT
 from tests.extensions.papers.test_pipeline import QUESTIONS, block, patches
-from trajectories.exports import rloo, sft
 from trajectories.trajectory import RunView
 
 pytestmark = pytest.mark.slow

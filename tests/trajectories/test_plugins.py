@@ -12,7 +12,10 @@ from trajectories.plugins import FORMER_PACKAGES, built_in_plugins, find, missin
 
 @pytest.mark.parametrize(
     ("package", "group"),
-    [(package, group) for package, former in FORMER_PACKAGES.items() for group in (package, *former)],
+    [
+        ("trajectories.exports", "trajectories.exports"),  # a kind without a package
+        *((package, group) for package, former in FORMER_PACKAGES.items() for group in (package, *former)),
+    ],
 )
 def test_entry_point_is_found_in_current_and_former_group(package, group, tmp_path, monkeypatch):
     folder = tmp_path / f"{package}-{group}"  # entry points are cached by folder
@@ -20,26 +23,29 @@ def test_entry_point_is_found_in_current_and_former_group(package, group, tmp_pa
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outsider\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[swe_agent.{group}]\nfar-away = outsider.far\n")
+    before = names(package)
     monkeypatch.syspath_prepend(folder)
-    assert names(package) == {**built_in_plugins(package), "far-away": "outsider.far"}
+    assert names(package) == {**before, "far-away": "outsider.far"}
 
 
 def test_extension_adds_plugins_and_replaces_none(tmp_path, monkeypatch):
     name = "extensions_of_a_test"
     own = tmp_path / name / "counting"
-    (own / "exports").mkdir(parents=True)
-    for folder in (own.parent, own, own / "exports"):
+    for folder in (own / "exports", own / "runners"):
+        folder.mkdir(parents=True)
+    for folder in (own.parent, own, own / "exports", own / "runners"):
         (folder / "__init__.py").write_text("")
-    (own / "__init__.py").write_text("PLUGINS = {'trajectories.exports': 'exports'}\n")
+    kinds = {"trajectories.exports": "exports", "aci.runners": "runners"}
+    (own / "__init__.py").write_text(f"PLUGINS = {kinds}\n")
+    (own / "runners" / "python.py").write_text("")
     (own / "exports" / "far_away.py").write_text("export = 'found'\n")
-    (own / "exports" / "markdown.py").write_text("export = 'replaced'\n")
     (own.parent / "notes").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(plugins, "EXTENSIONS", name)
     monkeypatch.setattr(plugins, "extension_names", plugins.extension_names.__wrapped__)
     monkeypatch.setattr(plugins, "_extension_folders", plugins._extension_folders.__wrapped__)
     assert plugins.extension_names() == ("counting",)
-    assert names("trajectories.exports")["markdown"] == "trajectories.exports.markdown"
+    assert names("aci.runners")["python"] == "aci.runners.python"
     assert find("trajectories.exports", "far-away", "export", "export") == "found"
     assert names("tools") == built_in_plugins("tools")
     (own / "__init__.py").write_text("REQUIRES = ('measuring',)\n")

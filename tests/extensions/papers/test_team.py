@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from agent.runs.run_lookup import open_own_run
+from extensions.lab.exports import sft
 from extensions.papers.work_parts import Part, parse_parts
 from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import TurnSession
 from tests.agent.strategies.conftest import SUBMIT, TESTS, FinishedRun, RunStrategy
 from tests.conftest import MakeRepo, git
-from trajectories.exports import sft
 
 Explore = Callable[..., str]
 TWO_FILES = {

@@ -18,10 +18,10 @@ from agent.run_state.attempt_outcome import Outcome
 from agent.runs.run_lookup import open_run
 from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
 from extensions.interactive.session.session_events import ProgressReported, QuestionAsked
+from extensions.lab.exports import atif
 from tests.agent.conftest import Bench, line
 from tests.agent.mcp_client.conftest import SetServer
 from tests.extensions.interactive.session.scripted_session import RecordedSession, calls, says
-from trajectories.exports import atif
 from trajectories.records import Spent, Step
 from trajectories.trajectory import RunView
 

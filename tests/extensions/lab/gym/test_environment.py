@@ -14,6 +14,7 @@ import pytest
 from agent.config.settings import load_settings
 from agent.lifecycle.run_lifecycle import reopen, solve
 from agent.runs.run_lookup import open_run
+from extensions.lab.exports import rloo
 from swe_agent import gym
 from tests.extensions.lab.gym.conftest import (
     FAIL,
@@ -29,7 +30,6 @@ from tests.extensions.lab.gym.conftest import (
     workspace_in,
 )
 from trajectories.errors import SweAgentError, UsageError
-from trajectories.exports import rloo
 from trajectories.journal import read
 
 ROOT = Path(__file__).parents[4]

@@ -43,7 +43,7 @@ def written(said: tuple[str, dict[str, Any]] | None) -> str:
 def test_trainer_runs_an_episode_and_takes_its_reward(
     row: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.trajectories.exports.test_trl_trainers import model, tokenizer
+    from tests.extensions.lab.exports.test_trl_trainers import model, tokenizer
 
     tokens = tokenizer("qwen3")
     asked: list[str] = []

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agent.runs.run_export import formats
+from extensions.lab.run_export import formats
 from tests.extensions.interactive.session.scripted_session import says
 
 

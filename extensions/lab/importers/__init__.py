@@ -1,0 +1,1 @@
+"""Formats of other programs from which trajectories are imported, one module each (`trajectories/importers.py`)."""

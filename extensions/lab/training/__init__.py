@@ -1,0 +1,1 @@
+"""Training sets: candidates with their conversations and costs, what is excluded, and data cards."""

@@ -1,1 +1,0 @@
-"""Candidates for training sets: their conversations, costs and rewards, and what is excluded."""
