@@ -20,12 +20,12 @@ from aci.environments.environment import TreeFiles
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.settings import Settings
-from agent.instances.dataset_instances import Gold, read_golds, read_instances
-from agent.instances.jobs import Instance
 from benchmarks._planting import PERSON
 from extensions.lab.evaluation.grading_files import files
 from extensions.lab.evaluation.grading_specs import GradingSpec, grading_spec
 from extensions.lab.evaluation.grading_venvs import venv
+from extensions.lab.instances.dataset_instances import Gold, read_golds, read_instances
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
 

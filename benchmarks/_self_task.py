@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.config.settings import SECRET, Settings
-from agent.instances.dataset_instances import Gold, read_golds, read_instances
-from agent.instances.jobs import Instance
 from benchmarks._process_cpu import cpu_seconds
 from extensions.lab.evaluation.instance_grading import EvaluationContext, evaluate_one
+from extensions.lab.instances.dataset_instances import Gold, read_golds, read_instances
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.verdict import COMPLETE
 

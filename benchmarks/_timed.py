@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 
 from aci.docker.docker_daemon import Daemon
 from aci.runtime.posix_workspace import PosixWorkspace
-from agent.instances.jobs import Job
 from extensions.lab.batch import batch_driver, batch_worker
 from extensions.lab.batch.executors.local import Local
+from extensions.lab.instances.jobs import Job
 from swe_agent import main
 
 Answer = TypeVar("Answer")

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.instances.dataset_instances import Gold, read_golds, read_instances
-from agent.instances.jobs import Instance
+from extensions.lab.instances.dataset_instances import Gold, read_golds, read_instances
+from extensions.lab.instances.jobs import Instance
 
 WRONG = "\n\ndef _never_called():\n    return None\n"
 RUN = "benchmark"

@@ -23,10 +23,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.instances.dataset_instances import Gold
-from agent.instances.jobs import Instance
 from benchmarks._instances import built, chosen
 from extensions.lab.evaluation.grading_files import files
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import SweAgentError
 
 

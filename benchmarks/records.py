@@ -12,8 +12,8 @@ import time
 import tracemalloc
 from pathlib import Path
 
-from agent.instances.jobs import JobResult
 from extensions.lab.batch.reports.batch_results import ResultStore
+from extensions.lab.instances.jobs import JobResult
 
 PATCH = "diff --git a/pkg/module.py b/pkg/module.py\n" + "+    return first + second\n" * 38
 

@@ -35,8 +35,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from agent.instances.append_log import AppendLog
-from agent.instances.dataset_rows import rows as read_rows
 from benchmarks._process_cpu import adopt_orphans
 from benchmarks._self_chart import chart
 from benchmarks._self_task import (
@@ -53,6 +51,8 @@ from benchmarks._self_task import (
     measure_task,
     read_tasks,
 )
+from extensions.lab.instances.append_log import AppendLog
+from extensions.lab.instances.dataset_rows import rows as read_rows
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 
 ROOT = Path(__file__).parents[1]

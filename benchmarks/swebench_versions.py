@@ -23,9 +23,9 @@ from typing import Any
 
 from aci.environments.environment import TreeFiles
 from aci.repository.user_repository import Repository
-from agent.instances.dataset_instances import Gold, read_golds, read_instances
-from agent.instances.repository_clones import Repositories
 from extensions.lab.evaluation.grading_specs import grading_spec
+from extensions.lab.instances.dataset_instances import Gold, read_golds, read_instances
+from extensions.lab.instances.repository_clones import Repositories
 from trajectories.git_store.trees import Trees
 
 PRINT = """

@@ -79,12 +79,12 @@ def make(
     from dataclasses import replace
 
     from agent.config.settings import WITHOUT_MEMORY, load_settings
-    from agent.instances.dataset_instances import from_row
     from agent.instances.issue_input import from_text
-    from agent.instances.jobs import Instance
-    from agent.instances.repository_clones import Repositories
     from extensions.lab.batch.job_settings import JobPreparation
     from extensions.lab.gym.episode import plan_episodes
+    from extensions.lab.instances.dataset_instances import from_row
+    from extensions.lab.instances.jobs import Instance
+    from extensions.lab.instances.repository_clones import Repositories
 
     if unknown := [name for name in options if name not in MakeOptions.__annotations__]:
         raise TypeError(f"make has no option {unknown[0]!r}; it has {', '.join(MakeOptions.__annotations__)}")

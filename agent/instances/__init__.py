@@ -1,1 +1,1 @@
-"""Instances of a benchmark: their data, images and repositories, and the interface of executors."""
+"""The input of a subcommand: issue, repository, patch, proof bundle and failed CI."""

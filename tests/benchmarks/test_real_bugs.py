@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.instances.dataset_instances import Gold
 from benchmarks._instances import failing
 from benchmarks.real_bugs import main, reproduction
+from extensions.lab.instances.dataset_instances import Gold
 
 PYTEST_OUTPUT = """\
 PASSED tests/test_a.py::test_one

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.agent.instances.image_registry import Registry
 from tests.conftest import IMAGE
 from tests.e2e.batch_setup import ADD_TEST, FIX, Batcher
 from tests.e2e.conftest import Machine, answer, call
+from tests.extensions.lab.instances.image_registry import Registry
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from agent.instances.jobs import JobResult
 from agent.runs.run_lookup import open_own_run
 from extensions.github.pull_request.comment_texts import opened_comment, unproven_comment, withheld_comment
 from extensions.github.pull_request.proof_comment import proof_comment
@@ -19,6 +18,7 @@ from extensions.interactive.tui.widgets.restored_run import run_items
 from extensions.interactive.tui.widgets.step_item import no_outputs
 from extensions.lab.batch.reports.outcome_reasons import outcome_reason
 from extensions.lab.exports.markdown import export
+from extensions.lab.instances.jobs import JobResult
 from extensions.mcp_server.tool_answers import prepare_answer
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, write

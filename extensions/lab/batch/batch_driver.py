@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, Thread
 
-from agent.instances.jobs import Job, JobResult
 from agent.limits.cancellation import CancellationToken
 from agent.run_state.run_ownership import RESULTS
 from extensions.lab.batch.batch_budget import BudgetExhausted
 from extensions.lab.batch.batch_worker import WorkerResources, lost_attempt, run_job
+from extensions.lab.instances.jobs import Job, JobResult
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 
 TICK = 0.1

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.instances.append_log import write_error
 from agent.limits.run_budget import Ledger
+from extensions.lab.instances.append_log import write_error
 from trajectories.errors import NewerRun, RunBroken, UsageError, WorkspaceError
 from trajectories.journal import read
 

@@ -13,12 +13,6 @@ from agent.config.settings import WITHOUT_MEMORY, Settings, load_settings
 from agent.config.workspace_choice import choose_workspace
 from agent.console.foreground_run import stop
 from agent.conversation.model_roles import chosen_model, needs_model, used_models
-from agent.instances.append_log import write_error
-from agent.instances.dataset_instances import read_instances, select
-from agent.instances.host_errors import check_machine
-from agent.instances.instance_images import IMAGE_LIST, Images, bytes_of
-from agent.instances.jobs import ExecutorOptions, Instance, JobResult, read_engine_options
-from agent.instances.repository_clones import Repositories
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.run_ownership import claim_output
@@ -36,6 +30,12 @@ from extensions.lab.batch.reports.batch_progress import BatchLimits
 from extensions.lab.batch.reports.batch_results import ResultStore
 from extensions.lab.batch.reports.fault_tolerant_display import FaultTolerantDisplay
 from extensions.lab.batch.reports.progress_display import open_display
+from extensions.lab.instances.append_log import write_error
+from extensions.lab.instances.dataset_instances import read_instances, select
+from extensions.lab.instances.host_errors import check_machine
+from extensions.lab.instances.instance_images import IMAGE_LIST, Images, bytes_of
+from extensions.lab.instances.jobs import ExecutorOptions, Instance, JobResult, read_engine_options
+from extensions.lab.instances.repository_clones import Repositories
 from trajectories.errors import ConfigError, UsageError
 
 

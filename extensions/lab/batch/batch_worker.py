@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Protocol
 from agent.config.settings import Settings
 from agent.engine.engine import known_secrets, secrets_of_services
 from agent.events.event_stream import current_stream
-from agent.instances.host_errors import is_machine_error
-from agent.instances.image_registry import ImageNotFound
-from agent.instances.jobs import Executor, Job, JobResult, JobWatch
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.progress_event import ProgressEvent
@@ -23,6 +20,9 @@ from extensions.lab.batch.batch_budget import BatchBudget, Lease
 from extensions.lab.batch.batch_spending import UnfinishedRun, dollars_spent, set_aside
 from extensions.lab.batch.index_process import GraphIndexer
 from extensions.lab.batch.job_run import failed_result
+from extensions.lab.instances.host_errors import is_machine_error
+from extensions.lab.instances.image_registry import ImageNotFound
+from extensions.lab.instances.jobs import Executor, Job, JobResult, JobWatch
 from trajectories.errors import (
     ConfigError,
     ModelError,
@@ -35,8 +35,8 @@ from trajectories.errors import (
 from trajectories.records import Step
 
 if TYPE_CHECKING:
-    from agent.instances.instance_images import Images
     from extensions.lab.batch.reports.batch_results import ResultStore
+    from extensions.lab.instances.instance_images import Images
 
 PAUSE = 2.5
 """The pause before the second try, in units of `retry_wait`; each further pause is three times as long."""

@@ -47,7 +47,7 @@ def _show_errors(front: BatchDisplay) -> Iterator[None]:
 
 def _golds(asked: BatchOptions, done: Container[str]) -> Mapping[str, str] | None:
     """Return the instances' gold patches, for the failure page only; None if the instance files contain none."""
-    from agent.instances.dataset_rows import ID, is_list_of_addresses, rows
+    from extensions.lab.instances.dataset_rows import ID, is_list_of_addresses, rows
 
     found: dict[str, str] = {}
     with suppress(UsageError, ConfigError):

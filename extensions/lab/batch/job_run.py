@@ -10,8 +10,6 @@ from pathlib import Path
 from aci.repository.user_repository import Repository
 from agent.config.settings import WITHOUT_MEMORY, load_settings
 from agent.engine.engine import Engine
-from agent.instances.issue_pictures import with_pictures
-from agent.instances.jobs import FAILED, Job, JobResult, JobWatch
 from agent.lifecycle.run_lifecycle import begin, reopen, result, solve
 from agent.lifecycle.run_result import Result
 from agent.run_state.progress_event import ProgressEvent
@@ -19,6 +17,8 @@ from agent.run_state.run_ownership import run_owner
 from agent.run_state.run_settings import recorded_settings
 from extensions.lab.batch.batch_spending import dollars_spent
 from extensions.lab.batch.job_settings import RUN_ONLY_SETTINGS
+from extensions.lab.instances.issue_pictures import with_pictures
+from extensions.lab.instances.jobs import FAILED, Job, JobResult, JobWatch
 from trajectories.errors import Cancelled, SweAgentError, UsageError
 from trajectories.journal import is_started, read
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import NOWHERE, Settings, load_settings
-from agent.instances.jobs import Instance, Job
-from agent.instances.repository_clones import Repositories
+from extensions.lab.instances.jobs import Instance, Job
+from extensions.lab.instances.repository_clones import Repositories
 from trajectories.errors import ConfigError, UsageError
 
 RUN_ONLY_SETTINGS = {**NOWHERE, "reproduce": "", "function": "", "workload": "", "benchmark": ""}

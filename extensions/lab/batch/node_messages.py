@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from agent.instances.jobs import JobResult
 from agent.version import __version__
 from extensions.lab.batch.remote_hub import Event, Order, PermitReply, Refusal
 from extensions.lab.batch.run_upload import FileChunk
+from extensions.lab.instances.jobs import JobResult
 from trajectories import errors
 from trajectories.errors import ModelError, SweAgentError
 

@@ -11,8 +11,8 @@ from threading import Lock, current_thread, main_thread
 from typing import Any
 
 from agent.installation import extra_advice
-from agent.instances.jobs import ExecutorOptions
 from extensions.lab.batch.batch_worker import BatchHalt
+from extensions.lab.instances.jobs import ExecutorOptions
 from trajectories.errors import SweAgentError, UsageError
 
 

@@ -7,14 +7,14 @@ import tempfile
 from pathlib import Path
 
 from agent.config.settings import Settings
-from agent.instances.host_errors import check_machine, is_machine_error
-from agent.instances.jobs import Instance, Job, JobResult, JobWatch
 from agent.version import __version__
 from extensions.lab.batch.job_run import solve_job
 from extensions.lab.batch.node_messages import HubConnection, RemoteJob, RemoteOutcome
 from extensions.lab.batch.repository_bundles import local_clone
 from extensions.lab.batch.run_stream import RemoteLimiter, RunStream
 from extensions.lab.batch.run_upload import Receiver
+from extensions.lab.instances.host_errors import check_machine, is_machine_error
+from extensions.lab.instances.jobs import Instance, Job, JobResult, JobWatch
 from trajectories.errors import Cancelled, ConfigError, SweAgentError, WorkspaceError
 from trajectories.journal import first_record, is_started, read
 

@@ -13,13 +13,13 @@ from threading import Event as Signal
 from threading import Lock, Thread
 
 from agent.config.settings import Settings
-from agent.instances.jobs import Job
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import TICK, Limiter
 from agent.run_state.progress_event import LIVE_DETAILS, ProgressEvent
 from extensions.lab.batch.node_messages import HubConnection, RemoteJob
 from extensions.lab.batch.remote_hub import Event, Refusal
 from extensions.lab.batch.run_upload import FileChunk, Sender
+from extensions.lab.instances.jobs import Job
 from trajectories.errors import Cancelled, ModelError, SweAgentError
 from trajectories.journal import encode
 from trajectories.records import Step

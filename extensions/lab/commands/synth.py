@@ -56,7 +56,7 @@ def command(
     Exit codes: 0 (done, even with fewer than N instances), 1 (no instance), 2 (usage), 3 (configuration), 4 (budget
     used up), 5 (workspace), 75 (try again later), 130 (interrupted).
     """
-    from agent.instances.jobs import read_engine_options
+    from extensions.lab.instances.jobs import read_engine_options
     from extensions.lab.synthesis.synthesis_files import check_out
     from extensions.lab.synthesis.synthesis_job import SynthesisOptions
 
@@ -100,8 +100,8 @@ def _synthesize(where: _Place, asked: SynthesisOptions, wanted: dict[str, Any], 
     from agent.console.rich_terminal import clean_printer, console, plain_waiting
     from agent.engine.base_workspace import open_base, open_in_environment
     from agent.instances.issue_input import repository_from
-    from agent.instances.jobs import ExecutorOptions
     from extensions.lab.evaluation.evaluation import stop_on_signal
+    from extensions.lab.instances.jobs import ExecutorOptions
     from extensions.lab.synthesis.synthesis_files import questions_folder
     from extensions.lab.synthesis.synthesis_job import find_kinds, synthesize
     from extensions.lab.synthesis.validation_executor import WORKSPACE_SETTINGS, open_executor

@@ -14,10 +14,6 @@ from typing import Any
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings, load_settings
 from agent.config.workspace_choice import choose_workspace
-from agent.instances.dataset_instances import Gold, read_golds, read_instances, select
-from agent.instances.host_errors import check_machine
-from agent.instances.jobs import Instance
-from agent.instances.repository_clones import Repositories
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.run_state.run_ownership import claim_output
 from extensions.lab.evaluation.evaluation_report import (
@@ -39,6 +35,10 @@ from extensions.lab.evaluation.instance_grading import EvaluationContext, evalua
 from extensions.lab.evaluation.patch_grade import GradingResult
 from extensions.lab.evaluation.prediction_comparison import compare
 from extensions.lab.evaluation.predictions import Predictions, dollars, read_predictions
+from extensions.lab.instances.dataset_instances import Gold, read_golds, read_instances, select
+from extensions.lab.instances.host_errors import check_machine
+from extensions.lab.instances.jobs import Instance
+from extensions.lab.instances.repository_clones import Repositories
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_locks import acquire_lock
 

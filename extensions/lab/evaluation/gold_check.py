@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from agent.instances.dataset_instances import Gold
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.flakiness import (
     Names,
     flaky_tests,
@@ -23,6 +21,8 @@ from extensions.lab.evaluation.flakiness import (
 )
 from extensions.lab.evaluation.grading_store import GradingStore, key
 from extensions.lab.evaluation.patch_grade import GradingResult
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import WorkspaceError
 
 RUN = "gold"

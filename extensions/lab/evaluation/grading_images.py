@@ -17,10 +17,10 @@ from aci.observation.activity_message import ActivityMessage
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.environment_options import environment_options
 from agent.config.settings import Settings
-from agent.instances.image_registry import ImageNotFound, official_image, pull
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.grading_specs import GradingSpec
 from extensions.lab.evaluation.grading_venvs import python_version, venv
+from extensions.lab.instances.image_registry import ImageNotFound, official_image, pull
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import UsageError, WorkspaceError
 
 UNREACHABLE = re.compile(

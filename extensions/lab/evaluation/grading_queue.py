@@ -12,13 +12,13 @@ from threading import Event
 from typing import TypeVar
 
 from aci.testing.suite_command import NoTestRunner
-from agent.instances.dataset_instances import Gold
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.flakiness import flaky_tests, grade_with_repeats, verdict_without_flaky
 from extensions.lab.evaluation.gold_check import Case, GoldCheck, GoldCheckFailed, Grade
 from extensions.lab.evaluation.grading_store import GradingStore
 from extensions.lab.evaluation.patch_grade import GradingResult
 from extensions.lab.evaluation.predictions import Prediction, Predictions
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import Cancelled, Stop, SweAgentError, WorkspaceError
 
 T = TypeVar("T")

@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any
 
 from aci.environments.environment_plan import Files
-from agent.instances.dataset_instances import Gold, parse_list
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.conda_requirements import pip_install_lines, repository_edits
 from extensions.lab.evaluation.eval_scripts import read_eval_script
 from extensions.lab.evaluation.grading_files import files
 from extensions.lab.evaluation.javascript_logs import Read
 from extensions.lab.evaluation.multimodal_specs import MultimodalSpec, multimodal_spec
 from extensions.lab.evaluation.swebench_specs import SwebenchSpec, log_reader, swebench_spec
+from extensions.lab.instances.dataset_instances import Gold, parse_list
+from extensions.lab.instances.jobs import Instance
 
 _TOX, _WITHOUT_TOX = re.compile(r"tox --current-env .*--$"), "python -X dev -m pytest -rA"
 """Sphinx's test command, and its equivalent without tox: in a venv, tox uses a Python without the packages."""

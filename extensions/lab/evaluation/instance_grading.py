@@ -19,14 +19,14 @@ from aci.testing.suite_command import NoTestRunner
 from aci.testing.suite_results import SuiteReport
 from aci.testing.suite_run import SESSION, run_tests
 from agent.config.settings import Settings
-from agent.instances.dataset_instances import Gold
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.expected_results import passes, unconfirmed
 from extensions.lab.evaluation.grading_files import NOT_APPLIED, START, STOP, apply, test_patch_script
 from extensions.lab.evaluation.grading_images import Registry, with_test_image
 from extensions.lab.evaluation.grading_specs import GradingSpec, grading_spec
 from extensions.lab.evaluation.patch_grade import GradingResult
 from extensions.lab.evaluation.reference_pictures import picture_urls, without_pictures, write_pictures
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
 

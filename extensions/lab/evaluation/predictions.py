@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.instances.dataset_instances import Gold
-from agent.instances.dataset_rows import ID, rows
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.dataset_rows import ID, rows
 from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, limited_lines
 

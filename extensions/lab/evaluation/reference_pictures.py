@@ -13,8 +13,8 @@ from typing import Any
 from aci.runtime.workspace import Workspace
 from agent.github.github_urls import GITHUB, Address
 from agent.github.issue_images import fetch_images
-from agent.instances.dataset_instances import PICTURES, parse_list
 from extensions.lab.evaluation.grading_files import files
+from extensions.lab.instances.dataset_instances import PICTURES, parse_list
 from trajectories.errors import WorkspaceError
 
 _SECTIONS = re.compile(r"^(?=diff --git )", re.MULTILINE)

@@ -16,8 +16,6 @@ from agent.conversation.messages import BranchConversation
 from agent.conversation.model_roles import CODER
 from agent.conversation.request_builder import build_request, system_prompt
 from agent.engine.engine import Engine
-from agent.instances.dataset_instances import Gold
-from agent.instances.jobs import Instance, Job
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.lifecycle.run_result import Result
 from agent.limits.cancellation import CancellationToken
@@ -27,6 +25,8 @@ from agent.run_state.turn_state import MAIN
 from extensions.lab.batch.job_settings import JobPreparation
 from extensions.lab.evaluation.instance_grading import EvaluationContext, evaluate_one
 from extensions.lab.evaluation.patch_grade import GradingResult
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.jobs import Instance, Job
 from trajectories.errors import ConfigError, ModelError
 from trajectories.records import Note
 from trajectories.rewards import WRONG

@@ -10,7 +10,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from aci.repository.proposed_patch import tree_of_diff
-from agent.instances.append_log import AppendLog, write_error
+from extensions.lab.instances.append_log import AppendLog, write_error
 from extensions.lab.synthesis.source_repository import SourceRepository
 from extensions.lab.synthesis.task_bundle import commit_tree, write_bundle
 from extensions.lab.synthesis.task_instance import Row

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
-    from agent.instances.jobs import ExecutorOptions
+    from extensions.lab.instances.jobs import ExecutorOptions
     from extensions.lab.synthesis.candidate import Candidate
     from extensions.lab.synthesis.candidate_validation import BaseResults, Validation
     from extensions.lab.synthesis.source_repository import SourceRepository

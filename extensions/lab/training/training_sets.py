@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.instances.dataset_rows import rows
+from extensions.lab.instances.dataset_rows import rows
 
 if TYPE_CHECKING:
     from extensions.lab.training.candidate_groups import Selection

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trajectories.plugins import find
 
 if TYPE_CHECKING:
-    from agent.instances.jobs import Executor, ExecutorOptions
+    from extensions.lab.instances.jobs import Executor, ExecutorOptions
 
 
 def open_executor(kind: str, options: ExecutorOptions) -> Executor:

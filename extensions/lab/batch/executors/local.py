@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
 from extensions.lab.batch.job_run import solve_job
+from extensions.lab.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
 
 
 class Local:

@@ -29,8 +29,6 @@ from aci.repository.user_repository import Repository
 from agent.config.api_keys import variables
 from agent.config.settings import Settings, load_settings
 from agent.events.event_stream import JournalFollower, current_stream
-from agent.instances.host_errors import check_machine
-from agent.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import digest_path
 from extensions.lab.batch.batch_worker import BatchHalt
@@ -40,6 +38,8 @@ from extensions.lab.batch.ray_cluster import RayCluster, get_result, library
 from extensions.lab.batch.remote_hub import Event, Hub
 from extensions.lab.batch.remote_node import solve_remote_job
 from extensions.lab.batch.repository_bundles import hash_refs
+from extensions.lab.instances.host_errors import check_machine
+from extensions.lab.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
 from trajectories.errors import Cancelled, WorkspaceError
 from trajectories.journal import decode, first_record, read
 from trajectories.trajectory import Trajectory

@@ -22,10 +22,10 @@ from agent.config.settings import Settings
 from agent.conversation.model_roles import CODER, assign_roles, chosen_model, needs_model, with_fallbacks
 from agent.engine.engine import known_secrets, secrets_of_services
 from agent.engine.strategy_prompts import load_prompts
-from agent.instances.append_log import write_error
-from agent.instances.jobs import Instance
 from agent.models.base import Model
 from agent.version import __version__
+from extensions.lab.instances.append_log import write_error
+from extensions.lab.instances.jobs import Instance
 from tools.base import Toolbox
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import GitFailed, git

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from agent.instances.jobs import Job, JobResult
 from agent.run_state.progress_event import ProgressEvent
 from extensions.lab.batch.reports.forecast import ForecastRange, forecast_cost, forecast_time
 from extensions.lab.batch.reports.outcome_reasons import outcome_reason
+from extensions.lab.instances.jobs import Job, JobResult
 from trajectories.records import Step
 
 FORECAST_EVERY, AND_FOR_EACH = 1.0, 0.0005

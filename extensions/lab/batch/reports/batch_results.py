@@ -20,11 +20,11 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from agent.instances.append_log import AppendLog, write_error
-from agent.instances.jobs import JobResult
 from agent.run_state.run_ownership import RESULTS
 from extensions.lab.batch.reports.prediction_files import Predictions, line_digest
 from extensions.lab.batch.reports.prediction_files import encode as encode_prediction
+from extensions.lab.instances.append_log import AppendLog, write_error
+from extensions.lab.instances.jobs import JobResult
 from trajectories.errors import RunBroken
 from trajectories.file_locks import acquire_lock
 

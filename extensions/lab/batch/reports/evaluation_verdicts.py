@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.instances.jobs import JobResult
 from extensions.lab.evaluation.grading_store import SUMMARY, GradingStore
+from extensions.lab.instances.jobs import JobResult
 from trajectories.errors import UsageError
 from trajectories.file_limits import read_limited
 

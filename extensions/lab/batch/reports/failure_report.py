@@ -15,14 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from agent.instances.append_log import write_error
-from agent.instances.jobs import JobResult
 from extensions.lab.batch.reports.batch_results import current_lines, decode
 from extensions.lab.batch.reports.evaluation_verdicts import Verdicts, read_verdicts
 from extensions.lab.batch.reports.failure_page import END, GROUP_END, group, page_beginning, row
 from extensions.lab.batch.reports.failure_statistics import Case, FailureStatistics, GoldRank
 from extensions.lab.batch.reports.outcome_reasons import OUTCOME_REASONS, outcome_reason
 from extensions.lab.batch.reports.run_diagnosis import changed_base_files, changed_files, diagnose, worst_rank
+from extensions.lab.instances.append_log import write_error
+from extensions.lab.instances.jobs import JobResult
 from trajectories.journal import open_new
 
 PAGE = "failures.html"

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from statistics import median
 
-from agent.instances.jobs import JobResult
 from extensions.lab.batch.reports.run_diagnosis import RunDiagnosis
+from extensions.lab.instances.jobs import JobResult
 
 MOST = 10
 """Maximum number of slowest runs, of most expensive runs, and of patterns that are shown."""

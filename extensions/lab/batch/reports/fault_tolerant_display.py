@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from agent.instances.jobs import Job, JobResult
 from agent.run_state.progress_event import ProgressEvent
+from extensions.lab.instances.jobs import Job, JobResult
 from trajectories.records import Step
 
 if TYPE_CHECKING:

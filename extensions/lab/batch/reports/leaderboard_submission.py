@@ -16,13 +16,13 @@ from errno import ELOOP
 from pathlib import Path
 from typing import Any
 
-from agent.instances.append_log import write_error
-from agent.instances.jobs import JobResult
 from extensions.lab.batch.reports.batch_manifest import MANIFEST
 from extensions.lab.batch.reports.batch_results import read_results
 from extensions.lab.batch.reports.evaluation_verdicts import read_verdicts
 from extensions.lab.batch.reports.readable_run import page
 from extensions.lab.evaluation.grading_store import IMAGES, path_part
+from extensions.lab.instances.append_log import write_error
+from extensions.lab.instances.jobs import JobResult
 from trajectories.errors import UsageError
 from trajectories.file_limits import is_in, open_regular, read_limited
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.instances.jobs import JobResult
+from extensions.lab.instances.jobs import JobResult
 from trajectories.outcome_words import BATCH_ENDINGS, ENDINGS, Tone
 
 OUTCOME_REASONS = {

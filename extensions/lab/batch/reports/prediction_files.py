@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from agent.instances.append_log import AppendLog, write_error
+from extensions.lab.instances.append_log import AppendLog, write_error
 from trajectories.errors import RunBroken
 from trajectories.git_store.git_commands import sync_folder
 from trajectories.journal import open_new, write_fully

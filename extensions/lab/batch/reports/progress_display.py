@@ -14,7 +14,6 @@ from rich.text import Text
 from agent.console.activity_lines import tail
 from agent.console.heartbeat import heartbeat
 from agent.console.rich_terminal import can_redraw, console
-from agent.instances.jobs import Job, JobResult
 from agent.run_state.progress_event import ProgressEvent
 from extensions.lab.batch.reports.batch_progress import BatchLimits, BatchProgress, BatchSnapshot, RunningInstance
 from extensions.lab.batch.reports.outcome_reasons import COLOURS, OUTCOME_REASONS, outcome_reason
@@ -26,6 +25,7 @@ from extensions.lab.batch.reports.progress_text import (
     pause_message,
     single_line,
 )
+from extensions.lab.instances.jobs import Job, JobResult
 from trajectories.records import Step
 
 if TYPE_CHECKING:

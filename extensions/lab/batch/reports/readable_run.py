@@ -11,7 +11,7 @@ from pathlib import Path
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import clean_text
 from agent.engine.engine import known_secrets
-from agent.instances.jobs import JobResult
+from extensions.lab.instances.jobs import JobResult
 from trajectories.errors import SweAgentError
 from trajectories.journal import read
 from trajectories.records import Action, Note, Reply, Step

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from agent.instances.jobs import ExecutorOptions
+from extensions.lab.instances.jobs import ExecutorOptions
 from extensions.lab.synthesis.candidate import Candidate
 from extensions.lab.synthesis.candidate_validation import Validation, Validator, prepare
 from extensions.lab.synthesis.validation_executor import ValidationInput

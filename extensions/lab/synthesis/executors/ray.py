@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, cast
 
-from agent.instances.jobs import ExecutorOptions
 from agent.version import __version__
 from extensions.lab.batch.ray_cluster import RayCluster, get_result, library
 from extensions.lab.batch.repository_bundles import bundle, hash_refs
+from extensions.lab.instances.jobs import ExecutorOptions
 from extensions.lab.synthesis.candidate import Candidate
 from extensions.lab.synthesis.candidate_validation import Validation
 from extensions.lab.synthesis.node_worker import NodeInput, NodeWorker, StartReply

@@ -12,9 +12,6 @@ from typing import Any
 import pytest
 
 from agent.config.settings import Settings
-from agent.instances import host_errors
-from agent.instances.host_errors import check_machine
-from agent.instances.jobs import Instance, Job, JobResult, JobWatch
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger, Price
@@ -25,6 +22,9 @@ from extensions.lab.batch.batch_driver import Batch, BatchSummary
 from extensions.lab.batch.batch_spending import read_unfinished_runs
 from extensions.lab.batch.batch_worker import WorkerResources
 from extensions.lab.batch.reports.batch_results import ResultStore, load_results
+from extensions.lab.instances import host_errors
+from extensions.lab.instances.host_errors import check_machine
+from extensions.lab.instances.jobs import Instance, Job, JobResult, JobWatch
 from trajectories.errors import (
     Cancelled,
     ConfigError,

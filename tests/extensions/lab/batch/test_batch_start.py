@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import Settings
-from agent.instances.jobs import Instance, JobResult
 from extensions.lab.batch.batch_options import BatchOptions
 from extensions.lab.batch.batch_spending import UnfinishedRun, UnfinishedRuns
 from extensions.lab.batch.batch_start import _choose_workspace, _spent, classify_jobs, start_batch
 from extensions.lab.batch.reports.batch_manifest import check, manifest, read_manifest
+from extensions.lab.instances.jobs import Instance, JobResult
 from trajectories.errors import ConfigError, SweAgentError, UsageError, WorkspaceError
 from trajectories.records import Issue
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from agent.instances.image_registry import DiskFull, ImageNotFound
-from agent.instances.jobs import Instance, Job, JobResult
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from extensions.lab.batch.batch_budget import BatchBudget
@@ -18,6 +16,8 @@ from extensions.lab.batch.batch_spending import UnfinishedRun, dollars_spent, re
 from extensions.lab.batch.batch_worker import WorkerResources
 from extensions.lab.batch.reports.batch_results import ResultStore, load_results
 from extensions.lab.batch.reports.fault_tolerant_display import FaultTolerantDisplay
+from extensions.lab.instances.image_registry import DiskFull, ImageNotFound
+from extensions.lab.instances.jobs import Instance, Job, JobResult
 from tests.extensions.lab.batch.test_batch_driver import BatchBench, FakeExecutor, RecordingDisplay, failing, verified
 from trajectories.errors import ConfigError, RunBroken, UsageError, WorkspaceError
 from trajectories.journal import Journal, lock_run

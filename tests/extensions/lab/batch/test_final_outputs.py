@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.instances.jobs import JobResult
 from extensions.lab.batch.batch_options import BatchOptions
 from extensions.lab.batch.final_outputs import _golds, write_final_outputs
 from extensions.lab.batch.reports import failure_report
 from extensions.lab.batch.reports.batch_results import ResultStore
+from extensions.lab.instances.jobs import JobResult
 from tests.extensions.lab.batch.test_batch_driver import RecordingDisplay
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from agent.config.model_table import ModelTable
 from agent.config.settings import Settings, load_settings
-from agent.instances.jobs import Instance, Job, JobWatch
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.models import _litellm
@@ -25,6 +24,7 @@ from extensions.lab.batch.node_messages import RemoteJob, RemoteOutcome
 from extensions.lab.batch.remote_hub import Hub, Refusal
 from extensions.lab.batch.remote_node import solve_remote_job
 from extensions.lab.batch.repository_bundles import hash_refs
+from extensions.lab.instances.jobs import Instance, Job, JobWatch
 from tests.conftest import MakeRepo, git
 from tests.endpoint import Answer, Endpoint, Request
 from trajectories.errors import Cancelled, ConfigError, ModelError, TryLater, UsageError, WorkspaceError
@@ -265,8 +265,8 @@ def test_remote_error_keeps_its_type_and_cause(driver: Driver) -> None:
 def test_missing_ray_package_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import sys
 
-    from agent.instances.jobs import ExecutorOptions
     from extensions.lab.batch.executors import open_executor
+    from extensions.lab.instances.jobs import ExecutorOptions
 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match="needs the package ray"):

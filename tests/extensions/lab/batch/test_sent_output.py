@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from agent.config.settings import load_settings
-from agent.instances.jobs import JobResult
 from agent.run_state.run_ownership import OWNER, claim_output, run_owner
 from extensions.lab.batch.batch_options import BatchOptions
 from extensions.lab.batch.batch_start import start_batch
 from extensions.lab.batch.reports.batch_results import ResultStore, encode, load_results
 from extensions.lab.evaluation.evaluation import EvaluateOptions, evaluate
+from extensions.lab.instances.jobs import JobResult
 from tests.agent.conftest import Bench, act, line
 from tests.conftest import MakeRepo
 from trajectories.errors import UsageError
@@ -189,7 +189,7 @@ def test_results_changed_by_others_are_rejected(change: Any, foreign: Path) -> N
 TORN = """
 import os, sys
 from pathlib import Path
-from agent.instances import append_log
+from extensions.lab.instances import append_log
 from extensions.lab.batch.reports.batch_results import ResultStore, decode
 
 out, digest, first, second, length = sys.argv[1:]

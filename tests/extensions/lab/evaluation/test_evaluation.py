@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import Settings
-from agent.instances.dataset_instances import Gold
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.evaluation import _with_workspace
 from extensions.lab.evaluation.gold_check import Case
 from extensions.lab.evaluation.grading_store import GradingStore
 from extensions.lab.evaluation.patch_grade import GradingResult
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.instances.dataset_instances import Gold
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.confidence_intervals import wilson
 from extensions.lab.evaluation.evaluation_report import (
     check_same_workspace,
@@ -28,6 +26,8 @@ from extensions.lab.evaluation.grading_store import GradingStore
 from extensions.lab.evaluation.patch_grade import GradingResult
 from extensions.lab.evaluation.prediction_comparison import compare
 from extensions.lab.evaluation.predictions import Prediction
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.records import Issue
 

@@ -15,12 +15,12 @@ from aci.environments.environment_plan import EnvironmentOptions
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.settings import Settings
-from agent.instances.dataset_instances import Gold
-from agent.instances.image_registry import official_image
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.grading_images import Registry, image_of_python, with_test_image
 from extensions.lab.evaluation.grading_specs import GradingSpec
 from extensions.lab.evaluation.instance_grading import EvaluationContext, evaluate_one
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.image_registry import official_image
+from extensions.lab.instances.jobs import Instance
 from tests.conftest import IMAGE, MakeRepo, git
 from trajectories.errors import WorkspaceError
 from trajectories.git_store.trees import Trees

@@ -12,13 +12,13 @@ from threading import Barrier, BrokenBarrierError, Event, Lock
 
 import pytest
 
-from agent.instances.dataset_instances import Gold
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.gold_check import Case
 from extensions.lab.evaluation.grading_queue import GradingQueue, Outcome, Plan
 from extensions.lab.evaluation.grading_store import GradingStore
 from extensions.lab.evaluation.patch_grade import GradingResult
 from extensions.lab.evaluation.predictions import Prediction
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.records import Issue
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from agent.instances.dataset_instances import Gold
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.grading_files import START, STOP
 from extensions.lab.evaluation.grading_specs import GradingSpec, grading_spec
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.jobs import Instance
 from trajectories.records import Issue
 
 PATCH = "diff --git a/{0} b/{0}\n--- a/{0}\n+++ b/{0}\n@@ -1 +1 @@\n-1\n+2\n"

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from agent.config.settings import Settings
-from agent.instances.dataset_instances import Gold
-from agent.instances.jobs import Instance
 from extensions.lab.evaluation.grading_specs import GradingSpec
 from extensions.lab.evaluation.grading_store import START
 from extensions.lab.evaluation.instance_grading import EvaluationContext, evaluate_one
 from extensions.lab.evaluation.patch_grade import GradingResult
+from extensions.lab.instances.dataset_instances import Gold
+from extensions.lab.instances.jobs import Instance
 from tests.conftest import IMAGE, MakeRepo, git
 from trajectories.errors import UsageError
 from trajectories.records import Issue

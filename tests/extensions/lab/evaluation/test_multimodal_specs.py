@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from agent.config.settings import Settings
-from agent.instances.dataset_instances import read_golds, read_instances
 from extensions.lab.evaluation import multimodal_specs, reference_pictures
 from extensions.lab.evaluation.grading_images import image_of_node
 from extensions.lab.evaluation.grading_specs import grading_spec
@@ -18,6 +17,7 @@ from extensions.lab.evaluation.instance_grading import EvaluationContext, evalua
 from extensions.lab.evaluation.javascript_logs import javascript_reader
 from extensions.lab.evaluation.multimodal_specs import multimodal_spec
 from extensions.lab.evaluation.reference_pictures import picture_urls, without_pictures
+from extensions.lab.instances.dataset_instances import read_golds, read_instances
 from tests.conftest import MakeRepo, git
 from trajectories.errors import WorkspaceError
 

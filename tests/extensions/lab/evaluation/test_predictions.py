@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.instances.dataset_instances import Gold
 from extensions.lab.evaluation import predictions
 from extensions.lab.evaluation.predictions import Prediction, dollars, read_predictions
+from extensions.lab.instances.dataset_instances import Gold
 from trajectories.errors import UsageError
 
 ROW = {"instance_id": "i-1", "model_name_or_path": "m", "model_patch": "p"}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import Settings
-from agent.instances.dataset_instances import read_golds, read_instances
-from agent.instances.repository_clones import Repositories
 from extensions.lab.commands import synth
 from extensions.lab.evaluation.instance_grading import EvaluationContext, evaluate_one
+from extensions.lab.instances.dataset_instances import read_golds, read_instances
+from extensions.lab.instances.repository_clones import Repositories
 from extensions.lab.synthesis.candidate import Candidate
 from extensions.lab.synthesis.candidate_validation import Validator, measure_base
 from tests.conftest import MakeRepo, OpenWorkspace, git

@@ -15,10 +15,10 @@ import pytest
 
 from aci.runtime.posix_workspace import PosixWorkspace
 from agent.config.settings import Settings
-from agent.instances.dataset_instances import read_golds, read_instances
-from agent.instances.jobs import ExecutorOptions
-from agent.instances.repository_clones import Repositories
 from extensions.lab.evaluation.instance_grading import EvaluationContext, evaluate_one
+from extensions.lab.instances.dataset_instances import read_golds, read_instances
+from extensions.lab.instances.jobs import ExecutorOptions
+from extensions.lab.instances.repository_clones import Repositories
 from extensions.lab.synthesis import candidate_validation, synthesis_job
 from extensions.lab.synthesis.candidate import Candidate
 from extensions.lab.synthesis.candidate_validation import BaseResults, Validation, Validator, measure_base

@@ -13,8 +13,6 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
 from agent.engine.engine import Engine
 from agent.events.event_stream import open_events
-from agent.instances.jobs import ExecutorOptions, Instance
-from agent.instances.repository_clones import Repositories
 from agent.lifecycle.run_lifecycle import begin
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
@@ -27,6 +25,8 @@ from extensions.lab.batch.index_process import GraphIndexer
 from extensions.lab.batch.job_run import begin_job, failed_result
 from extensions.lab.batch.job_settings import RUN_ONLY_SETTINGS, JobPreparation
 from extensions.lab.batch.reports.batch_results import ResultStore, load_results
+from extensions.lab.instances.jobs import ExecutorOptions, Instance
+from extensions.lab.instances.repository_clones import Repositories
 from tests.conftest import MakeRepo, git
 from tests.extensions.lab.batch.test_batch_driver import RecordingDisplay
 from trajectories.errors import UsageError, WorkspaceError

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from agent.config.settings import Settings
-from agent.instances.jobs import Instance
 from agent.version import __version__
 from extensions.lab.batch.reports import batch_manifest as module
 from extensions.lab.batch.reports.batch_manifest import add_images, check, manifest, read_manifest
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import ConfigError, RunBroken, UsageError, WorkspaceError
 from trajectories.records import Issue
 

@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.instances.jobs import JobResult
 from agent.run_state.run_ownership import claim_output
 from extensions.lab.batch.reports import prediction_files
 from extensions.lab.batch.reports.batch_results import ResultStore, decode, encode, load_results
 from extensions.lab.batch.reports.failure_report import write_failures
+from extensions.lab.instances.jobs import JobResult
 from trajectories.errors import RunBroken, TryLater, WorkspaceError
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -222,7 +222,7 @@ from pathlib import Path
 from threading import Thread
 from extensions.lab.batch.reports import prediction_files
 from extensions.lab.batch.reports.failure_report import write_failures
-from agent.instances.jobs import JobResult
+from extensions.lab.instances.jobs import JobResult
 from extensions.lab.batch.reports.batch_results import ResultStore
 from agent.run_state.run_ownership import claim_output
 
@@ -321,7 +321,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from extensions.lab.batch.reports.failure_report import write_failures
-from agent.instances.jobs import JobResult
+from extensions.lab.instances.jobs import JobResult
 from extensions.lab.batch.reports.batch_results import ResultStore
 from trajectories.errors import WorkspaceError
 store = ResultStore(Path({str(tmp_path)!r}))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.instances.jobs import JobResult
 from agent.prompts.opening_prompt import places
 from agent.strategies.react import solve as react
 from extensions.lab.batch.reports.batch_results import encode
@@ -23,6 +22,7 @@ from extensions.lab.batch.reports.run_diagnosis import (
 )
 from extensions.lab.evaluation.grading_store import GradingStore
 from extensions.lab.evaluation.patch_grade import GradingResult
+from extensions.lab.instances.jobs import JobResult
 from tests.agent.conftest import act, line
 from trajectories.errors import Stuck, WorkspaceError
 from trajectories.journal import encode as record

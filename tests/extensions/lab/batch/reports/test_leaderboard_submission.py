@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from agent.config.settings import Settings
-from agent.instances.jobs import Instance, Job, JobResult, JobWatch
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from extensions.lab.batch.job_run import solve_job
@@ -24,6 +23,7 @@ from extensions.lab.batch.reports.evaluation_verdicts import read_verdicts
 from extensions.lab.batch.reports.leaderboard_submission import MISSING, write_leaderboard
 from extensions.lab.evaluation.grading_store import GradingStore
 from extensions.lab.evaluation.patch_grade import GradingResult
+from extensions.lab.instances.jobs import Instance, Job, JobResult, JobWatch
 from tests.agent.conftest import act, line
 from tests.conftest import git
 from trajectories.errors import RunBroken, UsageError, WorkspaceError

@@ -20,12 +20,12 @@ from rich.text import Text
 from aci.observation.activity_message import ActivityMessage
 from agent.config.settings import Settings
 from agent.console import heartbeat
-from agent.instances.jobs import Instance, Job, JobResult
 from agent.run_state.progress_event import ProgressEvent
 from extensions.lab.batch.reports.batch_progress import BatchLimits, BatchProgress
 from extensions.lab.batch.reports.outcome_reasons import OUTCOME_REASONS, outcome_reason
 from extensions.lab.batch.reports.progress_display import Dashboard, PlainLines, open_display
 from extensions.lab.batch.reports.progress_text import approximate_duration, clock, single_line
+from extensions.lab.instances.jobs import Instance, Job, JobResult
 from trajectories.records import Issue, Step
 
 STRANGE = "\x1b[31mred\x1b]0;title\x07\x1b[2J [bold]mark[/bold] [/] 漢字 ‮ \x9b1m\nnext"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.instances.jobs import JobResult
 from extensions.lab.batch.reports.readable_run import _fenced, page
+from extensions.lab.instances.jobs import JobResult
 from trajectories.journal import Journal
 from trajectories.records import Action, Base, Issue, Note, Observation, Reply, Run, Step, Turn
 

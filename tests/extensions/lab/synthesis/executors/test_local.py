@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.instances.jobs import ExecutorOptions
 from agent.limits.cancellation import CancellationToken
+from extensions.lab.instances.jobs import ExecutorOptions
 from extensions.lab.synthesis.validation_executor import open_executor
 from trajectories.errors import UsageError
 

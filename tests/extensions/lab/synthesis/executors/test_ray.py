@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from agent.instances.jobs import ExecutorOptions
 from agent.limits.cancellation import CancellationToken
 from extensions.lab.batch import ray_cluster
+from extensions.lab.instances.jobs import ExecutorOptions
 from extensions.lab.synthesis.candidate import Candidate
 from extensions.lab.synthesis.candidate_validation import BaseResults, Validation
 from extensions.lab.synthesis.executors import ray as ray_executor

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from agent.github.github_urls import GITHUB, Address
 from agent.github.issue_images import fetch_images
-from agent.instances.jobs import Instance
+from extensions.lab.instances.jobs import Instance
 from trajectories.records import Issue
 
 

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.installation import extra_advice
-from agent.instances.dataset_instances import read_golds, read_instances, select
-from agent.instances.jobs import Instance
+from extensions.lab.instances.dataset_instances import read_golds, read_instances, select
+from extensions.lab.instances.jobs import Instance
 from tests.github_server import Hub
 from trajectories.errors import ConfigError, RunBroken, UsageError
 from trajectories.records import Issue

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aci.repository import clone
-from agent.instances import repository_clones
-from agent.instances.jobs import Instance
-from agent.instances.repository_clones import Repositories
+from extensions.lab.instances import repository_clones
+from extensions.lab.instances.jobs import Instance
+from extensions.lab.instances.repository_clones import Repositories
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.records import Issue
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def instance(repo: str, base: str = "") -> Instance:
@@ -159,8 +159,8 @@ def test_concurrent_processes_share_one_clone(tmp_path: Path, server: Path) -> N
     code = f"""
 import sys
 from pathlib import Path
-from agent.instances import repository_clones
-from agent.instances.jobs import Instance
+from extensions.lab.instances import repository_clones
+from extensions.lab.instances.jobs import Instance
 from trajectories.records import Issue
 repository_clones.SERVER = {server.as_uri()!r}
 clone = repository_clones.clone_to

@@ -1,4 +1,4 @@
-"""The interface to executors, which solve instances: one Protocol, with a module for each in the extension lab.
+"""The interface to executors, which solve instances: one Protocol, with a module for each in `batch/executors/`.
 
 The driver has one thread for each worker. A thread takes a job and calls `solve`, which blocks until the run has ended
 or cannot continue. Budgets, order, records and retries are the driver's concern, not the executor's.

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import load_settings
-from agent.instances import issue_pictures
-from agent.instances.dataset_instances import read_instances
-from agent.instances.jobs import Job
 from extensions.lab.batch import job_run
+from extensions.lab.instances import issue_pictures
+from extensions.lab.instances.dataset_instances import read_instances
+from extensions.lab.instances.jobs import Job
 from tests.conftest import MakeRepo
 from trajectories.journal import read
 

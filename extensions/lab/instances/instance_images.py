@@ -15,9 +15,9 @@ from threading import Event, Lock, Semaphore, Thread
 
 from aci.docker.docker_daemon import Daemon, all_discarded, docker_errors
 from aci.observation.activity_message import ActivityMessage
-from agent.instances.image_layers import Layers
-from agent.instances.image_registry import Busy, DiskFull, ImageNotFound, official_image, pull
-from agent.instances.jobs import Job
+from extensions.lab.instances.image_layers import Layers
+from extensions.lab.instances.image_registry import Busy, DiskFull, ImageNotFound, official_image, pull
+from extensions.lab.instances.jobs import Job
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 from trajectories.journal import write_durably
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from agent.github.github_issue import fetch_issue
 from agent.github.github_urls import GITHUB, address_of
-from agent.instances.append_log import write_error
-from agent.instances.jobs import Instance
+from extensions.lab.instances.append_log import write_error
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import RunBroken, UsageError
 from trajectories.file_limits import read_limited
 from trajectories.journal import write_durably

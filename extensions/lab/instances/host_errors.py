@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.config.settings import Settings
-from agent.instances.image_registry import DiskFull
+from extensions.lab.instances.image_registry import DiskFull
 from trajectories.errors import WorkspaceError
 
 LEAST_ROOM = 64 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aci.docker.docker_daemon import Daemon, error_message
-from agent.instances.jobs import Instance
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import WorkspaceError
 
 ID = re.compile(r"[\w.-]+__[\w.-]+-\w+")

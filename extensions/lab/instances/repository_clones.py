@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from aci.repository.clone import clone_path, clone_to, has_commit, origin_url, update_clone
-from agent.instances.jobs import Instance
+from extensions.lab.instances.jobs import Instance
 from trajectories.errors import UsageError, WorkspaceError
 
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)

@@ -11,11 +11,11 @@ from docker.errors import ImageNotFound
 from aci.docker.docker_daemon import LABEL, connect
 from aci.observation.activity_message import ActivityMessage
 from agent.config.settings import Settings
-from agent.instances import instance_images as module
-from agent.instances.image_registry import official_image
-from agent.instances.instance_images import Images, bytes_of
-from agent.instances.jobs import Instance, Job
-from tests.agent.instances.image_registry import Registry
+from extensions.lab.instances import instance_images as module
+from extensions.lab.instances.image_registry import official_image
+from extensions.lab.instances.instance_images import Images, bytes_of
+from extensions.lab.instances.jobs import Instance, Job
+from tests.extensions.lab.instances.image_registry import Registry
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 from trajectories.records import Issue
 
