@@ -42,8 +42,9 @@ def write_report(runs: Sequence[RunView], target: Path, secrets: Sequence[str] =
 def report_document(runs: Sequence[RunView], secrets: Sequence[str] = ()) -> dict[str, Any]:
     """Return the content of the page as JSON; for two runs it includes their comparison."""
     from agent.engine.engine import known_secrets
+    from trajectories.record_text import format_time
     from trajectories.report.report_data import build_report_data
-    from trajectories.report.report_text import format_time, mask_texts
+    from trajectories.report.report_text import mask_texts
 
     words = _words((*known_secrets(os.environ), *secrets))
     return {

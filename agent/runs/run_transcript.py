@@ -15,11 +15,11 @@ from agent.console.pager import Lines
 from agent.console.run_display import Console
 from agent.conversation.action_summary import describe, describe_exit
 from agent.runs.run_listing import ORIGIN_NOTES, is_held, locked_files
+from trajectories.branch_structure import SCORES, Structure, branches_as_json, structure
 from trajectories.errors import RunBroken
+from trajectories.record_text import arguments
 from trajectories.records import Action, Exit, Note, Observation, Record, Reply, Step, Turn, Usage
-from trajectories.report.branch_structure import SCORES, Structure, branches_as_json, structure
-from trajectories.report.reply_costs import costs
-from trajectories.report.timeline import arguments
+from trajectories.reply_costs import costs
 from trajectories.run_comparison import replay_of
 
 if TYPE_CHECKING:

@@ -7,22 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from trajectories.branch_structure import branches_as_json as branches_told
+from trajectories.branch_structure import structure
 from trajectories.changed_pages import pages_of_tree
 from trajectories.errors import RunBroken
 from trajectories.outcome_words import PART_SENTENCES, verdict_tone
+from trajectories.record_text import MAX_DATA_CHARACTERS, format_time, is_short_data
 from trajectories.records import Exit, Issue, Run, Step
-from trajectories.report.branch_structure import branches_as_json as branches_told
-from trajectories.report.branch_structure import structure
-from trajectories.report.reply_costs import costs
+from trajectories.reply_costs import costs
 from trajectories.report.report_pictures import ROOM as PICTURE_ROOM
 from trajectories.report.report_pictures import ReportPictures
 from trajectories.report.report_text import (
-    DATA,
     ROOM,
     Diff,
     ReportText,
-    fits,
-    format_time,
     lengths,
     mask_texts,
     text_limit,
@@ -206,8 +204,8 @@ def _shortened(long: int, limit: int) -> Iterator[str]:
 def _cut(context: TimelineContext, patch: PairDiff) -> Iterator[str]:
     """Yield sentences that describe what is excluded, apart from shortened texts."""
     diffs = [patch, *context.diffs]
-    if more := sum(not fits(note.data) for note in context.material.trajectory.notes):
-        yield f"The data of {_counted(more, 'note')} is left out: it has more than {DATA:,} characters."
+    if more := sum(not is_short_data(note.data) for note in context.material.trajectory.notes):
+        yield f"The data of {_counted(more, 'note')} is left out: it has more than {MAX_DATA_CHARACTERS:,} characters."
     if cut := sum(bool(file.cut) for diff in diffs for file in diff.files):
         yield f"The diffs of {_counted(cut, 'file')} are incomplete: too long, not text, or masked."
     if more := context.pictures.left_out:

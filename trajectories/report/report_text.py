@@ -1,22 +1,18 @@
-"""Text of a report: functions supplied by the caller, shortening, masking and Unicode repair."""
+"""Text of a report: functions supplied by the caller, limits, masking and Unicode repair."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from trajectories.record_text import shorten_text
 from trajectories.records import Action
 
 LONGEST = 100_000
 """Maximum number of characters of one string in a report."""
 ROOM = 24_000_000
 """Maximum number of characters of all strings in a report together."""
-DATA = 10_000
-"""Maximum number of characters of a note's data, written as JSON."""
 
 
 class Diff(str):
@@ -48,28 +44,6 @@ def text_limit(lengths: Iterable[int], room: int, most: int = LONGEST) -> int:
             return min(most, room // left)
         room -= length
     return most
-
-
-def shorten_text(text: str, limit: int) -> str:
-    """Return the text, or its start and end if it has more than `limit` characters."""
-    if len(text) <= limit:
-        return text
-    head, tail = limit * 3 // 4, limit // 4
-    return f"{text[:head]}\n[… {len(text) - head - tail:,} characters …]\n{text[len(text) - tail :]}"
-
-
-def format_time(at: float) -> str:
-    """Return a time as ISO 8601 in UTC; empty if it is unknown."""
-    if not (math.isfinite(at) and at > 0):
-        return ""
-    try:
-        return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        return ""
-
-
-def fits(data: Mapping[str, Any]) -> bool:
-    return len(json.dumps(data)) <= DATA
 
 
 def lengths(value: Any) -> Iterator[int]:

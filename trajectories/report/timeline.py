@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trajectories.branch_structure import Structure
 from trajectories.changed_pages import picture_number
 from trajectories.outcome_words import run_ending
-from trajectories.records import Action, Exit, Note, Observation, Step, Turn
-from trajectories.report.branch_structure import Structure
-from trajectories.report.reply_costs import Costs
+from trajectories.record_text import arguments, format_time, is_short_data
+from trajectories.records import Exit, Note, Observation, Step, Turn
+from trajectories.reply_costs import Costs
 from trajectories.report.report_pictures import ReportPictures
-from trajectories.report.report_text import ReportText, fits, format_time
+from trajectories.report.report_text import ReportText
 from trajectories.report.tree_diffs import PairDiff
 from trajectories.trajectory import NOT_CHECKED, RunView
 
@@ -80,7 +80,12 @@ def _turn(context: TimelineContext, turn: Turn, number: int) -> dict[str, Any]:
 
 
 def _note(note: Note) -> dict[str, Any]:
-    fields = {"branch": note.branch, "note": note.kind, "text": note.text, "data": note.data if fits(note.data) else {}}
+    fields = {
+        "branch": note.branch,
+        "note": note.kind,
+        "text": note.text,
+        "data": note.data if is_short_data(note.data) else {},
+    }
     return {"kind": "note", **fields, "at": format_time(note.at)}
 
 
@@ -124,18 +129,6 @@ def _action(context: TimelineContext, step: Step, at: int) -> dict[str, Any]:
         "size": _size(context.material, seen.out),
         "picture": context.pictures.add(picture_number(seen)),
     }
-
-
-def arguments(action: Action) -> str:
-    """Return an action's arguments in readable form: one line each, except multi-line strings, which are kept as they
-    are."""
-    if action.error:
-        return action.error
-    result = []
-    for name, value in action.arguments.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        result.append(f"{name}:\n{text.rstrip()}" if "\n" in text else f"{name}: {text}")
-    return "\n".join(result)
 
 
 def _size(material: RunView, number: int | None) -> int | None:

@@ -15,9 +15,9 @@ from typing import Any
 
 from extensions.lab.exports._record_text import STRUCTURE, records_of
 from trajectories.outside_calls import offered_tools
+from trajectories.record_text import format_time
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
-from trajectories.report.reply_costs import Costs, costs
-from trajectories.report.report_text import format_time
+from trajectories.reply_costs import Costs, costs
 from trajectories.run_comparison import PARTS
 from trajectories.trajectory import NOT_CHECKED, RunView, Trajectory, call_id
 

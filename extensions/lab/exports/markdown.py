@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from extensions.lab.exports._record_text import STRUCTURE, as_command, records_of, unicode
 from trajectories.characters import BREAKS, DROPPED, MARKS
+from trajectories.record_text import format_time, shorten_text
 from trajectories.records import Action, Exit, Note, Record, Reply, Run, Step, Turn
-from trajectories.report.reply_costs import Costs, costs
-from trajectories.report.report_text import format_time, shorten_text
+from trajectories.reply_costs import Costs, costs
 from trajectories.trajectory import NOT_CHECKED, RunView
 
 WHAT = "a document for people, with long outputs shortened"

@@ -13,6 +13,7 @@ from aci.browser.page_picture import picture_size
 from trajectories.errors import RunBroken
 from trajectories.facts import Fact
 from trajectories.git_store.trees import EMPTY_TREE
+from trajectories.record_text import format_time, shorten_text
 from trajectories.records import (
     Action,
     Base,
@@ -35,7 +36,7 @@ from trajectories.records import (
 from trajectories.report import report_data
 from trajectories.report.report_data import build_report_data
 from trajectories.report.report_pictures import LARGEST
-from trajectories.report.report_text import ReportText, format_time, mask_texts, shorten_text, text_limit
+from trajectories.report.report_text import ReportText, mask_texts, text_limit
 from trajectories.trajectory import NOT_CHECKED, RunView, Trajectory
 from trajectories.verdict import Verdict
 

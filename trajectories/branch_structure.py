@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from trajectories.record_text import is_short_data
 from trajectories.records import Note, Record, Step, Turn
-from trajectories.report.reply_costs import Costs
-from trajectories.report.report_text import fits
+from trajectories.reply_costs import Costs
 from trajectories.trajectory import Trajectory
 from trajectories.verdict import COMPLETE
 
@@ -107,7 +107,7 @@ def branches_as_json(found: Structure, trajectory: Trajectory, spent: Costs) -> 
             "dollars": spent.branches[branch.name].as_json()["dollars"] if branch.name in spent.branches else nothing,
             "ended": _ended(trajectory, branch.name),
             "scores": [
-                {"kind": note.kind, "text": note.text, "data": note.data if fits(note.data) else {}}
+                {"kind": note.kind, "text": note.text, "data": note.data if is_short_data(note.data) else {}}
                 for note in branch.scores
             ],
         }
