@@ -15,10 +15,10 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from agent.cli.commands.show import command as show
-from agent.runs.run_report import report_document
+from extensions.report.report_page import page
+from extensions.report.run_report import report_document
 from trajectories.errors import SweAgentError
 from trajectories.importers import ENDINGS, load
-from trajectories.report.report_page import page
 
 
 def main() -> None:

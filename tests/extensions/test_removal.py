@@ -64,11 +64,6 @@ def test_core_imports_without_extension(removed: str, tmp_path: Path) -> None:
     files = (path for package in CORE for path in (copy / package).rglob("*.py") if "guest" not in path.parts)
     names = {".".join(path.relative_to(copy).with_suffix("").parts).removesuffix(".__init__") for path in files}
     code = f"import importlib\nfor name in {sorted(names - OF_EXTENSIONS)}: importlib.import_module(name)"
-    if removed == "lab":
-        code += (
-            "\nfrom trajectories.errors import UsageError\nfrom trajectories.importers import load"
-            "\ntry: load(None)\nexcept UsageError as error: assert 'is in the extension lab' in str(error)"
-        )
     if removed == "optimize":
         code += (
             "\nfrom extensions.mcp_server.tool_table import TOOLS\nassert 'optimize' not in TOOLS and 'fix' in TOOLS"

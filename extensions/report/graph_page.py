@@ -15,6 +15,7 @@ from aci.graph.symbol_context import RELATIONS, TITLES, PlaceView
 from aci.observation.untrusted_text import clean_text
 from trajectories.pages import beginning, part
 
+PACKAGE = "extensions.report"
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 224, 40, 56, 10, 20
 """Width and height of a box, gaps between boxes, and margin of the image, in pixels."""
 LONGEST_NAME, LONGEST_PATH = 25, 30
@@ -47,13 +48,13 @@ class Box:
 
 def render_page(found: Sequence[PlaceView], where: str) -> str:
     """Return the page for all definitions of a name."""
-    script = part("graph.script.js")
+    script = part("graph.script.js", PACKAGE)
     boxes: list[Box] = []
     sections = [_section(one, number, boxes) for number, one in enumerate(found)]
     details = {box.id: _details(box) if box.seen else _rest(box) for box in boxes}
     name = clean_text(found[0].name if found else "Nothing")
     title = escape(name)
-    return f"""{beginning(name, part("graph.style.css"), script)}<body>
+    return f"""{beginning(name, part("graph.style.css", PACKAGE), script)}<body>
 <header><h1>{title}</h1><p>{escape(clean_text(where))}</p></header>
 <main>
 <div class="pictures">

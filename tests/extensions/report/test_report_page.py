@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.trajectories.report.random_reports import hostile, report_data, run
-from trajectories.report.report_page import page
+from extensions.report.report_page import page
+from tests.extensions.report.random_reports import hostile, report_data, run
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from(["<!--", "<script>", "</script>", "\u2028"]),

@@ -10,6 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aci.browser.page_picture import picture_size
+from extensions.report import report_data
+from extensions.report.report_data import build_report_data
+from extensions.report.report_pictures import LARGEST
+from extensions.report.report_text import ReportText, mask_texts, text_limit
 from trajectories.errors import RunBroken
 from trajectories.facts import Fact
 from trajectories.git_store.trees import EMPTY_TREE
@@ -33,10 +37,6 @@ from trajectories.records import (
     Turn,
     Usage,
 )
-from trajectories.report import report_data
-from trajectories.report.report_data import build_report_data
-from trajectories.report.report_pictures import LARGEST
-from trajectories.report.report_text import ReportText, mask_texts, text_limit
 from trajectories.trajectory import NOT_CHECKED, RunView, Trajectory
 from trajectories.verdict import Verdict
 
@@ -446,8 +446,8 @@ def test_all_texts_are_shortened_to_size_of_report(monkeypatch):
 
 
 def test_missing_and_omitted_changes_are_reported(trees, monkeypatch):
-    monkeypatch.setattr("trajectories.report.tree_diffs.FILES", 1)
-    monkeypatch.setattr("trajectories.report.report_data.DIFFS", 10)
+    monkeypatch.setattr("extensions.report.tree_diffs.FILES", 1)
+    monkeypatch.setattr("extensions.report.report_data.DIFFS", 10)
     many = trees.write({"a": b"1\n", "b": b"2\n" * 100}, EMPTY_TREE)
     records = (run(), turn(), step(1, many), step(2, "f" * 40), step(3, many))
     report = build_report_data(run_view(*records, directory=trees.path, trees=trees), REPORT_TEXT)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trajectories.report.test_report_data import REPORT_TEXT, run, run_view, turn
+from extensions.report.report_data import build_report_data
+from extensions.report.report_page import page
+from tests.extensions.report.test_report_data import REPORT_TEXT, run, run_view, turn
 from tests.trajectories.test_journal import other_records
 from trajectories.facts import Fact
 from trajectories.records import Action, Exit, Hold, Note, Observation, Once, Reply, Settle, Step, Turn, Usage
-from trajectories.report.report_data import build_report_data
-from trajectories.report.report_page import page
 from trajectories.verdict import Verdict
 
 texts = st.text(st.characters(exclude_categories=()), max_size=8) | st.sampled_from(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from extensions.report import tree_diffs
+from extensions.report.tree_diffs import PairDiff, pair_diffs
 from trajectories.git_store.trees import EMPTY_TREE
-from trajectories.report import tree_diffs
-from trajectories.report.tree_diffs import PairDiff, pair_diffs
 
 LIMIT = 10_000_000
 names = st.sampled_from(["a", "dir/b.py", "dir c/ü", 'q"u\\o\tte\n', "-x", "diff --git a/a b/a", "\udcff"])

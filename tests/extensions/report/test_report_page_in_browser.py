@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from conftest import chromium
+from extensions.report.report_page import page
 from tests.conftest import MakeRepo, git
-from tests.trajectories.report.random_reports import HOSTILE, hostile, report_data, run, step
-from trajectories.report.report_page import page
+from tests.extensions.report.random_reports import HOSTILE, hostile, report_data, run, step
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 SIZES = {"phone": (390, 844), "tablet": (1024, 768), "desk": (1920, 1080)}

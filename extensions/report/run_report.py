@@ -14,7 +14,7 @@ from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import make_folder
 
 if TYPE_CHECKING:
-    from trajectories.report.report_text import ReportText
+    from extensions.report.report_text import ReportText
     from trajectories.trajectory import RunView
 
 NEAR = 1000
@@ -27,8 +27,8 @@ def write_report(runs: Sequence[RunView], target: Path, secrets: Sequence[str] =
     `secrets` and the secrets in the environment are masked. Raises UsageError if the file exists and is not a report,
     or cannot be written; RunBroken for a run that was not started.
     """
+    from extensions.report.report_page import page
     from trajectories.journal import write_durably
-    from trajectories.report.report_page import page
 
     again = _is_report(target)
     html = page(report_document(runs, secrets))
@@ -42,9 +42,9 @@ def write_report(runs: Sequence[RunView], target: Path, secrets: Sequence[str] =
 def report_document(runs: Sequence[RunView], secrets: Sequence[str] = ()) -> dict[str, Any]:
     """Return the content of the page as JSON; for two runs it includes their comparison."""
     from agent.engine.engine import known_secrets
+    from extensions.report.report_data import build_report_data
+    from extensions.report.report_text import mask_texts
     from trajectories.record_text import format_time
-    from trajectories.report.report_data import build_report_data
-    from trajectories.report.report_text import mask_texts
 
     words = _words((*known_secrets(os.environ), *secrets))
     return {
@@ -68,7 +68,7 @@ def _words(secrets: Sequence[str]) -> ReportText:
     from aci.observation.output_text import mask_secrets
     from aci.repository.patch import belongs_to_tests
     from agent.conversation.action_summary import describe
-    from trajectories.report.report_text import ReportText
+    from extensions.report.report_text import ReportText
 
     return ReportText(describe, belongs_to_tests, lambda text: mask_secrets(text, secrets), picture_size)
 
@@ -92,7 +92,7 @@ def report_path(runs: Sequence[RunView], named: Path | None, reports: Path) -> P
 
 def _is_report(target: Path) -> bool:
     """Return whether the target is an existing report. Raises UsageError for any other non-empty file."""
-    from trajectories.report.report_page import MARK
+    from extensions.report.report_page import MARK
 
     try:
         if target.exists() and not target.is_file():

@@ -14,7 +14,7 @@ import pytest
 from agent.cli import command_line
 from agent.run_state.attempt_outcome import Outcome
 from agent.runs.run_lookup import open_own_run
-from agent.runs.run_report import report_document, report_path, write_report
+from extensions.report.run_report import report_document, report_path, write_report
 from tests.agent.conftest import Bench, act, line
 from trajectories.errors import UsageError
 from trajectories.journal import encode

@@ -8,13 +8,13 @@ convert text to HTML (`require-trusted-types-for`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from json import dumps
 from math import isfinite
 from typing import Any
 
-from trajectories.pages import beginning, generator
+from trajectories.pages import beginning, generator, part
 
+PACKAGE = "extensions.report"
 SCRIPTS = (
     "base",
     "text",
@@ -38,18 +38,14 @@ MARK = generator(KIND)
 
 def page(data: Mapping[str, Any]) -> str:
     """Return the page of a report on one run, or on two side by side."""
-    script = "".join(_own("scripts", f"{name}.js") for name in SCRIPTS)
-    head = beginning(_title(data), _own("report.style.css"), script, KIND)
+    script = "".join(part(f"scripts/{name}.js", PACKAGE) for name in SCRIPTS)
+    head = beginning(_title(data), part("report.style.css", PACKAGE), script, KIND)
     return (
         f"{head}<body>\n<noscript><p>This page needs its embedded script, which loads nothing. Allow scripts, or read "
         f"the run with <code>swe-agent show</code>.</p></noscript>\n"
         f'<script type="application/json" id="page-data">{_data(data)}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
-
-
-def _own(*path: str) -> str:
-    return files("trajectories.report").joinpath(*path).read_text("utf-8")
 
 
 def _title(data: Mapping[str, Any]) -> str:

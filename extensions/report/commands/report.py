@@ -41,7 +41,7 @@ def command(
     from agent.config.settings import load_settings
     from agent.engine.engine import secrets_of_services
     from agent.runs.run_lookup import open_run, warn_of_exploit
-    from agent.runs.run_report import report_path, write_report
+    from extensions.report.run_report import report_path, write_report
 
     settings = load_settings()
     with ExitStack() as stack:

@@ -7,17 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from trajectories.branch_structure import branches_as_json as branches_told
-from trajectories.branch_structure import structure
-from trajectories.changed_pages import pages_of_tree
-from trajectories.errors import RunBroken
-from trajectories.outcome_words import PART_SENTENCES, verdict_tone
-from trajectories.record_text import MAX_DATA_CHARACTERS, format_time, is_short_data
-from trajectories.records import Exit, Issue, Run, Step
-from trajectories.reply_costs import costs
-from trajectories.report.report_pictures import ROOM as PICTURE_ROOM
-from trajectories.report.report_pictures import ReportPictures
-from trajectories.report.report_text import (
+from extensions.report.report_pictures import ROOM as PICTURE_ROOM
+from extensions.report.report_pictures import ReportPictures
+from extensions.report.report_text import (
     ROOM,
     Diff,
     ReportText,
@@ -26,8 +18,16 @@ from trajectories.report.report_text import (
     text_limit,
     unicode,
 )
-from trajectories.report.timeline import TimelineContext, ended, items
-from trajectories.report.tree_diffs import FILE_BYTES, FILES, FileDiff, Pair, PairDiff, pair_diffs
+from extensions.report.timeline import TimelineContext, ended, items
+from extensions.report.tree_diffs import FILE_BYTES, FILES, FileDiff, Pair, PairDiff, pair_diffs
+from trajectories.branch_structure import branches_as_json as branches_told
+from trajectories.branch_structure import structure
+from trajectories.changed_pages import pages_of_tree
+from trajectories.errors import RunBroken
+from trajectories.outcome_words import PART_SENTENCES, verdict_tone
+from trajectories.record_text import MAX_DATA_CHARACTERS, format_time, is_short_data
+from trajectories.records import Exit, Issue, Run, Step
+from trajectories.reply_costs import costs
 from trajectories.trajectory import NOT_CHECKED, RunView
 from trajectories.unified_diff import count_changed_lines, split_header
 from trajectories.verdict import Verdict
