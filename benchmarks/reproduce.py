@@ -30,12 +30,12 @@ from aci.repository.file_blobs import Blobs, TreeBlobs
 from aci.repository.patch import is_test
 from aci.repository.proposed_patch import patched_files
 from aci.repository.user_repository import Repository
-from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from aci.testing.suite_run import run_tests
 from agent.config.settings import load_settings
 from agent.engine.base_workspace import open_base
 from benchmarks._process_cpu import adopt_orphans, cpu_seconds
+from extensions.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
 from trajectories.errors import SweAgentError
 from trajectories.records import Issue
 

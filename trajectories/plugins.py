@@ -99,8 +99,8 @@ def extension_module(kind: str, what: str, extension: str) -> Any:
 def missing_extension(what: str, extension: str) -> UsageError:
     """Return the error for something that an extension would serve, which is not installed or lacks another one."""
     fix = "Install swe-agent again."
-    if extension in _extension_folders():
-        missing = ", ".join(sorted(required_extensions(extension) - set(_extension_folders())))
+    installed = set(_extension_folders())
+    if extension in installed and (missing := ", ".join(sorted(required_extensions(extension) - installed))):
         return UsageError(f"{what} requires the extension {missing}, which is not installed.", fix)
     return UsageError(f"{what} is in the extension {extension}, which is not installed.", fix)
 

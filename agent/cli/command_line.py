@@ -51,6 +51,7 @@ EXTENSIONS = {
     "github": "github",
     "mcp": "mcp_server",
     "optimize": "optimize",
+    "reproduce": "reproduction",
     "report": "report",
     "session": "interactive",
     "synth": "lab",

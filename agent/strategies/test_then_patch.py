@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from aci.proof.evidence import function_name
 from agent.engine.loop import is_submission, loop
-from agent.phases.issue_reproduction import draft_test
-from agent.phases.reproduction_gate import Gate, judge
+from agent.phases.reproduction_gate import Gate, draft_test, judge
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening, places
 

@@ -7,4 +7,4 @@ PLUGINS = {
     "extensions.lab.repair_search": "repair_search",
     "extensions.papers.fault_suspects": "fault_suspects",
 }
-REQUIRES = ("experiment",)
+REQUIRES = ("experiment", "reproduction")

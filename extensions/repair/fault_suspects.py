@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from aci.observation.prompt_tags import quote_text
 from aci.repository.python_source import definitions
 from agent.phases.base_failures import failing_tests
-from agent.phases.issue_reproduction import recorded_reproduction
 from extensions.experiment.evaluator.candidate_evaluator import Evaluator
 from extensions.experiment.evaluator.spectrum import trace_tests
 from extensions.repair.analysis.suspicious_statements import Suspect, find_suspects
+from extensions.reproduction.issue_reproduction import recorded_reproduction
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

@@ -65,11 +65,13 @@ def command(
     75 (try again later), 130 (interrupted).
     """
     if log or good or reproduce or test:
-        from agent.cli.log_search import LogOptions, locate_log
+        from trajectories.plugins import extension_module
 
-        given = LogOptions(log, good, reproduce, test, base, workspace, image, top)
+        search = extension_module("agent.cli.log_search", "The search with an error log", "reproduction")
+        given = search.LogOptions(log, good, reproduce, test, base, workspace, image, top)
         given.check(patch or issue or issue_file or text or run)
-        return locate_log(given, repo, json, plain, verbose)
+        code: int = search.locate_log(given, repo, json, plain, verbose)
+        return code
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
     from agent.instances.issue_input import issue_from, limit_to_base_date, patch_from, repository_for
     from agent.run_state.terminal_question import confirm

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aci.repository.user_repository import Repository
-    from aci.reproduction.reproducer import Reproduction
     from agent.config.settings import Settings
+    from extensions.reproduction.reproducer import Reproduction
     from trajectories.records import Issue
 
 
@@ -75,9 +75,9 @@ def _reproduce(
     from contextlib import closing
 
     from aci.repository.file_blobs import TreeBlobs
-    from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
     from agent.cli.issue_rehearsal import check_may_run
     from agent.engine.base_workspace import open_base, open_in_environment
+    from extensions.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
 
     examples = example_code(issue)
     if not examples:

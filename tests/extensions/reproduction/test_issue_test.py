@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from aci.repository.file_blobs import TextBlobs
-from aci.reproduction import issue_test
-from aci.reproduction.issue_failures import Failure
-from aci.reproduction.issue_test import choose_place, expand_stars, merge_imports, name_of_test, render_test
+from extensions.reproduction import issue_test
+from extensions.reproduction.issue_failures import Failure
+from extensions.reproduction.issue_test import choose_place, expand_stars, merge_imports, name_of_test, render_test
 
 RUNS = Failure(0, "runs", "", "", "")
 

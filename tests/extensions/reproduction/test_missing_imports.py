@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from aci.repository.file_blobs import TextBlobs
-from aci.reproduction.missing_imports import _imports, find_imports
+from extensions.reproduction.missing_imports import _imports, find_imports
 
 FILES = {
     "src/shop/__init__.py": "from .cart import Cart, total\n",

@@ -1,4 +1,4 @@
-"""Runs of an issue's example in a workspace, by the guest program `issue_steps.py`."""
+"""Runs of an issue's example in a workspace, by the guest program `guest/issue_steps.py`."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def run_example(
         "seconds": seconds,
         "out": f"{folder}/answer.json",
     }
-    workspace.write(f"{folder}/steps.py", program_source("issue_steps.py"))
+    workspace.write(f"{folder}/steps.py", program_source("reproduction/issue_steps.py"))
     workspace.write(f"{folder}/job.json", json.dumps(job).encode())
     python = '"$(command -v python || echo python3)"'
     script = f"PYTHONHASHSEED=0 {python} {shlex.quote(folder)}/steps.py {shlex.quote(folder)}/job.json"

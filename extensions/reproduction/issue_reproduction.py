@@ -64,7 +64,7 @@ def _add(task: Task, found: dict[str, Any], more: tuple[Action, ...]) -> Step:
 def recorded_reproduction(task: Task, named: bool = True) -> dict[str, Any]:
     """Return the reproduction of the issue, which is recorded; empty if the issue has no example. It is a phase of its
     own if it is `named`."""
-    from aci.reproduction.reproducer import example_code  # only runs without a given test need it
+    from extensions.reproduction.reproducer import example_code  # only runs without a given test need it
 
     code = example_code(task.turn.issue)
     if not code or task.turn.settings.subtree:
@@ -77,7 +77,7 @@ def recorded_reproduction(task: Task, named: bool = True) -> dict[str, Any]:
 
 
 def _reproduce(task: Task, code: list[str]) -> dict[str, Any]:
-    from aci.reproduction.reproducer import Reproducer
+    from extensions.reproduction.reproducer import Reproducer
 
     if not may_run_example(task.branch, code):
         return {"reason": "The issue's example was not run: permission was denied."}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.reproduction.step_dependencies import needed_steps
+from extensions.reproduction.step_dependencies import needed_steps
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from aci.repository.patch import is_test
 from aci.repository.test_placement import choose_test_path
-from aci.reproduction.django_set_up import SET_UP
+from extensions.reproduction.django_set_up import SET_UP
 
 if TYPE_CHECKING:
     from aci.repository.file_blobs import Blobs
-    from aci.reproduction.issue_failures import Failure
+    from extensions.reproduction.issue_failures import Failure
 
 Style = Literal["pytest", "unittest"]
 COLLECTED = re.compile(r"(?:as|import|,) *(?:test|Test)\w*|\bpytest_\w+")

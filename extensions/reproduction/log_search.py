@@ -14,8 +14,8 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from aci.localization.log_localization import LogLocalization
     from aci.repository.user_repository import Repository
-    from aci.reproduction.bisection import Bisection, Range
     from agent.config.settings import Settings
+    from extensions.reproduction.bisection import Bisection, Range
 
 SHORT_ID = 12
 WORKING_TREE = "the working tree"
@@ -119,12 +119,12 @@ def _search(
     show: Callable[[str], None],
 ) -> Bisection:
     from aci.history.git_log import GitLog
-    from aci.reproduction.bisection import Bisection, Outcome, TestRunner, bisect, outcome_of
     from aci.runtime.workspace import HARNESS_SESSION
     from aci.testing.suite_command import detect_command
     from agent.cli.issue_rehearsal import check_may_run
     from agent.engine.base_workspace import open_base, open_in_environment
     from agent.phases.user_reproduction import free_path
+    from extensions.reproduction.bisection import Bisection, Outcome, TestRunner, bisect, outcome_of
 
     check_may_run([], settings, given.workspace, "test")
     with (

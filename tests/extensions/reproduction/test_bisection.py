@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aci.history.git_log import GitLog
-from aci.reproduction.bisection import bisect, outcome_of
 from aci.testing.suite_results import SuiteReport, TestResult
+from extensions.reproduction.bisection import bisect, outcome_of
 from tests.conftest import git
 
 

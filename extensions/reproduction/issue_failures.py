@@ -21,8 +21,8 @@ from aci.issue_text.issue_claims import (
     wanted_errors,
 )
 from aci.issue_text.issue_examples import Piece
-from aci.reproduction.example_run import StepResult
 from aci.testing.suite_results import TestResult
+from extensions.reproduction.example_run import StepResult
 
 OF_THE_EXAMPLE = {"NameError", "SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError"}
 """Exceptions that say that the example is incomplete, if the example itself raises them."""

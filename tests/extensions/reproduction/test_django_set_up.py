@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.reproduction.django_set_up import add_app_labels, create_table, needs_django
+from extensions.reproduction.django_set_up import add_app_labels, create_table, needs_django
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ from aci.issue_text.issue_claims import (
     wanted_errors,
 )
 from aci.issue_text.issue_examples import Piece, split_examples
-from aci.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_table, needs_django
-from aci.reproduction.example_run import ExampleRun, StepResult, run_example
-from aci.reproduction.issue_failures import Failure, find_failures, judge_test
-from aci.reproduction.issue_test import choose_place, expand_stars, render_test, tests_as_written
-from aci.reproduction.missing_imports import find_imports
-from aci.reproduction.step_dependencies import needed_steps
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import run_tests
+from extensions.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_table, needs_django
+from extensions.reproduction.example_run import ExampleRun, StepResult, run_example
+from extensions.reproduction.issue_failures import Failure, find_failures, judge_test
+from extensions.reproduction.issue_test import choose_place, expand_stars, render_test, tests_as_written
+from extensions.reproduction.missing_imports import find_imports
+from extensions.reproduction.step_dependencies import needed_steps
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from aci.repository.file_blobs import TreeBlobs
-from aci.reproduction.example_run import run_example
-from aci.reproduction.reproducer import (
+from aci.testing.suite_run import run_tests
+from extensions.reproduction.example_run import run_example
+from extensions.reproduction.reproducer import (
     DEPENDS_ON_FAILED,
     NO_CODE,
     NOT_OF_REPOSITORY,
@@ -15,7 +16,6 @@ from aci.reproduction.reproducer import (
     Reproduction,
     example_code,
 )
-from aci.testing.suite_run import run_tests
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.records import Issue
 
