@@ -20,9 +20,9 @@ from pathlib import Path
 
 from aci.localization.issue_localization import HistoryBase, localize_issue
 from aci.repository.file_blobs import TreeBlobs
-from agent.lessons.lessons import experience_query, lesson_of_turn
 from benchmarks._planted import BUGS, FILES, Bug
-from trajectories.experience import Bank, Entry, ExperienceQuery, rank_entries
+from extensions.memory.experience_bank import Bank, Entry, ExperienceQuery, rank_entries
+from extensions.memory.run_lessons import experience_query, lesson_of_turn
 from trajectories.git_store.git_commands import QUIET, decode, environment, git
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Base, Exit, Issue, Run, Turn

@@ -91,9 +91,14 @@ def extension_table(name: str) -> dict[str, str]:
 def extension_module(kind: str, what: str, extension: str) -> Any:
     """Import and return the module that an extension has for `kind`, which serves `what`. Raises UsageError if the
     extension is not installed."""
-    for module in extension_packages(kind):
-        return import_module(module)
+    if module := installed_module(kind):
+        return module
     raise missing_extension(what, extension)
+
+
+def installed_module(kind: str) -> Any:
+    """Import and return the module that an extension has for `kind`; None if no such extension is installed."""
+    return next(map(import_module, extension_packages(kind)), None)
 
 
 def missing_extension(what: str, extension: str) -> UsageError:

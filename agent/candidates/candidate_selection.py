@@ -19,7 +19,7 @@ from agent.candidates.cross_test_matrix import Matrix, new_tests
 from agent.candidates.diverse_attempts import summarise_candidate
 from agent.candidates.role_questions import LETTERS, Question, ask_roles, parse_letter
 from agent.engine.proof_step import with_doubt
-from agent.prompts.lesson_prompt import lessons_prompt
+from agent.engine.run_memory import run_memory
 from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.facts import Fact
@@ -90,7 +90,7 @@ def select_candidate(
         likely = [one.candidate for one in scores if one.candidate.verdict.no_loss is not False or one is scores[0]]
         likely = likely[:SHOWN]
         changes = "\n".join(one.patch.source for one in likely)
-        advice = lessons_prompt(task.branch, name, changes)
+        advice = run_memory().lessons(task.branch, name, changes)
         [said] = yield from ask_roles(task, [Question(name, ROLE, _selection_question(task, likely, matrix, advice))])
         place = parse_letter(said, len(likely))
         if place is not None:

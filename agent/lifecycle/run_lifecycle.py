@@ -22,11 +22,12 @@ from aci.repository.patch import is_test, split_patch
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.conversation.model_requests import settle_recorded_replies
-from agent.conversation.model_roles import LESSON_WRITER, assign_roles, validate_models
+from agent.conversation.model_roles import assign_roles, validate_models
 from agent.engine.branch import Branch
 from agent.engine.delegation import Delegation
 from agent.engine.engine import Engine, environment_facts, known_secrets
 from agent.engine.proof_step import best_outcome, rejected_outcome
+from agent.engine.run_memory import run_memory
 from agent.engine.setup_question import step_proposals
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
@@ -271,10 +272,7 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         outcome = yield from _with_examiner(branch, strategy)
         if engine.settings.merge_review:
             record_review(branch, outcome)
-        if LESSON_WRITER in engine.trajectory.turns[-1].models:
-            from agent.lessons.lesson_writer import write_lesson
-
-            yield from write_lesson(branch, outcome)
+        yield from run_memory().write_lesson(branch, outcome)
     except Cancelled:
         if is_by_hand(name):
             stop = Cancelled("The command was stopped before its end.", "Enter it again to repeat it.")
@@ -320,8 +318,6 @@ def _best(engine: Engine) -> Outcome:
 
 def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publish: Publish | None) -> None:
     """Write and deliver the patch, store its lessons, then write the exit record."""
-    from agent.lessons.lessons import store_lessons
-
     tree = without_edited_tests(engine, outcome.tree)
     began = turn_base_tree(engine.trajectory, engine.run.base.tree)
     patch = split_patch(engine.trees, engine.run.base.tree, tree)
@@ -343,7 +339,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
     elif len(engine.trajectory.turns) == 1:
         deliver(engine, result(engine, exit), publish)
     exit = replace(exit, at=record_time())
-    store_lessons(engine, exit)
+    run_memory().store_lessons(engine, exit)
     engine.journal.append(exit)
 
 

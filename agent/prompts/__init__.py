@@ -1,1 +1,1 @@
-"""Prompts: issue, places, experience and history; quotation of untrusted text; parsers of answers."""
+"""Prompts: issue, places and history; quotation of untrusted text; parsers of answers."""

@@ -18,7 +18,7 @@ from aci.localization.similar_fixes import LONGEST
 from aci.observation.output_text import mask_secrets, shorten
 from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
 from aci.repository.file_blobs import TreeBlobs
-from agent.prompts.experience_prompt import past_runs_prompt
+from agent.engine.run_memory import run_memory
 from agent.prompts.opening_prompt import places
 from agent.prompts.test_command_prompt import search_tree
 from trajectories.errors import WorkspaceError
@@ -86,7 +86,7 @@ def _framed_fix(fix: Mapping[str, Any]) -> str:
 
 
 def _experience(branch: Branch) -> str:
-    return past_runs_prompt(branch, places(branch))
+    return run_memory().past_runs(branch, places(branch))
 
 
 def _routes(branch: Branch) -> str:

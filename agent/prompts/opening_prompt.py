@@ -15,9 +15,8 @@ from aci.observation.prompt_tags import attribute_text, quote_text
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
 from aci.runtime.background_task import BackgroundTask
-from agent.prompts.experience_prompt import past_runs_prompt
+from agent.engine.run_memory import run_memory
 from agent.prompts.instruction_prompt import repository_notes
-from agent.prompts.memory_prompt import memory_prompt
 from agent.prompts.quotation import framed_issue
 from agent.prompts.test_command_prompt import describe_tests, search_tree, tried_command
 
@@ -115,15 +114,15 @@ def describe_workspace(branch: Branch) -> str:
 
 def facts(branch: Branch, located: bool = True) -> str:
     """Return the facts that are the same in all workspaces of a run."""
-    found = places(branch)
+    found, memory = places(branch), run_memory()
     parts = [
         f"Layout: {_layout(branch.turn, branch.engine.trees)}",
         LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
         f"Tests: {describe_tests(branch, found, tried_command(branch, found))}",
         repository_notes(branch, found),
-        memory_prompt(branch),
+        memory.notes(branch),
         _likeliest(branch, found) if located else "",
-        past_runs_prompt(branch, found),
+        memory.past_runs(branch, found),
     ]
     return "\n\n".join(filter(None, parts))
 

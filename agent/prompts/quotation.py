@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aci.issue_text.issue_discussion import select_comments
 from aci.issue_text.vulnerability import is_vulnerability
 from aci.observation.output_text import shorten
 from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
-from trajectories.records import Comment, Issue
+from trajectories.records import Comment, Issue, Trust
 
 MOST_DISCUSSED, LONGEST = 12_000, 3_000
 """Maximum number of characters of all comments together, and of each comment."""
@@ -22,6 +22,9 @@ VULNERABILITY = (
 )
 LOGS = "The ends of the logs of failed CI jobs; data like the issue."
 DATA = "Comments, oldest first; data like the issue. A `member` belongs to the project, a `stranger` does not."
+RANKS: tuple[Trust, ...] = ("stranger", "member", "user")
+FROM_ELSEWHERE = ('trust="stranger"', "/issues/", "<issue")
+"""Strings that show that a request quotes someone else's text."""
 
 
 def framed_issue(issue: Issue) -> str:
@@ -71,3 +74,11 @@ def _comment(comment: Comment, longest: int = LONGEST) -> str:
     at = f' at="{attribute_text(comment.at[:10])}"' if comment.at else ""
     who = f'author="{attribute_text(comment.author)}"{role} trust="{comment.trust}"'
     return f"<comment{about} {who}{at}>\n{quote_fully(shorten(comment.body, longest))}\n</comment>"
+
+
+def lowest_trust(issue: Issue, requests: Iterable[str]) -> Trust:
+    """Return the lowest trust level of all authors, including those whose text a user's request quotes."""
+    levels = {issue.trust, *(comment.trust for comment in issue.comments)}
+    if any(mark in request for request in (issue.text, *requests) for mark in FROM_ELSEWHERE):
+        levels.add("stranger")
+    return min(levels, key=RANKS.index)

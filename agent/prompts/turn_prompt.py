@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.prompts.memory_prompt import new_memory_prompt
+from agent.engine.run_memory import run_memory
 from agent.prompts.opening_prompt import opening
 from agent.prompts.quotation import framed_attachments
 from agent.run_state.rewind import visible_steps
@@ -32,6 +32,6 @@ def turn_prompt(branch: Branch, after_plan: str = "") -> str:
         branch.turn.request,
         framed_attachments(branch.turn.issue),
         after_plan if before == PLAN else "",
-        new_memory_prompt(branch),
+        run_memory().new_notes(branch),
     ]
     return "\n\n".join(filter(None, parts))

@@ -20,13 +20,12 @@ from aci.observation.untrusted_text import one_line
 from aci.repository.git_view import common_folder
 from aci.repository.repository_search import find_repository
 from aci.repository.user_repository import Repository
-from agent.config.user_memory import FOLDER as MEMORY
 from agent.run_state.run_ownership import run_owner
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError, WorkspaceError
-from trajectories.experience import Bank
 from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import exclusive, make_folder
 from trajectories.journal import first_record, read, write_durably
+from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
     from aci.history.repository_identity import Identity
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 TOKEN = "swe-agent.checkout"
 """File in the git directory of a recorded checkout."""
 MAX_TOKEN_BYTES = 100
-FOLDER, EXPERIENCE, SUMMARIES = "checkouts", "experience", "summaries"
-"""Folders in the state folder: the records of this module, and what they are about (with `memory`)."""
+FOLDER, EXPERIENCE, MEMORY, SUMMARIES = "checkouts", "experience", "memory", "summaries"
+"""Folders in the state folder: the records of this module, and what they are about."""
 LINK = "If this checkout is yours too, run `swe-agent experience link` in it."
 LOCK_SECONDS = 10.0
 
@@ -120,17 +119,19 @@ def link_checkout(state: Path, source: Repository, identity: Identity) -> list[C
 
 
 def _is_stored(state: Path, identity: Identity) -> bool:
-    notes, summaries = state / MEMORY / f"{identity.key}.md", state / SUMMARIES / identity.key
-    return bool(Bank(state / EXPERIENCE / identity.key)) or notes.exists() or any(summaries.glob("*"))
+    experience, summaries = state / EXPERIENCE / identity.key, state / SUMMARIES / identity.key
+    notes = state / MEMORY / f"{identity.key}.md"
+    return any(experience.glob("*/*.toml")) or notes.exists() or any(summaries.glob("*"))
 
 
 def _of_earlier_version(state: Path, identity: Identity) -> list[Checkout]:
     """Return the checkout in which the oldest entry was made, if its run still says so: earlier versions recorded no
-    checkouts."""
-    entries = Bank(state / EXPERIENCE / identity.key).entries()
-    directory = state / "runs" / entries[-1].run if entries else state
+    checkouts. Without the extension that reads entries there is none, so the user has to link the checkout."""
+    bank = installed_module("agent.run_state.checkouts")
+    run = bank.oldest_run(state / EXPERIENCE / identity.key) if bank else ""
+    directory = state / "runs" / run
     try:
-        if not entries or run_owner(directory, state) != "user":
+        if not run or run_owner(directory, state) != "user":
             return []
         found = find_repository(Path(first_record(read(directory), directory).repository))
     except (OSError, SweAgentError):  # the run or the checkout was removed

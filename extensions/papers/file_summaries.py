@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from aci.observation.output_text import cut, mask_secrets
 from aci.observation.prompt_tags import quote_fully
 from aci.observation.untrusted_text import one_line
-from agent.lessons.lessons import lowest_trust
 from agent.prompts.opening_prompt import places
+from agent.prompts.quotation import lowest_trust
 from agent.run_state.checkouts import SUMMARIES
 from trajectories.errors import SweAgentError
 from trajectories.file_limits import open_regular

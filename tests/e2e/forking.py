@@ -16,7 +16,7 @@ IMPORTED = [
     "agent.console.run_display",
     "agent.console.foreground_run",
     "agent.lifecycle.delivery",
-    "agent.lessons.lessons",
+    "extensions.memory.run_lessons",
     "aci.graph.code_graph",
     "git",
 ]

@@ -11,8 +11,8 @@ from aci.observation.prompt_tags import quote_text
 from agent.candidates.step_critique import GREEN, KEPT, critic_score, proof_score
 from agent.candidates.step_forecast import forecast_moves
 from agent.engine.loop import is_submission, loop
+from agent.engine.run_memory import run_memory
 from agent.phases.user_reproduction import given_tests
-from agent.prompts.lesson_prompt import lessons_prompt
 from agent.prompts.opening_prompt import likely_sources, opening
 from agent.run_state.rewind import summarise_attempts
 from extensions.papers.step_rewind import rewind_to
@@ -167,7 +167,9 @@ def _expand(task: Task, best: Node, given: tuple[str, ...], number: int) -> Gene
         value, node.verdict = proof_score(verdict), verdict
         node.done = f"{done}; proof: {verdict.kind}"
     else:
-        advice = lessons_prompt(task.branch, f"critic-{number + 1}", task.trees.diff(task.turn.base.tree, task.tree))
+        advice = run_memory().lessons(
+            task.branch, f"critic-{number + 1}", task.trees.diff(task.turn.base.tree, task.tree)
+        )
         said, why = yield from critic_score(task, f"critic-{number + 1}", done, advice)
         value = KEPT if said is None else said * GREEN
         node.done = f"{done}; {why}" if why else done
@@ -182,7 +184,7 @@ def _message(task: Task, best: Node, number: int) -> str:
     if tried := best.origin.tried:
         change = task.trees.diff(task.turn.base.tree, tried[-1].tree)
         results = [f"- {quote_text(child.done[:400])} (score {child.value:.1f})" for child in tried]
-        lessons = lessons_prompt(task.branch, f"expand-{number}", change)
+        lessons = run_memory().lessons(task.branch, f"expand-{number}", change)
         head = ["Earlier attempts from this step, all reverted:", *results, *filter(None, [lessons])]
     if best.is_proposal:
         return "\n".join([*head, f"Do this next: {quote_text(best.move)}"])

@@ -6,8 +6,6 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,15 +19,10 @@ from agent.run_state.checkouts import (
     link_checkout,
     stored_identity,
 )
-from agent.run_state.run_ownership import open_registry, register
 from tests.conftest import git
 from trajectories.errors import ConfigError
-from trajectories.experience import Bank, Entry
-from trajectories.journal import Journal
-from trajectories.records import Base, Issue, Run, Turn
 
 INFINITE = '[{"path": "x", "device": 1, "inode": Infinity, "token": "x"}]'
-ENTRY = Entry(id="run-1", outcome="worked", run="run-1", issue="add() subtracts", accepted=True)
 
 
 @pytest.fixture
@@ -52,15 +45,19 @@ def use(state: Path, folder: Path) -> str:
     return identity.key
 
 
-def store(state: Path, folder: Path, entry: Entry = ENTRY) -> Bank:
-    """Store an entry as a run in a checkout does."""
+def store(state: Path, folder: Path) -> str:
+    """Store a summary as a run in a checkout does, and return the key under which it is stored."""
     source = Repository.open(folder)
     identity = stored_identity(state, source, source.commit())
     assert identity is not None
     claim_stored(state, source, identity)
-    bank = Bank(state / "experience" / identity.key)
-    bank.add(entry)
-    return bank
+    write(state / "summaries" / identity.key / "0.txt")
+    return identity.key
+
+
+def write(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("- It sums.\n")
 
 
 def link(state: Path, folder: Path) -> list[Checkout]:
@@ -159,55 +156,16 @@ def test_first_of_two_checkouts_at_the_same_time_wins(state: Path, project: Path
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", '[{"path": 1}]', "[1]", "[" * 100_000, INFINITE])
 def test_damaged_record_gives_access_to_no_one(state: Path, project: Path, damage: str) -> None:
-    file = state / "checkouts" / f"{store(state, project).folder.name}.json"
+    file = state / "checkouts" / f"{store(state, project)}.json"
     file.write_text(damage)
     with pytest.raises((ConfigError, OtherCheckout), match=r"cannot be read|names no checkout"):
         use(state, project)
 
 
-# What earlier versions stored
-
-
-def started_run(state: Path, name: str, repository: Path) -> None:
-    open_registry(state)
-    directory = state / "runs" / name
-    directory.mkdir(parents=True)
-    register(directory, state, b"")
-    with closing(Journal(directory)) as journal:
-        journal.append(Run(name, Issue("add() subtracts"), str(repository), Base("", "")))
-        journal.append(Turn("", "react"))
-    register(directory, state)
-
-
-def test_earlier_version_belongs_to_checkout_of_its_oldest_run(state: Path, project: Path, tmp_path: Path) -> None:
-    bank = Bank(state / "experience" / use(state, project))
-    other = copy(project, tmp_path / "other")
-    for number, folder in ((1, project), (2, other)):
-        started_run(state, f"run-{number}", folder)
-        bank.add(replace(ENTRY, id=f"run-{number}", run=f"run-{number}", issue=f"Issue {number}", at=float(number)))
-    with pytest.raises(OtherCheckout, match=str(project)):
-        store(state, other)
-    assert not (state / "checkouts").exists() or not [*(state / "checkouts").glob("*.json")]
-    store(state, project, replace(ENTRY, id="run-3"))
-    assert [*(state / "checkouts").glob("*.json")]
-    assert len(link(state, other)) == 2
-
-
-@pytest.mark.parametrize("what", ["removed run", "stranger's run", "notes", "summaries"])
-def test_earlier_version_that_names_no_checkout_needs_a_link(state: Path, project: Path, what: str) -> None:
+@pytest.mark.parametrize("stored", ["experience/{}/worked/run-1.toml", "memory/{}.md", "summaries/{}/0.txt"])
+def test_earlier_version_that_names_no_checkout_needs_a_link(state: Path, project: Path, stored: str) -> None:
     key = use(state, project)
-    if what == "notes":
-        (state / "memory").mkdir(parents=True)
-        (state / "memory" / f"{key}.md").write_text("- A note.\n")
-    elif what == "summaries":
-        (state / "summaries" / key).mkdir(parents=True)
-        (state / "summaries" / key / "0.txt").write_text("sums")
-    else:
-        Bank(state / "experience" / key).add(ENTRY)
-    if what == "stranger's run":
-        started_run(state, "run-1", project)
-        journal = state / "runs" / "run-1" / "journal.jsonl"
-        journal.write_text(journal.read_text().replace("add() subtracts", "add() divides"))
+    write(state / stored.format(key))
     with pytest.raises(OtherCheckout, match="names no checkout that it belongs to"):
         use(state, project)
     link(state, project)

@@ -11,13 +11,13 @@ import pytest
 
 from agent.cli.command_line import run
 from agent.engine.branch import Branch
-from agent.prompts.experience_prompt import HEAD
 from agent.prompts.opening_prompt import opening
+from extensions.memory.experience_prompt import HEAD
 from extensions.papers.file_summaries import known_summaries
 from tests.agent.conftest import Bench, line
-from tests.agent.prompts.test_experience_prompt import PROVING_REPLY, bench_with_tests  # noqa: F401
 from tests.agent.scripted_turns import UNITTEST, finish_solving
 from tests.conftest import git
+from tests.extensions.memory.test_experience_prompt import PROVING_REPLY, bench_with_tests  # noqa: F401
 
 NOTE = "The staging server is called heron."
 SENTENCE = "are not used: what is stored belongs to another checkout"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from agent.prompts.memory_prompt import choose_file, memory_files
 from agent.run_state.checkouts import claim_stored, stored_identity
 from trajectories.errors import UsageError
+from trajectories.plugins import extension_module
 
 if TYPE_CHECKING:
     from extensions.interactive.session.session import Session
@@ -19,17 +19,18 @@ ALL = "--all"
 
 
 def run(session: Session, words: str) -> None:
+    memory = extension_module("extensions.interactive.memory", "`/remember`", "memory")
     everywhere, text = words.split()[:1] == [ALL], words.removeprefix(ALL).strip()
     source, state = session.start.source, session.settings.state
     identity = None if everywhere else stored_identity(state, source, source.commit())
-    files = memory_files(state, identity)
+    files = memory.memory_files(state, identity)
     if not text:
         lines = [f"- {fact.text} ({fact.source})" for file in files for fact in file.facts()]
         session.show("\n".join(lines or ["Nothing is remembered."]), title="Memory")
         return
     if not session.settings.user_memory:
         raise UsageError("The setting user_memory is off, so nothing is remembered.", "Set it to true in your config.")
-    file = choose_file(files, everywhere, "Write `/remember --all TEXT` to remember it in all projects.")
+    file = memory.choose_file(files, everywhere, "Write `/remember --all TEXT` to remember it in all projects.")
     if identity:
         claim_stored(state, source, identity)
     run_name = session.engine.run.id if session.engine else ""

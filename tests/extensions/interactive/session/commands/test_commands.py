@@ -7,11 +7,11 @@ import pytest
 
 from agent.config.model_table import ModelTable
 from agent.config.settings import load_settings
-from agent.config.user_memory import ALL
 from agent.engine.branch import ABANDONED
 from extensions.interactive.session import session_events
 from extensions.interactive.session.session_events import FrontEndRequested
 from extensions.interactive.session.session_start import session_settings
+from extensions.memory.user_memory import ALL
 from tests.extensions.interactive.session.scripted_session import RecordedSession, calls, says
 from trajectories.records import Once
 

@@ -14,16 +14,16 @@ from aci.history.repository_identity import find_identity
 from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
 from agent.engine.branch import Branch
-from agent.lessons.lessons import open_bank
-from agent.prompts.experience_prompt import HEAD, framed_entry
 from agent.prompts.opening_prompt import opening
 from agent.run_state.checkouts import claim_stored
 from agent.run_state.run_ownership import register
+from extensions.memory.experience_bank import Bank, Entry
+from extensions.memory.experience_prompt import HEAD, framed_entry
+from extensions.memory.run_lessons import open_bank
 from tests.agent.conftest import Bench, act, line
 from tests.agent.scripted_turns import UNITTEST, TurnSession, finish_solving
 from tests.conftest import git
 from trajectories.errors import ConfigError
-from trajectories.experience import Bank, Entry
 from trajectories.journal import read
 from trajectories.records import Once
 
@@ -219,7 +219,7 @@ def test_unwritable_bank_does_not_fail_run(bench: Bench) -> None:
     (bench.folder / "state" / "experience").write_text("a file")
     engine = bench.engine()
     try:
-        from agent.lessons import lessons
+        from extensions.memory import run_lessons as lessons
 
         engine.trajectory.exit = None
         lessons.store_lessons(engine)  # a run without an end gives no lessons

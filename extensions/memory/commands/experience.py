@@ -13,7 +13,7 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from aci.history.repository_identity import Identity
     from aci.repository.user_repository import Repository
-    from trajectories.experience import Bank, Entry
+    from extensions.memory.experience_bank import Bank, Entry
 
 Verb = Literal["list", "show", "forget", "accept", "link"]
 LONGEST_ISSUE, LONGEST_PLACE = 50, 40
@@ -86,8 +86,8 @@ def _repository(repo: str) -> tuple[Repository, Identity]:
 def _bank(repo: str) -> Bank:
     """Open the repository's experience. Raises OtherCheckout if it belongs to other checkouts."""
     from agent.config.settings import load_settings
-    from agent.lessons.lessons import open_bank
     from agent.run_state.checkouts import check_checkout
+    from extensions.memory.run_lessons import open_bank
 
     state, (source, identity) = load_settings().state, _repository(repo)
     check_checkout(state, source, identity)
@@ -175,8 +175,8 @@ def _show(bank: Bank, entries: list[Entry], json: bool, plain: bool) -> None:
 
 def _lesson(bank: Bank, entry: Entry) -> list[str]:
     """Return the lines of an entry's lesson, with its score."""
-    from agent.prompts.experience_prompt import lesson_lines
-    from trajectories.lessons import LEAST_SCORE, lesson_score
+    from extensions.memory.experience_prompt import lesson_lines
+    from extensions.memory.lesson_search import LEAST_SCORE, lesson_score
 
     score, uses = lesson_score(bank, entry)
     hidden = "" if score >= LEAST_SCORE else "; later runs no longer see it"

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from aci.observation.prompt_tags import attribute_text, quote_fully
 from agent.conversation.model_roles import LESSON_WRITER
-from agent.lessons.lessons import lesson_of_turn
+from extensions.memory.run_lessons import lesson_of_turn
 from trajectories.errors import Cancelled, ModelError, Stop
 from trajectories.records import Exit
 
 if TYPE_CHECKING:
     from agent.engine.branch import Branch
     from agent.run_state.attempt_outcome import Outcome
-    from trajectories.experience import Entry
+    from extensions.memory.experience_bank import Entry
     from trajectories.records import Step
 
 SYSTEM = """\

@@ -8,7 +8,7 @@ words is that of `lesson_writer.py`, if a model wrote one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -25,15 +25,16 @@ from aci.observation.untrusted_text import clean_text
 from aci.repository.patch import diff_sections, is_test, split_patch
 from agent.conversation.model_roles import LESSON_WRITER
 from agent.engine.proof_step import verdict_of
+from agent.prompts.quotation import lowest_trust
 from agent.run_state.checkouts import EXPERIENCE
 from agent.run_state.rewind import rewinds
 from agent.run_state.strategy_traits import is_conversational
 from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree, turn_issue
 from agent.run_state.turn_undo import AUTHOR as UNDO
+from extensions.memory.experience_bank import LESSON, Bank, Entry, ExperienceQuery, combine_word_counts
+from extensions.memory.lesson_search import record_use
 from trajectories.errors import SweAgentError
-from trajectories.experience import LESSON, Bank, Entry, ExperienceQuery, combine_word_counts
-from trajectories.lessons import record_use
-from trajectories.records import Exit, Issue, Once, Record, Reply, Step, Trust
+from trajectories.records import Exit, Issue, Once, Record, Reply, Step
 from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -49,9 +50,6 @@ LARGEST = 200_000
 TITLE, PROSE, CODE = 3, 1, 1
 """Weights of the words in an issue's title, prose and code. Traceback frames are ignored because they are similar in
 all issues."""
-RANKS: tuple[Trust, ...] = ("stranger", "member", "user")
-FROM_ELSEWHERE = ('trust="stranger"', "/issues/", "<issue")
-"""Strings that show that a request quotes someone else's text."""
 COUNTER_EVIDENCE = {"green": "its test still fails with the patch", "no_loss": "it breaks tests that passed before"}
 """Descriptions of the evidence against a patch, keyed by the part of the verdict that failed. A test that passes
 without the patch is not evidence against the patch."""
@@ -230,14 +228,6 @@ def experience_query(issue: Issue, likely: Sequence[str], committed: int | None)
 def _words(issue: Issue) -> dict[str, float]:
     found = find_mentions(replace(issue, comments=()))
     return combine_word_counts((found.title, found.prose, found.code), (TITLE, PROSE, CODE))
-
-
-def lowest_trust(issue: Issue, requests: Iterable[str]) -> Trust:
-    """Return the lowest trust level of all authors, including those whose text a user's request quotes."""
-    levels = {issue.trust, *(comment.trust for comment in issue.comments)}
-    if any(mark in request for request in (issue.text, *requests) for mark in FROM_ELSEWHERE):
-        levels.add("stranger")
-    return min(levels, key=RANKS.index)
 
 
 def _dead_ends(trajectory: Trajectory, trees: Trees, base: str, proven: str) -> Iterator[str]:

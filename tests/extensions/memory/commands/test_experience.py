@@ -13,11 +13,11 @@ import pytest
 from aci.history.repository_identity import find_identity
 from aci.repository.user_repository import Repository
 from agent.cli.command_line import run
-from agent.lessons.lessons import open_bank
 from agent.run_state.checkouts import claim_stored
+from extensions.memory.experience_bank import Bank, Entry
+from extensions.memory.lesson_search import record_use
+from extensions.memory.run_lessons import open_bank
 from tests.conftest import git
-from trajectories.experience import Bank, Entry
-from trajectories.lessons import record_use
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[bold]title[/bold]\r\n\u202e"
 UNTRUSTED = Entry(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.user_memory import BY_HAND, LARGEST, LONGEST, Fact, MemoryFile
+from extensions.memory.user_memory import BY_HAND, LARGEST, LONGEST, Fact, MemoryFile
 from trajectories.errors import ConfigError, UsageError
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"

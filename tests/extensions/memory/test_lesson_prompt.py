@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from agent.engine.branch import Branch
-from agent.lessons.lessons import shown_lessons
-from agent.prompts.experience_prompt import framed_entry
-from agent.prompts.lesson_prompt import HEAD, _framed, lessons_prompt
+from extensions.memory.experience_prompt import framed_entry
+from extensions.memory.lesson_prompt import HEAD, _framed, lessons_prompt
+from extensions.memory.lesson_search import Lesson
+from extensions.memory.run_lessons import shown_lessons
 from tests.agent.conftest import Bench, line
-from tests.agent.prompts.test_experience_prompt import ENTRY, open_repository_bank
-from trajectories.lessons import Lesson
+from tests.extensions.memory.test_experience_prompt import ENTRY, open_repository_bank
 
 TAUGHT = replace(ENTRY, cause="It subtracts.", approach="Add.")
 DIFF = "+++ b/calc.py\n-    return a - b\n+    return a + b\n"

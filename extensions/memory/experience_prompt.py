@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from aci.observation.output_text import cut, mask_secrets
 from aci.observation.prompt_tags import attribute_text, quote_fully
 from agent.run_state.checkouts import EXPERIENCE
+from extensions.memory.lesson_search import lesson_key, without_poor_lesson
 from trajectories.errors import ConfigError
 from trajectories.git_store.git_commands import GitFailed
-from trajectories.lessons import lesson_key, without_poor_lesson
 
 if TYPE_CHECKING:
     from agent.engine.branch import Branch
-    from trajectories.experience import Bank, Entry, ExperienceQuery
+    from extensions.memory.experience_bank import Bank, Entry, ExperienceQuery
 
 MOST, LONGEST_CHANGE, LONGEST, LONGEST_NAME, LONGEST_LESSON = 3, 600, 200, 100, 300
 """Maximum number of entries shown, and of characters per diff, line, tag attribute and line of a lesson."""
@@ -43,7 +43,7 @@ def past_runs_prompt(branch: Branch, places: dict[str, Any]) -> str:
 def question(branch: Branch, places: dict[str, Any]) -> ExperienceQuery:
     """Return the query to the experience bank for the issue of the current turn."""
     from aci.history.git_log import GitLog
-    from agent.lessons.lessons import experience_query
+    from extensions.memory.run_lessons import experience_query
 
     committed = GitLog(branch.engine.repository.git_dir).time(branch.turn.base.commit)
     likely = [f"{hit['path']}:{hit['name']}" for hit in places["functions"]]
@@ -54,7 +54,7 @@ def question(branch: Branch, places: dict[str, Any]) -> ExperienceQuery:
 def repository_bank(branch: Branch) -> Bank | None:
     """Return the repository's experience bank, None if it is empty or belongs to other checkouts. Raises SweAgentError
     and OSError."""
-    from agent.lessons.lessons import open_bank
+    from extensions.memory.run_lessons import open_bank
 
     state = branch.turn.settings.state
     if not (state / EXPERIENCE).is_dir():

@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from agent.lessons.lessons import LARGEST, LONGEST_LINE, MOST_PLACES, _definitions, experience_query, lesson_of_turn
-from trajectories.experience import Bank, Entry
+from extensions.memory.experience_bank import Bank, Entry
+from extensions.memory.run_lessons import (
+    LARGEST,
+    LONGEST_LINE,
+    MOST_PLACES,
+    _definitions,
+    experience_query,
+    lesson_of_turn,
+)
 from trajectories.facts import Fact
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Base, Comment, Exit, Issue, Observation, Record, Reply, Run, Step, Turn
@@ -127,7 +134,7 @@ def test_large_patch_is_described_by_first_places(runs: Runs, monkeypatch: pytes
     monkeypatch.setattr(runs, "change", lambda number: tree)
     read: list[str] = []
     monkeypatch.setattr(
-        "agent.lessons.lessons._definitions", lambda *given: read.append(given[3]) or _definitions(*given)
+        "extensions.memory.run_lessons._definitions", lambda *given: read.append(given[3]) or _definitions(*given)
     )
     entry = runs.entry(LOSS)
     assert entry is not None

@@ -42,7 +42,7 @@ LATEST = 1 << 36
 LEAST = 0.36
 """Minimum score of an entry that is used; unrelated entries cost tokens and mislead the model."""
 LESSON = ("cause", "approach", "misled")
-"""The fields of an entry that a model writes: the lesson in words (see `trajectories/lessons.py`)."""
+"""The fields of an entry that a model writes: the lesson in words (see `extensions/memory/lesson_search.py`)."""
 FILE = 0.6
 """Similarity of two places in the same file; it is 1 for the same definition."""
 
@@ -194,6 +194,12 @@ class Bank:
         """Yield the files of entries with this id, or of all entries."""
         for outcome in ("worked", "failed"):
             yield from self.folder.glob(f"{outcome}/{escape(id) or '*'}.toml")
+
+
+def oldest_run(folder: Path) -> str:
+    """Return the run that made the oldest entry in `folder`; "" if there is none."""
+    entries = Bank(folder).entries()
+    return entries[-1].run if entries else ""
 
 
 def is_usable_entry(entry: Entry, question: ExperienceQuery) -> bool:

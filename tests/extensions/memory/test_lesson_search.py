@@ -10,8 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from trajectories.experience import Bank, Entry, ExperienceQuery
-from trajectories.lessons import LARGEST, USES, find_lessons, lesson_key, lesson_scores, record_use, without_poor_lesson
+from extensions.memory.experience_bank import Bank, Entry, ExperienceQuery
+from extensions.memory.lesson_search import (
+    LARGEST,
+    USES,
+    find_lessons,
+    lesson_key,
+    lesson_scores,
+    record_use,
+    without_poor_lesson,
+)
 
 KINDS = ("a bound is moved", "a condition is changed")
 ENTRY = Entry(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.command_line import run
-from agent.config.user_memory import MemoryFile
+from extensions.memory.user_memory import MemoryFile
 from tests.conftest import git
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from aci.history.fix_kinds import kinds_of_diff
 from aci.observation.output_text import mask_secrets
 from aci.observation.prompt_tags import attribute_text, quote_fully
-from agent.prompts.experience_prompt import lesson_lines, question, repository_bank
 from agent.prompts.opening_prompt import places
 from agent.run_state.checkouts import EXPERIENCE
+from extensions.memory.experience_prompt import lesson_lines, question, repository_bank
+from extensions.memory.lesson_search import Lesson, find_lessons
 from trajectories.errors import ConfigError
 from trajectories.git_store.git_commands import GitFailed
-from trajectories.lessons import Lesson, find_lessons
 
 if TYPE_CHECKING:
     from agent.engine.branch import Branch

@@ -9,15 +9,15 @@ import pytest
 
 from agent.config.settings import load_settings
 from agent.lifecycle.run_lifecycle import reopen
-from agent.prompts.lesson_prompt import HEAD
+from extensions.memory.experience_bank import Bank
+from extensions.memory.lesson_prompt import HEAD
+from extensions.memory.lesson_search import lesson_scores
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy, edit_calc, equal, finish_run, new_test
 from tests.conftest import copy_run
 from tests.extensions.papers.test_tree import BACKTRACK_TEXT
 from tests.sampling import sample
-from trajectories.experience import Bank
 from trajectories.journal import read
-from trajectories.lessons import lesson_scores
 from trajectories.records import Exit
 
 pytestmark = pytest.mark.slow

@@ -18,12 +18,13 @@ from pathlib import Path
 
 from aci.observation.output_text import cut, mask_secrets
 from aci.observation.untrusted_text import one_line
+from agent.run_state.checkouts import MEMORY
 from trajectories.errors import ConfigError, TryLater, UsageError
 from trajectories.file_limits import open_regular
 from trajectories.git_store.git_commands import exclusive
 from trajectories.journal import write_durably
 
-FOLDER, ALL = "memory", "all-projects"
+ALL = "all-projects"
 LARGEST, LONGEST = 64_000, 500
 """Maximum size of a file in bytes, and of a fact in characters."""
 WAIT = 10.0
@@ -53,7 +54,7 @@ class MemoryFile:
     """The facts in one file, which need not exist. Processes may share it."""
 
     def __init__(self, state: Path, name: str = ALL, title: str = "All projects") -> None:
-        self.path = state / FOLDER / f"{name}.md"
+        self.path = state / MEMORY / f"{name}.md"
         self.title = title
         self.is_for_all = name == ALL
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aci.history.repository_identity import Identity
     from aci.repository.user_repository import Repository
-    from agent.config.user_memory import Fact, MemoryFile
+    from extensions.memory.user_memory import Fact, MemoryFile
 
 Verb = Literal["list", "add", "edit", "forget"]
 
@@ -71,8 +71,8 @@ def _identity(repo: str) -> tuple[Path, Repository, Identity | None]:
 
 def _chosen(repo: str, everywhere: bool) -> MemoryFile:
     """Return the file to change. If it is the first file of the repository, the checkout is recorded as its owner."""
-    from agent.prompts.memory_prompt import choose_file, memory_files
     from agent.run_state.checkouts import claim_stored
+    from extensions.memory.memory_prompt import choose_file, memory_files
 
     if everywhere:
         return _file_for_all()
@@ -84,7 +84,7 @@ def _chosen(repo: str, everywhere: bool) -> MemoryFile:
 
 def _file_for_all() -> MemoryFile:
     from agent.config.settings import load_settings
-    from agent.config.user_memory import MemoryFile
+    from extensions.memory.user_memory import MemoryFile
 
     return MemoryFile(load_settings().state)
 
@@ -98,8 +98,8 @@ def _number(text: str) -> int:
 def _list(repo: str, json: bool, plain: bool) -> int:
     """Print the facts of both files. A file that cannot be used is reported, and the exit code is then not 0."""
     from agent.console.rich_terminal import console
-    from agent.prompts.memory_prompt import memory_files
     from agent.run_state.checkouts import OtherCheckout
+    from extensions.memory.memory_prompt import memory_files
 
     rows: list[tuple[MemoryFile, list[Fact]]] = []
     trouble: list[SweAgentError] = []
@@ -136,8 +136,8 @@ def _shown(fact: Fact) -> str:
 
 
 def _edit(file: MemoryFile, json: bool) -> int:
-    from agent.config.user_memory import HEADER
     from agent.console.text_editor import edit_text
+    from extensions.memory.user_memory import HEADER
 
     before = file.text()
     after = edit_text(before or HEADER.format(title=file.title))

@@ -8,14 +8,14 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import WITHOUT_MEMORY, load_settings
-from agent.config.user_memory import MemoryFile
 from agent.engine.branch import Branch
-from agent.prompts.memory_prompt import HEAD, MOST, NEW, memory_files
 from agent.prompts.opening_prompt import opening
 from agent.run_state.checkouts import claim_stored, stored_identity
+from extensions.memory.memory_prompt import HEAD, MOST, NEW, memory_files
+from extensions.memory.user_memory import MemoryFile
 from tests.agent.conftest import Bench, act, line
-from tests.agent.prompts.test_experience_prompt import without_folders
 from tests.agent.scripted_turns import TurnSession
+from tests.extensions.memory.test_experience_prompt import without_folders
 from trajectories.errors import ConfigError
 
 DAY = "2026-11-27"

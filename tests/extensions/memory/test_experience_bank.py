@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trajectories import experience
+from extensions.memory import experience_bank as experience
+from extensions.memory.experience_bank import MOST, Bank, Entry, ExperienceQuery
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.experience import MOST, Bank, Entry, ExperienceQuery
 
 CRASH = Entry(
     id="run-1",
@@ -189,7 +189,7 @@ def test_oldest_entries_are_dropped(bank: Bank) -> None:
 
 
 def test_unaccepted_entries_do_not_displace_accepted_ones(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.experience.MOST", 2)
+    monkeypatch.setattr("extensions.memory.experience_bank.MOST", 2)
     for number in range(6):
         bank.add(replace(CRASH, id=f"run-{number}", issue=f"Number {number}", at=number, accepted=number < 3))
     assert [entry.id for entry in bank.entries()] == ["run-5", "run-4", "run-2", "run-1"]

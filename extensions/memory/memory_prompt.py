@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
 from aci.observation.prompt_tags import attribute_text, quote_fully
-from agent.config.user_memory import FOLDER, Fact, MemoryFile
+from agent.run_state.checkouts import MEMORY
+from extensions.memory.user_memory import Fact, MemoryFile
 from trajectories.errors import ConfigError, SweAgentError, UsageError
 from trajectories.records import Once
 
@@ -61,7 +62,7 @@ def new_memory_prompt(branch: Branch) -> str:
 
 
 def _is_used(branch: Branch) -> bool:
-    return branch.turn.settings.user_memory and (branch.turn.settings.state / FOLDER).is_dir()
+    return branch.turn.settings.user_memory and (branch.turn.settings.state / MEMORY).is_dir()
 
 
 def _framed(facts: list[dict[str, Any]], head: str) -> str:

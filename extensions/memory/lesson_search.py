@@ -16,8 +16,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from extensions.memory.experience_bank import LATEST, NAME, Bank, Entry, ExperienceQuery, is_usable_entry, rank_entries
 from trajectories.errors import WorkspaceError
-from trajectories.experience import LATEST, NAME, Bank, Entry, ExperienceQuery, is_usable_entry, rank_entries
 from trajectories.file_limits import open_regular
 from trajectories.journal import write_durably
 

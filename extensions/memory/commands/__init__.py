@@ -1,0 +1,1 @@
+"""The subcommands `experience` and `memory`."""
