@@ -57,3 +57,14 @@ def test_entry_of_earlier_version_without_own_run_needs_a_link(state: Path, proj
         use(state, project)
     link(state, project)
     assert use(state, project) == key
+
+
+def test_without_extension_experience_of_earlier_version_needs_a_link(
+    state: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started_run(state, "run-1", project)
+    Bank(state / "experience" / use(state, project)).add(ENTRY)
+    use(state, project)
+    monkeypatch.setattr("agent.run_state.checkouts.installed_module", lambda kind: None)
+    with pytest.raises(OtherCheckout, match="names no checkout that it belongs to"):
+        use(state, project)

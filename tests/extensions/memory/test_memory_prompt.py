@@ -64,12 +64,14 @@ def test_facts_are_shown_with_their_source_and_recorded(bench: Bench) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["off", "other project", "no folder"])
-def test_message_is_unchanged_without_facts(bench: Bench, case: str) -> None:
+@pytest.mark.parametrize("case", ["off", "other project", "no folder", "no extension"])
+def test_message_is_unchanged_without_facts(bench: Bench, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = first_message(bench)
     if case != "no folder":
         own, _ = files(bench)
-        (own if case == "off" else MemoryFile(bench.folder / "state", "other-0123")).add(FACT, "x", DAY)
+        (MemoryFile(bench.folder / "state", "other-0123") if case == "other project" else own).add(FACT, "x", DAY)
+    if case == "no extension":
+        monkeypatch.setattr("agent.engine.run_memory.installed_module", lambda kind: None)
     assert first_message(bench, **({"user_memory": False} if case == "off" else {})) == plain
 
 
