@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import cut_lines, number_lines
-from tools._server_references import add_server_references, server_definitions
 from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
+from trajectories.plugins import installed_module
 from trajectories.records import Observation
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def _answer(ctx: Context, tree: str, graph: Graph, name: str, wanted: str) -> st
     from aci.graph.name_lookup import look_up_name
 
     match = look_up_name(graph, name)
-    if not match.places and (served := server_definitions(ctx, tree, name)):
-        return served
+    if not match.places and (server := _server()) and (served := server.server_definitions(ctx, tree, name)):
+        return str(served)
     if not match.places and not match.near:
         return ""
     places = [place for place in match.places or match.near[:1] if ctx.within(place.path)]
@@ -95,6 +95,11 @@ def _answer(ctx: Context, tree: str, graph: Graph, name: str, wanted: str) -> st
         )
     parts = [_describe(ctx, tree, graph, place, wanted) for place in places]
     return "\n\n".join([*head, *parts])
+
+
+def _server() -> Any | None:
+    """Return the module that asks the environment's language server, if its extension is installed."""
+    return installed_module("tools.symbols.server")
 
 
 def _nearest(graph: Graph, name: str, match: NameMatch) -> list[str]:
@@ -121,7 +126,8 @@ def _describe(ctx: Context, tree: str, graph: Graph, place: Location, wanted: st
     from aci.graph.symbol_context import TITLES, find_context
 
     one = find_context(graph, place, wanted=ASKS[wanted])
-    source = add_server_references(ctx, tree, graph, one, ASKS[wanted])
+    server = _server()
+    source = server.add_server_references(ctx, tree, graph, one, ASKS[wanted]) if server else ""
     where = f"{one.path}:{one.line}-{one.end} {one.name}" if one.line else one.path
     lines = [where, *([f"  {one.signature}"] if one.signature else []), *([f"  {one.doc}"] if one.doc else [])]
     if wanted == "show":

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aci.language_servers.workspace_servers import find_diagnostics, server_for
 from aci.observation.prompt_tags import quote_text
 from aci.observation.untrusted_text import clean_text, one_line
 from aci.proof.diagnostics import CHECKERS, MOST_TEXT, Checker, find_checkers, new_errors, run_checker
 from aci.proof.static_checks import ConsistencyError, find_inconsistencies
 from agent.engine.permission_checks import may_test
+from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
-    from aci.language_servers.language_server import FileLine
     from agent.engine.task import Task
     from trajectories.records import Step
 
+SERVERS = "extensions.papers.edit_diagnostics"
+"""The kind of plug-in that asks language servers."""
 AUTHOR, DIAGNOSTICS, SILENT = "checker", "diagnostics ", "said nothing: "
 MOST = 12
 FOUND = "New diagnostics after your edit (static analysis, not all of them need be errors):\n{lines}"
@@ -103,13 +104,16 @@ def _ask_servers(task: Task, now: Sequence[str], before: Sequence[str]) -> tuple
     found: list[ConsistencyError] = []
     served: set[str] = set()
     kinds: dict[str, list[str]] = {}
+    servers = installed_module(SERVERS)
+    if servers is None:
+        return found, served
     for path in now:
-        server = server_for(task.workspace, path).program
+        server = servers.server_for(task.workspace, path).program
         if server:
             kinds.setdefault(server.name, []).append(path)
     for paths in kinds.values():
         states = (task.turn.base.tree, task.tree)
-        answer = find_diagnostics(task.workspace, task.trees, states, {path: path in before for path in paths})
+        answer = servers.find_diagnostics(task.workspace, task.trees, states, {path: path in before for path in paths})
         if answer is not None:
             was, is_now = ([_error(one) for one in side] for side in answer)
             found += new_errors(is_now, was)
@@ -117,7 +121,7 @@ def _ask_servers(task: Task, now: Sequence[str], before: Sequence[str]) -> tuple
     return found, served
 
 
-def _error(one: FileLine) -> ConsistencyError:
+def _error(one: Any) -> ConsistencyError:
     return ConsistencyError(one.path, one.line, one_line(clean_text(one.text))[:MOST_TEXT])
 
 

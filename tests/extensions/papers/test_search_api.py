@@ -10,11 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.lifecycle.run_lifecycle import reopen
-from tests.aci.language_servers.test_workspace_servers import SERVER
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, RunStrategy, edit_calc, equal, finish_run, new_test
-from tests.conftest import write_program
-from tests.installed_servers import use_server
 
 pytestmark = pytest.mark.slow
 
@@ -186,36 +183,3 @@ def test_type_checker_reports_only_new_errors_and_leaves_no_files(run_strategy: 
     assert "calc.py:2: error: Unsupported" in diagnostics[0]
     assert "calc.py:6" not in diagnostics[0]
     assert "reports" not in run.result.patch.diff
-
-
-def test_language_server_reports_new_errors(
-    run_strategy: RunStrategy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A scripted server finds an error in the first edit only; static checks find none."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    write_program(programs / "pyright-langserver", SERVER.format(body="        pass\n"))
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    check_reported_error(run_strategy, "a * b  # bad", "calc.py:2: bad name")
-
-
-def test_installed_pyright_reports_new_errors(run_strategy: RunStrategy, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_server(monkeypatch, "pyright-langserver")
-    error = 'calc.py:2: Cannot access attribute "nosuch" for class'
-    check_reported_error(run_strategy, "a * b if a else ''.nosuch", error)
-
-
-def check_reported_error(run_strategy: RunStrategy, bad: str, error: str) -> None:
-    """Run the strategy with a model that writes `bad` and corrects it only if it sees the error."""
-    test = new_test("signs", equal("add(-2, 3)", 1), equal("add(2, 3)", 5))
-    lines = (
-        line("calc.py:add.", branch="main/search"),
-        line("So.", test, edit_calc(bad), n=1),
-        line("Ah.", edit_calc("a + b", bad), SUBMIT, contains=error),
-        line("I do not know."),
-    )
-    run = run_strategy("search-api", *lines, max_steps=20)
-    assert run.kind == "plausible"
-    diagnostics = [step.observations[0].text for step in run.steps if step.author == "checker"]
-    assert diagnostics[1:] == ["The diagnostics after your edit are fixed."]
-    assert not run_strategy("react", *lines, max_steps=20).result.exit.verdict.complete

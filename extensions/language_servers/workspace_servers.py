@@ -12,9 +12,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
-from aci.language_servers.language_server import FileLine, LanguageServer, ServerFailed
-from aci.language_servers.mentioning_files import find_mentions
-from aci.language_servers.server_programs import MODULES_PATH, PROGRAMS, ServerProgram, find_program, in_root
+from extensions.language_servers.language_server import FileLine, LanguageServer, ServerFailed
+from extensions.language_servers.mentioning_files import find_mentions
+from extensions.language_servers.server_programs import MODULES_PATH, PROGRAMS, ServerProgram, find_program, in_root
 from trajectories.errors import Cancelled, WorkspaceError
 
 if TYPE_CHECKING:

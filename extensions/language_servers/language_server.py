@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from aci.language_servers.json_rpc import InvalidMessage, MessageReader, encode_message
+from extensions.language_servers.json_rpc import InvalidMessage, MessageReader, encode_message
 from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:

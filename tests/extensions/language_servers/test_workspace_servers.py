@@ -10,11 +10,11 @@ from threading import Event, Thread
 
 import pytest
 
-from aci.language_servers import language_server, workspace_servers
-from aci.language_servers.json_rpc import InvalidMessage, MessageReader, encode_message
-from aci.language_servers.language_server import FileLine
-from aci.language_servers.workspace_servers import find_definitions, find_diagnostics, find_references
 from aci.runtime.posix_workspace import PosixWorkspace
+from extensions.language_servers import language_server, workspace_servers
+from extensions.language_servers.json_rpc import InvalidMessage, MessageReader, encode_message
+from extensions.language_servers.language_server import FileLine
+from extensions.language_servers.workspace_servers import find_definitions, find_diagnostics, find_references
 from tests.conftest import MakeRepo, OpenWorkspace, write_program
 from trajectories.errors import Cancelled
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
     from aci.graph.outline import Location
     from aci.graph.symbol_context import PlaceView
-    from aci.language_servers.language_server import FileLine
+    from extensions.language_servers.language_server import FileLine
     from tools.base import Context
 
 REFERENCES = ("callers", "tests")
@@ -27,7 +27,7 @@ def add_server_references(ctx: Context, tree: str, graph: Graph, one: PlaceView,
     other references are kept as uncertain, since a server does not see through dynamic code.
     """
     from aci.graph.name_lookup import is_test_file
-    from aci.language_servers.workspace_servers import find_references
+    from extensions.language_servers.workspace_servers import find_references
 
     asked = [relation for relation in REFERENCES if relation in wanted]
     symbol = graph.symbol(one.place)
@@ -47,8 +47,8 @@ def add_server_references(ctx: Context, tree: str, graph: Graph, one: PlaceView,
 
 def server_definitions(ctx: Context, tree: str, name: str) -> str:
     """Return where a name is defined, by the environment's language server; "" if none knows it."""
-    from aci.language_servers.workspace_servers import find_definitions
     from aci.observation.untrusted_text import one_line
+    from extensions.language_servers.workspace_servers import find_definitions
 
     bare = name.strip().strip("`'\"").rpartition(".")[2].rpartition(":")[2]
     if not bare.isidentifier() or not ctx.may_run:

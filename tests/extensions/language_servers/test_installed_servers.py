@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from aci.language_servers.language_server import FileLine
-from aci.language_servers.workspace_servers import find_definitions, find_diagnostics, find_references
+from extensions.language_servers.language_server import FileLine
+from extensions.language_servers.workspace_servers import find_definitions, find_diagnostics, find_references
 from tests.conftest import MakeRepo, OpenWorkspace
 from tests.installed_servers import use_server
 

@@ -1,1 +1,0 @@
-"""Language servers of a workspace's environment, asked for references and diagnostics."""
