@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from difflib import SequenceMatcher
 
-from aci.merge_readiness.hunks import Hunk, apply_hunks, find_hunks, split_lines
-from aci.merge_readiness.needed_changes import find_unneeded
+from aci.repository.removable_hunks import Hunk, apply_hunks, find_hunks, find_unneeded, split_lines
 from trajectories.git_store.trees import Trees
 
 MOST_HUNKS, MOST_RUNS, MOST_SECONDS = 40, 16, 240.0

@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.merge_readiness.hunks import Hunk, apply_hunks, find_hunks
-from aci.merge_readiness.needed_changes import find_unneeded
+from aci.repository.removable_hunks import Hunk, apply_hunks, find_hunks, find_unneeded
 
 texts = st.lists(st.sampled_from(["a\n", "b\n", "c\x0c\n", "d\r\n", "\n", "e"])).map("".join)
 
