@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.merge_readiness.overreach import find_overreach
-from aci.merge_readiness.python_changes import comments_of
 from aci.repository.patch import is_test
 from aci.repository.python_source import parse
+from extensions.review.merge_readiness.overreach import find_overreach
+from extensions.review.merge_readiness.python_changes import comments_of
 
 OTHER = re.compile(r"(?i)\b(?:typ(?:e|es|ing|o|os)|mypy|lint\w*|style|pre-commit|docs?|flake8|warnings?)\b")
 Random = random.Random

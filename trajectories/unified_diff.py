@@ -50,6 +50,19 @@ def split_hunks(diff: str) -> tuple[str, list[tuple[HunkHeader, str]]]:
     return diff[: starts[0]], [(_header(match), text) for match, text in zip(found, texts, strict=True)]
 
 
+def shown_lines(diff: str) -> frozenset[int]:
+    """Return the lines of the new file that the diff of one file shows, changed or not. GitHub shows a remark beside
+    the code only on these."""
+    found: set[int] = set()
+    for header, text in split_hunks(diff)[1]:
+        line = header.new_start
+        for each in text.split("\n")[1:]:
+            if each[:1] in ("+", " "):
+                found.add(line)
+                line += 1
+    return frozenset(found)
+
+
 def split_header(diff: str) -> tuple[str, str]:
     """Split the diff of one file into its header and its hunks, even if the line numbers of a hunk are missing."""
     at = _first_hunk(diff)

@@ -1,31 +1,22 @@
-"""The review of a run's patch for merging, shown beside the verdict."""
+"""The review of a run's patch for merging, shown beside the verdict, by the extension `review`."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.activity_message import ActivityMessage
-from agent.engine.permission_checks import may_test
-from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import WorkspaceError
 from trajectories.facts import Fact
+from trajectories.plugins import missing_extension, optional_module
 from trajectories.records import Once
 
 if TYPE_CHECKING:
-    from aci.merge_readiness.merge_review import MergeReview
     from agent.engine.branch import Branch
+    from agent.run_state.attempt_outcome import Outcome
     from trajectories.trajectory import Trajectory
 
 NAME = "merge review"
-MOST_PLACES, MOST_FINDINGS = 6, 50
-EARLIER_COMMITS = 60
-MIN_TEST_RUN_SECONDS, TIMES_SLOWER = 10.0, 3
-"""A test run without a part of the patch may take that many times as long as with the whole patch, at least these
-seconds."""
 
 
 def record_review(branch: Branch, outcome: Outcome) -> None:
@@ -33,10 +24,14 @@ def record_review(branch: Branch, outcome: Outcome) -> None:
     whether the review succeeds."""
 
     def review() -> dict[str, Any]:
+        module = optional_module("agent.lifecycle.merge_review")
+        if module is None:
+            return review_data([], [Fact("limit", missing_extension("The review for merging", "review").message)])
         try:
-            return _review(branch, outcome)
+            found: dict[str, Any] = module.review_outcome(branch, outcome)
+            return found
         except (WorkspaceError, RecursionError) as error:
-            return _as_json([], [Fact("limit", f"The patch could not be reviewed: {error}")])
+            return review_data([], [Fact("limit", f"The patch could not be reviewed: {error}")])
 
     if outcome.tree != branch.turn.base.tree:
         branch.once(NAME, review)
@@ -49,60 +44,6 @@ def recorded_review(trajectory: Trajectory) -> dict[str, Any] | None:
     return found[-1].value if found else None
 
 
-def _review(branch: Branch, outcome: Outcome) -> dict[str, Any]:
-    from aci.merge_readiness.merge_review import review_patch
-    from aci.testing.suite_run import all_pass
-
-    engine = branch.engine
-    tests = outcome.verdict.tests
-    branch.notify(ActivityMessage("Looking for changes that the fix does not need"))
-    habits = _habits(branch, outcome)
-    given = (engine.trees, branch.turn.base.tree, outcome.tree, branch.turn.issue.text)
-    if not (tests and outcome.verdict.green and may_test(branch)):
-        return _as_data(review_patch(*given), habits)
-    with closing(branch.place.fork(outcome.tree)) as workspace:
-        limit = engine.settings.test_timeout
-
-        def passes(tree: str) -> bool:
-            nonlocal limit
-            workspace.restore(tree)
-            began = time.monotonic()
-            has_passed = all_pass(workspace, "", tests, limit)
-            # The first run is that of the whole patch. Without a part of it, a test may never end.
-            limit = min(limit, max(MIN_TEST_RUN_SECONDS, TIMES_SLOWER * (time.monotonic() - began)))
-            return has_passed
-
-        return _as_data(review_patch(*given, passes), habits)
-
-
-def _habits(branch: Branch, outcome: Outcome) -> list[Fact]:
-    """Return what earlier commits came with and this patch lacks; nothing if the history cannot be read."""
-    from aci.history.git_log import GitLog
-    from aci.merge_readiness.repository_habits import missing_companions
-
-    trees, base = branch.engine.trees, branch.turn.base
-    try:
-        log = GitLog(branch.engine.repository.git_dir)
-        earlier = log.changed(log.ancestors(base.commit)[:EARLIER_COMMITS])
-    except WorkspaceError:
-        return []
-    return missing_companions(earlier.values(), [one.path for one in trees.changed(base.tree, outcome.tree)])
-
-
-def _as_data(review: MergeReview, habits: Sequence[Fact]) -> dict[str, Any]:
-    shown = review.findings[:MOST_FINDINGS]
-    findings = [{"kind": one.kind, "path": one.path, "line": one.line, "text": one.text} for one in shown]
-    facts = []
-    if len(review.findings) > len(shown):
-        facts.append(Fact("limit", f"There are {len(review.findings) - len(shown)} more such changes."))
-    if review.unneeded:
-        places = tuple(f"{hunk.path}:{hunk.new_start + 1}" for hunk in review.unneeded)
-        more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
-        text = f"The tests that show the issue pass without {len(places)} of {review.hunks} hunks: "
-        text += f"{', '.join(places[:MOST_PLACES])}{more}."
-        facts.append(Fact("unneeded", text, {"places": places[:MOST_PLACES]}))
-    return _as_json(findings, [*facts, *habits])
-
-
-def _as_json(findings: list[dict[str, Any]], facts: Sequence[Fact]) -> dict[str, Any]:
+def review_data(findings: list[dict[str, Any]], facts: Sequence[Fact]) -> dict[str, Any]:
+    """Return a review as it is recorded."""
     return {"findings": findings, "notes": [fact.text for fact in facts], "facts": [asdict(fact) for fact in facts]}

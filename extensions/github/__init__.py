@@ -3,5 +3,5 @@
 PLUGINS = {
     "agent.cli.commands": "commands",
     "agent.lifecycle.pull_requests": "pull_request.pull_request_delivery",
-    "agent.review.posting": "github_review",
+    "extensions.review.posting": "github_review",
 }

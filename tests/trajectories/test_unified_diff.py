@@ -18,6 +18,7 @@ from trajectories.unified_diff import (
     HunkHeader,
     count_changed_lines,
     parse_hunk_header,
+    shown_lines,
     split_header,
     split_hunks,
 )
@@ -133,3 +134,9 @@ def test_reader_agrees_with_git(old: dict[str, bytes], new: dict[str, bytes], mo
             assert parse_hunk_header(text.partition("\n")[0]) == header
             groups = HUNK_HEADER_BYTES.match(encode(text)).groups()  # type: ignore[union-attr]
             assert tuple(int(group or 1) for group in groups) == header[:4]
+
+
+def test_shown_lines_are_those_of_the_new_file() -> None:
+    diff = "@@ -1,3 +10,3 @@ def f():\n a\n-b\n+c\n d\n\\ No newline at end of file\n@@ -9 +20,0 @@\n-x\n"
+    assert shown_lines(diff) == {10, 11, 12}
+    assert shown_lines("") == frozenset()

@@ -61,10 +61,12 @@ def command(
     from agent.instances.bundle_input import save_bundle
     from agent.instances.issue_input import limit_to_base_date, reproduction_from
     from agent.instances.patch_input import PatchOptions, check_isolation, find_patch
+    from trajectories.plugins import extension_module
 
     say = clean_printer(console(plain, stderr=True))
     options.check_writable(bundle)
     options.check_writable(sarif)
+    reviews = extension_module("agent.review.patch_review", "`prove --sarif`", "review") if sarif else None
     given = PatchOptions(patch, branch, staged, pr, check)
     found = find_patch(given, base, (issue, issue_file, text), repo, repo_mismatch_ok, run_settings["test"], say)
     settings = load_settings(
@@ -86,10 +88,10 @@ def command(
     def on_end(engine: Engine, ended: Result, error: SweAgentError | None) -> None:
         if bundle and error is None and ended.patch:
             save_bundle(bundle, engine)
-        if sarif and error is None:
-            from agent.review.patch_review import review_of, sarif_of
+        if reviews and sarif and error is None:
             from agent.review.sarif import write_sarif
 
-            write_sarif(sarif, sarif_of(review_of(engine, ended), "prove", {"run": ended.run}))
+            log = reviews.sarif_of(reviews.review_of(engine, ended), "prove", {"run": ended.run})
+            write_sarif(sarif, log)
 
     return drive_new(asked, found.source, settings, shown, found.commit, found.proposal, on_end)

@@ -77,8 +77,8 @@ def command(
 
     def on_end(engine: Engine, ended: Result, error: SweAgentError | None) -> None:
         if sarif and error is None:
-            from agent.review.findings import optimization_findings
             from agent.review.sarif import as_sarif, write_sarif
+            from extensions.optimize.optimization_findings import optimization_findings
 
             properties = {"verdict": ended.verdict.kind, "run": ended.run}
             write_sarif(sarif, as_sarif(optimization_findings(engine, ended), "optimize", properties=properties))

@@ -12,7 +12,7 @@ import pytest
 
 from agent.github.github_urls import Address, address_of
 from agent.review.findings import Finding
-from agent.review.patch_review import Review
+from agent.review.review import Review
 from agent.review.sarif import fingerprints
 from extensions.github.github_review import MARK, NO_REMARKS, REMARK, Posted, check_postable, post_review, summary
 from tests.conftest import git

@@ -14,7 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from aci.merge_readiness.python_changes import (
+from aci.repository.python_source import parse
+from aci.repository.removable_hunks import Hunk, apply_hunks, find_hunks
+from extensions.review.merge_readiness.python_changes import (
     changed_defaults,
     comments_of,
     debug_calls,
@@ -24,8 +26,6 @@ from aci.merge_readiness.python_changes import (
     statement_end,
     statements_in,
 )
-from aci.repository.python_source import parse
-from aci.repository.removable_hunks import Hunk, apply_hunks, find_hunks
 
 MOST_HUNKS = 200
 """Maximum number of hunks in a file; larger changes are not analysed."""

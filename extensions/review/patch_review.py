@@ -1,84 +1,29 @@
-"""The review of a patch: verdict, where to look first, and findings in the order in which a reviewer needs them."""
+"""How a run that proved a patch becomes a review, and a review SARIF."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
-from aci.repository.patch import belongs_to_tests
-from agent.review.diff_lines import Lines, changed_lines
-from agent.review.findings import RULES, Finding, patch_findings
-from agent.review.model_remarks import model_remarks
+from aci.repository.patch import belongs_to_tests, diff_sections
+from agent.review.findings import Finding
+from agent.review.review import SHOWN, Lines, Review
 from agent.review.review_focus import Hunk, hunks
 from agent.run_state.proposed_tree import find_proposal
+from extensions.review.model_remarks import model_remarks
+from extensions.review.patch_findings import patch_findings
 from trajectories.outcome_words import run_ending
+from trajectories.unified_diff import shown_lines
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from agent.lifecycle.run_result import Result
-    from trajectories.verdict import Verdict
+    from trajectories.git_store.trees import Trees
 
-SHOWN = "shown-change"
 MOST_FIRST = 5
 """Maximum number of places to look at first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """A review. `headline` is the verdict in a sentence, `first` are the places to look at first, `lines` are those
-    that the diff shows, and `place` is where findings on the whole change are shown.
-
-    `incomplete` says why the model that was asked to read the patch did not, or what ended the proof early; it is ""
-    for a complete review.
-    """
-
-    verdict: Verdict
-    headline: str
-    findings: tuple[Finding, ...]
-    first: tuple[str, ...]
-    lines: Lines
-    place: tuple[str, int]
-    incomplete: str = ""
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether there is nothing to say: the patch is verified, and nothing else was found than what it does."""
-        return self.verdict.verified and not self.incomplete and all(one.rule == SHOWN for one in self.findings)
-
-    @property
-    def groups(self) -> dict[str, list[Finding]]:
-        """The findings by their heading, in order."""
-        found: dict[str, list[Finding]] = {}
-        for one in self.findings:
-            found.setdefault(RULES[one.rule].group, []).append(one)
-        return found
-
-    def is_shown(self, one: Finding) -> bool:
-        """Whether the diff shows the line of a finding."""
-        return one.line in self.lines.get(one.path, ())
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the review as the key `review` of `--json`."""
-        findings = [
-            {
-                "rule": one.rule,
-                "level": one.level,
-                "path": one.path,
-                "line": one.line,
-                "text": one.text,
-                "in_diff": self.is_shown(one),
-            }
-            for one in self.findings
-        ]
-        return {
-            "headline": self.headline,
-            "first": list(self.first),
-            "findings": findings,
-            "incomplete": self.incomplete,
-        }
 
 
 def review_of(engine: Engine, ended: Result) -> Review:
@@ -94,6 +39,13 @@ def review_of(engine: Engine, ended: Result) -> Review:
     said = hide(run_ending(engine.trajectory, ended.exit).headline)
     first = tuple(map(hide, _first(findings, places)))
     return Review(ended.verdict, said, findings, first, lines, place, hide(unread or ended.exit.message))
+
+
+def changed_lines(trees: Trees, base: str, tree: str) -> Lines:
+    """Return the shown lines of each file that differs between two trees; none for binary and deleted files."""
+    paths = [one.path for one in trees.changed(base, tree) for _ in range(1 + (one.status == "T"))]
+    sections = zip(paths, diff_sections(trees.diff(base, tree)), strict=True)
+    return {path: shown_lines(section) for path, section in sections}
 
 
 def _hunks(diff: str) -> list[Hunk]:

@@ -8,11 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from agent.console.rich_terminal import Rich
-from agent.review.findings import RULES, Finding, _finished
-from agent.review.model_remarks import UNREAD
-from agent.review.patch_review import Review, _first, review_of, sarif_of
+from agent.review.findings import RULES, Finding, clean_findings
+from agent.review.review import Review
 from agent.review.review_focus import Hunk
-from agent.review.review_text import MOST, show_review
+from extensions.review.model_remarks import UNREAD
+from extensions.review.patch_review import _first, review_of, sarif_of
+from extensions.review.review_text import MOST, show_review
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Exit, Note
 from trajectories.trajectory import PROPOSAL, Trajectory
@@ -69,12 +70,11 @@ def test_secrets_are_masked_in_all_texts(tmp_path: Path) -> None:
 
 
 def test_findings_are_in_the_order_of_the_rules_with_secrets_masked() -> None:
-    engine: Any = SimpleNamespace(secrets=("correct horse battery",))
     given = [Finding(rule, f"{rule} correct horse battery\nx", "a.py", 1) for rule in reversed(RULES)]
-    found = _finished(engine, [*given, *given])
+    found = clean_findings([*given, *given], ["correct horse battery"])
     assert [one.rule for one in found] == list(RULES)
     assert not any("horse" in one.text or "\n" in one.text for one in found)
-    assert len(_finished(engine, [Finding("rename", "x" * 9_000)])[0].text) == 1_000
+    assert len(clean_findings([Finding("rename", "x" * 9_000)], ())[0].text) == 1_000
 
 
 def test_serious_findings_come_before_the_largest_change() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.merge_readiness.merge_review import review_patch
+from extensions.review.merge_readiness.merge_review import review_patch
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 
 BASE = {

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 
-from aci.merge_readiness.overreach import Finding, find_overreach
 from aci.proof.proof_run import read_text, split_patch
 from aci.repository.removable_hunks import Hunk, apply_hunks, find_hunks, find_unneeded
+from extensions.review.merge_readiness.overreach import Finding, find_overreach
 from trajectories.git_store.trees import Trees
 
 MOST_SEARCHED, MOST_BYTES = 10_000, 500_000

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from agent.engine.proof_step import verdict_text
 from agent.lifecycle.merge_review import record_review, recorded_review
 from agent.phases.proposed_proof import prove_proposal
-from agent.review.model_remarks import BRANCH, UNREAD, reading_request
+from extensions.review.model_remarks import BRANCH, UNREAD, reading_request
 from trajectories.errors import Cancelled, ModelError, Refused, Stop
 
 if TYPE_CHECKING:

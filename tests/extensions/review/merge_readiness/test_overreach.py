@@ -2,7 +2,7 @@
 
 import pytest
 
-from aci.merge_readiness.overreach import find_overreach
+from extensions.review.merge_readiness.overreach import find_overreach
 
 SHOP = '''\
 """A shop."""

@@ -9,8 +9,9 @@ from typing import Any
 from agent.console.run_display import Console
 from agent.lifecycle.result_json import as_json
 from agent.lifecycle.run_result import Result
-from agent.review.patch_review import Review, sarif_of
-from agent.review.review_text import show_review
+from agent.review.review import Review
+from extensions.review.patch_review import sarif_of
+from extensions.review.review_text import show_review
 from trajectories.errors import SweAgentError
 from trajectories.plugins import extension_module
 
@@ -25,7 +26,7 @@ class ReviewConsole(Console):
 
 def review_posting() -> Any:
     """Return the module of the extension that posts reviews. Raises UsageError if it is not installed."""
-    return extension_module("agent.review.posting", "Posting a review", "github")
+    return extension_module("extensions.review.posting", "Posting a review", "github")
 
 
 def show(review: Review, ended: Result, console: Console, sarif: Path | None, post: tuple[str, str]) -> int:

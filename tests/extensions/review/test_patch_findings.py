@@ -1,4 +1,4 @@
-"""Findings of a run: rules, places, order."""
+"""Findings on a proved patch: rules and places."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ from typing import Any
 
 import pytest
 
-from agent.review.findings import (
-    RULES,
-    Finding,
-    _of_merge_review,
-    _of_optimization,
-    _of_verdict,
-    place_in,
-    places_in,
-)
+from agent.review.findings import RULES, Finding
 from agent.run_state.attempt_outcome import load_verdict
+from extensions.review.patch_findings import _of_merge_review, _of_verdict, place_in, places_in
 from trajectories.outcome_words import proof_headline
 from trajectories.verdict import Verdict
 
@@ -109,7 +102,7 @@ def test_merge_review_becomes_findings_at_lines() -> None:
 
 
 def test_all_kinds_of_merge_review_have_a_rule() -> None:
-    from aci.merge_readiness.overreach import Finding as Overreach
+    from extensions.review.merge_readiness.overreach import Finding as Overreach
 
     kinds = [
         kind.strip("`") for kind in (Overreach.__doc__ or "").partition("`kind` is ")[2].partition(".")[0].split(", ")
@@ -118,27 +111,6 @@ def test_all_kinds_of_merge_review_have_a_rule() -> None:
     kinds += [part.strip("` ") for part in last.split(" or ")]
     assert len(kinds) == 6
     assert {kind.replace("`", "").replace(" ", "-") for kind in kinds} <= set(RULES)
-
-
-def test_candidates_of_optimization_become_findings_at_functions() -> None:
-    said = [
-        "shop/orders.py:unique: 9,000 -> 1,000 instructions (9.0x fewer, valgrind); growth n^2 -> n^1.",
-        "shop/orders.py:merge: no built-in rewrite applies; a model may see more (--model).",
-        "The function's calls could not be timed.",
-    ]
-    why = ["unique([1, 2]) gives [2, 1], not [1, 2]"]
-    candidates = [
-        {"function": "shop/orders.py:unique", "what": "dict.fromkeys", "status": "right", "why": []},
-        {"function": "shop/orders.py:unique", "what": "sorted(set())", "status": "wrong", "why": why},
-    ]
-    found = list(_of_optimization(said, candidates, True, lambda path, name: len(name)))
-    assert [(one.rule, one.where) for one in found] == [
-        ("faster-function", "shop/orders.py:6"),
-        ("refused-candidate", "shop/orders.py:6"),
-        ("hot-function", "shop/orders.py:5"),
-    ]
-    assert "sorted(set()): wrong: unique([1, 2]) gives" in found[1].text
-    assert [one.rule for one in _of_optimization(said[:1], (), False, lambda *_: 1)] == ["hot-function"]
 
 
 def test_headline_says_what_is_missing() -> None:

@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.review.diff_lines import changed_lines, shown_lines
+from extensions.review.patch_review import changed_lines
 from trajectories.git_store.trees import EMPTY_TREE, Trees
-
-
-def test_shown_lines_are_those_of_the_new_file() -> None:
-    diff = "@@ -1,3 +10,3 @@ def f():\n a\n-b\n+c\n d\n\\ No newline at end of file\n@@ -9 +20,0 @@\n-x\n"
-    assert shown_lines(diff) == {10, 11, 12}
-    assert shown_lines("") == frozenset()
 
 
 def test_lines_are_found_for_names_that_git_quotes(tmp_path: Path) -> None:

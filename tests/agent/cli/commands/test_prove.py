@@ -1,4 +1,4 @@
-"""`swe-agent review` and `swe-agent prove`: the models that they ask."""
+"""`swe-agent prove`: the models that it asks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from agent.cli.command_line import run
 from agent.config.settings import Settings
 from agent.conversation.model_roles import validate_models
 from tests.conftest import MakeRepo, git
-from trajectories.errors import ConfigError
 
 
 @pytest.fixture
@@ -36,10 +35,8 @@ def settings_of(command: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) 
     return settings
 
 
-@pytest.mark.parametrize("command", ["prove", "review"])
-def test_configured_model_is_neither_asked_nor_checked(
-    command: str, repository: Path, own_config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def check_unasked(command: str, own_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that a command neither asks nor checks the user's model."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     own_config.write_text('model = "openai/gpt-4.1"\n[roles]\ncoder = "openai/gpt-4.1-mini"\n')
     settings = settings_of(command, monkeypatch=monkeypatch)
@@ -47,10 +44,17 @@ def test_configured_model_is_neither_asked_nor_checked(
     assert validate_models(settings, settings.strategy) == (settings, ())
 
 
-def test_model_of_the_command_line_is_asked(
+def test_configured_model_is_neither_asked_nor_checked(
     repository: Path, own_config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    settings = settings_of("review", "--model", "openai/gpt-4.1", monkeypatch=monkeypatch)
-    with pytest.raises(ConfigError):
-        validate_models(settings, settings.strategy)
+    check_unasked("prove", own_config, monkeypatch)
+
+
+def test_sarif_file_needs_the_extension(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trajectories.plugins.extension_names", lambda: ())
+    assert run(["prove", "--branch", "change", "--sarif", str(tmp_path / "prove.sarif")]) == 2
+    assert "`prove --sarif` is in the extension review, which is not installed." in " ".join(
+        capsys.readouterr().err.split()
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.review.findings import Finding
-from agent.review.model_remarks import MOST, parse_remarks, reading_request
+from extensions.review.model_remarks import MOST, parse_remarks, reading_request
 from trajectories.records import Issue
 
 LINES = {"calc/core.py": frozenset({2, 3}), "a b.py": frozenset({1})}

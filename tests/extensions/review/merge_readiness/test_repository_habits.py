@@ -2,7 +2,7 @@
 
 import pytest
 
-from aci.merge_readiness.repository_habits import missing_companions
+from extensions.review.merge_readiness.repository_habits import missing_companions
 
 WITH_BOTH = ("src/a.py", "tests/test_a.py", "CHANGES.rst")
 

@@ -13,7 +13,7 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from agent.lifecycle.run_result import Result
-    from agent.review.patch_review import Review
+    from agent.review.review import Review
     from trajectories.errors import SweAgentError
 
 REVIEWED = (0, 1, 6)
@@ -52,14 +52,14 @@ def command(
     Exit codes: 0 (reviewed, whatever the verdict), 2 (usage), 3 (configuration), 5 (workspace), 75 (try again later),
     130 (interrupted).
     """
-    from agent.cli.review_output import ReviewConsole, review_posting, show
     from agent.config.settings import WITHOUT_MEMORY, load_settings
     from agent.console.foreground_run import drive_new
     from agent.console.rich_terminal import clean_printer, console
     from agent.conversation.model_roles import check_examiner
     from agent.instances.issue_input import limit_to_base_date, reproduction_from
     from agent.instances.patch_input import PatchOptions, check_isolation, find_patch
-    from agent.review.patch_review import review_of
+    from extensions.review.patch_review import review_of
+    from extensions.review.review_output import ReviewConsole, review_posting, show
 
     given = PatchOptions(patch, branch, False, pr, None)
     given.validate(("pr", "branch", "patch"))

@@ -1,0 +1,1 @@
+"""The strategy that proves a patch and asks a model for remarks."""
