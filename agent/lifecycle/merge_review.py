@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trajectories.errors import WorkspaceError
 from trajectories.facts import Fact
-from trajectories.plugins import missing_extension, optional_module
+from trajectories.plugins import installed_module, missing_extension
 from trajectories.records import Once
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def record_review(branch: Branch, outcome: Outcome) -> None:
     whether the review succeeds."""
 
     def review() -> dict[str, Any]:
-        module = optional_module("agent.lifecycle.merge_review")
+        module = installed_module("agent.lifecycle.merge_review")
         if module is None:
             return review_data([], [Fact("limit", missing_extension("The review for merging", "review").message)])
         try:
