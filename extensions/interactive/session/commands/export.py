@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trajectories.errors import UsageError
-from trajectories.plugins import extension_module, extension_packages
+from trajectories.plugins import extension_module, installed_module
 
 if TYPE_CHECKING:
     from extensions.interactive.session.session import Session
@@ -40,4 +40,5 @@ def run(session: Session, words: str) -> None:
 
 
 def completions(session: Session, words: str) -> list[tuple[str, str]]:
-    return list(extension_module(EXPORT, "`/export`", "lab").formats().items()) if extension_packages(EXPORT) else []
+    exports = installed_module(EXPORT)
+    return list(exports.formats().items()) if exports else []
