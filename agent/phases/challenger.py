@@ -16,6 +16,7 @@ from aci.proof.evidence import function_name
 from aci.proof.proof_run import split_patch
 from agent.conversation.model_roles import CHALLENGER, EXAMINER
 from agent.prompts.challenger_prompt import SYSTEM, challenger_prompt
+from agent.prompts.page_prompt import describe_browser
 from trajectories.errors import ModelError
 from trajectories.facts import Fact
 
@@ -41,7 +42,7 @@ def challenge(branch: Branch, tree: str) -> Generator[Step, None, str]:
 
     def prompt() -> str:
         source = split_patch(trees, base, tree, branch.engine.settings.test).source
-        return challenger_prompt(branch.turn.issue, trees, base, tree, source)
+        return challenger_prompt(branch.turn.issue, trees, base, tree, source, describe_browser(branch))
 
     try:
         yield own.say(branch.once("challenger", prompt))

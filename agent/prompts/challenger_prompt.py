@@ -87,16 +87,16 @@ Answer with one line for each test: its name, `required`, `minor` or `withdrawn`
 between two, take the later one."""
 
 
-def challenger_prompt(issue: Issue, trees: Trees, base: str, tree: str, paths: Sequence[str]) -> str:
+def challenger_prompt(issue: Issue, trees: Trees, base: str, tree: str, paths: Sequence[str], pages: str = "") -> str:
     """Return the request for tests that fail with the patch from `base` to `tree`: the issue, the diff of `paths`, its
-    source files, and the code that uses what they change."""
+    source files, the code that uses what they change, and how tests open `pages`."""
     diff = ""
     for context in CONTEXTS:
         diff = trees.diff(base, tree, paths, context)
         if len(diff) <= LONGEST_DIFF:
             break
     patch = f"<patch>\n{quote_text(shorten(diff, LONGEST_DIFF))}\n</patch>"
-    return "\n\n".join(filter(None, [quote_issue(issue), patch, _users(trees, base, tree, paths), ANSWER]))
+    return "\n\n".join(filter(None, [quote_issue(issue), patch, _users(trees, base, tree, paths), pages, ANSWER]))
 
 
 def _users(trees: Trees, base: str, tree: str, paths: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """The prompts of the examiner, a role that writes tests from the issue and the base alone.
 
 The examiner never sees a patch, its tests or another conversation. Together its messages have at most about 3,000
-tokens.
+tokens, and 2,000 more about pages in a project with a front end.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aci.observation.output_text import shorten
 from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
 from aci.repository.patch import is_test
+from agent.prompts.page_prompt import describe_pages
 from agent.prompts.test_command_prompt import describe_tests, nearest_test_files
 from trajectories.errors import UsageError
 
@@ -119,6 +120,7 @@ def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
     parts = [
         quote_issue(issue),
         _code(branch, found),
+        describe_pages(branch),
         f"Tests: {describe_tests(branch, found)}",
         _sample(branch, nearest_test_files(branch.turn, branch.engine.trees, found)),
         ANSWER,

@@ -1,0 +1,58 @@
+"""What roles that write tests are told about pages: how tests open them in a browser, and the files that make them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from aci.observation.output_text import shorten
+from aci.observation.prompt_tags import attribute_text, quote_text
+from aci.repository.patch import is_test
+from agent.engine.tool_context import has_browser
+
+if TYPE_CHECKING:
+    from agent.engine.branch import Branch
+
+BROWSER = """\
+Tests can open the project's pages in a browser, with Playwright: `from playwright.sync_api import sync_playwright` in \
+Python, `import { chromium } from "playwright"` in Node. `chromium.launch()` needs no arguments, and the environment \
+variable BASE_URL is the address of the project's server, which runs beside the tests. What the issue says about what \
+a person sees or does, assert there, at the widths and modes and on the pages that it covers: boxes, computed styles, \
+focus, what is hit at a point, roles and names. Leave open how the page achieves it."""
+PAGE_FILE = re.compile(r".+\.(?:html?|css|s[ac]ss|less|jinja2?|j2|ejs|hbs|pug|twig|vue|svelte)", re.IGNORECASE)
+LONGEST_FILES, LARGEST_FILE = 8_000, 200_000
+"""Maximum numbers of characters of all page files together, and of bytes of one that is read."""
+MOST_LISTED, MOST_READ = 20, 200
+
+
+def describe_browser(branch: Branch) -> str:
+    """Return how tests open pages; "" if the project has none, or the workspace no browser."""
+    return BROWSER if has_browser(branch) else ""
+
+
+def describe_pages(branch: Branch) -> str:
+    """Return how tests open pages, the names of the page files, and the sources of those with the most words of the
+    issue; "" if the project has no pages, or the workspace no browser."""
+    how = describe_browser(branch)
+    if not how:
+        return ""
+    trees, tree = branch.engine.trees, branch.turn.base.tree
+    files = trees.files(tree)
+    paths = [path for path in files if PAGE_FILE.fullmatch(path) and not is_test(path)]
+    readable = [path for path in paths if files[path].size <= LARGEST_FILE][:MOST_READ]
+    texts = {path: trees.read(tree, path).decode("utf-8", "replace") for path in readable}
+    words = _words(branch.turn.issue.text)
+    likely = sorted(texts, key=lambda path: -len(words & (_words(texts[path]) | _words(path))))
+    room, parts = LONGEST_FILES, []
+    for path in likely:
+        source = shorten(texts[path], room) if not parts else texts[path]
+        if 0 < len(source) <= room:
+            room -= len(source)
+            parts.append(f'<source file="{attribute_text(path)}">\n{quote_text(source)}\n</source>')
+    more = f" and {len(paths) - MOST_LISTED} more" if len(paths) > MOST_LISTED else ""
+    listed = f"Pages and styles: {quote_text(', '.join(paths[:MOST_LISTED]))}{more}" if paths else ""
+    return "\n\n".join(filter(None, [how, listed, "\n".join(parts)]))
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[^\W_]{3,}", text)}
