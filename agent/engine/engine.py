@@ -34,7 +34,7 @@ from agent.engine.base_suite import SuiteAhead, environment_digest
 from agent.engine.engine_servers import EngineServers
 from agent.engine.permission_checks import may_set_up
 from agent.events.event_stream import RunEvents
-from agent.hooks.run_hooks import RunHooks
+from agent.events.run_hooks import RunHooks
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger

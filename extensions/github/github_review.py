@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from agent.github.github_client import connect, require_created, translate_errors
 from agent.github.missing_permissions import OWN_TOKEN
 from agent.github.text_escaping import MOST_BULLETS, bullet_list, code, escape_markdown, format_name
-from agent.review.findings import RULES, Finding
-from agent.review.sarif import fingerprints
+from agent.patch_checks.findings import RULES, Finding
+from agent.patch_checks.sarif import fingerprints
 from extensions.github.pull_request.marked_comment import MOST, NEEDS, is_marked, show_comment
 from extensions.github.pull_request.proof_comment import STEPS, answer
 from trajectories.errors import ConfigError, TryLater, UsageError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
     from agent.github.github_urls import Address
-    from agent.review.review import Review
+    from agent.patch_checks.review import Review
 
 MARK = "<!-- swe-agent review -->"
 REMARK = "<!-- swe-agent remark {} -->"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from agent.review.findings import Finding, clean_findings
+from agent.patch_checks.findings import Finding, clean_findings
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine

@@ -3,6 +3,6 @@
 PLUGINS = {
     "agent.cli.commands": "commands",
     "agent.lifecycle.merge_review": "run_review",
-    "agent.review.patch_review": "patch_review",
+    "agent.cli.patch_review": "patch_review",
     "agent.strategies": "strategies",
 }

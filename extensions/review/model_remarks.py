@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from aci.observation.output_text import mask_secrets, shorten
 from aci.observation.untrusted_text import clean_text, one_line, wrap_output
+from agent.patch_checks.findings import LONGEST, Finding
+from agent.patch_checks.review import Lines
 from agent.prompts.quotation import framed_issue
-from agent.review.findings import LONGEST, Finding
-from agent.review.review import Lines
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine

@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from agent.review.findings import RULES, Finding, clean_findings
-from agent.review.review_focus import ROUTINE
+from agent.patch_checks.findings import RULES, Finding, clean_findings
+from agent.patch_checks.review_focus import ROUTINE
 from trajectories.fact_migration import facts_of
 from trajectories.outcome_words import proof_headline
 

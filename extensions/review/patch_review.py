@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
 from aci.repository.patch import belongs_to_tests, diff_sections
-from agent.review.findings import Finding
-from agent.review.review import SHOWN, Lines, Review
-from agent.review.review_focus import Hunk, hunks
+from agent.patch_checks.findings import Finding
+from agent.patch_checks.review import SHOWN, Lines, Review
+from agent.patch_checks.review_focus import Hunk, hunks
 from agent.run_state.proposed_tree import find_proposal
 from extensions.review.model_remarks import model_remarks
 from extensions.review.patch_findings import patch_findings
@@ -68,7 +68,7 @@ def _first(findings: Sequence[Finding], places: Sequence[Hunk]) -> list[str]:
 
 def sarif_of(review: Review, tool: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return the review as SARIF."""
-    from agent.review.sarif import as_sarif
+    from agent.patch_checks.sarif import as_sarif
 
     own = {"verdict": review.verdict.kind, "headline": review.headline}
     findings = [one for one in review.findings if one.rule != SHOWN]  # no viewer should list it as a problem

@@ -9,7 +9,7 @@ from typing import Any
 from agent.console.run_display import Console
 from agent.lifecycle.result_json import as_json
 from agent.lifecycle.run_result import Result
-from agent.review.review import Review
+from agent.patch_checks.review import Review
 from extensions.review.patch_review import sarif_of
 from extensions.review.review_text import show_review
 from trajectories.errors import SweAgentError
@@ -34,7 +34,7 @@ def show(review: Review, ended: Result, console: Console, sarif: Path | None, po
 
     An error of the post is shown or raised after the review itself.
     """
-    from agent.review.sarif import write_sarif
+    from agent.patch_checks.sarif import write_sarif
 
     if sarif:
         write_sarif(sarif, sarif_of(review, "review", {"run": ended.run}))

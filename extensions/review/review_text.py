@@ -12,7 +12,7 @@ from trajectories.outcome_words import PART_SENTENCES, verdict_tone
 
 if TYPE_CHECKING:
     from agent.console.rich_terminal import Rich
-    from agent.review.review import Review
+    from agent.patch_checks.review import Review
 
 MOST = 12
 """Maximum number of findings that are shown below a heading; `--json` and `--sarif` have all."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from extensions.github.github_review import MARK
-from tests.agent.review.test_sarif import check
+from tests.agent.patch_checks.test_sarif import check
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, TEST_CORE, Machine, answer, write
 from tests.github_server import Hub

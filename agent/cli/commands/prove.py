@@ -66,7 +66,7 @@ def command(
     say = clean_printer(console(plain, stderr=True))
     options.check_writable(bundle)
     options.check_writable(sarif)
-    reviews = extension_module("agent.review.patch_review", "`prove --sarif`", "review") if sarif else None
+    reviews = extension_module("agent.cli.patch_review", "`prove --sarif`", "review") if sarif else None
     given = PatchOptions(patch, branch, staged, pr, check)
     found = find_patch(given, base, (issue, issue_file, text), repo, repo_mismatch_ok, run_settings["test"], say)
     settings = load_settings(
@@ -89,7 +89,7 @@ def command(
         if bundle and error is None and ended.patch:
             save_bundle(bundle, engine)
         if reviews and sarif and error is None:
-            from agent.review.sarif import write_sarif
+            from agent.patch_checks.sarif import write_sarif
 
             log = reviews.sarif_of(reviews.review_of(engine, ended), "prove", {"run": ended.run})
             write_sarif(sarif, log)

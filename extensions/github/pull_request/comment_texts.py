@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.github.action_inputs import COMMAND, workflow_run
 from agent.github.text_escaping import bullet_list, code, code_block, escape_markdown
-from agent.review.review_focus import reviewer_notes
+from agent.patch_checks.review_focus import reviewer_notes
 from extensions.github.pull_request.page_table import page_table
 from extensions.github.pull_request.pull_request_body import LONGEST_COMMAND, price, proof
 from extensions.github.task.trigger_event import ANSWER

@@ -77,7 +77,7 @@ def command(
 
     def on_end(engine: Engine, ended: Result, error: SweAgentError | None) -> None:
         if sarif and error is None:
-            from agent.review.sarif import as_sarif, write_sarif
+            from agent.patch_checks.sarif import as_sarif, write_sarif
             from extensions.optimize.optimization_findings import optimization_findings
 
             properties = {"verdict": ended.verdict.kind, "run": ended.run}

@@ -13,7 +13,7 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from agent.lifecycle.run_result import Result
-    from agent.review.review import Review
+    from agent.patch_checks.review import Review
     from trajectories.errors import SweAgentError
 
 REVIEWED = (0, 1, 6)

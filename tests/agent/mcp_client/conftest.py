@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agent.config.mcp_table import McpServer
-from tests.agent.hooks.conftest import is_running
+from tests.agent.events.hooks.conftest import is_running
 
 SCRIPT = Path(__file__).with_name("scripted_server.py")
 MakeServer = Callable[..., dict[str, Any]]

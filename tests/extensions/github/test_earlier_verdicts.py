@@ -10,8 +10,8 @@ from pathlib import Path
 
 from agent.engine.engine import environment_facts
 from agent.engine.proof_step import is_untested, regression_message, verdict_of, verdict_text
-from agent.review.findings import _of_merge_review, _of_verdict
-from agent.review.review_focus import reviewer_notes
+from agent.patch_checks.findings import _of_merge_review, _of_verdict
+from agent.patch_checks.review_focus import reviewer_notes
 from agent.run_state.attempt_outcome import load_outcome
 from extensions.github.pull_request.pull_request_body import proof
 from extensions.github.task.result_file import Outcome

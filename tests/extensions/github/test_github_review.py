@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from agent.github.github_urls import Address, address_of
-from agent.review.findings import Finding
-from agent.review.review import Review
-from agent.review.sarif import fingerprints
+from agent.patch_checks.findings import Finding
+from agent.patch_checks.review import Review
+from agent.patch_checks.sarif import fingerprints
 from extensions.github.github_review import MARK, NO_REMARKS, REMARK, Posted, check_postable, post_review, summary
 from tests.conftest import git
 from tests.e2e.conftest import write

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from agent.cli.command_line import load_command
-from agent.review.findings import RULES
+from agent.patch_checks.findings import RULES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "review.md").read_text("utf-8")
 

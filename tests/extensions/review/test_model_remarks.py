@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.review.findings import Finding
+from agent.patch_checks.findings import Finding
 from extensions.review.model_remarks import MOST, parse_remarks, reading_request
 from trajectories.records import Issue
 

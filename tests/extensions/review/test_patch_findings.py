@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.review.findings import RULES, Finding
+from agent.patch_checks.findings import RULES, Finding
 from agent.run_state.attempt_outcome import load_verdict
 from extensions.review.patch_findings import _of_merge_review, _of_verdict, place_in, places_in
 from trajectories.outcome_words import proof_headline

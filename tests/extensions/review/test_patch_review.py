@@ -8,9 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from agent.console.rich_terminal import Rich
-from agent.review.findings import RULES, Finding, clean_findings
-from agent.review.review import Review
-from agent.review.review_focus import Hunk
+from agent.patch_checks.findings import RULES, Finding, clean_findings
+from agent.patch_checks.review import Review
+from agent.patch_checks.review_focus import Hunk
 from extensions.review.model_remarks import UNREAD
 from extensions.review.patch_review import _first, review_of, sarif_of
 from extensions.review.review_text import MOST, show_review

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.review.review_focus import hunks
+from agent.patch_checks.review_focus import hunks
 from extensions.github.pull_request import comment_texts
 from extensions.github.pull_request.pull_request_body import body, commands, price
 from extensions.github.pull_request.pull_request_template import fill_template, find_template

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from agent.review.findings import RULES, Finding
+from agent.patch_checks.findings import RULES, Finding
 from agent.version import __version__
 from trajectories.errors import UsageError
 from trajectories.journal import write_durably

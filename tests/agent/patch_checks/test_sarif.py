@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from agent.review.findings import RULES, Finding
-from agent.review.sarif import as_sarif, fingerprints, write_sarif
+from agent.patch_checks.findings import RULES, Finding
+from agent.patch_checks.sarif import as_sarif, fingerprints, write_sarif
 from trajectories.errors import UsageError
 
 FINDINGS = [

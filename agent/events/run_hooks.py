@@ -66,7 +66,7 @@ class RunHooks:
         if self._has_started:
             return
         if self._table.all:
-            from agent.hooks.hook_process import find_program, hook_environment
+            from agent.events.hook_process import find_program, hook_environment
 
             environment = hook_environment(self._secrets())
             for hook in self._table.all:
@@ -174,7 +174,7 @@ class RunHooks:
         """Run one hook; return why it rejects, or "", and whether it answered."""
         from aci.observation.output_text import mask_secrets
         from aci.observation.untrusted_text import clean_output
-        from agent.hooks.hook_process import hook_environment, run_hook
+        from agent.events.hook_process import hook_environment, run_hook
 
         ended = run_hook(hook.command, given, hook_environment(secrets), hook.timeout, interrupted)
         self._journal.check_unchanged()

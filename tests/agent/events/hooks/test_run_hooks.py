@@ -22,7 +22,7 @@ from agent.lifecycle.run_result import Result
 from agent.runs.run_lookup import open_own_run
 from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
 from tests.agent.conftest import Bench, act, line
-from tests.agent.hooks.conftest import MakeHook, asked, rejecting, write_hooks
+from tests.agent.events.hooks.conftest import MakeHook, asked, rejecting, write_hooks
 from tests.agent.scripted_turns import TurnSession
 from tests.conftest import cut_run
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
@@ -178,7 +178,7 @@ def test_run_is_released_if_hook_of_the_end_cannot_run(
     bench.begin(*SOLVE, strategy="react")
     engine = bench.engine()
     next(solve(engine))
-    monkeypatch.setattr("agent.hooks.hook_process.tempfile.TemporaryFile", fail)
+    monkeypatch.setattr("agent.events.hook_process.tempfile.TemporaryFile", fail)
     with pytest.raises(KeyboardInterrupt) if fail is interrupt else nullcontext():
         engine.close()
     monkeypatch.undo()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agent.review.findings import RULES, Finding
+from agent.patch_checks.findings import RULES, Finding
 from trajectories.verdict import Verdict
 
 Lines = dict[str, frozenset[int]]

@@ -1,1 +1,0 @@
-"""Hooks: the user's own programs at fixed points of a run."""
