@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.cli.commands import graph
-from extensions.interactive.session.commands import export, report
+from extensions.interactive.session.commands import export, remember, report
 from trajectories import importers, plugins
 from trajectories.errors import UsageError
 
@@ -17,6 +17,7 @@ SESSION = SimpleNamespace(engine=None)
 USES = {
     "a trajectory of another program": ("lab", lambda: importers.load(Path("a.traj"))),
     "/export": ("lab", lambda: export.run(SESSION, "")),
+    "/remember": ("memory", lambda: remember.run(SESSION, "x")),
     "/report": ("report", lambda: report.run(SESSION, "")),
     "graph --html": ("report", lambda: graph.command("add", html=Path("page.html"))),
 }

@@ -126,12 +126,6 @@ def test_strategies_are_listed_and_selected(talk):
     assert "no strategy named 'magic'" in talk.messages[-1]
 
 
-def test_remember_names_missing_extension(talk, monkeypatch):
-    talk = talk([])
-    monkeypatch.setattr("trajectories.plugins.extension_packages", lambda kind: [])
-    assert "`/remember` is in the extension memory, which is not installed." in talk.say("/remember x").messages[-1]
-
-
 def test_strategy_without_model_is_templates(talk):
     assert talk([]).session.status.strategy == "templates"
 
