@@ -2,7 +2,7 @@
 
     python -m benchmarks.browser --image IMAGE [--n 20]
 
-IMAGE has Chromium, Playwright for Python, and what `aci/environments/browser_setup.py` sets up, such as the image that
+IMAGE has Chromium, Playwright for Python, and what `extensions/pages/browser_setup.py` sets up, such as the image that
 `tests/browser_image.py` makes. Both sides drive the same Chromium in the same container on the same page, one after the
 other; each of our actions includes the description of the page that a model gets, and each of Playwright's calls
 `aria_snapshot()`.
@@ -22,9 +22,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from aci.browser.workspace_browser import WorkspaceBrowser, browser_of
 from aci.runtime.workspace import Workspace
 from benchmarks._peers import Ours, repository
+from extensions.pages.browser.workspace_browser import WorkspaceBrowser, browser_of
 
 ROWS = ("start, first page", "open a page", "click", "type", "picture")
 PAGE = "<h1>Cart</h1>" + "".join(

@@ -26,14 +26,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aci.browser.server_process import ServerFailed, server_of
-from aci.browser.workspace_browser import browser_of
 from aci.docker.base_image import MADE_MARKER
-from aci.page_checks.needed_parts import needed_tree
-from aci.page_checks.page_comparison import PageComparison, PageServer, compare_pages
-from aci.page_checks.page_view import Variant
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import LineConversation, Workspace, WorkspaceOptions, open_workspace
+from extensions.pages.browser.server_process import ServerFailed, server_of
+from extensions.pages.browser.workspace_browser import browser_of
+from extensions.pages.page_checks.needed_parts import needed_tree
+from extensions.pages.page_checks.page_comparison import PageComparison, PageServer, compare_pages
+from extensions.pages.page_checks.page_view import Variant
 from trajectories.git_store.trees import Trees
 
 CASES = Path(__file__).with_name("front_end_cases")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from aci.environments.browser_setup import FOLDER, PROGRAM, VARIABLES
 from aci.runtime.guest_programs import program_source
+from extensions.pages.browser_setup import FOLDER, PROGRAM, VARIABLES
 
 WEB_IMAGE = "swe-agent-web:latest"
 PYTHON_PACKAGES = "usr/local/lib/python3.11/dist-packages"

@@ -249,7 +249,7 @@ class Toolbox:
                     f"Rename the function to {stem}, or uninstall the package that provides the tool.",
                 )
             self.tools[stem] = made
-        self._built_in = plugins.built_in_plugins("tools").keys()
+        self._built_in = plugins.own_plugins("tools").keys()
         self.outside: dict[str, Tool] = {}
         """Tools of other programs, such as MCP servers, which a run adds. The user is asked about each call."""
 

@@ -35,11 +35,18 @@ EXTENSIONS = "extensions"
 def names(package: str) -> dict[str, str]:
     """Map command-line names to modules, for every plugin of a package. An entry point cannot replace a plugin of the
     package or of an extension, nor an extension one of the package."""
+    found = own_plugins(package)
+    for name, module in _outsiders(package, tuple(sys.path)):
+        found.setdefault(name.replace("_", "-"), module)
+    return found
+
+
+def own_plugins(package: str) -> dict[str, str]:
+    """Map command-line names to modules, for the plugins of a package that belong to this program: its own and those of
+    extensions."""
     found: dict[str, str] = {}
     for own in (package, *extension_packages(package)):
         found = built_in_plugins(own) | found
-    for name, module in _outsiders(package, tuple(sys.path)):
-        found.setdefault(name.replace("_", "-"), module)
     return found
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.docker.docker_daemon import LABEL, OWNER_LABEL, Daemon, all_discarded, connect, docker_errors
-from aci.environments.browser_setup import recipe_of
 from aci.environments.environment_plan import EnvironmentOptions, Plan
 from aci.environments.environment_records import digest_of, is_made_from, record_of
 from aci.observation.activity_message import ActivityMessage
@@ -339,7 +338,7 @@ def _setup_key(plan: Plan, start: str, options: WorkspaceOptions, settings: Envi
     """Return a hash of what is set up, from which files, and how. The file or setting that names the image is not
     included."""
     of_plan = asdict(replace(plan, source="", reasons=(), refused=(), inputs=(), setup=(), instead=None))
-    del of_plan["browser"]
+    del of_plan["browser"], of_plan["browser_recipe"]
     made = {
         "recipe": _RECIPE,
         "start": start,
@@ -351,7 +350,7 @@ def _setup_key(plan: Plan, start: str, options: WorkspaceOptions, settings: Envi
         "registries": sorted(settings.hosts),
         "certificates": _digest(settings.certificates),
     }
-    return digest_of(made | recipe_of(plan))
+    return digest_of(made | plan.recipe)
 
 
 def _digest(path: str) -> str:

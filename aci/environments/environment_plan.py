@@ -11,6 +11,12 @@ HOME = "/opt/swe-agent"
 """The folder for what set-up installs: outside the repository, and the same in each image."""
 
 VENV = f"{HOME}/venv"
+MODULES = "/node_modules"
+"""Where Node looks for packages last: tests find Playwright here if the project has no own."""
+
+BROWSER_SETUP = "aci.environments.browser_setup"
+"""The kind of the extension's module that adds a browser to a plan."""
+
 OWN_FILES = "the repository's own files"
 """The source of plans that follow from manifests."""
 
@@ -103,6 +109,9 @@ class Plan:
     """The command that adds a browser after `setup`, if the project has a front end. The environment is also built if
     it fails."""
 
+    browser_recipe: str = ""
+    """What decides how the browser is set up, for the hash of its environment."""
+
     instead: Plan | None = None
     """The plan to use if this one cannot be built; None if the settings name this one."""
 
@@ -115,3 +124,8 @@ class Plan:
     def commands(self) -> list[str]:
         """All commands, as users are shown them."""
         return [*(command.text for command in self.setup), *filter(None, [self.browser])]
+
+    @property
+    def recipe(self) -> dict[str, str]:
+        """What the hash of its environment covers of the browser; nothing without one."""
+        return {"browser": self.browser_recipe} if self.browser else {}

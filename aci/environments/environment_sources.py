@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aci.environments import other_environments, python_environment
-from aci.environments.browser_setup import add_browser
 from aci.environments.documented_setup import add_documented_setup
-from aci.environments.environment_plan import VENV, Command, Dockerfile, EnvironmentOptions, Files, Plan
+from aci.environments.environment_plan import BROWSER_SETUP, VENV, Command, Dockerfile, EnvironmentOptions, Files, Plan
 from aci.environments.language_images import DEFAULTS
 from aci.environments.manifests import devcontainer, dockerfile
 from aci.environments.manifests.devcontainer import Devcontainer
 from aci.environments.manifests.dockerfile import DockerfileStage, UnusableDockerfile
+from trajectories.plugins import installed_module
 
 _MANIFESTS = r"pyproject\.toml|setup\.py|setup\.cfg|requirements\.txt|package\.json|go\.mod|Cargo\.toml|pom\.xml"
 DOCKERFILES = ("Dockerfile", "Dockerfile.dev", "Dockerfile.test", "docker/Dockerfile", ".docker/Dockerfile")
@@ -28,7 +28,12 @@ DOCKERFILES = ("Dockerfile", "Dockerfile.dev", "Dockerfile.test", "docker/Docker
 
 def plan_environment(files: Files, settings: EnvironmentOptions) -> Plan:
     """Return the plan for the environment of these files, without running any code or asking the user."""
-    return add_browser(_choose_source(files, settings), files, settings)
+    plan = _choose_source(files, settings)
+    if browsers := installed_module(BROWSER_SETUP):
+        added: Plan = browsers.add_browser(plan, files, settings)
+        return added
+    missing = "The setting `browser` asks for a browser, but the extension pages is not installed."
+    return replace(plan, reasons=(*plan.reasons, missing)) if settings.browser else plan
 
 
 def _choose_source(files: Files, settings: EnvironmentOptions) -> Plan:

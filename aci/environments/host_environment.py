@@ -25,9 +25,17 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
-from aci.environments.browser_setup import MODULES, browser_only, host_chromium, recipe_of, without_browser
 from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs
-from aci.environments.environment_plan import HOME, OWN_FILES, Command, EnvironmentOptions, Files, Plan
+from aci.environments.environment_plan import (
+    BROWSER_SETUP,
+    HOME,
+    MODULES,
+    OWN_FILES,
+    Command,
+    EnvironmentOptions,
+    Files,
+    Plan,
+)
 from aci.environments.environment_records import READY, digest_of, is_made_from, read_object, record_of
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
@@ -45,6 +53,7 @@ from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_limits import open_regular
+from trajectories.plugins import installed_module
 
 FILES = "files"
 """The folder to which set-up can write."""
@@ -140,11 +149,13 @@ def _find_plan(options: WorkspaceOptions, settings: EnvironmentOptions, workspac
         plan = plan_for(options, settings)
     except UsageError:
         return None
-    if workspace == "local" or not host_chromium():  # a page's code runs in isolation only
-        plan = without_browser(plan)
+    browsers = installed_module(BROWSER_SETUP)
+    if plan.browser:
+        plan = browsers.host_plan(plan, workspace)
     if plan.language != "python" or not plan.setup:
         has_playwright = (options.repository.root / "node_modules/playwright-core").is_dir()
-        return browser_only(plan) if plan.browser and not has_playwright else None
+        alone: Plan | None = browsers.browser_only(plan) if plan.browser and not has_playwright else None
+        return alone
     files = TreeFiles(options.trees, options.base.tree)
     if workspace == "local" and has_packages([each.text for each in plan.setup], files):
         return None
@@ -221,7 +232,7 @@ def _setup_key(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptio
         "variables": [dict(plan.variables), dict(settings.set_up_environment)],
         "test": settings.test,
     }
-    return digest_of(made | recipe_of(plan))
+    return digest_of(made | plan.recipe)
 
 
 def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> None:

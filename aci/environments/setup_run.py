@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from aci.environments.browser_setup import PROGRAM, describe_result, script_path
-from aci.environments.environment_plan import Command, EnvironmentOptions, Plan
+from aci.environments.environment_plan import BROWSER_SETUP, Command, EnvironmentOptions, Plan
 from aci.environments.network_outage import find_outage
 from aci.environments.package_dates import add_date_option
 from aci.environments.setup_container import SetupResult
@@ -19,9 +18,9 @@ from aci.environments.setup_repairs import APT_INSTALL, MAX_REPAIRS, Failure, Re
 from aci.environments.smoke_check import SmokeResult, collect_test_imports
 from aci.observation.activity_message import ActivityMessage
 from aci.observation.failure_cause import failure_cause
-from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
+from trajectories.plugins import installed_module
 
 QUIET_ENVIRONMENT = {
     "CI": "1",
@@ -139,9 +138,10 @@ class SetupRun(ABC, Generic[Place]):
         if not self.plan.browser:
             return
         self._say(ActivityMessage("Set-up of a browser: Chromium, and Playwright to drive it"))
-        place.write(script_path(self.plan.browser), program_source(PROGRAM))
+        browsers = installed_module(BROWSER_SETUP)
+        place.write(*browsers.program_file(self.plan.browser))
         done = place.run(self.plan.browser, env, self._seconds_left() * OPTIONAL, self._progress())
-        self.browser = describe_result(done)
+        self.browser = browsers.describe_result(done)
         self._say(f"{self.browser[:1].upper()}{self.browser[1:]}.")
 
     def _run_until_success(self, place: Place, command: Command, env: Mapping[str, str]) -> None:

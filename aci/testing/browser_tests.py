@@ -6,13 +6,12 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from aci.browser.project_server import find_server
-from aci.browser.server_process import NOT_STARTED, NOT_STARTED_CODE, server_files, with_server
 from aci.observation.untrusted_text import one_line
 from aci.testing.command_files import entered_folders
 from aci.testing.runner_hooks import PYTHON, Hook, RunnerRequest
 from aci.testing.script_tests import CONFIGS, MOST_FILES, called_text
 from trajectories.errors import UsageError
+from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import CommandResult, Workspace
@@ -22,7 +21,8 @@ USED = re.compile(r"playwright|puppeteer|env\w*\W[^\n]{0,40}BASE_URL")
 MANIFESTS = ("pyproject.toml", "requirements.txt", "requirements-dev.txt")
 """Files that name the packages of a Python project whose whole suite runs."""
 OWN_SERVER = re.compile(r"\bwebServer\s*[:=]|\blive_server\b|LiveServerTestCase")
-FOLDER = "server"
+NOT_STARTED, NOT_STARTED_CODE = "The project's server was not started", 126
+"""How the output of a command begins if it needs a server that does not start, and its exit code."""
 NO_BROWSER = re.compile(
     r"Executable doesn't exist at .+|Host system is missing dependencies to run browsers"
     r"|Failed to launch the browser process.*|Could not find (?:Chrome|Chromium|Firefox)\b.*"
@@ -35,15 +35,16 @@ def server_hook(workspace: Workspace, request: RunnerRequest, command: str) -> H
     themselves, or if the workspace is not isolated.
 
     If it does not start, single tests do not run, since they would fail for another reason than the code; a whole suite
-    does, since most of its tests may need no server.
+    does, since most of its tests may need no server. Without the extension that starts it, ServerNotStarted is raised
+    for single tests.
     """
     if workspace.kind == "local" or not _needs_server(request, command):
         return None
-    plan = find_server(workspace)
-    if plan is None:
-        return None
-    files = {f"{FOLDER}/{name}": data for name, data in server_files().items()}
-    return Hook(with_server(command, plan, f"{request.folder}/{FOLDER}", is_needed=bool(request.nodes)), files)
+    servers = installed_module("aci.testing.suite_server")
+    if servers is None and request.nodes:
+        raise ServerNotStarted(f"{NOT_STARTED}: the extension pages is not installed.", "Install swe-agent again.")
+    hook: Hook | None = servers.server_hook(workspace, request, command) if servers else None
+    return hook
 
 
 def _needs_server(request: RunnerRequest, command: str) -> bool:

@@ -11,8 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from aci.docker.container_limits import parse_size
-from aci.environments.browser_setup import FOLDER as BROWSER
-from aci.environments.browser_setup import VARIABLES
+from aci.environments.environment_plan import BROWSER_SETUP
 from aci.environments.host_environment import browser_folder, generated_archive
 from aci.host.bubblewrap import FilterKind, SandboxContents, unavailable_reason
 from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily, prepare_clones
@@ -25,6 +24,7 @@ from aci.runtime.process_channel import Channel, ProgramStarter
 from aci.runtime.pty_session import TerminalStarter
 from aci.runtime.snapshots import SUBMODULES
 from aci.runtime.workspace import Workspace, WorkspaceOptions
+from trajectories.plugins import installed_module
 
 HOME = f"{FOLDER}/home"
 KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYENV_VERSION", "JAVA_HOME", "GOROOT")
@@ -50,10 +50,10 @@ def open(options: WorkspaceOptions) -> Workspace:
     packages = {Path(PACKAGES, name): source for name, source in generated.packages.items()}
     tools.shown |= packages
     untrusted = [*packages, *([python.prefix] if python else [])]
-    if browser := browser_folder(options):
-        tools.shown[Path(BROWSER)] = browser
-        tools.variables |= VARIABLES
-        untrusted.append(Path(BROWSER))
+    if (browser := browser_folder(options)) and (browsers := installed_module(BROWSER_SETUP)):
+        tools.shown[Path(browsers.FOLDER)] = browser
+        tools.variables |= browsers.VARIABLES
+        untrusted.append(Path(browsers.FOLDER))
     with SocketSearch({place: tools.shown[place] for place in untrusted if place in tools.shown}) as search:
         family = CloneFamily(options, generated, is_sandboxed=True, mounted=mounted)
         try:

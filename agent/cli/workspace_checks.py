@@ -12,6 +12,7 @@ from agent.cli.health_finding import Finding
 from agent.config.settings import Settings
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import SweAgentError, UsageError, WorkspaceError
+from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
     from aci.docker.docker_daemon import Daemon
@@ -146,11 +147,19 @@ def _environment(
 
 
 def _browser(options: WorkspaceOptions, environment: EnvironmentOptions, workspace: str) -> Iterator[Finding]:
-    from agent.cli.browser_check import check_browser
+    """Check the browser that `fix` uses, if the repository needs one."""
+    from aci.environments.environment import TreeFiles
+    from aci.environments.front_end import has_front_end
 
-    found = check_browser(options, environment, workspace)
-    if found:
-        yield found
+    is_needed = environment.browser
+    if is_needed is None:
+        is_needed = has_front_end(TreeFiles(options.trees, options.base.tree))
+    if not is_needed:
+        return
+    if checks := installed_module("agent.cli.browser_check"):
+        yield checks.check_browser(options, environment, workspace)
+    else:
+        yield Finding("browser", True, "the extension pages is not installed", "Install swe-agent again.", warning=True)
 
 
 def _describe_setup(plan: Plan) -> str:

@@ -304,7 +304,7 @@ class Console:
 
     def _pages(self, result: Result) -> None:
         """Show the pages that the patch changes, each with the picture of the difference."""
-        from aci.browser.page_picture import picture_file
+        from trajectories.page_picture import picture_file
 
         for page in result.pages:
             colour = "yellow" if page.unasked else "dim"

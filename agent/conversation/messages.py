@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aci.browser.page_picture import data_url, picture_size
 from aci.observation.untrusted_text import wrap_output
 from agent.conversation.compaction import SEPARATOR, Compaction, characters, json_bytes, token_bound
 from agent.models.base import Message
 from agent.run_state.rewind import is_rewritten, rewind_target, rewinds, visible_steps
 from agent.run_state.turn_state import TASK_AUTHOR
 from trajectories.errors import UsageError
+from trajectories.page_picture import data_url, picture_size
 from trajectories.records import PICTURE, Reply, Step
 from trajectories.trajectory import Trajectory, call_id, observation_message
 

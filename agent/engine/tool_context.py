@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agent.engine.user_choices import AskingBranch, ask_user, may_ask
 from agent.run_state.strategy_traits import is_conversational
 from tools.base import Context, HelperReport
+from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
@@ -101,16 +102,15 @@ def _is_large(branch: CallingBranch) -> bool:
 
 
 def has_browser(branch: CallingBranch) -> bool:
-    """Return whether the repository has a front end, and the workspace a browser for it.
+    """Return whether the repository has a front end, and the workspace a browser for it, which an extension finds.
 
     The answer is recorded, since a resumed run offers the same tools."""
     if branch.turn.settings.workspace == "local" or not has_front_end(branch):
         return False
 
     def find() -> bool:
-        from aci.browser.workspace_browser import browser_of
-
-        return browser_of(branch.workspace).programs is not None
+        pages = installed_module("agent.engine.page_proof")
+        return pages is not None and pages.has_browser(branch.workspace)
 
     return bool(branch.once("browser", find))
 

@@ -70,7 +70,7 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
 
 def _page(result: Result, page: ChangedPage) -> dict[str, Any]:
     """Return a changed page. Its pictures are paths in the run's folder; the files are created if they are missing."""
-    from aci.browser.page_picture import picture_file
+    from trajectories.page_picture import picture_file
 
     files = {name: picture_file(result.directory, number) for name, number in page.pictures.items()}
     return {

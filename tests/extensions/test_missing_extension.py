@@ -8,10 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from aci.environments.environment_plan import EnvironmentOptions
+from aci.environments.environment_sources import plan_environment
 from agent.cli.commands import graph
+from agent.engine.page_proof import PageCheck
+from agent.engine.tool_context import has_browser
 from extensions.interactive.session.commands import export, remember, report
 from trajectories import importers, plugins
 from trajectories.errors import UsageError
+from trajectories.verdict import Verdict
 
 SESSION = SimpleNamespace(engine=None)
 USES = {
@@ -21,6 +26,12 @@ USES = {
     "/report": ("report", lambda: report.run(SESSION, "")),
     "graph --html": ("report", lambda: graph.command("add", html=Path("page.html"))),
 }
+
+FRONT_END = SimpleNamespace(
+    turn=SimpleNamespace(settings=SimpleNamespace(browser=True, workspace="docker"), base=SimpleNamespace(tree="")),
+    once=lambda key, find: find(),
+)
+"""A branch of a repository with pages."""
 
 
 @pytest.mark.parametrize(("extension", "use"), USES.values(), ids=USES)
@@ -33,3 +44,21 @@ def test_missing_extension_is_named(extension: str, use: Callable[[], object], m
 def test_missing_extension_offers_no_format(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "extension_names", lambda: ())
     assert export.completions(SESSION, "") == []
+
+
+def test_proof_says_that_pages_were_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    found = PageCheck(FRONT_END, "", "", "")(Verdict())
+    assert found.fact is not None
+    assert found.fact.text == "Pages were not compared: the extension pages is not installed."
+    assert (found.doubt, found.compared) == ("", "")
+    assert not has_browser(FRONT_END)
+
+
+def test_environment_without_extension_has_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = EnvironmentOptions(images={"python": "py"}, browser=True)
+    assert plan_environment({}, settings).browser
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    plan = plan_environment({}, settings)
+    assert (plan.browser, dict(plan.variables)) == ("", {})
+    assert plan.reasons[-1].endswith("but the extension pages is not installed.")

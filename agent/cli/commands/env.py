@@ -150,11 +150,13 @@ def _test_line(environment: EnvironmentOptions) -> list[str]:
 
 
 def _recorded_browser(options: WorkspaceOptions, environment: EnvironmentOptions, workspace: str) -> str:
-    from agent.cli.browser_check import recorded_browser
     from trajectories.errors import WorkspaceError
+    from trajectories.plugins import extension_module
 
+    checks = extension_module("agent.cli.browser_check", "A browser", "pages")
     try:
-        return recorded_browser(options, environment, workspace)
+        recorded: str = checks.recorded_browser(options, environment, workspace)
+        return recorded
     except WorkspaceError:  # without Docker, the plan is explained all the same
         return ""
 

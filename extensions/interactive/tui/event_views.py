@@ -44,7 +44,7 @@ def read_output(session: Session, number: int) -> str:
 
 def picture_path(session: Session, number: int) -> str:
     """Return the path of the picture with this number, which the user can open; "" if there is none."""
-    from aci.browser.page_picture import picture_file
+    from trajectories.page_picture import picture_file
 
     return str((session.engine and picture_file(session.engine.journal.directory, number)) or "")
 

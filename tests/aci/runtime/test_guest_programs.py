@@ -18,7 +18,7 @@ MODULES |= {
     for file in (EXTENSIONS / name / "guest").rglob("*.py")
 }
 ENTRY_MODULES = sorted(name for name, file in MODULES.items() if "\ndef main(" in file.read_text(encoding="utf-8"))
-COPIED_ALONE = {"project_probe", "browser.server_probe"}
+COPIED_ALONE = {"project_probe", "pages.server_probe"}
 PRINTS_PATH = "import sys\n\ndef main(*words):\n    print(words, sys.path)\n"
 
 

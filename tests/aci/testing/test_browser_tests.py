@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import pytest
 
 from aci.runtime.workspace import CommandResult
-from aci.testing.browser_tests import check_server, server_hook
+from aci.testing.browser_tests import ServerNotStarted, check_server, server_hook
 from aci.testing.runner_hooks import RunnerRequest
 from aci.testing.script_tests import own_command
+from trajectories import plugins
 from trajectories.errors import UsageError
 
 SPEC = 'import { test } from "@playwright/test";\ntest("a", async ({ page }) => { await page.goto("/"); });\n'
@@ -60,18 +61,6 @@ def hook(command, *nodes, kind="sandbox", **files):
     return server_hook(Kind(kind), request, command)
 
 
-def test_tests_of_pages_run_beside_the_server():
-    found = hook("pytest", "tests/test_page.py::test_a")
-    assert found is not None
-    assert found.command == "sh /run/server/with_server.sh 60 '' . ./serve pytest"
-    assert {"server/with_server.sh", "server/server_probe.py"} <= found.files.keys()
-    suite = hook("pytest")
-    assert suite is not None
-    assert suite.command.endswith(" ./serve pytest optional")
-    for given in (("npm run e2e",), ("npx playwright test", "e2e/a.spec.ts"), ("node --test", "own.test.mjs")):
-        assert hook(*given) is not None
-
-
 def test_other_tests_have_no_server():
     assert hook("pytest", "tests/test_unit.py") is None
     assert hook("npm test") is None
@@ -80,6 +69,13 @@ def test_other_tests_have_no_server():
     assert hook("pytest", "tests/a.py", **{"tests/a.py": f"def test_a(live_server): ...\n{PYTHON}"}) is None
     config = {"playwright__config__ts": "export default { webServer: { command: 'vite' } };"}
     assert hook("npx playwright test", "e2e/a.spec.ts", **config) is None
+
+
+def test_single_tests_do_not_run_without_the_extension_that_starts_the_server(monkeypatch):
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    with pytest.raises(ServerNotStarted, match="was not started: the extension pages is not installed"):
+        hook("pytest", "tests/test_page.py::test_a")
+    assert hook("pytest") is None, "most tests of a suite may need no server"
 
 
 def test_tests_without_their_server_have_no_results():

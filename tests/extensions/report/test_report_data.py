@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.browser.page_picture import picture_size
 from extensions.report import report_data
 from extensions.report.report_data import build_report_data
 from extensions.report.report_pictures import LARGEST
@@ -17,6 +16,7 @@ from extensions.report.report_text import ReportText, mask_texts, text_limit
 from trajectories.errors import RunBroken
 from trajectories.facts import Fact
 from trajectories.git_store.trees import EMPTY_TREE
+from trajectories.page_picture import picture_size
 from trajectories.record_text import format_time, shorten_text
 from trajectories.records import (
     Action,
