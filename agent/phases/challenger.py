@@ -16,7 +16,9 @@ from aci.proof.evidence import function_name
 from aci.proof.proof_run import split_patch
 from agent.conversation.model_roles import CHALLENGER, EXAMINER
 from agent.prompts.challenger_prompt import SYSTEM, challenger_prompt
-from agent.prompts.page_prompt import describe_browser
+from agent.prompts.examiner_prompt import describe_test_style
+from agent.prompts.opening_prompt import places
+from agent.prompts.page_prompt import describe_pages
 from trajectories.errors import ModelError
 from trajectories.facts import Fact
 
@@ -42,7 +44,8 @@ def challenge(branch: Branch, tree: str) -> Generator[Step, None, str]:
 
     def prompt() -> str:
         source = split_patch(trees, base, tree, branch.engine.settings.test).source
-        return challenger_prompt(branch.turn.issue, trees, base, tree, source, describe_browser(branch))
+        style = [describe_pages(branch), describe_test_style(branch, places(branch))]
+        return challenger_prompt(branch.turn.issue, trees, base, tree, source, style)
 
     try:
         yield own.say(branch.once("challenger", prompt))

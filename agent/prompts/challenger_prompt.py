@@ -87,16 +87,18 @@ Answer with one line for each test: its name, `required`, `minor` or `withdrawn`
 between two, take the later one."""
 
 
-def challenger_prompt(issue: Issue, trees: Trees, base: str, tree: str, paths: Sequence[str], pages: str = "") -> str:
+def challenger_prompt(
+    issue: Issue, trees: Trees, base: str, tree: str, paths: Sequence[str], style: Sequence[str] = ()
+) -> str:
     """Return the request for tests that fail with the patch from `base` to `tree`: the issue, the diff of `paths`, its
-    source files, the code that uses what they change, and how tests open `pages`."""
+    source files, the code that uses what they change, and the `style` of tests."""
     diff = ""
     for context in CONTEXTS:
         diff = trees.diff(base, tree, paths, context)
         if len(diff) <= LONGEST_DIFF:
             break
     patch = f"<patch>\n{quote_text(shorten(diff, LONGEST_DIFF))}\n</patch>"
-    return "\n\n".join(filter(None, [quote_issue(issue), patch, _users(trees, base, tree, paths), pages, ANSWER]))
+    return "\n\n".join(filter(None, [quote_issue(issue), patch, _users(trees, base, tree, paths), *style, ANSWER]))
 
 
 def _users(trees: Trees, base: str, tree: str, paths: Sequence[str]) -> str:

@@ -121,11 +121,16 @@ def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
         quote_issue(issue),
         _code(branch, found),
         describe_pages(branch),
-        f"Tests: {describe_tests(branch, found)}",
-        _sample(branch, nearest_test_files(branch.turn, branch.engine.trees, found)),
+        describe_test_style(branch, found),
         ANSWER,
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def describe_test_style(branch: Branch, found: dict[str, Any]) -> str:
+    """Return how tests are run, and the beginning of the test file nearest to the places that were `found`."""
+    sample = _sample(branch, nearest_test_files(branch.turn, branch.engine.trees, found))
+    return "\n\n".join(filter(None, [f"Tests: {describe_tests(branch, found)}", sample]))
 
 
 def second_look(failing: Sequence[BlindResult]) -> str:

@@ -25,16 +25,10 @@ LONGEST_FILES, LARGEST_FILE = 8_000, 200_000
 MOST_LISTED, MOST_READ = 20, 200
 
 
-def describe_browser(branch: Branch) -> str:
-    """Return how tests open pages; "" if the project has none, or the workspace no browser."""
-    return BROWSER if has_browser(branch) else ""
-
-
 def describe_pages(branch: Branch) -> str:
     """Return how tests open pages, the names of the page files, and the sources of those with the most words of the
     issue; "" if the project has no pages, or the workspace no browser."""
-    how = describe_browser(branch)
-    if not how:
+    if not has_browser(branch):
         return ""
     trees, tree = branch.engine.trees, branch.turn.base.tree
     files = trees.files(tree)
@@ -43,7 +37,8 @@ def describe_pages(branch: Branch) -> str:
     texts = {path: trees.read(tree, path).decode("utf-8", "replace") for path in readable}
     words = _words(branch.turn.issue.text)
     likely = sorted(texts, key=lambda path: -len(words & (_words(texts[path]) | _words(path))))
-    room, parts = LONGEST_FILES, []
+    room = LONGEST_FILES
+    parts: list[str] = []
     for path in likely:
         source = shorten(texts[path], room) if not parts else texts[path]
         if 0 < len(source) <= room:
@@ -51,7 +46,7 @@ def describe_pages(branch: Branch) -> str:
             parts.append(f'<source file="{attribute_text(path)}">\n{quote_text(source)}\n</source>')
     more = f" and {len(paths) - MOST_LISTED} more" if len(paths) > MOST_LISTED else ""
     listed = f"Pages and styles: {quote_text(', '.join(paths[:MOST_LISTED]))}{more}" if paths else ""
-    return "\n\n".join(filter(None, [how, listed, "\n".join(parts)]))
+    return "\n\n".join(filter(None, [BROWSER, listed, "\n".join(parts)]))
 
 
 def _words(text: str) -> set[str]:
