@@ -31,8 +31,8 @@ from agent.config.settings import SECRET, Settings, secret_reason
 from agent.conversation.run_models import RunModels
 from agent.engine.base_instructions import BaseInstructions
 from agent.engine.base_suite import SuiteAhead, environment_digest
-from agent.engine.engine_servers import EngineServers
 from agent.engine.permission_checks import may_set_up
+from agent.engine.tool_servers import tool_servers
 from agent.events.event_stream import RunEvents
 from agent.events.run_hooks import RunHooks
 from agent.limits.cancellation import CancellationToken
@@ -209,7 +209,7 @@ class Engine:
             raise
         self.resumed = bool(self.trajectory.holds or self.trajectory.steps or self.trajectory.results)
         self.toolbox = Toolbox()
-        self.servers = EngineServers(self)
+        self.servers = tool_servers(self)
         self._known_secrets = (
             *known_secrets(os.environ),
             *secrets_of_services(settings),

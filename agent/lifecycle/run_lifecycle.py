@@ -31,6 +31,7 @@ from agent.engine.run_memory import run_memory
 from agent.engine.setup_question import step_proposals
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
+from agent.engine.tool_servers import check_servers
 from agent.engine.user_choices import assumptions
 from agent.lifecycle.closing_text import closing_text
 from agent.lifecycle.delivery import Publish, deliver, delivered_flags
@@ -102,6 +103,7 @@ def begin(
     """
     strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
     settings, keys = validate_models(settings, strategy)
+    check_servers(settings)
     prompts = load_prompts(strategy, settings.prompts)
     source.check_delivery(settings.apply, settings.branch)
     try:
@@ -231,6 +233,7 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
     """
     if engine.trajectory.exit is not None:
         return result(engine)
+    check_servers(engine.settings)
     with engine.at_work():
         try:
             engine.events.publish()

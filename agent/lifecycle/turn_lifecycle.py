@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agent.conversation.model_roles import assign_roles, needs_model, validate_models
 from agent.engine.branch import INTERRUPTED
 from agent.engine.strategy_prompts import load_prompts
+from agent.engine.tool_servers import check_servers
 from agent.run_state.turn_state import MAIN, current_tree
 from trajectories.records import Exit, Note, Observation, Reply, Step, Turn
 
@@ -26,10 +27,11 @@ def next_turn(
 ) -> None:
     """Record the next turn, after the previous one has ended.
 
-    Raises ConfigError and UsageError for an unavailable model or strategy, before anything is recorded.
+    Raises ConfigError and UsageError for an unavailable model, strategy or extension, before anything is recorded.
     """
     if needs_model(strategy):
         settings, _ = validate_models(settings, strategy)
+    check_servers(settings)
     prompts = load_prompts(strategy, settings.prompts)
     before = engine.settings.recorded()
     changed = {name: value for name, value in settings.recorded().items() if value != before[name]}

@@ -10,10 +10,10 @@ import pytest
 from acp.helpers import embedded_text_resource, image_block, resource_block, resource_link_block
 
 from extensions.interactive.session.custom_commands import REPOSITORY_FOLDER
-from tests.agent.mcp_client.conftest import SetServer, make_server, set_server
 from tests.conftest import git
 from tests.extensions.interactive.acp.conftest import Edit, Editor
 from tests.extensions.interactive.session.scripted_session import calls, says
+from tests.extensions.mcp_client.conftest import SetServer, make_server, set_server
 from trajectories.journal import read
 
 __all__ = ["make_server", "set_server"]

@@ -14,8 +14,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.untrusted_text import clean_text
-from agent.mcp_client.messages import Interrupted, Message, ServerFailed, ServerRefused, ServerTimeout, Transport
 from agent.version import __version__
+from extensions.mcp_client.messages import Interrupted, Message, ServerFailed, ServerRefused, ServerTimeout, Transport
 from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ NOT_FOUND = -32601
 def open_transport(server: McpServer, environment: Mapping[str, str]) -> Transport:
     """Start a server's program, or prepare requests to its address. Raises ServerFailed."""
     if server.command:
-        from agent.mcp_client.stdio_transport import StdioTransport, server_environment
+        from extensions.mcp_client.stdio_transport import StdioTransport, server_environment
 
         return StdioTransport(server.command, server_environment(server.env, environment))
-    from agent.mcp_client.http_transport import HttpTransport
+    from extensions.mcp_client.http_transport import HttpTransport
 
     token = environment.get(server.token_env, "") if server.token_env else ""
     if server.token_env and not token:

@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from aci.observation.untrusted_text import one_line
 from agent.config.hook_table import WORKING_DIRECTORY
-from agent.mcp_client.messages import (
+from extensions.mcp_client.messages import (
     MOST_BYTES,
     MOST_MESSAGES,
     TICK,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from agent.limits.cancellation import CancellationToken
-from agent.mcp_client.run_servers import RunServers
-from tests.agent.mcp_client.conftest import MakeServer, server_table, wait_for_end
+from extensions.mcp_client.run_servers import RunServers
+from tests.extensions.mcp_client.conftest import MakeServer, server_table, wait_for_end
 from tools.base import Toolbox
 from trajectories.errors import Cancelled
 from trajectories.records import Action, Observation
@@ -47,7 +47,7 @@ OpenRig = Callable[..., Rig]
 @pytest.fixture
 def rig(tmp_path: Path, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenRig]:
     """`rig("hang", timeout=1)` returns the rig of a server `s` with this behaviour, which is killed soon."""
-    monkeypatch.setattr("agent.mcp_client.stdio_transport.CLOSE_TIME", 0.1)
+    monkeypatch.setattr("extensions.mcp_client.stdio_transport.CLOSE_TIME", 0.1)
     opened: list[Rig] = []
 
     def make(behaviour: str, **table: Any) -> Rig:
@@ -96,8 +96,8 @@ def test_calls_with_wrong_arguments_do_not_reach_the_server(rig: OpenRig, receiv
 def test_server_that_cannot_be_used_is_reported_in_one_line(
     rig: OpenRig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, behaviour: str, line: str
 ) -> None:
-    monkeypatch.setattr("agent.mcp_client.stdio_transport.MOST_BYTES", 1 << 20)
-    monkeypatch.setattr("agent.mcp_client.stdio_transport.MOST_MESSAGES", 50)
+    monkeypatch.setattr("extensions.mcp_client.stdio_transport.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("extensions.mcp_client.stdio_transport.MOST_MESSAGES", 50)
     bad = rig(behaviour, timeout=0.5 if behaviour == "silent" else 20)
     assert bad.names() == []
     assert bad.said == [f"The MCP server s {line}. The session continues without its tools."]
@@ -229,7 +229,7 @@ def test_requests_of_the_server_are_refused(rig: OpenRig, received: Callable[...
 def test_server_that_fails_during_a_call_is_dropped(
     rig: OpenRig, monkeypatch: pytest.MonkeyPatch, behaviour: str, why: str
 ) -> None:
-    monkeypatch.setattr("agent.mcp_client.stdio_transport.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("extensions.mcp_client.stdio_transport.MOST_BYTES", 1 << 20)
     opened = rig(behaviour)
     opened.names()
     seen = opened.call()

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from agent.mcp_client.client import McpClient, open_transport
-from agent.mcp_client.messages import ServerFailed, ServerTimeout
-from tests.agent.mcp_client.conftest import server_table
+from extensions.mcp_client.client import McpClient, open_transport
+from extensions.mcp_client.messages import ServerFailed, ServerTimeout
+from tests.extensions.mcp_client.conftest import server_table
 from trajectories.errors import Cancelled
 
 TOKEN = "secret-of-the-server"
@@ -181,7 +181,7 @@ def test_call_over_http(address: AddressServer, connect: Open, behaviour: str) -
 def test_server_that_cannot_be_used(
     address: AddressServer, connect: Open, monkeypatch: pytest.MonkeyPatch, behaviour: str, why: str
 ) -> None:
-    monkeypatch.setattr("agent.mcp_client.http_transport.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("extensions.mcp_client.http_transport.MOST_BYTES", 1 << 20)
     client = connect(behaviour)
 
     def use() -> None:

@@ -14,10 +14,10 @@ from aci.observation.output_text import mask_secrets
 from aci.observation.secret_forms import change_texts
 from aci.observation.untrusted_text import one_line
 from agent.config.remembered_answers import has_answer, is_remembered, remember
-from agent.mcp_client.client import McpClient, open_transport
-from agent.mcp_client.messages import ServerFailed, ServerRefused, ServerTimeout
-from agent.mcp_client.server_tool import make_tool
-from agent.mcp_client.tool_schema import UnusableSchema
+from extensions.mcp_client.client import McpClient, open_transport
+from extensions.mcp_client.messages import ServerFailed, ServerRefused, ServerTimeout
+from extensions.mcp_client.server_tool import make_tool
+from extensions.mcp_client.tool_schema import UnusableSchema
 from trajectories.errors import Cancelled, UsageError
 from trajectories.outside_calls import MCP_NOTE
 from trajectories.records import Note

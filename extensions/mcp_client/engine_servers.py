@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from agent.engine.tool_servers import ServedRun, ToolServers
 from trajectories.outside_calls import SEPARATOR
 
 if TYPE_CHECKING:
-    from agent.config.settings import Settings
-    from agent.limits.cancellation import CancellationToken
-    from agent.mcp_client.run_servers import RunServers
-    from tools.base import Toolbox
-    from trajectories.journal import Journal
+    from extensions.mcp_client.run_servers import RunServers
 
 NOT_OFFERED = (
     "The MCP servers of your config are not used: their tools need your consent, and there is no one to ask here."
 )
 
 
-class ServedRun(Protocol):
-    """The parts of an engine that its servers depend on."""
-
-    settings: Settings
-    toolbox: Toolbox
-    journal: Journal
-    cancel: CancellationToken
-
-    @property
-    def secrets(self) -> tuple[str, ...]: ...
-
-    def report(self, kind: str, branch: str, text: str) -> None: ...
-
-
-class EngineServers:
+class EngineServers(ToolServers):
     """The servers of the settings, or none if no user can be asked. Thread-safe."""
 
     def __init__(self, engine: ServedRun) -> None:
-        self.can_ask = False
-        """Whether the front end asks its user."""
-        self._engine = engine
+        super().__init__(engine)
         self._servers: RunServers | None = None
         self._has_said = False
         self._lock = Lock()
@@ -56,7 +37,7 @@ class EngineServers:
                     engine.report("say", "main", NOT_OFFERED)
                 return ()
             if self._servers is None:
-                from agent.mcp_client.run_servers import RunServers
+                from extensions.mcp_client.run_servers import RunServers
 
                 self._servers = RunServers(
                     engine.settings.mcp,
@@ -70,7 +51,6 @@ class EngineServers:
         return self._servers.schemas()
 
     def prepare(self, tool: str) -> None:
-        """Start the servers if a recorded reply calls one of their tools. Raises Cancelled."""
         if SEPARATOR in tool and self._servers is None:
             self.schemas()
 

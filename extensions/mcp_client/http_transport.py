@@ -14,7 +14,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from aci.observation.untrusted_text import one_line
-from agent.mcp_client.messages import (
+from extensions.mcp_client.messages import (
     MOST_BYTES,
     MOST_MESSAGES,
     TICK,

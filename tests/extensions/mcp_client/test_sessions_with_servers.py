@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.engine.engine import Engine
-from agent.engine.engine_servers import NOT_OFFERED
 from agent.engine.outside_calls import UNKNOWN
 from agent.engine.task import Task
-from agent.lifecycle.run_lifecycle import solve
+from agent.lifecycle.run_lifecycle import begin, solve
 from agent.permissions.approvals import Answer
 from agent.run_state.attempt_outcome import Outcome
 from agent.runs.run_lookup import open_run
 from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
 from extensions.interactive.session.session_events import ProgressReported, QuestionAsked
 from extensions.lab.exports import atif
+from extensions.mcp_client.engine_servers import NOT_OFFERED
 from tests.agent.conftest import Bench, line
-from tests.agent.mcp_client.conftest import SetServer
 from tests.extensions.interactive.session.scripted_session import RecordedSession, calls, says
+from tests.extensions.mcp_client.conftest import SetServer
+from trajectories import plugins
+from trajectories.errors import UsageError
+from trajectories.outside_calls import offered_tools
 from trajectories.records import Spent, Step
 from trajectories.trajectory import RunView
 
@@ -193,7 +197,7 @@ def test_call_of_unknown_outcome_is_not_repeated(
     bench.begin(line("Look.", ECHO))
     ask_in(bench, monkeypatch)
     with monkeypatch.context() as patched:
-        patched.setattr("agent.mcp_client.server_tool._observation", interrupt)
+        patched.setattr("extensions.mcp_client.server_tool._observation", interrupt)
         with pytest.raises(KeyboardInterrupt):
             bench.drive(one_reply)
     steps, _ = bench.drive(one_reply)
@@ -223,8 +227,15 @@ def test_servers_start_again_for_a_recorded_reply(
     assert steps[-1].observations[0].text.endswith("echo: hello")
 
 
+def remove_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the extension count as not installed."""
+    installed = tuple(name for name in plugins.extension_names() if name != "mcp_client")
+    monkeypatch.setattr(plugins, "extension_names", lambda: installed)
+
+
+@pytest.mark.parametrize("is_removed", [False, True], ids=["with the extension", "without it"])
 def test_replay_takes_the_recorded_result(
-    bench: Bench, set_server: SetServer, received: Received, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, set_server: SetServer, received: Received, monkeypatch: pytest.MonkeyPatch, is_removed: bool
 ) -> None:
     set_server("good")
     bench.begin(says("Look.", ECHO, n=1), says("Done.", n=2), strategy="build")
@@ -233,6 +244,8 @@ def test_replay_takes_the_recorded_result(
     with engine:
         for _ in solve(engine):
             pass
+    if is_removed:
+        remove_client(monkeypatch)
     material = open_run(str(bench.directory), bench.settings)
     settings = replay_settings(material, bench.settings, None)
     again = RunReplay(Engine(begin_replay(material, settings), settings), material)
@@ -241,3 +254,28 @@ def test_replay_takes_the_recorded_result(
             step.observations for step in material.trajectory.all_steps()
         ]
     assert len(received("tools/call")) == 1
+    assert "s__echo" in [tool["function"]["name"] for tool in offered_tools(material.trajectory)]
+
+
+def test_run_with_servers_is_refused_without_the_extension(
+    bench: Bench, set_server: SetServer, own_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_client(monkeypatch)
+    bench.begin(says("Look.", ECHO, n=1), says("Done.", n=2), strategy="build")
+    set_server("good")
+    engine = bench.engine()
+    missing = "The client of your MCP servers .* is in the extension mcp_client, which is not installed"
+    with engine:
+        records = len(engine.trajectory.records)
+        with pytest.raises(UsageError, match=missing):
+            next(solve(engine))
+        assert len(engine.trajectory.records) == records
+        with pytest.raises(UsageError, match=missing):
+            engine.servers.schemas()
+    before = sorted(bench.settings.runs.iterdir())
+    with pytest.raises(UsageError, match=missing):
+        begin(engine.run.issue, engine.repository, engine.settings)
+    assert sorted(bench.settings.runs.iterdir()) == before
+    own_config.write_text("")
+    with bench.engine() as engine:
+        assert [step.observations[0].ok for step in solve(engine) if step.actions] == [False]

@@ -13,6 +13,9 @@ import pytest
 
 from agent.config.mcp_table import McpServer
 from tests.agent.events.hooks.conftest import is_running
+from tests.extensions.interactive.session.conftest import talk
+
+__all__ = ["make_server", "received", "set_server", "talk"]
 
 SCRIPT = Path(__file__).with_name("scripted_server.py")
 MakeServer = Callable[..., dict[str, Any]]

@@ -1,6 +1,6 @@
 """The MCP client with servers that are made with the official SDK, over stdin and HTTP, where the SDK is installed.
 
-pip install mcp; python -m pytest --no-cov tests/e2e/test_mcp_client.py
+pip install mcp; python -m pytest --no-cov tests/extensions/mcp_client/test_servers_of_sdk.py
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from agent.config.mcp_table import McpServer
-from agent.mcp_client.client import McpClient, open_transport
-from agent.mcp_client.server_tool import make_tool
+from extensions.mcp_client.client import McpClient, open_transport
+from extensions.mcp_client.server_tool import make_tool
 
 pytest.importorskip("mcp", reason="the MCP SDK is an extra, which is not installed")
 
