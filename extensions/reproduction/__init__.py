@@ -3,6 +3,6 @@
 PLUGINS = {
     "aci.guest": "guest",
     "agent.cli.commands": "commands",
-    "extensions.reproduction.log_search": "log_search",
+    "agent.cli.log_search": "log_search",
     "agent.phases.issue_drafts": "issue_reproduction",
 }

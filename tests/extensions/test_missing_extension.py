@@ -10,7 +10,7 @@ import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.environments.environment_sources import plan_environment
-from agent.cli.commands import graph
+from agent.cli.commands import graph, locate
 from agent.engine.page_proof import PageCheck
 from agent.engine.tool_context import has_browser
 from extensions.interactive.session.commands import export, remember, report
@@ -24,6 +24,7 @@ USES = {
     "/export": ("lab", lambda: export.run(SESSION, "")),
     "/remember": ("memory", lambda: remember.run(SESSION, "x")),
     "/report": ("report", lambda: report.run(SESSION, "")),
+    "locate --log": ("reproduction", lambda: locate.command(log=Path("ci.log"))),
     "graph --html": ("report", lambda: graph.command("add", html=Path("page.html"))),
 }
 
@@ -32,6 +33,11 @@ FRONT_END = SimpleNamespace(
     once=lambda key, find: find(),
 )
 """A branch of a repository with pages."""
+
+
+@pytest.mark.parametrize("kind", ["agent.cli.graph_page", "agent.cli.log_search", "agent.engine.tool_servers"])
+def test_kind_is_in_an_extension(kind: str) -> None:
+    assert plugins.extension_packages(kind)
 
 
 @pytest.mark.parametrize(("extension", "use"), USES.values(), ids=USES)
