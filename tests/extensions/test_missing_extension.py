@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,9 +36,21 @@ FRONT_END = SimpleNamespace(
 """A branch of a repository with pages."""
 
 
-@pytest.mark.parametrize("kind", ["agent.cli.graph_page", "agent.cli.log_search", "agent.engine.tool_servers"])
-def test_kind_is_in_an_extension(kind: str) -> None:
-    assert plugins.extension_packages(kind)
+ROOT = Path(__file__).parents[2]
+ASKS = re.compile(r"(?:extension_module|installed_module|extension_packages)\(\s*\"([\w.]+)\"")
+
+
+def test_each_kind_that_the_code_asks_for_is_in_a_table_and_the_other_way_round() -> None:
+    packages = ("swe_agent", "agent", "aci", "tools", "trajectories", "extensions")
+    files = (file for package in packages for file in (ROOT / package).rglob("*.py"))
+    texts = [
+        file.read_text("utf-8")
+        for file in files
+        if file.parent.parent != ROOT / "extensions" or file.stem != "__init__"
+    ]
+    offered = {kind for name in plugins.extension_names() for kind in plugins.extension_table(name)}
+    assert {kind for text in texts for kind in ASKS.findall(text)} <= offered
+    assert [kind for kind in offered if not any(f'"{kind}"' in text for text in texts)] == []
 
 
 @pytest.mark.parametrize(("extension", "use"), USES.values(), ids=USES)
