@@ -3,9 +3,9 @@
     python -m benchmarks.browser --image IMAGE [--n 20]
 
 IMAGE has Chromium, Playwright for Python, and what `extensions/pages/browser_setup.py` sets up, such as the image that
-`tests/browser_image.py` makes. Both sides drive the same Chromium in the same container on the same page, one after the
-other; each of our actions includes the description of the page that a model gets, and each of Playwright's calls
-`aria_snapshot()`.
+`tests/extensions/pages/browser_image.py` makes. Both sides drive the same Chromium in the same container on the same
+page, one after the other; each of our actions includes the description of the page that a model gets, and each of
+Playwright's calls `aria_snapshot()`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from aci.workspaces import local
 from agent.run_state.run_ownership import register
-from tests.browser_image import make_browser_image
 from tests.sampling import sampled_tests
 from trajectories.git_store.trees import Trees
 
@@ -193,12 +192,3 @@ def open_ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenWor
 def kind(request: pytest.FixtureRequest) -> str:
     """Each kind of workspace."""
     return str(request.param)
-
-
-@pytest.fixture(scope="session")
-def browser_image() -> str:
-    """The name of an image with Chromium, Node and Playwright where set-up puts them, and with Flask and pytest."""
-    name = make_browser_image()
-    if not name:
-        pytest.skip("Docker has no image swe-agent-web; `scripts/base-image web` makes one")
-    return name

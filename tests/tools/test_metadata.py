@@ -16,12 +16,12 @@ from agent.run_state.rewind import summarise_attempts
 from tests.agent.conversation.new_conversation import messages
 from tests.external_plugin import install_tool
 from tools.base import Toolbox, ToolCall, ToolMetadata, metadata_of, not_needed, tool
+from trajectories.plugins import built_in_plugins
 from trajectories.records import Action, Issue, Observation, Reply, Step
 
 TABLE = {
     # writes, kind, runs, reads, result, owner, title, asks, when_limited
     "ask_user": (False, "other", "", (), "other", "harness", "The result of {}", False, "revert"),
-    "browser": (False, "view", "", (), "other", "program", "The page after {}", False, "revert"),
     "delegate": (True, "other", "", (), "other", "unknown", "The report of a helper", False, "revert"),
     "docs": (False, "view", "", (), "other", "program", "The documentation of {}", True, "revert"),
     "edit": (True, "other", "", (), "diff", "harness", "The result of {}", True, "check_path"),
@@ -43,8 +43,9 @@ def row(made: ToolMetadata) -> tuple[Any, ...]:
 
 
 def test_metadata_of_each_tool() -> None:
-    tools = Toolbox().tools
+    tools = Toolbox(sorted(TABLE)).tools
     assert {name: row(made.metadata) for name, made in tools.items()} == TABLE
+    assert TABLE.keys() | {"base"} == {name.replace("-", "_") for name in built_in_plugins("tools")}
     assert {name: metadata_of(name) for name in tools} == {name: made.metadata for name, made in tools.items()}
 
 
