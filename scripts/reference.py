@@ -184,7 +184,7 @@ def environment_variables() -> str:
     """Return the page of the environment variables that the program reads."""
     from agent.config.environment_variables import PROGRAM_VARIABLES
     from agent.config.settings import Settings
-    from agent.github.action_inputs import Rules
+    from extensions.github.action_inputs import Rules
 
     lines = [
         *_head(

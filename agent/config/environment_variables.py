@@ -20,7 +20,7 @@ GITHUB = (
     *("ACCEPT", "OPEN_UNPROVEN", "DRY_RUN", "MAX_PATCH", "MINUTES", "CI_ATTEMPTS", "ASK"),
 )
 """Names of the Action's inputs without the prefix `SWE_AGENT_GITHUB_`; they match the fields of
-`agent/github/action_inputs.py`."""
+`extensions/github/action_inputs.py`."""
 TESTS = ("TEST_SEED", "TEST_IMAGE", "TEST_CHROMIUM", "TEST_NODE_MODULES", "TEST_PYTHON")
 INTERNAL = (
     "COUNTED",

@@ -15,17 +15,10 @@ from trajectories.errors import UsageError
 
 GITHUB = "https://github.com"
 GHE = r"https://[a-z0-9-]+\.ghe\.com"
-_REPOSITORY = r"[\w-]+/(?!\.{1,2}(?:[/?#]|$))[\w.-]+"
+REPOSITORY = r"[\w-]+/(?!\.{1,2}(?:[/?#]|$))[\w.-]+"
 ADDRESS = re.compile(
-    rf"(?P<server>https?://(?P<host>[a-z0-9.-]+(?::\d{{1,5}})?))/(?P<repo>{_REPOSITORY})/(?P<kind>issues|pull)/"
+    rf"(?P<server>https?://(?P<host>[a-z0-9.-]+(?::\d{{1,5}})?))/(?P<repo>{REPOSITORY})/(?P<kind>issues|pull)/"
     r"(?P<number>[1-9]\d{0,9})(?:[/?#].*)?",
-    re.ASCII | re.IGNORECASE,
-)
-
-CI = re.compile(
-    rf"(?P<server>https?://(?P<host>[a-z0-9.-]+(?::\d{{1,5}})?))/(?P<repo>{_REPOSITORY})/(?:"
-    r"actions/runs/(?P<run>[1-9]\d{0,19})(?:/attempts/\d{1,9})?(?:/jobs?/(?P<job>[1-9]\d{0,19}))?"
-    r"|pull/(?P<number>[1-9]\d{0,9}))(?:[/?#].*)?",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -41,7 +34,7 @@ class Address:
     @property
     def api(self) -> str:
         """The root of the server's REST API."""
-        if self.server == _own_server() and (api := os.environ.get("GITHUB_API_URL")):
+        if self.server == own_server() and (api := os.environ.get("GITHUB_API_URL")):
             return api.rstrip("/")
         if self.server == GITHUB:
             return "https://api.github.com"
@@ -73,14 +66,14 @@ class Address:
     @property
     def token_name(self) -> str:
         """The environment variable that holds the token; if there is no token, the variables to set."""
-        unset = "GITHUB_TOKEN" if self.server == _own_server() else f"GH_HOST={self.host} and GH_ENTERPRISE_TOKEN"
+        unset = "GITHUB_TOKEN" if self.server == own_server() else f"GH_HOST={self.host} and GH_ENTERPRISE_TOKEN"
         return next(self._tokens, (unset, ""))[0]
 
     @property
     def _tokens(self) -> Iterator[tuple[str, str]]:
         """Pairs of an environment variable and its token for this server; the first one is used."""
         names: tuple[str, ...] = ()
-        if self.server == _own_server():
+        if self.server == own_server():
             names = ("GITHUB_TOKEN", "GH_TOKEN")
         elif self.server == _other_server():
             names = ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
@@ -94,32 +87,14 @@ def address_of(url: str) -> Address:
     """
     match = ADDRESS.fullmatch(url.strip())
     if match is None:
-        raise UsageError(f"{url} is not the address of an issue.", f"Give {_own_server()}/OWNER/NAME/issues/N.")
-    return Address(_known_server(match, "an issue"), match["repo"], int(match["number"]))
+        raise UsageError(f"{url} is not the address of an issue.", f"Give {own_server()}/OWNER/NAME/issues/N.")
+    return Address(known_server(match, "an issue"), match["repo"], int(match["number"]))
 
 
-@dataclass(frozen=True, slots=True)
-class CiAddress:
-    """A run of GitHub Actions, a job of it, or the pull request `address.number`; numbers that are not given are 0."""
-
-    address: Address
-    run: int = 0
-    job: int = 0
-
-
-def ci_address_of(url: str) -> CiAddress:
-    """Parse the URL of a run, a job, or a pull request or its checks. Raises UsageError as `address_of` does."""
-    match = CI.fullmatch(url.strip())
-    if match is None:
-        raise UsageError(f"{url} is not the address of a CI run.", f"Give {_own_server()}/OWNER/NAME/actions/runs/N.")
-    run, job, number = (int(match[name] or 0) for name in ("run", "job", "number"))
-    return CiAddress(Address(_known_server(match, "a CI run"), match["repo"], number), run, job)
-
-
-def _known_server(match: re.Match[str], what: str) -> str:
+def known_server(match: re.Match[str], what: str) -> str:
     """Return the server of a matched URL. Raises UsageError for one to which no request may be sent."""
     server = match["server"].lower().replace("://www.github.com", "://github.com")
-    if server not in (GITHUB, _own_server(), _other_server()) and not re.fullmatch(GHE, server):
+    if server not in (GITHUB, own_server(), _other_server()) and not re.fullmatch(GHE, server):
         raise UsageError(
             f"{match[0]} is not the address of {what} on GitHub.",
             f"If {match['host']} is a GitHub Enterprise server, set GH_HOST={match['host']}.",
@@ -127,18 +102,9 @@ def _known_server(match: re.Match[str], what: str) -> str:
     return server
 
 
-def own_repository() -> Address:
-    """Return the repository in which the current GitHub Actions workflow runs. Raises UsageError outside of GitHub
-    Actions."""
-    name = os.environ.get("GITHUB_REPOSITORY", "")
-    if not re.fullmatch(_REPOSITORY, name, re.ASCII):
-        raise UsageError("GITHUB_REPOSITORY names no repository.", "This command is for GitHub Actions.")
-    return Address(_own_server(), name)
-
-
 def _other_server() -> str:
     return f"https://{os.environ.get('GH_HOST', '').strip().lower()}"
 
 
-def _own_server() -> str:
+def own_server() -> str:
     return (os.environ.get("GITHUB_SERVER_URL") or GITHUB).rstrip("/").lower()

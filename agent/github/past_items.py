@@ -16,7 +16,7 @@ from agent.github.api_errors import message
 from agent.github.github_client import connect, translate_errors
 from agent.github.github_urls import Address
 from agent.github.hidden_text import visible_line, visible_text
-from agent.github.pull_requests import CLOSES
+from agent.github.proposed_changes import CLOSES
 from trajectories.errors import TryLater
 from trajectories.records import PastItem
 

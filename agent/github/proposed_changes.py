@@ -12,10 +12,11 @@ from aci.repository.clone import clone, has_commit, update_clone
 from aci.repository.user_repository import Repository
 from agent.github.github_client import connect, translate_errors
 from agent.github.github_urls import Address, address_of
-from agent.github.pull_requests import CLOSES
 from agent.github.response_cache import Reader
 from trajectories.errors import TryLater, UsageError
 
+CLOSES = r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]+"
+"""Pattern of the keywords with which a pull request closes an issue, in any case."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 

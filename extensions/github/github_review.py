@@ -12,12 +12,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.github.github_client import connect, require_created, translate_errors
-from agent.github.missing_permissions import OWN_TOKEN
-from agent.github.text_escaping import MOST_BULLETS, bullet_list, code, escape_markdown, format_name
 from agent.patch_checks.findings import RULES, Finding
 from agent.patch_checks.sarif import fingerprints
+from extensions.github.missing_permissions import OWN_TOKEN
 from extensions.github.pull_request.marked_comment import MOST, NEEDS, is_marked, show_comment
 from extensions.github.pull_request.proof_comment import STEPS, answer
+from extensions.github.text_escaping import MOST_BULLETS, bullet_list, code, escape_markdown, format_name
 from trajectories.errors import ConfigError, TryLater, UsageError
 from trajectories.unified_diff import shown_lines
 

@@ -11,7 +11,7 @@ import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.environments.environment_sources import plan_environment
-from agent.cli.commands import graph, locate
+from agent.cli.commands import fix, graph, locate
 from agent.engine.page_proof import PageCheck
 from agent.engine.tool_context import has_browser
 from extensions.interactive.session.commands import export, remember, report
@@ -20,11 +20,13 @@ from trajectories.errors import UsageError
 from trajectories.verdict import Verdict
 
 SESSION = SimpleNamespace(engine=None)
+CI = "https://github.com/octo/calc/actions/runs/1"
 USES = {
     "a trajectory of another program": ("lab", lambda: importers.load(Path("a.traj"))),
     "/export": ("lab", lambda: export.run(SESSION, "")),
     "/remember": ("memory", lambda: remember.run(SESSION, "x")),
     "/report": ("report", lambda: report.run(SESSION, "")),
+    "fix --ci": ("github", lambda: fix.command(ci=CI)),
     "locate --log": ("reproduction", lambda: locate.command(log=Path("ci.log"))),
     "graph --html": ("report", lambda: graph.command("add", html=Path("page.html"))),
 }

@@ -10,13 +10,13 @@ import typer
 from aci.issue_text.vulnerability import is_vulnerability, marked, names_vulnerability
 from aci.observation.untrusted_text import one_line
 from agent.cli import shared_options as options
+from agent.cli.failed_ci import failed_ci
 from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
 from agent.console.rich_terminal import clean_printer, plain_waiting
 from agent.console.rich_terminal import console as progress
 from agent.console.run_display import Console
 from agent.conversation.model_roles import check_examiner
-from agent.instances.ci_input import checks_from, issue_of_checks, repository_of_checks
 from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
 from agent.run_state.failing_tests_issue import FAILING_TESTS
 from agent.run_state.terminal_question import confirm
@@ -91,18 +91,18 @@ def command(
     if ci and is_given:
         raise UsageError("--ci and an issue were both given.", "Choose one.")
     if ci:
-        checks = checks_from(ci, plain_waiting)
-        asked, source = issue_of_checks(checks), repository_of_checks(checks, repo, plain_waiting)
+        fixes = failed_ci()
+        checks = fixes.checks_from(ci, plain_waiting)
+        asked, source = fixes.issue_of_checks(checks), fixes.repository_of_checks(checks, repo, plain_waiting)
         asked = marked(asked, vulnerability)
         is_new = vulnerability is not None or merge_review or independent is not None
-        if not (base or strategy or reproduce or attempts or is_new or wanted.branch):
-            from agent.cli.ci_continuation import continue_run, find_run_of_branch
-
-            if own := find_run_of_branch(source, checks, wanted):
-                say(f"The run {own.name} made the branch {one_line(checks.branch)}, so a copy of it is continued.")
-                folder = prompts.absolute() if prompts else None
-                flags = {"model": model, "prompts": folder, "budget": budget, "apply": wanted.apply, **run_settings}
-                return continue_run(own, checks, source, flags, Console(json=json, plain=plain))
+        is_new = is_new or bool(base or strategy or reproduce or attempts or wanted.branch)
+        if not is_new and (own := fixes.find_run_of_branch(source, checks, wanted)):
+            say(f"The run {own.name} made the branch {one_line(checks.branch)}, so a copy of it is continued.")
+            folder = prompts.absolute() if prompts else None
+            flags = {"model": model, "prompts": folder, "budget": budget, "apply": wanted.apply, **run_settings}
+            code: int = fixes.continue_run(own, checks, source, flags, Console(json=json, plain=plain))
+            return code
         base = base or checks.commit
     else:
         asked = issue_from(issue, issue_file, text, say, plain_waiting, advisory) if is_given else FAILING_TESTS

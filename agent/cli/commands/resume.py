@@ -94,9 +94,10 @@ def _copy_untrusted(directory: Path, workspace: str | None, say: Callable[[str],
 
 def _solve(engine: Engine, console: Console) -> Result:
     if follow_up_head(engine.trajectory):
-        from agent.cli.ci_continuation import solve_continued
+        from agent.cli.failed_ci import failed_ci
 
-        return solve_continued(engine, console)
+        continued: Result = failed_ci().solve_continued(engine, console)
+        return continued
     return solve_and_show(engine, console)
 
 

@@ -13,14 +13,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.engine.engine import known_secrets
-from agent.github.action_inputs import Rules
-from agent.github.ci_log_download import LogUnavailable
-from agent.github.ci_runs import CiRun, failed_jobs, read_run, runs_at
-from agent.github.failed_checks import job_names, read_logs
 from agent.github.github_client import translate_errors
 from agent.github.github_urls import Address
 from extensions.github.action.spend_reservations import charges_of, check_alone
 from extensions.github.action.status_comment import StatusComment
+from extensions.github.action_inputs import Rules
+from extensions.github.ci.ci_log_download import LogUnavailable
+from extensions.github.ci.ci_runs import CiRun, failed_jobs, read_run, runs_at
+from extensions.github.ci.failed_checks import job_names, read_logs
 from extensions.github.pull_request.marked_comment import MOST
 from extensions.github.task.task_subject import is_own, issue_of_branch, skip_if_missing
 from extensions.github.task.trigger_event import Trigger, TriggerSkipped, read_ci_run, utc

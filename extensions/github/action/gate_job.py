@@ -10,14 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.github.action_inputs import Rules, load_rules, workflow_attempt, workflow_run
 from agent.github.github_client import repository, translate_errors
 from agent.github.github_issue import comment_of, issue_of
-from agent.github.github_urls import Address, own_repository
+from agent.github.github_urls import Address
 from agent.github.hidden_text import visible_text
-from agent.github.missing_permissions import explain_permission
-from agent.github.text_escaping import escape_markdown
-from agent.runs.follow_up import CI_REQUEST
 from extensions.github.action.discussion_snapshot import Discussion, issue_at_request, thread_at_request, thread_root
 from extensions.github.action.failed_ci import check_attempts, collect_logs, find_failed_run
 from extensions.github.action.job_outputs import summarise, write_outputs
@@ -31,6 +27,9 @@ from extensions.github.action.spend_reservations import (
     reserve,
 )
 from extensions.github.action.status_comment import StatusComment, find, update_comment
+from extensions.github.action_inputs import Rules, load_rules, own_repository, workflow_attempt, workflow_run
+from extensions.github.follow_up_turns import CI_REQUEST
+from extensions.github.missing_permissions import explain_permission
 from extensions.github.pull_request.pull_request_body import price
 from extensions.github.task.policy_files import check_policies
 from extensions.github.task.requesters import Rights, check_requester
@@ -38,6 +37,7 @@ from extensions.github.task.task_request import TaskRequest, write
 from extensions.github.task.task_subject import Subject, skip_if_missing, subject_of
 from extensions.github.task.task_text import ANSWER_ROLE
 from extensions.github.task.trigger_event import CI_EVENT, Trigger, TriggerSkipped, event_name, read_trigger
+from extensions.github.text_escaping import escape_markdown
 from trajectories.errors import SweAgentError
 from trajectories.records import Comment, Issue
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from github.Repository import Repository
 
-    from agent.github.ci_runs import CiRun
+    from extensions.github.ci.ci_runs import CiRun
     from trajectories.records import Trust
 
 NOT_DONE = "**Not started.** "

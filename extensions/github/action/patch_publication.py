@@ -17,15 +17,15 @@ from aci.repository.publish_store import PublishStore
 from aci.repository.push import BranchMoved, branch_tip, fetch_commit, push
 from agent.engine.engine import known_secrets
 from agent.github.github_client import translate_errors
-from agent.github.missing_permissions import OWN_TOKEN
-from agent.github.pull_requests import branches, open_pull, pull_from
-from agent.github.text_escaping import code, escape_markdown
 from agent.patch_checks.patch_check import PatchFindings, check_patch
 from extensions.github.action.pull_request_limits import check_free
+from extensions.github.missing_permissions import OWN_TOKEN
 from extensions.github.pull_request import comment_texts
 from extensions.github.pull_request.pull_request_draft import PullRequestDraft, build_draft
+from extensions.github.pull_request.pull_requests import branches, open_pull, pull_from
 from extensions.github.task.task_subject import issue_of_branch
 from extensions.github.task.trigger_event import TriggerSkipped
+from extensions.github.text_escaping import code, escape_markdown
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.outcome_words import patch_word
 from trajectories.verdict import COMPLETE, PROVEN
@@ -33,8 +33,8 @@ from trajectories.verdict import COMPLETE, PROVEN
 if TYPE_CHECKING:
     from github.Repository import Repository
 
-    from agent.github.action_inputs import Rules
     from agent.github.github_urls import Address
+    from extensions.github.action_inputs import Rules
     from extensions.github.task.result_file import Outcome
     from extensions.github.task.task_request import TaskRequest
 

@@ -12,17 +12,16 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.github.action_inputs import load_rules
 from agent.github.github_client import repository, translate_errors
-from agent.github.github_urls import own_repository
-from agent.github.text_escaping import code, cut, escape_markdown
 from extensions.github.action.job_outputs import summarise
+from extensions.github.action_inputs import load_rules, own_repository
 from extensions.github.pull_request.marked_comment import CUT, LONGEST, MOST, show_comment
 from extensions.github.pull_request.proof_comment import proof_comment, verdict_name
 from extensions.github.task import result_file
 from extensions.github.task.pull_request_event import ProofRun, read_run
 from extensions.github.task.result_file import Outcome
 from extensions.github.task.trigger_event import TriggerSkipped
+from extensions.github.text_escaping import code, cut, escape_markdown
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

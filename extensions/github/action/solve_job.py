@@ -22,7 +22,6 @@ from agent.console.error_report import report_error
 from agent.console.foreground_run import run_to_end, solve_and_show
 from agent.console.run_display import Console
 from agent.engine.engine import Engine, known_secrets
-from agent.github.action_inputs import workflow_attempt
 from agent.lifecycle.exploit_quotes import quoting_files
 from agent.lifecycle.exploit_withholding import public_tree
 from agent.lifecycle.run_lifecycle import begin, reopen
@@ -31,6 +30,7 @@ from agent.limits.cancellation import SIGNALS
 from extensions.github.action.job_log import escaped_output, hidden_output
 from extensions.github.action.job_outputs import summarise, write_outputs
 from extensions.github.action.run_archive import archive_run
+from extensions.github.action_inputs import workflow_attempt
 from extensions.github.pull_request.run_outcome import outcome_of, outcome_without_run
 from extensions.github.task.result_file import AGAIN, Outcome, pack
 from extensions.github.task.task_request import TaskRequest, read
@@ -155,7 +155,7 @@ def _open_run(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any
 def _solver(task: TaskRequest) -> Callable[[Engine, Console], Result]:
     if task.kind == "fix":
         return solve_and_show
-    from agent.runs.follow_up import run_follow_up
+    from extensions.github.follow_up_turns import run_follow_up
 
     return run_follow_up
 

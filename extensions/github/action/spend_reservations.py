@@ -14,9 +14,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.github.action_inputs import Rules, workflow_run
 from extensions.github.action.spend_record import Charge, spent
 from extensions.github.action.status_comment import StatusComment, find, hold, remove, spent_on, update_comment
+from extensions.github.action_inputs import Rules, workflow_run
 from extensions.github.task.task_subject import skip_if_missing
 from extensions.github.task.trigger_event import TriggerSkipped, now
 

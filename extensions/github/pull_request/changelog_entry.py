@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 
-from agent.github.text_escaping import plain, with_full_stop
+from extensions.github.text_escaping import plain, with_full_stop
 
 Read = Callable[[str], bytes | None]
 FOLDERS = (

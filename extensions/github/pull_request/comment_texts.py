@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent.github.action_inputs import COMMAND, workflow_run
-from agent.github.text_escaping import bullet_list, code, code_block, escape_markdown
 from agent.patch_checks.review_focus import reviewer_notes
+from extensions.github.action_inputs import COMMAND, workflow_run
 from extensions.github.pull_request.page_table import page_table
 from extensions.github.pull_request.pull_request_body import LONGEST_COMMAND, price, proof
 from extensions.github.task.trigger_event import ANSWER
+from extensions.github.text_escaping import bullet_list, code, code_block, escape_markdown
 from trajectories.outcome_words import patch_word
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _comment(parts: Iterable[str], outcome: Outcome | None = None) -> str:
 
 def _run_link() -> str:
     """Return a link to the workflow run."""
-    from agent.github.github_urls import own_repository
+    from extensions.github.action_inputs import own_repository
 
     number = workflow_run()
     return f"[Workflow run]({own_repository().url}/actions/runs/{number})." if number else ""
@@ -217,7 +217,7 @@ def _red_test(outcome: Outcome) -> str:
 
 def _download_hint(outcome: Outcome, run: bool = True) -> str:
     """Return instructions for downloading the patch and, with `run`, for repeating the proof."""
-    from agent.github.github_urls import own_repository
+    from extensions.github.action_inputs import own_repository
 
     said = f"The patch is {code(DIFF)} in {code(FILE)}, in the run's artifact {code(ARTIFACT)}."
     if not (number := workflow_run()):

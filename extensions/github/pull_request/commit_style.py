@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from agent.github.text_escaping import plain
 from extensions.github.pull_request.title_and_summary import shorten
+from extensions.github.text_escaping import plain
 
 if TYPE_CHECKING:
     from aci.repository.publish_store import CommitSubject

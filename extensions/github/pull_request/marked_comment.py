@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.github.github_client import require_created, translate_errors
-from agent.github.text_escaping import cut
+from extensions.github.text_escaping import cut
 
 if TYPE_CHECKING:
     from github.IssueComment import IssueComment

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from agent.github.action_inputs import workflow_run
-from agent.github.text_escaping import code, escape_markdown
+from extensions.github.action_inputs import workflow_run
+from extensions.github.text_escaping import code, escape_markdown
 from trajectories.changed_pages import PICTURES
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def page_table(outcome: Outcome) -> str:
 
 def _place(outcome: Outcome) -> str:
     """Return where the pictures are: in an artifact if the Action's solve job made the result."""
-    from agent.github.github_urls import own_repository
+    from extensions.github.action_inputs import own_repository
 
     if not outcome.errand:
         return ""

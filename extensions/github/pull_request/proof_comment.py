@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from agent.github.text_escaping import bullet_list, escape_markdown, format_name
 from agent.patch_checks.review_focus import reviewer_notes
 from extensions.github.pull_request.pull_request_body import proof
 from extensions.github.task.secret_masking import mask_keys
+from extensions.github.text_escaping import bullet_list, escape_markdown, format_name
 from trajectories.outcome_words import patch_word
 
 if TYPE_CHECKING:

@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aci.testing.command_files import named_files
-from agent.github.text_escaping import (
+from extensions.github.pull_request.page_table import page_table
+from extensions.github.pull_request.pull_request_template import fill_template
+from extensions.github.pull_request.review_lines import review_lines
+from extensions.github.text_escaping import (
     LONGEST_NAME,
     code,
     code_block,
@@ -20,9 +23,6 @@ from agent.github.text_escaping import (
     format_name,
     with_full_stop,
 )
-from extensions.github.pull_request.page_table import page_table
-from extensions.github.pull_request.pull_request_template import fill_template
-from extensions.github.pull_request.review_lines import review_lines
 from trajectories.fact_migration import facts_of
 from trajectories.outcome_words import patch_word
 

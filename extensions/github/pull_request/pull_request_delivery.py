@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.github.github_urls import address_of
-from agent.github.pull_requests import OpenedPullRequest, branches, open_pull
 from agent.lifecycle.exploit_quotes import quoting_files
 from agent.lifecycle.exploit_withholding import public_patch
+from extensions.github.pull_request.pull_requests import OpenedPullRequest, branches, open_pull
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import encode
 from trajectories.outcome_words import patch_word
@@ -80,9 +80,9 @@ def open_request(engine: Engine, result: Result) -> str:
     the run stays resumable.
     """
     from aci.repository.publish_store import open_publish_store
-    from agent.github.action_inputs import load_rules
     from agent.patch_checks.configured_changes import configured_changes
     from agent.patch_checks.patch_check import check_patch, format_path
+    from extensions.github.action_inputs import load_rules
     from extensions.github.pull_request.pull_request_draft import build_draft
     from extensions.github.pull_request.run_outcome import outcome_of
 

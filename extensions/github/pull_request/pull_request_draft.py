@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.github.text_escaping import format_name
 from extensions.github.pull_request import changelog_entry, commit_style, pull_request_template
 from extensions.github.pull_request.pull_request_body import body
+from extensions.github.text_escaping import format_name
 
 if TYPE_CHECKING:
     from aci.repository.publish_store import PublishStore

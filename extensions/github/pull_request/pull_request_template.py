@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agent.github.text_escaping import code, escape_markdown, strip_invisible
+from extensions.github.text_escaping import code, escape_markdown, strip_invisible
 
 FOLDERS = (".github/", "", "docs/")
 """The folders where GitHub looks for a template, in search order; the first template found is used."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from aci.repository.patch import is_test, is_test_config
-from agent.github.text_escaping import escape_markdown, format_name
 from agent.patch_checks.review_focus import Hunk, hunks, reviewer_notes
+from extensions.github.text_escaping import escape_markdown, format_name
 
 if TYPE_CHECKING:
     from extensions.github.task.result_file import Outcome

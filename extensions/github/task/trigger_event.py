@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from agent.github.action_inputs import COMMAND, Rules
+from extensions.github.action_inputs import COMMAND, Rules
 from trajectories.errors import UsageError
 
 Kind = Literal["labelled", "opened", "comment", "review", "dispatch", "ci"]

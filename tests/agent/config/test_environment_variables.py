@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.config import environment_variables
-from agent.config.environment_variables import GITHUB, PREFIX, edits
+from agent.config.environment_variables import PREFIX, edits
 from agent.config.settings import Settings, load_settings
-from agent.github.action_inputs import Rules, load_rules
 from trajectories.errors import ConfigError
 
 ROOT = Path(environment_variables.__file__).parents[2]
@@ -38,10 +37,9 @@ def isolated_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_misspelt_name_is_error(monkeypatch: pytest.MonkeyPatch, given: str, suggestion: str) -> None:
     monkeypatch.setenv(given, "0.1")
-    for load in (load_settings, load_rules) if "GITHUB" in given else (load_settings,):
-        with pytest.raises(ConfigError, match=f"{given} is not a variable of swe-agent; {suggestion} is") as raised:
-            load()
-        assert raised.value.code == 3
+    with pytest.raises(ConfigError, match=f"{given} is not a variable of swe-agent; {suggestion} is") as raised:
+        load_settings()
+    assert raised.value.code == 3
 
 
 def test_other_unknown_name_is_one_line_of_warning(
@@ -86,12 +84,7 @@ def test_known_names_are_accepted_silently(
     monkeypatch.setenv("SWE_AGENT_GITHUB_LABEL", "x")
     monkeypatch.setenv("Swe_Agent_Max_Steps", "7")
     assert load_settings().max_steps == 7
-    assert load_rules().label == "x"
     assert not capfd.readouterr().err
-
-
-def test_action_variables_match_rule_fields() -> None:
-    assert {name.lower() for name in GITHUB} == set(Rules.model_fields)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.github.github_urls import Address, address_of, own_repository
+from agent.github.github_urls import Address, address_of
 from trajectories.errors import UsageError
 
 
@@ -71,12 +71,3 @@ def test_token_is_for_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.corp")
     assert (public.token, corp.token) == ("", "public"), "on an Enterprise server's Actions"
     assert Address("https://github.com", "a/b").token == ""
-
-
-def test_actions_repository_is_read_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
-    assert own_repository() == Address("https://github.com", "octo/calc")
-    for name in ("", "octo", "octo/..", "octo/calc/x", "octo/c alc"):
-        monkeypatch.setenv("GITHUB_REPOSITORY", name)
-        with pytest.raises(UsageError):
-            own_repository()

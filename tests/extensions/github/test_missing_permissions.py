@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from github import GithubException
 
-from agent.github.action_inputs import Rules
 from agent.github.github_client import translate_errors
-from agent.github.missing_permissions import explain_permission
+from extensions.github.action_inputs import Rules
+from extensions.github.missing_permissions import explain_permission
 from tests.extensions.github.publish_runner import BOT, RIGHTS, PublishRunner
 from trajectories.errors import ConfigError, SweAgentError, UsageError
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent.runs.follow_up import CI_REQUEST
 from extensions.github.action.spend_record import Charge, read
+from extensions.github.follow_up_turns import CI_REQUEST
 from extensions.github.task.task_text import issue_of, request_of
 from extensions.github.task.trigger_event import now
 from tests.conftest import git

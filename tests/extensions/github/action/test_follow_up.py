@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.runs.follow_up import CI_REQUEST
+from extensions.github.follow_up_turns import CI_REQUEST
 from tests.agent.conftest import act, line
 from tests.conftest import committed, cut_run, git
 from tests.extensions.github.solve_runner import ADD_TEST, FILES, FIX, SUBMIT, Job, set_up

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from extensions.github.pull_request import comment_texts
 from extensions.github.task.result_file import Outcome
-from tests.agent.github.test_text_escaping import HOSTILES, check_harmless, tokens
 from tests.extensions.github.publish_runner import NONE, RESULT, UNPROVEN
+from tests.extensions.github.test_text_escaping import HOSTILES, check_harmless, tokens
 
 BEGINNINGS = st.sampled_from(
     ["", "- ", "  - ", "1. ", "# ", "> ", "```", "```py\n", "~~~\n", "---\n", "    ", "| ", "\t"]

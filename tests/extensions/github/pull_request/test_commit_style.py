@@ -10,7 +10,7 @@ from hypothesis import given
 from aci.repository.publish_store import CommitSubject
 from extensions.github.pull_request.commit_style import message, title
 from extensions.github.pull_request.title_and_summary import make_title, split_summary
-from tests.agent.github.test_text_escaping import HOSTILES
+from tests.extensions.github.test_text_escaping import HOSTILES
 
 WORDS = "Include the last day"
 CONVENTIONAL = ("fix(rates): take the last day", "feat(api): add x", "docs: words", "fix(api): y", "chore: z", "ci: q")

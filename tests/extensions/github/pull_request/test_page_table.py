@@ -14,8 +14,8 @@ from extensions.github.pull_request.comment_texts import unproven_comment
 from extensions.github.pull_request.page_table import page_table
 from extensions.github.pull_request.pull_request_body import body
 from extensions.github.task.result_file import Outcome, pack, read_result
-from tests.agent.github.test_text_escaping import HOSTILES, check_harmless
 from tests.extensions.github.pull_request.test_pull_request_body import DIFF, OUTCOME, RESULT
+from tests.extensions.github.test_text_escaping import HOSTILES, check_harmless
 from trajectories.errors import UsageError
 
 PAGE: dict[str, Any] = {

@@ -17,8 +17,8 @@ from extensions.github.pull_request import comment_texts
 from extensions.github.pull_request.pull_request_body import body, commands, price
 from extensions.github.pull_request.pull_request_template import fill_template, find_template
 from extensions.github.task.result_file import Outcome
-from tests.agent.github.test_text_escaping import HOSTILES, check_harmless
 from tests.conftest import committed, git
+from tests.extensions.github.test_text_escaping import HOSTILES, check_harmless
 
 DIFF = """\
 diff --git a/calc.py b/calc.py

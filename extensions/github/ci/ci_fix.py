@@ -1,41 +1,87 @@
-"""The user's run that made the branch on which CI failed, continued with the logs."""
+"""The input of `fix --ci`: an issue made of the failed jobs, their tests and the ends of the logs, or the user's run
+that made the branch on which CI failed, continued with the logs."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aci.issue_text.vulnerability import NOT
+from aci.proof.missing_reproduction import FAILED
 from aci.repository.commit_ancestry import is_ancestor
+from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
 from agent.console.foreground_run import run_to_end
+from agent.engine.engine import known_secrets
+from agent.instances.issue_input import Waiting, repository_from
 from agent.lifecycle.delivery import deliver_on_request, is_delivered
 from agent.lifecycle.run_lifecycle import reopen, result
 from agent.prompts.quotation import quoted_logs
 from agent.run_state.follow_up_head import BUILD, PROVE
 from agent.run_state.run_ownership import is_own
 from agent.run_state.turn_state import MAIN
-from agent.runs.follow_up import CI_REQUEST, FOLLOW_UP_SETTINGS, run_follow_up, start_turn
 from agent.runs.run_fork import find_origin, fork
 from agent.runs.run_listing import RunFilter, list_runs
+from extensions.github.ci.ci_address import ci_address_of
+from extensions.github.ci.failed_checks import AUTHOR, FailedChecks, fetch_failed_checks, job_names
+from extensions.github.follow_up_turns import CI_REQUEST, FOLLOW_UP_SETTINGS, run_follow_up, start_turn
+from extensions.github.text_escaping import code_block
 from trajectories.errors import RunBroken, UsageError
 from trajectories.journal import read
+from trajectories.records import Issue
 
 if TYPE_CHECKING:
-    from aci.repository.user_repository import Repository
     from agent.config.settings import Settings
     from agent.console.run_display import Console
     from agent.engine.engine import Engine
-    from agent.github.failed_checks import FailedChecks
     from agent.lifecycle.run_result import Result
     from agent.run_state.progress_event import ProgressEvent
     from trajectories.trajectory import Trajectory
 
+MOST_TESTS = 20
+"""Maximum number of failing tests that are named."""
 MOST_RUNS = 200
 """Maximum number of runs, newest first, that are searched for the branch."""
+
+
+def checks_from(url: str, waiting: Waiting = nullcontext) -> FailedChecks:
+    """Return what failed at the URL of a CI run, a job, or a pull request. Raises what `fetch_failed_checks` raises."""
+    with waiting("Reading the CI run"):
+        return fetch_failed_checks(ci_address_of(url), known_secrets(os.environ))
+
+
+def issue_of_checks(checks: FailedChecks) -> Issue:
+    """Return the issue that CI fails; its text comes from strangers.
+
+    An advisory's id in a log does not make it an issue about a vulnerability.
+    """
+    found = [node or name for log in checks.logs for node, name in FAILED.findall(log.body)]
+    tests = list(dict.fromkeys(found))[:MOST_TESTS]
+    parts = [f"CI fails at commit {checks.commit}."]
+    if tests:
+        parts.append("\n".join(["The failing tests:", "", *(f"- {test}" for test in tests)]))
+    parts += [f"The end of the log of the {log.about}:\n\n{code_block(log.body)}" for log in checks.logs]
+    title = f"CI fails: {job_names(checks.jobs)}"
+    return Issue(title, "\n\n".join(parts), author=AUTHOR, trust="stranger", labels=(NOT,))
+
+
+def repository_of_checks(checks: FailedChecks, repo: str | None, waiting: Waiting = nullcontext) -> Repository:
+    """Return the repository that `repo` names, or the one of the current folder. Raises UsageError if it lacks the
+    commit at which CI failed."""
+    source = Repository.open(repository_from(repo or ".", waiting))
+    try:
+        source.commit(checks.commit)
+    except UsageError:
+        raise UsageError(
+            f"{source.root} does not have the commit {checks.commit[:10]}, at which CI failed.",
+            "Fetch its branch with git, or give a checkout of the run's repository with --repo.",
+        ) from None
+    return source
 
 
 def find_run_of_branch(source: Repository, checks: FailedChecks, settings: Settings) -> Path | None:

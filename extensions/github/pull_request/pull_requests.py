@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from agent.github.action_inputs import PREFIX
 from agent.github.github_client import require_created, translate_errors
+from extensions.github.action_inputs import PREFIX
 
 if TYPE_CHECKING:
     from github.PullRequest import PullRequest
     from github.Repository import Repository
 
 NEEDS = "pull-requests: write"
-CLOSES = r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]+"
-"""Pattern of the keywords with which a pull request closes an issue, in any case."""
 NO_DRAFT = "This repository does not support drafts, so the pull request is an ordinary one."
 
 

@@ -13,11 +13,10 @@ import pytest
 from aci.issue_text.vulnerability import is_vulnerability, marked
 from aci.repository.user_repository import Repository
 from agent.cli import command_line
-from agent.cli.ci_continuation import find_run_of_branch
 from agent.config.settings import load_settings
-from agent.instances.ci_input import checks_from, issue_of_checks
 from agent.lifecycle.run_lifecycle import begin, reopen
-from agent.runs.follow_up import CI_REQUEST
+from extensions.github.ci.ci_fix import checks_from, find_run_of_branch, issue_of_checks
+from extensions.github.follow_up_turns import CI_REQUEST
 from tests.agent.conftest import act, line
 from tests.conftest import git
 from tests.extensions.github.solve_runner import ADD_TEST, FIX, SUBMIT, UNITTEST, Job
@@ -143,7 +142,7 @@ def test_interrupted_continuation_is_resumed_at_its_commit(
     own_branch: OwnBranch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("agent.cli.ci_continuation.run_follow_up", interrupt)
+        patched.setattr("extensions.github.ci.ci_fix.run_follow_up", interrupt)
         code, name = own_branch.fix(*ADD_FILE)
     assert code == 130
     git(own_branch.job.repository, "checkout", "-q", "-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -10,7 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from agent.config.environment_variables import check_environment
-from trajectories.errors import ConfigError
+from agent.github.github_urls import REPOSITORY, Address, own_server
+from trajectories.errors import ConfigError, UsageError
 
 PREFIX = "swe-agent/"
 """Prefix of all branches that the Action creates. A pull request is the Action's own if the bot opened it from such a
@@ -84,6 +86,15 @@ def load_rules() -> Rules:
             "With dry-run, set on-opened to nobody or members.",
         )
     return rules
+
+
+def own_repository() -> Address:
+    """Return the repository in which the current GitHub Actions workflow runs. Raises UsageError outside of GitHub
+    Actions."""
+    name = os.environ.get("GITHUB_REPOSITORY", "")
+    if not re.fullmatch(REPOSITORY, name, re.ASCII):
+        raise UsageError("GITHUB_REPOSITORY names no repository.", "This command is for GitHub Actions.")
+    return Address(own_server(), name)
 
 
 def workflow_run() -> str:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from agent.github.text_escaping import code, code_block, escape_markdown, plain, strip_invisible
+from extensions.github.text_escaping import code, code_block, escape_markdown, plain, strip_invisible
+from tests.aci.observation.test_untrusted_text import MAX_LENGTH, PATHOLOGICAL_TEXTS
 
 GITHUB = MarkdownIt("gfm-like", {"html": True})
 GITHUB.linkify.set({"fuzzy_link": False})  # unlike linkify-it, GitHub does not link `0.BA`; CALLED covers `www.`
@@ -181,3 +182,12 @@ def test_harmless_prose_stays_readable(text, expected):
 )
 def test_title_stays_readable(text, expected):
     assert plain(text) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("name", PATHOLOGICAL_TEXTS)
+def test_pathological_text_is_escaped_quickly(name: str) -> None:
+    text = PATHOLOGICAL_TEXTS[name][: MAX_LENGTH - 1] + "z"
+    assert len(escape_markdown(text)) <= 4 * MAX_LENGTH
+    assert len(plain(text)) <= 2 * MAX_LENGTH

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aci.repository.push import NotAllowed, RuleViolation, WorkflowScope
-from agent.github.action_inputs import PREFIX, Rules
+from extensions.github.action_inputs import PREFIX, Rules
 from trajectories.errors import ConfigError, SweAgentError
 
 OWN_TOKEN = "github-actions[bot]"

@@ -6,8 +6,8 @@ import tracemalloc
 
 import pytest
 
-from agent.github.ci_runs import CiStep
-from agent.github.failed_step_log import MOST_BYTES, FailedStepLog
+from extensions.github.ci.ci_runs import CiStep
+from extensions.github.ci.failed_step_log import MOST_BYTES, FailedStepLog
 
 STEP = CiStep(
     name="Run tests", conclusion="failure", started_at="2026-01-02T05:00:10Z", completed_at="2026-01-02T05:00:20Z"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from aci.issue_text.error_log import RUNNER_MARK, RUNNER_TIME, SHOWN_MARKS
 from aci.observation.output_text import last_lines, prepare_output
-from agent.github.ci_runs import CiStep
+from extensions.github.ci.ci_runs import CiStep
 
 MOST_BYTES = 200_000
 """Maximum number of bytes that are kept, from the end."""

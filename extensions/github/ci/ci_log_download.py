@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from agent.github.ci_runs import NEEDS, CiJob
-from agent.github.failed_step_log import FailedStepLog
 from agent.github.github_client import TIMEOUT, translate_errors
+from extensions.github.ci.ci_runs import NEEDS, CiJob
+from extensions.github.ci.failed_step_log import FailedStepLog
 from trajectories.errors import TryLater, UsageError
 
 if TYPE_CHECKING:

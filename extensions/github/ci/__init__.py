@@ -1,0 +1,1 @@
+"""Failed CI: its runs, jobs and logs, and `fix --ci`."""
