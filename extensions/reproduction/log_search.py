@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from aci.localization.log_localization import LogLocalization
     from aci.repository.user_repository import Repository
     from agent.config.settings import Settings
     from extensions.reproduction.bisection import Bisection, Range
+    from extensions.reproduction.log_localization import LogLocalization
 
 SHORT_ID = 12
 WORKING_TREE = "the working tree"
@@ -48,12 +48,12 @@ class LogOptions:
 
 def locate_log(given: LogOptions, repo: str | None, json: bool, plain: bool, verbose: bool) -> int:
     """Print what the log leads to; return 1 if a bisection was asked for and found no single commit."""
-    from aci.issue_text.error_log import read_error_log
     from aci.localization.issue_localization import HistoryBase
-    from aci.localization.log_localization import commits_since, localize_log
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
     from agent.instances.issue_input import log_from, repository_for
     from agent.run_state.terminal_question import confirm
+    from extensions.reproduction.error_log import read_error_log
+    from extensions.reproduction.log_localization import commits_since, localize_log
 
     assert given.log
     say = clean_printer(console(plain, stderr=True))

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from aci.issue_text.error_log import RUNNER_MARK, RUNNER_TIME, SHOWN_MARKS
+from aci.issue_text.runner_lines import RUNNER_TIME, show_marks
 from aci.observation.output_text import last_lines, prepare_output
 from extensions.github.ci.ci_runs import CiStep
 
@@ -49,7 +49,7 @@ class FailedStepLog:
         self._keep(self._open)
         self._open = b""
         kept = self._of_steps if self._of_steps.size else self._of_job
-        plain = RUNNER_MARK.sub(lambda mark: SHOWN_MARKS.get(mark[1], ""), "\n".join(kept.last()))
+        plain = show_marks("\n".join(kept.last()))
         return prepare_output(plain, "tests", secrets=secrets)[0].strip()
 
     def _keep(self, line: bytes) -> None:

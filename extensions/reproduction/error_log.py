@@ -14,12 +14,8 @@ from typing import NamedTuple
 
 from aci.issue_text.issue_mentions import CODE
 from aci.issue_text.issue_sections import find_frames
+from aci.issue_text.runner_lines import plain_line
 
-RUNNER_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?Z ?")
-"""The time with which GitHub's runner begins each line."""
-RUNNER_MARK = re.compile(r"^##\[(group|endgroup|command|section|error|warning|notice|debug)\]", re.MULTILINE)
-SHOWN_MARKS = {"error": "Error: ", "warning": "Warning: "}
-"""What is shown instead of the runner's marks; all others are left out."""
 _ERROR = re.compile(
     r"\b(?:\w*Error|\w*Exception|\w*Failure|error|fatal|failed|failure|FAIL(?:ED|URE)?|panic(?:ked)?|undefined|abort(?:ed)?"
     r"|segmentation fault|assertion|not found|cannot|unresolved|Traceback)\b|^E  +\S|^\s*(?:✕|●|✗)\s",
@@ -70,12 +66,6 @@ class ErrorLog(NamedTuple):
     title: str
     excerpt: str
     places: tuple[LogPlace, ...]
-
-
-def plain_line(line: str) -> str:
-    """Return a line without the time and the marks of GitHub's runner."""
-    bare = RUNNER_TIME.sub("", line.removeprefix("\ufeff"), count=1) if line[:3].lstrip("\ufeff").isdigit() else line
-    return RUNNER_MARK.sub(lambda mark: SHOWN_MARKS.get(mark[1], ""), bare)
 
 
 def read_error_log(text: str) -> ErrorLog:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.issue_text.error_log import MOST_EXCERPT, plain_line, read_error_log
+from extensions.reproduction.error_log import MOST_EXCERPT, read_error_log
 
 LOGS = {
     "pytest": (
@@ -72,8 +72,3 @@ def test_log_without_error_gives_its_last_lines() -> None:
     log = read_error_log("one\n" * 50 + "all done\n0 errors\n")
     assert "all done" in log.excerpt
     assert log.places == ()
-
-
-def test_marks_of_runner_are_removed() -> None:
-    assert plain_line("2026-01-02T03:04:05.1234567Z ##[group]Run") == "Run"
-    assert plain_line("12 passed") == "12 passed"
