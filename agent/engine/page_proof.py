@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from trajectories.verdict import Verdict
 
 
+NOT_INSTALLED = "Pages were not compared: the extension pages is not installed."
+
+
 class PageCheck:
     """The comparison of pages for one proof of a branch. `pages` are the changed pages, with the numbers of the stored
     outputs that hold their pictures."""
@@ -28,8 +31,8 @@ class PageCheck:
         if not has_front_end(branch):
             return PageEvidence()
         comparison = installed_module("agent.engine.page_proof")
-        if comparison is None:
-            return not_compared("the extension pages is not installed.")
+        if comparison is None:  # a missing extension must not improve a verdict
+            return PageEvidence(doubt=NOT_INSTALLED)
         if not has_browser(branch):
             return not_compared("the workspace has no browser.")
         found: PageEvidence

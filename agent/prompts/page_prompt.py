@@ -16,18 +16,21 @@ if TYPE_CHECKING:
 BROWSER = """\
 Tests can open the project's pages in a browser, with Playwright: `from playwright.sync_api import sync_playwright` in \
 Python, `import { chromium } from "playwright"` in Node. `chromium.launch()` needs no arguments, and the environment \
-variable BASE_URL is the address of the project's server, which runs beside the tests. What the issue says about what \
+variable BASE_URL is the address of the project's own server, without a slash at its end, which runs beside the tests \
+and may be asked. What the issue says about what \
 a person sees or does, assert there, at the widths and modes and on the pages that it covers: boxes, computed styles, \
 focus, what is hit at a point, roles and names. Leave open how the page achieves it."""
 PAGE_FILE = re.compile(r".+\.(?:html?|css|s[ac]ss|less|jinja2?|j2|ejs|hbs|pug|twig|vue|svelte)", re.IGNORECASE)
 LONGEST_FILES, LARGEST_FILE = 8_000, 200_000
 """Maximum numbers of characters of all page files together, and of bytes of one that is read."""
-MOST_LISTED, MOST_READ = 20, 200
+STYLE_FILE = re.compile(r".+\.(?:css|s[ac]ss|less)", re.IGNORECASE)
+MOST_LISTED, MOST_READ, MOST_SHORTENED = 20, 200, 2
+"""Maximum numbers of files that are named, read, and shown in part if they are long: the likeliest style and page."""
 
 
 def describe_pages(branch: Branch) -> str:
     """Return how tests open pages, the names of the page files, and the sources of those with the most words of the
-    issue; "" if the project has no pages, or the workspace no browser."""
+    issue, a style and a page first; "" if the project has no pages, or the workspace no browser."""
     if not has_browser(branch):
         return ""
     trees, tree = branch.engine.trees, branch.turn.base.tree
@@ -37,10 +40,12 @@ def describe_pages(branch: Branch) -> str:
     texts = {path: trees.read(tree, path).decode("utf-8", "replace") for path in readable}
     words = _words(branch.turn.issue.text)
     likely = sorted(texts, key=lambda path: -len(words & (_words(texts[path]) | _words(path))))
+    styles = [path for path in likely if STYLE_FILE.fullmatch(path)]
+    pages = [path for path in likely if path not in styles]
     room = LONGEST_FILES
     parts: list[str] = []
-    for path in likely:
-        source = shorten(texts[path], room) if not parts else texts[path]
+    for path in (*styles[:1], *pages[:1], *styles[1:], *pages[1:]):
+        source = shorten(texts[path], room // 2) if len(parts) < MOST_SHORTENED else texts[path]
         if 0 < len(source) <= room:
             room -= len(source)
             parts.append(f'<source file="{attribute_text(path)}">\n{quote_text(source)}\n</source>')
