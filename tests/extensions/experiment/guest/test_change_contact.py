@@ -16,7 +16,10 @@ class Passing:
 
 
 @pytest.mark.parametrize(("loaded", "elsewhere"), [({NAME: Passing()}, False), ({}, True)])
-def test_test_that_cannot_be_loaded_may_run_more_elsewhere(tmp_path: Path, loaded: dict, elsewhere: bool) -> None:
+def test_test_that_cannot_be_loaded_may_run_more_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: dict, elsewhere: bool
+) -> None:
+    monkeypatch.setattr("extensions.experiment.guest.change_contact.SPAWNED", ())  # other tests may have loaded these
     spec = {"files": ["a.py"], "tests": [NAME]}
     job = SimpleNamespace(editor=SimpleNamespace(root=str(tmp_path)), spec=spec, tests=loaded, left=lambda: 20.0)
     found = run_contact(job)

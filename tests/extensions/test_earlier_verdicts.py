@@ -10,16 +10,16 @@ from pathlib import Path
 
 from agent.engine.engine import environment_facts
 from agent.engine.proof_step import is_untested, regression_message, verdict_of, verdict_text
-from agent.patch_checks.findings import _of_merge_review, _of_verdict
 from agent.patch_checks.review_focus import reviewer_notes
 from agent.run_state.attempt_outcome import load_outcome
 from extensions.github.pull_request.pull_request_body import proof
 from extensions.github.task.result_file import Outcome
+from extensions.review.patch_findings import _of_merge_review, _of_verdict
 from trajectories.journal import read
 from trajectories.records import Exit, Once, Step
 from trajectories.verdict import Verdict
 
-JOURNAL = Path(__file__).parents[2] / "trajectories" / "journals" / "verdicts"
+JOURNAL = Path(__file__).parents[1] / "trajectories" / "journals" / "verdicts"
 LINES = [json.loads(line) for line in (JOURNAL / "journal.jsonl").read_bytes().splitlines()]
 NOTES = LINES[-1]["verdict"]["notes"]
 OTHERS = {"checks": (), "commands": (), "lost": ()}
