@@ -34,6 +34,12 @@ def quote_fully(text: str) -> str:
     return FRAME.sub(r"<\\", clean_text(text))
 
 
+def quote_source(text: str, **attributes: str) -> str:
+    """Return a part of a file as a `source` element with these attributes, such as its `file` and `name`."""
+    given = " ".join(f'{name}="{attribute_text(value)}"' for name, value in attributes.items())
+    return f"<source {given}>\n{quote_text(text)}\n</source>"
+
+
 def attribute_text(text: str, most: int = LONGEST_NAME) -> str:
     """Return a text as an attribute of a tag: one line, without characters that would end the attribute."""
     return re.sub(r"[<>\"]", "'", one_line(text))[:most]

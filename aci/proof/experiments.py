@@ -6,14 +6,13 @@ The extension `experiment` makes it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Literal
 
 from aci.proof.proof_run import ProofRun
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport
 from trajectories.facts import Fact
-from trajectories.plugins import extension_packages
+from trajectories.plugins import installed_module
 
 Generality = Literal["shown", "examples only", "undecided"]
 NOT_INSTALLED = (
@@ -42,7 +41,6 @@ def try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], suite: 
 
     Without the extension, this is a doubt: a patch without effect can have all other parts of a proof.
     """
-    for module in extension_packages("aci.proof.experiments"):
-        found: Finding = import_module(module).try_patch(trial, after, tests, suite)
-        return found
-    return refuted(NOT_INSTALLED)
+    module = installed_module("aci.proof.experiments")
+    found: Finding = module.try_patch(trial, after, tests, suite) if module else refuted(NOT_INSTALLED)
+    return found

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from aci.issue_text.issue_mentions import CODE
 from aci.proof.failure_reason import wrong_reason
 from aci.repository.patch import is_test, is_test_config
 from agent.prompts.opening_prompt import places
-from trajectories.plugins import extension_packages
+from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -37,9 +36,8 @@ class Gate:
 def draft_test(task: Task) -> Generator[Step, None, bool]:
     """Add a test from the issue's example as a draft for the model, if an extension makes one; return whether it fails
     as the issue reports."""
-    for module in extension_packages("agent.phases.issue_drafts"):
-        return bool((yield from import_module(module).draft_test(task)))
-    return False
+    drafts = installed_module("agent.phases.issue_drafts")
+    return bool(drafts) and bool((yield from drafts.draft_test(task)))
 
 
 def judge(task: Task, step: Step) -> Gate:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aci.graph.patch_impact import edits_between, users_of_changes
 from aci.localization.issue_localization import query_tree_graph, text_of_edits
 from aci.observation.output_text import shorten
-from aci.observation.prompt_tags import attribute_text, quote_text
+from aci.observation.prompt_tags import quote_source, quote_text
 from aci.repository.file_blobs import TreeBlobs
 from agent.prompts.examiner_prompt import describe_failure, quote_issue
 from trajectories.errors import WorkspaceError
@@ -127,7 +127,7 @@ def _users(trees: Trees, base: str, tree: str, paths: Sequence[str]) -> str:
         source = quote_text("\n".join(lines))
         if len(source) <= room:
             room -= len(source)
-            parts.append(f'<source file="{attribute_text(path)}" name="{attribute_text(name)}">\n{source}\n</source>')
+            parts.append(quote_source(source, file=path, name=name))
     return "\n".join(parts)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import shorten
-from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
+from aci.observation.prompt_tags import quote_fully, quote_source, quote_text
 from aci.repository.patch import is_test
 from agent.prompts.page_prompt import describe_pages
 from agent.prompts.test_command_prompt import describe_tests, nearest_test_files
@@ -153,13 +153,12 @@ def correction(existing: Sequence[ExistingTest]) -> str:
     room = LONGEST_MATERIAL
     sources: list[str] = []
     for number, test in enumerate(existing, 1):
-        where = f'test="{number}" file="{attribute_text(test.path)}" name="{attribute_text(test.name)}"'
         for at, text in enumerate(test.sources):
             source = shorten(text, LONGEST_TEST)
             if at and len(source) > room:
                 continue
             room -= len(source)
-            sources.append(f"<source {where}>\n{quote_text(source)}\n</source>")
+            sources.append(quote_source(source, test=str(number), file=test.path, name=test.name))
     return CORRECTION.format(tests="\n".join(sources))
 
 
@@ -187,8 +186,7 @@ def _code(branch: Branch, found: dict[str, Any]) -> str:
         if len(source) > room:
             continue
         room -= len(source)
-        where = f'file="{attribute_text(hit["path"])}" name="{attribute_text(hit["name"])}"'
-        parts.append(f"<source {where}>\n{quote_text(source)}\n</source>")
+        parts.append(quote_source(source, file=hit["path"], name=hit["name"]))
     return "\n".join(parts)
 
 
@@ -196,8 +194,7 @@ def _sample(branch: Branch, paths: Sequence[str]) -> str:
     """Return the beginning of the nearest test file."""
     for path in paths:
         if text := _text(branch, path).strip():
-            source = quote_text(text[:LONGEST_SAMPLE])
-            return f'How tests are written here:\n<source file="{attribute_text(path)}">\n{source}\n</source>'
+            return f"How tests are written here:\n{quote_source(text[:LONGEST_SAMPLE], file=path)}"
     return ""
 
 

@@ -11,7 +11,7 @@ from aci.issue_text.issue_discussion import append_discussion
 from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
 from aci.localization.issue_localization import HistoryBase, localize_issue
 from aci.localization.place_ranking import SHOWN_CLASSES
-from aci.observation.prompt_tags import attribute_text, quote_text
+from aci.observation.prompt_tags import quote_source, quote_text
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
 from aci.runtime.background_task import BackgroundTask
@@ -157,8 +157,8 @@ def _source(branch: Branch, hit: dict[str, Any]) -> str:
     entry = branch.engine.trees.files(branch.turn.base.tree).get(hit["path"])
     text = branch.engine.trees.read_blob(entry.id).decode("utf-8", "replace") if entry else ""
     first, last = hit["line"], hit["end"]
-    source = quote_text(numbered(text.split("\n")[first - 1 : last], first))
-    return f'<source file="{attribute_text(hit["path"])}" lines="{first}-{last}">\n{source}\n</source>'
+    lines = numbered(text.split("\n")[first - 1 : last], first)
+    return quote_source(lines, file=hit["path"], lines=f"{first}-{last}")
 
 
 def _base(turn: TurnInput, tree: str) -> str:

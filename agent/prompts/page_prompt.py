@@ -1,4 +1,4 @@
-"""What roles that write tests are told about pages: how tests open them in a browser, and the files that make them."""
+"""The part of prompts for tests that concerns pages: how a browser opens them, and the files that make them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from aci.observation.output_text import shorten
-from aci.observation.prompt_tags import attribute_text, quote_text
+from aci.observation.prompt_tags import quote_source, quote_text
 from aci.repository.patch import is_test
 from agent.engine.tool_context import has_browser
 
@@ -48,7 +48,7 @@ def describe_pages(branch: Branch) -> str:
         source = shorten(texts[path], room // 2) if len(parts) < MOST_SHORTENED else texts[path]
         if 0 < len(source) <= room:
             room -= len(source)
-            parts.append(f'<source file="{attribute_text(path)}">\n{quote_text(source)}\n</source>')
+            parts.append(quote_source(source, file=path))
     more = f" and {len(paths) - MOST_LISTED} more" if len(paths) > MOST_LISTED else ""
     listed = f"Pages and styles: {quote_text(', '.join(paths[:MOST_LISTED]))}{more}" if paths else ""
     return "\n\n".join(filter(None, [BROWSER, listed, "\n".join(parts)]))

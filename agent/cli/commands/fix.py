@@ -95,8 +95,8 @@ def command(
         checks = fixes.checks_from(ci, plain_waiting)
         asked, source = fixes.issue_of_checks(checks), fixes.repository_of_checks(checks, repo, plain_waiting)
         asked = marked(asked, vulnerability)
-        is_new = vulnerability is not None or merge_review or independent is not None
-        is_new = is_new or bool(base or strategy or reproduce or attempts or wanted.branch)
+        changed_flags = (base, strategy, reproduce, attempts, merge_review, wanted.branch)
+        is_new = any(changed_flags) or vulnerability is not None or independent is not None
         if not is_new and (own := fixes.find_run_of_branch(source, checks, wanted)):
             say(f"The run {own.name} made the branch {one_line(checks.branch)}, so a copy of it is continued.")
             folder = prompts.absolute() if prompts else None

@@ -1,4 +1,4 @@
-"""What the examiner is told about pages."""
+"""The part of the examiner's prompt that concerns pages."""
 
 from __future__ import annotations
 
