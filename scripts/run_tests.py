@@ -130,8 +130,9 @@ def _tests_of(path: Path, imports: dict[str, set[str]]) -> list[str]:
         return any(name == each or name.startswith(f"{each}.") for name in imports[module] for each in wanted)
 
     wanted |= {module for module in imports if imports_wanted(module) and not module.endswith("conftest")}
-    pattern = f"tests/{path}/**/test_*.py" if path.suffix != ".py" else f"tests/{path.parent}/**/test_{path.stem}.py"
-    same_name = set(ROOT.glob(pattern))  # for tools and strategies, which are loaded by name
+    nearest = next((each for each in (path, *path.parents[:-1]) if (ROOT / "tests" / each).is_dir()), path)
+    pattern = "test_*.py" if nearest == path else f"test_{path.stem}.py"
+    same_name = set((ROOT / "tests" / nearest).rglob(pattern))  # for tools and strategies, which are loaded by name
     tests = sorted((ROOT / "tests").rglob("test_*.py"))
     return [str(file.relative_to(ROOT)) for file in tests if file in same_name or imports_wanted(_module(file))]
 
