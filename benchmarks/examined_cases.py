@@ -3,8 +3,8 @@
     python -m benchmarks.examined_cases FOLDER... [--names a,b] [--patches right-1,…] [--jobs 2] [--json OUT]
 
 Each folder below FOLDER is an issue: `issue.md`, `repo/` (the base, a git repository), `patches/KIND-N.patch` and
-optionally `command` (the test command) and `image` (a Docker image in which the tests run, else they run on this
-machine); files that git ignores in `repo` come along. A `venv` in FOLDER comes first on
+optionally `command` (the test command), `serve` (the command of the project's server) and `image` (a Docker image in
+which the tests run, else they run on this machine); files that git ignores in `repo` come along. A `venv` in FOLDER comes first on
 the PATH of the tests. The answers of examiner and challenger are in `answers/`: `tests.md`, and for the questions about
 a patch `correction-ID.md`, `second-ID.md`, `challenge-ID.md` and `objections-ID.md`, where ID is the beginning of the
 SHA-256 of the patch file. A question without an answer is written beside its place as `….request.md`; whoever answers
@@ -83,9 +83,8 @@ def judge(patch: Path) -> Row:
         (home / "script.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in _script(patch)))
         began = time.monotonic()
         ended = subprocess.run(
-            [sys.executable, "-m", "swe_agent", "prove", "--staged", "--independent", "--json", *_workspace(issue)]
-            + ["--model", f"scripted:{home / 'script.jsonl'}", "--issue-file", str(issue.resolve() / "issue.md")]
-            + (["--test", (issue / "command").read_text().strip()] if (issue / "command").exists() else []),
+            [sys.executable, "-m", "swe_agent", "prove", "--staged", "--independent", "--json", *_options(issue)]
+            + ["--model", f"scripted:{home / 'script.jsonl'}", "--issue-file", str(issue.resolve() / "issue.md")],
             cwd=home / "repo",
             env=_environment(home, issue.parent / "venv"),
             stdin=subprocess.DEVNULL,
@@ -114,11 +113,12 @@ def judge(patch: Path) -> Row:
     )
 
 
-def _workspace(issue: Path) -> list[str]:
-    image = issue / "image"
-    return (
-        ["--workspace", "docker", "--image", image.read_text().strip()] if image.exists() else ["--workspace", "local"]
-    )
+def _options(issue: Path) -> Iterator[str]:
+    """Yield the options for the image, the test command and the server of an issue."""
+    yield from ("--workspace", "docker" if (issue / "image").exists() else "local")
+    for name, option in (("image", "--image"), ("command", "--test"), ("serve", "--serve")):
+        if (issue / name).exists():
+            yield from (option, (issue / name).read_text().strip())
 
 
 def _copy_ignored(source: Path, clone: Path) -> None:
