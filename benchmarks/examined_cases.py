@@ -4,11 +4,11 @@
 
 Each folder below FOLDER is an issue: `issue.md`, `repo/` (the base, a git repository), `patches/KIND-N.patch` and
 optionally `command` (the test command), `serve` (the command of the project's server) and `image` (a Docker image in
-which the tests run, else they run on this machine); files that git ignores in `repo` come along. A `venv` in FOLDER comes first on
-the PATH of the tests. The answers of examiner and challenger are in `answers/`: `tests.md`, and for the questions about
-a patch `correction-ID.md`, `second-ID.md`, `challenge-ID.md` and `objections-ID.md`, where ID is the beginning of the
-SHA-256 of the patch file. A question without an answer is written beside its place as `….request.md`; whoever answers
-it must see nothing else.
+which the tests run, else they run on this machine); files that git ignores in `repo` come along. A `venv` in FOLDER
+comes first on the PATH of the tests. The answers of examiner and challenger are in `answers/`: `tests.md`, and for the
+questions about a patch `correction-ID.md`, `second-ID.md`, `challenge-ID.md` and `objections-ID.md`, where ID is the
+beginning of the SHA-256 of the patch file. A question without an answer is written beside its place as `….request.md`;
+whoever answers it must see nothing else.
 
 The rates of each kind of patch are printed for each word, with 95 % intervals clustered by issue, and the words without
 the examiner. A patch of kind `right` should be verified, any other should not.
@@ -81,10 +81,10 @@ def judge(patch: Path) -> Row:
         _copy_ignored(issue.resolve() / "repo", home / "repo")
         subprocess.run(["git", "apply", "--index", patch.resolve()], cwd=home / "repo", check=True)
         (home / "script.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in _script(patch)))
+        options = [*_options(issue), "--model", f"scripted:{home / 'script.jsonl'}"]
         began = time.monotonic()
         ended = subprocess.run(
-            [sys.executable, "-m", "swe_agent", "prove", "--staged", "--independent", "--json", *_options(issue)]
-            + ["--model", f"scripted:{home / 'script.jsonl'}", "--issue-file", str(issue.resolve() / "issue.md")],
+            [sys.executable, "-m", "swe_agent", "prove", "--staged", "--independent", "--json", *options],
             cwd=home / "repo",
             env=_environment(home, issue.parent / "venv"),
             stdin=subprocess.DEVNULL,
@@ -114,7 +114,7 @@ def judge(patch: Path) -> Row:
 
 
 def _options(issue: Path) -> Iterator[str]:
-    """Yield the options for the image, the test command and the server of an issue."""
+    yield from ("--issue-file", str(issue.resolve() / "issue.md"))
     yield from ("--workspace", "docker" if (issue / "image").exists() else "local")
     for name, option in (("image", "--image"), ("command", "--test"), ("serve", "--serve")):
         if (issue / name).exists():
