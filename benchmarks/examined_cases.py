@@ -31,8 +31,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from agent.prompts import challenger_prompt, examiner_prompt
 from agent.run_state.turn_state import CHALLENGER_BRANCH, EXAMINER_BRANCH
+from extensions.examiner import challenger_prompt, examiner_prompt
 from extensions.lab.evaluation.confidence_intervals import Interval, wilson
 
 WORDS = ("verified", "plausible", "disputed", "unproven")

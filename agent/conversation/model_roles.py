@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent.models.base import Model, load_model
 from agent.run_state.strategy_traits import find_strategy, is_conversational
 from trajectories.errors import ConfigError
-from trajectories.plugins import find
+from trajectories.plugins import extension_module, find
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings
@@ -54,7 +54,9 @@ def has_examiner_model(settings: Settings) -> bool:
 
 
 def check_examiner(settings: Settings) -> None:
-    """Raise ConfigError if there is no model for the examiner, whom the user asks for."""
+    """Raise ConfigError if there is no model for the examiner, whom the user asks for, or UsageError if the examiner is
+    not installed."""
+    extension_module("agent.lifecycle.examiner", "`--independent`", "examiner")
     if not has_examiner_model(settings):
         raise ConfigError(
             "--independent needs a model, which writes tests from the issue.",

@@ -16,10 +16,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aci.proof.blind_tests import BLIND_TEST_RECORDS
 from agent.evidence.proof_claims import ProofClaims, claims_of, decode_claims, encode_claims, is_test_name
 from agent.evidence.proof_script import PATCH, earlier_script, portable_script
-from agent.run_state.turn_state import CHALLENGER_BRANCH, EXAMINER_BRANCH
+from agent.run_state.turn_state import CHALLENGER_BRANCH, EXAMINER_BRANCH, EXAMINER_RECORDS
 from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, open_regular
 from trajectories.journal import write_durably
@@ -99,7 +98,7 @@ def examiner_record(trajectory: Trajectory) -> dict[str, Any]:
     """Return how the blind tests were made and what they did: the messages to the examiner and its answers, those of
     the challenger, the recorded hash and results, and the final verdict; nothing if no examiner was asked."""
     messages, challenge = (_messages(trajectory, branch) for branch in (EXAMINER_BRANCH, CHALLENGER_BRANCH))
-    recorded = {name: once.value for (_, name), once in trajectory.results.items() if name.endswith(BLIND_TEST_RECORDS)}
+    recorded = {name: once.value for (_, name), once in trajectory.results.items() if name.endswith(EXAMINER_RECORDS)}
     verdict = trajectory.exit.verdict if trajectory.exit else Verdict()
     result = {"kind": verdict.kind, "evidence": verdict.evidence, "notes": list(verdict.notes)}
     return {"messages": messages, "challenge": challenge, **recorded, "verdict": result} if messages else {}

@@ -35,6 +35,7 @@ from agent.engine.tool_servers import check_servers
 from agent.engine.user_choices import assumptions
 from agent.lifecycle.closing_text import closing_text
 from agent.lifecycle.delivery import Publish, deliver, delivered_flags
+from agent.lifecycle.examination import with_examiner
 from agent.lifecycle.merge_review import record_review, recorded_review
 from agent.lifecycle.result_files import write_result_files
 from agent.lifecycle.run_result import Result
@@ -267,12 +268,12 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
     if engine.delegates and engine.settings.delegate and may_delegate(name):
         branch.delegation = Delegation(branch)
     try:
-        strategy = find("agent.strategies", name, "solve", "strategy")
+        strategy: Strategy = find("agent.strategies", name, "solve", "strategy")
         engine.workspaces.propose_steps = step_proposals(branch)
         yield from branch.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
         if not is_apart(name):
             yield from take_over_changes(branch)
-        outcome = yield from _with_examiner(branch, strategy)
+        outcome = yield from with_examiner(branch, strategy(Task(branch)))
         if engine.settings.merge_review:
             record_review(branch, outcome)
         yield from run_memory().write_lesson(branch, outcome)
@@ -303,14 +304,6 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
     if outcome is None:
         outcome = _best(engine)
     _finish(engine, outcome, stop, publish)
-
-
-def _with_examiner(branch: Branch, strategy: Strategy) -> Generator[Step, None, Outcome]:
-    if not branch.engine.settings.independent:
-        return (yield from strategy(Task(branch)))
-    from agent.phases.examiner import examined
-
-    return (yield from examined(branch, strategy(Task(branch))))
 
 
 def _best(engine: Engine) -> Outcome:

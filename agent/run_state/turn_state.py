@@ -115,3 +115,12 @@ EXAMINER_BRANCH = f"{MAIN}/examiner"
 """The branch of the examiner of the main branch."""
 CHALLENGER_BRANCH = f"{MAIN}/challenger"
 """The branch of the challenger of the main branch."""
+EXAMINER_RECORDS = (
+    "blind tests",
+    "blind test results",
+    "blind test results of the revised patch",
+    "corrected test results",
+    "challenge results",
+)
+"""Names under which a run records the hash of the examiner's tests, what they did, what they did with a revised patch,
+what corrected versions of existing tests did, and what the tests of a challenger did."""

@@ -12,11 +12,16 @@ import pytest
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.environments.environment_sources import plan_environment
 from agent.cli.commands import fix, graph, locate
+from agent.config.settings import Settings
+from agent.conversation.model_roles import check_examiner
 from agent.engine.page_proof import PageCheck
 from agent.engine.tool_context import has_browser
+from agent.lifecycle.examination import NOT_INSTALLED, with_examiner
+from agent.run_state.attempt_outcome import Outcome
 from extensions.interactive.session.commands import export, remember, report
 from trajectories import importers, plugins
 from trajectories.errors import UsageError
+from trajectories.records import Issue
 from trajectories.verdict import Verdict
 
 SESSION = SimpleNamespace(engine=None)
@@ -28,6 +33,7 @@ USES = {
     "/report": ("report", lambda: report.run(SESSION, "")),
     "fix --ci": ("github", lambda: fix.command(ci=CI)),
     "locate --log": ("reproduction", lambda: locate.command(log=Path("ci.log"))),
+    "prove --independent": ("examiner", lambda: check_examiner(Settings(model="scripted:x"))),
     "graph --html": ("report", lambda: graph.command("add", html=Path("page.html"))),
 }
 
@@ -81,3 +87,22 @@ def test_environment_without_extension_has_no_browser(monkeypatch: pytest.Monkey
     plan = plan_environment({}, settings)
     assert (plan.browser, dict(plan.variables)) == ("", {})
     assert plan.reasons[-1].endswith("but the extension pages is not installed.")
+
+
+def test_without_the_examiner_earlier_tests_verify_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    verified = Verdict(red=True, green=True, red_again=True, no_loss=True, kind="verified", evidence="earlier tests")
+    turn = SimpleNamespace(issue=Issue("add() subtracts", ""), strategy="react")
+    branch = SimpleNamespace(turn=turn, engine=SimpleNamespace(settings=Settings(model="scripted:x", independent=True)))
+
+    def repair():
+        yield "step"
+        return Outcome("tree", verified, "")
+
+    steps = with_examiner(branch, repair())
+    assert next(steps) == "step"
+    with pytest.raises(StopIteration) as ended:
+        next(steps)
+    verdict = ended.value.value.verdict
+    assert (verdict.kind, verdict.evidence) == ("plausible", "none")
+    assert verdict.notes == (NOT_INSTALLED,)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aci.proof.blind_evidence import evidence_fact, fresh_tests, judge_blind_tests
-from aci.proof.blind_tests import BlindResult, BlindTest, BlindTests, parse_blind_tests
+from extensions.examiner.blind_evidence import evidence_fact, fresh_tests, judge_blind_tests
+from extensions.examiner.blind_tests import BlindResult, BlindTest, BlindTests, parse_blind_tests
 
 
 def results(*rows: str) -> list[BlindResult]:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from aci.observation.output_text import shorten
 from aci.observation.prompt_tags import quote_fully, quote_source, quote_text
 from aci.repository.patch import is_test
-from agent.prompts.page_prompt import describe_pages
 from agent.prompts.test_command_prompt import describe_tests, nearest_test_files
+from extensions.examiner.page_prompt import describe_pages
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from aci.proof.blind_tests import BlindResult
-    from aci.proof.corrected_tests import ExistingTest
     from agent.engine.branch import Branch
+    from extensions.examiner.blind_tests import BlindResult
+    from extensions.examiner.corrected_tests import ExistingTest
     from trajectories.records import Issue
 
 LONGEST_ISSUE, LONGEST_MATERIAL, LONGEST_SAMPLE = 4_000, 7_000, 800

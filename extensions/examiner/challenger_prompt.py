@@ -14,12 +14,12 @@ from aci.localization.issue_localization import query_tree_graph, text_of_edits
 from aci.observation.output_text import shorten
 from aci.observation.prompt_tags import quote_source, quote_text
 from aci.repository.file_blobs import TreeBlobs
-from agent.prompts.examiner_prompt import describe_failure, quote_issue
+from extensions.examiner.examiner_prompt import describe_failure, quote_issue
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
-    from aci.proof.blind_tests import BlindResult, BlindTests
+    from extensions.examiner.blind_tests import BlindResult, BlindTests
     from trajectories.git_store.trees import Trees
     from trajectories.records import Issue
 

@@ -13,41 +13,45 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aci.proof.blind_evidence import BlindEvidence, evidence_fact, fresh_tests, judge_blind_tests
-from aci.proof.blind_tests import (
-    BLIND_TEST_RECORDS,
+from aci.proof.evidence import added_lines
+from aci.repository.patch import is_test
+from agent.conversation.model_roles import CODER, EXAMINER
+from agent.engine.loop import loop
+from agent.engine.permission_checks import may_test
+from agent.engine.proof_step import proof_step, verdict_of
+from agent.prompts.answer_parser import parse_edits
+from agent.prompts.opening_prompt import places
+from agent.prompts.test_command_prompt import tried_command
+from agent.run_state.attempt_outcome import Outcome
+from agent.run_state.strategy_traits import is_proposed
+from agent.run_state.turn_state import EXAMINER_RECORDS
+from extensions.examiner.blind_evidence import BlindEvidence, evidence_fact, fresh_tests, judge_blind_tests
+from extensions.examiner.blind_tests import (
     BlindResult,
     BlindTest,
     PatchedBase,
     parse_blind_tests,
     run_blind_tests,
 )
-from aci.proof.corrected_tests import CorrectedTest, find_contradictions, find_existing_tests, run_corrected_tests
-from aci.proof.evidence import added_lines
-from aci.repository.patch import is_test
-from agent.conversation.model_roles import CODER, EXAMINER, has_examiner_model
-from agent.engine.loop import loop
-from agent.engine.permission_checks import may_test
-from agent.engine.proof_step import proof_step, verdict_of
-from agent.phases.challenger import challenge, challenge_fact, failing_results, read_decisions
-from agent.prompts.answer_parser import parse_edits
-from agent.prompts.challenger_prompt import objections
-from agent.prompts.examiner_prompt import SYSTEM, correction, examiner_prompt, kept_tests, revision, second_look
-from agent.prompts.opening_prompt import places
-from agent.prompts.test_command_prompt import tried_command
-from agent.run_state.attempt_outcome import Outcome
-from agent.run_state.failing_tests_issue import is_about_failing_tests
-from agent.run_state.strategy_traits import is_proposed, is_repair
+from extensions.examiner.challenger import challenge, challenge_fact, failing_results, read_decisions
+from extensions.examiner.challenger_prompt import objections
+from extensions.examiner.corrected_tests import (
+    CorrectedTest,
+    find_contradictions,
+    find_existing_tests,
+    run_corrected_tests,
+)
+from extensions.examiner.examiner_prompt import SYSTEM, correction, examiner_prompt, kept_tests, revision, second_look
 from trajectories.errors import Cancelled, ModelError, Stop, UsageError, WorkspaceError
 from trajectories.facts import Fact
 
 if TYPE_CHECKING:
-    from aci.proof.blind_tests import BlindTests
     from agent.engine.branch import Branch
+    from extensions.examiner.blind_tests import BlindTests
     from trajectories.records import Reply, Step
     from trajectories.verdict import Verdict
 
-TESTS, RESULTS, REVISED, CORRECTED, CHALLENGED = BLIND_TEST_RECORDS
+TESTS, RESULTS, REVISED, CORRECTED, CHALLENGED = EXAMINER_RECORDS
 AT_ONCE = 0.1
 """Number of seconds in which a recorded reply is there."""
 CONTRADICTED = re.compile(r"^[^\w\n]*(\d+)[^\w\n]+red[^\w\n]+(.+)$", re.IGNORECASE | re.MULTILINE)
@@ -56,14 +60,7 @@ WITHDRAWN = re.compile(r"^[^\w\n]*(\w+)[^\w\n]+withdrawn\b", re.IGNORECASE | re.
 
 
 def examined(branch: Branch, repair: Generator[Step, None, Outcome]) -> Generator[Step, None, Outcome]:
-    """Yield the steps of a strategy's `repair`; ask for tests before it, and judge its outcome by them.
-
-    Other strategies than repairs, and runs without a model or without an issue, have no examiner.
-    """
-    issue = branch.turn.issue
-    has_issue = bool(issue.text.strip()) and not is_about_failing_tests(issue)
-    if not (has_issue and has_examiner_model(branch.engine.settings) and is_repair(branch.turn.strategy)):
-        return (yield from repair)
+    """Yield the steps of a strategy's `repair`; ask for tests before it, and judge its outcome by them."""
     examiner = Examiner(branch)
     yield from examiner.write_tests()
     outcome = yield from examiner.judge((yield from repair))

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from aci.proof.blind_tests import BlindResult, BlindTest, BlindTests, PatchedBase, run_blind_tests
+from extensions.examiner.blind_tests import BlindResult, BlindTest, BlindTests, PatchedBase, run_blind_tests
 from trajectories.records import Issue
 
 BASE = {

@@ -22,7 +22,7 @@ from extensions.lab.instances.jobs import JobResult
 from extensions.mcp_server.tool_answers import prepare_answer
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, write
-from tests.e2e.test_examiner import BLIND, RIGHT, challenger, examiner, script
+from tests.extensions.examiner.test_examiner import BLIND, RIGHT, challenger, examiner, script
 
 pytestmark = pytest.mark.slow
 WORDS = ("verified", "plausible", "disputed", "unproven")

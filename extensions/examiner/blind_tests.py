@@ -29,15 +29,6 @@ from trajectories.facts import Fact
 from trajectories.git_store.trees import Trees
 from trajectories.records import Issue
 
-BLIND_TEST_RECORDS = (
-    "blind tests",
-    "blind test results",
-    "blind test results of the revised patch",
-    "corrected test results",
-    "challenge results",
-)
-"""Names under which a run records the hash of the tests, what they did, what they did with a revised patch, what
-corrected versions of existing tests did, and what the tests of a challenger did."""
 MOST_TESTS, LONGEST_SOURCE, LONGEST_SENTENCE = 8, 20_000, 300
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PATH = re.compile(r"(?<![\w./-])((?:[\w.-]+/)*[\w.-]+\.\w+)(?![\w/])")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.engine.branch import Branch
-from agent.prompts.page_prompt import BROWSER, LONGEST_FILES, describe_pages
+from extensions.examiner.page_prompt import BROWSER, LONGEST_FILES, describe_pages
 from tests.agent.conftest import Bench, line
 from tests.conftest import git
 
@@ -33,7 +33,7 @@ def described(bench: Bench) -> str:
 
 
 def test_page_files_with_the_words_of_the_issue_are_shown(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.prompts.page_prompt.has_browser", lambda branch: True)
+    monkeypatch.setattr("extensions.examiner.page_prompt.has_browser", lambda branch: True)
     text = described(bench)
     assert text.startswith(BROWSER)
     assert "Pages and styles: css/cards.css, css/site.css, events.html\n" in text

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from aci.proof.evidence import function_name
 from aci.proof.proof_run import split_patch
 from agent.conversation.model_roles import CHALLENGER, EXAMINER
-from agent.prompts.challenger_prompt import SYSTEM, challenger_prompt
-from agent.prompts.examiner_prompt import describe_test_style
 from agent.prompts.opening_prompt import places
-from agent.prompts.page_prompt import describe_pages
+from extensions.examiner.challenger_prompt import SYSTEM, challenger_prompt
+from extensions.examiner.examiner_prompt import describe_test_style
+from extensions.examiner.page_prompt import describe_pages
 from trajectories.errors import ModelError
 from trajectories.facts import Fact
 
 if TYPE_CHECKING:
-    from aci.proof.blind_tests import BlindResult
     from agent.engine.branch import Branch
+    from extensions.examiner.blind_tests import BlindResult
     from trajectories.records import Step
 
 DECISIONS = ("required", "minor", "withdrawn")

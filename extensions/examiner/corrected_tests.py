@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aci.proof.blind_tests import PatchedBase
 from aci.proof.existing_tests import FileWithTests, find_test
-from aci.proof.kept_inputs import has_same_inputs
 from aci.testing.suite_run import SuiteReport
+from extensions.examiner.blind_tests import PatchedBase
+from extensions.examiner.kept_inputs import has_same_inputs
 from trajectories.facts import Fact
 from trajectories.git_store.trees import Trees
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aci.proof.corrected_tests import CorrectedTest, ExistingTest, find_contradictions
 from aci.proof.existing_tests import FileWithTests
-from aci.proof.kept_inputs import has_same_inputs
+from extensions.examiner.corrected_tests import CorrectedTest, ExistingTest, find_contradictions
+from extensions.examiner.kept_inputs import has_same_inputs
 
 PYTHON = """import pytest
 from times import parse

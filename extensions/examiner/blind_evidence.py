@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aci.proof.blind_tests import BlindResult, BlindTests, source_of_test
+from extensions.examiner.blind_tests import BlindResult, BlindTests, source_of_test
 from trajectories.facts import Fact, FactValue
 
 LEAST_RED = 2
