@@ -36,10 +36,10 @@ from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.issue_links import IssueGraph, rank_routes
 from aci.localization.place_ranking import SHOWN_CLASSES, RankedPlaces
-from aci.localization.rank_fusion import fuse_ranks
 from aci.repository.file_blobs import GitBlobs
 from benchmarks.localization import Instance, load, locate_places, share_within, worst_rank
 from extensions.papers.graph_search import IssueRelevance, Neighbour, PlaceTree, Rate, find_place, neighbours
+from extensions.papers.rank_fusion import fuse_ranks
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import PastItem
 

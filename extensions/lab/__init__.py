@@ -3,6 +3,7 @@
 PLUGINS = {
     "aci.guest": "guest",
     "agent.cli.commands": "commands",
+    "agent.models": "models",
     "agent.runs.export": "run_export",
     "trajectories.exports": "exports",
     "trajectories.importers": "importers",

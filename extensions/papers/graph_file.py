@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agent.conversation.model_roles import CODER
-from agent.prompts.history_prompt import RETRIEVED
 from extensions.papers.file_summaries import known_summaries
+from extensions.papers.history_prompt import RETRIEVED
 from extensions.papers.place_fusion import list_files, list_neighbours
 from tools.base import Toolbox
 from trajectories.errors import ConfigError

@@ -23,7 +23,6 @@ from agent.engine.proof_step import verdict_text
 from agent.engine.task import Task
 from agent.engine.write_scope import Scope
 from agent.phases.user_reproduction import given_tests
-from agent.prompts.history_prompt import history_prompt
 from agent.prompts.opening_prompt import describe_workspace, facts, likely_sources, name_places, places
 from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
@@ -31,6 +30,7 @@ from extensions.papers.edit_diagnostics import EditDiagnostics
 from extensions.papers.file_summaries import keep_summaries
 from extensions.papers.graph_file import COMPUTED_NAMES, END, GRAPH, PROMPT_NAMES, Phase, read_graph, read_graphs
 from extensions.papers.graph_queries import run_searches
+from extensions.papers.history_prompt import history_prompt
 from extensions.papers.place_fusion import fuse_places
 from extensions.papers.place_search import search_places
 from extensions.papers.recalled_code import recalled_output

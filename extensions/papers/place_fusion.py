@@ -1,7 +1,7 @@
 """Places that several answers name, fused by their ranks with those of localization without a model.
 
 The ensemble of localizations follows Nemotron-CORTEXA (ICML 2025), which combines the answers of several models; the
-ranks are fused as in `aci/localization/rank_fusion.py`.
+ranks are fused as in `extensions/papers/rank_fusion.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from aci.graph.file_selection import language_of
 from aci.graph.symbol_context import describe_place
-from aci.localization.rank_fusion import fuse_ranks
 from aci.observation.prompt_tags import quote_text
 from aci.repository.patch import is_test
 from agent.prompts.answer_parser import lines_of
@@ -20,6 +19,7 @@ from agent.prompts.opening_prompt import likely_sources, places
 from agent.prompts.test_command_prompt import search_tree
 from extensions.papers.graph_search import IssueRelevance, find_place, neighbours
 from extensions.papers.place_search import query_places
+from extensions.papers.rank_fusion import fuse_ranks
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph

@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aci.issue_text.issue_claims import (
+from aci.testing.suite_results import TestResult
+from extensions.reproduction.example_run import StepResult
+from extensions.reproduction.issue_claims import (
     asks_for_error,
     is_expression,
     normalize,
@@ -20,9 +22,7 @@ from aci.issue_text.issue_claims import (
     shown_texts,
     wanted_errors,
 )
-from aci.issue_text.issue_examples import Piece
-from aci.testing.suite_results import TestResult
-from extensions.reproduction.example_run import StepResult
+from extensions.reproduction.issue_examples import Piece
 
 OF_THE_EXAMPLE = {"NameError", "SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError"}
 """Exceptions that say that the example is incomplete, if the example itself raises them."""

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aci.issue_text.issue_claims import (
+from aci.runtime.workspace import HARNESS_SESSION
+from aci.testing.suite_run import run_tests
+from extensions.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_table, needs_django
+from extensions.reproduction.example_run import ExampleRun, StepResult, run_example
+from extensions.reproduction.issue_claims import (
     expected_values,
     inline_examples,
     is_expression,
     normalize,
     wanted_errors,
 )
-from aci.issue_text.issue_examples import Piece, split_examples
-from aci.runtime.workspace import HARNESS_SESSION
-from aci.testing.suite_run import run_tests
-from extensions.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_table, needs_django
-from extensions.reproduction.example_run import ExampleRun, StepResult, run_example
+from extensions.reproduction.issue_examples import Piece, split_examples
 from extensions.reproduction.issue_failures import Failure, find_failures, judge_test
 from extensions.reproduction.issue_test import choose_place, expand_stars, render_test, tests_as_written
 from extensions.reproduction.missing_imports import find_imports

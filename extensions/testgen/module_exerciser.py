@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from aci.observation.canonical_values import format_value
 from aci.runtime.guest_programs import install_programs, parse_object
 from aci.runtime.target_function import PYTHON
 from aci.runtime.workspace import LineConversation, Workspace
+from extensions.experiment.canonical_values import format_value
 from extensions.testgen.answer_schema import is_offer, is_sound
 from extensions.testgen.mutants import Mutant
 from trajectories.errors import Cancelled, UsageError, WorkspaceError

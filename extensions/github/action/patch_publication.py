@@ -17,9 +17,9 @@ from aci.repository.publish_store import PublishStore
 from aci.repository.push import BranchMoved, branch_tip, fetch_commit, push
 from agent.engine.engine import known_secrets
 from agent.github.github_client import translate_errors
-from agent.patch_checks.patch_check import PatchFindings, check_patch
 from extensions.github.action.pull_request_limits import check_free
 from extensions.github.missing_permissions import OWN_TOKEN
+from extensions.github.patch_check import PatchFindings, check_patch
 from extensions.github.pull_request import comment_texts
 from extensions.github.pull_request.pull_request_draft import PullRequestDraft, build_draft
 from extensions.github.pull_request.pull_requests import branches, open_pull, pull_from

@@ -81,8 +81,8 @@ def open_request(engine: Engine, result: Result) -> str:
     """
     from aci.repository.publish_store import open_publish_store
     from agent.patch_checks.configured_changes import configured_changes
-    from agent.patch_checks.patch_check import check_patch, format_path
     from extensions.github.action_inputs import load_rules
+    from extensions.github.patch_check import check_patch, format_path
     from extensions.github.pull_request.pull_request_draft import build_draft
     from extensions.github.pull_request.run_outcome import outcome_of
 

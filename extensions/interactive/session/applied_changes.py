@@ -15,7 +15,6 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from aci.repository.diff_hunks import Part, apply_parts, is_within, split_diff
 from aci.repository.tree_merge import Conflict, MergeResult, merge_trees
 from agent.lifecycle.exploit_quotes import warn_of_quotes
 from agent.lifecycle.exploit_withholding import public_tree
@@ -26,6 +25,7 @@ from agent.permissions.link_names import names_through_links
 from agent.run_state.merge_base import EFFECT, MOVED, find_merge_base, present_tree
 from agent.run_state.merge_base import effects as done_effects
 from extensions.interactive.session import recorded_effects
+from extensions.interactive.session.diff_hunks import Part, apply_parts, is_within, split_diff
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.lifecycle.run_result import Result
 from agent.limits.cancellation import CancellationToken
 from agent.models.base import Message
-from agent.models.caller import Caller, CallerRequest, decode_action
 from agent.run_state.turn_state import MAIN
 from extensions.lab.batch.job_settings import JobPreparation
 from extensions.lab.evaluation.instance_grading import EvaluationContext, evaluate_one
 from extensions.lab.evaluation.patch_grade import GradingResult
 from extensions.lab.instances.dataset_instances import Gold
 from extensions.lab.instances.jobs import Instance, Job
+from extensions.lab.models.caller import Caller, CallerRequest, decode_action
 from trajectories.errors import ConfigError, ModelError
 from trajectories.records import Note
 from trajectories.rewards import WRONG

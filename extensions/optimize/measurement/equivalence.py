@@ -17,10 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.canonical_values import first_difference, format_call, format_value, is_explicit
 from aci.runtime.guest_programs import install_programs, parse_object
 from aci.runtime.target_function import SESSION, Target, python_line
 from aci.runtime.workspace import Workspace
+from extensions.experiment.canonical_values import first_difference, format_call, format_value, is_explicit
 from trajectories.errors import Cancelled, UsageError
 
 if TYPE_CHECKING:

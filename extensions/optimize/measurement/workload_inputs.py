@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from aci.observation.canonical_values import format_value
 from aci.observation.failure_cause import failure_cause, last_line
 from aci.runtime.guest_programs import PREFIX, install_programs, program_source
 from aci.runtime.target_function import PYTHON, SESSION, Target, iter_functions, python_line
 from aci.runtime.workspace import Workspace
 from aci.testing.command_files import prepend_python_path
+from extensions.experiment.canonical_values import format_value
 from extensions.optimize.measurement.equivalence import (
     Answer,
     collect_answers,

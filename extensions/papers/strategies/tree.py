@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aci.observation.prompt_tags import quote_text
-from agent.candidates.step_critique import GREEN, KEPT, critic_score, proof_score
-from agent.candidates.step_forecast import forecast_moves
 from agent.engine.loop import is_submission, loop
 from agent.engine.run_memory import run_memory
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
 from agent.run_state.rewind import summarise_attempts
+from extensions.papers.step_critique import GREEN, KEPT, critic_score, proof_score
+from extensions.papers.step_forecast import forecast_moves
 from extensions.papers.step_rewind import rewind_to
 from extensions.papers.uct_node import UctNode
 

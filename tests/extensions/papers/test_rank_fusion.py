@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from aci.graph.code_graph import Graph, query_graph
-from aci.localization.rank_fusion import fuse_ranks
 from aci.repository.file_blobs import TextBlobs
 from extensions.papers.graph_search import find_place
 from extensions.papers.place_fusion import parse_places
+from extensions.papers.rank_fusion import fuse_ranks
 from tests.agent.conftest import line
 from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy
 from tests.extensions.papers.test_graph_search import FAULT, FILES, FIX, ISSUE, TEST

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.candidates.step_forecast import Proposal, parse_proposals
+from extensions.papers.step_forecast import Proposal, parse_proposals
 from extensions.papers.strategies.tree import Node, _best_open_node
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, RunStrategy, edit_calc, equal, new_test

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from aci.repository.diff_hunks import is_within
 from aci.repository.patch import count_diff_lines
 from agent.run_state.turn_state import tree_at
 from extensions.interactive.session import applied_changes
+from extensions.interactive.session.diff_hunks import is_within
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.observation.canonical_values import first_difference, format_value
 from aci.runtime.target_function import Target
+from extensions.experiment.canonical_values import first_difference, format_value
 from extensions.optimize.guest.canonical_forms import FormBuilder
 from extensions.optimize.measurement.equivalence import Answer, collect_answers, describe_differences, is_conclusive
 from extensions.optimize.measurement.input_calls import InputCall

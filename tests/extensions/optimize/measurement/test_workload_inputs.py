@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from aci.observation.canonical_values import format_value
 from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.target_function import Target
 from aci.runtime.workspace import Workspace
+from extensions.experiment.canonical_values import format_value
 from extensions.optimize.measurement import workload_inputs
 from extensions.optimize.measurement.efficiency import fit_growth
 from extensions.optimize.measurement.equivalence import collect_answers, describe_differences, raised_explicitly

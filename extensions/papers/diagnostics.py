@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aci.observation.untrusted_text import clean_output
-from aci.proof.static_checks import ConsistencyError
 from aci.runtime.target_function import PYTHON
 from aci.runtime.workspace import HARNESS_SESSION
+from extensions.papers.static_checks import ConsistencyError
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace

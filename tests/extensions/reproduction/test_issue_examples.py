@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.issue_text.issue_examples import split_examples
+from extensions.reproduction.issue_examples import split_examples
 
 
 def steps(body: str) -> list[tuple[str, str]]:

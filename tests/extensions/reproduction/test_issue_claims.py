@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.issue_text.issue_claims import (
+from extensions.reproduction.issue_claims import (
     ReportedError,
     asks_for_error,
     expected_values,
@@ -12,7 +12,7 @@ from aci.issue_text.issue_claims import (
     reported_outputs,
     wanted_errors,
 )
-from aci.issue_text.issue_examples import split_examples
+from extensions.reproduction.issue_examples import split_examples
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aci.proof.diagnostics import new_errors
-from aci.proof.static_checks import ConsistencyError, find_inconsistencies
+from extensions.papers.diagnostics import new_errors
+from extensions.papers.static_checks import ConsistencyError, find_inconsistencies
 
 OTHER = "def total(prices, discount=0, *, rounded):\n    return 0\n\n\nLIMIT = 3\n"
 FILES = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aci.repository.diff_hunks import apply_parts, split_diff
+from extensions.interactive.session.diff_hunks import apply_parts, split_diff
 from trajectories.git_store.git_commands import encode
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 

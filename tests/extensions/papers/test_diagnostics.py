@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.proof.diagnostics import _read, find_checkers, run_checker
-from aci.proof.static_checks import ConsistencyError
 from aci.runtime.workspace import Workspace
+from extensions.papers.diagnostics import _read, find_checkers, run_checker
+from extensions.papers.static_checks import ConsistencyError
 
 BAD = "def add(a: int, b: int) -> int:\n    return a + b\n\n\nadd('1', 2)\n"
 

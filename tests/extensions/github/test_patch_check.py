@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aci.repository.publish_store import ChangedPath
-from agent.patch_checks.patch_check import MOST_FILES, PatchFindings, check_patch
+from extensions.github.patch_check import MOST_FILES, PatchFindings, check_patch
 from trajectories.git_store.tree_listing import Entry, changes
 
 File = bytes | tuple[str, bytes]

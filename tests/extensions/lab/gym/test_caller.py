@@ -8,7 +8,7 @@ import pytest
 
 from agent.config.settings import Settings
 from agent.models.base import RequestOptions, load_model
-from agent.models.caller import decode_action
+from extensions.lab.models.caller import decode_action
 from tools.base import Toolbox
 from trajectories.errors import ModelError, UsageError
 from trajectories.records import Action

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.issue_text.issue_examples import Piece
+from extensions.reproduction.issue_examples import Piece
 
 _RAISED = re.compile(
     r"^(?:E\s+|#+\s*)?(?:[\w]+\.)*([A-Z]\w*(?:Error|Exception|Warning|Exit|Interrupt))\b(?::[ \t]*(.*))?$"

@@ -1,0 +1,1 @@
+"""Models that the laboratory adds."""
