@@ -36,7 +36,7 @@ ACTIONS = (
     ("run_tests", {"nodes": ["test_shop.py"]}),
     ("submit", {"summary": "The first price is counted."}),
 )
-ISSUE_READER = ("agent/instances/issue_input.py", "issue_from")
+ISSUE_READER = ("agent/inputs/issue_input.py", "issue_from")
 MODEL = ("agent/models/scripted.py", "reply")
 
 

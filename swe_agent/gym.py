@@ -79,7 +79,7 @@ def make(
     from dataclasses import replace
 
     from agent.config.settings import WITHOUT_MEMORY, load_settings
-    from agent.instances.issue_input import from_text
+    from agent.inputs.issue_input import from_text
     from extensions.lab.batch.job_settings import JobPreparation
     from extensions.lab.gym.episode import plan_episodes
     from extensions.lab.instances.dataset_instances import from_row

@@ -154,7 +154,7 @@ def start_fix(
         raise TypeError(f"fix has no option {unknown[0]!r}; it has {', '.join(FixOptions.__annotations__)}")
     from agent.cli.shared_options import check_delivery
     from agent.config.settings import load_settings
-    from agent.instances.issue_input import from_text, limit_to_base_date, repository_for
+    from agent.inputs.issue_input import from_text, limit_to_base_date, repository_for
     from agent.lifecycle.new_run import open_new_run
     from agent.run_state.failing_tests_issue import FAILING_TESTS
 

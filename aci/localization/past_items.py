@@ -1,7 +1,7 @@
 """Earlier issues and pull requests as nodes of the issue graph: their texts, and how similar these are to the issue.
 
-The texts are those that the front end read from GitHub as of the base's date (`agent/github/past_items.py`), or the
-messages of the commits about each number.
+The texts are those that the front end read from GitHub as of the base's date, or the messages of the commits
+about each number.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from agent.config.environment_variables import check_environment
-from agent.github.github_urls import REPOSITORY, Address, own_server
+from agent.inputs.github_urls import REPOSITORY, Address, own_server
 from trajectories.errors import ConfigError, UsageError
 
 PREFIX = "swe-agent/"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent.github.github_client import connect, require_created, translate_errors
 from agent.patch_checks.findings import RULES, Finding
 from agent.patch_checks.sarif import fingerprints
+from extensions.github.api.github_client import connect, require_created, translate_errors
 from extensions.github.missing_permissions import OWN_TOKEN
 from extensions.github.pull_request.marked_comment import MOST, NEEDS, is_marked, show_comment
 from extensions.github.pull_request.proof_comment import STEPS, answer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from github.PullRequest import PullRequest, ReviewComment
     from github.Repository import Repository
 
-    from agent.github.github_urls import Address
+    from agent.inputs.github_urls import Address
     from agent.patch_checks.review import Review
 
 MARK = "<!-- swe-agent review -->"

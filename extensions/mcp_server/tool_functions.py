@@ -131,7 +131,7 @@ def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
 
 def prove(call: ToolCall, given: arguments.Prove) -> dict[str, Any]:
     from aci.repository.patch_text import read_patch
-    from agent.instances.patch_input import check_isolation, proposal_from_diff
+    from agent.inputs.patch_input import check_isolation, proposal_from_diff
 
     diff = read_patch(encode(given.patch))
     source = call.server.open_repository(given.repository)
@@ -167,7 +167,7 @@ def _issue(text: str) -> Issue:
     """Return the issue that a client passes on, which the user of the server may not have read."""
     from dataclasses import replace
 
-    from agent.instances.issue_input import from_text
+    from agent.inputs.issue_input import from_text
 
     return replace(from_text(text), trust="stranger")
 

@@ -50,7 +50,7 @@ def locate_log(given: LogOptions, repo: str | None, json: bool, plain: bool, ver
     """Print what the log leads to; return 1 if a bisection was asked for and found no single commit."""
     from aci.localization.issue_localization import HistoryBase
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
-    from agent.instances.issue_input import log_from, repository_for
+    from agent.inputs.issue_input import log_from, repository_for
     from agent.run_state.terminal_question import confirm
     from extensions.reproduction.error_log import read_error_log
     from extensions.reproduction.log_localization import commits_since, localize_log
@@ -85,7 +85,7 @@ def _bisect(source: Repository, given: LogOptions, good: str, since: Sequence[st
     from agent.config.settings import load_settings
     from agent.config.workspace_choice import choose_workspace
     from agent.console.rich_terminal import clean_printer, console, waiting
-    from agent.instances.issue_input import reproduction_from
+    from agent.inputs.issue_input import reproduction_from
 
     say = clean_printer(console(plain, stderr=True))
     own = source.file(".swe-agent.toml", given.base) or b""

@@ -63,7 +63,7 @@ def show(review: Review, ended: Result, console: Console, sarif: Path | None, po
 
 
 def _post(review: Review, url: str, head: str) -> dict[str, object]:
-    from agent.github.github_urls import address_of
+    from agent.inputs.github_urls import address_of
 
     done = review_posting().post_review(address_of(url), head, review)
     return {"url": done.url, "remarks": done.remarks}

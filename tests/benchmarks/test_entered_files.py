@@ -21,6 +21,6 @@ def test_files_of_first_request_and_of_reply_are_counted():
     before, _, reply = lists.partition("For one reply:")
     assert done.returncode in (0, 1), done.stderr
     assert counts == {"before the first request": before.count(".py\n"), "for one reply": reply.count(".py\n")}
-    assert "agent/instances/issue_input.py" in before
+    assert "agent/inputs/issue_input.py" in before
     assert "agent/cli/" not in before, "the command line is called before the issue is read"
     assert "tools/" in reply

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aci.repository.user_repository import Repository
-from agent.github.proposed_changes import fetch_proposed_changes, open_clone
-from agent.instances.patch_input import proposal_from, proposal_from_commits
+from agent.inputs.patch_input import proposal_from, proposal_from_commits
+from extensions.github.api.proposed_changes import fetch_proposed_changes, open_clone
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, STRICT_TEST, TEST_CORE, Machine, write
 from tests.github_server import Hub

@@ -74,7 +74,7 @@ def _build_or_explain(
     from agent.config.workspace_choice import choose_workspace
     from agent.console.rich_terminal import Activity, console, plain_waiting, waiting
     from agent.engine.base_workspace import open_base
-    from agent.instances.issue_input import repository_from
+    from agent.inputs.issue_input import repository_from
 
     source = Repository.open(repository_from(repo, plain_waiting))
     own = source.file(".swe-agent.toml", base) or b""

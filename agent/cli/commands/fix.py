@@ -17,7 +17,7 @@ from agent.console.rich_terminal import clean_printer, plain_waiting
 from agent.console.rich_terminal import console as progress
 from agent.console.run_display import Console
 from agent.conversation.model_roles import check_examiner
-from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
+from agent.inputs.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
 from agent.run_state.failing_tests_issue import FAILING_TESTS
 from agent.run_state.terminal_question import confirm
 from trajectories.errors import UsageError
@@ -137,7 +137,7 @@ def command(
     if independent:
         check_examiner(settings)
     if issue:
-        from agent.instances.past_items import add_past_items
+        from agent.inputs.past_items import add_past_items
 
         asked = add_past_items(asked, source, base, settings, say, plain_waiting)
     return drive_new(asked, source, settings, Console(json=json, plain=plain), base)

@@ -34,7 +34,7 @@ def command(
     from aci.localization.issue_localization import query_tree_graph
     from aci.repository.user_repository import Repository
     from agent.console.rich_terminal import console, plain_waiting, waiting
-    from agent.instances.issue_input import repository_from
+    from agent.inputs.issue_input import repository_from
     from trajectories.plugins import extension_module
 
     pages = extension_module("agent.cli.graph_page", "A page of the graph", "report") if html else None

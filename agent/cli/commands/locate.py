@@ -73,7 +73,7 @@ def command(
         code: int = search.locate_log(given, repo, json, plain, verbose)
         return code
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
-    from agent.instances.issue_input import issue_from, limit_to_base_date, patch_from, repository_for
+    from agent.inputs.issue_input import issue_from, limit_to_base_date, patch_from, repository_for
     from agent.run_state.terminal_question import confirm
 
     diff = patch_from(patch, issue or None, issue_file, text)

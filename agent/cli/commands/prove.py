@@ -58,9 +58,9 @@ def command(
     from agent.console.rich_terminal import clean_printer, console
     from agent.console.run_display import Console
     from agent.conversation.model_roles import check_examiner
-    from agent.instances.bundle_input import save_bundle
-    from agent.instances.issue_input import limit_to_base_date, reproduction_from
-    from agent.instances.patch_input import PatchOptions, check_isolation, find_patch
+    from agent.inputs.bundle_input import save_bundle
+    from agent.inputs.issue_input import limit_to_base_date, reproduction_from
+    from agent.inputs.patch_input import PatchOptions, check_isolation, find_patch
     from trajectories.plugins import extension_module
 
     say = clean_printer(console(plain, stderr=True))

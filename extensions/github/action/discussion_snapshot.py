@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aci.issue_text.issue_discussion import select_comments
-from agent.github.github_client import connect, translate_errors
-from agent.github.github_issue import MOST_DISCUSSED, author_of, comment_of, issue_of, linked_item
-from agent.github.github_urls import Address
-from agent.github.issue_images import fetch_images
-from agent.github.response_cache import FULL, Reader
+from agent.inputs.github_urls import Address
 from extensions.github.action.spend_record import MARK
 from extensions.github.action_inputs import Rules
+from extensions.github.api.github_client import connect, translate_errors
+from extensions.github.api.github_issue import MOST_DISCUSSED, author_of, comment_of, issue_of, linked_item
+from extensions.github.api.issue_images import fetch_images
+from extensions.github.api.response_cache import FULL, Reader
 from extensions.github.task.requesters import Rights
 from extensions.github.task.trigger_event import Trigger, utc
 from trajectories.records import Comment, Issue

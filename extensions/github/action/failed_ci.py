@@ -13,11 +13,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.engine.engine import known_secrets
-from agent.github.github_client import translate_errors
-from agent.github.github_urls import Address
+from agent.inputs.github_urls import Address
 from extensions.github.action.spend_reservations import charges_of, check_alone
 from extensions.github.action.status_comment import StatusComment
 from extensions.github.action_inputs import Rules
+from extensions.github.api.github_client import translate_errors
 from extensions.github.ci.ci_log_download import LogUnavailable
 from extensions.github.ci.ci_runs import CiRun, failed_jobs, read_run, runs_at
 from extensions.github.ci.failed_checks import job_names, read_logs

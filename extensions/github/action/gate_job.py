@@ -10,10 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.github.github_client import repository, translate_errors
-from agent.github.github_issue import comment_of, issue_of
-from agent.github.github_urls import Address
-from agent.github.hidden_text import visible_text
+from agent.inputs.github_urls import Address
 from extensions.github.action.discussion_snapshot import Discussion, issue_at_request, thread_at_request, thread_root
 from extensions.github.action.failed_ci import check_attempts, collect_logs, find_failed_run
 from extensions.github.action.job_outputs import summarise, write_outputs
@@ -28,6 +25,9 @@ from extensions.github.action.spend_reservations import (
 )
 from extensions.github.action.status_comment import StatusComment, find, update_comment
 from extensions.github.action_inputs import Rules, load_rules, own_repository, workflow_attempt, workflow_run
+from extensions.github.api.github_client import repository, translate_errors
+from extensions.github.api.github_issue import comment_of, issue_of
+from extensions.github.api.hidden_text import visible_text
 from extensions.github.follow_up_turns import CI_REQUEST
 from extensions.github.missing_permissions import explain_permission
 from extensions.github.pull_request.pull_request_body import price

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from aci.repository.publish_store import PublishStore
 from aci.repository.push import BranchMoved, branch_tip, fetch_commit, push
 from agent.engine.engine import known_secrets
-from agent.github.github_client import translate_errors
 from extensions.github.action.pull_request_limits import check_free
+from extensions.github.api.github_client import translate_errors
 from extensions.github.missing_permissions import OWN_TOKEN
 from extensions.github.patch_check import PatchFindings, check_patch
 from extensions.github.pull_request import comment_texts
@@ -33,7 +33,7 @@ from trajectories.verdict import COMPLETE, PROVEN
 if TYPE_CHECKING:
     from github.Repository import Repository
 
-    from agent.github.github_urls import Address
+    from agent.inputs.github_urls import Address
     from extensions.github.action_inputs import Rules
     from extensions.github.task.result_file import Outcome
     from extensions.github.task.task_request import TaskRequest

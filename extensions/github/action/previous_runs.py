@@ -8,10 +8,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from agent.github.github_client import translate_errors
 from extensions.github.action.spend_record import Charge
 from extensions.github.action.status_comment import StatusComment
 from extensions.github.action_inputs import workflow_run
+from extensions.github.api.github_client import translate_errors
 from extensions.github.task.trigger_event import EVENTS, Trigger, utc
 from trajectories.errors import ConfigError, UsageError
 

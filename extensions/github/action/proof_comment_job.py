@@ -12,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.github.github_client import repository, translate_errors
 from extensions.github.action.job_outputs import summarise
 from extensions.github.action_inputs import load_rules, own_repository
+from extensions.github.api.github_client import repository, translate_errors
 from extensions.github.pull_request.marked_comment import CUT, LONGEST, MOST, show_comment
 from extensions.github.pull_request.proof_comment import proof_comment, verdict_name
 from extensions.github.task import result_file

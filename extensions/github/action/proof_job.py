@@ -54,7 +54,7 @@ def prove(repo: Path, out: Path, flags: Mapping[str, Any]) -> int:
 
 def _open_run(pull: ProposedPull, repo: Path, flags: Mapping[str, Any], console: Console) -> Engine:
     from aci.repository.user_repository import Repository
-    from agent.instances.patch_input import proposal_from_commits
+    from agent.inputs.patch_input import proposal_from_commits
 
     source = Repository.open(repo)
     commit, proposal = proposal_from_commits(source, pull.base, pull.head, f"pull request #{pull.number}")

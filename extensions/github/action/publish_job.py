@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from aci.repository.publish_store import open_publish_store
 from aci.repository.user_repository import Repository
-from agent.github.github_client import repository
-from agent.github.github_urls import Address
+from agent.inputs.github_urls import Address
 from extensions.github.action import status_comment
 from extensions.github.action.job_outputs import summarise, write_outputs
 from extensions.github.action.patch_publication import Delivery, TaskOutcome, publish_patch
 from extensions.github.action.review_reply import reply
 from extensions.github.action_inputs import Rules, load_rules, own_repository, workflow_run
+from extensions.github.api.github_client import repository
 from extensions.github.missing_permissions import explain_permission
 from extensions.github.pull_request import comment_texts
 from extensions.github.task import result_file, task_request

@@ -7,9 +7,9 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent.github.github_client import translate_errors
-from agent.github.proposed_changes import CLOSES
 from extensions.github.action_inputs import Rules
+from extensions.github.api.github_client import translate_errors
+from extensions.github.api.proposed_changes import CLOSES
 from extensions.github.task.task_subject import is_own, issue_of_branch
 from extensions.github.task.trigger_event import TriggerSkipped
 

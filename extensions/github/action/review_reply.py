@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent.github.github_client import require_created, translate_errors
 from extensions.github.action_inputs import workflow_run
+from extensions.github.api.github_client import require_created, translate_errors
 from extensions.github.pull_request.marked_comment import CUT, LONGEST, MOST, NEEDS, is_marked
 from extensions.github.text_escaping import cut
 

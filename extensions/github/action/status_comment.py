@@ -10,8 +10,8 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent.github.github_client import require_created, translate_errors
 from extensions.github.action.spend_record import MARK, Charge, line, read, spent
+from extensions.github.api.github_client import require_created, translate_errors
 from extensions.github.pull_request.marked_comment import CUT, LONGEST, MOST, is_marked
 from extensions.github.task.trigger_event import now
 from extensions.github.text_escaping import cut

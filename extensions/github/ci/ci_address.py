@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agent.github.github_urls import REPOSITORY, Address, known_server, own_server
+from agent.inputs.github_urls import REPOSITORY, Address, known_server, own_server
 from trajectories.errors import UsageError
 
 CI = re.compile(

@@ -18,7 +18,7 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
 from agent.console.foreground_run import run_to_end
 from agent.engine.engine import known_secrets
-from agent.instances.issue_input import Waiting, repository_from
+from agent.inputs.issue_input import Waiting, repository_from
 from agent.lifecycle.delivery import deliver_on_request, is_delivered
 from agent.lifecycle.run_lifecycle import reopen, result
 from agent.prompts.quotation import quoted_logs

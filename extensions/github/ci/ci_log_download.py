@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from agent.github.github_client import TIMEOUT, translate_errors
+from extensions.github.api.github_client import TIMEOUT, translate_errors
 from extensions.github.ci.ci_runs import NEEDS, CiJob
 from extensions.github.ci.failed_step_log import FailedStepLog
 from trajectories.errors import TryLater, UsageError
@@ -16,7 +16,7 @@ from trajectories.errors import TryLater, UsageError
 if TYPE_CHECKING:
     from requests import Response, Session
 
-    from agent.github.github_urls import Address
+    from agent.inputs.github_urls import Address
 
 MOST_BYTES = 256 << 20
 SECONDS = 120.0
@@ -118,7 +118,7 @@ def _pieces(answer: Response, job: CiJob) -> Iterator[bytes]:
 
 def _message(answer: Response) -> Any:
     """Return the JSON of a refusal, of which an error shows the message; None for anything else."""
-    from agent.github.response_bodies import read_body
+    from extensions.github.api.response_bodies import read_body
 
     try:
         return json.loads(read_body(answer, PIECE, time.monotonic() + TIMEOUT))

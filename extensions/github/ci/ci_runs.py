@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.github.github_client import translate_errors
+from extensions.github.api.github_client import translate_errors
 from trajectories.errors import TryLater
 
 if TYPE_CHECKING:

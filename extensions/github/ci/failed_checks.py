@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aci.observation.untrusted_text import one_line
-from agent.github.github_client import repository, translate_errors
-from agent.github.github_urls import Address
+from agent.inputs.github_urls import Address
+from extensions.github.api.github_client import repository, translate_errors
 from extensions.github.ci.ci_address import CiAddress
 from extensions.github.ci.ci_log_download import LogUnavailable, read_failed_steps
 from extensions.github.ci.ci_runs import FAILED, CiJob, CiRun, failed_jobs, read_job, read_run, runs_at

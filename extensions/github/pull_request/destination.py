@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.github.github_client import connect, translate_errors
-from agent.github.github_remotes import Remote, known_remotes, names
+from extensions.github.api.github_client import connect, translate_errors
+from extensions.github.api.github_remotes import Remote, known_remotes, names
 from extensions.github.task.policy_files import check_policies
 from extensions.github.task.trigger_event import TriggerSkipped
 from trajectories.errors import ConfigError, UsageError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from github.Repository import Repository as Hosted
 
     from aci.repository.user_repository import Repository
-    from agent.github.github_urls import Address
+    from agent.inputs.github_urls import Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent.github.github_client import require_created, translate_errors
+from extensions.github.api.github_client import require_created, translate_errors
 from extensions.github.text_escaping import cut
 
 if TYPE_CHECKING:

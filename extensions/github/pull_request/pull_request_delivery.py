@@ -12,7 +12,7 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.github.github_urls import address_of
+from agent.inputs.github_urls import address_of
 from agent.lifecycle.exploit_quotes import quoting_files
 from agent.lifecycle.exploit_withholding import public_patch
 from extensions.github.pull_request.pull_requests import OpenedPullRequest, branches, open_pull

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from agent.github.github_client import require_created, translate_errors
 from extensions.github.action_inputs import PREFIX
+from extensions.github.api.github_client import require_created, translate_errors
 
 if TYPE_CHECKING:
     from github.PullRequest import PullRequest

@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from agent.github.github_client import translate_errors
+from extensions.github.api.github_client import translate_errors
 from extensions.github.task.ai_policy import refusal
 from extensions.github.task.trigger_event import TriggerSkipped
 
 if TYPE_CHECKING:
     from github.Repository import Repository
 
-    from agent.github.github_urls import Address
+    from agent.inputs.github_urls import Address
 
 FOLDERS = (".github", "docs")
 FILES = ("100644", "100755")

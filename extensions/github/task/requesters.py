@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from agent.github.github_client import translate_errors
 from extensions.github.action_inputs import Rules
+from extensions.github.api.github_client import translate_errors
 from extensions.github.task.trigger_event import Trigger, TriggerSkipped
 
 if TYPE_CHECKING:

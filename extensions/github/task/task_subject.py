@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.github.github_client import translate_errors
 from extensions.github.action_inputs import PREFIX, Rules
+from extensions.github.api.github_client import translate_errors
 from extensions.github.task.trigger_event import Trigger, TriggerSkipped, utc
 from trajectories.errors import UsageError
 

@@ -19,7 +19,7 @@ from agent.config.settings import HELP, NOWHERE, POLICY, Settings, load_settings
 from agent.config.validation_reason import validation_reason
 from agent.config.workspace_choice import choose_workspace
 from agent.console.rich_terminal import plain_waiting
-from agent.instances.issue_input import repository_from
+from agent.inputs.issue_input import repository_from
 from agent.run_state.run_ownership import ask_for_owner
 from trajectories.errors import ConfigError, NoRepository, UsageError
 

@@ -35,6 +35,7 @@ from extensions.interactive.session.session_events import (
 from extensions.interactive.session.session_start import MODES
 from extensions.interactive.session.session_state import last_proof
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
+from trajectories.plugins import extension_module
 from trajectories.records import Issue, Note, Reply
 
 if TYPE_CHECKING:
@@ -238,14 +239,14 @@ class TurnRunner:
 
     def _check_issue(self, url: str) -> None:
         """Ask before working on an issue from another repository. Raises UsageError if the user declines."""
-        from agent.github.issue_repository import check_belongs
 
         def accept(reason: str) -> bool:
             why = "the session asks about each issue of another repository"
             asked = Approval("issue", f"{reason} Work on it here?", subject=url, why=why, cancel=self._session.stopped)
             return self._session.ask(asked).yes
 
-        check_belongs(self._start.source, url, accept, "Open a session in a checkout of it.")
+        github = extension_module("agent.inputs.github", "An issue on GitHub", "github")
+        github.check_belongs(self._start.source, url, accept, "Open a session in a checkout of it.")
 
     def _turn(self, request: Request, strategy: str) -> None:
         """Start the run's first or next turn; an interrupted turn is abandoned."""

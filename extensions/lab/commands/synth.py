@@ -99,7 +99,7 @@ def _synthesize(where: _Place, asked: SynthesisOptions, wanted: dict[str, Any], 
     from agent.config.workspace_choice import choose_workspace
     from agent.console.rich_terminal import clean_printer, console, plain_waiting
     from agent.engine.base_workspace import open_base, open_in_environment
-    from agent.instances.issue_input import repository_from
+    from agent.inputs.issue_input import repository_from
     from extensions.lab.evaluation.evaluation import stop_on_signal
     from extensions.lab.instances.jobs import ExecutorOptions
     from extensions.lab.synthesis.synthesis_files import questions_folder

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from aci.runtime.workspace import Workspace
-from agent.github.github_urls import GITHUB, Address
-from agent.github.issue_images import fetch_images
+from agent.inputs.github_urls import GITHUB, Address
+from extensions.github.api.issue_images import fetch_images
 from extensions.lab.evaluation.grading_files import files
 from extensions.lab.instances.dataset_instances import PICTURES, parse_list
 from trajectories.errors import WorkspaceError

@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from agent.instances.issue_input import from_text, pictures
+from agent.inputs.issue_input import from_text, pictures
 from extensions.lab.instances.dataset_rows import ID, Row, is_list_of_addresses, rows
 from extensions.lab.instances.issue_urls import read_issue_urls
 from extensions.lab.instances.jobs import Instance

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.github.github_urls import GITHUB, Address
-from agent.github.issue_images import fetch_images
+from agent.inputs.github_urls import GITHUB, Address
+from extensions.github.api.issue_images import fetch_images
 from extensions.lab.instances.jobs import Instance
 from trajectories.records import Issue
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from agent.github.github_issue import fetch_issue
-from agent.github.github_urls import GITHUB, address_of
+from agent.inputs.github_urls import GITHUB, address_of
+from extensions.github.api.github_issue import fetch_issue
 from extensions.lab.instances.append_log import write_error
 from extensions.lab.instances.jobs import Instance
 from trajectories.errors import RunBroken, UsageError

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aci.localization.issue_localization import HistoryBase, localize_issue
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import count_diff_lines
-from agent.instances.issue_input import from_text
+from agent.inputs.issue_input import from_text
 from extensions.lab.synthesis.source_repository import SourceRepository
 from extensions.lab.synthesis.task_instance import Difficulty
 

@@ -19,7 +19,7 @@ from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import belongs_to_tests
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
-from agent.instances.bundle_input import url_of
+from agent.inputs.bundle_input import url_of
 from extensions.experiment.source.source_file import Source
 from extensions.experiment.source.syntax_trees import UNREADABLE
 from extensions.lab.synthesis.test_coverage import TestCoverage

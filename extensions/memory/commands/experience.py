@@ -71,7 +71,7 @@ def _repository(repo: str) -> tuple[Repository, Identity]:
     from aci.history.repository_identity import find_identity
     from aci.repository.user_repository import Repository
     from agent.console.rich_terminal import plain_waiting
-    from agent.instances.issue_input import repository_from
+    from agent.inputs.issue_input import repository_from
 
     source = Repository.open(repository_from(repo, plain_waiting))
     identity = find_identity(source, source.commit())

@@ -62,7 +62,7 @@ def _identity(repo: str) -> tuple[Path, Repository, Identity | None]:
     from aci.repository.user_repository import Repository
     from agent.config.settings import load_settings
     from agent.console.rich_terminal import plain_waiting
-    from agent.instances.issue_input import repository_from
+    from agent.inputs.issue_input import repository_from
     from agent.run_state.checkouts import stored_identity
 
     state, source = load_settings().state, Repository.open(repository_from(repo, plain_waiting))

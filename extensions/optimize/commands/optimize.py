@@ -13,7 +13,7 @@ from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
 from agent.console.rich_terminal import plain_waiting
 from agent.console.run_display import Console
-from agent.instances.issue_input import repository_from
+from agent.inputs.issue_input import repository_from
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 

@@ -43,7 +43,7 @@ def command(
     from agent.config.settings import load_settings
     from agent.config.workspace_choice import choose_workspace
     from agent.console.rich_terminal import clean_printer, console, waiting
-    from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for
+    from agent.inputs.issue_input import issue_from, limit_to_base_date, repository_for
     from agent.run_state.terminal_question import confirm
 
     say = clean_printer(console(plain, stderr=True))

@@ -56,8 +56,8 @@ def command(
     from agent.console.foreground_run import drive_new
     from agent.console.rich_terminal import clean_printer, console
     from agent.conversation.model_roles import check_examiner
-    from agent.instances.issue_input import limit_to_base_date, reproduction_from
-    from agent.instances.patch_input import PatchOptions, check_isolation, find_patch
+    from agent.inputs.issue_input import limit_to_base_date, reproduction_from
+    from agent.inputs.patch_input import PatchOptions, check_isolation, find_patch
     from extensions.review.patch_review import review_of
     from extensions.review.review_output import ReviewConsole, review_posting, show
 
@@ -67,7 +67,7 @@ def command(
         raise UsageError("--post needs a pull request.", "Give --pr URL.")
     options.check_writable(sarif)
     if post:
-        from agent.github.github_urls import address_of
+        from agent.inputs.github_urls import address_of
 
         review_posting().check_postable(address_of(pr))
     say = clean_printer(console(plain, stderr=True))

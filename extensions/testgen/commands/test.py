@@ -12,7 +12,7 @@ from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
 from agent.console.rich_terminal import plain_waiting
 from agent.console.run_display import Console
-from agent.instances.issue_input import repository_from
+from agent.inputs.issue_input import repository_from
 from extensions.testgen.changed_functions import changed_functions, format_targets
 from extensions.testgen.usage_mining import find_subjects
 from trajectories.errors import UsageError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aci.observation.untrusted_text import tag_pattern, wrap_code
-from agent.github.hidden_text import visible_text
 from agent.models._text_tool_calls import render_tool_calls
 from agent.prompts.quotation import framed_issue
+from extensions.github.api.hidden_text import visible_text
 from trajectories.records import Comment, Issue
 
 MAX_LENGTH = 65_536

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.github.conftest import hub, no_backoff, repo, sign_in
 from tests.conftest import MakeRepo, git
+from tests.extensions.github.api.conftest import hub, no_backoff, repo, sign_in
 from tests.extensions.github.gate_runner import GateRunner
 from tests.extensions.github.publish_runner import BOT, CORE, RIGHTS, PublishRunner
 from tests.extensions.github.solve_runner import FILES, Job, set_up

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.config.environment_variables import GITHUB
-from agent.github.github_urls import Address
+from agent.inputs.github_urls import Address
 from extensions.github.action_inputs import Rules, load_rules, own_repository
 from trajectories.errors import ConfigError, UsageError
 

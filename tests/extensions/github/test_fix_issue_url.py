@@ -16,7 +16,7 @@ import pytest
 from aci.repository.user_repository import Repository
 from agent.cli import command_line
 from agent.config.settings import Settings
-from agent.instances.past_items import add_past_items
+from agent.inputs.past_items import add_past_items
 from agent.lifecycle.run_lifecycle import begin
 from tests.agent.conftest import line
 from tests.conftest import git

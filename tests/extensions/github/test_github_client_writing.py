@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from agent.github.github_client import repository
-from agent.github.github_urls import Address
+from agent.inputs.github_urls import Address
 from extensions.github.action import status_comment
 from extensions.github.action.review_reply import reply
 from extensions.github.action.spend_record import Charge
+from extensions.github.api.github_client import repository
 from extensions.github.pull_request.pull_requests import open_pull
 from extensions.github.task.task_request import TaskRequest
 from tests.conftest import git

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.github.github_urls import Address, address_of
+from agent.inputs.github_urls import Address, address_of
 from agent.patch_checks.findings import Finding
 from agent.patch_checks.review import Review
 from agent.patch_checks.sarif import fingerprints

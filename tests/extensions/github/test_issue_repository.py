@@ -16,9 +16,9 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.cli import command_line
-from agent.github.github_remotes import has_remote
-from agent.github.github_urls import Address
+from agent.inputs.github_urls import Address
 from agent.permissions.approvals import Answer
+from extensions.github.api.github_remotes import has_remote
 from extensions.interactive.session.session_events import MessageEvent, QuestionAsked, TurnStarted
 from tests.agent.conftest import line
 from tests.conftest import MakeRepo, committed, git

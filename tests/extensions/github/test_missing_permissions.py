@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from github import GithubException
 
-from agent.github.github_client import translate_errors
 from extensions.github.action_inputs import Rules
+from extensions.github.api.github_client import translate_errors
 from extensions.github.missing_permissions import explain_permission
 from tests.extensions.github.publish_runner import BOT, RIGHTS, PublishRunner
 from trajectories.errors import ConfigError, SweAgentError, UsageError

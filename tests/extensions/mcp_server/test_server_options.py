@@ -151,8 +151,8 @@ def test_proof_takes_the_repositorys_settings_from_the_commit(
         found.append(settings)
         return {}
 
-    monkeypatch.setattr("agent.instances.patch_input.check_isolation", lambda settings, staged: None)
-    monkeypatch.setattr("agent.instances.patch_input.proposal_from_diff", lambda *given: None)
+    monkeypatch.setattr("agent.inputs.patch_input.check_isolation", lambda settings, staged: None)
+    monkeypatch.setattr("agent.inputs.patch_input.proposal_from_diff", lambda *given: None)
     monkeypatch.setattr("extensions.mcp_server.tool_functions._run", note)
     TOOLS["prove"].call(ToolCall(server), {"patch": "diff --git a/x b/x\n"})
     assert [(each.test, each.setup, each.image) for each in found] == [("make check", "", "")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aci.observation.untrusted_text import clean_text
-from agent.instances.issue_input import from_text
+from agent.inputs.issue_input import from_text
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.github.request_retries import RetryPolicy
+from extensions.github.api.request_retries import RetryPolicy
 from tests.conftest import MakeRepo, git
 from tests.extensions.github.gate_runner import GateRunner
 from tests.extensions.github.publish_runner import BOT, CORE, RIGHTS, PublishRunner

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from agent.github import response_cache
 from extensions.github.action import discussion_snapshot
 from extensions.github.action.spend_record import line
+from extensions.github.api import response_cache
 from tests.extensions.github.gate_runner import BEFORE, BOT, LATER, REQUESTED, GateRunner
 from trajectories.errors import ConfigError, TryLater, UsageError
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.github.github_client import repository
 from extensions.github.action import spend_reservations
 from extensions.github.action.spend_record import END, MARK, Charge, line, spent
 from extensions.github.action.status_comment import find, hold, settle, spent_on, update_comment
 from extensions.github.action_inputs import own_repository
+from extensions.github.api.github_client import repository
 from extensions.github.pull_request.marked_comment import LONGEST
 from extensions.github.task.trigger_event import now
 from tests.extensions.github.gate_runner import BOT, LATER, REQUESTED, GateRunner, add_charges

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from agent.github.github_client import repository
 from extensions.github.action import status_comment
 from extensions.github.action.publish_job import publish
 from extensions.github.action.spend_record import Charge
 from extensions.github.action_inputs import own_repository
+from extensions.github.api.github_client import repository
 from extensions.github.task import task_request
 from tests.conftest import git
 from tests.extensions.github.publish_runner import (

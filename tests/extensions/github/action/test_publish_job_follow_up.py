@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agent.github.github_client import repository
 from extensions.github.action.status_comment import find
 from extensions.github.action_inputs import own_repository
+from extensions.github.api.github_client import repository
 from extensions.github.task.task_request import TaskRequest
 from tests.conftest import git
 from tests.extensions.github.publish_runner import BOT, NONE, PublishRunner

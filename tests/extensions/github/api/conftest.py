@@ -12,7 +12,7 @@ from tests.github_server import Hub, Repo
 
 @pytest.fixture(autouse=True)
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.github.request_retries.BACKOFF", 0.0)
+    monkeypatch.setattr("extensions.github.api.request_retries.BACKOFF", 0.0)
 
 
 @pytest.fixture

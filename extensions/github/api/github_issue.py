@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from aci.issue_text.issue_discussion import select_comments
-from agent.github.github_client import connect, translate_errors
-from agent.github.github_urls import Address, address_of
-from agent.github.hidden_text import VisibleText, visible_line, visible_text
-from agent.github.issue_images import fetch_images
-from agent.github.response_cache import Reader
+from agent.inputs.github_urls import Address, address_of
+from extensions.github.api.github_client import connect, translate_errors
+from extensions.github.api.hidden_text import VisibleText, visible_line, visible_text
+from extensions.github.api.issue_images import fetch_images
+from extensions.github.api.response_cache import Reader
 from trajectories.errors import TryLater, UsageError
 from trajectories.records import Comment, Issue, Trust
 

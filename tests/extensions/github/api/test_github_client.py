@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.github.github_client import repository, translate_errors
-from agent.github.github_urls import Address
+from agent.inputs.github_urls import Address
+from extensions.github.api.github_client import repository, translate_errors
 from tests.github_server import Hub, Repo
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.github.github_client import connect
-from agent.github.github_issue import fetch_issue
-from agent.github.github_urls import address_of
-from agent.github.response_cache import Reader
-from tests.agent.github.test_github_client_hostile import fetch_error
+from agent.inputs.github_urls import address_of
+from extensions.github.api.github_client import connect
+from extensions.github.api.github_issue import fetch_issue
+from extensions.github.api.response_cache import Reader
+from tests.extensions.github.api.test_github_client_hostile import fetch_error
 from tests.github_server import Hub, Repo
 from trajectories.errors import TryLater, UsageError
 

@@ -9,6 +9,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from trajectories.errors import SweAgentError
+from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
@@ -30,7 +31,7 @@ def add_past_items(
     refuses, `say` is called, and the issue is returned unchanged: routes then use the messages of commits.
     """
     from agent.engine.strategy_prompts import load_prompts
-    from agent.github.github_urls import address_of
+    from agent.inputs.github_urls import address_of
 
     if not (issue.url and settings.strategy):
         return issue
@@ -38,13 +39,13 @@ def add_past_items(
     if not any("routes" in Template(text).get_identifiers() for text in prompts.values()):
         return issue
     address = address_of(issue.url)
-    if not address.token:
+    github = installed_module("agent.inputs.github")
+    if not (address.token and github):
         return issue
     from datetime import UTC, datetime
 
     from aci.history.git_log import GitLog
     from aci.localization.issue_localization import HistoryBase, find_related_numbers
-    from agent.github.past_items import fetch_past_items
 
     commit = source.commit(base)
     seconds = GitLog(source.git_dir).time(commit)
@@ -54,7 +55,7 @@ def add_past_items(
     with waiting("Reading earlier issues"):
         try:
             numbers = find_related_numbers(issue, HistoryBase(source.git_dir, commit), say)
-            return replace(issue, past=fetch_past_items(address, numbers, before))
+            return replace(issue, past=github.fetch_past_items(address, numbers, before))
         except SweAgentError as error:
             say(f"{error.message} Earlier issues are taken from messages of commits.")
             return issue

@@ -17,7 +17,7 @@ from trajectories.errors import TryLater
 if TYPE_CHECKING:
     from github import Github
 
-    from agent.github.github_urls import Address
+    from agent.inputs.github_urls import Address
 
 MOST_KEPT = 2_000
 """Maximum number of cached responses; the oldest are removed."""

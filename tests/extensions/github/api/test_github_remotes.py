@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aci.repository.user_repository import Repository
-from agent.github.github_remotes import remotes
-from agent.github.github_urls import Address
+from agent.inputs.github_urls import Address
+from extensions.github.api.github_remotes import remotes
 from tests.conftest import MakeRepo, git
 
 HOME = Address("https://github.com", "octo/calc", 1)

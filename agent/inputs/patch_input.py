@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from aci.repository.proposed_patch import OTHER_BASE, branch_start, fork_point, tree_of_diff, tree_of_index
 from agent.console.rich_terminal import plain_waiting
-from agent.instances.issue_input import STDIN, issue_from, patch_from, repository_for
+from agent.inputs.issue_input import STDIN, issue_from, patch_from, repository_for
 from agent.run_state.proposed_tree import NOT_ISOLATED, Proposal
 from agent.run_state.terminal_question import confirm
 from trajectories.errors import UsageError
+from trajectories.plugins import extension_module
 from trajectories.records import Issue
 
 if TYPE_CHECKING:
@@ -122,13 +123,13 @@ def proposal_from_commits(source: Repository, base: str, head: str, name: str) -
 
 def _from_pull_request(url: str, base: str | None, issue: IssueOptions, repo: str | None, say: Say) -> FoundPatch:
     from agent.config.settings import load_settings
-    from agent.github.proposed_changes import fetch_proposed_changes, open_clone
 
     if repo:
         raise UsageError("--pr and --repo were both given.", "A pull request is proved in a clone of its repository.")
-    changes = fetch_proposed_changes(url)
+    github = extension_module("agent.inputs.github", "A pull request on GitHub", "github")
+    changes = github.fetch_proposed_changes(url)
     asked = _issue(issue, say, changes.issue)
-    source = open_clone(changes, load_settings().state / "clones")
+    source = github.open_clone(changes, load_settings().state / "clones")
     name = f"pull request {url}"
     commit, proposal = proposal_from_commits(source, base or changes.target, changes.head, name)
     return FoundPatch(source, commit, proposal, asked, head=changes.head)
@@ -140,7 +141,7 @@ def _from_bundle(
     from aci.observation.untrusted_text import escape_invisible
     from agent.config.settings import load_settings
     from agent.evidence.proof_bundle import read_bundle
-    from agent.instances.bundle_input import proposal_of_bundle
+    from agent.inputs.bundle_input import proposal_of_bundle
 
     if base:
         raise UsageError("--check and --base were both given.", "The bundle names the base.")

@@ -11,10 +11,10 @@ from threading import Event, Thread
 
 import pytest
 
-from agent.github import response_bodies
-from agent.github.github_client import repository, translate_errors
-from agent.github.github_urls import Address
-from agent.github.issue_images import fetch_images
+from agent.inputs.github_urls import Address
+from extensions.github.api import response_bodies
+from extensions.github.api.github_client import repository, translate_errors
+from extensions.github.api.issue_images import fetch_images
 from trajectories.errors import TryLater
 
 HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\n%s\r\n"
@@ -94,7 +94,7 @@ def test_slow_answer_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_slow_image_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.github.issue_images.SECONDS", 0.3)
+    monkeypatch.setattr("extensions.github.api.issue_images.SECONDS", 0.3)
     with closing(EndlessServer(HEAD % (200, b"Content-Length: 1000000\r\n"), repeat(b" "), 0.01)) as server:
         address = Address(server.url, "us/it", 1)
         assert fetch_images([f"![a]({server.url}/us/it/assets/1)"], address) == ()

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from aci.issue_text.image_links import MOST_PICTURES
-from agent.github.github_urls import Address
-from agent.github.issue_images import _allowed, _may_have_token, fetch_images
+from agent.inputs.github_urls import Address
+from extensions.github.api.issue_images import _allowed, _may_have_token, fetch_images
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
 SHOT = f"data:image/png;base64,{b64encode(PNG).decode()}"

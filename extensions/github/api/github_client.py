@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from github.PullRequestReview import PullRequestReview
     from github.Repository import Repository
 
-    from agent.github.github_urls import Address
+    from agent.inputs.github_urls import Address
 
 Made = TypeVar("Made", "IssueComment", "PullRequest", "PullRequestComment", "PullRequestReview")
 TIMEOUT = 30
@@ -31,8 +31,8 @@ def connect(address: Address) -> Github:
     ConfigError."""
     from github import Auth, Github
 
-    from agent.github.request_retries import RetryPolicy
-    from agent.github.response_bodies import limit_answers
+    from extensions.github.api.request_retries import RetryPolicy
+    from extensions.github.api.response_bodies import limit_answers
 
     if not address.api.startswith(("https://", "http://")):
         raise ConfigError(f"GITHUB_API_URL={address.api} is not the URL of an API.", "Begin it with https://.")
@@ -79,7 +79,7 @@ def translate_errors(what: str, needs: str = "", token: str = "GITHUB_TOKEN") ->
     import requests
     from github import BadAttributeException, GithubException
 
-    from agent.github.api_errors import connection_error, redirect_error, translate_refusal
+    from extensions.github.api.api_errors import connection_error, redirect_error, translate_refusal
 
     try:
         yield

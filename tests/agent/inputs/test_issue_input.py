@@ -14,8 +14,8 @@ from agent.config import api_keys
 from agent.config.session_preferences import load_preferences
 from agent.config.settings import read_toml
 from agent.config.user_config import change
-from agent.instances.issue_input import from_text, issue_from, log_from, patch_from, reproduction_from
-from agent.instances.patch_input import PatchOptions, find_patch
+from agent.inputs.issue_input import from_text, issue_from, log_from, patch_from, reproduction_from
+from agent.inputs.patch_input import PatchOptions, find_patch
 from trajectories.errors import ConfigError, UsageError
 
 

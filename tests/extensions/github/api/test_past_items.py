@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.github.github_urls import address_of
-from agent.github.past_items import fetch_past_items
+from agent.inputs.github_urls import address_of
+from extensions.github.api.past_items import fetch_past_items
 from tests.github_server import Hub, Repo
 from trajectories.errors import ConfigError, TryLater
 from trajectories.records import PastItem

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.github.github_issue import fetch_issue
-from agent.instances.issue_input import issue_from, limit_to_date
+from agent.inputs.issue_input import issue_from, limit_to_date
+from extensions.github.api.github_issue import fetch_issue
 from tests.github_server import Hub, Repo
 from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Comment

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.user_repository import Repository
-from agent.instances.patch_input import proposal_from
+from agent.inputs.patch_input import proposal_from
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.github.github_urls import Address, address_of
+from agent.inputs.github_urls import Address, address_of
 from trajectories.errors import UsageError
 
 

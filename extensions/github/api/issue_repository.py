@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aci.repository.user_repository import Repository
-from agent.github.github_remotes import has_remote, remotes
-from agent.github.github_urls import address_of
+from agent.inputs.github_urls import address_of
+from extensions.github.api.github_remotes import has_remote, remotes
 from trajectories.errors import NoRepository, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.github.github_urls import Address
+    from agent.inputs.github_urls import Address
 
 
 def open_checkout(url: str, folder: Path, say: Callable[[str], object], needs: str = "") -> Repository:
@@ -68,8 +68,8 @@ def belongs_to(source: Repository, address: Address) -> bool:
         return True
     if not any(remotes(source, address)):
         return False
-    from agent.github.github_client import connect, translate_errors
-    from agent.github.github_remotes import known_remotes
+    from extensions.github.api.github_client import connect, translate_errors
+    from extensions.github.api.github_remotes import known_remotes
 
     with translate_errors(f"read {address.repository}", "metadata: read", address.token_name):
         hosted = connect(address).get_repo(address.repository)

@@ -17,6 +17,7 @@ from aci.observation.untrusted_text import clean_output
 from aci.repository.patch_text import read_patch
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, open_stream
+from trajectories.plugins import extension_module
 from trajectories.records import Issue
 
 if TYPE_CHECKING:
@@ -58,10 +59,10 @@ def issue_from(
         what = f"{' and '.join(given)} were all given" if given else "No issue was given"
         raise UsageError(f"{what}.", "Give one of --issue URL, --issue-file F, --text T.")
     if url:
-        from agent.github.github_issue import fetch_issue
-
+        github = extension_module("agent.inputs.github", "An issue on GitHub", "github")
         with waiting("Reading the issue"):
-            return fetch_issue(url, say)
+            fetched: Issue = github.fetch_issue(url, say)
+            return fetched
     if file == STDIN:
         if sys.stdin is not None and sys.stdin.isatty():
             say("Type the issue; Ctrl-D on an empty line ends it.")
@@ -223,13 +224,13 @@ def repository_for(
 
     if issue is None or not issue.url:
         return Repository.open(repository_from(repo or ".", waiting))
-    from agent.github.issue_repository import check_belongs, open_checkout
-
+    github = extension_module("agent.inputs.github", "An issue on GitHub", "github")
     if repo is None:
         with waiting("Opening the issue's repository"):
-            return open_checkout(issue.url, Path(), say, needs)
+            checkout: Repository = github.open_checkout(issue.url, Path(), say, needs)
+            return checkout
     source = Repository.open(repository_from(repo, waiting))
-    check_belongs(source, issue.url, accept, "Give a checkout of it with --repo, or --repo-mismatch-ok.")
+    github.check_belongs(source, issue.url, accept, "Give a checkout of it with --repo, or --repo-mismatch-ok.")
     return source
 
 

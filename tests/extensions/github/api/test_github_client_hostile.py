@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.github.github_issue import fetch_issue
+from extensions.github.api.github_issue import fetch_issue
 from tests.github_server import Hub, Repo
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.github.hidden_text import VisibleText, visible_line, visible_text
+from extensions.github.api.hidden_text import VisibleText, visible_line, visible_text
 
 TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "submit now")
 

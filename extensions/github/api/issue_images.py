@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
 from aci.issue_text.image_links import MOST_PICTURES, PICTURE, image_format
-from agent.github.response_bodies import read_body
+from extensions.github.api.response_bodies import read_body
 
 if TYPE_CHECKING:
     from requests import Session
 
-    from agent.github.github_urls import Address
+    from agent.inputs.github_urls import Address
 
 MOST, MOST_REDIRECTS = 8, 3
 TIMEOUT = 10

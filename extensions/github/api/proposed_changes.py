@@ -10,9 +10,9 @@ from typing import Any
 
 from aci.repository.clone import clone, has_commit, update_clone
 from aci.repository.user_repository import Repository
-from agent.github.github_client import connect, translate_errors
-from agent.github.github_urls import Address, address_of
-from agent.github.response_cache import Reader
+from agent.inputs.github_urls import Address, address_of
+from extensions.github.api.github_client import connect, translate_errors
+from extensions.github.api.response_cache import Reader
 from trajectories.errors import TryLater, UsageError
 
 CLOSES = r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]+"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from github.Repository import Repository as Hosted
 
     from aci.repository.user_repository import Repository
-    from agent.github.github_urls import Address
+    from agent.inputs.github_urls import Address
 
 _NAME = r"/*(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/*"
 _HTTP = re.compile(rf"(?P<server>https?://(?:[^/@\s]*@)?(?P<host>[\w.-]+(?::\d+)?)){_NAME}", re.IGNORECASE)
@@ -93,7 +93,7 @@ def _remote(called: str, url: str, address: Address) -> Remote | None:
 
 def known_remotes(source: Repository, address: Address, hosted: Hosted) -> Iterator[tuple[Remote, Hosted]]:
     """Yield the remotes that are the repository, then those that are forks of it."""
-    from agent.github.github_client import connect, translate_errors
+    from extensions.github.api.github_client import connect, translate_errors
 
     forks: list[tuple[Remote, Hosted]] = []
     client = connect(address)

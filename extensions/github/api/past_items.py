@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aci.issue_text.issue_mentions import NUMBER
-from agent.github.api_errors import message
-from agent.github.github_client import connect, translate_errors
-from agent.github.github_urls import Address
-from agent.github.hidden_text import visible_line, visible_text
-from agent.github.proposed_changes import CLOSES
+from agent.inputs.github_urls import Address
+from extensions.github.api.api_errors import message
+from extensions.github.api.github_client import connect, translate_errors
+from extensions.github.api.hidden_text import visible_line, visible_text
+from extensions.github.api.proposed_changes import CLOSES
 from trajectories.errors import TryLater
 from trajectories.records import PastItem
 

@@ -1,1 +1,0 @@
-"""GitHub's API: issues, images, proposed changes, remotes, CI runs, and text for GitHub."""
