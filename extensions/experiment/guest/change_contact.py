@@ -42,8 +42,8 @@ def run_contact(job):
     ..], "reads": bool, "inspects": bool}`, or None if the tests did not end.
 
     The tests run in a child. `lines` are those of `job.spec["files"]` that ran, except on import. `elsewhere` is true
-    if more may run elsewhere: a test starts a process, or cannot be loaded here (as one that reads the address of the
-    suite's server), or this Python cannot tell. `replaced` are names of Python's library that were replaced. `reads` is
+    if more may run elsewhere: a test starts a process, or is skipped or cannot be loaded here (as one that reads the
+    address of the suite's server), or this Python cannot tell. `replaced` are names of Python's library that were replaced. `reads` is
     true if the files read a test's source, `inspects` if the tests read source.
     """
     found = []
@@ -54,10 +54,11 @@ def run_contact(job):
 def _emit_contact(job, emit):
     watcher = ContactWatcher(job.editor.root, job.spec["files"])
     for name in job.spec["tests"]:
+        ran = "skipped"
         if name in job.tests:
             watcher.start()
-            run_watched(job.tests[name], SECONDS, watcher)
-        else:
+            ran = run_watched(job.tests[name], SECONDS, watcher)
+        if ran == "skipped":
             watcher.elsewhere = True
     emit(
         {

@@ -95,12 +95,13 @@ class Result(unittest.TestResult):
 
 
 def run_watched(test, seconds, watcher):
-    """Run a test for at most so many CPU seconds under a tracer or recorder, which is stopped afterwards."""
+    """Run a test for at most so many CPU seconds under a tracer or recorder, which is stopped afterwards; return the
+    test's outcome."""
     try:
         with cpu_limit(seconds):
-            test.run()
+            return test.run()[0]
     except TimeUp:
-        pass
+        return "timeout"
     finally:
         watcher.stop()
 

@@ -10,13 +10,26 @@ from extensions.experiment.guest.change_contact import run_contact
 NAME = "tests/test_a.py::test_a"
 
 
-class Passing:
+class Ending:
+    """A test with this outcome."""
+
+    def __init__(self, outcome: str) -> None:
+        self._outcome = outcome
+
     def run(self):
-        return "passed", None
+        return self._outcome, None
 
 
-@pytest.mark.parametrize(("loaded", "elsewhere"), [({NAME: Passing()}, False), ({}, True)])
-def test_test_that_cannot_be_loaded_may_run_more_elsewhere(
+@pytest.mark.parametrize(
+    ("loaded", "elsewhere"),
+    [
+        ({NAME: Ending("passed")}, False),
+        ({NAME: Ending("failed")}, False),
+        ({NAME: Ending("skipped")}, True),
+        ({}, True),
+    ],
+)
+def test_test_that_is_skipped_or_not_loaded_may_run_more_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: dict, elsewhere: bool
 ) -> None:
     monkeypatch.setattr("extensions.experiment.guest.change_contact.SPAWNED", ())  # other tests may have loaded these
