@@ -3,7 +3,7 @@
     python -m benchmarks.entered_files [--workspace docker|local] [--list] [--json]
 
 A file is entered when one of its functions is called, in any thread; importing it does not count. The run has a
-scripted model, a small repository and an empty cache. The first count starts when the issue is read. A reply is counted
+scripted model, no examiner, a small repository and an empty cache. The first count starts when the issue is read. A reply is counted
 from its request to the next one, so the last one (with the proof) is not counted; the reply with the most files is
 reported. Needs Python 3.12 or later.
 """
@@ -23,7 +23,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = tuple(f"{ROOT}{os.sep}{name}{os.sep}" for name in ("extensions", "agent", "aci", "tools", "trajectories"))
-MOST_BEFORE_REQUEST, MOST_FOR_REPLY = 90, 20
+MOST_BEFORE_REQUEST, MOST_FOR_REPLY = 90, 30
 SOURCE = "def total(prices):\n    return sum(prices[1:])\n"
 TEST = "from shop import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n"
 ISSUE = "total() in shop.py ignores the first price\n\ntotal([1, 2]) returns 2 but should return 3."
@@ -106,6 +106,7 @@ def measure(workspace: str, folder: Path) -> EnteredFiles:
     from agent.cli.command_line import run
 
     flags = ["--repo", str(folder / "shop"), "--text", ISSUE, "--model", f"scripted:{script}", "--strategy", "react"]
+    flags.append("--no-independent")
     entered = EnteredFiles()
     entered.start()
     try:
