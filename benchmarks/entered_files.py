@@ -3,9 +3,9 @@
     python -m benchmarks.entered_files [--workspace docker|local] [--list] [--json]
 
 A file is entered when one of its functions is called, in any thread; importing it does not count. The run has a
-scripted model, no examiner, a small repository and an empty cache. The first count starts when the issue is read. A reply is counted
-from its request to the next one, so the last one (with the proof) is not counted; the reply with the most files is
-reported. Needs Python 3.12 or later.
+scripted model, no examiner, a small repository and an empty cache. The first count starts when the issue is read. A
+reply is counted from its request to the next one, so the last one (with the proof) is not counted; the reply with the
+most files is reported. Needs Python 3.12 or later.
 """
 
 from __future__ import annotations

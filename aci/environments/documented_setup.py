@@ -14,7 +14,7 @@ from aci.environments.environment_plan import VENV, Command, Files, Plan
 from aci.instructions.documented_commands import DocumentedCommand, bare_command, root_commands
 from aci.instructions.instruction_files import Instructions
 from aci.instructions.make_recipes import FILES, UNUSABLE, find_recipe
-from trajectories.git_store.tree_listing import Entry
+from trajectories.git_store.object_reader import Entry
 
 MOST = 4
 _REQUIREMENTS = re.compile(r"pip3? install(?: -[qU])* -r ([\w./-]+)")

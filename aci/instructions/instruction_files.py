@@ -16,7 +16,7 @@ from itertools import islice
 
 from aci.instructions.front_matter import read_fields, split_front_matter
 from aci.observation.untrusted_text import clean_text
-from trajectories.git_store.tree_listing import Entry
+from trajectories.git_store.object_reader import Entry
 
 LARGEST = 100_000
 """Maximum size in bytes of a file that is read."""

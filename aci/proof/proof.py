@@ -54,10 +54,9 @@ from aci.testing.command_files import command_for_nodes, entered_folders, group_
 from aci.testing.failure_digest import format_failures
 from aci.testing.suite_command import detect_command
 from aci.testing.suite_run import SuiteReport
-from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError
 from trajectories.facts import Fact
-from trajectories.git_store.trees import Trees
+from trajectories.git_store.trees import SUBMODULE, Trees
 from trajectories.records import Issue
 from trajectories.verdict import Verdict
 

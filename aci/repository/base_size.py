@@ -11,9 +11,8 @@ from aci.repository.git_view import common_folder
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import GitFailed, git_environ, objects_environment, start_git
 from trajectories.git_store.object_reader import Reader
-from trajectories.git_store.pack_reader import PackRefused
-from trajectories.git_store.pack_writer import Entries, parse_tree
-from trajectories.git_store.tree_size import FILES_LIMIT, LISTING_LIMIT, TreeSize, check_size, measure
+from trajectories.git_store.packs import Entries, PackRefused, parse_tree
+from trajectories.git_store.trees import FILES_LIMIT, LISTING_LIMIT, TreeSize, check_size, measure
 
 TREE_LIMIT = 1 << 28
 """Maximum number of bytes that are read of one tree object."""

@@ -24,8 +24,7 @@ from aci.repository.user_repository import OPTIONS, Repository
 from trajectories.errors import Cancelled, TryLater, UsageError
 from trajectories.file_limits import open_regular
 from trajectories.git_store.git_commands import GitFailed, decode, encode, start_git
-from trajectories.git_store.tree_size import FOLDER
-from trajectories.git_store.trees import Trees
+from trajectories.git_store.trees import FOLDER, Trees
 from trajectories.records import Base
 
 IN_PROGRESS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")

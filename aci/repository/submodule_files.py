@@ -19,10 +19,10 @@ from aci.repository.base_size import check_base
 from aci.repository.git_view import common_folder, view_of
 from aci.repository.user_repository import OPTIONS, Repository
 from aci.repository.view_checks import TO_READ, check_alternates, repository_filters
-from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import GitFailed, decode, git, git_environ, objects_environment
+from trajectories.git_store.trees import SUBMODULE
 from trajectories.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:

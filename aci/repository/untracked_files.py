@@ -15,7 +15,7 @@ from aci.repository.git_view import reading_environment
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, read_limited
 from trajectories.git_store.git_commands import decode, git
-from trajectories.git_store.pack_writer import object_id
+from trajectories.git_store.packs import object_id
 
 if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees

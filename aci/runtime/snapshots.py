@@ -12,12 +12,11 @@ from collections.abc import Iterable, Sequence
 from aci.runtime.control_shell import LONG, QUICK, ControlShell, print_command
 from aci.runtime.shell_session import quote
 from aci.runtime.workspace import CommandResult, Snapshot
-from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import WorkspaceError
 from trajectories.git_store.git_commands import DISK_FULL, encode
-from trajectories.git_store.pack_reader import PACK_LIMIT, PackRefused
-from trajectories.git_store.tree_listing import Entry
-from trajectories.git_store.trees import Trees
+from trajectories.git_store.object_reader import Entry
+from trajectories.git_store.packs import PACK_LIMIT, PackRefused
+from trajectories.git_store.trees import SUBMODULE, Trees
 
 _CONFIG = """\
 [core]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aci.runtime.workspace import HARNESS_SESSION
-from trajectories.checked_difference import SUBMODULE
+from trajectories.git_store.trees import SUBMODULE
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace

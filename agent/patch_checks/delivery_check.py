@@ -17,8 +17,8 @@ from agent.patch_checks.configured_changes import configured_changes
 from agent.patch_checks.forbidden_contents import LARGEST_FILE, invisible_content
 from agent.patch_checks.protected_paths import is_git_folder_name, name_refusal, path_refusal
 from agent.permissions.link_names import LINK, links_in, resolve_link
-from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import UsageError
+from trajectories.git_store.trees import SUBMODULE
 
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from trajectories.checked_difference import object_folder
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import decode, start_git
-from trajectories.git_store.trees import Trees
+from trajectories.git_store.trees import Trees, object_folder
 from trajectories.unified_diff import count_changed_lines
 
 Pair = tuple[str, str]

@@ -1,21 +1,29 @@
-"""A reader of git objects by id, through one long-running process. Contents are checked against their ids."""
+"""A reader of git objects by id, through one long-running process. Contents are checked against their ids.
+
+It lists the file entries of a tree and the changes between two trees, and keeps these and other results computed from
+trees, which never change.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import select
 import subprocess
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha1, sha256
 from pathlib import Path
 from secrets import token_hex
-from typing import IO
+from threading import Lock
+from types import MappingProxyType
+from typing import IO, Generic, TypeVar
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_store.git_commands import start_git
+from trajectories.git_store.git_commands import encode, start_git
 
 CHUNK = 1 << 20
 LONGEST_LINE = 200
@@ -183,3 +191,113 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         if pipe:
             with suppress(BrokenPipeError):
                 pipe.close()
+
+
+def checked_id(id: str) -> str:
+    """Return an object id after checking it, since it may come from a record or a container and is passed on command
+    lines. Raises RunBroken if it is not an id."""
+    if not re.fullmatch(r"[0-9a-f]{40}", id):
+        raise RunBroken(f"{id[:60]!r} is not the id of a tree or blob.")
+    return id
+
+
+def checked_path(path: str) -> str:
+    """Return the path after checking it. Raises UsageError if a tree may not contain it."""
+    parts = path.split("/")
+    if "\0" in path or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
+        raise UsageError(f"A tree cannot hold the path {path!r}.", "Use a path inside the repository, outside .git.")
+    return path
+
+
+def is_under(path: str, wanted: set[str]) -> bool:
+    """Return whether a path is in `wanted`, or below a path in `wanted`."""
+    return path in wanted or any(path[:at] in wanted for at in _slashes(path))
+
+
+def _slashes(path: str) -> list[int]:
+    return [at for at, char in enumerate(path) if char == "/"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a tree: git's mode (`100644`, `100755`, `120000`, `160000`), blob id and size in bytes."""
+
+    mode: str
+    id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A path that differs between two trees, with git's status letter: `A` (added), `M` (modified), `D` (deleted) or
+    `T` (type changed)."""
+
+    status: str
+    path: str
+
+
+def changes(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterator[Change]:
+    """Yield the paths that differ, in git's order."""
+    for path in sorted(old.keys() | new.keys(), key=encode):
+        before, after = old.get(path), new.get(path)
+        if before is None or after is None:
+            yield Change("D" if after is None else "A", path)
+        elif before.mode[:3] != after.mode[:3]:
+            yield Change("T", path)
+        elif (before.mode, before.id) != (after.mode, after.id):
+            yield Change("M", path)
+
+
+MOST, LARGEST = 64, 1_000_000
+"""Maximum number of cached results, and of characters (or items) in all of them together."""
+LISTINGS, LISTED_FILES = 16, 20_000
+"""Maximum number of trees whose listings are kept in memory, and of all their files together; the latest two are always
+kept."""
+
+Answer = TypeVar("Answer", bound=Sized)
+
+
+class Listings:
+    """The latest listings of trees: path -> entry."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Mapping[str, Entry]] = {}
+
+    def get(self, tree: str) -> Mapping[str, Entry] | None:
+        return self._known.get(tree)
+
+    def entries(self) -> dict[str, Entry]:
+        """Return the entries of all cached listings by id."""
+        return {entry.id: entry for listing in self._known.values() for entry in listing.values()}
+
+    def keep(self, tree: str, listing: dict[str, Entry]) -> Mapping[str, Entry]:
+        """Cache a listing, drop old ones, and return a read-only view of it."""
+        found = MappingProxyType(listing)
+        others = [(id, listing) for id, listing in self._known.items() if id != tree][1 - LISTINGS :]
+        while len(others) > 1 and len(found) + sum(len(listing) for _, listing in others) > LISTED_FILES:
+            del others[0]
+        self._known = dict([*others, (tree, found)])
+        return found
+
+
+class AnswerCache(Generic[Answer]):
+    """A cache of the most recent results, by request. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], Answer] = {}
+        self._size = 0
+        self._lock = Lock()
+
+    def get(self, asked: tuple[str, ...]) -> Answer | None:
+        return self._known.get(asked)
+
+    def keep(self, asked: tuple[str, ...], answer: Answer) -> Answer:
+        """Cache `answer` unless it is too large, and return it."""
+        with self._lock:
+            if asked not in self._known and len(answer) + len(asked) <= LARGEST:
+                self._known[asked] = answer
+                self._size += len(answer) + len(asked)
+            while len(self._known) > MOST or self._size > LARGEST:
+                oldest = next(iter(self._known))
+                self._size -= len(self._known.pop(oldest)) + len(oldest)
+        return answer

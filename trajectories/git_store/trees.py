@@ -3,21 +3,25 @@
 Code that needs a tree (diff, undo, fork, resume, reports) reads it from this store, never from a container. Objects
 from a container are untrusted: they enter only as a pack, through `add_pack`. Paths and diffs are str with
 surrogateescape, so that bytes that are not UTF-8 are preserved.
+
+Trees from containers and repositories are limited in size. The objects that differ between two trees are hashed and
+compared with their ids before git reads them.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from trajectories.checked_difference import SUBMODULE, TREE_LIMIT, CheckedDifference, object_folder
 from trajectories.errors import RunBroken, UsageError, writing
-from trajectories.git_store import pack_writer
+from trajectories.git_store import packs
 from trajectories.git_store.git_commands import (
     GitFailed,
     create_store,
@@ -30,12 +34,161 @@ from trajectories.git_store.git_commands import (
     read_only_environment,
     sync_folder,
 )
-from trajectories.git_store.object_reader import Reader
-from trajectories.git_store.pack_reader import PACK_LIMIT, PackRefused, index_pack, pack_objects
-from trajectories.git_store.pack_writer import EMPTY_TREE, Entries, Objects
-from trajectories.git_store.tree_cache import AnswerCache, Listings
-from trajectories.git_store.tree_listing import Change, Entry, changes, checked_id, checked_path, is_under
-from trajectories.git_store.tree_size import FOLDER, TreeSize, check_size, measure
+from trajectories.git_store.object_reader import (
+    AnswerCache,
+    Change,
+    Entry,
+    Listings,
+    Reader,
+    changes,
+    checked_id,
+    checked_path,
+    is_under,
+)
+from trajectories.git_store.packs import (
+    EMPTY_TREE,
+    PACK_LIMIT,
+    Entries,
+    Objects,
+    PackRefused,
+    index_pack,
+    pack_objects,
+    parse_tree,
+)
+
+SUBMODULE = "160000"
+TREE_LIMIT = 1 << 28
+"""Maximum size in bytes of a tree object that is read."""
+FILE_LIMIT = 1 << 28
+
+
+class CheckedDifference:
+    """Reads the objects that differ between trees of one store. Thread-safe."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._blobs: set[str] = set()
+
+    def check_folders(self, old: str, new: str) -> None:
+        """Read all folders that differ. Raises RunBroken if one is missing or its content does not match its id."""
+        for _ in self._differing(old, new):
+            pass
+
+    def check(self, old: str, new: str) -> None:
+        """Read all folders and files that differ, each file once. Raises RunBroken as `check_folders` does. A missing
+        file is not reported here; git reports it."""
+        for id, folder in self._differing(old, new):
+            if folder is None and id not in self._blobs:
+                self._reader.check(id)
+                self._blobs.add(id)
+
+    def copy(self, old: str, new: str, objects: Path) -> None:
+        """Write both trees, and all folders and files that differ, into an object folder.
+
+        Let git read only this folder, because a store may hold two copies of an object, and git could read the
+        unchecked one. Raises RunBroken as `check` does, UsageError for a file of more than FILE_LIMIT bytes, and
+        OSError.
+        """
+        # `_differing` yields nothing if both trees are the same.
+        for id, folder in chain(self._differing(old, new), [(new, None)]):
+            file = objects / id[:2] / id[2:]
+            if file.exists():
+                continue
+            found = self._reader.get(id, FILE_LIMIT) if folder is None else ("tree", folder)
+            if found is None:
+                continue
+            kind, data = found
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(zlib.compress(b"%b %d\0%b" % (kind.encode(), len(data), data), 1))
+
+    def _differing(self, old: str, new: str) -> Iterator[tuple[str, bytes | None]]:
+        """Yield the id of each folder and file that differs, on both sides; each folder comes with its content."""
+        left, seen = [(old, new)], set[tuple[str, str]]()
+        while left:
+            pair = left.pop()
+            if pair[0] == pair[1] or pair in seen:
+                continue
+            seen.add(pair)
+            contents = [self._folder(id) if id else b"" for id in pair]
+            yield from ((id, content) for id, content in zip(pair, contents, strict=True) if id)
+            before, after = map(parse_tree, contents)
+            for name in before.keys() | after.keys():
+                sides = [entries.get(name, ("", "")) for entries in (before, after)]
+                if sides[0] == sides[1]:
+                    continue
+                one, other = (id if mode == FOLDER else "" for mode, id in sides)
+                left.append((one, other))
+                yield from ((id, None) for mode, id in sides if mode not in ("", FOLDER, SUBMODULE))
+
+    def _folder(self, tree: str) -> bytes:
+        found = self._reader.get(tree, TREE_LIMIT)
+        if found is None or found[0] != "tree":
+            raise RunBroken(f"The tree {tree[:10]} is not in the store.", "The run can no longer be used.")
+        return found[1]
+
+
+@contextmanager
+def object_folder(env: Mapping[str, str], store: Path | None = None) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Provide an empty object folder, in the store if one is given, and an environment in which git sees no other
+    objects. Raises OSError."""
+    with TemporaryDirectory(prefix="new-" if store else "swe-agent-", dir=store) as name:
+        rest = {key: value for key, value in env.items() if key != "GIT_ALTERNATE_OBJECT_DIRECTORIES"}
+        yield Path(name), {**rest, "GIT_OBJECT_DIRECTORY": name}
+
+
+FOLDER = "040000"
+
+DEPTH_LIMIT = 500
+FILES_LIMIT = 2_000_000
+PATH_LIMIT = 4096
+"""Maximum number of bytes of a path: Linux's PATH_MAX."""
+LISTING_LIMIT = 256_000_000
+"""Maximum number of bytes of all paths together."""
+
+
+class TreeSize(NamedTuple):
+    """The size of a tree: number of files, levels of folders, bytes of the longest path, and bytes of all paths."""
+
+    files: int = 0
+    depth: int = 1
+    longest: int = 0
+    listing: int = 0
+
+
+FILE = TreeSize(1, 0)
+
+
+def combine(entries: Iterable[tuple[bytes, TreeSize]]) -> TreeSize:
+    """Return the size of a folder with entries of these names and sizes."""
+    files, depth, longest, listing = TreeSize()
+    for name, size in entries:
+        prefix = len(name) + (size is not FILE)
+        files, depth = files + size.files, max(depth, size.depth + 1)
+        longest, listing = max(longest, prefix + size.longest), listing + prefix * size.files + size.listing
+    return TreeSize(files, depth, longest, listing)
+
+
+def measure(tree: str, entries: Callable[[str], Entries], known: dict[str, TreeSize], level: int = 0) -> TreeSize:
+    """Return the size of a tree. `entries` reads a folder by its id; each folder is read once. The sizes are added to
+    `known`. Raises PackRefused for too many levels."""
+    if level > DEPTH_LIMIT:
+        raise PackRefused(f"The tree has more than {DEPTH_LIMIT} levels.")
+    if tree not in known:
+        sizes = []
+        for name, (mode, id) in entries(tree).items():
+            sizes.append((name, measure(id, entries, known, level + 1) if mode == FOLDER else FILE))
+        known[tree] = combine(sizes)
+    return known[tree]
+
+
+def check_size(size: TreeSize) -> None:
+    """Raise PackRefused if a tree's listing would be too large: a few nested folders can represent billions of files,
+    or a few files with paths of megabytes."""
+    if size.files > FILES_LIMIT or size.depth > DEPTH_LIMIT or size.listing > LISTING_LIMIT:
+        raise PackRefused(f"The tree is too large: {size.files:,} files, {size.depth} levels deep.")
+    if size.longest > PATH_LIMIT:
+        raise PackRefused(f"The tree has a path of {size.longest:,} bytes.")
+
 
 __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 
@@ -214,9 +367,9 @@ class Trees:
         needed. Raises UsageError for a path that a tree may not contain (`..`, `.git`, absolute, empty).
         """
         kept = {path: data for path, data in files.items() if data is not None}
-        if all(map(pack_writer.is_plain, files)):
-            blobs: Objects = {pack_writer.object_id("blob", data): ("blob", data) for data in kept.values()}
-            plain = [(self._mode(tree, path), pack_writer.object_id("blob", data), path) for path, data in kept.items()]
+        if all(map(packs.is_plain, files)):
+            blobs: Objects = {packs.object_id("blob", data): ("blob", data) for data in kept.values()}
+            plain = [(self._mode(tree, path), packs.object_id("blob", data), path) for path, data in kept.items()]
             return self._edited(tree, [*((None, "", path) for path in files.keys() - kept.keys()), *plain], blobs)
         with self._draft() as draft:
             ids = dict(zip(kept, self._blobs(list(kept.values()), draft), strict=True))
@@ -229,7 +382,7 @@ class Trees:
         wanted = {path.rstrip("/") for path in paths}
         lines: list[Line] = [(None, "", path) for path in self.files(tree) if is_under(path, wanted)]
         lines += [(entry.mode, entry.id, path) for path, entry in self.files(other).items() if is_under(path, wanted)]
-        if all(pack_writer.is_plain(path) for _, _, path in lines):
+        if all(packs.is_plain(path) for _, _, path in lines):
             return self._edited(tree, lines)
         with self._draft() as draft:
             return self._keep(self._edit(tree, lines, draft), draft, [tree, other])
@@ -259,7 +412,7 @@ class Trees:
                 path, (mode, *rest) = decode(name), about.decode().split()
                 id, stage = rest if len(rest[0]) == 40 else (rest[1], "0")
                 data = reader.get(checked_id(id), FEW_BYTES) if mode != SUBMODULE else ("blob", b"")
-                if not pack_writer.is_plain(path) or stage != "0" or not data or data[0] != "blob" or size > FEW_BYTES:
+                if not packs.is_plain(path) or stage != "0" or not data or data[0] != "blob" or size > FEW_BYTES:
                     return ""
                 size += len(data[1])
                 objects |= {id: data} if mode != SUBMODULE else {}
@@ -273,11 +426,11 @@ class Trees:
 
     def _edited(self, tree: str, lines: Sequence[Line], blobs: Objects = MappingProxyType({})) -> str:
         """Apply (mode, id, path) changes in order; mode None removes. Return the new tree, which is on disk."""
-        made, objects = pack_writer.edit_tree(tree and checked_id(tree), lines, self._entries)
+        made, objects = packs.edit_tree(tree and checked_id(tree), lines, self._entries)
         if not self.has(made):
             assert not self._read_only
             with writing(self.path):
-                pack_writer.write_pack({**objects, **blobs}, self.path / "objects" / "pack")
+                packs.write_pack({**objects, **blobs}, self.path / "objects" / "pack")
             self._pack_came()
         return made
 
@@ -349,7 +502,7 @@ class Trees:
     def pack(self, tree: str, have: Sequence[str] = ()) -> bytes:
         """Return a thin pack of the objects in `tree` that no tree of `have` contains."""
         if (few := self._few(tree, *have)) and (new := self._new(tree, have, few)):
-            return pack_writer.build_pack(new)
+            return packs.build_pack(new)
         bases = "".join(f"-{other}\n" for other in have).encode()  # delta bases, since --thin only accepts commits
         objects = self._objects(tree, have, self.env)
         return self._git("pack-objects", "-q", "--stdout", "--delta-base-offset", input=bases + objects)
@@ -372,9 +525,7 @@ class Trees:
             id = left.pop()
             found[id] = self._object(id, "tree", TREE_LIMIT)
             left += [
-                below
-                for mode, below in pack_writer.parse_tree(found[id]).values()
-                if mode == FOLDER and below not in found
+                below for mode, below in packs.parse_tree(found[id]).values() if mode == FOLDER and below not in found
             ]
         return found
 
@@ -396,7 +547,7 @@ class Trees:
             raise RunBroken(str(error)) from error
 
     def _entries(self, tree: str) -> Entries:
-        return pack_writer.parse_tree(self._object(tree, "tree", TREE_LIMIT))
+        return packs.parse_tree(self._object(tree, "tree", TREE_LIMIT))
 
     def _object(self, id: str, kind: str, limit: int) -> bytes:
         found = self._reader.get(checked_id(id), limit)

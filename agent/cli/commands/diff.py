@@ -119,10 +119,10 @@ def _files(left: Side, right: Side, stat: bool, json: bool, plain: bool) -> None
 
 def _diff_trees(left: Side, right: Side) -> str:
     """Return the diff of two trees, made by one git process that reads both object stores without changing them."""
-    from trajectories.checked_difference import CheckedDifference, object_folder
     from trajectories.errors import RunBroken
     from trajectories.git_store.git_commands import create_store, decode, folders, git, git_environ
     from trajectories.git_store.object_reader import Reader
+    from trajectories.git_store.trees import CheckedDifference, object_folder
 
     stores = []
     for side in (left, right):

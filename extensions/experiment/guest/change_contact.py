@@ -43,8 +43,8 @@ def run_contact(job):
 
     The tests run in a child. `lines` are those of `job.spec["files"]` that ran, except on import. `elsewhere` is true
     if more may run elsewhere: a test starts a process, or is skipped or cannot be loaded here (as one that reads the
-    address of the suite's server), or this Python cannot tell. `replaced` are names of Python's library that were replaced. `reads` is
-    true if the files read a test's source, `inspects` if the tests read source.
+    address of the suite's server), or this Python cannot tell. `replaced` are names of Python's library that
+    were replaced. `reads` is true if the files read a test's source, `inspects` if the tests read source.
     """
     found = []
     run_forked(partial(_emit_contact, job), found.append, max(1.0, min(PATIENCE, job.left())))

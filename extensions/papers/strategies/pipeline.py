@@ -22,7 +22,7 @@ from agent.prompts.opening_prompt import likely_sources, places
 from agent.prompts.quotation import framed_issue
 from agent.prompts.test_command_prompt import describe_tests, nearest_test_files, search_tree
 from agent.run_state.attempt_outcome import Outcome
-from trajectories.git_store.pack_writer import is_plain
+from trajectories.git_store.packs import is_plain
 from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:

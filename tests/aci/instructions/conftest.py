@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from aci.instructions.instruction_files import Instructions
-from trajectories.git_store.tree_listing import Entry
+from trajectories.git_store.object_reader import Entry
 
 MakeInstructions = Callable[..., Instructions]
 

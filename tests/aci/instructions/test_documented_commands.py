@@ -17,7 +17,7 @@ from aci.instructions.documented_commands import (
 )
 from aci.instructions.instruction_files import Instruction, Instructions
 from aci.instructions.make_recipes import LARGEST, find_recipe
-from trajectories.git_store.tree_listing import Entry
+from trajectories.git_store.object_reader import Entry
 
 
 def commands(text: str, first_line: int = 0) -> list[tuple[str, str, str]]:

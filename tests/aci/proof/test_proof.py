@@ -12,7 +12,7 @@ from aci.repository.patch import split_patch
 from aci.testing.browser_tests import ServerNotStarted
 from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST, WRONG, has_note
 from tests.conftest import git
-from trajectories.git_store.tree_listing import Entry
+from trajectories.git_store.object_reader import Entry
 from trajectories.records import Issue
 
 NEW_TEST = {"tests/test_issue.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}

@@ -10,7 +10,7 @@ import pytest
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import User, run
 from trajectories.errors import UsageError
-from trajectories.git_store.pack_writer import object_id, write_pack
+from trajectories.git_store.packs import object_id, write_pack
 from trajectories.git_store.trees import Trees
 
 pytestmark = pytest.mark.slow

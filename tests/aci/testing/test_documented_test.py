@@ -6,7 +6,7 @@ import pytest
 
 from aci.instructions.instruction_files import Instructions
 from aci.testing.documented_test import documented_test
-from trajectories.git_store.tree_listing import Entry
+from trajectories.git_store.object_reader import Entry
 
 PYPROJECT = "[project]\nname = 'x'\n"
 

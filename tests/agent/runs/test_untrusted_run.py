@@ -28,8 +28,7 @@ from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import finish_solving
 from trajectories.errors import ConfigError, RunBroken, UsageError
 from trajectories.git_store.git_commands import create_store, git, git_environ
-from trajectories.git_store.pack_reader import PackRefused
-from trajectories.git_store.pack_writer import object_id, write_pack
+from trajectories.git_store.packs import PackRefused, object_id, write_pack
 from trajectories.git_store.trees import Trees
 from trajectories.journal import encode, read
 from trajectories.records import Exit, Note, Observation, Once, Run, Step, Turn

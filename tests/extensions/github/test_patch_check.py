@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aci.repository.publish_store import ChangedPath
 from extensions.github.patch_check import MOST_FILES, PatchFindings, check_patch
-from trajectories.git_store.tree_listing import Entry, changes
+from trajectories.git_store.object_reader import Entry, changes
 
 File = bytes | tuple[str, bytes]
 """The content, or mode and content."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from extensions.report.tree_diffs import PairDiff, pair_diffs
 from tests.trajectories.git_store.test_replaced_objects import EVIL, replace_object, states
-from trajectories.git_store.pack_writer import object_id
+from trajectories.git_store.packs import object_id
 from trajectories.git_store.trees import Trees
 
 __all__ = ["states"]

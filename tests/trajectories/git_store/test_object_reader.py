@@ -1,4 +1,4 @@
-from trajectories.git_store.tree_cache import LARGEST, MOST, AnswerCache
+from trajectories.git_store.object_reader import LARGEST, MOST, AnswerCache
 
 
 def test_oldest_answer_is_dropped() -> None:

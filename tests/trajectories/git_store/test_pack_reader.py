@@ -108,7 +108,7 @@ def test_pack_over_limit_is_refused(trees: Trees) -> None:
 
 @pytest.mark.slow
 def test_compressed_huge_file_is_not_read_into_memory(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.git_store.pack_reader.PACK_MEMORY", 128 << 20)
+    monkeypatch.setattr("trajectories.git_store.packs.PACK_MEMORY", 128 << 20)
     size, compressor, chunk = 200 << 20, zlib.compressobj(1), bytes(1 << 20)
     compressed = b"".join(compressor.compress(chunk) for _ in range(200)) + compressor.flush()
     trees.add_pack(with_checksum(1, _header("blob", size) + compressed))
@@ -121,14 +121,14 @@ def test_compressed_huge_file_is_not_read_into_memory(trees: Trees, monkeypatch:
 
 
 def test_pack_with_delta_bomb_is_refused(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.git_store.pack_reader.PACK_MEMORY", 128 << 20)
+    monkeypatch.setattr("trajectories.git_store.packs.PACK_MEMORY", 128 << 20)
     assert_refused(trees, delta_bomb(8192))
 
 
 @pytest.mark.slow
 def test_store_with_delta_bomb_is_not_imported(trees: Trees, tmp_path: Path, monkeypatch) -> None:
     store = untrusted_store(tmp_path, delta_bomb(3200))
-    monkeypatch.setattr("trajectories.git_store.pack_reader.PACK_MEMORY", 128 << 20)
+    monkeypatch.setattr("trajectories.git_store.packs.PACK_MEMORY", 128 << 20)
     with pytest.raises(PackRefused, match="memory"):
         trees.take_all(store / "objects")
     assert not leftovers(trees)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from trajectories.git_store import pack_writer
-from trajectories.git_store.pack_writer import EMPTY_TREE, edit_tree, is_plain, object_id, write_pack
+from trajectories.git_store import packs as pack_writer
+from trajectories.git_store.packs import EMPTY_TREE, edit_tree, is_plain, object_id, write_pack
 from trajectories.git_store.trees import Trees
 
 NAMES = ["a", "b", "a-b", "a.b", "ab", "c"]

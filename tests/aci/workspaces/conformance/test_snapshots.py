@@ -14,7 +14,7 @@ from aci.runtime.workspace import Snapshot
 from tests.aci.workspaces.conformance.conftest import BINARY, FILES, LATIN, LFS, LONG, changed, check_output
 from tests.conftest import MakeRepo, OpenWorkspace, git
 from trajectories.errors import RunBroken, WorkspaceError
-from trajectories.git_store.tree_listing import Entry
+from trajectories.git_store.object_reader import Entry
 
 ONLY_FILES = True
 """Tests in this module need no reset of the sessions."""
