@@ -33,9 +33,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aci.graph.code_graph import Graph, query_graph
+from aci.graph.code_graph import Graph, dotted_name, query_graph
 from aci.graph.edge_columns import KINDS
-from aci.graph.name_lookup import dotted_name
 from aci.graph.outline import FUNCTION, Location, Outline
 from aci.graph.scope_bindings import FileNames
 from aci.repository.file_blobs import GitBlobs

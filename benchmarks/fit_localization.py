@@ -26,9 +26,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aci.localization.graph_signals import BEST, CALLED, SECOND_PASS, called_signal, file_signals
-from aci.localization.signal_weights import BY_HAND, FILE_SIGNALS, FUNCTION_SIGNALS, fitted_weights
-from aci.localization.signals import Flags, Floats, Signal, below_best
+from aci.localization.explicit_mentions import BEST, CALLED, SECOND_PASS, called_signal, file_signals
+from aci.localization.place_ranking import (
+    BY_HAND,
+    FILE_SIGNALS,
+    FUNCTION_SIGNALS,
+    Flags,
+    Floats,
+    Signal,
+    below_best,
+    fitted_weights,
+)
 from benchmarks._listwise import fit
 from benchmarks._signals import OF_FILE, InstanceTables, Table, instance_tables, unfitted_scores
 from benchmarks.localization import load, share_within

@@ -13,8 +13,7 @@ from trajectories.plugins import installed_module
 from trajectories.records import Observation
 
 if TYPE_CHECKING:
-    from aci.graph.code_graph import Graph
-    from aci.graph.name_lookup import NameMatch
+    from aci.graph.code_graph import Graph, NameMatch
     from aci.graph.outline import Location
     from aci.graph.symbol_context import PlaceView
 
@@ -77,7 +76,7 @@ def _wanted(ask: str) -> str:
 
 
 def _answer(ctx: Context, tree: str, graph: Graph, name: str, wanted: str) -> str:
-    from aci.graph.name_lookup import look_up_name
+    from aci.graph.code_graph import look_up_name
 
     match = look_up_name(graph, name)
     if not match.places and (server := _server()) and (served := server.server_definitions(ctx, tree, name)):

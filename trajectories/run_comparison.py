@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
-from trajectories.fact_migration import with_evidence
+from trajectories.migrations import with_evidence
 from trajectories.outcome_words import PART_LABELS
 from trajectories.records import Action, Observation, Reply, Step
 from trajectories.trajectory import Trajectory

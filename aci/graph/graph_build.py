@@ -17,10 +17,9 @@ import numpy as np
 
 from aci.graph.file_selection import TOO_LARGE, exclusion_reason, language_of, unreadable_reason
 from aci.graph.graph_store import BlobPosition, Manifest, ParsedBlob, Store
-from aci.graph.large_trees import LARGE_TREE, files_about, key_about
 from aci.graph.name_resolution import Resolver
 from aci.graph.outline import Outline
-from aci.graph.parser import load_language
+from aci.graph.parser import LARGE_TREE, files_about, key_about, load_language
 from aci.graph.term_postings import Builder
 from aci.issue_text.issue_mentions import WORD, split_identifier
 from aci.repository.file_blobs import Blobs

@@ -1,22 +1,193 @@
-"""Parsing of source code to outlines, with tree-sitter and one module per language."""
+"""Parsing of source code to outlines, with tree-sitter and one module per language.
+
+Of a very large tree, only the part that a question is about is parsed, since all of its files would take minutes. The
+files are chosen by their words alone: each is read once, and its words are weighed by their rarity in the tree.
+
+Symbols (names, extents, signatures and documentation) are made from captured syntax nodes.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import math
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import import_module
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser, Query, QueryCursor
 
-from aci.graph.outline import BASE, CALL, USE, Binding, Import, Outline, Reference, Symbol
-from aci.graph.symbol_definitions import Captures, find_symbols
+from aci.graph.outline import BASE, CALL, CLASS, FUNCTION, USE, Binding, Import, Outline, Reference, Symbol
+from aci.issue_text.issue_mentions import count_terms, split_identifier
+from aci.repository.file_blobs import Blobs
 from trajectories.plugins import names
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+Captures = dict[str, list[Node]]
+Named = Callable[[Node, bytes], str]
+
+LONGEST_SIGNATURE = 200
+DEEPEST_SYMBOL = 30
+"""Maximum nesting depth of symbols; deeper symbols are left out, since their dotted names would take quadratic
+space."""
+
+_MARKS = re.compile(r"^\s*(?:/\*[*!]*|\*(?!/)|//[/!]*|#+)?\s?|\s*\*+/\s*$")
+_place = itemgetter(0, 1)
+
+
+def find_symbols(found: Captures, data: bytes, named: Named | None, docstrings: bool) -> list[Symbol]:
+    """Return the symbols in the order of their starts, so that a parent comes before its children.
+
+    Without `docstrings`, the comments right above a definition are its documentation.
+    """
+    begins, comments = _begins(found), _Comments(found, data, docstrings)
+    result: list[Symbol] = []
+    open_: list[int] = []
+    for start, _, row, node, kind in sorted(_ranges(found, begins), key=_place):
+        while open_ and result[open_[-1]].stop <= start:
+            open_.pop()
+        title = _title(node)
+        name = (named(node, data) if named else "") or (_text(title, data).replace("::", ".") if title else "")
+        if not name or len(open_) >= DEEPEST_SYMBOL or (open_ and result[open_[-1]].start == start):
+            continue
+        body = _body(node)
+        stop = comments.without_tail(node.end_byte)
+        parent = -1
+        if open_:
+            parent = open_[-1]
+            name = f"{result[parent].name}.{name}"
+            stop = min(stop, result[parent].stop)
+        end = node.end_point[0] + 1 - data.count(b"\n", stop, node.end_byte)
+        header_end = comments.before(body.start_byte) if body else node.end_byte
+        signature, doc = _signature(data[node.start_byte : header_end], body is None), comments.doc(body, row)
+        header = (title or node).start_point[0] + 1
+        open_.append(len(result))
+        result.append(Symbol(name, kind, row + 1, end, header, start, stop, parent, signature, doc))
+    return result
+
+
+def _ranges(found: Captures, begins: dict[int, tuple[int, int]]) -> Iterator[tuple[int, int, int, Node, str]]:
+    """Yield (start, -stop, row, node, kind) of each definition; sorting puts a parent before its children."""
+    for kind in (FUNCTION, CLASS):
+        for node in found.get(kind, ()):
+            start, row = begins.get(node.start_byte) or (node.start_byte, node.start_point[0])
+            yield start, -node.end_byte, row, node, kind
+
+
+def _begins(found: Captures) -> dict[int, tuple[int, int]]:
+    """Return the start (byte and row) of each definition with its decorators or attributes, by the first byte of the
+    definition itself."""
+    begins: dict[int, tuple[int, int]] = {}
+    around = [(node, node.named_child(node.named_child_count - 1)) for node in found.get("decorated", ())]
+    before = [(node, node.next_named_sibling) for node in found.get("before", ())]
+    for node, bare in sorted(around + before, key=lambda pair: pair[0].start_byte):
+        if bare is not None:
+            begins[bare.start_byte] = begins.get(node.start_byte) or (node.start_byte, node.start_point[0])
+    return begins
+
+
+class _Comments:
+    """A file's comments and docstrings, and their relation to definitions."""
+
+    def __init__(self, found: Captures, data: bytes, docstrings: bool) -> None:
+        self._data, self._docstrings = data, docstrings
+        self._docs = {node.start_byte: node for node in found.get("doc", ())}
+        self._comments = found.get("comment", ())
+        self._by_end = {node.end_byte: node for node in self._comments}
+        self._by_last_row: dict[int, Node] | None = None
+
+    def doc(self, body: Node | None, row: int) -> str:
+        """Return the first line of the docstring at the start of `body`, or of the comments right above `row`."""
+        if self._docstrings:
+            node = self._docs.get(body.start_byte) if body else None
+            return _first_line(_unquoted(_text(node, self._data))) if node else ""
+        if self._by_last_row is None:
+            self._by_last_row = {_last_row(node): node for node in self._comments if self._is_alone(node)}
+        text = ""
+        while comment := self._by_last_row.get(row - 1):
+            row = comment.start_point[0]
+            text = _text(comment, self._data) + "\n" + text
+        return _first_line("\n".join(_MARKS.sub("", line) for line in text.split("\n", 20)))
+
+    def without_tail(self, stop: int) -> int:
+        """Return where a definition ends, excluding trailing comments that a grammar may include."""
+        stop = self._stripped(stop)
+        while (comment := self._by_end.get(stop)) and self._is_alone(comment):
+            stop = self._stripped(comment.start_byte)
+        return stop
+
+    def before(self, stop: int) -> int:
+        """Return where the code before `stop` ends, excluding the comments in between."""
+        stop = self._stripped(stop)
+        while comment := self._by_end.get(stop):
+            stop = self._stripped(comment.start_byte)
+        return stop
+
+    def _stripped(self, stop: int) -> int:
+        data = self._data
+        while stop and data[stop - 1] in b" \t\r\n\f":
+            stop -= 1
+        return stop
+
+    def _is_alone(self, comment: Node) -> bool:
+        """Return whether a comment is the only text on its lines."""
+        start = comment.start_byte
+        return not self._data[start - comment.start_point[1] : start].strip()
+
+
+def _last_row(node: Node) -> int:
+    row, column = node.end_point
+    return row if column else row - 1
+
+
+def _title(node: Node) -> Node | None:
+    """Return the node of a definition's name, which C nests in declarators: `char **name(int a)`."""
+    if title := node.child_by_field_name("name"):
+        return title
+    title = node.child_by_field_name("declarator")
+    while title and title.type.endswith("_declarator"):
+        last = title.named_child(title.named_child_count - 1)
+        title = title.child_by_field_name("name") or title.child_by_field_name("declarator") or last
+    return title
+
+
+def _body(node: Node) -> Node | None:
+    """Return the body of a definition, or of the function that it assigns to a name: `const f = (a) => { ... }`."""
+    while (body := node.child_by_field_name("body")) is None:
+        value = node.child_by_field_name("value") or node.child_by_field_name("right")
+        if value is None:
+            return None
+        node = value
+    return body
+
+
+def _signature(header: bytes, bodiless: bool) -> str:
+    text = header[: 4 * LONGEST_SIGNATURE].partition(b"{")[0] if bodiless else header[: 4 * LONGEST_SIGNATURE]
+    line = " ".join(text.decode("utf-8", "replace").split())[:LONGEST_SIGNATURE]
+    return line.removesuffix("=>").rstrip(" :{;=")
+
+
+def _unquoted(doc: str) -> str:
+    text = doc.lstrip("rRbBuUfF")
+    quote = text[:3] if text.startswith(('"""', "'''")) else text[:1]
+    return text.removeprefix(quote).removesuffix(quote)
+
+
+def _first_line(text: str) -> str:
+    return text.strip("\\ \t\r\n\f").partition("\n")[0].strip()[:LONGEST_SIGNATURE]
+
+
+def _text(node: Node, data: bytes) -> str:
+    return data[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
 
 PACKAGE = "aci.graph.languages"
 LONGEST_NAME = 200
@@ -304,3 +475,88 @@ def languages_by_file_name() -> dict[str, str]:
         table |= dict.fromkeys([f".{extension}" for extension in language.extensions], name)
         table |= dict.fromkeys(language.files, name)
     return table
+
+
+def walk(root: Node, is_named: bool = False) -> Iterator[Node]:
+    """Yield a node and those inside it, in the order of the text; with `is_named` without tokens such as brackets."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(node.named_children if is_named else node.children)
+
+
+def node_text(node: Node | None) -> str:
+    """Return the text of a node; "" for None."""
+    return (node.text or b"").decode("utf-8", "replace") if node is not None else ""
+
+
+LARGE_TREE = 20_000
+"""Number of source files above which the graph of a tree holds only the files that a question is about."""
+MOST_FILES = 5_000
+"""Maximum number of such files."""
+PATH_WEIGHT = 2.0
+"""Weight of a word in a path; that of a word in a file's text is 1."""
+LONGEST_WORD = 80
+MOST_KNOWN_WORDS = 1_000_000
+"""Maximum number of words whose terms are kept in memory."""
+_WORD_BYTES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz" + bytes(range(128, 256))
+_SEPARATED = bytes(byte if byte in _WORD_BYTES else 32 for byte in range(256))
+
+
+def key_about(tree: str, about: str) -> str:
+    """Return the key of the part of a large tree that a text is about."""
+    terms = "\n".join(sorted(count_terms(about)))
+    return f"{tree} about {hashlib.sha256(terms.encode('utf-8', 'replace')).hexdigest()}"
+
+
+def files_about(blobs: Blobs, ids: Mapping[str, str], about: str) -> set[str]:
+    """Return at most MOST_FILES paths whose words fit a text best. `ids` holds the blob id of each path."""
+    wanted = frozenset(count_terms(about))
+    terms: dict[str, set[str]] = {}
+    words = _KnownWords(wanted)
+    distinct = list(dict.fromkeys(ids.values()))
+    for id, data in zip(distinct, blobs.read(distinct), strict=True):
+        terms[id] = words.terms_in(data or b"")
+    common = Counter(term for found in terms.values() for term in found)
+    rarity = {term: math.log(1 + len(distinct) / count) for term, count in common.items()}
+    default = math.log(1 + len(distinct))
+    scores = {
+        path: sum(rarity[term] for term in terms[id])
+        + PATH_WEIGHT * sum(rarity.get(term, default) for term in words.terms_in(path.encode("utf-8", "replace")))
+        for path, id in ids.items()
+    }
+    return set(sorted(scores, key=lambda path: (-scores[path], path))[:MOST_FILES])
+
+
+class _KnownWords:
+    """The wanted terms of each word seen so far."""
+
+    def __init__(self, wanted: frozenset[str]) -> None:
+        self._wanted = {term.encode("utf-8", "replace"): term for term in wanted}
+        self._known: dict[bytes, tuple[str, ...]] = {}
+
+    def terms_in(self, data: bytes) -> set[str]:
+        """Return the wanted terms that a text contains."""
+        found: set[str] = set()
+        known = self._known
+        for word in set(data.translate(_SEPARATED).split()):
+            terms = known.get(word)
+            if terms is None:
+                terms = self._terms_of(word)
+            if terms:
+                found.update(terms)
+        return found
+
+    def _terms_of(self, word: bytes) -> tuple[str, ...]:
+        if len(word) > LONGEST_WORD:
+            return ()
+        if len(self._known) >= MOST_KNOWN_WORDS:
+            self._known.clear()
+        wanted = self._wanted
+        if word.islower():  # most words; others are split at case changes, which takes longer
+            parts = [word.strip(b"_"), *[part.strip(b"0123456789") for part in word.split(b"_")]]
+        else:
+            parts = [term.encode("utf-8", "replace") for term in split_identifier(word.decode("utf-8", "replace"))]
+        self._known[word] = terms = tuple([wanted[part] for part in parts if part in wanted])
+        return terms

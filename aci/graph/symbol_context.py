@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aci.graph.code_graph import Graph, Link
-from aci.graph.name_lookup import base_classes, is_test_file, look_up_name, subclasses
+from aci.graph.code_graph import Graph, Link, base_classes, is_test_file, look_up_name, subclasses
 from aci.graph.outline import CLASS, Location
 from trajectories.errors import UsageError
 

@@ -206,7 +206,7 @@ class History:
         import numpy as np
 
         from aci.history.commit_index import load_postings
-        from aci.history.commit_terms import CLOSING
+        from aci.history.git_log import CLOSING
 
         wanted = [id.lower() for id in ids if _ID.fullmatch(id.lower())]
         issues = [f"#{number}" for number in numbers]
@@ -270,7 +270,7 @@ class History:
 
         Leaves out tests, commits that changed more than 20 source files, and the commits that `touched` leaves out.
         """
-        from aci.history.commit_functions import changed_functions
+        from aci.history.commit_index import changed_functions
 
         def find(base: Base) -> dict[str, dict[str, tuple[str, ...]]]:
             small = [id for id, paths in self._touched(_ancestors(base, commits), None).items() if paths]
@@ -281,7 +281,7 @@ class History:
     def references(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
         """Return the references in each commit's message: `numbers` of issues and pull requests, and `names`
         (identifiers)."""
-        from aci.history.commit_functions import message_references
+        from aci.history.commit_index import message_references
 
         return self._ask(
             lambda base: self._cached_changes(
@@ -292,7 +292,7 @@ class History:
     def messages(self, commits: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Return the subject and the whole text of each commit's message; a merge's subject is the title of its pull
         request. Leaves out commits that are not ancestors."""
-        from aci.history.commit_terms import LONGEST, parse_message
+        from aci.history.git_log import LONGEST, parse_message
 
         def find(base: Base) -> dict[str, tuple[str, str]]:
             read = self._commits.read(_ancestors(base, commits))

@@ -3,20 +3,100 @@
 Commits are read through a separate git directory that uses the repository's object store. As a result, the repository's
 configuration, hooks, replace refs and attributes have no effect, and git cannot fetch from the remote of a partial
 clone. Missing objects are left out.
+
+The terms of commit messages that are indexed together are counted at once, which is much faster than one by one.
+
+A commit's message is parsed to its subject, its words, and the issues and pull requests that it names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+
+from aci.history.array_types import Numbers
+from aci.issue_text.issue_mentions import WORD, split_identifier
 from aci.repository.git_view import common_folder
 from trajectories.git_store.git_commands import GitFailed, decode, git, git_environ, objects_environment
 from trajectories.unified_diff import HUNK_HEADER_BYTES
+
+LONGEST = 4_000
+LONGEST_SUBJECT = 200
+SUBJECT_WEIGHT = 2
+"""Weight of a word in the subject; a word in the body counts once."""
+CLOSING, MENTIONING = 2, 1
+
+_MERGE = re.compile(
+    r"Merge (?:pull request|PR) #?(?P<number>\d+)(?: from [^\s/]+/(?P<branch>\S+))?.*|Merge [\w-]+ .*", re.IGNORECASE
+)
+_TRAILER = re.compile(r"(?im)^[ \t]*(?:[a-z]+(?:-[a-z]+)*-by|git-svn-id|change-id|cc|cherry-picked-from):.*$")
+_URL = re.compile(r"https?://\S+")
+_CLOSING = r"(?P<closing>\b(?:fix|clos|resolv)(?:e|es|ed|ing)?:?[ \t]+(?:[\w-]{1,20}[ \t]+)?)?"
+_SHORT = r"(?<![\w&])(?:#|gh-)"
+_LONG = r"[\w.-]{1,50}/[\w.-]{1,50}#|/(?:issues|pull|ticket)/"
+_DIGITS = r"(?P<number>\d{1,9})\b"
+_NUMBER = re.compile(f"{_CLOSING}(?:{_LONG}|{_SHORT}){_DIGITS}", re.IGNORECASE)
+_NUMBER_WITHOUT_SLASH = re.compile(f"{_CLOSING}{_SHORT}{_DIGITS}", re.IGNORECASE)
+"""Matches what _NUMBER matches in a line without slash, several times as fast."""
+_MARK = re.compile(r"[#/-]\d")
+_NUMBERED = re.compile(r"(?:#|gh-|/(?:issues|pull|ticket)/)\d", re.IGNORECASE)
+"""Both occur in each line that _NUMBER matches; most lines have neither."""
+
+
+class Message(NamedTuple):
+    """A parsed message.
+
+    `words` holds its words in any order, those of the subject SUBJECT_WEIGHT times; `numbers` maps each issue that the
+    message mentions to CLOSING if the commit is about it, else to MENTIONING.
+    """
+
+    subject: str
+    words: list[str]
+    numbers: dict[int, int]
+
+
+def parse_message(raw: bytes) -> Message:
+    """Parse a commit message of any length and in any encoding."""
+    text = raw[:LONGEST].decode("utf-8", "replace")
+    numbers = _numbers(text)
+    text = _URL.sub(" ", _TRAILER.sub("", text)).strip()
+    subject, _, body = text.partition("\n")
+    if merge := _MERGE.fullmatch(subject.strip()):
+        title, _, body = body.strip().partition("\n")
+        if merge["number"]:
+            numbers[int(merge["number"])] = CLOSING
+        body = f"{_branch_words(merge['branch'] or '')}\n{body}"
+        subject = title or subject
+    words = WORD.findall(subject) * SUBJECT_WEIGHT + WORD.findall(body)
+    return Message(subject[:LONGEST_SUBJECT].strip(), words, numbers)
+
+
+def _numbers(text: str) -> dict[int, int]:
+    """Return the issue numbers that a message mentions: as CLOSING in the subject or after words such as Fixes or
+    Closes, else as MENTIONING."""
+    found: dict[int, int] = {}
+    for place, line in enumerate(text.split("\n")):
+        if not _MARK.search(line) or not _NUMBERED.search(line):
+            continue
+        for match in (_NUMBER if "/" in line else _NUMBER_WITHOUT_SLASH).finditer(line):
+            number = int(match["number"])
+            about = match["closing"] or place == 0
+            found[number] = max(found.get(number, 0), CLOSING if about else MENTIONING)
+    return found
+
+
+def _branch_words(branch: str) -> str:
+    return branch.replace("-", " ").replace("/", " ")
+
 
 MOST_COMMITS = 200_000
 MOST_FILES = 100
@@ -376,3 +456,80 @@ def _path(name: bytes) -> str:
     if name.startswith(b'"'):
         name = _QUOTED.sub(lambda part: bytes([int(part[1], 8) if part[1] else _ESCAPED[part[2][0]]]), name[1:-1])
     return decode(name.rstrip(b"\t").removeprefix(b"b/"))
+
+
+TermPostings = tuple[str, Numbers, Numbers]
+"""A term, the numbers of the commits whose messages contain it, and how often it occurs in each."""
+
+
+class MessageBatch:
+    """Commits with the words of their messages, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.times: list[int] = []
+        self.subjects: list[str] = []
+        self.changed: dict[str, tuple[str, ...]] = {}
+        """The files that each commit changed."""
+        self._number: dict[str, int] = {}
+        """A number for each distinct word."""
+        self._words = array("I")
+        self._sizes = array("I")
+        """The number of words of each message."""
+        self._issues: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        """The messages that mention an issue, by their places in the batch, and how."""
+
+    @property
+    def size(self) -> int:
+        """The number of words of all messages."""
+        return len(self._words)
+
+    def add(self, commit: Commit, changed: tuple[str, ...]) -> None:
+        message = parse_message(commit.message)
+        for number, kind in message.numbers.items():
+            self._issues[f"#{number}"].append((len(self.ids), kind))
+        known = self._number
+        self._words.extend([known.setdefault(word, len(known)) for word in message.words])
+        self._sizes.append(len(message.words))
+        self.ids.append(commit.id)
+        self.changed[commit.id] = changed
+        self.times.append(commit.time)
+        self.subjects.append(message.subject)
+
+    def count_terms(self, numbers: Numbers, most: int) -> tuple[Iterator[TermPostings], Numbers]:
+        """Return the postings of each term, in the order of the terms, and the number of terms of each message.
+
+        `numbers` holds the number of each commit in ascending order, or -1 for a commit that is left out; `most` is the
+        greatest count of a term in a message.
+        """
+        terms, term, place = self._occurrences()
+        keys, counts = np.unique(term * len(self.ids) + place, return_counts=True)
+        term, holders = np.divmod(keys, max(len(self.ids), 1))
+        kept = numbers[holders] >= 0
+        term, holders, counts = term[kept], numbers[holders[kept]], np.minimum(counts[kept], most)
+        begins = np.searchsorted(term, np.arange(len(terms) + 1)).tolist()
+        words = ((text, holders[a:b], counts[a:b]) for text, a, b in zip(terms, begins, begins[1:], strict=False))
+        return chain(self._mentioned(numbers), (one for one in words if len(one[1]))), np.bincount(
+            place, minlength=len(self.ids)
+        )
+
+    def _occurrences(self) -> tuple[list[str], Numbers, Numbers]:
+        """Return the sorted terms, and the term and message of each occurrence of a term, as indexes."""
+        parts = [split_identifier(word) for word in self._number]
+        terms = sorted(set(chain.from_iterable(parts)))
+        number = {term: place for place, term in enumerate(terms)}
+        sizes = np.fromiter(map(len, parts), np.int64, len(parts))
+        flat = np.fromiter(map(number.__getitem__, chain.from_iterable(parts)), np.int64, int(sizes.sum()))
+        words = np.array(self._words, np.int64)
+        places = np.repeat(np.arange(len(self.ids)), np.array(self._sizes, np.int64))
+        each = sizes[words]
+        first = np.cumsum(sizes) - sizes
+        at = np.repeat(first[words] - (np.cumsum(each) - each), each) + np.arange(int(each.sum()))
+        return terms, flat[at], np.repeat(places, each)
+
+    def _mentioned(self, numbers: Numbers) -> Iterator[TermPostings]:
+        for issue, mentions in sorted(self._issues.items()):
+            places, kinds = np.array(mentions, np.int64).T
+            kept = numbers[places] >= 0
+            if kept.any():
+                yield issue, numbers[places[kept]], kinds[kept]

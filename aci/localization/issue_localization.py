@@ -136,7 +136,7 @@ def find_related_numbers(
     from aci.issue_text.issue_mentions import find_mentions
     from aci.localization.bm25 import weigh_terms
     from aci.localization.issue_links import SIMILAR_COMMITS
-    from aci.localization.past_items import related_numbers
+    from aci.localization.past_changes import related_numbers
 
     mentions = find_mentions(issue)
 

@@ -51,7 +51,7 @@ def _facts(graph: Graph, edits: Sequence[Edit]) -> list[Fact]:
 
 
 def _fact(graph: Graph, broken: BreakingChange, edits: Sequence[Edit]) -> Fact:
-    from aci.graph.name_lookup import is_test_file
+    from aci.graph.code_graph import is_test_file
 
     calls = sorted(broken.callers, key=lambda link: (is_test_file(graph, link.place.path), -link.weight, link.place))
     places = [f"{link.place.path}:{link.line}" for link in calls]

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from aci.graph.file_selection import language_of
-from aci.graph.syntax_nodes import node_text, walk
+from aci.graph.parser import node_text, walk
 from aci.proof import evidence
 from aci.proof.inline_tests import INLINE, test_regions
 from aci.repository.patch import is_test

@@ -140,7 +140,7 @@ def _is_other_code(path: str) -> bool:
 def _reaching(blobs: TreeBlobs, about: str, starts: Callable[[Graph], Mapping[Location, float]]) -> dict[str, float]:
     """Return the confidence, from 0 to 1, with which each test file reaches these places; empty if there is no code
     graph."""
-    from aci.graph.reachability import find_reaching_tests
+    from aci.graph.patch_impact import find_reaching_tests
     from aci.localization.issue_localization import query_tree_graph
 
     def question(graph: Graph) -> dict[str, float]:
@@ -156,7 +156,7 @@ def _resolve_places(places: Sequence[tuple[str, str]]) -> Callable[[Graph], Mapp
     """Resolve paths and names in the graph; an earlier place has a higher weight."""
 
     def starts(graph: Graph) -> Mapping[Location, float]:
-        from aci.graph.name_lookup import look_up_name
+        from aci.graph.code_graph import look_up_name
 
         found: dict[Location, float] = {}
         for rank, (path, name) in enumerate(places):

@@ -25,7 +25,7 @@ from aci.observation.untrusted_text import clean_text, one_line, strip_tags
 from agent.console.activity_lines import FRAMES_PER_SECOND, Activities, LiveStatus, cost, step_label, thousands
 from agent.console.heartbeat import heartbeat
 from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
-from agent.conversation.action_summary import describe, describe_result, first_line
+from agent.conversation.messages import describe, describe_result, first_line
 from agent.engine.engine import Engine
 from agent.engine.proof_step import ANSWER_TEXTS, verdict_of
 from agent.lifecycle.delivery import is_in_clone

@@ -5,33 +5,207 @@ Folding rewrites a request from the first folded observation on, which invalidat
 fold is therefore worthwhile if it saves more over the expected further calls than it costs to send the rest again. The
 decisions are repeated from the first request on, each with the information available at that request, so an observation
 that was once folded remains folded, with the same stub.
+
+A stub is one line with a reference for reading the observation again. Pinned observations are kept in full, however
+old, because the current work is based on them.
 """
 
 from __future__ import annotations
 
 import json
+import posixpath
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from aci.observation.output_kinds import kind_of_command
+from aci.observation.output_text import shorten
 from aci.observation.untrusted_text import wrap_output
-from agent.conversation.observation_stubs import (
-    long_lines,
-    names,
-    result_of,
-    shortened,
-    shows_a_file,
-    stub,
-    with_short_arguments,
-    words,
-)
-from agent.conversation.pinned_observations import PinnedObservations
 from agent.models.base import Message
+from tools.base import ResultKind, metadata_of
 from trajectories.errors import ModelError
-from trajectories.records import Step, Usage
+from trajectories.records import Action, Observation, Step, Usage
+
+LONGEST_MARK = 200
+
+
+class PinnedObservations:
+    """The latest view of each edited place, and the output of the last failing test run.
+
+    A place is identified by a file and the first line of the text that an edit replaced. A view shows a place if it
+    contains that line or the first line of the new text.
+    """
+
+    def __init__(self) -> None:
+        self._views: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        self._places: dict[str, dict[str, str]] = defaultdict(dict)
+        self._latest: dict[tuple[str, str], int] = {}
+        self._failing: int | None = None
+
+    @property
+    def indexes(self) -> frozenset[int]:
+        """The indexes of the pinned observations, as passed to `add`."""
+        failing = () if self._failing is None else (self._failing,)
+        return frozenset((*self._latest.values(), *failing))
+
+    def add(self, index: int, action: Action, observation: Observation) -> None:
+        """Add the next observation."""
+        path = posixpath.normpath(str(action.arguments.get("path", "")))
+        match result_of(action), observation.ok:
+            case "file", True:
+                self._view(index, path, observation.text)
+            case "diff", True:
+                self._edit(path, str(action.arguments.get("old", "")), str(action.arguments.get("new", "")))
+            case "tests", False:
+                self._failing = index
+
+    def _view(self, index: int, path: str, text: str) -> None:
+        self._views[path].append((index, text))
+        for old, new in self._places[path].items():
+            if _shows(text, old, new):
+                self._latest[path, old] = index
+
+    def _edit(self, path: str, old: str, new: str) -> None:
+        mark, other = _first_line(old), _first_line(new)
+        if not mark:
+            return
+        self._places[path][mark] = other
+        shown = (index for index, text in reversed(self._views[path]) if _shows(text, mark, other))
+        if (index := next(shown, None)) is not None:
+            self._latest[path, mark] = index
+
+
+def _shows(text: str, old: str, new: str) -> bool:
+    return old in text or (new != "" and new in text)
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip()[:LONGEST_MARK] for line in text.split("\n") if line.strip()), "")
+
+
+LONG_ARGUMENT = 500
+LONG_LINE, LONG_NAME = 20, 5
+MOST_COMMAND, MOST_NAMES = 80, 40
+STORED = re.compile(r"out:\d{1,9}|step:\d{1,9}\.\d{1,9}")
+"""Matches the reference of a stored observation, which is viewed like a file."""
+_PATH = re.compile(r"[\w./-]+")
+_FILE = re.compile(r"\w\.\w{1,5}$")
+_NAME = re.compile(r"[A-Za-z_]\w+")
+_NUMBER = re.compile(r"^\s*\d+[\t:-]")
+_DEFINES = re.compile(
+    r"^[\t ]*(?:\d+(?:-\d+)?[\t ]+)?(?:export |public |static |pub )*(?:async )?"
+    r"(?:def|class|func|function|fn|struct|interface) (\w+)",
+    re.MULTILINE,
+)
+
+
+def stub(step: Step, number: int) -> str:
+    """Return the stub of observation `number` (from 1) of a step: command, size, definitions and reference in one
+    line."""
+    action, observation = step.actions[number - 1], step.observations[number - 1]
+    parts = [f"folded: {_command(action)}", _size(observation)]
+    if names := _defined(observation.text):
+        parts.append(f"defines {names}")
+    how = "read it again" if observation.out is None else "read it whole"
+    return f'[{", ".join(parts)}; {how} with view("{address(step, number)}")]'
+
+
+def address(step: Step, number: int) -> str:
+    """Return a reference to an observation, or to the full output if the observation was truncated."""
+    action, observation = step.actions[number - 1], step.observations[number - 1]
+    if observation.out is not None:
+        return f"out:{observation.out}"
+    path = action.arguments.get("path")
+    if result_of(action) == "file" and isinstance(path, str) and STORED.fullmatch(path):
+        return path
+    return f"step:{step.n}.{number}"
+
+
+def shortened(step: Step, number: int, cap: int) -> str:
+    """Return the head and tail of an observation, limited to `cap` characters."""
+    return shorten(step.observations[number - 1].text, cap, address(step, number))
+
+
+def with_short_arguments(message: Message) -> Message:
+    """Return an assistant message in which long arguments of tool calls are cut to head and tail."""
+    calls = []
+    for call in message["tool_calls"]:
+        arguments = json.dumps(_short(json.loads(call["function"]["arguments"])))
+        calls.append({**call, "function": {**call["function"], "arguments": arguments}})
+    return {**message, "tool_calls": calls}
+
+
+def result_of(action: Action) -> ResultKind:
+    """Return what the result of an action is, which determines how it folds (see `ToolMetadata`)."""
+    return metadata_of(action.tool).result
+
+
+def shows_a_file(action: Action) -> bool:
+    """Return whether an action shows the text of a file, which an edit may have to quote."""
+    tool = metadata_of(action.tool)
+    command = str(action.arguments.get(tool.runs, ""))
+    return tool.result == "file" or (tool.result == "command" and kind_of_command(command) == "view")
+
+
+def long_lines(text: str) -> frozenset[str]:
+    """Return the long, and so distinctive, lines of a view without their line numbers."""
+    lines = (_NUMBER.sub("", line).strip() for line in text.split("\n"))
+    return frozenset(line for line in lines if len(line) >= LONG_LINE)
+
+
+def names(action: Action, observation: Observation) -> frozenset[str]:
+    """Return the name of the file that a view shows, and the names defined in the shown part."""
+    asked = str(action.arguments.get("path") or action.arguments.get("command", ""))
+    return frozenset((*_files(asked), *(name for name in _DEFINES.findall(observation.text) if len(name) >= LONG_NAME)))
+
+
+def words(message: Message) -> frozenset[str]:
+    """Return the identifiers and file names in an assistant message and its tool calls."""
+    asked = (call["function"]["arguments"] for call in message.get("tool_calls", ()))
+    text = "\n".join((str(message["content"]), *asked))
+    return frozenset((*_files(text), *_NAME.findall(text)))
+
+
+def _files(text: str) -> Iterator[str]:
+    """Yield the file names that occur in the text. Two patterns are used, because a single one would take quadratic
+    time for long words."""
+    names = (path.rstrip("./-").rpartition("/")[2] for path in _PATH.findall(text))
+    return (name for name in names if _FILE.search(name))
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, str):
+        return shorten(value, LONG_ARGUMENT)
+    if isinstance(value, dict):
+        return {name: _short(part) for name, part in value.items()}
+    return [_short(part) for part in value] if isinstance(value, list) else value
+
+
+def _command(action: Action) -> str:
+    given = action.arguments.items()
+    words = " ".join(" ".join(str(value).split()) for name, value in given if name not in ("old", "new"))
+    return _cut(f"{action.tool} {words}".strip(), MOST_COMMAND)
+
+
+def _size(observation: Observation) -> str:
+    lines = observation.text.count("\n") + 1
+    size = f"{lines} lines" if lines > 1 else f"{len(observation.text)} characters"
+    return size if observation.ok else f"failed, {size}"
+
+
+@lru_cache(maxsize=2048)
+def _defined(text: str) -> str:
+    return _cut(", ".join(dict.fromkeys(_DEFINES.findall(text))), MOST_NAMES)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
 
 CALLS_TO_COME, CALLS_OF_ONE = 5, 8
 """Expected number of further requests over which a fold must pay off; the larger number applies if replies have few

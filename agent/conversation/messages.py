@@ -1,4 +1,7 @@
-"""Messages sent to a model, computed purely from the records so that a resumed run sends the same bytes."""
+"""Messages sent to a model, computed purely from the records so that a resumed run sends the same bytes.
+
+This module also summarizes an action and its result in one line for the user.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aci.observation.untrusted_text import wrap_output
+from aci.observation.untrusted_text import clean_text, wrap_output
 from agent.conversation.compaction import SEPARATOR, Compaction, characters, json_bytes, token_bound
 from agent.models.base import Message
 from agent.run_state.rewind import is_rewritten, rewind_target, rewinds, visible_steps
@@ -17,6 +20,9 @@ from trajectories.errors import UsageError
 from trajectories.page_picture import data_url, picture_size
 from trajectories.records import PICTURE, Reply, Step
 from trajectories.trajectory import Trajectory, call_id, observation_message
+
+if TYPE_CHECKING:
+    from trajectories.records import Action, Observation
 
 Pictures = Mapping[int, Sequence[str]]
 """`data:` URLs of images, keyed by the number of the step that they illustrate."""
@@ -266,3 +272,38 @@ def input_bound(
     if last.usage.input_tokens * LONGEST_TOKEN < _size(bounds[:sent]):
         return whole
     return min(whole, last.usage.input_tokens + last.usage.output_tokens + _size(bounds[sent:]))
+
+
+LONGEST_READ = 4_000
+"""Number of characters in which the first line of a text is looked for."""
+
+
+def describe(action: Action) -> str:
+    """Return an action as one short line, with an arrow between an old text and its replacement."""
+    arrow = {"new": "→ "} if "old" in action.arguments else {}
+    words = [action.tool]
+    for name, value in ((name, value) for name, value in action.arguments.items() if name != "timeout"):
+        word = " ".join((" ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)).split())
+        words.append(arrow.get(name, "") + (word if len(word) <= 60 else f"{word[:59]}…"))
+    return " ".join(words)[:200].strip()
+
+
+def describe_result(seen: Observation) -> str:
+    """Return the result of an action as one line: of a failed command how it ended and the last line of its output, of
+    everything else the first line. Runs of earlier versions have only the first line."""
+    if seen.ok or not isinstance(last_line := seen.data.get("last_line"), str):
+        return first_line(seen.text)
+    return ": ".join(filter(None, (describe_exit(seen), first_line(last_line))))
+
+
+def describe_exit(seen: Observation) -> str:
+    """Return how the command of an observation ended; "" for actions that run no command."""
+    code = seen.data.get("code")
+    if seen.data.get("timed_out") is True:
+        return "timed out"
+    return f"exit code {code}" if isinstance(code, int) else ""
+
+
+def first_line(text: str) -> str:
+    """Return the first line that is not blank, without control characters."""
+    return next((line.strip() for line in clean_text(text[:LONGEST_READ]).splitlines() if line.strip()), "")

@@ -14,17 +14,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import last_lines, mask_secrets
-from agent.conversation.action_summary import describe
-from agent.conversation.messages import BranchConversation
-from agent.conversation.model_requests import RequestSpec, send
-from agent.conversation.model_roles import CODER
-from agent.conversation.request_builder import (
+from agent.conversation.messages import BranchConversation, describe
+from agent.conversation.model_requests import (
+    RequestSpec,
     build_request,
     is_superseded,
     model_for_role,
+    send,
     system_prompt,
     unread_messages,
 )
+from agent.conversation.model_roles import CODER
 from agent.engine.branch_workspace import BranchWorkspace
 from agent.engine.outside_calls import RecordedCall
 from agent.engine.permission_checks import refusal

@@ -28,7 +28,7 @@ from agent.config.api_keys import looks_secret
 from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source
 from agent.config.settings import SECRET, Settings, secret_reason
-from agent.conversation.run_models import RunModels
+from agent.conversation.model_roles import RunModels
 from agent.engine.base_instructions import BaseInstructions
 from agent.engine.base_suite import SuiteAhead, environment_digest
 from agent.engine.permission_checks import may_set_up
@@ -37,8 +37,7 @@ from agent.events.event_stream import RunEvents
 from agent.events.run_hooks import RunHooks
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
-from agent.limits.run_budget import Ledger
-from agent.limits.run_clock import RunClock
+from agent.limits.run_budget import Ledger, RunClock
 from agent.permissions.approvals import Answer, Approval, Approve
 from agent.run_state.checkouts import StoredResults
 from agent.run_state.progress_event import ProgressEvent

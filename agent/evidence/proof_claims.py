@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from trajectories.errors import UsageError
-from trajectories.fact_migration import with_evidence
+from trajectories.migrations import with_evidence
 from trajectories.records import Step
 from trajectories.trajectory import Trajectory
 

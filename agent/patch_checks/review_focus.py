@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trajectories.fact_migration import facts_of
 from trajectories.facts import FactKind
+from trajectories.migrations import facts_of
 from trajectories.unified_diff import HunkHeader, split_hunks
 
 ROUTINE: frozenset[FactKind] = frozenset({"suite", "partial", "extent", "untested", "reproduction", "environment"})

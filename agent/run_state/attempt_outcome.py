@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trajectories.fact_migration import facts_of, with_evidence
+from trajectories.migrations import facts_of, with_evidence
 from trajectories.verdict import Verdict
 
 

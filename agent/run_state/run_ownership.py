@@ -20,8 +20,7 @@ from agent.run_state.terminal_question import at_terminal, confirm
 from trajectories.errors import ConfigError, RunBroken, TryLater, UsageError
 from trajectories.file_limits import open_regular
 from trajectories.git_store.git_commands import exclusive, make_folder
-from trajectories.journal import is_as_written, open_journal, write_durably
-from trajectories.journal_digest import JournalDigest, write_digest
+from trajectories.journal import JournalDigest, is_as_written, open_journal, write_digest, write_durably
 from trajectories.run_comparison import REPLAY
 from trajectories.trajectory import Trajectory
 

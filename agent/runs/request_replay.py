@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from agent.conversation.messages import BranchConversation, ConversationSettings, Reader, Recall, images_by_step
+from agent.conversation.model_requests import reader_of, system_prompt
 from agent.conversation.model_roles import CODER
-from agent.conversation.request_builder import reader_of, system_prompt
 from agent.models.base import Message
 from trajectories.errors import SweAgentError
 from trajectories.plugins import names

@@ -13,7 +13,7 @@ from aci.observation.untrusted_text import clean_text, escape_invisible, one_lin
 from aci.repository.patch import count_diff_lines
 from agent.console.pager import Lines
 from agent.console.run_display import Console
-from agent.conversation.action_summary import describe, describe_exit
+from agent.conversation.messages import describe, describe_exit
 from agent.runs.run_listing import ORIGIN_NOTES, is_held, locked_files
 from trajectories.branch_structure import SCORES, Structure, branches_as_json, structure
 from trajectories.errors import RunBroken

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from aci.graph.syntax_nodes import node_text, walk
+from aci.graph.parser import node_text, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node

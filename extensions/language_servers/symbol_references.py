@@ -26,7 +26,7 @@ def add_server_references(ctx: Context, tree: str, graph: Graph, one: PlaceView,
     A server resolves what the graph cannot: attributes by their type, names that a module only passes on. The graph's
     other references are kept as uncertain, since a server does not see through dynamic code.
     """
-    from aci.graph.name_lookup import is_test_file
+    from aci.graph.code_graph import is_test_file
     from extensions.language_servers.workspace_servers import find_references
 
     asked = [relation for relation in REFERENCES if relation in wanted]
@@ -76,8 +76,7 @@ def _places(
     ctx: Context, tree: str, graph: Graph, definition: Location, lines: Sequence[FileLine]
 ) -> Iterator[PlaceView]:
     """Yield each definition or file with a reference, once; an import only if the file has no other reference."""
-    from aci.graph.code_graph import Link
-    from aci.graph.name_lookup import definition_at_line
+    from aci.graph.code_graph import Link, definition_at_line
     from aci.graph.outline import USE
     from aci.graph.symbol_context import describe_place
 

@@ -92,7 +92,7 @@ def localize_log(
 def find_named_places(graph: Graph, paths: Sequence[str], places: Sequence[LogPlace]) -> list[NamedPlace]:
     """Return the places of the tree that a log names, the one nearest to an error first; of equal ones, those in source
     files. `paths` are all files of the tree."""
-    from aci.graph.name_lookup import definition_at_line, look_up_name
+    from aci.graph.code_graph import definition_at_line, look_up_name
     from aci.localization.explicit_mentions import PathIndex
     from aci.repository.patch import is_test
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from aci.history.commit_functions import changed_functions
+from aci.history.commit_index import changed_functions
 from aci.issue_text.issue_mentions import WORD, is_identifier_like
 
 if TYPE_CHECKING:

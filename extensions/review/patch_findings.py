@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.patch_checks.findings import RULES, Finding, clean_findings
 from agent.patch_checks.review_focus import ROUTINE
-from trajectories.fact_migration import facts_of
+from trajectories.migrations import facts_of
 from trajectories.outcome_words import proof_headline
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 
 from aci import localization
 from aci.issue_text.issue_mentions import find_mentions
-from aci.localization.graph_signals import SECOND_PASS
-from aci.localization.signal_weights import fitted_weights
+from aci.localization.explicit_mentions import SECOND_PASS
+from aci.localization.place_ranking import fitted_weights
 from benchmarks import fit_localization
 from benchmarks._listwise import fit
 from benchmarks._signals import Table, instance_tables

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aci.observation.output_text import CAPS
-from agent.conversation.action_summary import describe_result
+from agent.conversation.messages import describe_result
 from tests.tools.conftest import MakeBench
 
 

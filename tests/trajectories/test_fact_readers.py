@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("extensions", "trajectories", "aci", "tools", "agent", "swe_agent")
-MIGRATION = "trajectories/fact_migration.py"
+MIGRATION = "trajectories/migrations.py"
 READING = {"match", "search", "fullmatch", "startswith", "endswith"}
 WORDS = {"notes", "facts"}
 

@@ -23,7 +23,7 @@ from extensions.github.text_escaping import (
     format_name,
     with_full_stop,
 )
-from trajectories.fact_migration import facts_of
+from trajectories.migrations import facts_of
 from trajectories.outcome_words import patch_word
 
 if TYPE_CHECKING:

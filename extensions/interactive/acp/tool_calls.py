@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import clean_text, one_line, wrap_code
-from agent.conversation.action_summary import describe
+from agent.conversation.messages import describe
 from tools.base import metadata_of
 from trajectories.errors import SweAgentError
 

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeGuard
 
 from aci.repository.patch import count_diff_lines
-from agent.conversation.run_models import context_share
+from agent.conversation.model_roles import context_share
 from agent.engine.proof_step import verdict_of
 from agent.run_state.merge_base import effects, find_merge_base, present_tree
 from extensions.interactive.session.applied_changes import pending_user_changes

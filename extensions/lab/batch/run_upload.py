@@ -16,7 +16,7 @@ from pathlib import Path
 
 from trajectories.errors import WorkspaceError
 from trajectories.git_store.git_commands import create_store, sync_folder
-from trajectories.journal_digest import JournalDigest
+from trajectories.journal import JournalDigest
 
 JOURNAL = "journal.jsonl"
 OBJECTS = "trees.git/objects"

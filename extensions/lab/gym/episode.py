@@ -13,8 +13,8 @@ from aci.repository.user_repository import Repository
 from aci.runtime.background_task import BackgroundTask
 from agent.config.settings import Settings, load_settings
 from agent.conversation.messages import BranchConversation
+from agent.conversation.model_requests import build_request, system_prompt
 from agent.conversation.model_roles import CODER
-from agent.conversation.request_builder import build_request, system_prompt
 from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.lifecycle.run_result import Result

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
 from trajectories.git_store.git_commands import sync_folder
-from trajectories.journal import append_durably
-from trajectories.journal_digest import JournalDigest, matches
+from trajectories.journal import JournalDigest, append_durably, matches
 
 
 class AppendLog:

@@ -11,13 +11,11 @@ from aci.observation.output_text import mask_secrets
 from agent.config.settings import Settings
 from agent.conversation.messages import ModelRequest
 from agent.conversation.model_requests import RequestSpec, send, settle_recorded_replies
-from agent.conversation.model_roles import CODER
-from agent.conversation.run_models import RunModels
+from agent.conversation.model_roles import CODER, RunModels
 from agent.engine.engine import known_secrets, secrets_of_services
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
-from agent.limits.run_budget import Ledger
-from agent.limits.run_clock import RunClock
+from agent.limits.run_budget import Ledger, RunClock
 from trajectories.journal import Journal
 from trajectories.records import Reply
 

@@ -8,8 +8,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from aci.graph.file_selection import language_of
-from aci.graph.parser import parse_syntax
-from aci.graph.syntax_nodes import node_text, walk
+from aci.graph.parser import node_text, parse_syntax, walk
 from aci.testing.suite_results import TestResult
 from extensions.lab.synthesis.failing_example import MOST_LINES, FailingExample
 from extensions.lab.synthesis.operators.syntax_code import BLOCKS, LANGUAGES

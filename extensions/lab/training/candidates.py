@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from trajectories.fact_migration import with_evidence
+from trajectories.migrations import with_evidence
 from trajectories.records import ANSWERED, PART, Exit, Note, Run, Step
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import RunView, Trajectory

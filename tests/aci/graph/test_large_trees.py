@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.graph import graph_build, large_trees
-from aci.graph.code_graph import Graph, query_graph
+from aci.graph import graph_build, parser
+from aci.graph.code_graph import Graph, look_up_name, query_graph
 from aci.graph.graph_build import NOT_ABOUT_IT
-from aci.graph.name_lookup import look_up_name
 from aci.localization.issue_localization import HistoryBase, localize_issue
 from aci.repository.file_blobs import GitBlobs
 from aci.repository.user_repository import Repository
@@ -27,7 +26,7 @@ TEXTS |= {
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph_build, "LARGE_TREE", 20)
-    monkeypatch.setattr(large_trees, "MOST_FILES", 3)
+    monkeypatch.setattr(parser, "MOST_FILES", 3)
 
 
 def paths_of(graph: Graph) -> set[str]:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.graph.code_graph import query_graph
-from aci.graph.name_lookup import definition_at_line, dotted_name, is_test_file, look_up_name
+from aci.graph.code_graph import definition_at_line, dotted_name, is_test_file, look_up_name, query_graph
 from aci.repository.file_blobs import TextBlobs
 
 FILES = {

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from aci.graph.code_graph import Graph, query_graph
-from aci.graph.name_lookup import dotted_name, look_up_name
-from aci.graph.reachability import find_callers, find_reaching_tests
+from aci.graph.code_graph import Graph, dotted_name, look_up_name, query_graph
+from aci.graph.patch_impact import find_callers, find_reaching_tests
 from aci.graph.symbol_context import find_context
 from aci.repository.file_blobs import TextBlobs
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from aci.history.commit_files import changed_together, find_present_paths
 from aci.history.commit_search import History, PastCommit
-from aci.history.commit_terms import CLOSING, LONGEST, MENTIONING, parse_message
-from aci.history.git_log import GitLog
+from aci.history.git_log import CLOSING, LONGEST, MENTIONING, GitLog, parse_message
 from tests.conftest import MakeRepo, git
 from trajectories.git_store.git_commands import GitFailed
 

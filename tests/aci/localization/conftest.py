@@ -9,9 +9,8 @@ import pytest
 from aci.graph.code_graph import Graph, query_graph
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.candidate_places import CandidateSearch, FileCandidates, SymbolCandidates
-from aci.localization.graph_signals import SECOND_PASS
-from aci.localization.place_ranking import file_reader
-from aci.localization.signal_weights import FILE_SIGNALS, scores
+from aci.localization.explicit_mentions import SECOND_PASS
+from aci.localization.place_ranking import FILE_SIGNALS, file_reader, scores
 from aci.repository.file_blobs import TextBlobs
 from trajectories.records import Issue
 

@@ -11,10 +11,15 @@ from aci.graph.code_graph import Graph, query_graph
 from aci.graph.file_selection import is_test_or_example
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
-from aci.localization.explicit_mentions import MessageSearch, PathIndex, Pointer, Pointers
-from aci.localization.graph_signals import BEST, CALLED
-from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
-from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, weights
+from aci.localization.explicit_mentions import BEST, CALLED, MessageSearch, PathIndex, Pointer, Pointers
+from aci.localization.place_ranking import (
+    FILE_SIGNALS,
+    FUNCTION_SIGNALS,
+    RankedPlaces,
+    file_reader,
+    rank_places,
+    weights,
+)
 from aci.repository.file_blobs import GitBlobs, TextBlobs
 from tests.aci.localization.conftest import FindCandidates
 from tests.conftest import MakeRepo, git

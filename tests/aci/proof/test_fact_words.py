@@ -10,8 +10,8 @@ import pytest
 
 from aci.proof import fact_words
 from aci.testing.suite_results import SuiteReport, TestResult
-from trajectories.fact_migration import fact_of_note, facts_of
 from trajectories.facts import Fact, unique_facts
+from trajectories.migrations import fact_of_note, facts_of
 
 OUTCOMES = ("failed", "error", "passed", "passed", "skipped", "xfailed")
 REPORT = SuiteReport(tuple(TestResult(f"t{number}", one) for number, one in enumerate(OUTCOMES)), "pytest", 1)

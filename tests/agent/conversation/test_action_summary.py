@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.conversation.action_summary import describe_exit, describe_result
+from agent.conversation.messages import describe_exit, describe_result
 from trajectories.records import Observation
 
 

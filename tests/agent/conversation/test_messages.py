@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.conversation.compaction import AGE, IMAGE_TOKENS, LEFT_OUT, LONG, VIEW_AGE
+from agent.conversation.compaction import AGE, IMAGE_TOKENS, LEFT_OUT, LONG, VIEW_AGE, words
 from agent.conversation.messages import ModelRequest, Reader, input_bound, size
-from agent.conversation.observation_stubs import words
 from agent.models.base import Message
 from tests.agent.conversation.new_conversation import messages
 from trajectories.errors import ModelError

@@ -6,8 +6,8 @@ import pytest
 
 from agent.config.model_table import ModelTable
 from agent.config.settings import Settings
-from agent.conversation import run_models
-from agent.conversation.run_models import RunModels
+from agent.conversation import model_roles
+from agent.conversation.model_roles import RunModels
 
 
 class FakeModel:
@@ -24,7 +24,7 @@ def loaded(monkeypatch):
         names.append(name)
         return FakeModel(name)
 
-    monkeypatch.setattr(run_models, "chosen_model", load)
+    monkeypatch.setattr(model_roles, "chosen_model", load)
     return names
 
 

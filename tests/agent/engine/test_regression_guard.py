@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.conversation.messages import BranchConversation, ModelRequest
-from agent.conversation.request_builder import build_request, system_prompt
+from agent.conversation.model_requests import build_request, system_prompt
 from agent.engine.loop import loop
 from agent.engine.task import Task
 from tests.agent.conftest import Bench, act, line

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.conversation.run_models import context_share
+from agent.conversation.model_roles import context_share
 from agent.engine.branch import INTERRUPTED, MOVED, STOPPED
 from agent.engine.proof_step import verdict_of
 from agent.lifecycle.run_lifecycle import reopen

@@ -6,16 +6,16 @@ import time
 
 import pytest
 
-from agent.limits import run_clock
+from agent.limits import run_budget
 from agent.limits.cancellation import CancellationToken
-from agent.limits.run_clock import RunClock
+from agent.limits.run_budget import RunClock
 
 
 @pytest.fixture
 def now(monkeypatch):
     """The time in seconds, which a test advances: `now[0] += 5`."""
     at = [100.0]
-    monkeypatch.setattr(run_clock.time, "monotonic", lambda: at[0])
+    monkeypatch.setattr(run_budget.time, "monotonic", lambda: at[0])
     return at
 
 

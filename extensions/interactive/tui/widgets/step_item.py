@@ -126,7 +126,7 @@ def _arguments(arguments: dict[str, Any], path: str) -> Iterator[Block]:
 
 
 def _action_line(action: Action, seen: Observation | None, seconds: float, pen: LineRenderer) -> list[Strip]:
-    from agent.conversation.action_summary import describe
+    from agent.conversation.messages import describe
 
     ok = None if seen is None else seen.ok
     mark = (pen.mark(ok), {True: "success", False: "error", None: "muted"}[ok])
@@ -141,7 +141,7 @@ def _action_line(action: Action, seen: Observation | None, seconds: float, pen: 
 
 def _result_summary(path: str, seen: Observation) -> str:
     """Return the result as short text, without the path, because the line already shows it."""
-    from agent.conversation.action_summary import describe_result
+    from agent.conversation.messages import describe_result
     from agent.engine.branch import RESUMED
 
     text = seen.text.removeprefix(RESUMED).lstrip()
@@ -162,7 +162,7 @@ def _short(action: Action) -> dict[str, Any]:
 
 
 def _remark(author: str, text: str, pen: LineRenderer) -> list[Strip]:
-    from agent.conversation.action_summary import first_line
+    from agent.conversation.messages import first_line
 
     lines = text.count("\n") + 1
     more = f" ({lines} lines)" if lines > 1 else ""

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from aci.graph.syntax_nodes import walk
+from aci.graph.parser import walk
 from extensions.lab.synthesis.operators.calls import NEAREST, shift_number
 from extensions.lab.synthesis.operators.function_code import Edits
 from extensions.lab.synthesis.operators.syntax_code import BLOCKS, SyntaxCode, without_parentheses

@@ -8,8 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aci.graph.outline import FUNCTION, Symbol
-from aci.graph.parser import load_language, parse_syntax
-from aci.graph.syntax_nodes import walk
+from aci.graph.parser import load_language, parse_syntax, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node

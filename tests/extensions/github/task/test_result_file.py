@@ -16,8 +16,8 @@ import pytest
 from extensions.github.pull_request.run_outcome import outcome_without_run
 from extensions.github.task.result_file import MOST_BYTES, Outcome, pack, unpack
 from trajectories.errors import ConfigError, UsageError
-from trajectories.fact_migration import facts_of
 from trajectories.facts import Fact
+from trajectories.migrations import facts_of
 
 OUTCOME = outcome_without_run(ConfigError("There is no key.", "Set one."), "d" * 64, "b" * 40)
 DIFF = b"--- a/x\n+++ b/x\n\xff\n"
