@@ -25,7 +25,7 @@ def environment_options(settings: Settings, named: Mapping[str, str] | None = No
         set_up_environment=settings.setup_env,
         seconds=settings.setup_time,
         instructions=settings.instructions,
-        browser=settings.browser,
+        browser=settings.needs_browser,
     )
 
 

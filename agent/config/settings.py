@@ -179,6 +179,12 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def needs_browser(self) -> bool | None:
+        """Whether the project has pages: as `browser` says, else yes if a command starts its server; None if its files
+        decide."""
+        return True if self.browser is None and self.serve else self.browser
+
+    @property
     def runs(self) -> Path:
         return self.state / "runs"
 

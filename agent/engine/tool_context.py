@@ -117,7 +117,7 @@ def has_browser(branch: CallingBranch) -> bool:
 
 def has_front_end(branch: CallingBranch) -> bool:
     """Return whether the repository has pages, by the settings or by its files."""
-    asked = branch.turn.settings.browser
+    asked = branch.turn.settings.needs_browser
     tree = branch.turn.base.tree
     if asked is None and tree not in _FRONT_ENDS:
         _FRONT_ENDS[tree] = _has_front_end(branch.engine.trees, tree)

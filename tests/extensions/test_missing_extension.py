@@ -38,7 +38,9 @@ USES = {
 }
 
 FRONT_END = SimpleNamespace(
-    turn=SimpleNamespace(settings=SimpleNamespace(browser=True, workspace="docker"), base=SimpleNamespace(tree="")),
+    turn=SimpleNamespace(
+        settings=SimpleNamespace(needs_browser=True, workspace="docker"), base=SimpleNamespace(tree="")
+    ),
     once=lambda key, find: find(),
 )
 """A branch of a repository with pages."""

@@ -221,3 +221,16 @@ def test_only_the_users_own_file_names_files_to_copy(monkeypatch: pytest.MonkeyP
     config.write_text('copy_files = ["../id_rsa"]\n')
     with pytest.raises(ConfigError, match="inside the repository"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("values", "needed"),
+    [
+        ({}, None),
+        ({"serve": "python3 app.py"}, True),
+        ({"serve": "x", "browser": False}, False),
+        ({"browser": True}, True),
+    ],
+)
+def test_command_of_a_server_means_that_there_are_pages(values: dict[str, Any], needed: bool | None) -> None:
+    assert Settings(**values).needs_browser is needed
