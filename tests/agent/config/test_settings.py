@@ -2,11 +2,12 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.config import settings
-from agent.config.settings import load_settings, origins, under_policy
+from agent.config.settings import Settings, load_settings, origins, under_policy
 from agent.conversation.model_roles import assign_roles
 from agent.limits.run_budget import Price
 from trajectories.errors import ConfigError, UsageError
