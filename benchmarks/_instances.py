@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aci.environments.environment import TreeFiles
+from aci.environments.tree_files import TreeFiles
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.settings import Settings

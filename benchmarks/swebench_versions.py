@@ -21,7 +21,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
-from aci.environments.environment import TreeFiles
+from aci.environments.tree_files import TreeFiles
 from aci.repository.user_repository import Repository
 from extensions.lab.evaluation.grading_specs import grading_spec
 from extensions.lab.instances.dataset_instances import Gold, read_golds, read_instances

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,34 +20,21 @@ from typing import TYPE_CHECKING
 from aci.docker.docker_daemon import LABEL, OWNER_LABEL, Daemon, all_discarded, connect, docker_errors
 from aci.environments.environment_plan import EnvironmentOptions, Plan
 from aci.environments.environment_records import digest_of, is_made_from, record_of
+from aci.environments.tree_files import TreeFiles
 from aci.observation.activity_message import ActivityMessage
 from aci.repository import process_owner
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.git_store.trees import Trees
 
 if TYPE_CHECKING:
     from aci.environments.environment_build import BuildResult
     from aci.environments.service_proposals import ServiceProposal
 
-__all__ = [
-    "Environment",
-    "Plan",
-    "EnvironmentOptions",
-    "environment_for",
-    "list_environments",
-    "plan_for",
-    "propose_services",
-    "prune",
-]
-
 NAME, BASES = "swe-agent-environment", "swe-agent-base"
 KEY_LABEL, ABOUT_LABEL = "swe-agent.environment", "swe-agent.about"
 _RECIPE = "2"  # part of an environment's name: increase it when environments are built differently
 _KEY_FORMAT = re.compile(r"[0-9a-f]{24}")
-_LARGEST = 2_000_000
-_FILE = ("100644", "100755")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +47,6 @@ class Environment:
     size: int = 0
     created: str = ""
     used: float = 0.0
-
-
-class TreeFiles(Mapping[str, bytes]):
-    """The regular files of a tree, read on demand. A very large file appears as empty."""
-
-    def __init__(self, trees: Trees, tree: str) -> None:
-        self._trees = trees
-        self.entries = {path: entry for path, entry in trees.files(tree).items() if entry.mode in _FILE}
-
-    def __getitem__(self, path: str) -> bytes:
-        entry = self.entries[path]
-        return self._trees.read_blob(entry.id) if entry.size <= _LARGEST else b""
-
-    def __contains__(self, path: object) -> bool:
-        return path in self.entries
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
 
 
 def plan_for(options: WorkspaceOptions, settings: EnvironmentOptions) -> Plan:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from aci.environments.setup_proposals import ProposeSteps
+from typing import Literal
 
 HOME = "/opt/swe-agent"
 """The folder for what set-up installs: outside the repository, and the same in each image."""
@@ -23,6 +22,27 @@ OWN_FILES = "the repository's own files"
 
 Files = Mapping[str, bytes]
 """A tree's regular files by path, read on demand."""
+
+SetupPlaceKind = Literal["container", "sandbox", "local"]
+"""Where set-up runs: in a container of the plan's image, or in a sandbox or without isolation on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSetup:
+    """A set-up that no rule repairs: the commands that succeeded, in order, those that failed, and the last of these
+    with its output, which is untrusted. `place` is where they ran."""
+
+    image: str
+    language: str
+    succeeded: tuple[str, ...]
+    failed: tuple[str, ...]
+    command: str
+    log: str
+    place: SetupPlaceKind = "container"
+
+
+ProposeSteps = Callable[[FailedSetup], Sequence[str]]
+"""Function that returns commands to run instead of the failed one, or none. It may raise Stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +83,6 @@ class Command:
     text: str
     why: str
     optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Dockerfile:
-    """A Dockerfile and its options for `docker build`. Paths are relative to the tree."""
-
-    path: str
-    context: str = ""
-    target: str = ""
-    args: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

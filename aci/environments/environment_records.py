@@ -1,4 +1,5 @@
-"""Records of environments: what each was made from, so that later commits can use it."""
+"""Records and parts of environments: what each was made from, so that later commits can use it, and what a workspace
+takes from it."""
 
 from __future__ import annotations
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 READY = "ready"
 """The file that marks a complete environment on this machine and says what it was made from."""
 
+BROWSER, GENERATED = "browser", "generated.tar"
+"""The folder of the browser in an environment, and the archive of files that set-up made in the repository."""
+
 
 def proposed_steps(options: WorkspaceOptions) -> tuple[str, ...]:
     """Return the commands of a model in the set-up of a workspace's environment."""
@@ -29,6 +33,18 @@ def proposed_steps(options: WorkspaceOptions) -> tuple[str, ...]:
         return ()
     found = read_object(record).get("proposed", [])
     return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def generated_archive(options: WorkspaceOptions) -> Path | None:
+    """Return the archive of the ignored files that the set-up of the environment made in the repository, if any."""
+    archive = options.environment and options.environment.parent.parent / GENERATED
+    return archive if archive and archive.is_file() else None
+
+
+def browser_folder(options: WorkspaceOptions) -> Path | None:
+    """Return the folder with the browser's driver in the environment, if it has one."""
+    folder = options.environment and options.environment.parent / BROWSER
+    return folder if folder and not folder.is_symlink() and (folder / "installed").is_dir() else None
 
 
 def is_made_from(record: Path, setup: str, options: WorkspaceOptions) -> bool:

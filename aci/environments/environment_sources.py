@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aci.environments import other_environments, python_environment
+from aci.environments.default_images import DEFAULTS
 from aci.environments.documented_setup import add_documented_setup
-from aci.environments.environment_plan import BROWSER_SETUP, VENV, Command, Dockerfile, EnvironmentOptions, Files, Plan
-from aci.environments.language_images import DEFAULTS
+from aci.environments.environment_plan import BROWSER_SETUP, VENV, Command, EnvironmentOptions, Files, Plan
 from aci.environments.manifests import devcontainer, dockerfile
-from aci.environments.manifests.devcontainer import Devcontainer
+from aci.environments.manifests.devcontainer import Devcontainer, Dockerfile
 from aci.environments.manifests.dockerfile import DockerfileStage, UnusableDockerfile
 from trajectories.plugins import installed_module
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
-from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs
+from aci.environments.environment import as_committed, plan_for, plan_inputs
 from aci.environments.environment_plan import (
     BROWSER_SETUP,
     HOME,
@@ -35,15 +35,24 @@ from aci.environments.environment_plan import (
     EnvironmentOptions,
     Files,
     Plan,
+    SetupPlaceKind,
 )
-from aci.environments.environment_records import READY, digest_of, is_made_from, read_object, record_of
+from aci.environments.environment_records import (
+    BROWSER,
+    GENERATED,
+    READY,
+    digest_of,
+    is_made_from,
+    read_object,
+    record_of,
+)
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
 from aci.environments.setup_container import SetupResult
-from aci.environments.setup_proposals import SetupPlaceKind
 from aci.environments.setup_repairs import APT_INSTALL, Repair
 from aci.environments.setup_run import QUIET_ENVIRONMENT, SetupRun
 from aci.environments.smoke_check import SmokeResult, run_smoke_check
+from aci.environments.tree_files import TreeFiles
 from aci.host.installed_packages import has_packages
 from aci.host.project_python import project_python
 from aci.host.sandbox_process import sandbox_error
@@ -61,8 +70,6 @@ FILES = "files"
 MOST_ENVIRONMENTS = 10
 """Number of environments that are kept."""
 
-BROWSER = "browser"
-GENERATED = "generated.tar"
 MOST_GENERATED = 500_000_000
 _SAVE_GENERATED = (
     "git ls-files -o -i --exclude-standard -z | grep -zvE '(^|/)(__pycache__|[.]pytest_cache|node_modules|build)/' "
@@ -160,18 +167,6 @@ def _find_plan(options: WorkspaceOptions, settings: EnvironmentOptions, workspac
     if workspace == "local" and has_packages([each.text for each in plan.setup], files):
         return None
     return replace(plan, alternatives=())
-
-
-def generated_archive(options: WorkspaceOptions) -> Path | None:
-    """Return the archive of the ignored files that the set-up of the environment made in the repository, if any."""
-    archive = options.environment and options.environment.parent.parent / GENERATED
-    return archive if archive and archive.is_file() else None
-
-
-def browser_folder(options: WorkspaceOptions) -> Path | None:
-    """Return the folder with the browser's driver in the environment, if it has one."""
-    folder = options.environment and options.environment.parent / BROWSER
-    return folder if folder and not folder.is_symlink() and (folder / "installed").is_dir() else None
 
 
 def _may_set_up(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> bool:

@@ -6,22 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from aci.docker.base_image import DEFAULT_IMAGE
+from aci.environments.default_images import DEFAULTS
 
 Version = tuple[int, ...]
-
-DEFAULTS = {
-    "python": DEFAULT_IMAGE,
-    **{f"python3.{minor}": f"python:3.{minor}" for minor in range(7, 15)},
-    "node": "node:22",
-    **{f"node{major}": f"node:{major}" for major in (14, 16, 18, 20, 22, 24)},
-    "go": "golang:1.24",
-    "rust": "rust:1.90",
-    "java": "maven:3-eclipse-temurin-21",
-    "ruby": "ruby:3.4",
-    "php": "composer:2",
-}
-"""The images for languages and their versions. Each has git. The user's `images` override them."""
 
 _KEY = re.compile(r"(?P<language>[a-z+]+)(?P<version>\d{1,9}(?:\.\d{1,9})*)?$")
 _NUMBER = r"\d{1,9}(?:\.\d{1,9})*"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aci.environments.environment_plan import Files
-from aci.environments.manifests.devcontainer import image_refusal
+from aci.environments.registries import image_refusal
 
 _FILES = re.compile(
     r"(?:[\w-]+/)?(?:docker-)?compose(?:[.-][\w.-]*)?\.ya?ml|\.devcontainer/.*compose[\w.-]*\.ya?ml"

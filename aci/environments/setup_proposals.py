@@ -8,37 +8,12 @@ same network access, and with the repository's files put back afterwards.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 MAX_PROPOSALS = 3
 """The maximum number of answers for one set-up."""
 
 MOST_STEPS, LONGEST_STEP = 12, 2_000
 _BLOCK = re.compile(r"^```[a-z]*[ \t]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-SetupPlaceKind = Literal["container", "sandbox", "local"]
-"""Where set-up runs: in a container of the plan's image, or in a sandbox or without isolation on this machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class FailedSetup:
-    """A set-up that no rule repairs: the commands that succeeded, in order, those that failed, and the last of these
-    with its output, which is untrusted. `place` is where they ran."""
-
-    image: str
-    language: str
-    succeeded: tuple[str, ...]
-    failed: tuple[str, ...]
-    command: str
-    log: str
-    place: SetupPlaceKind = "container"
-
-
-ProposeSteps = Callable[[FailedSetup], Sequence[str]]
-"""Function that returns commands to run instead of the failed one, or none. It may raise Stop."""
 
 
 def parse_steps(answer: str) -> tuple[str, ...]:

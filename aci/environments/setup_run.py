@@ -9,11 +9,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from aci.environments.environment_plan import BROWSER_SETUP, Command, EnvironmentOptions, Plan
+from aci.environments.environment_plan import (
+    BROWSER_SETUP,
+    Command,
+    EnvironmentOptions,
+    FailedSetup,
+    Plan,
+    SetupPlaceKind,
+)
 from aci.environments.network_outage import find_outage
 from aci.environments.package_dates import add_date_option
 from aci.environments.setup_container import SetupResult
-from aci.environments.setup_proposals import MAX_PROPOSALS, FailedSetup, SetupPlaceKind
+from aci.environments.setup_proposals import MAX_PROPOSALS
 from aci.environments.setup_repairs import APT_INSTALL, MAX_REPAIRS, Failure, Repair, find_repair
 from aci.environments.smoke_check import SmokeResult, collect_test_imports
 from aci.observation.activity_message import ActivityMessage

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from aci.environments.host_environment import generated_archive
+from aci.environments.environment_records import generated_archive
 from aci.host.clones import CloneFamily, prepare_clones
 from aci.host.generated_files import unpack_generated
 from aci.host.project_python import ProjectPython

@@ -12,7 +12,7 @@ from threading import Lock
 
 from aci.docker.container_limits import parse_size
 from aci.environments.environment_plan import BROWSER_SETUP
-from aci.environments.host_environment import browser_folder, generated_archive
+from aci.environments.environment_records import browser_folder, generated_archive
 from aci.host.bubblewrap import FilterKind, SandboxContents, unavailable_reason
 from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily, prepare_clones
 from aci.host.disk_watch import DiskWatch

@@ -16,7 +16,7 @@ from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
     from aci.docker.docker_daemon import Daemon
-    from aci.environments.environment import EnvironmentOptions, Plan
+    from aci.environments.environment_plan import EnvironmentOptions, Plan
     from aci.host.project_python import ProjectPython
     from aci.repository.user_repository import Repository
     from aci.runtime.workspace import Workspace, WorkspaceOptions
@@ -148,8 +148,8 @@ def _environment(
 
 def _browser(options: WorkspaceOptions, environment: EnvironmentOptions, workspace: str) -> Iterator[Finding]:
     """Check the browser that `fix` uses, if the repository needs one."""
-    from aci.environments.environment import TreeFiles
     from aci.environments.front_end import has_front_end
+    from aci.environments.tree_files import TreeFiles
 
     is_needed = environment.browser
     if is_needed is None:

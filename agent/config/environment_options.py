@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from aci.environments.environment_plan import EnvironmentOptions
+from aci.environments.registries import local_certificates
 from aci.runtime.workspace import Service
 from agent.config.settings import Settings
 
 
 def environment_options(settings: Settings, named: Mapping[str, str] | None = None) -> EnvironmentOptions:
-    """Return the options of an environment. `named` describes where `image`, `setup` and
-    `test` come from. The certificates of
-    this machine are trusted by default."""
+    """Return the options of an environment. `named` describes where `image`, `setup` and `test` come from. The
+    certificates of this machine are trusted by default."""
     return EnvironmentOptions(
         image=settings.image,
         setup=settings.setup,
@@ -21,7 +20,7 @@ def environment_options(settings: Settings, named: Mapping[str, str] | None = No
         named=named or {},
         images=settings.images,
         hosts=settings.registries,
-        certificates=str(settings.certificates or _machine_certificates() or ""),
+        certificates=str(settings.certificates or local_certificates() or ""),
         set_up_environment=settings.setup_env,
         seconds=settings.setup_time,
         instructions=settings.instructions,
@@ -35,9 +34,3 @@ def services(settings: Settings, repository: str) -> tuple[Service, ...]:
         name: table for name, table in settings.services.items() if repository in (table.repositories or [repository])
     }
     return tuple(Service(name, **table.model_dump(exclude={"repositories"})) for name, table in selected.items())
-
-
-def _machine_certificates() -> Path | None:
-    from aci.environments.network.registry_access import local_certificates
-
-    return local_certificates()

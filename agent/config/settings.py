@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
-from aci.environments.network.registry_hosts import REGISTRIES
+from aci.environments.registries import REGISTRIES
 from agent.config.environment_variables import PREFIX, check_environment
 from agent.config.hook_table import HookTable
 from agent.config.mcp_table import McpTable
@@ -328,7 +328,7 @@ def _merge_policy(values: dict[str, Any], policy: dict[str, Any]) -> dict[str, A
 
 def _check_image(values: dict[str, Any], of_repository: bytes, given: Collection[str]) -> None:
     """Raise ConfigError if only the repository names the image and it is not from a public registry."""
-    from aci.environments.manifests.devcontainer import image_refusal
+    from aci.environments.registries import image_refusal
 
     image = values.get("image")
     theirs = "image" not in given and origins(of_repository).get("image") == REPOSITORY

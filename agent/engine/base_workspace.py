@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from trajectories.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
-    from aci.environments.environment import EnvironmentOptions
+    from aci.environments.environment_plan import EnvironmentOptions
     from aci.repository.user_repository import Repository
     from aci.runtime.workspace import Workspace, WorkspaceOptions
     from agent.config.settings import Settings

@@ -51,8 +51,7 @@ from trajectories.records import Hold, Note, Reply, Run, Turn
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from aci.environments.environment_plan import EnvironmentOptions
-    from aci.environments.setup_proposals import ProposeSteps
+    from aci.environments.environment_plan import EnvironmentOptions, ProposeSteps
 
 
 FILES = "files"

@@ -10,7 +10,8 @@ from hashlib import sha256
 from string import Template
 from typing import TYPE_CHECKING
 
-from aci.environments.setup_proposals import MOST_STEPS, FailedSetup, ProposeSteps, parse_steps
+from aci.environments.environment_plan import FailedSetup, ProposeSteps
+from aci.environments.setup_proposals import MOST_STEPS, parse_steps
 from aci.observation.output_text import mask_secrets
 from aci.observation.prompt_tags import attribute_text
 from aci.observation.untrusted_text import clean_output, wrap_output

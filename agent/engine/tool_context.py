@@ -125,7 +125,7 @@ def has_front_end(branch: CallingBranch) -> bool:
 
 
 def _has_front_end(trees: Trees, tree: str) -> bool:
-    from aci.environments.environment import TreeFiles
     from aci.environments.front_end import has_front_end
+    from aci.environments.tree_files import TreeFiles
 
     return has_front_end(TreeFiles(trees, tree))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from agent.cli.health_finding import Finding
 
 if TYPE_CHECKING:
-    from aci.environments.environment import EnvironmentOptions
+    from aci.environments.environment_plan import EnvironmentOptions
     from aci.runtime.workspace import WorkspaceOptions
 
 ANOTHER_IMAGE = "Name an image that has Chromium, or one based on Debian, with `images` in your settings."

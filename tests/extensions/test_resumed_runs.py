@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from aci.environments import host_environment
-from aci.environments.environment_plan import EnvironmentOptions
-from aci.environments.setup_proposals import FailedSetup
+from aci.environments.environment_plan import EnvironmentOptions, FailedSetup
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.model_table import ModelTable
 from agent.config.settings import load_settings

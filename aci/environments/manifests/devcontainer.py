@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aci.environments.environment_plan import Command, Dockerfile, Files
+from aci.environments.environment_plan import Command, Files
 from aci.environments.manifests.json_comments import parse_json_comments
+from aci.environments.registries import image_refusal
 from aci.environments.setup_container import ROOT
 
 DEVCONTAINER_PATHS = (".devcontainer/devcontainer.json", ".devcontainer.json")
@@ -41,26 +42,21 @@ REFUSED = {
 IGNORED = ("postStartCommand", "postAttachCommand", "remoteUser", "containerUser", "workspaceFolder")
 """Settings that have no effect on set-up, although their names may suggest one."""
 
-PUBLIC_REGISTRIES = frozenset(
-    {
-        "docker.io",
-        "ghcr.io",
-        "quay.io",
-        "gcr.io",
-        "mcr.microsoft.com",
-        "public.ecr.aws",
-        "registry.gitlab.com",
-        "docker.elastic.co",
-    }
-)
-"""Public registries. A repository may not name any other registry, since this machine would connect to it."""
-
-_IMAGE = re.compile(r"[a-z0-9][\w.-]*(?:/[\w.-]+)*(?::[\w.-]{1,128})?(?:@sha256:[0-9a-f]{64})?")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 _PLACE = re.compile(r"\$\{(?:containerWorkspaceFolder|localWorkspaceFolder)\}")
 _HOST_VALUES = re.compile(r"\$\{(?:localEnv|containerEnv|localWorkspaceFolderBasename|devcontainerId|secret)\b[^}]*\}")
-_LONGEST, _LONGEST_NAME = 10_000, 500
+_LONGEST = 10_000
 _MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """A Dockerfile and its options for `docker build`. Paths are relative to the tree."""
+
+    path: str
+    context: str = ""
+    target: str = ""
+    args: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +98,6 @@ def read_devcontainer(path: str, files: Files) -> Devcontainer:
         dict(_variables(config, path, refused)),
         tuple(refused),
     )
-
-
-def image_refusal(name: str) -> str:
-    """Return why an image that a repository names is refused; empty if it is accepted.
-
-    A name without a registry refers to Docker Hub. Docker regards the first part of a name as a registry if it has a
-    dot, a colon or a capital letter, or is `localhost`.
-    """
-    first = name.partition("/")[0] if "/" in name else ""
-    registry = first == "localhost" or bool(re.search(r"[.:]", first)) or first != first.lower()
-    if registry and first not in PUBLIC_REGISTRIES and re.fullmatch(r"[\w.-]+(?::\d+)?", first):
-        return f"its registry {first[:80]} is not a known public one; name the image with --image"
-    return "" if len(name) <= _LONGEST_NAME and _IMAGE.fullmatch(name) else "it is not a valid image name"
 
 
 def _image(config: Mapping[str, Any], path: str, refused: list[str]) -> str:

@@ -14,8 +14,9 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from aci.environments.environment_plan import Command, Dockerfile, Files
-from aci.environments.manifests.devcontainer import image_refusal, path_inside
+from aci.environments.environment_plan import Command, Files
+from aci.environments.manifests.devcontainer import Dockerfile, path_inside
+from aci.environments.registries import image_refusal
 from aci.environments.setup_container import ROOT
 
 _IGNORED = (

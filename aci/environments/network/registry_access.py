@@ -7,7 +7,6 @@ connections to the proxy over the pipes of a `docker exec`.
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ from pathlib import Path
 from aci.environments.network.container_relay import ContainerRelay, Programs
 from aci.environments.network.host_allowlist import HostAllowlist
 from aci.environments.network.http_proxy import Proxy
+from aci.environments.registries import CERTIFICATE_VARIABLES
 from trajectories.errors import WorkspaceError
 
 _LOCAL = "localhost,127.0.0.1,::1"
 _BUNDLE = "/tmp/.swe-agent-certificates.pem"
-_ASKED = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS")
-_TRUST = (*_ASKED, "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "BUNDLE_SSL_CA_CERT")
+_TRUST = (*CERTIFICATE_VARIABLES, "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "BUNDLE_SSL_CA_CERT")
 
 
 @contextmanager
@@ -40,14 +39,6 @@ def open_registries(programs: Programs, hosts: Iterable[str], say: Callable[[str
     finally:
         proxy.close()
         relay.close()
-
-
-def local_certificates() -> Path | None:
-    """Return the file of certificates that the user's environment tells programs to trust, if there is one."""
-    for name in _ASKED:
-        if (path := Path(os.environ.get(name) or "/")).is_file():
-            return path
-    return None
 
 
 def install_certificates(container: str, environment: Mapping[str, str], bundle: Path) -> dict[str, str]:

@@ -12,8 +12,8 @@ import typer
 from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
-    from aci.environments.environment import Environment, EnvironmentOptions, Plan
-    from aci.environments.environment_plan import Command
+    from aci.environments.environment import Environment
+    from aci.environments.environment_plan import Command, EnvironmentOptions, Plan
     from aci.runtime.workspace import WorkspaceOptions
 
 Verb = Literal["build", "list", "why", "prune"]

@@ -9,9 +9,10 @@ from dataclasses import replace
 from threading import Lock
 
 from aci.docker.docker_daemon import connect, docker_errors
-from aci.environments.environment import TreeFiles, environment_for
+from aci.environments.default_images import DEFAULTS
+from aci.environments.environment import environment_for
 from aci.environments.host_environment import find_host_plan, set_up_environment
-from aci.environments.language_images import DEFAULTS
+from aci.environments.tree_files import TreeFiles
 from aci.host.project_python import project_python
 from aci.observation.activity_message import ActivityMessage
 from aci.runtime.workspace import WorkspaceOptions

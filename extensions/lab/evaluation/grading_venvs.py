@@ -12,7 +12,7 @@ import tarfile
 from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
-from aci.environments.environment import TreeFiles
+from aci.environments.tree_files import TreeFiles
 from aci.host.project_python import pyenv_prefixes
 from aci.observation.activity_message import ActivityMessage
 from aci.repository.disk_cache import cache_folder

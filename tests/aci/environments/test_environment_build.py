@@ -449,7 +449,7 @@ def test_environments_are_listed_and_pruned(build: Build, daemon: Daemon) -> Non
 
 
 def test_plan_from_files_is_used_if_image_cannot_be_pulled(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.environments.manifests.devcontainer.PUBLIC_REGISTRIES", {"no-such-registry.invalid"})
+    monkeypatch.setattr("aci.environments.registries.PUBLIC_REGISTRIES", {"no-such-registry.invalid"})
     files = {".devcontainer.json": '{"image": "no-such-registry.invalid/x:1"}', "test_a.py": "import unittest\n"}
     image, options = build(files, image="", images={"python": IMAGE})
     assert image == IMAGE

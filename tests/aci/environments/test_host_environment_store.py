@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.environments.host_environment import FILES, READY
+from aci.environments.environment_records import READY
+from aci.environments.host_environment import FILES
 from aci.environments.host_environment_store import (
     describe_host_environment,
     list_host_environments,

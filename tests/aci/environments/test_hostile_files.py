@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aci.environments.environment_plan import Dockerfile, EnvironmentOptions
+from aci.environments.environment_plan import EnvironmentOptions
 from aci.environments.environment_sources import plan_environment
+from aci.environments.manifests.devcontainer import Dockerfile
 from aci.environments.manifests.dockerfile import UnusableDockerfile, read_dockerfile
 from aci.environments.manifests.json_comments import parse_json_comments
 from aci.environments.manifests.python_manifests import Manifests

@@ -13,11 +13,11 @@ import pytest
 
 from aci.environments import environment_build, setup_run
 from aci.environments.environment_build import Build
-from aci.environments.environment_plan import Command, EnvironmentOptions, Plan
+from aci.environments.environment_plan import Command, EnvironmentOptions, FailedSetup, Plan, ProposeSteps
 from aci.environments.environment_records import proposed_steps, record_of
 from aci.environments.host_environment import HostSetup
 from aci.environments.setup_container import SetupResult
-from aci.environments.setup_proposals import MAX_PROPOSALS, MOST_STEPS, FailedSetup, ProposeSteps, parse_steps
+from aci.environments.setup_proposals import MAX_PROPOSALS, MOST_STEPS, parse_steps
 from aci.environments.setup_run import SetupRun
 from aci.environments.smoke_check import SmokeResult
 from aci.repository.disk_cache import cache_folder

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aci.environments.setup_proposals import FailedSetup, SetupPlaceKind
+from aci.environments.environment_plan import FailedSetup, SetupPlaceKind
 from agent.engine.branch import Branch
 from agent.engine.setup_question import _question, step_proposals
 from tests.agent.conftest import Bench, line

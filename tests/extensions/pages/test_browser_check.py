@@ -10,7 +10,8 @@ import pytest
 
 from aci.environments import host_environment
 from aci.environments.environment_plan import EnvironmentOptions
-from aci.environments.host_environment import READY, find_host_plan
+from aci.environments.environment_records import READY
+from aci.environments.host_environment import find_host_plan
 from agent.cli.workspace_checks import _browser
 from extensions.pages import browser_check, browser_setup
 from extensions.pages.browser_check import ANOTHER_IMAGE, DRIVER, PACKAGE, check_browser

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from aci.environments.manifests import devcontainer
 from aci.environments.manifests.devcontainer import COMMANDS, REFUSED, Devcontainer
 from aci.environments.manifests.json_comments import parse_json_comments
+from aci.environments.registries import image_refusal
 
 PATH = ".devcontainer/devcontainer.json"
 
@@ -183,7 +184,7 @@ def test_plain_json_is_parsed_unchanged(value: Any) -> None:
 @given(st.dictionaries(NAMES, VALUES | st.fixed_dictionaries({"dockerfile": st.text(max_size=20)}), max_size=8))
 def test_no_configuration_crashes_reader_or_evades_refusal(properties: dict[str, Any]) -> None:
     config = read_config(properties)
-    assert not config.image or devcontainer.image_refusal(config.image) == ""
+    assert not config.image or image_refusal(config.image) == ""
     assert config.dockerfile is None
     assert "PATH" not in config.variables
     assert all(name in "".join(config.refused) for name in REFUSED if properties.get(name))

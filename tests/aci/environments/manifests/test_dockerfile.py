@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.environments.environment_plan import Dockerfile
+from aci.environments.manifests.devcontainer import Dockerfile
 from aci.environments.manifests.dockerfile import DockerfileStage, UnusableDockerfile, expand_variables, read_dockerfile
 
 FILES = {"requirements.txt": b"", "src/a.py": b"", "docker/entry.sh": b""}

@@ -11,8 +11,8 @@ from queue import Queue
 import pytest
 
 from aci.docker.docker_daemon import Daemon, connect
-from aci.environments.network import registry_access
-from aci.environments.network.registry_access import install_certificates, local_certificates, open_registries
+from aci.environments.network.registry_access import install_certificates, open_registries
+from aci.environments.registries import CERTIFICATE_VARIABLES, local_certificates
 from aci.environments.setup_container import container_programs
 from tests.aci.environments.network.loopback_servers import BIG, registry
 from tests.conftest import IMAGE
@@ -171,7 +171,7 @@ def test_certificates_that_cannot_be_copied_are_reported(daemon: Daemon, tmp_pat
 
 
 def test_bundle_named_in_environment_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in registry_access._ASKED:
+    for name in CERTIFICATE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     assert local_certificates() is None
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path))
