@@ -15,12 +15,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.environments.environment import environment_for, plan_for
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from aci.testing.suite_run import run_tests
 from agent.config.environment_options import environment_options, services
 from agent.config.settings import Settings, load_settings
+from extensions.environments.environment import environment_for, plan_for
 from trajectories.errors import SweAgentError
 from trajectories.git_store.trees import Trees
 

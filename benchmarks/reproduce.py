@@ -23,9 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aci.environments.environment import plan_for
 from aci.environments.environment_plan import EnvironmentOptions
-from aci.environments.host_environment import add_environment, find_host_plan
 from aci.repository.file_blobs import Blobs, TreeBlobs
 from aci.repository.patch import is_test
 from aci.repository.proposed_patch import patched_files
@@ -35,6 +33,8 @@ from aci.testing.suite_run import run_tests
 from agent.config.settings import load_settings
 from agent.engine.base_workspace import open_base
 from benchmarks._process_cpu import adopt_orphans, cpu_seconds
+from extensions.environments.environment import plan_for
+from extensions.environments.host_environment import add_environment, find_host_plan
 from extensions.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
 from trajectories.errors import SweAgentError
 from trajectories.records import Issue

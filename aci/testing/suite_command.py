@@ -12,7 +12,6 @@ from configparser import Error as ConfigParserError
 from itertools import islice
 from typing import Any
 
-from aci.environments.other_environments import FAILSAFE
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import Workspace
 from aci.testing.command_files import MAKEFILES, Look, prefix_folder
@@ -56,6 +55,8 @@ RAKE_TEST = re.compile(
     r"TestTask|^[ \t]*(?:multi)?task[ \t(]+(?:[:\"']?test\b(?!:)|:?default\b[^#\n]*\btest\b(?!:))", re.MULTILINE
 )
 """A task `test` of a Rakefile, or a default task that names it."""
+FAILSAFE = re.compile(r"<artifactId>\s*maven-failsafe-plugin\s*</artifactId>")
+"""Maven's plug-in for tests that need the packaged project; the phase `verify` runs them."""
 WRAPPERS = {"mvnw": "mvn", "gradlew": "gradle"}
 KOTLIN_PLATFORMS = re.compile(
     r"^(?!.*\bapply false\b).*(?:kotlin\(\s*[\"']multiplatform|kotlin\.multiplatform\b)", re.MULTILINE

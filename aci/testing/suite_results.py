@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, get_args
 
-from aci.environments.known_packages import missing_plugins
 from aci.observation.failure_cause import failure_cause, last_line
 from aci.observation.untrusted_text import clean_output
 from aci.runtime.workspace import CommandResult
+from aci.testing.pytest_plugins import missing_plugins
 from trajectories.facts import Fact, unique_facts
 
 Line = dict[str, Any]

@@ -46,6 +46,7 @@ EXTENSIONS = {
     "acp": "interactive",
     "batch": "lab",
     "count": "optimize",
+    "env": "environments",
     "evaluate": "lab",
     "experience": "memory",
     "export": "lab",

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from aci.docker.base_image import DEFAULT_IMAGE
+from aci.environments.preparation import EXTENSION
 from agent.cli.health_finding import Finding
 from agent.config.settings import Settings
 from agent.run_state.progress_event import ProgressEvent
-from trajectories.errors import SweAgentError, UsageError, WorkspaceError
+from trajectories.errors import SweAgentError, WorkspaceError
 from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
     from aci.docker.docker_daemon import Daemon
-    from aci.environments.environment_plan import EnvironmentOptions, Plan
     from aci.host.project_python import ProjectPython
     from aci.repository.user_repository import Repository
-    from aci.runtime.workspace import Workspace, WorkspaceOptions
 
 Notify = Callable[[ProgressEvent], object]
-COLLECT = "`swe-agent doctor --collect` collects them"
+ENVIRONMENT_CHECKS = "agent.cli.environment_checks"
+"""The kind of the extension's module that checks the environment of a repository and collects its tests."""
 
+MISSING = Finding(
+    "environment", True, f"the extension {EXTENSION} is not installed", "Install swe-agent again.", warning=True
+)
 
 LOCAL = Finding("workspace", True, "local, which isolates nothing: commands run as you, without limits")
 
@@ -58,20 +60,16 @@ def _printer(notify: Notify) -> Callable[[str], None]:
 
 
 def _host_environment(settings: Settings, source: Repository, collect: bool, notify: Notify) -> Iterator[Finding]:
-    """Check the Python of the repository, and its tests."""
-    from aci.environments.host_environment import needs_set_up
+    """Check the Python of the repository, and its environment."""
     from aci.host.project_python import project_python
     from agent.engine.base_workspace import open_base
 
     with open_base(source, None, settings, _printer(notify)) as (options, environment):
         yield _python(project_python(options))
-        yield from _browser(options, environment, settings.workspace)
-        if not collect and settings.workspace == "local":
-            yield _uncollected("this runs the repository's code without isolation")
-        elif not collect and needs_set_up(options, environment, settings.workspace):
-            yield _uncollected("the environment is set up first, once")
+        if checks := installed_module(ENVIRONMENT_CHECKS):
+            yield from checks.check_host(options, environment, settings.workspace, collect, notify)
         else:
-            yield _tests(settings, options, environment, notify)
+            yield MISSING
 
 
 def _python(found: ProjectPython | None) -> Finding:
@@ -81,7 +79,7 @@ def _python(found: ProjectPython | None) -> Finding:
     if found:
         return Finding("python", True, f"{found.version} of {found.prefix}: {found.reason}".strip())
     program = shutil.which("python3") or shutil.which("python") or ""
-    is_made = bool(program) and not sandbox_error()
+    is_made = bool(program) and not sandbox_error() and installed_module(ENVIRONMENT_CHECKS) is not None
     made = "; a project without an environment gets one, which is set up once" if is_made else ""
     return Finding("python", bool(program), (program or "no python3 on the PATH") + made, "Install Python.")
 
@@ -125,47 +123,25 @@ def _docker(settings: Settings, source: Repository | None, collect: bool, notify
 def _environment(
     daemon: Daemon, settings: Settings, source: Repository, collect: bool, notify: Notify
 ) -> Iterator[Finding]:
-    """Check the image of the repository's environment, its set-up and its tests."""
-    from aci.environments.environment import find_environment, plan_for
+    """Check the image of the repository, and its environment."""
+    from aci.environments.preparation import image_without_set_up
     from agent.engine.base_workspace import open_base
 
     with open_base(source, None, settings, _printer(notify)) as (options, environment):
-        plan = plan_for(options, environment)
-        image, is_present = _image(daemon, plan.image, *plan.reasons[:1])
-        yield image
-        if not is_present and not daemon.is_podman():  # Podman cannot ask a registry without pulling
-            notify(ProgressEvent("action", "main", "asking the registry"))
-            yield _registry(daemon, plan.image)
-        found = find_environment(options, environment)
-        if plan.built:
-            yield Finding("environment", True, found or _describe_setup(plan))
-        yield from _browser(options, environment, settings.workspace)
-        if found or collect:
-            yield _tests(settings, options, environment, notify)
+        if checks := installed_module(ENVIRONMENT_CHECKS):
+            yield from checks.check_container(daemon, options, environment, collect, notify)
         else:
-            yield _uncollected("the image is pulled or set up first, once")
+            yield from check_image(daemon, image_without_set_up(options, environment), notify)
+            yield MISSING
 
 
-def _browser(options: WorkspaceOptions, environment: EnvironmentOptions, workspace: str) -> Iterator[Finding]:
-    """Check the browser that `fix` uses, if the repository needs one."""
-    from aci.environments.front_end import has_front_end
-    from aci.environments.tree_files import TreeFiles
-
-    is_needed = environment.browser
-    if is_needed is None:
-        is_needed = has_front_end(TreeFiles(options.trees, options.base.tree))
-    if not is_needed:
-        return
-    if checks := installed_module("agent.cli.browser_check"):
-        yield checks.check_browser(options, environment, workspace)
-    else:
-        yield Finding("browser", True, "the extension pages is not installed", "Install swe-agent again.", warning=True)
-
-
-def _describe_setup(plan: Plan) -> str:
-    number = len(plan.commands)
-    commands = "1 command" if number == 1 else f"{number} commands"
-    return f"not set up yet; `fix` does it, once, with {commands} (`swe-agent env why` lists them)"
+def check_image(daemon: Daemon, image: str, notify: Notify, reason: str = "") -> Iterator[Finding]:
+    """Report an image, and whether a registry has it if it is not present."""
+    found, is_present = _image(daemon, image, reason)
+    yield found
+    if not is_present and not daemon.is_podman():  # Podman cannot ask a registry without pulling
+        notify(ProgressEvent("action", "main", "asking the registry"))
+        yield _registry(daemon, image)
 
 
 def _image(daemon: Daemon, image: str, reason: str = "") -> tuple[Finding, bool]:
@@ -185,53 +161,6 @@ def _registry(daemon: Daemon, image: str) -> Finding:
     if error := registry_error(daemon, image):
         return Finding("registry", False, f"{image} cannot be pulled: {error}", alternatives(daemon, image))
     return Finding("registry", True, f"{image} can be pulled")
-
-
-def _uncollected(why: str) -> Finding:
-    return Finding("tests", True, f"not collected, because {why}; {COLLECT}")
-
-
-def _tests(settings: Settings, options: WorkspaceOptions, environment: EnvironmentOptions, notify: Notify) -> Finding:
-    """Open the workspace and collect the tests."""
-    from agent.engine.base_workspace import open_in_environment
-
-    notify(ProgressEvent("action", "main", "opening the workspace"))
-    try:
-        with closing(open_in_environment(settings.workspace, options, environment)) as workspace:
-            notify(ProgressEvent("action", "main", "collecting the tests"))
-            return _collect(workspace, environment.test, environment.named.get("test", ""))
-    except SweAgentError as error:
-        return Finding("tests", False, error.message, error.fix, error.code)
-
-
-def _collect(workspace: Workspace, command: str, origin: str) -> Finding:
-    """Collect the tests of a command, which comes from `origin` ("" if it is detected or not known)."""
-    from aci.environments.setup_container import SetupResult
-    from aci.environments.smoke_check import collect_tests
-    from aci.runtime.workspace import HARNESS_SESSION
-    from aci.testing.command_files import PYTEST
-    from aci.testing.suite_command import NeedsPytest, detect_command
-
-    def run(line: str, seconds: float) -> SetupResult:
-        done = workspace.run(line, seconds, HARNESS_SESSION)
-        return SetupResult(line, done.code, done.text, done.seconds, done.timed_out)
-
-    try:
-        command = command or detect_command(workspace)
-    except NeedsPytest as error:
-        return Finding("tests", True, error.message, error.fix, warning=True)
-    except UsageError as error:  # a repository without tests can be worked on
-        return Finding("tests", True, f"{error.message} {error.fix}")
-    source = f", from {origin}" if origin else ""
-    if not PYTEST.match(command):
-        return Finding("tests", True, f"`{command}`{source} runs them; only pytest can list them without running them")
-    found = collect_tests(run, command)
-    first = next((line for line in found.lacking.splitlines() if line.startswith("E  ")), "")
-    why = f": {first[1:].strip()}" if first else ""
-    fix = f"`{found.command}` shows why; name what is missing with `setup`, or an --image that has it."
-    is_partial = found.failing and found.collected > 0
-    is_ok = is_partial or not found.failing
-    return Finding("tests", is_ok, f"{found.summary}{why} (`{command}`{source})", fix, warning=is_partial)
 
 
 def _seccomp(info: Mapping[str, Any], is_podman: bool) -> Finding:

@@ -46,13 +46,9 @@ def open_base(
 
 
 def open_in_environment(kind: str, options: WorkspaceOptions, environment: EnvironmentOptions) -> Workspace:
-    """Open a workspace of this kind with the environment of the base, which is built if it does not exist."""
-    from aci.environments.environment import environment_for
-    from aci.environments.host_environment import add_environment
+    """Open a workspace of this kind with the environment of the base, which is made if it does not exist."""
+    from aci.environments.preparation import prepare_environment
     from aci.runtime.workspace import open_workspace
 
-    if kind == "docker":
-        options = replace(options, image=environment_for(options, environment))
-    else:
-        options = add_environment(options, environment, kind)
-    return open_workspace(kind, options)
+    prepared, _ = prepare_environment(options, environment, kind)
+    return open_workspace(kind, prepared)

@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from aci.environments.environment import environment_for, plan_for
 from aci.environments.environment_records import proposed_steps
+from aci.environments.preparation import prepare_environment
 from aci.environments.python_description import describe_python
 from aci.host.project_python import project_python
 from aci.instructions.documented_commands import describe_command
@@ -139,17 +139,13 @@ class RunWorkspaces:
         options, settings = self._options()
         self.environment = {"workspace": settings.workspace}
         self.limits = "" if options.services else str(sorted(settings.limits.items()))
-        if settings.workspace == "docker":
-            environment = self._environment_options(options, settings)
-            options = replace(options, image=environment_for(options, environment))
-            setup = [command.text for command in plan_for(options, environment).setup]
-            self.environment |= {"image": options.image, "setup": setup}
-        elif options.services:
+        if settings.workspace != "docker" and options.services:
             options.say("Services are not started: they need a workspace in a container.")
-        if settings.workspace != "docker":
-            from aci.environments.host_environment import add_environment
-
-            options = add_environment(options, self._environment_options(options, settings), settings.workspace)
+        environment = self._environment_options(options, settings)
+        options, setup = prepare_environment(options, environment, settings.workspace)
+        if settings.workspace == "docker":
+            self.environment |= {"image": options.image, "setup": setup}
+        else:
             python = project_python(options)
             self.programs = python.programs if python else None
         if steps := proposed_steps(options):

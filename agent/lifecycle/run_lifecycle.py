@@ -28,7 +28,6 @@ from agent.engine.delegation import Delegation
 from agent.engine.engine import Engine, environment_facts, known_secrets
 from agent.engine.proof_step import best_outcome, rejected_outcome
 from agent.engine.run_memory import run_memory
-from agent.engine.setup_question import step_proposals
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
 from agent.engine.tool_servers import check_servers
@@ -70,7 +69,7 @@ from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, encode, first_record, read
 from trajectories.outside_calls import describe_calls
-from trajectories.plugins import find
+from trajectories.plugins import find, installed_module
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, record_time
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
@@ -269,7 +268,8 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         branch.delegation = Delegation(branch)
     try:
         strategy: Strategy = find("agent.strategies", name, "solve", "strategy")
-        engine.workspaces.propose_steps = step_proposals(branch)
+        if questions := installed_module("agent.lifecycle.setup_question"):
+            engine.workspaces.propose_steps = questions.step_proposals(branch)
         yield from branch.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
         if not is_apart(name):
             yield from take_over_changes(branch)

@@ -8,4 +8,4 @@ PLUGINS = {
     "trajectories.exports": "exports",
     "trajectories.importers": "importers",
 }
-REQUIRES = ("experiment", "github")
+REQUIRES = ("environments", "experiment", "github")

@@ -4,7 +4,7 @@ PLUGINS = {
     "aci.environments.browser_setup": "browser_setup",
     "aci.guest": "guest",
     "aci.testing.suite_server": "suite_server",
-    "agent.cli.browser_check": "browser_check",
     "agent.engine.page_proof": "page_proof",
+    "extensions.environments.browser_check": "browser_check",
     "tools": "tools",
 }

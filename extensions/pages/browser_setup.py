@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from aci.environments.environment_plan import HOME, MODULES, VENV, Command, EnvironmentOptions, Files, Plan
 from aci.environments.front_end import find_front_end
-from aci.environments.setup_container import SetupResult
 from aci.runtime.guest_programs import program_source
 
 FOLDER = f"{HOME}/browser"
@@ -78,12 +77,13 @@ def program_file(command: str) -> tuple[str, bytes]:
     return shlex.split(command)[1], program_source(PROGRAM)
 
 
-def describe_result(done: SetupResult) -> str:
-    """Return the versions that were set up, or `no browser` and the reason."""
-    last = done.output.strip().rpartition("\n")[2].strip()[:_LONGEST]
-    if done.timed_out:
-        return f"no browser: its set-up did not end within {done.seconds:.0f} s"
-    return f"no browser: {last.removesuffix('.')}" if done.code else last
+def describe_result(output: str, code: int, timeout: float | None) -> str:
+    """Return the versions that were set up, or `no browser` and the reason. `timeout` is the number of seconds after
+    which the program was ended; None if it ended."""
+    last = output.strip().rpartition("\n")[2].strip()[:_LONGEST]
+    if timeout is not None:
+        return f"no browser: its set-up did not end within {timeout:.0f} s"
+    return f"no browser: {last.removesuffix('.')}" if code else last
 
 
 def host_chromium() -> str:

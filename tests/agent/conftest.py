@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aci.environments import host_environment
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.branch import Branch
@@ -18,6 +17,7 @@ from agent.engine.task import Task
 from agent.lifecycle.run_lifecycle import begin, reopen
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.progress_event import ProgressEvent
+from trajectories.plugins import extension_names
 from trajectories.records import Issue, Step
 
 if TYPE_CHECKING:
@@ -94,4 +94,6 @@ def talk(bench: Bench) -> Iterator[Callable[..., TurnSession]]:
 @pytest.fixture(autouse=True)
 def no_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test install packages, which takes long and needs the network."""
-    monkeypatch.setattr(host_environment, "_set_up", lambda *_: pytest.fail("an environment would be set up"))
+    if "environments" in extension_names():
+        failing = lambda *_: pytest.fail("an environment would be set up")
+        monkeypatch.setattr("extensions.environments.host_environment._set_up", failing)

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
-from aci.environments.environment_sources import plan_environment
 from agent.cli.commands import fix, graph, locate
 from agent.config.settings import Settings
 from agent.conversation.model_roles import check_examiner
@@ -18,6 +17,7 @@ from agent.engine.page_proof import PageCheck
 from agent.engine.tool_context import has_browser
 from agent.lifecycle.examination import NOT_INSTALLED, with_examiner
 from agent.run_state.attempt_outcome import Outcome
+from extensions.environments.environment_sources import plan_environment
 from extensions.interactive.session.commands import export, remember, report
 from trajectories import importers, plugins
 from trajectories.errors import UsageError

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from aci.environments import host_environment
 from aci.environments.environment_plan import EnvironmentOptions, FailedSetup
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.model_table import ModelTable
 from agent.config.settings import load_settings
 from agent.lifecycle.run_lifecycle import reopen
 from agent.permissions.approvals import Answer, Approval
+from extensions.environments import host_environment
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy, edit_calc, equal, finish_run, new_test
 from tests.conftest import copy_run, cut_run

@@ -10,14 +10,14 @@ from threading import Lock
 
 from aci.docker.docker_daemon import connect, docker_errors
 from aci.environments.default_images import DEFAULTS
-from aci.environments.environment import environment_for
-from aci.environments.host_environment import find_host_plan, set_up_environment
 from aci.environments.tree_files import TreeFiles
 from aci.host.project_python import project_python
 from aci.observation.activity_message import ActivityMessage
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.environment_options import environment_options
 from agent.config.settings import Settings
+from extensions.environments.environment import environment_for
+from extensions.environments.host_environment import find_host_plan, set_up_environment
 from extensions.lab.evaluation.grading_specs import GradingSpec
 from extensions.lab.evaluation.grading_venvs import python_version, venv
 from extensions.lab.instances.image_registry import ImageNotFound, official_image, pull

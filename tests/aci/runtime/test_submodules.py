@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from aci.environments.smoke_check import collect_test_imports
 from aci.runtime.submodules import submodule_missing_in, submodule_of_file, submodule_of_module
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.git_store.trees import Trees
@@ -53,7 +52,3 @@ def test_missing_module_lies_in_submodule_without_files(
         for error in (f"E   ModuleNotFoundError: No module named '{module}'", f"ImportError: No module named {module}"):
             found = submodule_missing_in(ws, files, f"{error}\nfailed")
             assert found == ((module, submodule) if submodule else ("", ""))
-
-
-def test_package_with_name_of_submodule_is_not_installed(trees: Trees, tree: str) -> None:
-    assert collect_test_imports(trees, tree) == {"shopping"}

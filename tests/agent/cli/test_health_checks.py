@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from aci.docker import docker_daemon
 from aci.host import sandbox_process, systemd_scope
+from aci.repository.user_repository import Repository
 from agent.cli.health_checks import run_health_checks
 from agent.cli.health_finding import Finding
-from agent.cli.workspace_checks import LOCAL
+from agent.cli.workspace_checks import LOCAL, MISSING
 from agent.config.settings import Settings
+from trajectories import plugins
 from trajectories.errors import WorkspaceError
 
 BROKEN = WorkspaceError("The sandbox cannot be used: it is broken.", "Repair it.")
@@ -54,11 +57,21 @@ def test_broken_sandbox_is_a_failure_with_a_fix(machine: pytest.MonkeyPatch, tmp
 
 
 def test_local_workspace_needs_no_sandbox(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert "gets one" in checks(tmp_path, workspace="local")["python"].found
     machine.setattr(sandbox_process, "sandbox_error", lambda: BROKEN)
     found = checks(tmp_path, workspace="local")
     assert found["workspace"] == LOCAL
     assert "gets one" not in found["python"].found
+
+
+def test_missing_extension_is_a_warning(
+    machine: pytest.MonkeyPatch, tmp_path: Path, make_repo: Callable[[dict[str, str]], Path]
+) -> None:
+    machine.setattr(plugins, "extension_names", lambda: ())
+    source = Repository.open(make_repo({"setup.py": ""}))
+    found = {one.name: one for one in run_health_checks(Settings(state=tmp_path, workspace="local"), source)}
+    assert found["environment"] == MISSING
+    assert "gets one" not in found["python"].found
+    assert "tests" not in found
 
 
 def test_missing_docker_is_reported(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from aci.environments import host_environment
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.environments.environment_records import READY
-from aci.environments.host_environment import find_host_plan
-from agent.cli.workspace_checks import _browser
-from extensions.pages import browser_check, browser_setup
+from extensions.environments import host_environment
+from extensions.environments.environment_checks import _browser
+from extensions.environments.host_environment import find_host_plan
+from extensions.pages import browser_setup
 from extensions.pages.browser_check import ANOTHER_IMAGE, DRIVER, PACKAGE, check_browser
-from tests.aci.environments.test_host_environment import MakeOptions, make_options
+from tests.extensions.environments.test_host_environment import MakeOptions, make_options
 from trajectories import plugins
 
 __all__ = ["make_options"]
@@ -44,8 +44,8 @@ def test_missing_extension_is_a_warning(make_options: MakeOptions, monkeypatch: 
     assert (found.found, found.warning) == ("the extension pages is not installed", True)
 
 
-def test_workspace_without_isolation_has_none(make_options: MakeOptions) -> None:
-    found = check_browser(make_options(PAGE), SETTINGS, "local")
+def test_workspace_without_isolation_has_none(tmp_path: Path) -> None:
+    found = check_browser(tmp_path, "", "local", None)
     assert (found.ok, found.warning, found.found) == (True, True, "none, since nothing isolates a page's code here")
 
 
@@ -57,22 +57,19 @@ def test_workspace_without_isolation_has_none(make_options: MakeOptions) -> None
         (WITHOUT, WITHOUT, ANOTHER_IMAGE),
     ],
 )
-def test_state_of_image_is_shown(
-    make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch, state: str, found: str, fix: str
-) -> None:
-    monkeypatch.setattr(browser_check, "recorded_browser", lambda *_: state)
-    finding = check_browser(make_options(PAGE), SETTINGS, "docker")
+def test_state_of_image_is_shown(tmp_path: Path, state: str, found: str, fix: str) -> None:
+    finding = check_browser(tmp_path, "", "docker", state)
     assert (finding.found, finding.fix, finding.warning) == (found, fix, bool(fix))
 
 
 def test_named_image_is_not_changed(make_options: MakeOptions) -> None:
-    finding = check_browser(make_options(PAGE), replace(SETTINGS, image="own:1"), "docker")
+    (finding,) = _browser(make_options(PAGE), replace(SETTINGS, image="own:1", browser=None), "docker")
     assert finding.found == "that of own:1, if it has Chromium, Node 20 and playwright-core"
 
 
-def test_sandbox_needs_chromium_of_machine(make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sandbox_needs_chromium_of_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser_setup, "host_chromium", lambda: "")
-    finding = check_browser(make_options(PAGE), SETTINGS, "sandbox")
+    finding = check_browser(tmp_path, "", "sandbox", None)
     assert (finding.found, finding.fix, finding.warning) == ("this machine has no Chromium", PACKAGE, True)
 
 
@@ -82,8 +79,8 @@ def test_sandbox_shows_state_of_its_environment(make_options: MakeOptions) -> No
     assert found is not None
 
     def check() -> tuple[str, str]:
-        finding = check_browser(options, SETTINGS, "sandbox")
-        return (finding.found, finding.fix) if finding else ("", "")
+        (finding,) = _browser(options, SETTINGS, "sandbox")
+        return (finding.found, finding.fix)
 
     assert check() == ("/usr/bin/chromium; Playwright comes with the environment", "")
     found[1].mkdir(parents=True)
@@ -96,8 +93,8 @@ def test_project_with_own_python_needs_playwright_in_node_modules(
 ) -> None:
     monkeypatch.setattr(host_environment, "project_python", lambda options: Path("venv"))
     options = make_options(PAGE)
-    finding = check_browser(options, SETTINGS, "sandbox")
+    (finding,) = _browser(options, SETTINGS, "sandbox")
     assert (finding.found, finding.fix) == ("/usr/bin/chromium, but no Playwright to drive it", DRIVER)
     (options.repository.root / "node_modules/playwright-core").mkdir(parents=True)
-    finding = check_browser(options, SETTINGS, "sandbox")
+    (finding,) = _browser(options, SETTINGS, "sandbox")
     assert not finding.warning

@@ -7,9 +7,9 @@ from contextlib import closing
 import pytest
 
 from aci.docker.docker_daemon import Daemon
-from aci.environments.environment import list_environments
 from aci.runtime.workspace import open_workspace
-from tests.aci.environments.test_environment_build import Build, build, daemon, messages_of, name
+from extensions.environments.environment import list_environments
+from tests.extensions.environments.test_environment_build import Build, build, daemon, messages_of, name
 
 __all__ = ["build", "daemon", "name"]
 

@@ -15,16 +15,15 @@ from typing import Any
 import pytest
 
 from aci.environments.environment_plan import VENV, EnvironmentOptions, Plan
-from aci.environments.environment_sources import plan_environment
-from aci.environments.host_environment import _find_plan, _relocated
-from aci.environments.setup_container import SetupResult
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import WorkspaceOptions
+from extensions.environments.environment_sources import plan_environment
+from extensions.environments.host_environment import _find_plan, _relocated
 from extensions.pages import browser_setup
 from extensions.pages.browser_setup import COMMAND, FOLDER, VARIABLES, describe_result
-from tests.aci.environments.test_host_environment import MakeOptions, make_options
-from tests.aci.environments.test_setup_proposals import Folder, FolderSetup
 from tests.conftest import MakeRepo, OpenWorkspace
+from tests.extensions.environments.test_host_environment import MakeOptions, make_options
+from tests.extensions.environments.test_setup_proposals import Folder, FolderSetup
 
 __all__ = ["make_options"]
 
@@ -81,7 +80,7 @@ def test_settings_decide(files: dict[str, bytes], settings: dict[str, object], i
     ],
 )
 def test_result_is_described(code: int, timed_out: bool, text: str) -> None:
-    assert describe_result(SetupResult("", code, "a\nChromium 1, Playwright 2\n", 9.1, timed_out)) == text
+    assert describe_result("a\nChromium 1, Playwright 2\n", code, 9.1 if timed_out else None) == text
 
 
 def test_failure_is_only_reported_even_that_of_network(tmp_path: Path) -> None:

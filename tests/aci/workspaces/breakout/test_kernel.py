@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.docker.docker_daemon import connect
-from aci.environments.setup_container import SetupContainer
 from tests.aci.workspaces.breakout.hostile import assert_refused, python
-from tests.conftest import IMAGE
 
 
 def test_core_pattern_cannot_be_changed(ws, marker):
@@ -163,13 +160,3 @@ socket.create_connection(server.getsockname()).close()
 def test_hypervisor_sockets_and_io_uring_are_refused(ws):
     assert_refused(ws, python(FORBIDDEN_SOCKETS))
     assert ws.run(python(COMMON_SOCKETS)).code == 0
-
-
-@pytest.mark.slow
-@pytest.mark.docker
-def test_set_up_container_has_same_system_call_filter(open_container):
-    daemon, ws = connect(), open_container()
-    with SetupContainer(daemon, IMAGE, ws.options) as container:
-        assert container.run(python(FORBIDDEN_SOCKETS), {}, 20, where="/").output.strip() == "[]"
-        assert container.run(python(COMMON_SOCKETS), {}, 20, where="/").code == 0
-    daemon.rest()

@@ -1,0 +1,13 @@
+"""What `doctor` says about the Python of a project for which an environment can be set up."""
+
+from __future__ import annotations
+
+import pytest
+
+from aci.host import sandbox_process
+from agent.cli.workspace_checks import _python
+
+
+def test_project_without_environment_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox_process, "sandbox_error", lambda: None)
+    assert "gets one" in _python(None).found
