@@ -33,8 +33,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from aci.host.bubblewrap import unavailable_reason
 from benchmarks._peers import Bash, DockerExec, Ours, Peer, Pipe, SweRex, repository
+from extensions.sandbox.bubblewrap import unavailable_reason
 
 OURS, SANDBOX, LOCAL = "ours (Docker)", "ours (sandbox)", "ours (local)"
 EXEC, REX, EXECUTE = "docker exec", "SWE-ReX", "its execute"

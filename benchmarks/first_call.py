@@ -31,7 +31,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from aci.host.bubblewrap import unavailable_reason
+from extensions.sandbox.bubblewrap import unavailable_reason
 
 MODEL = "openai/x"
 ISSUE = "top_up() of accounts.wallet adds twice\n\ntop_up(5) on an empty wallet gives 10 but should give 5."

@@ -2,9 +2,9 @@
 
 python scripts/seccomp_filters.py [FOLDER]
 
-It writes the programs that the kernel loads into `aci/host/seccomp`, for each processor. It needs libseccomp.so.2, the
-library that Docker uses too, which most Linux distributions install. System calls that its version 2.5 does not know
-fail with ENOSYS, so that programs use an older one.
+It writes the programs that the kernel loads into `extensions/sandbox/seccomp`, for each processor. It needs
+libseccomp.so.2, the library that Docker uses too, which most Linux distributions install. System calls that its version
+2.5 does not know fail with ENOSYS, so that programs use an older one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "aci/host/seccomp"
+FOLDER = ROOT / "extensions/sandbox/seccomp"
 PROFILE = ROOT / "aci/docker/seccomp.json"
 PROCESSORS = {"x86_64": ("amd64", 0xC000003E), "aarch64": ("arm64", 0xC00000B7)}
 """The names of a processor in the profile, and its number in seccomp(2)."""

@@ -14,14 +14,15 @@ from typing import Any
 
 import pytest
 
-from aci.host.bubblewrap import unavailable_reason
 from aci.repository.user_repository import Repository
 from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.sandbox_availability import SANDBOX
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from aci.workspaces import local
 from agent.run_state.run_ownership import register
 from tests.sampling import sampled_tests
 from trajectories.git_store.trees import Trees
+from trajectories.plugins import installed_module
 
 IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
 NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
@@ -46,7 +47,9 @@ _IDENTITY = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": COMMIT_T
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out tests of the sandbox if there is none here, and run a sample of the slow tests if there is a seed."""
-    left_out = {item for item in items if item.get_closest_marker("sandbox")} if unavailable_reason() else set()
+    sandbox = installed_module(SANDBOX)
+    lacks_sandbox = sandbox is None or sandbox.unavailable_reason()
+    left_out = {item for item in items if item.get_closest_marker("sandbox")} if lacks_sandbox else set()
     if os.environ.get("SWE_AGENT_TEST_SEED"):
         left_out |= set(items) - set(sampled_tests(items))
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])

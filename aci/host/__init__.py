@@ -1,1 +1,1 @@
-"""Workspaces on the user's machine: clones of the repository, the project's files outside git, and the sandbox."""
+"""Workspaces on the user's machine: clones of the repository, and the project's environment and files outside git."""

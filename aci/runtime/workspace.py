@@ -1,6 +1,6 @@
 """The interface of workspaces, where commands run.
 
-Each backend is a module `aci/workspaces/<kind>.py` with `open(options: WorkspaceOptions) -> Workspace`.
+Each backend is a module `<kind>.py` of `aci/workspaces/` or of an extension, with a function `open`.
 """
 
 from __future__ import annotations
@@ -254,9 +254,13 @@ class Workspace(Protocol):
 
 
 def open_workspace(kind: str, options: WorkspaceOptions) -> Workspace:
-    """Open the backend named `kind` (a file of `aci/workspaces/`). Raises UsageError if there is no such backend."""
+    """Open the backend named `kind` (a file of `aci/workspaces/` or of an extension). Raises UsageError if there is no
+    such backend."""
+    from aci.runtime.sandbox_availability import sandbox_module
     from trajectories.plugins import find
 
+    if kind == "sandbox":
+        sandbox_module()
     if left_out := options.base.left_out:
         from aci.repository.untracked_files import describe_left_out
 

@@ -74,7 +74,7 @@ def _host_environment(settings: Settings, source: Repository, collect: bool, not
 
 def _python(found: ProjectPython | None) -> Finding:
     """Report the Python that runs tests without a container: that of the project, if one was `found`."""
-    from aci.host.sandbox_process import sandbox_error
+    from aci.runtime.sandbox_availability import sandbox_error
 
     if found:
         return Finding("python", True, f"{found.version} of {found.prefix}: {found.reason}".strip())
@@ -86,15 +86,11 @@ def _python(found: ProjectPython | None) -> Finding:
 
 def _sandbox() -> Finding:
     """Report whether a sandbox works here, and which limits it does not have."""
-    from aci.host.sandbox_process import sandbox_error
-    from aci.host.systemd_scope import systemd_run
+    from aci.runtime.sandbox_availability import sandbox_error, sandbox_module
 
     if error := sandbox_error():
         return Finding("workspace", False, error.message, error.fix)
-    limits = "memory is limited for each process, not in total; CPU time is not limited; files by their total size"
-    if systemd_run():
-        limits = "memory, processes and CPUs are limited in total by a systemd scope; files by their total size"
-    return Finding("workspace", True, f"bubblewrap sandbox: {limits}")
+    return Finding("workspace", True, f"bubblewrap sandbox: {sandbox_module().describe_limits()}")
 
 
 def _docker(settings: Settings, source: Repository | None, collect: bool, notify: Notify) -> Iterator[Finding]:

@@ -35,7 +35,7 @@ def choose_workspace(settings: Settings, say: Callable[[str], object], started_i
 
     if daemon_listens():
         return settings
-    from aci.host.sandbox_process import sandbox_error
+    from aci.runtime.sandbox_availability import sandbox_error
 
     if sandbox_error():
         return settings

@@ -48,10 +48,10 @@ from aci.environments.environment_records import (
 from aci.environments.tree_files import TreeFiles
 from aci.host.installed_packages import has_packages
 from aci.host.project_python import project_python
-from aci.host.sandbox_process import sandbox_error
 from aci.observation.activity_message import ActivityMessage
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.sandbox_availability import sandbox_error
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from extensions.environments.environment import as_committed, plan_for, plan_inputs
 from extensions.environments.network.container_relay import Programs

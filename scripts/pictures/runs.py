@@ -141,7 +141,7 @@ class Desk:
 
 def workspace() -> dict[str, str]:
     """Return the variables that select the workspace: Docker if this machine has it, else a sandbox if one works."""
-    from aci.host.sandbox_process import sandbox_error
+    from aci.runtime.sandbox_availability import sandbox_error
 
     flags = workspace_flags()
     if "local" in flags and not sandbox_error():

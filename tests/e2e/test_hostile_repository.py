@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from aci.host.bubblewrap import unavailable_reason
 from agent.cli.command_line import COMMANDS
 from extensions.github.task.task_request import write
+from extensions.sandbox.bubblewrap import unavailable_reason
 from swe_agent import fix
 from tests.aci.repository.hostile_repository import FEW_PLACES, Canaries, canary_server, hostile_repository
 from tests.e2e.conftest import ISSUE, STRICT_TEST, Machine, answer, call

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from aci.docker import docker_daemon
-from aci.host import sandbox_process, systemd_scope
 from aci.repository.user_repository import Repository
+from aci.runtime import sandbox_availability
 from agent.cli.health_checks import run_health_checks
 from agent.cli.health_finding import Finding
 from agent.cli.workspace_checks import LOCAL, MISSING
@@ -24,8 +24,7 @@ BROKEN = WorkspaceError("The sandbox cannot be used: it is broken.", "Repair it.
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """A machine without Docker on which a sandbox works."""
     monkeypatch.setattr(docker_daemon, "daemon_listens", lambda: False)
-    monkeypatch.setattr(sandbox_process, "sandbox_error", lambda: None)
-    monkeypatch.setattr(systemd_scope, "systemd_run", lambda: ())
+    monkeypatch.setattr(sandbox_availability, "sandbox_error", lambda: None)
     monkeypatch.chdir(tmp_path)
     return monkeypatch
 
@@ -35,29 +34,15 @@ def checks(folder: Path, **settings: object) -> dict[str, Finding]:
     return {finding.name: finding for finding in found}
 
 
-def test_working_sandbox_is_reported_with_its_limits(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found = checks(tmp_path, workspace="sandbox")
-    assert found["workspace"].ok
-    assert found["workspace"].found.startswith("bubblewrap sandbox: memory is limited for each process, not in total")
-    assert "python" in found
-    assert "docker" not in found
-    machine.setattr(systemd_scope, "systemd_run", lambda: ("/usr/bin/systemd-run",))
-    assert "limited in total by a systemd scope" in checks(tmp_path, workspace="sandbox")["workspace"].found
-
-
-def test_sandbox_is_checked_if_it_would_be_chosen(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert checks(tmp_path)["workspace"] == checks(tmp_path, workspace="sandbox")["workspace"]
-
-
 def test_broken_sandbox_is_a_failure_with_a_fix(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    machine.setattr(sandbox_process, "sandbox_error", lambda: BROKEN)
+    machine.setattr(sandbox_availability, "sandbox_error", lambda: BROKEN)
     assert checks(tmp_path, workspace="sandbox")["workspace"] == Finding(
         "workspace", False, BROKEN.message, BROKEN.fix, WorkspaceError.code
     )
 
 
 def test_local_workspace_needs_no_sandbox(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    machine.setattr(sandbox_process, "sandbox_error", lambda: BROKEN)
+    machine.setattr(sandbox_availability, "sandbox_error", lambda: BROKEN)
     found = checks(tmp_path, workspace="local")
     assert found["workspace"] == LOCAL
     assert "gets one" not in found["python"].found
@@ -75,7 +60,7 @@ def test_missing_extension_is_a_warning(
 
 
 def test_missing_docker_is_reported(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    machine.setattr(sandbox_process, "sandbox_error", lambda: BROKEN)
+    machine.setattr(sandbox_availability, "sandbox_error", lambda: BROKEN)
     machine.setattr(docker_daemon, "connect", _no_docker)
     found = checks(tmp_path, workspace="docker")["docker"]
     assert (found.ok, found.found, found.fix) == (False, "Docker is not running.", "Start it.")
@@ -83,9 +68,3 @@ def test_missing_docker_is_reported(machine: pytest.MonkeyPatch, tmp_path: Path)
 
 def _no_docker() -> None:
     raise WorkspaceError("Docker is not running.", "Start it.")
-
-
-@pytest.mark.sandbox
-def test_sandbox_of_this_machine_works(tmp_path: Path) -> None:
-    found = checks(tmp_path, workspace="sandbox")["workspace"]
-    assert found.ok, found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aci.docker import docker_daemon
-from aci.host import sandbox_process
+from aci.runtime import sandbox_availability
 from agent.config.settings import Settings
 from agent.config.workspace_choice import choose_workspace
 from trajectories.errors import UsageError, WorkspaceError
@@ -15,7 +15,7 @@ from trajectories.errors import UsageError, WorkspaceError
 def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A machine without Docker on which a sandbox works."""
     monkeypatch.setattr(docker_daemon, "daemon_listens", lambda: False)
-    monkeypatch.setattr(sandbox_process, "sandbox_error", lambda: None)
+    monkeypatch.setattr(sandbox_availability, "sandbox_error", lambda: None)
     monkeypatch.delenv("SWE_AGENT_WORKSPACE", raising=False)
     return monkeypatch
 
@@ -38,7 +38,7 @@ def test_docker_is_kept_if_its_daemon_listens(machine: pytest.MonkeyPatch) -> No
 
 
 def test_docker_is_kept_if_no_sandbox_works(machine: pytest.MonkeyPatch) -> None:
-    machine.setattr(sandbox_process, "sandbox_error", lambda: WorkspaceError("It cannot be used."))
+    machine.setattr(sandbox_availability, "sandbox_error", lambda: WorkspaceError("It cannot be used."))
     said: list[str] = []
     settings = Settings()
     assert choose_workspace(settings, said.append) is settings

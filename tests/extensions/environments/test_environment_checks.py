@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from aci.host import sandbox_process
+from aci.runtime import sandbox_availability
 from agent.cli.workspace_checks import _python
 
 
 def test_project_without_environment_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox_process, "sandbox_error", lambda: None)
+    monkeypatch.setattr(sandbox_availability, "sandbox_error", lambda: None)
     assert "gets one" in _python(None).found

@@ -39,7 +39,7 @@ def test_workspace_is_the_one_that_runs_would_use(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
     monkeypatch.delenv("SWE_AGENT_WORKSPACE", raising=False)
-    monkeypatch.setattr("aci.host.sandbox_process.sandbox_error", lambda: sandbox_error)
+    monkeypatch.setattr("aci.runtime.sandbox_availability.sandbox_error", lambda: sandbox_error)
     assert command() == 0
     assert (
         f"workspace       {value:<16}  Where commands run; local is not isolated.{source}\n" in capsys.readouterr().out

@@ -76,7 +76,7 @@ def test_setting_and_missing_daemon_choose_this_machine(repository: Path, monkey
     assert run_env("list", capsys, workspace=None) == {"environments": []}
     monkeypatch.delenv("SWE_AGENT_WORKSPACE")
     monkeypatch.setattr(docker_daemon, "daemon_listens", lambda: False)
-    monkeypatch.setattr("aci.host.sandbox_process.sandbox_error", lambda: None)
+    monkeypatch.setattr("aci.runtime.sandbox_availability.sandbox_error", lambda: None)
     assert run_env("list", capsys, workspace=None) == {"environments": []}
 
 

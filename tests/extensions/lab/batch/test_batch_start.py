@@ -83,7 +83,7 @@ def without_docker(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A machine without Docker on which a sandbox works."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
     monkeypatch.delenv("SWE_AGENT_WORKSPACE", raising=False)
-    monkeypatch.setattr("aci.host.sandbox_process.sandbox_error", lambda: None)
+    monkeypatch.setattr("aci.runtime.sandbox_availability.sandbox_error", lambda: None)
     return monkeypatch
 
 

@@ -22,7 +22,7 @@ def without_docker(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without Docker on which a sandbox works."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
     monkeypatch.delenv("SWE_AGENT_WORKSPACE", raising=False)
-    monkeypatch.setattr("aci.host.sandbox_process.sandbox_error", lambda: None)
+    monkeypatch.setattr("aci.runtime.sandbox_availability.sandbox_error", lambda: None)
 
 
 def cases(image: str = "") -> dict[str, Case]:

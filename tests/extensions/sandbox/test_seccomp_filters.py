@@ -12,10 +12,10 @@ from types import ModuleType
 
 import pytest
 
-from aci.host import bubblewrap
+from extensions.sandbox import bubblewrap
 
 ROOT = Path(__file__).parents[3]
-FOLDER = ROOT / "aci/host/seccomp"
+FOLDER = ROOT / "extensions/sandbox/seccomp"
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aci.host import systemd_scope
-from aci.host.sandbox_process import Sandbox
-from aci.host.systemd_scope import ScopeLimits, scope_words, systemd_run
-from aci.host.visible_paths import add_own_files, system_contents
+from extensions.sandbox import systemd_scope
+from extensions.sandbox.sandbox_process import Sandbox
+from extensions.sandbox.systemd_scope import ScopeLimits, scope_words, systemd_run
+from extensions.sandbox.visible_paths import add_own_files, system_contents
 
 STAND_IN = """\
 #!/bin/sh

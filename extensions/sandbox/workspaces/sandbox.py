@@ -13,17 +13,17 @@ from threading import Lock
 from aci.docker.container_limits import parse_size
 from aci.environments.environment_plan import BROWSER_SETUP
 from aci.environments.environment_records import browser_folder, generated_archive
-from aci.host.bubblewrap import FilterKind, SandboxContents, unavailable_reason
 from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily, prepare_clones
-from aci.host.disk_watch import DiskWatch
-from aci.host.sandbox_process import Sandbox
-from aci.host.systemd_scope import ScopeLimits
-from aci.host.visible_paths import SYSTEM, SocketSearch, VisibleTools, add_own_files, system_contents
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import Channel, ProgramStarter
 from aci.runtime.pty_session import TerminalStarter
 from aci.runtime.snapshots import SUBMODULES
 from aci.runtime.workspace import Workspace, WorkspaceOptions
+from extensions.sandbox.bubblewrap import FilterKind, SandboxContents, unavailable_reason
+from extensions.sandbox.disk_watch import DiskWatch
+from extensions.sandbox.sandbox_process import Sandbox
+from extensions.sandbox.systemd_scope import ScopeLimits
+from extensions.sandbox.visible_paths import SYSTEM, SocketSearch, VisibleTools, add_own_files, system_contents
 from trajectories.plugins import installed_module
 
 HOME = f"{FOLDER}/home"

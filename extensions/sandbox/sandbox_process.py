@@ -16,10 +16,10 @@ from contextlib import ExitStack, suppress
 from functools import cache
 from threading import Lock
 
-from aci.host.bubblewrap import FilterKind, SandboxContents, failure, unavailable_reason
-from aci.host.systemd_scope import ScopeLimits, scope_words
-from aci.host.visible_paths import INIT, add_own_files, own_interpreter, system_contents
 from aci.runtime.process_channel import PipeChannel
+from extensions.sandbox.bubblewrap import FilterKind, SandboxContents, failure
+from extensions.sandbox.systemd_scope import ScopeLimits, scope_words
+from extensions.sandbox.visible_paths import INIT, own_interpreter
 from trajectories.errors import WorkspaceError
 
 _START, _END = 20.0, 20.0  # seconds
@@ -150,19 +150,6 @@ class Sandbox:
                     "the sandbox has ended" if self._process.poll() is not None else str(error)
                 ) from error
         return ours
-
-
-def sandbox_error() -> WorkspaceError | None:
-    """Start an empty sandbox; return why that is impossible, or None if it works."""
-    if error := unavailable_reason():
-        return error
-    inside = system_contents()
-    add_own_files(inside, "/")
-    try:
-        Sandbox(inside).end()
-    except WorkspaceError as error:
-        return error
-    return None
 
 
 class SandboxProgram:

@@ -132,7 +132,7 @@ def _filters(kind: FilterKind) -> list[bytes]:
     """Return the seccomp filters. `counting` allows counting instructions."""
     processor = platform.machine()
     names = [f"{processor}{'-counting' if kind == 'counting' else ''}.bpf", f"{processor}-denied.bpf", "newer.bpf"]
-    folder = files("aci.host").joinpath("seccomp")
+    folder = files("extensions.sandbox").joinpath("seccomp")
     return [folder.joinpath(name).read_bytes() for name in names]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aci.host.project_python import ProjectPython
-from aci.host.visible_paths import SYSTEM, SocketSearch, VisibleTools, own_interpreter, system_contents
+from extensions.sandbox.visible_paths import SYSTEM, SocketSearch, VisibleTools, own_interpreter, system_contents
 
 PRIVATE = ("", "..", ".local", ".config", ".ssh")
 

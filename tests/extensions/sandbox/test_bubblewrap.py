@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.host import bubblewrap
-from aci.host.bubblewrap import KEPT_CAPABILITY, SandboxContents, failure, unavailable_reason
-from aci.host.visible_paths import add_own_files, system_contents
+from extensions.sandbox import bubblewrap
+from extensions.sandbox.bubblewrap import KEPT_CAPABILITY, SandboxContents, failure, unavailable_reason
+from extensions.sandbox.visible_paths import add_own_files, system_contents
 
 
 @pytest.fixture

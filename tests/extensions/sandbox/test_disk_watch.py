@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aci.docker import disk_space
-from aci.host.disk_watch import BYTES_PER_FILE, DiskWatch, Space, folder_usage
+from extensions.sandbox.disk_watch import BYTES_PER_FILE, DiskWatch, Space, folder_usage
 
 MIB = 1 << 20
 SMALL = 700 << 10  # more than what makes the watch count files, if the limit is 8 MiB

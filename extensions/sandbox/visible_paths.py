@@ -15,9 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 
-from aci.host.bubblewrap import SHARED_MEMORY, SandboxContents
 from aci.host.clones import FOLDER
 from aci.host.project_python import ProjectPython, pyenv_prefixes, pyenv_root, read_text
+from extensions.sandbox.bubblewrap import SHARED_MEMORY, SandboxContents
 from trajectories.errors import WorkspaceError
 
 INIT = f"{FOLDER}/sandbox_init.py"
@@ -85,7 +85,7 @@ def own_interpreter() -> Path:
 
 def add_own_files(inside: SandboxContents, home: str) -> None:
     """Put files there that name the user and this machine, and the program of the first process."""
-    inside.put(INIT, files("aci.host").joinpath("sandbox_init.py").read_text())
+    inside.put(INIT, files("extensions.sandbox").joinpath("sandbox_init.py").read_text())
     uid, gid = os.getuid(), os.getgid()
     inside.put("/etc/passwd", f"user:x:{uid}:{gid}::{home}:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
     inside.put("/etc/group", f"user:x:{gid}:\nnogroup:x:65534:\n")
