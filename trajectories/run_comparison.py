@@ -13,11 +13,9 @@ from typing import Literal
 from trajectories.migrations import with_evidence
 from trajectories.outcome_words import PART_LABELS
 from trajectories.records import Action, Observation, Reply, Step
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import Trajectory, replay_of
 
 What = Literal["tree", "ok", "exit", "text", "action", "reply", "missing"]
-REPLAY = "replay"
-"""Kind of the note that names the run being replayed."""
 PARTED = "parted"
 """Kind of the note after a replayed step that differs; the next step continues from the recorded tree."""
 MOST = 2_000
@@ -26,8 +24,6 @@ AROUND = 200
 """Number of these characters that are shown before the first one that differs."""
 BEFORE, AFTER = 3, 40
 """Maximum number of lines of a long text that are kept before the first different line, and from that line on."""
-PARTS = ("red", "green", "red_again", "no_loss")
-"""Fields of a verdict that are compared exactly, in addition to its kind."""
 TOLD = {True: "yes", False: "no"}
 PROOF = "proof"
 MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
@@ -88,11 +84,6 @@ class RunComparison:
     first: Difference | None
     differences: tuple[Difference, ...]
     texts: tuple[Difference, ...]
-
-
-def replay_of(trajectory: Trajectory) -> str:
-    """Return the name of the run that this one replays; "" if it is not a replay."""
-    return next((str(note.data.get("run", "")) for note in trajectory.notes if note.kind == REPLAY), "")
 
 
 def compare_runs(left: Trajectory, right: Trajectory) -> RunComparison:
@@ -204,7 +195,7 @@ def _exact_part(step: Step, seen: Observation | None) -> str:
     verdict = seen.data.get("verdict") if step.author == PROOF else None
     if isinstance(verdict, dict):
         verdict = with_evidence(verdict)
-        told = {name: TOLD[value] for name in PARTS if (value := verdict.get(name)) in TOLD}
+        told = {name: TOLD[value] for name in PART_LABELS if (value := verdict.get(name)) in TOLD}
         parts = [f"{PART_LABELS[name]}: {answer}" for name, answer in told.items()]
         return f"{verdict.get('kind')} ({', '.join(parts) or 'not checked'})"
     code = seen.data.get("code")

@@ -119,12 +119,19 @@ Message = dict[str, Any]
 """A message of a conversation, in OpenAI's chat format."""
 HAND = "hand"
 """The author of actions that the user runs by hand."""
+REPLAY = "replay"
+"""The kind of the note that names the run being replayed."""
 PROPOSAL = "proposal"
 """The kind of the note for a patch that was given to the run, and not made by it."""
 NOT_CHECKED = "Recorded by someone else; not verified here."
 """Remark on the results of a run that is not the user's own."""
 Requests = Callable[[str], Iterator[Sequence[Message]]]
 Answers = Callable[[str], Iterator[Message | None]]
+
+
+def replay_of(trajectory: Trajectory) -> str:
+    """Return the name of the run that this one replays; "" if it is not a replay."""
+    return next((str(note.data.get("run", "")) for note in trajectory.notes if note.kind == REPLAY), "")
 
 
 def no_requests(branch: str) -> Iterator[Sequence[Message]]:

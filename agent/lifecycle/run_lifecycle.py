@@ -71,8 +71,7 @@ from trajectories.journal import Journal, encode, first_record, read
 from trajectories.outside_calls import describe_calls
 from trajectories.plugins import find, installed_module
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, record_time
-from trajectories.run_comparison import replay_of
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import Trajectory, replay_of
 from trajectories.verdict import EARLIER_RULES, WHOLE, Verdict
 
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]

@@ -21,8 +21,7 @@ from trajectories.errors import ConfigError, RunBroken, TryLater, UsageError
 from trajectories.file_limits import open_regular
 from trajectories.git_store.git_commands import exclusive, make_folder
 from trajectories.journal import JournalDigest, is_as_written, open_journal, write_digest, write_durably
-from trajectories.run_comparison import REPLAY
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import REPLAY, Trajectory
 
 Owner = Literal["user", "unknown", "other"]
 """`unknown`: the run is in the user's folder of runs, but it is older than the registry, or the state folder has been

@@ -1,26 +1,15 @@
 """The settings of a resumed run: recorded settings are trusted only if the run is the user's own.
 
-Precedence: administrator's policy > flag > the user's current connection settings > the record. From an untrusted run,
-only `image`, `setup` and `test` are used, with lower precedence than the user's own settings, as for a repository's own
-`.swe-agent.toml`.
+Precedence: administrator's policy > flag > the user's current connection settings > the record. The settings for a copy
+of an untrusted run are in `untrusted_run.py` (`settings_of_untrusted_run`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.config.settings import (
-    NOWHERE,
-    OF_REPOSITORY,
-    WITHOUT_MEMORY,
-    Settings,
-    apply_coder_role,
-    load_settings,
-    under_policy,
-)
-from trajectories.errors import UsageError
+from agent.config.settings import NOWHERE, Settings, apply_coder_role, load_settings, under_policy
 
 if TYPE_CHECKING:
     from trajectories.trajectory import Trajectory
@@ -74,24 +63,3 @@ def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Se
             (each for each in (getattr(own, name), getattr(ruled, name)) if each is not None), default=None
         )
     return ruled.model_copy(update=kept)
-
-
-def settings_of_untrusted_run(
-    said: Mapping[str, Any], where: Path, today: Settings, flags: Mapping[str, Any]
-) -> Settings:
-    """Return the user's current settings, with `image`, `setup`, `test` and `serve` from the record where the user has
-    not set them.
-
-    Raises UsageError for an image that a repository would not be allowed to choose, and if the run's commands would run
-    without isolation although `flags` does not request it.
-    """
-    from aci.environments.registries import image_refusal
-
-    if today.workspace == "local" and flags.get("workspace") != "local":
-        raise UsageError(f"{where} is not among your runs, and its commands would run without isolation.", ISOLATION)
-    theirs = {name: said[name] for name in sorted(OF_REPOSITORY) if isinstance(said.get(name), str) and said[name]}
-    theirs = {name: value for name, value in theirs.items() if name not in today.model_fields_set}
-    if why := image_refusal(theirs.get("image", "")) if "image" in theirs else "":
-        what = f"The image {theirs['image'][:80]!r} of the run in {where} is not used: {why}."
-        raise UsageError(what, "If you trust it, name it with --image.")
-    return today.model_copy(update={**theirs, **NOWHERE, **WITHOUT_MEMORY})

@@ -15,8 +15,7 @@ from agent.limits.run_budget import Ledger
 from trajectories.errors import RunBroken
 from trajectories.journal import first_record, open_journal, read
 from trajectories.records import Exit, Reply, Spent
-from trajectories.run_comparison import REPLAY
-from trajectories.trajectory import PROPOSAL
+from trajectories.trajectory import PROPOSAL, REPLAY
 
 TAIL = 16_000
 """Number of bytes at the end of a journal that are searched for the end of its last turn."""

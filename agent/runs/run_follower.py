@@ -12,8 +12,7 @@ from trajectories.errors import Cancelled, TryLater
 from trajectories.journal import Lines as Records
 from trajectories.journal import first_record, lock_run
 from trajectories.records import Spent
-from trajectories.run_comparison import replay_of
-from trajectories.trajectory import RunView, Trajectory
+from trajectories.trajectory import RunView, Trajectory, replay_of
 
 PAUSE = 0.2
 """Seconds between reads of the journal."""

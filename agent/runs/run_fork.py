@@ -16,9 +16,10 @@ from agent.conversation.model_roles import assign_roles, validate_models
 from agent.run_state.merge_base import EFFECT
 from agent.run_state.run_origin import has_untrusted_origin
 from agent.run_state.run_ownership import UNTRUSTED, is_own, register
-from agent.run_state.run_settings import recorded_settings, settings_of_untrusted_run
+from agent.run_state.run_settings import recorded_settings
 from agent.run_state.turn_state import MAIN
-from agent.runs.untrusted_run import safe_trajectory
+from agent.runs.run_lookup import find_step
+from agent.runs.untrusted_run import safe_trajectory, settings_of_untrusted_run
 from agent.version import __version__
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.file_limits import is_in
@@ -27,8 +28,7 @@ from trajectories.git_store.trees import Trees
 from trajectories.journal import encode, first_record, lock_run, read, write_durably
 from trajectories.migrations import is_version_note
 from trajectories.records import Base, Hold, Note, Record, Run, Settle, Step, Turn, record_time
-from trajectories.run_comparison import REPLAY, replay_of
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import REPLAY, Trajectory, replay_of
 
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
@@ -42,7 +42,6 @@ COPIED = (STORED, PACKS, "out")
 NOT_COPIED = shutil.ignore_patterns("new-*", "tmp_*", "*.lock", "multi-pack-index*", "alternates")
 NEVER_CHANGED = re.compile(r"pack-[0-9a-f]+\.\w+|[0-9a-f]{38}|[0-9]+")
 """Pattern for the names of files that never change: packs, loose objects, outputs."""
-MOST_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,37 +121,6 @@ def run_as_origin(directory: Path, settings: Settings, at: Path | None = None, t
         return Origin(directory, trajectory, run, None)
     safe = safe_trajectory(trajectory, at or Path.cwd(), settings.prompts)
     return Origin(directory, safe, first_record(safe, directory), None, recorded_settings(trajectory))
-
-
-def find_step(trajectory: Trajectory, name: str, run: str) -> Step:
-    """Return the step with this name (`main#7`, or `7` for short); for a model request (`main?3`), return the step of
-    its reply.
-
-    Raises UsageError if there is no such step; the message lists the existing steps.
-    """
-    asked, mark, ask = name.rpartition("?")
-    if mark:
-        branch = asked or "main"
-        for step in trajectory.steps.get(branch, []):
-            if str(step.reply) == ask:
-                return step
-        raise UsageError(
-            f"{name} is a model request, but no step of {run} has its reply.",
-            f"Steps have names like {branch}#7; `swe-agent show {run}` shows them.",
-        )
-    branch, _, number = name.rpartition("#")
-    branch = branch or "main"
-    steps = trajectory.steps.get(branch, [])
-    for step in steps:
-        if str(step.n) == number:
-            return step
-    if steps:
-        there = f"{branch} has the steps 1 to {steps[-1].n}"
-    else:
-        branches = sorted(branch for branch, steps in trajectory.steps.items() if steps)
-        more = " …" if len(branches) > MOST_NAMED else ""
-        there = f"its branches with steps are {', '.join(branches[:MOST_NAMED])}{more}" if branches else "it has none"
-    raise UsageError(f"The run {run} has no step {branch}#{number}; {there}.", f"`swe-agent show {run}` shows them.")
 
 
 def copy_untrusted_run(directory: Path, settings: Settings, flags: Mapping[str, Any], at: Path | None = None) -> Path:

@@ -19,7 +19,7 @@ from trajectories.errors import NewerRun, RunBroken, UsageError
 from trajectories.file_limits import read_limited
 from trajectories.journal import Lines, open_journal
 from trajectories.records import Exit, Hold, Note, Run, Settle, Step, Turn
-from trajectories.run_comparison import REPLAY
+from trajectories.trajectory import REPLAY
 
 KIND = re.compile(rb'"type":"(\w+)"}\n$')
 LONG = frozenset({b"step", b"reply", b"once"})

@@ -1,4 +1,4 @@
-"""Opens runs for reading: by name, by folder, or from another program's trajectory file."""
+"""Opens runs for reading: by name, by folder, or from another program's trajectory file; finds a step by its name."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from agent.run_state.run_ownership import is_own
 from agent.run_state.turn_state import current_tree
 from agent.runs.request_replay import reader_factory, replay_requests
 from trajectories import importers
-from trajectories.errors import RunBroken
+from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.trees import Trees
 from trajectories.journal import first_record, read, recall_output
-from trajectories.records import Patch
+from trajectories.records import Patch, Step
 from trajectories.trajectory import RunView, Trajectory
 
+MOST_NAMED = 12
+"""Maximum number of branches that an error names."""
 PRIVATE = "{} is about a vulnerability: its tests and conversation show how to exploit it. Keep the output private."
 
 
@@ -68,6 +70,37 @@ def _patch(trajectory: Trajectory, trees: Trees | None) -> Patch:
     if trees is None:
         raise RunBroken("The trees of the run are missing.", "Copy the run's whole folder, including trees.git.")
     return split_patch(trees, base, tree)
+
+
+def find_step(trajectory: Trajectory, name: str, run: str) -> Step:
+    """Return the step with this name (`main#7`, or `7` for short); for a model request (`main?3`), return the step of
+    its reply.
+
+    Raises UsageError if there is no such step; the message lists the existing steps.
+    """
+    asked, mark, ask = name.rpartition("?")
+    if mark:
+        branch = asked or "main"
+        for step in trajectory.steps.get(branch, []):
+            if str(step.reply) == ask:
+                return step
+        raise UsageError(
+            f"{name} is a model request, but no step of {run} has its reply.",
+            f"Steps have names like {branch}#7; `swe-agent show {run}` shows them.",
+        )
+    branch, _, number = name.rpartition("#")
+    branch = branch or "main"
+    steps = trajectory.steps.get(branch, [])
+    for step in steps:
+        if str(step.n) == number:
+            return step
+    if steps:
+        there = f"{branch} has the steps 1 to {steps[-1].n}"
+    else:
+        branches = sorted(branch for branch, steps in trajectory.steps.items() if steps)
+        more = " …" if len(branches) > MOST_NAMED else ""
+        there = f"its branches with steps are {', '.join(branches[:MOST_NAMED])}{more}" if branches else "it has none"
+    raise UsageError(f"The run {run} has no step {branch}#{number}; {there}.", f"`swe-agent show {run}` shows them.")
 
 
 def warn_of_exploit(run: RunView, say: Callable[[str], object]) -> None:

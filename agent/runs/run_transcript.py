@@ -20,7 +20,7 @@ from trajectories.errors import RunBroken
 from trajectories.record_text import arguments
 from trajectories.records import Action, Exit, Note, Observation, Record, Reply, Step, Turn, Usage
 from trajectories.reply_costs import costs
-from trajectories.run_comparison import replay_of
+from trajectories.trajectory import replay_of
 
 if TYPE_CHECKING:
     from trajectories.trajectory import RunView

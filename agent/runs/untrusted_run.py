@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci.repository.user_repository import Repository
+from agent.config.settings import NOWHERE, OF_REPOSITORY, WITHOUT_MEMORY, Settings
 from agent.engine.branch import EFFECTS
 from agent.engine.strategy_prompts import load_prompts
+from agent.run_state.run_settings import ISOLATION
 from tools.base import Toolbox
-from trajectories.errors import NoRepository
+from trajectories.errors import NoRepository, UsageError
 from trajectories.facts import Fact
 from trajectories.records import Exit, Note, Observation, Record, Reply, Run, Step, Turn
 from trajectories.trajectory import Trajectory
@@ -64,6 +66,27 @@ def safe_trajectory(trajectory: Trajectory, at: Path, prompts: Path | None) -> T
         _ending(record, base) if isinstance(record, Exit) else _safe(record, root, own) for record in trajectory.records
     )
     return Trajectory(record for record in records if record is not None)
+
+
+def settings_of_untrusted_run(
+    said: Mapping[str, Any], where: Path, today: Settings, flags: Mapping[str, Any]
+) -> Settings:
+    """Return the user's current settings, with `image`, `setup`, `test` and `serve` from the record where the user has
+    not set them.
+
+    Raises UsageError for an image that a repository would not be allowed to choose, and if the run's commands would run
+    without isolation although `flags` does not request it.
+    """
+    from aci.environments.manifests.devcontainer import image_refusal
+
+    if today.workspace == "local" and flags.get("workspace") != "local":
+        raise UsageError(f"{where} is not among your runs, and its commands would run without isolation.", ISOLATION)
+    theirs = {name: said[name] for name in sorted(OF_REPOSITORY) if isinstance(said.get(name), str) and said[name]}
+    theirs = {name: value for name, value in theirs.items() if name not in today.model_fields_set}
+    if why := image_refusal(theirs.get("image", "")) if "image" in theirs else "":
+        what = f"The image {theirs['image'][:80]!r} of the run in {where} is not used: {why}."
+        raise UsageError(what, "If you trust it, name it with --image.")
+    return today.model_copy(update={**theirs, **NOWHERE, **WITHOUT_MEMORY})
 
 
 def repository_path(at: Path) -> str:

@@ -74,8 +74,7 @@ class Side:
 
 def _side(name: str, settings: Settings) -> Side:
     """Return the run or step that a user named. Raises UsageError."""
-    from agent.runs.run_fork import find_step
-    from agent.runs.run_lookup import open_run
+    from agent.runs.run_lookup import find_step, open_run
     from trajectories.errors import UsageError
 
     run, at, step = name.rpartition("@")

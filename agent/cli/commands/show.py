@@ -58,7 +58,7 @@ def command(
     try:
         with page_output(plain) as out:
             if step:
-                from agent.runs.run_fork import find_step
+                from agent.runs.run_lookup import find_step
 
                 TranscriptPrinter(material, out).whole(find_step(material.trajectory, step, run))
             else:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from extensions.lab.exports._record_text import STRUCTURE, records_of
+from trajectories.outcome_words import PART_LABELS
 from trajectories.outside_calls import offered_tools
 from trajectories.record_text import format_time
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.reply_costs import Costs, costs
-from trajectories.run_comparison import PARTS
 from trajectories.trajectory import NOT_CHECKED, RunView, Trajectory, call_id
 
 WHAT = "harbor's agent trajectory format (ATIF)"
@@ -99,7 +99,7 @@ def _extra(material: RunView) -> Json:
 
 
 def _ended(exit: Exit, untrusted: bool) -> Json:
-    proof = {part: getattr(exit.verdict, part) for part in PARTS}
+    proof = {part: getattr(exit.verdict, part) for part in PART_LABELS}
     ended = {"kind": exit.kind, "verdict": exit.verdict.kind, **proof, "commands": list(exit.verdict.commands)}
     return ended | ({"claimed": NOT_CHECKED} if untrusted else {})
 

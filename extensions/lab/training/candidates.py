@@ -18,8 +18,7 @@ from typing import Any
 
 from trajectories.migrations import with_evidence
 from trajectories.records import ANSWERED, PART, Exit, Note, Run, Step
-from trajectories.run_comparison import replay_of
-from trajectories.trajectory import RunView, Trajectory
+from trajectories.trajectory import RunView, Trajectory, replay_of
 from trajectories.verdict import COMPLETE, Verdict
 
 TRIED = (*sorted(COMPLETE), "disputed", "unproven", "not_found", "budget", "limit", "stuck")

@@ -23,7 +23,8 @@ from tests.external_plugin import install_tool
 from trajectories.errors import Cancelled, RunBroken, UsageError, WorkspaceError
 from trajectories.journal import encode, read
 from trajectories.records import Note, Step
-from trajectories.run_comparison import RunComparison, compare_runs, replay_of
+from trajectories.run_comparison import RunComparison, compare_runs
+from trajectories.trajectory import replay_of
 from trajectories.verdict import Verdict
 
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
