@@ -16,7 +16,7 @@ from aci.observation.output_text import prepare_output
 from aci.runtime.workspace import Workspace
 from agent.conversation.messages import Reader
 from agent.models.base import Message
-from agent.runs.request_replay import replay_requests
+from extensions.lab.request_replay import replay_requests
 from tools.base import Context, Toolbox
 from tools.edit import _diff as edit_diff
 from trajectories.records import Action, Base, Observation, Record, Reply, Step, Turn

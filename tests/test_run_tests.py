@@ -22,10 +22,10 @@ def files(result: subprocess.CompletedProcess[str]) -> set[str]:
 
 @pytest.mark.slow
 def test_module_selects_its_tests_and_those_of_its_importers() -> None:
-    result = run("trajectories/run_comparison.py")
+    result = run("extensions/replay/run_comparison.py")
     assert {
-        "tests/agent/runs/test_comparison_view.py",
-        "tests/trajectories/test_run_comparison.py",
+        "tests/extensions/replay/test_comparison_view.py",
+        "tests/extensions/replay/test_run_comparison.py",
         "tests/agent/run_state/test_run_ownership.py",
     } <= files(result)
     assert "tests/aci/runtime/test_shell_session.py" not in files(result)

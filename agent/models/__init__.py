@@ -1,1 +1,1 @@
-"""Model backends, one module per kind: `scripted:FILE` is `scripted.py`, `replay:RUN` is `replay.py`."""
+"""Model backends, one module per kind: `scripted:FILE` is `scripted.py`, `replay:RUN` is in `extensions/replay`."""

@@ -76,12 +76,15 @@ def load_model(name: str, settings: Settings) -> Model:
     """Return the model that `--model` names: `kind:name` selects a backend in this package, any other name is a litellm
     name.
 
-    Raises ConfigError if the model cannot be loaded.
+    Raises ConfigError if the model cannot be loaded, and UsageError for `replay:RUN` without its extension.
     """
-    from trajectories.plugins import find, names
+    from trajectories.plugins import find, missing_extension, names
 
-    kind, _, rest = name.partition(":")
-    if kind not in names("agent.models") or kind in ("base", "provider"):
+    kind, colon, rest = name.partition(":")
+    known = names("agent.models")
+    if colon and kind == "replay" and kind not in known:
+        raise missing_extension("The model `replay:RUN`", "replay")
+    if kind not in known or kind in ("base", "provider"):
         kind, rest = "provider", name
     model: Model = find("agent.models", kind, "load", "model")(rest, settings)
     return model

@@ -1,8 +1,8 @@
 """Ownership of run folders and output folders: which of them the user created.
 
 The user's folders are registered in the state folder when they are created, with a digest of each run's journal and of
-each batch's results. An unregistered run folder is untrusted: `agent/runs/untrusted_run.py` defines which parts of it
-are used. An unregistered output folder of `batch` or `evaluate` is refused.
+each batch's results. An unregistered run folder is untrusted: `extensions/replay/untrusted_run.py` defines which parts
+of it are used. An unregistered output folder of `batch` or `evaluate` is refused.
 """
 
 from __future__ import annotations

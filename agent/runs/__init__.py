@@ -1,1 +1,1 @@
-"""Operations on runs on disk: list, show, follow, replay, fork, remove."""
+"""Operations on runs on disk: list, show, follow, remove."""

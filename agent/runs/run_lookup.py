@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from aci.issue_text.vulnerability import is_vulnerability
@@ -12,13 +13,13 @@ from agent.config.settings import Settings
 from agent.limits.run_budget import Ledger
 from agent.run_state.run_ownership import is_own
 from agent.run_state.turn_state import current_tree
-from agent.runs.request_replay import reader_factory, replay_requests
 from trajectories import importers
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.trees import Trees
 from trajectories.journal import first_record, read, recall_output
+from trajectories.plugins import extension_module
 from trajectories.records import Patch, Step
-from trajectories.trajectory import RunView, Trajectory
+from trajectories.trajectory import Requests, RunView, Trajectory
 
 MOST_NAMED = 12
 """Maximum number of branches that an error names."""
@@ -46,10 +47,12 @@ def open_own_run(directory: Path) -> RunView:
     ledger.replay(trajectory.holds.values(), trajectory.settles)
     folder = directory / "trees.git"
     trees = Trees(folder, read_only=True) if folder.is_dir() or folder.is_symlink() else None
-    reader = reader_factory(run, trajectory.turns)
 
-    def recall(number: int) -> bytes:
-        return recall_output(directory, number)
+    @cache
+    def rebuilt_requests() -> Requests:
+        module = extension_module("agent.runs.requests", "What rebuilds the requests of a run", "lab")
+        requests: Requests = module.requests_of(trajectory, lambda number: recall_output(directory, number))
+        return requests
 
     return RunView(
         name=run.id,
@@ -57,7 +60,7 @@ def open_own_run(directory: Path) -> RunView:
         spent=ledger.spent,
         directory=directory,
         trees=trees,
-        requests=lambda branch: replay_requests(trajectory, branch, reader, recall),
+        requests=lambda branch: rebuilt_requests()(branch),
         patch=lambda: _patch(trajectory, trees),
     )
 

@@ -4,3 +4,4 @@ PLUGINS = {
     "agent.cli.commands": "commands",
     "agent.cli.default_command": "default_session",
 }
+REQUIRES = ("replay",)

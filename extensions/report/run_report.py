@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agent.version import __version__
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import make_folder
+from trajectories.plugins import extension_module
 
 if TYPE_CHECKING:
     from extensions.report.report_text import ReportText
@@ -58,9 +59,8 @@ def report_document(runs: Sequence[RunView], secrets: Sequence[str] = ()) -> dic
 def _parting(left: RunView, right: RunView) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from trajectories.run_comparison import compare_runs
-
-    return asdict(compare_runs(left.trajectory, right.trajectory))
+    comparison = extension_module("extensions.report.run_comparison", "The comparison of two runs", "replay")
+    return asdict(comparison.compare_runs(left.trajectory, right.trajectory))
 
 
 def _words(secrets: Sequence[str]) -> ReportText:

@@ -10,15 +10,18 @@ from types import SimpleNamespace
 import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
+from aci.runtime.workspace import open_workspace
 from agent.cli.commands import fix, graph, locate
 from agent.config.settings import Settings
 from agent.conversation.model_roles import check_examiner
 from agent.engine.page_proof import PageCheck
 from agent.engine.tool_context import has_browser
 from agent.lifecycle.examination import NOT_INSTALLED, with_examiner
+from agent.models.base import load_model
 from agent.run_state.attempt_outcome import Outcome
 from extensions.environments.environment_sources import plan_environment
 from extensions.interactive.session.commands import export, remember, report
+from extensions.report import run_report
 from trajectories import importers, plugins
 from trajectories.errors import UsageError
 from trajectories.records import Issue
@@ -34,6 +37,9 @@ USES = {
     "fix --ci": ("github", lambda: fix.command(ci=CI)),
     "locate --log": ("reproduction", lambda: locate.command(log=Path("ci.log"))),
     "prove --independent": ("examiner", lambda: check_examiner(Settings(model="scripted:x"))),
+    "--model replay:RUN": ("replay", lambda: load_model("replay:x", Settings())),
+    "--workspace sandbox": ("sandbox", lambda: open_workspace("sandbox", SESSION)),
+    "a report of two runs": ("replay", lambda: run_report._parting(SESSION, SESSION)),
     "graph --html": ("report", lambda: graph.command("add", html=Path("page.html"))),
 }
 

@@ -14,14 +14,14 @@ import pytest
 from agent.cli.commands.show import command as show
 from agent.config.settings import load_settings
 from agent.runs.garbage_collection import RemovalPlan, collect
-from agent.runs.run_fork import copy_untrusted_run
 from agent.runs.run_lookup import open_run
-from agent.runs.run_replay import begin_replay, replay_settings
 from extensions.lab.commands.export import command as export
 from extensions.lab.training.candidate_groups import select_candidates
+from extensions.replay.run_fork import copy_untrusted_run
+from extensions.replay.run_replay import begin_replay, replay_settings
 from extensions.report.commands.report import command as report
 from extensions.report.run_report import report_document
-from tests.agent.runs.test_untrusted_run import append_records, last_step, untrusted_folder
+from tests.extensions.replay.test_untrusted_run import append_records, last_step, untrusted_folder
 from tools.run_tests import MOST_NAMED, recall_names
 from trajectories.errors import RunBroken, SweAgentError, UsageError
 from trajectories.git_store.git_commands import OWN, git, git_environ

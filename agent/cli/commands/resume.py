@@ -21,6 +21,7 @@ from agent.run_state.follow_up_head import follow_up_head
 from agent.run_state.run_ownership import ask_for_owner, run_owner
 from trajectories.errors import UsageError
 from trajectories.journal import read
+from trajectories.plugins import extension_module
 
 PR_CHECKED_LATER = "URL"
 """An issue, so that --pr is checked when the run is open."""
@@ -77,14 +78,13 @@ def command(
 def _copy_untrusted(directory: Path, workspace: str | None, say: Callable[[str], None]) -> Path:
     """Copy an untrusted run so that it can be resumed. Raises UsageError if the run has ended, since its result cannot
     be trusted."""
-    from agent.runs.run_fork import copy_untrusted_run
-
     if read(directory).exit is not None:
         raise UsageError(
             f"{directory} was not created by you on this computer, and has ended.",
             f"`swe-agent show {directory}` shows what it says, `swe-agent replay {directory}` runs it again.",
         )
-    copy = copy_untrusted_run(directory, load_settings(workspace=workspace), {"workspace": workspace})
+    forks = extension_module("agent.runs.untrusted_copy", "Resuming a run that you did not create", "replay")
+    copy: Path = forks.copy_untrusted_run(directory, load_settings(workspace=workspace), {"workspace": workspace})
     say(
         f"{directory} was not created by you on this computer. It is resumed as a copy, {copy.name}, with your current "
         "settings."

@@ -10,8 +10,8 @@ from agent.lifecycle.run_lifecycle import reopen
 from agent.prompts.quotation import discussion
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.turn_state import MAIN
-from agent.runs.run_fork import Origin, fork
 from extensions.github.action.follow_up import earlier_run
+from extensions.replay.run_fork import Origin, fork
 from trajectories.errors import WaitsForUser
 from trajectories.journal import is_started, read
 from trajectories.records import Note

@@ -21,10 +21,10 @@ from agent.lifecycle.run_lifecycle import begin, reopen
 from agent.run_state.follow_up_head import BUILD, HEAD
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.turn_state import MAIN
-from agent.runs.run_fork import Origin, find_origin, fork
 from extensions.github.action.run_archive import restore_run
 from extensions.github.follow_up_turns import FOLLOW_UP_SETTINGS, start_turn
 from extensions.github.task.task_text import issue_of, request_of
+from extensions.replay.run_fork import Origin, find_origin, fork
 from trajectories.errors import RunBroken, UsageError
 from trajectories.journal import is_started, read
 from trajectories.records import Note

@@ -20,7 +20,6 @@ from agent.permissions.approvals import Approval
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import run_owner
 from agent.run_state.strategy_traits import is_by_hand, offered_strategies, reads_messages
-from agent.runs.run_fork import copy_untrusted_run, find_origin, fork
 from extensions.interactive.session import applied_changes, session_commit
 from extensions.interactive.session.error_messages import to_swe_agent_error
 from extensions.interactive.session.prompt_input.attachments import NOT_ATTACHED, Request, resolve_attachments
@@ -34,6 +33,7 @@ from extensions.interactive.session.session_events import (
 )
 from extensions.interactive.session.session_start import MODES
 from extensions.interactive.session.session_state import last_proof
+from extensions.replay.run_fork import copy_untrusted_run, find_origin, fork
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
 from trajectories.plugins import extension_module
 from trajectories.records import Issue, Note, Reply

@@ -67,7 +67,7 @@ def complete(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("swe-agent f", ["fix", "fork"]),
+        ("swe-agent fi", ["fix"]),
         ("swe-agent fix --merge", ["--merge-review"]),
         ("swe-agent fix --workspace ", ["docker", "sandbox", "local"]),
         ("swe-agent fix --strategy b", ["best-of"]),

@@ -12,16 +12,12 @@ import pytest
 from agent.conversation.model_roles import context_share
 from agent.engine.branch import INTERRUPTED, MOVED, STOPPED
 from agent.engine.proof_step import verdict_of
-from agent.lifecycle.run_lifecycle import reopen
 from agent.lifecycle.turn_lifecycle import end_interrupted, next_turn, resume_turn
-from agent.runs.run_fork import find_origin, fork, fork_settings
 from tests.agent.conftest import Bench, act, line
-from tests.agent.scripted_turns import Sent, TurnSession, finish_solving
+from tests.agent.scripted_turns import Sent, TurnSession
 from trajectories.errors import Cancelled
 from trajectories.facts import Fact
-from trajectories.journal import read
 from trajectories.records import Exit, Note, Reply
-from trajectories.trajectory import Trajectory
 from trajectories.verdict import Verdict
 
 FILES = {
@@ -156,24 +152,6 @@ def test_elapsed_time_never_decreases(talk):
     engine.clock._stopped_at = shown + 1000  # as after unrecorded work, such as that of an interrupted step
     session.send("And?")
     assert 0.0 <= engine.clock.seconds - shown - 1000 < 500
-
-
-@pytest.mark.slow
-def test_fork_counts_time_of_parent_turns(talk):
-    session = talk(line("Fix.", FIX, n=1), line("Fixed.", n=2))
-    session.finish_turn()
-    seconds, last = session.engine.trajectory.live_seconds(), session.steps[-1]
-    session.engine.close()
-    origin = find_origin(f"{session.bench.directory.name}@{last.n}", session.bench.settings)
-    at = origin.trajectory.records.index(last)
-    waited = Note("main", "life", "paused for 60 s", at=last.at + 60)
-    origin.trajectory.records[at:] = [waited, replace(last, at=last.at + 60)]
-    origin = replace(origin, step=origin.trajectory.records[-1])
-    forked = read(fork(origin, session.settings))
-    assert forked.live_seconds() == pytest.approx(seconds, abs=5.0)
-    continued = Trajectory([*forked.records[:-1], replace(forked.records[-1], at=last.at + 5000)])
-    assert continued.records[-1].kind == "forked"
-    assert continued.live_seconds() == pytest.approx(seconds, abs=5.0)
 
 
 def test_duplicate_proof_note_is_shown_once(talk, monkeypatch):
@@ -462,26 +440,3 @@ def test_context_share_grows_with_usage(talk, own_config):
     assert context_share(session.engine.trajectory, session.engine.models) is None
     session.finish_turn()
     assert context_share(session.engine.trajectory, session.engine.models) == pytest.approx(0.1)
-
-
-@pytest.mark.slow
-def test_fork_of_later_turn_contains_earlier_turns(talk):
-    session = talk(line("Fix.", FIX, n=1), line("Fixed.", n=2), line("Add.", DOUBLE, n=3), line("Added.", n=4))
-    session.finish_turn()
-    session.send("Add double().", max_steps=7)
-    last = session.steps[-2]
-    session.engine.close()
-    origin = find_origin(f"{session.bench.directory.name}@{last.n}", session.bench.settings)
-    settings = fork_settings(origin, state=session.bench.settings.state)
-    assert settings.max_steps == 7
-    directory = fork(origin, settings)
-    forked = reopen(directory, settings.state)
-    try:
-        trajectory = read(directory)
-        assert [record.kind for record in trajectory.records if isinstance(record, Exit)] == ["unproven"]
-        assert [turn.request for turn in trajectory.turns] == ["fix", "Add double()."]
-        assert forked.settings.max_steps == 7
-        ended = finish_solving(forked)
-        assert "double.py" in ended.patch.diff
-    finally:
-        forked.close()

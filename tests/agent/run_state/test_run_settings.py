@@ -1,4 +1,4 @@
-"""The settings `instructions`, limits and delivery of runs that are resumed or replayed."""
+"""The settings `instructions`, limits and delivery of runs that are resumed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 
 from agent.config import settings as settings_module
-from agent.config.settings import load_settings
 from agent.run_state.run_settings import settings_of_own_run
-from agent.runs.run_lookup import open_own_run
-from agent.runs.run_replay import replay_settings
 from tests.agent.conftest import Bench, line
 from trajectories.journal import read
 from trajectories.records import Run
@@ -39,7 +36,7 @@ def test_resumed_run_reads_instructions_only_if_recorded_and_configured(
 ) -> None:
     trajectory = read(bench.begin(line("x")))
     monkeypatch.setenv("SWE_AGENT_INSTRUCTIONS", today)
-    _policy(bench.folder, monkeypatch, policy)
+    set_policy(bench.folder, monkeypatch, policy)
     if not is_recorded:
         trajectory.run = without_instructions(trajectory.run)
     assert settings_of_own_run(trajectory, bench.settings.state).instructions == expected
@@ -59,7 +56,7 @@ def test_lower_limit_of_run_and_policy_holds(
 ) -> None:
     """A run may be given what is left of a budget that several runs share."""
     trajectory = read(bench.begin(line("x"), budget=own[0], max_tokens=own[1]))
-    _policy(bench.folder, monkeypatch, policy)
+    set_policy(bench.folder, monkeypatch, policy)
     settings = settings_of_own_run(trajectory, bench.settings.state)
     assert (settings.budget, settings.max_tokens) == expected
 
@@ -69,23 +66,11 @@ def test_policy_does_not_deliver_for_a_run_without_delivery(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, is_own: bool
 ) -> None:
     trajectory = read(bench.begin(line("x"), apply=is_own, branch="own" if is_own else ""))
-    _policy(bench.folder, monkeypatch, 'apply = true\nbranch = "policy"\npr = true')
+    set_policy(bench.folder, monkeypatch, 'apply = true\nbranch = "policy"\npr = true')
     settings = settings_of_own_run(trajectory, bench.settings.state)
     assert (settings.apply, settings.branch, settings.pr) == (is_own, "policy" if is_own else "", False)
 
 
-@pytest.mark.parametrize("policy", ["", "instructions = true"])
-def test_replay_of_run_of_an_earlier_version_reads_no_instructions(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, policy: str
-) -> None:
-    _policy(bench.folder, monkeypatch, policy)
-    material = open_own_run(bench.begin(line("x")))
-    assert replay_settings(material, bench.settings, None).instructions
-    material.trajectory.run = without_instructions(material.trajectory.run)
-    settings = replay_settings(material, load_settings(state=bench.settings.state), None)
-    assert not settings.instructions
-
-
-def _policy(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def set_policy(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     (folder / "policy.toml").write_text(text)
     monkeypatch.setattr(settings_module, "POLICY", folder / "policy.toml")

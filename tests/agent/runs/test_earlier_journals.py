@@ -1,4 +1,4 @@
-"""Runs of earlier versions are read, resumed and forked.
+"""Runs of earlier versions are read and resumed.
 
 `tests/trajectories/journals/` holds them as they were written, except for their paths: `react` of commit f640bac,
 `models` of ed175f6, `batches` of 168075b, `session` of 3a51697. All are of the same repository, with a scripted model.
@@ -15,17 +15,14 @@ from pathlib import Path
 import pytest
 
 from agent.cli.commands import runs, show
-from agent.config.settings import Settings
 from agent.lifecycle.run_lifecycle import reopen
 from agent.lifecycle.run_result import Result
 from agent.run_state.run_ownership import record_answer
-from agent.runs.run_fork import find_origin, fork
 from agent.runs.run_lookup import open_own_run
 from tests.agent.scripted_turns import finish_solving
 from tests.conftest import committed, cut_run
 from trajectories.git_store.trees import Trees
 from trajectories.journal import read
-from trajectories.migrations import is_version_note
 from trajectories.records import VERSION
 
 JOURNALS = Path(__file__).parents[2] / "trajectories" / "journals"
@@ -132,29 +129,3 @@ def test_earlier_run_is_resumed_from_its_last_reply(earlier, name):
     journal = read(run.directory)
     assert journal.records[last + 1].data == {"version": VERSION}, "later lines are of this version"
     assert sum("version" in note.data for note in journal.notes) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_earlier_run_is_forked(earlier, name):
-    run = earlier(name)
-    settings = Settings(state=run.state)
-    parent = find_origin(f"{run.directory.name}@3", settings)
-    child = fork(parent, Settings(**parent.run.settings, state=run.state))
-    assert json.loads((child / "journal.jsonl").read_bytes().partition(b"\n")[0])["version"] == VERSION
-    resumed = run.resume(child)
-    assert resumed.exit.kind == ("unproven" if name == "session" else "plausible")
-
-
-@pytest.mark.slow
-def test_fork_of_resumed_earlier_run_has_no_version_note(earlier):
-    """The fork's first line has the version of all its lines."""
-    run = earlier("react")
-    run.truncate(max(at for at, line in enumerate(run.lines) if line.endswith(b'"type":"settle"}\n')) + 1)
-    run.resume()
-    settings = Settings(state=run.state)
-    last = read(run.directory).steps["main"][-1]
-    parent = find_origin(f"{run.directory.name}@{last.id}", settings)
-    assert any(map(is_version_note, parent.trajectory.notes))
-    child = fork(parent, Settings(**parent.run.settings, state=run.state))
-    assert not any(map(is_version_note, read(child).notes))

@@ -8,9 +8,7 @@ import time
 import pytest
 
 from agent.cli.commands import gc as command
-from agent.config.settings import Settings
 from agent.run_state.run_ownership import register
-from agent.runs import run_fork
 from agent.runs.garbage_collection import RemovalPlan, collect
 from tests.agent.runs.test_run_listing import state, step, write_run  # noqa: F401 - `state` is a fixture
 from trajectories.errors import UsageError
@@ -229,28 +227,6 @@ def test_trees_of_open_runs_and_shared_trees_are_unchanged(state):  # noqa: F811
     pack = next((folder / "trees.git" / "objects" / "pack").glob("*.pack"))
     os.link(pack, state / "linked")
     assert collect(state / "runs", RemovalPlan()).tidied == []
-
-
-def test_fork_has_all_trees_when_gc_runs_during_copy(state, monkeypatch):  # noqa: F811
-    """`gc` skips a run that is being copied. Files that packing moves are copied before the packs."""
-    folder = write_own(state, "one", Exit("verified", 0, verdict=Verdict("verified")))
-    write_packs(folder)
-    env = git_environ({"GIT_DIR": str(folder / "trees.git")})
-    for number in range(20):
-        git("hash-object", "-w", "--stdin", env=env, input=str(number).encode())
-    copied_files, reports, link = [], [], run_fork._link
-
-    def collect_and_link(source, target):
-        copied_files.append(source)
-        reports.append(collect(state / "runs", RemovalPlan()))
-        link(source, target)
-
-    monkeypatch.setattr(run_fork, "_link", collect_and_link)
-    with run_fork.copy_run(folder, Settings(state=state)) as fork:
-        assert object_ids(fork) == object_ids(folder)
-    assert {removal.why for report in reports for removal in report.left} == {"another process is using it"}
-    assert copied_files == sorted(copied_files, key=lambda name: "/pack/" in name)
-    assert collect(state / "runs", RemovalPlan()).left == []
 
 
 def test_only_own_runs_are_tidied(state):  # noqa: F811

@@ -1,4 +1,4 @@
-"""A step that the user interrupted in an action: resume, fork and replay take its files from the record."""
+"""A step that the user interrupted in an action: resume takes its files from the record."""
 
 from __future__ import annotations
 
@@ -6,17 +6,11 @@ import pytest
 
 from agent.engine.branch import STOPPED
 from agent.engine.engine import Engine
-from agent.lifecycle.run_lifecycle import reopen
 from agent.lifecycle.turn_lifecycle import resume_turn
-from agent.runs.run_fork import find_origin, fork, fork_settings
-from agent.runs.run_lookup import open_own_run
-from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
 from tests.agent.conftest import act, line
-from tests.agent.scripted_turns import TurnSession, finish_solving
+from tests.agent.scripted_turns import TurnSession
 from trajectories.errors import Cancelled
-from trajectories.journal import read
 from trajectories.records import Step
-from trajectories.run_comparison import compare_runs
 from trajectories.trajectory import Trajectory
 
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
@@ -67,40 +61,3 @@ def test_resumed_run_has_files_of_interrupted_step(interrupted: TurnSession) -> 
     assert step.observations[0].ok
     assert "part" in step.observations[0].text
     assert len(cut_off_steps(interrupted.engine.trajectory)) == 1, "the step is not repeated"
-
-
-@pytest.mark.slow
-def test_fork_of_interrupted_step_has_its_files(interrupted: TurnSession) -> None:
-    interrupted.engine.close()
-    settings = interrupted.bench.settings
-    (step,) = cut_off_steps(read(interrupted.bench.directory))
-    origin = find_origin(f"{interrupted.bench.directory.name}@{step.id}", settings)
-    own = fork_settings(origin).model_copy(update={"state": settings.state})
-    engine = reopen(fork(origin, own), settings.state)
-    try:
-        finish_solving(engine)
-        made = next(each for each in engine.trajectory.steps["main"] if each.reply == 2)
-        assert "part" in made.observations[0].text
-        assert len(cut_off_steps(engine.trajectory)) == 1
-    finally:
-        engine.close()
-
-
-@pytest.mark.slow
-def test_replay_takes_files_of_interrupted_step_from_record(interrupted: TurnSession) -> None:
-    finish(interrupted)
-    interrupted.engine.close()
-    material = open_own_run(interrupted.bench.directory)
-    settings = replay_settings(material, interrupted.bench.settings, None)
-    replay = RunReplay(Engine(begin_replay(material, settings), settings), material)
-    try:
-        list(replay.run())
-    finally:
-        replay.close()
-    assert not replay.parted
-    replayed = replay.engine.trajectory
-    assert compare_runs(material.trajectory, replayed).differences == ()
-    (before,), (after,) = cut_off_steps(material.trajectory), cut_off_steps(replayed)
-    assert (after.tree, after.observations[1:]) == (before.tree, before.observations[1:])
-    step = next(step for step in replayed.steps["main"] if step.reply == 2)
-    assert step.observations[0].ok, "the next step has the files of the action that was cut off"

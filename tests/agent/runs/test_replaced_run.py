@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.commands.diff import command
 from agent.lifecycle.run_lifecycle import result
 from agent.run_state.run_ownership import run_owner
 from agent.runs.run_lookup import open_run
@@ -49,8 +48,3 @@ def test_replaced_object_is_no_result_of_run(damaged_run: Path, bench: Bench) ->
         engine.close()
     with pytest.raises(RunBroken, match=REPLACED):
         open_run(str(damaged_run), bench.settings).patch()
-
-
-def test_replaced_object_is_not_shown_in_diff(damaged_run: Path) -> None:
-    with pytest.raises(RunBroken, match=REPLACED):
-        command(f"{damaged_run.name}@0", f"{damaged_run.name}@1", stat=False, json=False, plain=True)

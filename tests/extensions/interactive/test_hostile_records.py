@@ -19,16 +19,16 @@ from agent.console.pager import Lines
 from agent.console.run_display import Console
 from agent.lifecycle.run_result import Result
 from agent.run_state.progress_event import ProgressEvent
-from agent.runs.comparison_view import comparison_lines
 from agent.runs.resumable_runs import read_preview, runs_in
 from agent.runs.run_transcript import TranscriptPrinter
 from extensions.interactive.tui.run_preview import preview_text as preview
 from extensions.interactive.tui.widgets.restored_run import run_items
+from extensions.replay.comparison_view import comparison_lines
+from extensions.replay.run_comparison import compare_runs
 from tests.agent.hostile_records import DRIVES, EVIL, hostile
 from trajectories.errors import SweAgentError
 from trajectories.journal import encode
 from trajectories.records import Exit, Issue, Observation, Patch, Run, Spent, Step, Turn
-from trajectories.run_comparison import compare_runs
 from trajectories.trajectory import RunView, Trajectory
 
 NOTHING = Spent(None, 0, 0, 0, 0)

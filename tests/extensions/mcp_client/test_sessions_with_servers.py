@@ -16,10 +16,10 @@ from agent.lifecycle.run_lifecycle import begin, solve
 from agent.permissions.approvals import Answer
 from agent.run_state.attempt_outcome import Outcome
 from agent.runs.run_lookup import open_run
-from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
 from extensions.interactive.session.session_events import ProgressReported, QuestionAsked
 from extensions.lab.exports import atif
 from extensions.mcp_client.engine_servers import NOT_OFFERED
+from extensions.replay.run_replay import RunReplay, begin_replay, replay_settings
 from tests.agent.conftest import Bench, line
 from tests.extensions.interactive.session.scripted_session import RecordedSession, calls, says
 from tests.extensions.mcp_client.conftest import SetServer

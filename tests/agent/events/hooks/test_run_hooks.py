@@ -1,4 +1,4 @@
-"""Hooks of a run: what they are given, what they reject, and what a resumed run and a replay do."""
+"""Hooks of a run: what they are given, what they reject, and what a resumed run does."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.config.hook_table import HookTable
-from agent.engine.engine import Engine
 from agent.events.event_stream import open_events
 from agent.lifecycle.run_lifecycle import solve
 from agent.lifecycle.run_result import Result
-from agent.runs.run_lookup import open_own_run
-from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
 from tests.agent.conftest import Bench, act, line
 from tests.agent.events.hooks.conftest import MakeHook, asked, rejecting, write_hooks
 from tests.agent.scripted_turns import TurnSession
@@ -271,28 +267,6 @@ def test_failure_is_not_recorded_and_asked_again(
     finally:
         engine.close()
     assert [once.value for once in read(bench.directory).results.values()] == [""]
-
-
-def test_replay_runs_no_hook_and_keeps_answers(
-    bench: Bench, own_config: Path, make_hook: MakeHook, tmp_path: Path
-) -> None:
-    hook = make_hook(rejecting(tmp_path, "ran.txt", "no such files"))
-    write_hooks(own_config, session_start=hook, pre_tool_use=hook, post_tool_use=hook, session_end=hook)
-    other = make_hook(rejecting(tmp_path, "calc", "frozen"))
-    own_config.write_text(f'{own_config.read_text()}\n[[hooks.patch]]\ncommand = ["{other}"]\n')
-    bench.begin(*SOLVE, strategy="react")
-    assert run_to_end(bench).exit.kind == "unproven"
-    before = asked(tmp_path)
-    material = open_own_run(bench.directory)
-    used = replay_settings(material, bench.settings, None)
-    assert used.hooks == HookTable()
-    replay = RunReplay(Engine(begin_replay(material, used), used), material)
-    try:
-        list(replay.run())
-    finally:
-        replay.close()
-    assert replay.engine.trajectory.exit.kind == "replayed"
-    assert asked(tmp_path) == before
 
 
 @pytest.mark.parametrize(

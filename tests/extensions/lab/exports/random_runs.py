@@ -7,7 +7,7 @@ from itertools import count
 
 from agent.conversation.messages import Reader
 from agent.limits.run_budget import Ledger
-from agent.runs.request_replay import replay_requests
+from extensions.lab.request_replay import replay_requests
 from trajectories.records import (
     Action,
     Base,

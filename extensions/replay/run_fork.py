@@ -19,8 +19,8 @@ from agent.run_state.run_ownership import UNTRUSTED, is_own, register
 from agent.run_state.run_settings import recorded_settings
 from agent.run_state.turn_state import MAIN
 from agent.runs.run_lookup import find_step
-from agent.runs.untrusted_run import safe_trajectory, settings_of_untrusted_run
 from agent.version import __version__
+from extensions.replay.untrusted_run import safe_trajectory, settings_of_untrusted_run
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.file_limits import is_in
 from trajectories.git_store.git_commands import check_objects, create_store, sync_folder

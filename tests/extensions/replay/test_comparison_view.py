@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.runs.comparison_view import comparison_lines
-from trajectories.run_comparison import Difference, RunComparison
+from extensions.replay.comparison_view import comparison_lines
+from extensions.replay.run_comparison import Difference, RunComparison
 
 LONG = "x" * 500
 

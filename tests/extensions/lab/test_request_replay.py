@@ -10,9 +10,9 @@ import pytest
 from agent.lifecycle.run_lifecycle import reopen
 from agent.lifecycle.turn_lifecycle import resume_turn
 from agent.models.scripted import Scripted
-from agent.runs.run_fork import find_origin, fork, fork_settings
 from agent.runs.run_lookup import open_own_run
 from extensions.papers.step_rewind import rewind_to
+from extensions.replay.run_fork import find_origin, fork, fork_settings
 from tests.agent.conftest import Bench, act, line
 from tests.agent.scripted_turns import TurnSession, finish_solving
 from trajectories.errors import ModelError

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.commands.diff import command
+from extensions.replay.commands.diff import command
 from tests.agent.conftest import act, line
-from trajectories.errors import UsageError
+from tests.agent.runs.test_replaced_run import REPLACED, damaged_run
+from trajectories.errors import RunBroken, UsageError
 
+__all__ = ["damaged_run"]
 HOSTILE = "\x1b]0;title\x07\x1b[31mred [bold]x[/bold]"
 
 
@@ -120,3 +122,8 @@ def test_diff_handles_any_file_name_and_content(
     name = bench.directory.name
     (entry,) = json.loads(run_diff(capsys, f"{name}@0", f"{name}@1", json=True))["files"]
     assert (entry["status"], entry["path"], entry["added"], entry["removed"]) == row
+
+
+def test_replaced_object_is_not_shown_in_diff(damaged_run: Path) -> None:
+    with pytest.raises(RunBroken, match=REPLACED):
+        command(f"{damaged_run.name}@0", f"{damaged_run.name}@1", stat=False, json=False, plain=True)

@@ -29,14 +29,14 @@ from agent.run_state.run_ownership import UNTRUSTED, is_own, register
 from agent.run_state.run_settings import UNRECORDED, recorded_settings
 from agent.run_state.strategy_traits import is_by_hand
 from agent.run_state.turn_state import FIRST, MAIN, tree_at
-from agent.runs.replay_branch import ReplayBranch, is_proof
-from agent.runs.run_fork import copy_run
-from agent.runs.untrusted_run import repository_path, settings_of_untrusted_run
 from agent.version import __version__
+from extensions.replay.replay_branch import ReplayBranch, is_proof
+from extensions.replay.run_comparison import PARTED, compare_steps
+from extensions.replay.run_fork import copy_run
+from extensions.replay.untrusted_run import repository_path, settings_of_untrusted_run
 from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import encode, write_durably
 from trajectories.records import Base, Exit, Note, Once, Record, Reply, Step, Turn, Usage, record_time
-from trajectories.run_comparison import PARTED, compare_steps
 from trajectories.trajectory import REPLAY, RunView
 from trajectories.verdict import Verdict
 

@@ -13,7 +13,14 @@ from agent.models.base import Message
 from trajectories.errors import SweAgentError
 from trajectories.plugins import names
 from trajectories.records import Note, Reply, Run, Step, Turn
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import Requests, Trajectory
+
+
+def requests_of(trajectory: Trajectory, recall: Recall) -> Requests:
+    """Return the function `requests` of a run's view."""
+    assert trajectory.run is not None
+    reader = reader_factory(trajectory.run, trajectory.turns)
+    return lambda branch: replay_requests(trajectory, branch, reader, recall)
 
 
 def replay_requests(

@@ -14,7 +14,7 @@ from agent.console.run_display import Console
 from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import reopen
 from agent.run_state.run_ownership import ask_for_owner
-from agent.runs.run_fork import find_origin, fork, fork_settings
+from extensions.replay.run_fork import find_origin, fork, fork_settings
 from trajectories.errors import UsageError
 
 MOST_HINT = 100_000

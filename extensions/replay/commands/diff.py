@@ -158,8 +158,8 @@ def _style(line: str) -> str:
 
 def _show_comparison(left: RunView, right: RunView, json: bool, plain: bool) -> None:
     from agent.console.run_display import Console, escape_markup
-    from agent.runs.comparison_view import comparison_json, comparison_lines
-    from trajectories.run_comparison import compare_runs
+    from extensions.replay.comparison_view import comparison_json, comparison_lines
+    from extensions.replay.run_comparison import compare_runs
 
     found = compare_runs(left.trajectory, right.trajectory)
     if json:

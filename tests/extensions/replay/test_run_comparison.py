@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extensions.replay.run_comparison import MOST, compare_runs, mask_variable_parts
 from trajectories.records import Action, Base, Issue, Note, Observation, Reply, Run, Step, Turn
-from trajectories.run_comparison import MOST, compare_runs, mask_variable_parts
 from trajectories.trajectory import Trajectory
 from trajectories.verdict import Verdict
 

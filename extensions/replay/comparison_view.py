@@ -9,7 +9,7 @@ from typing import Any
 
 from aci.observation.untrusted_text import escape_invisible, one_line
 from agent.console.run_display import escape_markup
-from trajectories.run_comparison import Difference, RunComparison
+from extensions.replay.run_comparison import Difference, RunComparison
 
 SHOWN = 20
 """Maximum number of differences shown in a terminal."""

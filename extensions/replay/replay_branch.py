@@ -12,10 +12,10 @@ from agent.engine.permission_checks import REFUSED, refusal
 from agent.engine.proof_step import proof_step
 from agent.engine.write_scope import Scope
 from agent.prompts.opening_prompt import likely_sources
+from extensions.replay.run_comparison import PROOF
 from tools.base import Context
 from tools.submit import UNTESTED
 from trajectories.records import Action, Observation, Reply, Step
-from trajectories.run_comparison import PROOF
 
 NOT_RUN = ("Not run:", "Not run to its end:", "Not changed:", "The user refused this")
 """Prefixes of observations of actions that were not run."""

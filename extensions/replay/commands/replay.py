@@ -11,7 +11,7 @@ from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from agent.console.run_display import Console
-    from agent.runs.run_replay import RunReplay
+    from extensions.replay.run_replay import RunReplay
     from trajectories.trajectory import RunView
 
 
@@ -41,7 +41,7 @@ def command(
     from agent.engine.engine import Engine
     from agent.limits.cancellation import stopped_by_signals
     from agent.runs.run_lookup import open_run
-    from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
+    from extensions.replay.run_replay import RunReplay, begin_replay, replay_settings
     from trajectories.errors import UsageError
 
     today = load_settings()
@@ -77,8 +77,8 @@ def _watch(replaying: RunReplay, console: Console) -> None:
 def _print_result(replaying: RunReplay, material: RunView, console: Console) -> int:
     """Print the result, as JSON or as text, and return the exit code."""
     from agent.console.run_display import escape_markup
-    from agent.runs.comparison_view import comparison_json, comparison_lines
-    from trajectories.run_comparison import PARTED, compare_runs
+    from extensions.replay.comparison_view import comparison_json, comparison_lines
+    from extensions.replay.run_comparison import PARTED, compare_runs
 
     engine = replaying.engine
     code = int(replaying.parted)

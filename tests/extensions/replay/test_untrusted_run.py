@@ -18,14 +18,15 @@ from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import reopen, result, solve
 from agent.models.base import load_model
 from agent.run_state.run_ownership import run_owner
-from agent.runs.run_fork import copy_untrusted_run, find_origin, fork, fork_settings
 from agent.runs.run_listing import summarize_run
 from agent.runs.run_lookup import open_own_run
-from agent.runs.run_replay import RunReplay, replay_settings
-from agent.runs.run_replay import begin_replay as start_replay
-from agent.runs.untrusted_run import NOT_RUN_HERE, _safe
+from extensions.replay.run_fork import copy_untrusted_run, find_origin, fork, fork_settings
+from extensions.replay.run_replay import RunReplay, replay_settings
+from extensions.replay.run_replay import begin_replay as start_replay
+from extensions.replay.untrusted_run import NOT_RUN_HERE, _safe
 from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import finish_solving
+from trajectories import plugins
 from trajectories.errors import ConfigError, RunBroken, UsageError
 from trajectories.git_store.git_commands import create_store, git, git_environ
 from trajectories.git_store.packs import PackRefused, object_id, write_pack
@@ -317,6 +318,14 @@ def test_ended_untrusted_run_is_not_resumed(untrusted_folder: Path, capsys) -> N
     append_records(untrusted_folder, Exit("verified", 0, last_step(untrusted_folder).tree))
     with pytest.raises(UsageError, match="has ended"):
         resume(str(untrusted_folder), plain=True)
+
+
+def test_untrusted_run_is_not_resumed_without_extension(
+    untrusted_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    with pytest.raises(UsageError, match="you did not create is in the extension replay, which is not installed"):
+        resume(str(untrusted_folder), workspace="local", plain=True)
 
 
 @pytest.mark.slow

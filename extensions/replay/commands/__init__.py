@@ -1,0 +1,1 @@
+"""The subcommands `fork`, `replay` and `diff`."""
