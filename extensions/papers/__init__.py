@@ -1,3 +1,3 @@
 """Strategies from papers, each a small file over the loop of the core."""
 
-PLUGINS = {"agent.strategies": "strategies"}
+PLUGINS = {"aci.guest": "guest", "agent.strategies": "strategies", "tools": "tools"}

@@ -23,9 +23,7 @@ TABLE = {
     # writes, kind, runs, reads, result, owner, title, asks, when_limited
     "ask_user": (False, "other", "", (), "other", "harness", "The result of {}", False, "revert"),
     "delegate": (True, "other", "", (), "other", "unknown", "The report of a helper", False, "revert"),
-    "docs": (False, "view", "", (), "other", "program", "The documentation of {}", True, "revert"),
     "edit": (True, "other", "", (), "diff", "harness", "The result of {}", True, "check_path"),
-    "python": (True, "other", "code", (), "other", "program", "The output of Python", True, "revert"),
     "run_tests": (True, "other", "", (), "tests", "program", "The output of the tests", True, "revert"),
     "search": (False, "search", "", ("path", "glob"), "other", "repository", "The result of a search", False, "revert"),
     "session": (True, "other", "input", (), "other", "unknown", "The result of {}", True, "revert"),
@@ -90,7 +88,6 @@ def test_misspelt_metadata_raises_type_error() -> None:
         ("shell", {"command": ""}, "", ""),
         ("edit", {"path": "a.py", "old": "x", "new": "y"}, None, None),
         ("edit", {"path": ".git/config", "old": "x", "new": "y"}, "edit .git/config", ""),
-        ("python", {"code": "1"}, "1", ""),
         ("session", {"name": "pdb", "input": "n\n"}, "n\n", ""),
         ("session", {"name": "a b", "input": "n\n"}, None, None),
         ("run_tests", {}, "detected lib", ""),
@@ -98,8 +95,6 @@ def test_misspelt_metadata_raises_type_error() -> None:
         ("run_tests", {"command": "make test"}, "make test", ""),
         ("view", {"path": "/etc/passwd"}, None, None),
         ("undo", {}, None, None),
-        ("docs", {"name": "`yaml.load`"}, "python package_docs.py yaml.load", ""),
-        ("docs", {"name": "@scope/package"}, None, None),
     ],
 )
 def test_question_has_subject_and_folder(name: str, arguments: dict[str, Any], subject: str, folder: str) -> None:

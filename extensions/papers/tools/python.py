@@ -30,7 +30,7 @@ def python(ctx: Context, code: str, timeout: int = 120) -> Observation:
     """
     workspace = ctx.workspace
     folder = f"{workspace.harness}/python"
-    workspace.write(f"{folder}/interpreter.py", program_source("interpreter.py"))
+    workspace.write(f"{folder}/interpreter.py", program_source("papers/interpreter.py"))
     block = f"{folder}/block.txt"
     workspace.write(block, code.encode("utf-8", "replace"))
     words = shlex.join([f"{folder}/interpreter.py", f"{folder}/live", block])

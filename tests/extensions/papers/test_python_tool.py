@@ -8,12 +8,16 @@ import sys
 import time
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tests.tools.conftest import Bench, MakeBench
-from tools.base import Toolbox
+from tests.tools.conftest import Bench, MakeBench, make_bench
+from tests.tools.test_metadata import row
+from tools.base import Toolbox, ToolCall
 
+__all__ = ["make_bench"]
 FILES = {"calc.py": "def add(a, b):\n    return a - b\n", "user.py": "from calc import add\n"}
 
 
@@ -110,7 +114,7 @@ def test_blocks_run_as_main_module(bench: Bench) -> None:
 
 
 def test_interpreter_ends_after_its_shell(tmp_path: Path) -> None:
-    text = files("aci.guest").joinpath("interpreter.py").read_text()
+    text = files("extensions.papers.guest").joinpath("interpreter.py").read_text()
     (tmp_path / "soon.py").write_text(text.replace("= 20.0, 300.0", "= 0.2, 0.4"))
     (tmp_path / "block").write_text("import os\nos.getpid()")
     line = f"{shlex.quote(sys.executable)} soon.py {tmp_path}/live block; true"
@@ -120,3 +124,14 @@ def test_interpreter_ends_after_its_shell(tmp_path: Path) -> None:
     while process.exists() and process.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < end:
         time.sleep(0.1)
     assert time.monotonic() < end
+
+
+def test_metadata_of_python() -> None:
+    tool = Toolbox(["python"]).tools["python"]
+    expected = (True, "other", "code", (), "other", "program", "The output of Python", True, "revert")
+    assert row(tool.metadata) == expected
+    assert tool.metadata.consent is not None
+    workspace: Any = SimpleNamespace(root="/repo", folder=lambda: "/repo")
+    asked = tool.metadata.consent(ToolCall({"code": "1"}, workspace, "", lambda nodes: ""))
+    assert asked is not None
+    assert asked.subject == "1"

@@ -104,7 +104,7 @@ def _installed(ctx: Context, name: str) -> dict[str, Any]:
     """Return what the guest program found, which is untrusted."""
     workspace = ctx.workspace
     program = f"{workspace.harness}/docs/package_docs.py"
-    workspace.write(program, program_source("package_docs.py"))
+    workspace.write(program, program_source("package_docs/package_docs.py"))
     words = shlex.join([program, name, "1" if ctx.may_run else "0"])
     ran = workspace.run(
         f"(cd {shlex.quote(workspace.scratch)} && {PYTHON} {words} 2>/dev/null)", SECONDS, HARNESS_SESSION

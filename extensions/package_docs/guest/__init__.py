@@ -1,0 +1,1 @@
+"""The program that reads an installed package, which runs in the workspace."""

@@ -1,0 +1,1 @@
+"""The interpreter of the tool `python`, which runs in the workspace."""

@@ -1,0 +1,1 @@
+"""The tool `python`, which only the strategy `code-act` offers."""
