@@ -127,7 +127,7 @@ def test_program_runs_under_old_python(environment: Path) -> None:
     pythons = [prefix / "bin/python3" for prefix in pyenv_prefixes(os.environ, "3.[78].*")]
     if not pythons:
         pytest.skip("pyenv has no old Python")
-    program = Path(__file__).parents[2] / "extensions/package_docs/guest/package_docs.py"
+    program = Path(__file__).parents[3] / "extensions/package_docs/guest/package_docs.py"
     packages = next(environment.glob("lib/python*/site-packages"))
     words = [str(pythons[0]), str(program), "tillkit.Till.send", "0"]
     ran = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(packages)})
