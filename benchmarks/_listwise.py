@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aci.localization.place_ranking import Flags, Floats
+from aci.localization.signals import Flags, Floats
 
 MAX_STEPS, TOLERANCE = 40, 1e-6
 MIN_STEP = 1e-3

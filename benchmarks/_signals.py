@@ -14,7 +14,8 @@ from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.candidate_places import CandidateSearch, ReadFiles, SymbolCandidates
 from aci.localization.explicit_mentions import Calls
 from aci.localization.past_changes import Commits
-from aci.localization.place_ranking import Flags, Floats, Ints, Signal, file_reader
+from aci.localization.place_ranking import file_reader
+from aci.localization.signals import Flags, Floats, Ints, Signal
 from aci.repository.file_blobs import GitBlobs
 from benchmarks.localization import Instance
 from trajectories.errors import UsageError

@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aci.localization.explicit_mentions import BEST, CALLED, SECOND_PASS, called_signal, file_signals
-from aci.localization.place_ranking import (
+from aci.localization.signals import (
     BY_HAND,
     FILE_SIGNALS,
     FUNCTION_SIGNALS,

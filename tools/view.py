@@ -8,7 +8,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from aci.graph.outline import LONGEST_LINE, PYTHON, count_fitting, fits, names_in, numbered, outline
+from aci.graph.file_outline import LONGEST_LINE, PYTHON, count_fitting, fits, names_in, numbered, outline
 from aci.guest.source_encoding import text_encoding
 from aci.observation.file_contents import describe_binary, split_lines
 from aci.observation.output_text import CAPS, cut_lines

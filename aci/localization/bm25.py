@@ -18,7 +18,7 @@ from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]
 from aci.graph.code_graph import Graph
 from aci.graph.term_postings import Postings
 from aci.issue_text.issue_mentions import Mentions, count_terms
-from aci.localization.place_ranking import Flags, Floats, Ints, IssueWords
+from aci.localization.signals import Flags, Floats, Ints, IssueWords
 
 TITLE_WEIGHT = 3.0
 MOST_TERMS = 200

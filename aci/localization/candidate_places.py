@@ -15,7 +15,7 @@ from aci.issue_text.issue_snippets import SnippetTrace
 from aci.localization.bm25 import Documents, TermIndex
 from aci.localization.explicit_mentions import Calls, EdgesWithin, MessageSearch, Pointer, Pointers
 from aci.localization.past_changes import Commits, SimilarCommits
-from aci.localization.place_ranking import Floats, Ints, Signal, below_best, log_scale, normalise
+from aci.localization.signals import Floats, Ints, Signal, below_best, log_scale, normalise
 
 SEED_WEIGHTS = {
     **dict.fromkeys(("class", "function", "method", "called", "trace", "link"), 1.0),

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from aci.graph.code_graph import definition_at_line, is_test_file
-from aci.graph.outline import FUNCTION, Location, parse_symbols
+from aci.graph.file_outline import parse_symbols
+from aci.graph.outline import FUNCTION, Location
 from aci.graph.patch_impact import BreakingChange, Edit, broken_callers, changed_definitions, find_reaching_tests
 from aci.graph.symbol_context import related_methods
 from aci.issue_text.issue_mentions import WORD, split_identifier
@@ -25,7 +26,7 @@ from aci.issue_text.issue_mentions import WORD, split_identifier
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
     from aci.localization.candidate_places import ReadFiles
-    from aci.localization.place_ranking import Floats
+    from aci.localization.signals import Floats
 
 BREAKS, CALLER, CALLEE, OVERRIDE, SIBLING = "breaks", "caller", "callee", "override", "sibling"
 TEST, TOGETHER, COMMIT, TEXT, LITERAL = "test", "together", "commit", "text", "literal"

@@ -21,7 +21,7 @@ from aci.graph.edge_columns import KINDS
 from aci.graph.outline import CLASS, FUNCTION
 from aci.issue_text.issue_mentions import BLOCK, INLINE, TITLE, Mentions, is_identifier_like
 from aci.issue_text.issue_snippets import SnippetTrace
-from aci.localization.place_ranking import Flags, Floats, Ints, Signal, below_best, log_scale, normalise
+from aci.localization.signals import Flags, Floats, Ints, Signal, below_best, log_scale, normalise
 
 _INSTALLED = re.compile(r"(?:site|dist)-packages/")
 ROOTS = 3

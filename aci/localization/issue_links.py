@@ -25,7 +25,7 @@ from aci.issue_text.issue_mentions import Mentions, find_mentions
 from aci.localization.bm25 import Documents, TermIndex
 from aci.localization.explicit_mentions import Pointers
 from aci.localization.past_changes import commits_about, item_similarities, items_from_messages, related_numbers
-from aci.localization.place_ranking import Flags, normalise
+from aci.localization.signals import Flags, normalise
 from trajectories.records import Issue, PastItem
 
 PER_HOP, HOPS, MOST = 0.6, 2, 20

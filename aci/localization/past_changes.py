@@ -14,7 +14,7 @@ from aci.graph.file_selection import is_test_or_example
 from aci.history.commit_search import PastCommit
 from aci.issue_text.issue_mentions import Mentions, count_terms
 from aci.localization.bm25 import weigh_terms
-from aci.localization.place_ranking import Signal, normalise
+from aci.localization.signals import Signal, normalise
 from trajectories.records import PastItem
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from aci.graph.outline import numbered
+from aci.graph.file_outline import numbered
 from aci.issue_text.issue_discussion import append_discussion
 from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
 from aci.localization.issue_localization import HistoryBase, localize_issue

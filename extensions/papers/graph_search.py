@@ -20,7 +20,7 @@ from aci.graph.symbol_context import TITLES, PlaceView, find_context
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.bm25 import Documents, TermIndex
 from aci.localization.explicit_mentions import Pointers
-from aci.localization.place_ranking import Floats
+from aci.localization.signals import Floats
 from extensions.papers.uct_node import UctNode
 from trajectories.records import Issue
 

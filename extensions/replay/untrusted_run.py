@@ -77,7 +77,7 @@ def settings_of_untrusted_run(
     Raises UsageError for an image that a repository would not be allowed to choose, and if the run's commands would run
     without isolation although `flags` does not request it.
     """
-    from aci.environments.manifests.devcontainer import image_refusal
+    from aci.environments.registries import image_refusal
 
     if today.workspace == "local" and flags.get("workspace") != "local":
         raise UsageError(f"{where} is not among your runs, and its commands would run without isolation.", ISOLATION)

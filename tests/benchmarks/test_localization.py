@@ -13,7 +13,7 @@ import pytest
 from aci import localization
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.explicit_mentions import SECOND_PASS
-from aci.localization.place_ranking import fitted_weights
+from aci.localization.signals import fitted_weights
 from benchmarks import fit_localization
 from benchmarks._listwise import fit
 from benchmarks._signals import Table, instance_tables

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from aci.graph.file_outline import parse_symbols
 from aci.graph.file_selection import exclusion_reason
-from aci.graph.outline import FUNCTION, parse_symbols
+from aci.graph.outline import FUNCTION
 from aci.observation.prompt_tags import quote_text
 from aci.repository.patch import is_test
 from agent.candidates.candidate_selection import adopt_candidate, rank_candidates

@@ -10,7 +10,8 @@ from aci.graph.code_graph import Graph, query_graph
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.candidate_places import CandidateSearch, FileCandidates, SymbolCandidates
 from aci.localization.explicit_mentions import SECOND_PASS
-from aci.localization.place_ranking import FILE_SIGNALS, file_reader, scores
+from aci.localization.place_ranking import file_reader
+from aci.localization.signals import FILE_SIGNALS, scores
 from aci.repository.file_blobs import TextBlobs
 from trajectories.records import Issue
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aci.graph.code_graph import Graph, query_graph
 from aci.localization.explicit_mentions import BEST, CALLED, Calls, EdgesWithin, called_signal, file_signals
-from aci.localization.place_ranking import Floats, below_best, log_scale
+from aci.localization.signals import Floats, below_best, log_scale
 from aci.repository.file_blobs import TextBlobs
 from tests.aci.localization.conftest import FindCandidates
 from trajectories.records import Issue

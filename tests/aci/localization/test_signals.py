@@ -12,14 +12,8 @@ from aci.graph.file_selection import is_test_or_example
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.explicit_mentions import BEST, CALLED, MessageSearch, PathIndex, Pointer, Pointers
-from aci.localization.place_ranking import (
-    FILE_SIGNALS,
-    FUNCTION_SIGNALS,
-    RankedPlaces,
-    file_reader,
-    rank_places,
-    weights,
-)
+from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
+from aci.localization.signals import FILE_SIGNALS, FUNCTION_SIGNALS, weights
 from aci.repository.file_blobs import GitBlobs, TextBlobs
 from tests.aci.localization.conftest import FindCandidates
 from tests.conftest import MakeRepo, git

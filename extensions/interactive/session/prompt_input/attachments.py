@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from aci.graph.outline import find_definitions, fits, names_in, outline
+from aci.graph.file_outline import find_definitions, fits, names_in, outline
 from aci.issue_text.image_links import MAGIC, MOST_PICTURES
 from aci.observation.file_contents import binary_kind
 from aci.observation.untrusted_text import clean_text, wrap_code
