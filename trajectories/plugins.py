@@ -85,8 +85,9 @@ def _extension_folders() -> tuple[str, ...]:
 
 
 def required_extensions(name: str) -> set[str]:
-    """Return the names of the extensions without which an extension does not work."""
-    return set(getattr(import_module(f"{EXTENSIONS}.{name}"), "REQUIRES", ()))
+    """Return the names of the extensions without which an extension does not work, directly or through another one."""
+    direct = set(getattr(import_module(f"{EXTENSIONS}.{name}"), "REQUIRES", ()))
+    return direct.union(*map(required_extensions, direct & set(_extension_folders())))
 
 
 def extension_table(name: str) -> dict[str, str]:

@@ -76,6 +76,14 @@ def test_missing_extension_is_named(extension: str, use: Callable[[], object], m
         use()
 
 
+def test_extension_requires_what_its_extensions_require(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lab` requires `github`, which requires `replay`."""
+    others = tuple(name for name in plugins._extension_folders() if name != "replay")
+    monkeypatch.setattr(plugins, "_extension_folders", lambda: others)
+    assert not {"lab", "github"} & set(plugins.extension_names.__wrapped__())
+    assert "requires the extension replay" in plugins.missing_extension("`swe-agent batch`", "lab").message
+
+
 def test_missing_extension_offers_no_format(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "extension_names", lambda: ())
     assert export.completions(SESSION, "") == []
