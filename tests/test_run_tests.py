@@ -26,7 +26,7 @@ def test_module_selects_its_tests_and_those_of_its_importers() -> None:
     assert {
         "tests/extensions/replay/test_comparison_view.py",
         "tests/extensions/replay/test_run_comparison.py",
-        "tests/agent/run_state/test_run_ownership.py",
+        "tests/extensions/replay/test_run_replay.py",
     } <= files(result)
     assert "tests/aci/runtime/test_shell_session.py" not in files(result)
 
