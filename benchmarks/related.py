@@ -34,9 +34,8 @@ from aci.graph.outline import FUNCTION
 from aci.graph.patch_impact import edits_between
 from aci.history.commit_search import History
 from aci.localization import edit_signals
-from aci.localization.change_impact import FROM_FILE, WEIGHTS, combined_score
 from aci.localization.edit_signals import find_reasons
-from aci.localization.issue_localization import past_changes
+from aci.localization.issue_localization import FROM_FILE, WEIGHTS, combined_score, past_changes
 from aci.localization.place_ranking import file_reader
 from aci.repository.patch import diff_sections, is_test
 from aci.repository.proposed_patch import patched_files

@@ -62,7 +62,7 @@ class FixRun:
 
     def __init__(self, engine: Engine, events: SimpleQueue[Event | None]) -> None:
         """`events` receives the events of the engine."""
-        from aci.runtime.background_task import BackgroundTask
+        from aci.runtime.workspace import BackgroundTask
 
         self._engine = engine
         self._events = events
@@ -156,7 +156,7 @@ def start_fix(
     from agent.config.settings import load_settings
     from agent.inputs.issue_input import from_text, limit_to_base_date, repository_for
     from agent.lifecycle.new_run import open_new_run
-    from agent.run_state.failing_tests_issue import FAILING_TESTS
+    from agent.run_state.strategy_traits import FAILING_TESTS
 
     events: SimpleQueue[Event | None] = SimpleQueue()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Protocol
 
-from aci.runtime.submodules import describe_submodule, lacks_files, submodule_of_file
+from aci.runtime.snapshots import describe_submodule, lacks_files, submodule_of_file
 from aci.runtime.workspace import Workspace
 from trajectories.git_store.trees import Trees
 from trajectories.records import Base

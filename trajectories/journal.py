@@ -420,7 +420,7 @@ def lock_run(directory: Path) -> FileLock:
     there is no such folder, and RunBroken as `acquire_lock` does."""
     if not directory.is_dir():  # it was removed meanwhile, and locking would create it again
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(directory))
-    from trajectories.file_locks import acquire_lock
+    from trajectories.file_limits import acquire_lock
 
     what = f"Another process is working on the run {directory.name}."
     return acquire_lock(directory / "lock", what, "Wait for it, or stop it, then try again.")

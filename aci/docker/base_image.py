@@ -27,7 +27,6 @@ from aci.docker.docker_daemon import BASE, Daemon, error_message
 from aci.docker.image_availability import alternatives
 from aci.docker.image_builder import LAYOUT_TIMEOUT, ROOT_USER, run_as, start_container, watch_disk
 from aci.observation.activity_message import ActivityMessage
-from aci.runtime.background_task import BackgroundTask
 from aci.runtime.control_shell import LONG, CommandTimeout
 from aci.runtime.shell_session import quote
 from aci.runtime.snapshots import (
@@ -38,7 +37,7 @@ from aci.runtime.snapshots import (
     reset_index_script,
     store_environment,
 )
-from aci.runtime.workspace import WorkspaceOptions
+from aci.runtime.workspace import BackgroundTask, WorkspaceOptions
 from trajectories.errors import Cancelled, WorkspaceError
 
 if TYPE_CHECKING:

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from aci.docker.docker_daemon import Daemon
 from aci.docker.image_builder import RootShell
-from aci.runtime.background_task import BackgroundTask
 from aci.runtime.control_shell import print_command
 from aci.runtime.shell_session import quote
-from aci.runtime.workspace import WorkspaceOptions
+from aci.runtime.workspace import BackgroundTask, WorkspaceOptions
 from trajectories.git_store.git_commands import decode
 
 if TYPE_CHECKING:

@@ -3,18 +3,33 @@
 Imports and assignments are followed. The recursion always ends, and results do not depend on the order of queries:
 visited names are recorded while imports are followed, and assignments are followed to a fixed depth, which is part of
 each cache key.
+
+Uninformative names in Python's type annotations, and Python's builtins, are left out.
 """
 
 from __future__ import annotations
 
+import builtins
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
-from aci.graph.annotations import BUILTINS, DOTTED_TYPE, UNINFORMATIVE_TYPES
 from aci.graph.module_paths import ModuleResolver
 from aci.graph.outline import CLASS, Binding, Import, Outline
 from aci.graph.scope_bindings import EMPTY, MODULE, SELF, FileNames, Source, Table
+
+UNINFORMATIVE_TYPES = frozenset(("Any", "object", "TypeVar", "ParamSpec", "NewType", "None"))
+"""Names of types that say nothing about the attributes of a value."""
+_PASSING = """
+eval exec filter getattr globals iter locals map max min next object reversed sum super type vars zip
+"""
+BUILTINS = frozenset(dir(builtins)).difference(_PASSING.split())
+"""Python's builtin names, except functions such as `getattr` and `max`, which may return objects defined in the
+tree."""
+DOTTED_TYPE = re.compile(r"[^\W\d]\w*(?:\(\))?(?:\.[^\W\d]\w*)*")
+"""A type that can be looked up: a dotted name, whose first part may be a call."""
+
 
 Value: TypeAlias = tuple[str, int, bool]
 """A path, a symbol (-1 for the module), and whether the value is an instance of that symbol."""

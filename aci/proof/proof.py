@@ -3,27 +3,32 @@ is lost.
 
 Everything runs in fresh forks, with the tests, conftest and test configuration of the base. A patch's changes to these
 files are reported but ignored, except that its new test files may reproduce the issue.
+
+Callers that a patch leaves unchanged although it changes the signature of the function they call are listed for
+reviewers.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from hashlib import sha256
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from aci.graph.signature_changes import REMOVED, breaking_changes
 from aci.observation.activity_message import ActivityMessage
-from aci.proof.affected_callers import affected_callers
 from aci.proof.experiments import try_patch
 from aci.proof.fact_words import (
     UNCHANGED,
+    affected_calls,
     compared_part,
     edited_tests_in,
     left_out_changes,
+    more_affected_calls,
     new_check_finding,
     related_run,
     suite_result,
@@ -49,16 +54,70 @@ from aci.proof.suite_baselines import Baselines
 from aci.proof.suite_selection import related_tests
 from aci.repository.added_tests import COPY, copy_path
 from aci.repository.patch import is_test, is_test_config
+from aci.repository.python_source import definitions
 from aci.runtime.workspace import Workspace
 from aci.testing.command_files import command_for_nodes, entered_folders, group_nodes, is_run_by
 from aci.testing.failure_digest import format_failures
 from aci.testing.suite_command import detect_command
 from aci.testing.suite_run import SuiteReport
-from trajectories.errors import UsageError
+from trajectories.errors import UsageError, WorkspaceError
 from trajectories.facts import Fact
 from trajectories.git_store.trees import SUBMODULE, Trees
 from trajectories.records import Issue
 from trajectories.verdict import Verdict
+
+if TYPE_CHECKING:
+    from aci.graph.code_graph import Graph
+    from aci.graph.patch_impact import BreakingChange, Edit
+    from trajectories.facts import Fact
+    from trajectories.git_store.trees import Trees
+
+MOST_FUNCTIONS, MOST_CALLERS = 5, 6
+"""Maximum number of changed functions that are reported, and of callers of each."""
+
+
+def affected_callers(trees: Trees, base: str, tree: str, paths: Collection[str]) -> list[Fact]:
+    """Return a fact for each function of `paths` whose new signature may break calls outside the patch.
+
+    Line numbers refer to the files in `tree`. The list is empty if there is no code graph, since it is only advice and
+    no verdict depends on it.
+    """
+    from aci.graph.patch_impact import edits_between
+    from aci.localization.issue_localization import query_tree_graph, text_of_edits
+    from aci.repository.file_blobs import TreeBlobs
+
+    before = TreeBlobs(trees, base)
+    try:
+        edits = [edit for edit in edits_between(before, TreeBlobs(trees, tree)) if edit.path in paths]
+        if not any(edit.path.endswith(".py") and breaking_changes(edit.before, edit.after) for edit in edits):
+            return []
+        return query_tree_graph(before, text_of_edits(edits), lambda graph: _facts(graph, edits))
+    except WorkspaceError:
+        return []
+
+
+def _facts(graph: Graph, edits: Sequence[Edit]) -> list[Fact]:
+    from aci.graph.patch_impact import broken_callers
+
+    broken = broken_callers(graph, edits)
+    facts = [_fact(graph, one, edits) for one in broken[:MOST_FUNCTIONS]]
+    rest = len(broken) - len(facts)
+    return [*facts, more_affected_calls(rest)] if rest else facts
+
+
+def _fact(graph: Graph, broken: BreakingChange, edits: Sequence[Edit]) -> Fact:
+    from aci.graph.code_graph import is_test_file
+
+    calls = sorted(broken.callers, key=lambda link: (is_test_file(graph, link.place.path), -link.weight, link.place))
+    places = [f"{link.place.path}:{link.line}" for link in calls]
+    after = next(edit.after for edit in edits if edit.path == broken.place.path)
+    line = next((one.header for one in definitions(after) if one.name == broken.name), 0)
+    return affected_calls(broken.name, broken.place.path, line, _changed(broken.words), places, MOST_CALLERS)
+
+
+def _changed(words: str) -> str:
+    return words if words == REMOVED else f"has a new signature: {words}"
+
 
 CORES_FOR_TWO, BYTES_FOR_TWO = 4, 8_000_000_000
 

@@ -11,7 +11,7 @@ from aci.observation.activity_message import ActivityMessage
 from aci.proof.evidence import ERROR_LINE
 from aci.proof.fact_words import UNTESTED, removed_tests
 from aci.proof.proof_run import SLACK, ProofRun, format_names, passes, was_not_reached
-from aci.runtime.submodules import FIX, describe_submodule, lacks_files, submodule_of_module
+from aci.runtime.snapshots import FIX, describe_submodule, lacks_files, submodule_of_module
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_results import SHELL_FAILED, SuiteReport, TestResult
 from aci.testing.suite_run import limit_per_test

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
-from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
-from aci.repository.patch_text import lacks_content, patch_forms
+from aci.repository.patch import MOST_UNFOLDED, lacks_content, patch_forms, unpacked_size
 from aci.repository.user_repository import Repository
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import GitFailed, encode

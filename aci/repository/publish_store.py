@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
+from aci.repository.patch import MOST_UNFOLDED, unpacked_size
 from aci.repository.user_repository import IDENTITY, Repository
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import OWN, GitFailed, create_store, decode, encode, environment, folders, git

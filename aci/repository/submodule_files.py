@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.repository.base_size import check_base
-from aci.repository.git_view import common_folder, view_of
+from aci.repository.git_view import TO_READ, check_alternates, common_folder, repository_filters, view_of
 from aci.repository.user_repository import OPTIONS, Repository
-from aci.repository.view_checks import TO_READ, check_alternates, repository_filters
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import GitFailed, decode, git, git_environ, objects_environment

@@ -6,6 +6,11 @@ the object store.
 A tree holds each file as git stores it: a clean working tree gives HEAD's tree even if line-ending conversion or
 filters (autocrlf, LFS) changed the files on disk, and a changed file is stored as `git add` would store it. A
 workspace therefore equals a fresh clone without conversions; `git apply` redoes them when a patch is applied.
+
+The user's own ignore patterns (`core.excludesFile`, `.git/info/exclude`) may contain private names, so their text never
+enters a workspace. Only patterns of files that tools, editors and systems write are known there.
+
+A failure to read the repository is explained: what git reported, and what the user can do.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +28,19 @@ from pathlib import Path
 from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
 from aci.repository.first_commit import first_commit_advice
-from aci.repository.git_view import MOST_PATTERNS, GitView, common_folder, view_of
-from aci.repository.ignore_patterns import generated_patterns
-from aci.repository.read_failures import read_failure
+from aci.repository.git_view import (
+    MOST_PATTERNS,
+    TO_READ,
+    TO_WRITE,
+    GitView,
+    check_alternates,
+    check_filters,
+    common_folder,
+    view_of,
+)
 from aci.repository.repository_search import find_repository
 from aci.repository.staged_patch import StagedPatch, check_no_interrupted_patch
 from aci.repository.untracked_files import credential_files, is_readable, without_environments
-from aci.repository.view_checks import TO_READ, TO_WRITE, check_alternates, check_filters
 from trajectories.errors import NoRepository, TryLater, UsageError
 from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import (
@@ -46,6 +57,110 @@ from trajectories.git_store.git_commands import (
 from trajectories.git_store.trees import Trees
 from trajectories.records import Base
 from trajectories.temporary_folders import temporary_folder
+
+_FILTER = re.compile(r"^fatal: (.*: (?:clean|smudge) filter '(.+)' failed)$", re.MULTILINE)
+_HUNG_UP = "the remote end hung up unexpectedly"
+"""What git reports if a filter's process ends before git has written to it."""
+_MISSING = re.compile(
+    r"^(?:fatal|error): (?:could not fetch \w+ from promisor remote|invalid object |unable to read |bad object )",
+    re.MULTILINE,
+)
+
+
+def read_failure(root: Path, error: GitFailed, setting: Callable[..., str]) -> UsageError:
+    """Return the error for users if the files of the repository at `root` cannot be read.
+
+    `setting` returns the value of a git setting, given its name and options of `git config`, or "" if it is not set.
+    """
+    if _FILTER.search(error.stderr) or error.reason == _HUNG_UP:
+        return _filter_failure(root, error, setting)
+    remote = setting(r"^remote\..*\.promisor$", "--get-regexp").partition(".promisor")[0].removeprefix("remote.")
+    if remote and _MISSING.search(error.stderr):
+        fetch = shlex.join(["git", "-C", str(root), "fetch", "--refetch", "--no-filter", remote])
+        return UsageError(
+            f"The files of {root} cannot be read, because this partial clone lacks objects: {error.reason}.",
+            f"Fetch them: {fetch}",
+        )
+    return UsageError(f"The files of {root} cannot be read: {error.reason}.", "Check `git status` and `git fsck`.")
+
+
+def _filter_failure(root: Path, error: GitFailed, setting: Callable[..., str]) -> UsageError:
+    """Return the error for a filter of `.gitattributes` whose program failed or is missing, such as git-lfs."""
+    failed = _FILTER.search(error.stderr)
+    by_program = (line for line in error.stderr.splitlines() if not line.startswith(("fatal:", "error:", "warning:")))
+    said = next(by_program, "")
+    settings = setting(r"^filter\..*\.(process|clean|smudge)$", "--get-regexp").splitlines()
+    for name, _, command in (each.partition(" ") for each in settings):
+        program = next(iter(command.split()), "")
+        if program and (program in said or (failed and name.startswith(f"filter.{failed[2]}."))):
+            break
+    else:
+        program = "the program of the filter"
+    what = (failed[1] if failed else error.reason) + (f" ({said})" if said else "")
+    return UsageError(
+        f"The files of {root} cannot be read: {what}.", f"Install {program} or repair it, so that `git status` works."
+    )
+
+
+GENERATED = frozenset(
+    (
+        *(
+            "__pycache__",
+            "*.pyc",
+            "*.pyo",
+            "*.pyd",
+            "*.py[co]",
+            "*.py[cod]",
+            "*$py.class",
+            "*.so",
+            "*.egg",
+            "*.egg-info",
+        ),
+        *(".venv", "venv", "env", ".eggs", ".tox", ".nox", ".coverage", ".coverage.*", "htmlcov", ".cache", ".direnv"),
+        *(".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".ipynb_checkpoints", ".benchmarks"),
+        *(
+            "node_modules",
+            ".nyc_output",
+            "coverage",
+            ".next",
+            ".parcel-cache",
+            ".turbo",
+            "*.tsbuildinfo",
+            "npm-debug.log*",
+        ),
+        *(
+            "build",
+            "dist",
+            "out",
+            "bin",
+            "obj",
+            "target",
+            ".gradle",
+            "*.class",
+            "*.o",
+            "*.a",
+            "*.obj",
+            "*.exe",
+            "*.dll",
+        ),
+        *(".idea", ".vscode", ".vs", "*.iml", ".project", ".classpath", ".settings", "*.sublime-workspace"),
+        *(".DS_Store", "._*", "Thumbs.db", "desktop.ini", "*~", "*.swp", "*.swo", "*.swn", ".*.sw?", "[._]*.sw[a-p]"),
+        *("*.log", "logs", "*.tmp", "tmp", "*.bak", "*.orig", "*.rej", "*.pid", "tags", "TAGS", ".tags"),
+    )
+)
+"""Patterns without a slash at the beginning or the end."""
+
+
+def generated_patterns(lines: bytes) -> bytes:
+    """Return those of a user's ignore patterns that are in GENERATED, in their order."""
+    known = []
+    for line in lines.splitlines():
+        text = line.decode("utf-8", "replace").strip()
+        name = text.removeprefix("**/").removeprefix("/").removesuffix("/")
+        if name in GENERATED:
+            known.append(text)
+    return "".join(f"{text}\n" for text in known).encode()
+
 
 OPTIONS = (
     *("-c", f"core.hooksPath={os.devnull}"),

@@ -1,6 +1,7 @@
 """The interface of workspaces, where commands run.
 
 Each backend is a module `<kind>.py` of `aci/workspaces/` or of an extension, with a function `open`.
+
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
-from typing import TYPE_CHECKING, Protocol
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
@@ -268,3 +271,41 @@ def open_workspace(kind: str, options: WorkspaceOptions) -> Workspace:
         options.record_files(f"Not in the base: {', '.join(left_out)}.", {"left_out": left_out})
     opener: Callable[[WorkspaceOptions], Workspace] = find("aci.workspaces", kind, "open", "workspace")
     return opener(options)
+
+
+Answer = TypeVar("Answer")
+TICK = 0.1
+"""Number of seconds between checks for cancellation while waiting."""
+
+
+class BackgroundTask(Generic[Answer]):
+    """A call of the function `do` in its own thread, started immediately. `answer` returns the function's result or
+    raises its exception."""
+
+    def __init__(self, do: Callable[[], Answer], name: str) -> None:
+        self._do = do
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            self._answer = self._do()
+        except BaseException as error:  # noqa: BLE001 - `answer` raises it
+            self._error = error
+
+    def wait(self) -> None:
+        self._thread.join()
+
+    def answer(self, cancel: Event | None = None) -> Answer:
+        """Wait for the result and return it.
+
+        Raises Cancelled if `cancel` is set before the call ends; the thread is not stopped.
+        """
+        while self._thread.is_alive():
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("Interrupted.", "Resume the run to continue.")
+            self._thread.join(None if cancel is None else TICK)
+        if self._error is not None:
+            raise self._error
+        return self._answer

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from aci.instructions.documented_commands import DocumentedCommand, bare_command, root_commands
+from aci.instructions.documented_commands import UNUSABLE, DocumentedCommand, bare_command, find_recipe, root_commands
 from aci.instructions.instruction_files import Instructions
-from aci.instructions.make_recipes import UNUSABLE, find_recipe
 from aci.testing.suite_command import COMMANDS, LARGEST, OWN_RUNNERS, first_command, is_python, project_command
 
 _MANIFESTS = {

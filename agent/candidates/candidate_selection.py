@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.proof.proof_run import format_names
 from agent.candidates.attempt_summary import cut
 from agent.candidates.cross_test_matrix import Matrix, new_tests

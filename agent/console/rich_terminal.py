@@ -1,23 +1,59 @@
-"""Rich consoles for all front ends, without imports that only runs need."""
+"""Rich consoles for all front ends, without imports that only runs need.
+
+`heartbeat` prints lines that show that a command is alive while it has nothing else to print.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as RichConsole
 
-from agent.console.heartbeat import heartbeat
+from agent.console.process_end import OutputFile
 from trajectories.characters import drop_invisible
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
     from rich.segment import Segment
     from rich.text import Text
+
+SILENCE, SILENCE_ON_TERMINAL = 30.0, 4.0
+"""Seconds without output after which a line is printed, in a file that is read later, and on a terminal that somebody
+watches."""
+TICK = 0.5
+
+
+@contextmanager
+def heartbeat(print_line: Callable[[], object]) -> Iterator[None]:
+    """Call `print_line` whenever this process has written nothing for a while.
+
+    A live display writes several times a second, so nothing is added to it.
+    """
+    over, silence = Event(), SILENCE_ON_TERMINAL if sys.stderr.isatty() else SILENCE
+
+    def watch() -> None:
+        last = time.monotonic()
+        while not over.wait(min(TICK, silence)):
+            now = time.monotonic()
+            if now - max(last, OutputFile.last_write) >= silence:
+                last = now
+                print_line()
+
+    thread = Thread(target=watch, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
 
 LOG_WIDTH = 160
 """The width of a line if the terminal's width is unknown."""

@@ -23,8 +23,7 @@ from rich.text import Text
 
 from aci.observation.untrusted_text import clean_text, one_line, strip_tags
 from agent.console.activity_lines import FRAMES_PER_SECOND, Activities, LiveStatus, cost, step_label, thousands
-from agent.console.heartbeat import heartbeat
-from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
+from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw, heartbeat
 from agent.conversation.messages import describe, describe_result, first_line
 from agent.engine.engine import Engine
 from agent.engine.proof_step import ANSWER_TEXTS, verdict_of
@@ -33,9 +32,9 @@ from agent.lifecycle.result_json import as_json
 from agent.lifecycle.run_result import Result
 from agent.limits.run_budget import UNPRICED_TOKENS
 from agent.permissions.approvals import Answer
-from agent.run_state.failing_tests_issue import NoFailingTest, is_about_failing_tests
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import find_proposal
+from agent.run_state.strategy_traits import NoFailingTest, is_about_failing_tests
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.outcome_words import PART_LABELS, PART_SENTENCES, Tone, ending_of, run_ending
 from trajectories.records import Exit, Reply, Spent, Step

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aci.environments.environment_records import digest_of
 from aci.proof.proof_run import fork_for_tests
 from aci.proof.suite_selection import count_test_files
-from aci.runtime.background_task import BackgroundTask
+from aci.runtime.workspace import BackgroundTask
 from aci.testing.suite_run import run_tests
 from agent.limits.cancellation import CancellationToken
 from trajectories.errors import SweAgentError

@@ -3,14 +3,20 @@
 A branch returns a recorded reply, step or result if there is one, and does the work otherwise. A run is therefore
 resumed by running its strategy again: recorded results are returned immediately and in order, before any new work is
 done. This follows Temporal's durable execution, applied to the run's own records.
+
+Calls of tools outside the workspace (MCP servers) are recorded so that none is made twice. Before such a call leaves,
+and again when its result is here, a `once` record is written. A resumed run takes the
+recorded result. If there is only the first record, the outcome is unknown, and the call is not repeated.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import last_lines, mask_secrets
@@ -26,16 +32,13 @@ from agent.conversation.model_requests import (
 )
 from agent.conversation.model_roles import CODER
 from agent.engine.branch_workspace import BranchWorkspace
-from agent.engine.outside_calls import RecordedCall
-from agent.engine.permission_checks import refusal
+from agent.engine.permission_checks import Scope, refusal, revert_out_of_scope, snapshot_within_scope
 from agent.engine.regression_guard import RegressionGuard
 from agent.engine.tool_context import Helpers, offered_tools, tool_context
 from agent.engine.user_choices import stop_for_answer
-from agent.engine.write_scope import Scope, revert_out_of_scope, snapshot_within_scope
 from agent.limits.cancellation import CancellationToken
-from agent.run_state.rewind import REWIND, TOLD, visible_steps
+from agent.run_state.rewind import REWIND, TOLD, abandoned_turn_start, visible_steps
 from agent.run_state.turn_state import MAIN, current_turn_input, turn_start_tree
-from agent.run_state.turn_undo import abandoned_turn_start
 from trajectories.errors import Cancelled, RunBroken
 from trajectories.facts import ENVIRONMENT
 from trajectories.outside_calls import MCP_NOTE
@@ -45,6 +48,53 @@ if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
     from agent.engine.engine import Engine
     from tools.base import Context
+
+UNKNOWN = "Not known: the run was interrupted during this call, which may have taken effect. It was not repeated; find "
+UNKNOWN += "out what happened before you call the tool again."
+
+
+class RecordedCall:
+    """A call in a step of a branch, if its tool is outside the workspace."""
+
+    def __init__(self, engine: Engine, branch: str, step: int, number: int, action: Action) -> None:
+        digest = sha256(json.dumps([action.tool, action.arguments]).encode()).hexdigest()[:16]
+        self._engine, self._branch, self._action = engine, branch, action
+        self._name = f"outside call, step {step}, action {number}, call {digest}"
+
+    def known(self) -> Observation | None:
+        """Return the recorded result of the call; None if it has not been made. Raises Cancelled."""
+        results = self._engine.trajectory.results
+        if found := results.get((self._branch, self._name)):
+            return _observation(found.value)
+        if (self._branch, f"{self._name}, begun") in results:
+            return Observation(UNKNOWN, ok=False)
+        self._engine.servers.prepare(self._action.tool)
+        return None
+
+    def run(self, call: Callable[[], Observation]) -> Observation:
+        """Run the call, and record it if its tool is outside the workspace."""
+        tool = self._engine.toolbox.get(self._action.tool)
+        if tool is None or not self._engine.toolbox.is_outside(tool) or self._action.error:
+            return call()
+        self._engine.journal.append(Once(self._branch, f"{self._name}, begun", True))
+        seen = call()
+        value = {"text": seen.text, "ok": seen.ok, "out": seen.out, "data": seen.data}
+        self._engine.journal.append(Once(self._branch, self._name, value))
+        return seen
+
+
+def _observation(value: Any) -> Observation:
+    """Return a recorded observation; the record of another's run may contain anything."""
+    if not isinstance(value, dict) or not isinstance(value.get("text"), str):
+        return Observation(UNKNOWN, ok=False)
+    out, data = value.get("out"), value.get("data")
+    return Observation(
+        value["text"],
+        ok=value.get("ok") is True,
+        out=out if type(out) is int else None,
+        data=data if isinstance(data, dict) else {},
+    )
+
 
 INSERTED = frozenset({"user", "resume"})  # authors of steps that are inserted between a strategy's own steps
 EFFECTS = {

@@ -22,8 +22,7 @@ from aci.proof.suite_baselines import Baselines, BaselineStore
 from aci.repository.plain_folder import reopen_repository
 from aci.repository.user_repository import Repository
 from aci.repository.working_tree import WorkingTree
-from aci.runtime.background_task import BackgroundTask
-from aci.runtime.workspace import HARNESS_SESSION, Workspace, WorkspaceOptions, open_workspace
+from aci.runtime.workspace import HARNESS_SESSION, BackgroundTask, Workspace, WorkspaceOptions, open_workspace
 from agent.config.api_keys import looks_secret
 from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source

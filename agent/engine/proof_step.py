@@ -16,8 +16,7 @@ from aci.repository.python_source import parse
 from agent.engine.page_proof import PageCheck
 from agent.engine.permission_checks import REFUSED, may_test
 from agent.run_state.attempt_outcome import Outcome, load_verdict
-from agent.run_state.failing_tests_issue import is_about_failing_tests
-from agent.run_state.strategy_traits import is_by_hand, is_conversational, is_proposed
+from agent.run_state.strategy_traits import is_about_failing_tests, is_by_hand, is_conversational, is_proposed
 from agent.run_state.turn_state import MAIN, current_tree
 from trajectories.facts import Fact, FactKind, unique_facts
 from trajectories.outcome_words import PART_SENTENCES

@@ -14,7 +14,7 @@ from aci.issue_text.image_links import MOST_PICTURES, PICTURE, image_format
 from aci.issue_text.vulnerability import is_advisory, parse_advisory, with_advisory
 from aci.observation.file_contents import binary_kind, wide_encoding
 from aci.observation.untrusted_text import clean_output
-from aci.repository.patch_text import read_patch
+from aci.repository.patch import read_patch
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, open_stream
 from trajectories.plugins import extension_module

@@ -15,7 +15,7 @@ from agent.lifecycle.exploit_withholding import public_patch, public_title
 from agent.patch_checks.delivery_check import DeliveryFindings, check_delivery, describe_flagged, refuse
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
-from agent.run_state.follow_up_head import follow_up_head
+from agent.run_state.turn_state import follow_up_head
 from trajectories.errors import UsageError
 from trajectories.records import Note, Patch
 

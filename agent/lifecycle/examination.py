@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.conversation.model_roles import has_examiner_model
-from agent.run_state.failing_tests_issue import is_about_failing_tests
-from agent.run_state.strategy_traits import is_repair
+from agent.run_state.strategy_traits import is_about_failing_tests, is_repair
 from trajectories.facts import Fact
 from trajectories.plugins import installed_module
 

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from agent.lifecycle.run_result import Result
-from trajectories.changed_pages import ChangedPage
 from trajectories.errors import SweAgentError
+from trajectories.page_picture import ChangedPage
 
 
 def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any]:

@@ -50,7 +50,6 @@ from agent.run_state.strategy_traits import is_apart, is_by_hand, may_delegate
 from agent.run_state.turn_state import MAIN, turn_base_tree
 from agent.version import __version__
 from tools.base import Toolbox, metadata_of
-from trajectories.changed_pages import pages_of_tree
 from trajectories.errors import (
     Cancelled,
     ConfigError,
@@ -69,6 +68,7 @@ from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, encode, first_record, read
 from trajectories.outside_calls import describe_calls
+from trajectories.page_picture import pages_of_tree
 from trajectories.plugins import find, installed_module
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, record_time
 from trajectories.trajectory import Trajectory, replay_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trajectories.changed_pages import ChangedPage
+from trajectories.page_picture import ChangedPage
 from trajectories.records import Exit, Patch, Spent
 from trajectories.verdict import Verdict
 

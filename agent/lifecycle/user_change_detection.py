@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from aci.observation import output_text
 from aci.observation.untrusted_text import clean_text
 from aci.repository.tree_merge import MergeResult, merge_trees
-from agent.run_state.follow_up_head import follow_up_head
 from agent.run_state.merge_base import find_merge_base, merge_data, present_tree
-from agent.run_state.turn_state import HOST
+from agent.run_state.turn_state import HOST, follow_up_head
 from trajectories.git_store.trees import Change
 
 if TYPE_CHECKING:

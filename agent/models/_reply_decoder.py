@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from agent.models import _call_arguments, _text_tool_calls
+from agent.models import _request_encoder, _text_tool_calls
 from agent.models._protocol import Route
 from agent.models._stream import Answer, Call
 from agent.models._usage import least_output, usage
@@ -52,7 +52,7 @@ def decode_call(call: Call, finish: str = "", max_output: int = 0) -> Action:
     """Return the action. If the reason `finish` is "length", the reply was cut at `max_output` tokens."""
     name = call.name[:LONGEST_NAME]
     try:
-        arguments = _call_arguments.parse_arguments(call.arguments or "{}")
+        arguments = _request_encoder.parse_arguments(call.arguments or "{}")
     except ValueError as error:
         cut = f"the call was cut at max_output, {max_output} tokens: write less at a time"
         wrong = cut if finish == "length" else f"the arguments are not JSON: {error}"

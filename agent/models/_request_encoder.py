@@ -4,6 +4,8 @@ A message's `blocks` hold, as JSON, fields that a provider needs back byte for b
 list `field` of the message. `at` is the block's position in the text and `of` the length of that text in characters; if
 the text has changed since, for example by masking, the position is lost and the block is placed first. `{"call", "id"}`
 restores the id of a call that contains its signature.
+
+Arguments of tool calls are parsed from JSON that can be stored and sent again: finite numbers, limited nesting.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import re
 from collections.abc import Sequence
 from copy import deepcopy
 from itertools import groupby
-from typing import Any
+from math import isfinite
+from typing import Any, NoReturn
 
 from agent.models._protocol import Route
 from agent.models.base import Message
@@ -136,3 +139,37 @@ def _mark(sent: list[Message]) -> None:
         for message in reversed([message for message in candidates if message["role"] != "assistant"][-1:]):
             if isinstance(parts := message.get("content"), list):
                 message["content"] = [*parts[:-1], {**parts[-1], "cache_control": MARK}]
+
+
+DEEPEST = 50
+
+
+def parse_arguments(text: str) -> Any:
+    """Return the parsed value.
+
+    Raises ValueError with the reason if the text is not JSON, contains NaN or Infinity (providers reject them when
+    they are sent back), or is nested so deeply that recursive parsers would fail.
+    """
+    try:
+        value = json.loads(text, strict=False, parse_constant=_refused, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _deeper(value, DEEPEST):
+        raise ValueError(f"nested more than {DEEPEST} levels deep")
+    return value
+
+
+def _refused(name: str) -> NoReturn:
+    raise ValueError(f"JSON has no {name}")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return number
+
+
+def _deeper(value: Any, left: int) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return left < 0 or any(_deeper(part, left - 1) for part in parts)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aci.observation.untrusted_text import wrap_output
-from agent.models import _call_arguments
+from agent.models import _request_encoder
 from agent.models.base import Message
 from trajectories.records import Action
 
@@ -118,7 +118,7 @@ def _read(tool: str, arguments: dict[str, Any], strange: list[str]) -> Action:
     if not strange:
         return Action(tool, arguments)
     try:
-        given = _call_arguments.parse_arguments("\n".join(strange))
+        given = _request_encoder.parse_arguments("\n".join(strange))
     except ValueError:
         given = None
     if isinstance(given, dict) and not arguments:
@@ -140,7 +140,7 @@ def _value(lines: Iterator[str], word: str) -> str | None:
 def _as_list(text: str) -> list[Any]:
     """Parse a list written as JSON, or with one item a line."""
     try:
-        given = _call_arguments.parse_arguments(text)
+        given = _request_encoder.parse_arguments(text)
     except ValueError:
         given = None
     return given if isinstance(given, list) else [line.strip() for line in text.split("\n") if line.strip()]

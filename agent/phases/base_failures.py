@@ -14,12 +14,12 @@ from aci.proof.proof_run import format_names
 from aci.proof.reproduction import was_ended_early
 from aci.proof.suite_selection import has_large_suite, nearest_tests
 from aci.repository.patch import is_test
-from aci.runtime.submodules import FIX, describe_submodule, submodule_missing_in
+from aci.runtime.snapshots import FIX, describe_submodule, submodule_missing_in
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import limit_per_test, run_tests
 from agent.engine.permission_checks import REFUSED, may_test
 from agent.prompts.opening_prompt import places
-from agent.run_state.failing_tests_issue import is_about_failing_tests
+from agent.run_state.strategy_traits import is_about_failing_tests
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

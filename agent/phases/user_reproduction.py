@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.engine.permission_checks import REFUSED
 from agent.phases.base_failures import failing_tests
-from agent.run_state.failing_tests_issue import NoFailingTest, is_about_failing_tests
+from agent.run_state.strategy_traits import NoFailingTest, is_about_failing_tests
 from trajectories.errors import UsageError
 from trajectories.records import Action
 

@@ -1,4 +1,6 @@
-"""The first message of a conversation: the issue, and the facts that every run needs."""
+"""The first message of a conversation: the issue, the facts that every run needs, and the instruction files of the
+repository's root and nearest to likely places.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from aci.graph.file_outline import numbered
+from aci.instructions.instruction_frames import frame_for_places
 from aci.issue_text.issue_discussion import append_discussion
 from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
 from aci.localization.issue_localization import HistoryBase, localize_issue
 from aci.localization.place_ranking import SHOWN_CLASSES
-from aci.observation.prompt_tags import quote_source, quote_text
+from aci.observation.untrusted_text import quote_source, quote_text
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
-from aci.runtime.background_task import BackgroundTask
+from aci.runtime.workspace import BackgroundTask
 from agent.engine.run_memory import run_memory
-from agent.prompts.instruction_prompt import repository_notes
 from agent.prompts.quotation import framed_issue
 from agent.prompts.test_command_prompt import describe_tests, search_tree, tried_command
 
@@ -25,6 +27,34 @@ if TYPE_CHECKING:
     from agent.engine.branch import Branch
     from agent.run_state.turn_state import TurnInput
     from trajectories.git_store.trees import Trees
+
+NEAR_PLACES = 5
+"""Maximum number of likely places whose instruction files are shown."""
+ABOUT_NAMES = re.compile(
+    r"\bAUTHORS\b|\bCONTRIBUTORS\b|\badd (?:yourself|your(?: own)? name)\b|\byour name\b|sign(?:ed)?[- ]off|\bCLA\b",
+    re.IGNORECASE,
+)
+ABOUT_NUMBERS = re.compile(
+    r"\b(?:issue|ticket|bug|pr|pull[- ]request|gh)[-_ ]*(?:number|num|id|no\.)|[<{\[](?:issue|ticket|pr|number|pull)\b"
+    r"|#(?:\d{3,}|N+\b|X+\b)|\b\d{3,}\.\w*\.?(?:rst|md|txt)\b",
+    re.IGNORECASE,
+)
+
+
+def repository_notes(branch: Branch, found: dict[str, Any]) -> str:
+    """Return the instruction files of the base, which are data and not instructions for this run, and its skills.
+
+    Lines about the contributor's name, and without a URL of the issue those about its number, cannot be followed and
+    are left out.
+    """
+    has_number = bool(branch.turn.issue.url)
+
+    def is_usable(text: str) -> bool:
+        return not ABOUT_NAMES.search(text) and (has_number or not ABOUT_NUMBERS.search(text))
+
+    hits = [hit["path"] for hit in (found["functions"] or found["files"])[:NEAR_PLACES]]
+    return frame_for_places(branch.engine.base_instructions.files, hits, is_usable)
+
 
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 5, 2, 70
 SHOWN_SOURCES, MOST_SOURCE_LINES = 2, 80

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from aci.issue_text.issue_discussion import select_comments
 from aci.issue_text.vulnerability import is_vulnerability
 from aci.observation.output_text import shorten
-from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
+from aci.observation.untrusted_text import attribute_text, quote_fully, quote_text
 from trajectories.records import Comment, Issue, Trust
 
 MOST_DISCUSSED, LONGEST = 12_000, 3_000

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aci.graph.file_selection import language_of
 from aci.localization.issue_localization import text_of
 from aci.observation.failure_cause import failure_cause
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.proof.suite_selection import nearest_tests
 from aci.repository.patch import is_test
 from aci.testing.command_files import PYTEST

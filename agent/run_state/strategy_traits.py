@@ -6,15 +6,19 @@
 - `APART`: the user's changes in the working tree are not merged before this turn.
 - `PROVES`: the strategy proves a patch that somebody else proposed.
 - `WHEN`: when to use the strategy; a strategy without it is internal to a front end.
+
+A run without an issue of its own should make the failing tests of a repository pass.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 from trajectories.errors import UsageError
 from trajectories.plugins import find, names
+from trajectories.records import Issue
 
 
 def is_conversational(strategy: str) -> bool:
@@ -72,3 +76,22 @@ def _has_trait(strategy: str, name: str) -> bool:
     except UsageError:  # the strategy of an old run may no longer exist
         return False
     return bool(getattr(module, name, False))
+
+
+FAILING_TESTS = Issue("Make the failing tests pass", "")
+"""The issue of a run that was started without one."""
+
+
+class NoFailingTest(UsageError):
+    """No test fails, so a run that should make the failing tests pass has nothing to do."""
+
+
+_REQUEST = re.compile(
+    r"(?:make|get) (?:all )?(?:the )?(?:failing |broken )?tests? (?:to )?(?:pass|green|work)"
+    r"|(?:fix|repair) (?:all )?(?:the )?(?:failing|broken) tests?"
+)
+
+
+def is_about_failing_tests(issue: Issue) -> bool:
+    """Return whether the issue says no more than that the failing tests should pass."""
+    return bool(_REQUEST.fullmatch(" ".join(re.findall(r"\w+", f"{issue.title} {issue.body}".lower())[:20])))

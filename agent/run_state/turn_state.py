@@ -1,4 +1,8 @@
-"""The input of a turn, and its state, derived from the records: first tree, current tree, submission."""
+"""The input of a turn, and its state, derived from the records: first tree, current tree, submission.
+
+A follow-up starts from a recorded commit: the head of the pull request or of the branch whose CI failed. It is one turn
+of a run, and the turn that proves its changes. Later turns, of a session, use the user's files.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from trajectories.records import Base, Exit, Issue, Record, Run, Step, Turn
+from trajectories.records import Base, Exit, Issue, Note, Record, Run, Step, Turn
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings
+    from trajectories.trajectory import Trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +129,21 @@ EXAMINER_RECORDS = (
 )
 """Names under which a run records the hash of the examiner's tests, what they did, what they did with a revised patch,
 what corrected versions of existing tests did, and what the tests of a challenger did."""
+
+
+HEAD = "head_commit"
+"""Key in the data of the note before a follow-up's turn."""
+BUILD, PROVE = "build", "prove"
+"""The strategies of a follow-up's two turns."""
+
+
+def follow_up_head(trajectory: Trajectory) -> str:
+    """Return the commit that the current turn follows up, or "" if it is no turn of a follow-up."""
+    later: list[Turn] = []
+    for record in reversed(trajectory.records):
+        if isinstance(record, Turn):
+            later.append(record)
+        elif isinstance(record, Note) and HEAD in record.data:
+            is_current = len(later) <= 2 and all(turn.strategy == PROVE for turn in later[:-1])
+            return str(record.data[HEAD]) if is_current else ""
+    return ""

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.engine.write_scope import Scope
+from agent.engine.permission_checks import Scope
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import UsageError
 from trajectories.records import Action

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.engine.write_scope import Scope
+from agent.engine.permission_checks import Scope
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.rewind import visible_steps
 from trajectories.records import Observation

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from agent.engine.loop import is_answer, loop
-from agent.engine.write_scope import Scope
+from agent.engine.permission_checks import Scope
 from agent.prompts.turn_prompt import turn_prompt
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.verdict import Verdict

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from agent.run_state.attempt_outcome import Outcome
-from agent.run_state.turn_undo import AUTHOR, turn_history, undo_count
+from agent.run_state.rewind import AUTHOR, turn_history, undo_count
 from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:

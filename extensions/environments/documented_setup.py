@@ -11,9 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from aci.environments.environment_plan import VENV, Command, Files, Plan
-from aci.instructions.documented_commands import DocumentedCommand, bare_command, root_commands
+from aci.instructions.documented_commands import (
+    FILES,
+    UNUSABLE,
+    DocumentedCommand,
+    bare_command,
+    find_recipe,
+    root_commands,
+)
 from aci.instructions.instruction_files import Instructions
-from aci.instructions.make_recipes import FILES, UNUSABLE, find_recipe
 from trajectories.git_store.object_reader import Entry
 
 MOST = 4

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from aci.environments.environment_plan import FailedSetup, ProposeSteps
 from aci.observation.output_text import mask_secrets
-from aci.observation.prompt_tags import attribute_text
-from aci.observation.untrusted_text import clean_output, wrap_output
+from aci.observation.untrusted_text import attribute_text, clean_output, wrap_output
 from agent.run_state.strategy_traits import reads_messages
 from trajectories.errors import ModelError
 

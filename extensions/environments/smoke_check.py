@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aci.environments.environment_plan import Plan
 from aci.observation.failure_cause import failure_cause
-from aci.runtime.submodules import submodule_of_module
+from aci.runtime.snapshots import submodule_of_module
 from extensions.environments.setup_container import SetupResult
 from trajectories.git_store.trees import Trees
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aci.graph.patch_impact import edits_between, users_of_changes
 from aci.localization.issue_localization import query_tree_graph, text_of_edits
 from aci.observation.output_text import shorten
-from aci.observation.prompt_tags import quote_source, quote_text
+from aci.observation.untrusted_text import quote_source, quote_text
 from aci.repository.file_blobs import TreeBlobs
 from extensions.examiner.examiner_prompt import describe_failure, quote_issue
 from trajectories.errors import WorkspaceError

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import shorten
-from aci.observation.prompt_tags import quote_fully, quote_source, quote_text
+from aci.observation.untrusted_text import quote_fully, quote_source, quote_text
 from aci.repository.patch import is_test
 from agent.prompts.test_command_prompt import describe_tests, nearest_test_files
 from extensions.examiner.page_prompt import describe_pages

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from aci.observation.output_text import shorten
-from aci.observation.prompt_tags import quote_source, quote_text
+from aci.observation.untrusted_text import quote_source, quote_text
 from aci.repository.patch import is_test
 from agent.engine.tool_context import has_browser
 

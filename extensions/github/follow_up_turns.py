@@ -13,9 +13,8 @@ from agent.console.foreground_run import solve_and_show
 from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import result
 from agent.lifecycle.turn_lifecycle import next_turn
-from agent.run_state.follow_up_head import BUILD, HEAD, PROVE
 from agent.run_state.merge_base import EFFECT, MOVED, effects, find_merge_base
-from agent.run_state.turn_state import MAIN
+from agent.run_state.turn_state import BUILD, HEAD, MAIN, PROVE
 from trajectories.journal import read
 from trajectories.records import Exit, Note, Turn
 

@@ -130,7 +130,7 @@ def run_tests(call: ToolCall, given: arguments.RunTests) -> dict[str, Any]:
 
 
 def prove(call: ToolCall, given: arguments.Prove) -> dict[str, Any]:
-    from aci.repository.patch_text import read_patch
+    from aci.repository.patch import read_patch
     from agent.inputs.patch_input import check_isolation, proposal_from_diff
 
     diff = read_patch(encode(given.patch))
@@ -156,7 +156,7 @@ def optimize(call: ToolCall, given: arguments.Optimize) -> dict[str, Any]:
 
 
 def fix(call: ToolCall, given: arguments.Fix) -> dict[str, Any]:
-    from agent.run_state.failing_tests_issue import FAILING_TESTS
+    from agent.run_state.strategy_traits import FAILING_TESTS
 
     source = call.server.open_repository(given.repository)
     issue = _issue(given.issue) if given.issue.strip() else FAILING_TESTS

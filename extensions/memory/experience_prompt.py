@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import cut, mask_secrets
-from aci.observation.prompt_tags import attribute_text, quote_fully
+from aci.observation.untrusted_text import attribute_text, quote_fully
 from agent.run_state.checkouts import EXPERIENCE
 from extensions.memory.lesson_search import lesson_key, without_poor_lesson
 from trajectories.errors import ConfigError

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aci.observation.prompt_tags import attribute_text, quote_fully
+from aci.observation.untrusted_text import attribute_text, quote_fully
 from agent.conversation.model_roles import LESSON_WRITER
 from extensions.memory.run_lessons import lesson_of_turn
 from trajectories.errors import Cancelled, ModelError, Stop

@@ -27,10 +27,10 @@ from agent.conversation.model_roles import LESSON_WRITER
 from agent.engine.proof_step import verdict_of
 from agent.prompts.quotation import lowest_trust
 from agent.run_state.checkouts import EXPERIENCE
+from agent.run_state.rewind import AUTHOR as UNDO
 from agent.run_state.rewind import rewinds
 from agent.run_state.strategy_traits import is_conversational
 from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree, turn_issue
-from agent.run_state.turn_undo import AUTHOR as UNDO
 from extensions.memory.experience_bank import LESSON, Bank, Entry, ExperienceQuery, combine_word_counts
 from extensions.memory.lesson_search import record_use
 from trajectories.errors import SweAgentError

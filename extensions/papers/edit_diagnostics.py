@@ -6,8 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.prompt_tags import quote_text
-from aci.observation.untrusted_text import clean_text, one_line
+from aci.observation.untrusted_text import clean_text, one_line, quote_text
 from agent.engine.permission_checks import may_test
 from extensions.papers.diagnostics import CHECKERS, MOST_TEXT, Checker, find_checkers, new_errors, run_checker
 from extensions.papers.static_checks import ConsistencyError, find_inconsistencies

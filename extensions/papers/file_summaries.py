@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.observation.output_text import cut, mask_secrets
-from aci.observation.prompt_tags import quote_fully
-from aci.observation.untrusted_text import one_line
+from aci.observation.untrusted_text import one_line, quote_fully
 from agent.prompts.opening_prompt import places
 from agent.prompts.quotation import lowest_trust
 from agent.run_state.checkouts import SUMMARIES

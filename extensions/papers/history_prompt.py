@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aci.localization import issue_localization
 from aci.localization.similar_fixes import LONGEST
 from aci.observation.output_text import mask_secrets, shorten
-from aci.observation.prompt_tags import attribute_text, quote_fully, quote_text
+from aci.observation.untrusted_text import attribute_text, quote_fully, quote_text
 from aci.repository.file_blobs import TreeBlobs
 from agent.engine.run_memory import run_memory
 from agent.prompts.opening_prompt import places

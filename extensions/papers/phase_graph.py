@@ -12,16 +12,16 @@ from dataclasses import dataclass, field, replace
 from string import Template
 from typing import TYPE_CHECKING
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.runtime.workspace import HARNESS_SESSION
 from agent.candidates.attempt_summary import cut
 from agent.candidates.cross_test_matrix import new_tests, run_reported_tests
 from agent.candidates.role_questions import LETTERS, Question, ask_roles, is_yes, parse_letter, parse_score
 from agent.conversation.model_roles import roles_of
 from agent.engine.loop import NUDGED, is_answer, is_submission, loop
+from agent.engine.permission_checks import Scope
 from agent.engine.proof_step import verdict_text
 from agent.engine.task import Task
-from agent.engine.write_scope import Scope
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import describe_workspace, facts, likely_sources, name_places, places
 from agent.prompts.quotation import framed_issue

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.graph.outline import CLASS, Location
 from aci.localization.issue_localization import query_tree_graph, text_of
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.repository.file_blobs import TreeBlobs
 from agent.candidates.role_questions import Question, ask_roles
 from agent.prompts.opening_prompt import places

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from agent.candidates.role_questions import Question, ask_roles, parse_score
 from agent.prompts.quotation import framed_issue
 

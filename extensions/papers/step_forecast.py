@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from agent.candidates.role_questions import Question, ask_roles, parse_score
 from agent.prompts.opening_prompt import name_places, places
 from agent.prompts.quotation import framed_issue

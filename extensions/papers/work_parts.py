@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.repository.tree_merge import merge_trees
 from agent.candidates.attempt_summary import cut
+from agent.engine.delegation import AT_ONCE
 from agent.engine.loop import loop
-from agent.engine.parallel_attempts import AT_ONCE
 from agent.prompts.opening_prompt import describe_workspace, facts
 from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome
@@ -23,8 +23,8 @@ from trajectories.records import PART
 from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
+    from agent.engine.permission_checks import Scope
     from agent.engine.task import Task
-    from agent.engine.write_scope import Scope
     from trajectories.records import Step
 
 MOST_PARTS = AT_ONCE

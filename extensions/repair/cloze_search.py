@@ -82,7 +82,7 @@ def question_values(
     masks: Sequence[Mask], issue: str, read: Callable[[str], bytes], failing: Sequence[str]
 ) -> dict[str, str]:
     """Return the values of the prompt `cloze` for the masks of a function."""
-    from aci.observation.prompt_tags import quote_fully
+    from aci.observation.untrusted_text import quote_fully
     from extensions.repair.cloze import FILLINGS, describe_masks, numbered_function
 
     place = masks[0].place

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.repository.python_source import definitions
 from agent.phases.base_failures import failing_tests
 from extensions.experiment.evaluator.candidate_evaluator import Evaluator

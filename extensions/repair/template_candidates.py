@@ -14,7 +14,7 @@ from agent.prompts.opening_prompt import likely_sources
 from extensions.repair.template_search import search_end, search_templates
 
 if TYPE_CHECKING:
-    from agent.engine.parallel_attempts import Attempt
+    from agent.engine.delegation import Attempt
     from agent.engine.task import Task
     from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step

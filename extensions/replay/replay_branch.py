@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any, TypeGuard
 
 from agent.engine.branch import STOPPED, Branch
-from agent.engine.permission_checks import REFUSED, refusal
+from agent.engine.permission_checks import REFUSED, Scope, refusal
 from agent.engine.proof_step import proof_step
-from agent.engine.write_scope import Scope
 from agent.prompts.opening_prompt import likely_sources
 from extensions.replay.run_comparison import PROOF
 from tools.base import Context

@@ -22,9 +22,9 @@ from extensions.report.timeline import TimelineContext, ended, items
 from extensions.report.tree_diffs import FILE_BYTES, FILES, FileDiff, Pair, PairDiff, pair_diffs
 from trajectories.branch_structure import branches_as_json as branches_told
 from trajectories.branch_structure import structure
-from trajectories.changed_pages import pages_of_tree
 from trajectories.errors import RunBroken
 from trajectories.outcome_words import PART_SENTENCES, verdict_tone
+from trajectories.page_picture import pages_of_tree
 from trajectories.record_text import MAX_DATA_CHARACTERS, format_time, is_short_data
 from trajectories.records import Exit, Issue, Run, Step
 from trajectories.reply_costs import costs

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from extensions.report.report_text import Diff, ReportText
-from trajectories.changed_pages import ChangedPage
 from trajectories.errors import UsageError
 from trajectories.file_limits import read_limited
+from trajectories.page_picture import ChangedPage
 from trajectories.trajectory import RunView
 
 ROOM = 24_000_000

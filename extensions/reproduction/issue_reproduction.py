@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.repository.file_blobs import TreeBlobs
 from agent.engine.permission_checks import may_run_example
 from agent.phases.reproduction_gate import judge

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.prompt_tags import quote_fully
+from aci.observation.untrusted_text import quote_fully
 from extensions.testgen.case_generation import GeneratedCases, outcome_as_json, outcome_from_json
 from extensions.testgen.case_rendering import HELPERS
 from extensions.testgen.case_search import NO_COVERAGE

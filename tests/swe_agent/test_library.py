@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.user_repository import Repository
-from agent.console import heartbeat
+from agent.console import rich_terminal
 from agent.lifecycle.run_lifecycle import reopen
 from swe_agent import Issue, ProgressEvent, Step, SweAgentError, fix, load_settings, start_fix
 from tests.conftest import IMAGE, MakeRepo, git
@@ -96,7 +96,7 @@ def test_run_closed_before_its_end_stops_and_can_be_resumed(calculator: Path, mo
 def test_cloned_repository_prints_nothing(
     calculator: Path, model: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(heartbeat, "SILENCE", 0.001)  # a command would report the clone before it is ready
+    monkeypatch.setattr(rich_terminal, "SILENCE", 0.001)  # a command would report the clone before it is ready
     with start_fix("add()", calculator.as_uri(), model=model, strategy="react", workspace="local") as run:
         next(run)
     assert capfd.readouterr() == ("", "")

@@ -11,7 +11,7 @@ from aci.observation.text_source import TextSource
 from aci.proof.prompt_injection import find_injections
 from agent.conversation.compaction import AGE, VIEW_AGE
 from agent.conversation.messages import Reader
-from agent.engine.write_scope import Scope
+from agent.engine.permission_checks import Scope
 from agent.run_state.rewind import summarise_attempts
 from tests.agent.conversation.new_conversation import messages
 from tests.external_plugin import install_tool

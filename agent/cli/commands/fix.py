@@ -18,7 +18,7 @@ from agent.console.rich_terminal import console as progress
 from agent.console.run_display import Console
 from agent.conversation.model_roles import check_examiner
 from agent.inputs.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
-from agent.run_state.failing_tests_issue import FAILING_TESTS
+from agent.run_state.strategy_traits import FAILING_TESTS
 from agent.run_state.terminal_question import confirm
 from trajectories.errors import UsageError
 

@@ -17,8 +17,8 @@ from agent.console.run_display import Console
 from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import reopen, result
 from agent.lifecycle.run_result import Result
-from agent.run_state.follow_up_head import follow_up_head
 from agent.run_state.run_ownership import ask_for_owner, run_owner
+from agent.run_state.turn_state import follow_up_head
 from trajectories.errors import UsageError
 from trajectories.journal import read
 from trajectories.plugins import extension_module

@@ -18,9 +18,8 @@ from aci.repository.plain_folder import reopen_repository
 from agent.config.settings import Settings, load_settings
 from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import begin, reopen
-from agent.run_state.follow_up_head import BUILD, HEAD
 from agent.run_state.progress_event import ProgressEvent
-from agent.run_state.turn_state import MAIN
+from agent.run_state.turn_state import BUILD, HEAD, MAIN
 from extensions.github.action.run_archive import restore_run
 from extensions.github.follow_up_turns import FOLLOW_UP_SETTINGS, start_turn
 from extensions.github.task.task_text import issue_of, request_of

@@ -35,9 +35,9 @@ from extensions.github.pull_request.run_outcome import outcome_of, outcome_witho
 from extensions.github.task.result_file import AGAIN, Outcome, pack
 from extensions.github.task.task_request import TaskRequest, read
 from extensions.github.task.task_text import issue_of
-from trajectories.changed_pages import PICTURES
 from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError
 from trajectories.journal import is_started
+from trajectories.page_picture import PICTURES
 
 REPORTED = frozenset({0, 1, 4, 6})
 """Exit codes of runs that ended normally: the job succeeds, and the result file holds the details."""

@@ -22,9 +22,8 @@ from agent.inputs.issue_input import Waiting, repository_from
 from agent.lifecycle.delivery import deliver_on_request, is_delivered
 from agent.lifecycle.run_lifecycle import reopen, result
 from agent.prompts.quotation import quoted_logs
-from agent.run_state.follow_up_head import BUILD, PROVE
 from agent.run_state.run_ownership import is_own
-from agent.run_state.turn_state import MAIN
+from agent.run_state.turn_state import BUILD, MAIN, PROVE
 from agent.runs.run_listing import RunFilter, list_runs
 from extensions.github.ci.ci_address import ci_address_of
 from extensions.github.ci.failed_checks import AUTHOR, FailedChecks, fetch_failed_checks, job_names

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from extensions.github.action_inputs import workflow_run
 from extensions.github.text_escaping import code, escape_markdown
-from trajectories.changed_pages import PICTURES
+from trajectories.page_picture import PICTURES
 
 if TYPE_CHECKING:
     from extensions.github.task.result_file import Outcome

@@ -40,7 +40,7 @@ from extensions.lab.instances.host_errors import check_machine
 from extensions.lab.instances.jobs import Instance
 from extensions.lab.instances.repository_clones import Repositories
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.file_locks import acquire_lock
+from trajectories.file_limits import acquire_lock
 
 SHOWN = 10
 Say = Callable[[str], None]

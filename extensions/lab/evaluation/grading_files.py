@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from aci.repository.patch_text import decoded_patch
+from aci.repository.patch import decoded_patch
 from aci.runtime.workspace import Workspace
 
 _APPLY = ("git apply --verbose", "patch --batch --fuzz=5 -p1 -i", "git apply --verbose -C1")

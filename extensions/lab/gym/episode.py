@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from aci.repository.user_repository import Repository
-from aci.runtime.background_task import BackgroundTask
+from aci.runtime.workspace import BackgroundTask
 from agent.config.settings import Settings, load_settings
 from agent.conversation.messages import BranchConversation
 from agent.conversation.model_requests import build_request, system_prompt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from extensions.lab.synthesis.issue_text import IssueText, find_leaks
 from extensions.lab.synthesis.model_questions import ModelQuestions
 

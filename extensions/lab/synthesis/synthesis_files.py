@@ -15,7 +15,7 @@ from extensions.lab.synthesis.source_repository import SourceRepository
 from extensions.lab.synthesis.task_bundle import commit_tree, write_bundle
 from extensions.lab.synthesis.task_instance import Row
 from trajectories.errors import UsageError
-from trajectories.file_locks import acquire_lock
+from trajectories.file_limits import acquire_lock
 
 OTHER_FILE = "Choose another --out."
 

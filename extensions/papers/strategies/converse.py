@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.proof.evidence import find_test_file
 from aci.repository.patch import belongs_to_tests
 from aci.runtime.workspace import HARNESS_SESSION
@@ -28,7 +28,7 @@ from agent.candidates.diverse_attempts import (
 )
 from agent.candidates.patch_deduplication import deduplicate
 from agent.engine.loop import is_answer, is_submission, loop
-from agent.engine.write_scope import Scope
+from agent.engine.permission_checks import Scope
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
 from agent.run_state.attempt_outcome import Outcome

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from agent.candidates.role_questions import LETTERS, Question, ask_roles, parse_letter
 from agent.engine.loop import loop
 from agent.phases.user_reproduction import given_tests

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.repository.tree_merge import merge_trees
 from agent.candidates.attempt_summary import attempt_summary, describe_attempts
 from agent.candidates.candidate_selection import CandidateScore, adopt_candidate, rank_candidates
@@ -16,7 +16,7 @@ from agent.phases.user_reproduction import given_tests
 from agent.run_state.rewind import summarise_attempts
 
 if TYPE_CHECKING:
-    from agent.engine.parallel_attempts import Attempt
+    from agent.engine.delegation import Attempt
     from agent.engine.task import Task
     from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step

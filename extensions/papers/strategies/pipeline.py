@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aci.graph.file_outline import parse_symbols
 from aci.graph.file_selection import exclusion_reason
 from aci.graph.outline import FUNCTION
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.repository.patch import is_test
 from agent.candidates.candidate_selection import adopt_candidate, rank_candidates
 from agent.candidates.cross_test_matrix import Matrix, run_cross_tests
@@ -26,7 +26,7 @@ from trajectories.git_store.packs import is_plain
 from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
-    from agent.engine.parallel_attempts import Attempt
+    from agent.engine.delegation import Attempt
     from agent.engine.task import Task
     from trajectories.records import Step
 

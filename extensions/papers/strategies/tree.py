@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from agent.engine.loop import is_submission, loop
 from agent.engine.run_memory import run_memory
 from agent.phases.user_reproduction import given_tests

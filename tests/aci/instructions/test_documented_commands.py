@@ -8,15 +8,16 @@ import pytest
 
 from aci.instructions import documented_commands
 from aci.instructions.documented_commands import (
+    LARGEST,
     MOST_FILES,
     bare_command,
     classify,
     find_commands,
+    find_recipe,
     plain_command,
     root_commands,
 )
 from aci.instructions.instruction_files import Instruction, Instructions
-from aci.instructions.make_recipes import LARGEST, find_recipe
 from trajectories.git_store.object_reader import Entry
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from aci.instructions.instruction_excerpt import select_sections, topic_sections
-from aci.instructions.instruction_frames import DATA, MOST_CHARACTERS, MOST_OF_SKILLS, frame_for_places
+from aci.instructions.instruction_frames import (
+    DATA,
+    MOST_CHARACTERS,
+    MOST_OF_SKILLS,
+    frame_for_places,
+    select_sections,
+    topic_sections,
+)
 from aci.instructions.skills import MOST_SKILLS
 from tests.aci.instructions.conftest import MakeInstructions, Reads
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from aci.graph.code_graph import query_graph
 from aci.graph.patch_impact import Edit
-from aci.localization.change_impact import find_impact
 from aci.localization.edit_signals import PastChanges
+from aci.localization.issue_localization import find_impact
 from aci.localization.place_ranking import RankedPlace, file_reader
 from aci.repository.file_blobs import TextBlobs
 from tests.aci.graph.test_reachability import FILES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.observation.long_lists import first_matches, outline_listing
+from aci.observation.output_text import first_matches, outline_listing
 
 PATHS = [f"./src/pkg_{n % 9}/sub_{n % 4}/module_{n}.py" for n in range(400)]
 

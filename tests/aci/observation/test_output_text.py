@@ -19,8 +19,7 @@ from aci.observation.output_text import (
     shorten,
     strip_number_padding,
 )
-from aci.observation.prompt_tags import quote_text
-from aci.observation.untrusted_text import clean_output, clean_text
+from aci.observation.untrusted_text import clean_output, clean_text, quote_text
 
 CONTROL = [
     "\r",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aci.localization import issue_localization
-from aci.proof.affected_callers import affected_callers
+from aci.proof.proof import affected_callers
 from tests.aci.conftest import BASE, RIGHT, has_note
 from trajectories.git_store.trees import Trees
 

@@ -8,8 +8,9 @@ import networkx
 import pydantic
 import pytest
 
-from aci.repository.assigned_credentials import LONGEST_PIECE, assigned_credentials
 from aci.repository.credentials import (
+    LONGEST_PIECE,
+    assigned_credentials,
     has_credential_format,
     has_credentials,
     is_credential_file,

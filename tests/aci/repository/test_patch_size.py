@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
+from aci.repository.patch import MOST_UNFOLDED, unpacked_size
 from aci.repository.proposed_patch import patched_files
 from aci.repository.user_repository import Repository
 from tests.conftest import MakeRepo, git

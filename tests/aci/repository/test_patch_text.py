@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aci.repository.patch_text import patch_forms, read_patch
+from aci.repository.patch import patch_forms, read_patch
 from aci.repository.proposed_patch import tree_of_diff
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import User

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from aci.runtime.background_task import BackgroundTask
+from aci.runtime.workspace import BackgroundTask
 from trajectories.errors import Cancelled
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.runtime.submodules import submodule_missing_in, submodule_of_file, submodule_of_module
+from aci.runtime.snapshots import submodule_missing_in, submodule_of_file, submodule_of_module
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.git_store.trees import Trees
 

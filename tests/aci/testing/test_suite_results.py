@@ -5,8 +5,8 @@ import json
 import pytest
 
 from aci.runtime.workspace import CommandResult
-from aci.testing.compiler_output import compiler_lines
 from aci.testing.suite_results import build_report
+from aci.testing.suite_run import compiler_lines
 
 
 def report(*lines, code=0):

@@ -8,10 +8,9 @@ from threading import Event
 import pytest
 
 from aci.observation.activity_message import ActivityMessage
-from agent.console import heartbeat as module
-from agent.console.heartbeat import heartbeat
+from agent.console import rich_terminal as module
 from agent.console.process_end import OutputFile
-from agent.console.rich_terminal import Activity, waiting
+from agent.console.rich_terminal import Activity, heartbeat, waiting
 
 
 @pytest.fixture(autouse=True)

@@ -17,21 +17,21 @@ from rich.console import Console as RichConsole
 
 from aci.observation.activity_message import ActivityMessage
 from agent.cli.commands import runs
-from agent.console import heartbeat
+from agent.console import rich_terminal
 from agent.console.activity_lines import NARROW, Activities, LiveStatus, cost, tail, thousands
 from agent.console.error_report import report_error
 from agent.console.run_display import Console, _result_line
 from agent.lifecycle.result_json import as_json
 from agent.lifecycle.run_lifecycle import result
 from agent.limits.run_budget import Price
-from agent.run_state.failing_tests_issue import NoFailingTest
 from agent.run_state.progress_event import ProgressEvent
+from agent.run_state.strategy_traits import NoFailingTest
 from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
-from trajectories.changed_pages import ChangedPage
 from trajectories.errors import Cancelled, SweAgentError, UsageError
 from trajectories.facts import Fact
 from trajectories.journal import Journal
+from trajectories.page_picture import ChangedPage
 from trajectories.records import Action, Exit, Observation, Patch, Spent, Step, Usage
 from trajectories.verdict import Verdict
 
@@ -111,7 +111,7 @@ def test_result_does_not_replace_current_activity(engine):
 
 
 def test_silent_log_shows_what_is_done(monkeypatch, capsys):
-    monkeypatch.setattr(heartbeat, "SILENCE", 0.01)
+    monkeypatch.setattr(rich_terminal, "SILENCE", 0.01)
     console = Console(plain=True)
     console.happening(ProgressEvent("phase", "main", "search for edits"))
     console.happening(ProgressEvent("progress", "main", "trying edits: 3"))

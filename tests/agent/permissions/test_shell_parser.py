@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from agent.permissions.command_wrappers import BUILTINS, RESERVED
-from agent.permissions.shell_parser import LONGEST, parse_line
+from agent.permissions.decisions import LONGEST, parse_line
 
 PLAIN = {
     "git status -s": [("git", "status", "-s")],

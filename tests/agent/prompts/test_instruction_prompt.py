@@ -13,8 +13,7 @@ from agent.engine.branch import Branch
 from agent.engine.permission_checks import may_test
 from agent.lifecycle.run_lifecycle import confirm_test_command
 from agent.permissions.approvals import Answer, Approval
-from agent.prompts.instruction_prompt import repository_notes
-from agent.prompts.opening_prompt import opening
+from agent.prompts.opening_prompt import opening, repository_notes
 from tests.agent.conftest import Bench, act, line
 from tests.agent.prompts.test_opening_prompt import first_message
 from tests.conftest import git

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.observation.prompt_tags import quote_text as framed_text
+from aci.observation.untrusted_text import quote_text as framed_text
 from agent.engine.branch import Branch
 from agent.prompts.opening_prompt import MOST_SOURCE_LINES, describe_places, opening
 from agent.prompts.test_command_prompt import NOT_CHECKED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.run_state.failing_tests_issue import FAILING_TESTS, is_about_failing_tests
+from agent.run_state.strategy_traits import FAILING_TESTS, is_about_failing_tests
 from trajectories.records import Issue
 
 

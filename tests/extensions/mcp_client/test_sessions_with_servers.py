@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from agent.engine.branch import UNKNOWN
 from agent.engine.engine import Engine
-from agent.engine.outside_calls import UNKNOWN
 from agent.engine.task import Task
 from agent.lifecycle.run_lifecycle import begin, solve
 from agent.permissions.approvals import Answer

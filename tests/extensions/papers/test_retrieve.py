@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.lifecycle.run_lifecycle import begin, reopen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.run_state.turn_undo import undo_count
+from agent.run_state.rewind import undo_count
 from extensions.interactive.session import applied_changes
 from trajectories.errors import UsageError
 

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from extensions.interactive.tui.widgets.conversation_items import Block, Line, blank_block, text_blocks
-from trajectories.changed_pages import changed_pages
 from trajectories.outcome_words import PART_LABELS, Tone, ending_of
+from trajectories.page_picture import changed_pages
 
 if TYPE_CHECKING:
     from textual.strip import Strip

@@ -17,7 +17,7 @@ from extensions.interactive.tui.widgets.conversation_items import (
     markdown_blocks,
     text_blocks,
 )
-from trajectories.changed_pages import picture_number
+from trajectories.page_picture import picture_number
 from trajectories.unified_diff import count_changed_lines
 
 if TYPE_CHECKING:

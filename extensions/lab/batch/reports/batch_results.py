@@ -26,7 +26,7 @@ from extensions.lab.batch.reports.prediction_files import encode as encode_predi
 from extensions.lab.instances.append_log import AppendLog, write_error
 from extensions.lab.instances.jobs import JobResult
 from trajectories.errors import RunBroken
-from trajectories.file_locks import acquire_lock
+from trajectories.file_limits import acquire_lock
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -12,8 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from agent.console.activity_lines import tail
-from agent.console.heartbeat import heartbeat
-from agent.console.rich_terminal import can_redraw, console
+from agent.console.rich_terminal import can_redraw, console, heartbeat
 from agent.run_state.progress_event import ProgressEvent
 from extensions.lab.batch.reports.batch_progress import BatchLimits, BatchProgress, BatchSnapshot, RunningInstance
 from extensions.lab.batch.reports.outcome_reasons import COLOURS, OUTCOME_REASONS, outcome_reason

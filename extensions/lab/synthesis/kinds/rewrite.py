@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from random import Random
 from textwrap import dedent, indent
 
-from aci.observation.prompt_tags import quote_text
+from aci.observation.untrusted_text import quote_text
 from aci.repository.python_source import is_docstring
 from extensions.experiment.source.source_file import Definition
 from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from aci.observation.activity_message import ActivityMessage
 from agent.config.settings import Settings
-from agent.console import heartbeat
+from agent.console import rich_terminal
 from agent.run_state.progress_event import ProgressEvent
 from extensions.lab.batch.reports.batch_progress import BatchLimits, BatchProgress
 from extensions.lab.batch.reports.outcome_reasons import OUTCOME_REASONS, outcome_reason
@@ -221,7 +221,7 @@ def test_log_has_one_line_per_event():
 
 
 def test_silent_log_names_running_instances(monkeypatch):
-    monkeypatch.setattr(heartbeat, "SILENCE", 0.01)
+    monkeypatch.setattr(rich_terminal, "SILENCE", 0.01)
     lines, file = log()
     with lines:
         lines.began([job("a"), job("b")])
