@@ -22,20 +22,19 @@ import inspect
 import posixpath
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
-from aci.instructions.instruction_files import Instructions
+from aci.instructions.instruction_files import CONTRIBUTING, Instructions
+from aci.instructions.instruction_frames import FRAME, SHOWN, frame_instruction
 from aci.observation import output_text
+from aci.observation.output_text import mask_secrets
 from aci.observation.text_source import TextSource
 from aci.observation.untrusted_text import clean_text
 from tools._file_errors import describe_file_error
-from tools._helper_report import Delegate, HelperReport
 from tools._metadata import Consent, ConsentQuestion, Need, ResultKind, ToolCall, ToolMetadata, WhenLimited, not_needed
-from tools._nearby_instructions import add_instructions
-from tools._user_answer import AskUser, UserAnswer
 from trajectories import plugins
 from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Action, Base, Observation, Step
@@ -45,6 +44,92 @@ if TYPE_CHECKING:
 
     from aci.runtime.workspace import OnOutput, Workspace
     from trajectories.git_store.trees import Trees
+
+MOST_CHARACTERS = 4_000
+
+
+class ViewContext(Protocol):
+    """The parts of a tool's context that decide which instruction files are added."""
+
+    @property
+    def instructions(self) -> Instructions: ...
+    @property
+    def steps(self) -> Sequence[Step]: ...
+    @property
+    def before(self) -> Sequence[tuple[Action, Observation]]: ...
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
+    def place(self, path: str) -> str: ...
+
+
+def add_instructions(observation: Observation, path: object, ctx: ViewContext) -> Observation:
+    """Return the observation with the instruction files for the file or folder `path` that the branch has not seen.
+
+    Files of the root are left out, since the first message has them. The nearest files get their share of the
+    characters first.
+    """
+    if not observation.ok or not isinstance(path, str):
+        return observation
+    try:
+        place = ctx.place(path)
+    except UsageError:  # it is the address of an output, not a path
+        return observation
+    if place.startswith("/"):
+        return observation
+    seen = set(_shown(ctx))
+    chain = [each for each in ctx.instructions.chain(place) if each.folder and each.rank != CONTRIBUTING]
+    if all(each.path in seen for each in chain):
+        return observation
+    room, frames = MOST_CHARACTERS, dict[str, str]()
+    read = ctx.instructions.read(sorted(chain, key=lambda each: (-each.depth, each.rank)))
+    for one in read:
+        if one.path not in seen and one.path != place and (frame := frame_instruction(one, room)):
+            frames[one.path] = mask_secrets(frame, ctx.secrets)
+            room -= len(frame)
+    if not frames:
+        return observation
+    shown = [one.path for one in sorted(read, key=lambda one: (one.depth, one.rank)) if one.path in frames]
+    text = "\n".join(filter(None, [observation.text, *(frames[path] for path in shown)]))
+    return replace(observation, text=text, data={**observation.data, SHOWN: shown})
+
+
+def _shown(ctx: ViewContext) -> Iterator[str]:
+    """Yield the paths of the instruction files in the branch's prompts and observations."""
+    for _, seen in ctx.before:
+        yield from seen.data.get(SHOWN, ())
+    for step in ctx.steps:
+        for seen in step.observations:
+            yield from seen.data.get(SHOWN, ()) if step.actions else (path for path, _ in FRAME.findall(seen.text))
+
+
+@dataclass(frozen=True, slots=True)
+class UserAnswer:
+    """An option or the user's own words; "" if the user did not answer.
+
+    With `is_later`, the question is published when the run ends, and the answer comes in a message.
+    """
+
+    text: str = ""
+    is_later: bool = False
+
+
+AskUser = Callable[[str, Sequence[str]], UserAnswer]
+"""Function that asks the user a question with options. Raises UsageError if the user may not be asked any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelperReport:
+    """What the helper says, and `notes` on its changes. `ok` is false if it stopped without a report, or if a change
+    could not be merged."""
+
+    report: str
+    notes: tuple[str, ...] = ()
+    ok: bool = True
+
+
+Delegate = Callable[[str, bool], HelperReport]
+"""Function that has a helper do a task; the second argument says whether it may change files."""
+
 
 __all__ = [
     "ToolCall",

@@ -8,26 +8,30 @@ repository is removed too, but the files of submodules are kept.
 A layer then adds the repository and the snapshot store. Saving files in an image changes their stat data, so git's
 indexes must be refreshed afterwards: if the repository is small, each container does this as it starts
 (`RENEW_SCRIPT`); otherwise, a second layer contains the refreshed indexes.
+
+The host copies the repository's history up to the base commit, and the base tree's pack, into a base image.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.docker.base_image_files import base_files, send_files
 from aci.docker.container_limits import preparation_limits
 from aci.docker.disk_quota import BYTES_PER_FILE
 from aci.docker.docker_daemon import BASE, Daemon, error_message
 from aci.docker.image_availability import alternatives
-from aci.docker.image_builder import LAYOUT_TIMEOUT, ROOT_USER, run_as, start_container, watch_disk
+from aci.docker.image_builder import LAYOUT_TIMEOUT, ROOT_USER, RootShell, run_as, start_container, watch_disk
 from aci.observation.activity_message import ActivityMessage
-from aci.runtime.control_shell import LONG, CommandTimeout
+from aci.runtime.control_shell import LONG, CommandTimeout, print_command
 from aci.runtime.shell_session import quote
 from aci.runtime.snapshots import (
     checkout_script,
@@ -39,10 +43,70 @@ from aci.runtime.snapshots import (
 )
 from aci.runtime.workspace import BackgroundTask, WorkspaceOptions
 from trajectories.errors import Cancelled, WorkspaceError
+from trajectories.git_store.git_commands import decode
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.models.images import Image
+
+HISTORY, PACK = "history.git", "base.pack"
+_SMALL = 30_000  # maximum number of bytes that are sent through a shell
+
+
+@contextmanager
+def base_files(daemon: Daemon, options: WorkspaceOptions) -> Iterator[Callable[[], Path]]:
+    """Create a temporary folder with the history up to the base commit and the base tree's pack, using a background
+    thread.
+
+    Yields a function that waits until the folder is ready.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="swe-agent-base-"))
+
+    def make() -> Path:
+        options.repository.history(options.base, folder / HISTORY)
+        (folder / PACK).write_bytes(options.trees.pack(options.base.tree))
+        return folder
+
+    task = BackgroundTask(make, "base")
+    try:
+        yield task.answer
+    finally:
+        task.wait()
+        daemon.later(lambda _: shutil.rmtree(folder, ignore_errors=True))  # removing a folder takes milliseconds
+
+
+def send_files(container: Container, as_root: RootShell, folder: Path, home: str) -> None:
+    """Copy the folder's files to the container's `home`.
+
+    Small files are written by the container's shell, since the daemon takes 40 ms to unpack an archive.
+    """
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if sum(path.stat().st_size for path in files) <= _SMALL:
+        as_root(_write_script({f"{home}/{path.relative_to(folder)}": path.read_bytes() for path in files}), {})
+        return
+    archive = folder / "all.tar"
+    with tarfile.open(archive, "w") as tar:
+        for name in (HISTORY, PACK):
+            tar.add(folder / name, f"{home[1:]}/{name}", filter=_owned_by_root)
+    with archive.open("rb") as stream:
+        container.put_archive("/", stream)
+
+
+def _write_script(files: Mapping[str, bytes]) -> str:
+    """Return the shell commands that write the files and create the folders that every git directory needs."""
+    folders = {name.rpartition("/")[0] for name in files}
+    folders |= {f"{folder}/refs/heads" for folder in folders if folder.endswith(f"/{HISTORY}")}
+    lines = [b"set -e", b"umask 022", b"mkdir -p " + b" ".join(map(quote, sorted(folders)))]
+    lines += [b"%b > %b" % (print_command(data), quote(name)) for name, data in files.items()]
+    return decode(b"\n".join(lines))
+
+
+def _owned_by_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mode |= 0o700 if entry.isdir() else 0o400
+    return entry
+
 
 DEFAULT_IMAGE = "python:3.12"
 """The default image. It has git."""

@@ -1,4 +1,7 @@
-"""What all branches of a run share: journal, trees, budget, models, tools, workspaces and cancellation."""
+"""What all branches of a run share: journal, trees, budget, models, tools, workspaces and cancellation.
+
+The suite without the patch runs while the model works, and is kept for later runs of the same environment.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,27 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from aci.environments.environment_records import proposed_steps
+from aci.environments.environment_records import digest_of, proposed_steps
 from aci.environments.preparation import prepare_environment
 from aci.environments.python_description import describe_python
 from aci.host.project_python import project_python
 from aci.instructions.documented_commands import describe_command
 from aci.observation.secret_forms import SHORTEST, secrets_in_url
 from aci.proof.contamination import find_installed_copies
+from aci.proof.proof_run import fork_for_tests
 from aci.proof.suite_baselines import Baselines, BaselineStore
+from aci.proof.suite_selection import count_test_files
 from aci.repository.plain_folder import reopen_repository
 from aci.repository.user_repository import Repository
 from aci.repository.working_tree import WorkingTree
 from aci.runtime.workspace import HARNESS_SESSION, BackgroundTask, Workspace, WorkspaceOptions, open_workspace
+from aci.testing.suite_run import run_tests
 from agent.config.api_keys import looks_secret
 from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source
 from agent.config.settings import SECRET, Settings, secret_reason
 from agent.conversation.model_roles import RunModels
 from agent.engine.base_instructions import BaseInstructions
-from agent.engine.base_suite import SuiteAhead, environment_digest
 from agent.engine.permission_checks import may_set_up
 from agent.engine.tool_servers import tool_servers
 from agent.events.event_stream import RunEvents
@@ -42,7 +47,7 @@ from agent.run_state.checkouts import StoredResults
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import digest_path
 from tools.base import Toolbox
-from trajectories.errors import Cancelled, LimitStop
+from trajectories.errors import Cancelled, LimitStop, SweAgentError
 from trajectories.facts import ENVIRONMENT, INSTALLED, Fact
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, first_record
@@ -50,7 +55,90 @@ from trajectories.records import Hold, Note, Reply, Run, Turn
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aci.environments.environment_plan import EnvironmentOptions, ProposeSteps
+    from aci.proof.suite_baselines import Baselines
+    from aci.runtime.workspace import Workspace
+    from agent.config.settings import Settings
+    from trajectories.git_store.trees import Trees
+
+LEAST_FILES = 10
+"""Number of test files from which the suite runs ahead; a smaller one takes about as long as its workspace."""
+
+
+class SuiteAhead:
+    """A run of the suite without the patch in a workspace of its own, which the first proof waits for.
+
+    `fork` opens a workspace at a tree, and `known` gets the results.
+    """
+
+    def __init__(self, trees: Trees, known: Baselines, fork: Callable[[str, CancellationToken], Workspace]) -> None:
+        self._trees, self._known, self._fork = trees, known, fork
+        self._cancel: CancellationToken | None = None
+        self._task: BackgroundTask[None] | None = None
+
+    def start(self, base: str, settings: Settings, parent: CancellationToken) -> None:
+        """Start the run if there are many tests. It ends when `parent` is set."""
+        if self._task is None and count_test_files(self._trees, base) >= LEAST_FILES:
+            self._cancel = cancel = CancellationToken(parent)
+            self._task = BackgroundTask(lambda: self._run(base, settings, cancel), "suite")
+
+    def stop(self) -> None:
+        """End the run, if it still runs."""
+        if self._task and self._cancel:
+            self._cancel.set()
+            self._task.wait()
+        self._task = None
+
+    def _run(self, base: str, settings: Settings, cancel: CancellationToken) -> None:
+        key = (base, settings.test)
+        with self._known.lock_for(key), suppress(SweAgentError):  # the proof runs the suite, and says why it cannot
+            if key in self._known:
+                return
+            self._known.take_stored(key, [*key, settings.test_timeout, settings.suite_time])
+            if key not in self._known:
+                with closing(fork_for_tests(lambda tree: self._fork(tree, cancel), base)) as workspace:
+                    report = run_tests(workspace, settings.test, (), min(settings.suite_time, settings.test_timeout))
+                if report.results or report.granularity == "command":
+                    self._known[key] = report
+                    self._known.own.add(key)
+
+
+def environment_digest(kind: str, image: str, programs: Path | None, *others: str) -> str:
+    """Return a digest of what the results of tests depend on apart from the files of the base, found without running a
+    program of the workspace; "" if it is unknown.
+
+    `kind` is that of the workspace, `programs` the folder of its Python. It is unknown in a workspace without
+    isolation, and if one of `others`, which also count, is "".
+    """
+    parts = [_image_id(image)] if kind == "docker" else _packages(programs.parent) if programs else [""]
+    if kind == "local" or not all([*parts, *others]):
+        return ""
+    return digest_of([kind, *parts, *others])
+
+
+def _image_id(name: str) -> str:
+    from docker.errors import DockerException
+
+    from aci.docker.docker_daemon import connect
+
+    with suppress(SweAgentError, DockerException):
+        daemon = connect()
+        try:
+            return str(daemon.client.images.get(name).id)
+        finally:
+            daemon.rest()
+    return ""
+
+
+def _packages(prefix: Path) -> list[str]:
+    """Return the environment's folder, and the names and times of what its folders of packages hold."""
+    with suppress(OSError):
+        sites = [*prefix.glob("lib/python3*/site-packages"), *prefix.glob("lib/python3*/dist-packages")]
+        entries = sorted((str(each), each.stat().st_mtime_ns) for site in sites for each in (site, *site.iterdir()))
+        return [str(prefix), *(f"{name} {time}" for name, time in entries)]
+    return [""]
 
 
 FILES = "files"

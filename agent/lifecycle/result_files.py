@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agent.engine.engine import Engine
 from agent.evidence.proof_script import container_guard, local_script, proof_environment
 from agent.run_state.proposed_tree import find_proposal
-from agent.run_state.run_origin import has_untrusted_origin
+from agent.run_state.run_settings import has_untrusted_origin
 from trajectories.errors import WorkspaceError
 from trajectories.journal import write_durably
 from trajectories.records import Patch

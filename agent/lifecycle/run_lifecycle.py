@@ -1,4 +1,8 @@
-"""The lifecycle of a run: create, solve, deliver and close it. `fix`, `resume` and batches use this module."""
+"""The lifecycle of a run: create, solve, deliver and close it. `fix`, `resume` and batches use this module.
+
+An examiner may judge the outcome of a strategy. The extension examiner provides it by the plug-in kind
+`agent.lifecycle.examiner`, whose `examined` asks for tests before a repair and judges its outcome by them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
 from aci.proof.contamination import find_contamination, package_names
@@ -22,7 +26,7 @@ from aci.repository.patch import is_test, split_patch
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.conversation.model_requests import settle_recorded_replies
-from agent.conversation.model_roles import assign_roles, validate_models
+from agent.conversation.model_roles import assign_roles, has_examiner_model, validate_models
 from agent.engine.branch import Branch
 from agent.engine.delegation import Delegation
 from agent.engine.engine import Engine, environment_facts, known_secrets
@@ -34,7 +38,6 @@ from agent.engine.tool_servers import check_servers
 from agent.engine.user_choices import assumptions
 from agent.lifecycle.closing_text import closing_text
 from agent.lifecycle.delivery import Publish, deliver, delivered_flags
-from agent.lifecycle.examination import with_examiner
 from agent.lifecycle.merge_review import record_review, recorded_review
 from agent.lifecycle.result_files import write_result_files
 from agent.lifecycle.run_result import Result
@@ -46,7 +49,7 @@ from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import Proposal, proposal_note
 from agent.run_state.run_ownership import open_registry, register, run_owner
 from agent.run_state.run_settings import settings_of_own_run
-from agent.run_state.strategy_traits import is_apart, is_by_hand, may_delegate
+from agent.run_state.strategy_traits import is_about_failing_tests, is_apart, is_by_hand, is_repair, may_delegate
 from agent.run_state.turn_state import MAIN, turn_base_tree
 from agent.version import __version__
 from tools.base import Toolbox, metadata_of
@@ -73,6 +76,42 @@ from trajectories.plugins import find, installed_module
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, record_time
 from trajectories.trajectory import Trajectory, replay_of
 from trajectories.verdict import EARLIER_RULES, WHOLE, Verdict
+
+if TYPE_CHECKING:
+    from agent.engine.branch import Branch
+    from agent.run_state.attempt_outcome import Outcome
+    from trajectories.records import Step
+
+NOT_INSTALLED = "No independent tests were written: the extension examiner is not installed."
+
+
+def with_examiner(branch: Branch, repair: Generator[Step, None, Outcome]) -> Generator[Step, None, Outcome]:
+    """Yield the steps of a strategy's `repair` and of the examiner, and return the outcome that the examiner judged."""
+    if not _is_examined(branch):
+        return (yield from repair)
+    if module := installed_module("agent.lifecycle.examiner"):
+        judged: Outcome = yield from module.examined(branch, repair)
+        return judged
+    return _without_examiner((yield from repair))
+
+
+def _is_examined(branch: Branch) -> bool:
+    """Whether the examiner is asked. Other strategies than repairs have none, nor have runs without a model or an
+    issue."""
+    issue, settings = branch.turn.issue, branch.engine.settings
+    if not settings.independent or not has_examiner_model(settings) or not is_repair(branch.turn.strategy):
+        return False
+    return bool(issue.text.strip()) and not is_about_failing_tests(issue)
+
+
+def _without_examiner(outcome: Outcome) -> Outcome:
+    """Return the outcome of a repair that the examiner should have judged; it is plausible at most."""
+    verdict = outcome.verdict
+    if not verdict.complete:
+        return outcome
+    fact = Fact("independent", NOT_INSTALLED, {"word": "none"})
+    return replace(outcome, verdict=replace(verdict, kind="plausible", evidence="none", facts=(fact, *verdict.facts)))
+
 
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]
 

@@ -1,41 +1,277 @@
 """A model at a provider, or on a local server, called through litellm. litellm is imported before the first reply. Its
-import takes seconds, so a thread starts it as soon as a model is loaded, while the workspace is opened. Its retries are
-off, since each request has its own reservation.
+import takes seconds, so a thread starts it as soon as a model is loaded, while the workspace is opened. Its retries
+are off, since each request has its own reservation.
+
+litellm's exceptions become readable errors: ModelError, or Refused if only the user can fix the cause. A request counts
+as billed, and its whole reservation is charged, if its outcome is unknown: the stream broke off, the request timed out,
+or a gateway gave up on the server behind it. A provider that reports an error itself does not charge for the request.
+
+litellm is imported without its side effects: no network access, no `.env` files, no output on stderr.
 """
 
 from __future__ import annotations
 
+import gc
 import json
+import logging
 import os
-from collections.abc import Generator, Sequence
-from contextlib import closing
+import re
+import warnings
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from importlib import import_module
 from ipaddress import ip_address
+from math import isfinite
+from threading import Thread
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aci.docker.container_limits import parse_size
-from aci.observation.secret_forms import without_url_secrets
+from aci.observation.secret_forms import replace_secrets, without_url_secrets
+from aci.observation.untrusted_text import clean_text
 from agent.config.api_keys import Key, advice, find_key, key_for, looks_secret
-from agent.models import _litellm, _prices, _request_encoder, _stream, _text_tool_calls
-from agent.models._errors import (
-    RequestTarget,
-    error_for_broken_reply,
-    error_for_exception,
-    error_for_filter,
-    error_for_limit,
-    error_for_redirect,
-)
+from agent.models import _prices, _request_encoder, _stream, _text_tool_calls, provider
 from agent.models._protocol import route
 from agent.models._reply_decoder import decode_reply
 from agent.models._reply_limits import ReplyLimits
-from agent.models.base import Message, RequestOptions
-from trajectories.errors import ConfigError, SweAgentError
-from trajectories.records import Reply
+from agent.models.base import Message, PermissionDenied, RequestOptions
+from trajectories.errors import Cancelled, ConfigError, ModelError, Refused, SweAgentError
+from trajectories.records import Reply, Usage
 
 if TYPE_CHECKING:
     from agent.config.model_table import ModelTable
     from agent.config.settings import Settings
+    from agent.models._reply_limits import Reason
+
+GATEWAY = frozenset({408, 502, 504})
+AGAIN = frozenset({408, 409, 425, 429})
+BUSY = frozenset({429, 529})
+"""Status codes for too many requests from this user, or from all users."""
+LONGEST = 300
+"""Maximum number of characters of the provider's message that are shown."""
+MOST_READ = 4000
+"""Maximum number of characters of an error that are examined."""
+MOST_MASKED = 100_000
+"""Maximum number of characters of an error in which keys are masked. It is more than MOST_READ, since a key may extend
+beyond that limit."""
+OVERFLOW = re.compile(
+    r"context.{0,20}(length|window|size)|prompt is too long|input is too long|too many (input )?tokens|"
+    r"maximum.{0,30}tokens|exceeds?.{0,40}(tokens|token (limit|size))|reduce the length|request_too_large",
+    re.IGNORECASE,
+)
+TOO_MUCH = re.compile(
+    r"(output|completion)[ _]tokens|max_\w{0,20}tokens\W{0,3}(value|must be|is too large|too high)", re.IGNORECASE
+)
+"""Matches the error that Matches the error that `max_tokens` is more than the model can write. A message that also
+mentions the context is about the input length."""
+UNPAID = re.compile(
+    r"insufficient_quota|exceeded your current quota|credit balance|insufficient.{0,10}(credit|balance|funds)", re.I
+)
+DISLIKED = re.compile(
+    r"\b(input|prompt|content|message)s?\b.{0,40}\b(flagged|blocked|moderat)|requires moderation|content.{0,10}policy",
+    re.IGNORECASE,
+)
+"""Matches errors of a provider that objects to the content of the request, not to the sender."""
+ACCOUNT = re.compile(
+    r"\b(key|token|account|organi[sz]ation|project|credentials?|expired|credits?|limit|quota|permissions?)\b", re.I
+)
+OTHER_WORDS = "Try another model, or reword the issue."
+UNREACHED = re.compile(
+    r"connect(ion)? ?(error|refused)|connecterror|name or service not known|nodename nor servname", re.I
+)
+CONNECTED = {"MidStreamFallbackError", "ReadError", "ReadTimeout", "RemoteProtocolError", "WriteError", "WriteTimeout"}
+"""Names of exceptions that occur after the connection was established: the provider may have received the request and
+charge for it."""
+SAID = re.compile(r'"message":\s*"((?:[^"\\]|\\.)*)')
+KIND = r"\w{0,60}(?:Error|Exception|Timeout)"
+PREFIX = re.compile(rf"(?:litellm\.\w{{1,60}}:|{KIND}(?: {KIND})?(?::| -)) ")
+OWN_ADVICE = re.compile(r"( Original exception:|\.? Handle with `litellm).*", re.DOTALL)
+KEY = re.compile(r"\b(sk|key|pk|gsk|xai|AIza)[-_][\w*.-]{8,}|AIza[\w-]{20,}")
+
+
+MISREAD = (AttributeError, IndexError, KeyError, TypeError, json.JSONDecodeError)
+"""Raised when a response does not have the expected form. The message comes from Python, not from the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTarget:
+    """A request's model and server address, for messages. `fix` says where to set the key; `secrets` are masked."""
+
+    model: str
+    address: str
+    fix: str
+    secrets: tuple[str, ...]
+
+
+def error_for_exception(error: Exception, asked: RequestTarget) -> ModelError:
+    """Return the exception to raise in place of the one litellm raised."""
+    chain = list(_chain(error))
+    if missing := next((one for one in chain if isinstance(one, ImportError)), None):
+        fix = "Reinstall swe-agent with its dependencies."
+        return Refused(f"litellm cannot be imported: {missing}.", fix, billed=False)
+    headers = next(
+        (found for one in chain if (found := getattr(one, "litellm_response_headers", None)) is not None), None
+    )
+    message = _provider_message(error, asked)
+    if headers is None:
+        return _unanswered(chain, asked, message)
+    codes = [code for one in chain if isinstance(code := getattr(one, "status_code", None), int) and code >= 400]
+    return _answered(codes[-1] if codes else 500, headers, asked, message)
+
+
+def error_for_filter(asked: RequestTarget, usage: Usage | None) -> ModelError:
+    """Return the error for a reply that the provider's filter withdrew. The provider charges for the tokens already
+    written."""
+    what = f"The provider's content filter ended a reply of {asked.model}."
+    return ModelError(what, OTHER_WORDS, usage=usage)
+
+
+def error_for_redirect(target: str, asked: RequestTarget) -> Refused:
+    """Return the error for a redirect to another server. Nothing was sent to that server."""
+    shown = without_url_secrets(_without_keys(clean_text(target), asked))[:LONGEST]
+    what = f"{asked.address} redirects requests for {asked.model} to {shown}. Nothing was sent there."
+    fix = f'If this server is correct, set it as api_base in [models."{asked.model}"] of your config.'
+    return Refused(what, fix, billed=False)
+
+
+def error_for_limit(reached: Reason, asked: RequestTarget, settings: Settings) -> SweAgentError:
+    """Return the error for a reply that a limit ended. The provider may charge for the whole reply."""
+    if reached == "cancelled":
+        return Cancelled("Interrupted while the model was answering.")
+    who = f"{asked.model} at {asked.address}"
+    if reached == "large":
+        fix = "Set SWE_AGENT_MAX_REPLY to allow larger replies."
+        return ModelError(f"{who} sent a reply larger than {settings.max_reply}.", fix)
+    if reached == "compressed":
+        fix = "Turn off compression in the server, or in the proxy in front of it."
+        return ModelError(f"{who} sent a compressed reply although compression was declined.", fix)
+    seconds, variable = (
+        (settings.first_timeout, "FIRST_TIMEOUT") if reached == "first" else (settings.model_timeout, "MODEL_TIMEOUT")
+    )
+    what = f"{who} sent no text, reasoning or arguments for {seconds:g} s."
+    return ModelError(what, f"Set SWE_AGENT_{variable} to allow more seconds.", retryable=True)
+
+
+def error_for_broken_reply(asked: RequestTarget, what: str) -> ModelError:
+    """Return the error for a response that started and cannot be used."""
+    return ModelError(f"{asked.model} at {asked.address} {what}.", retryable=True)
+
+
+def _answered(status: int, headers: Mapping[str, str], asked: RequestTarget, message: str) -> ModelError:
+    """Return the error for an HTTP error status, with the provider's message."""
+    named = f"{asked.model} answered {status}: {message}."
+    of_request = ModelError(named, OTHER_WORDS, billed=False)
+    if status == 403 and DISLIKED.search(message):
+        return of_request
+    if status in (401, 403):
+        refused = f"{asked.address} rejected the key for {asked.model} ({status}): {message}."
+        if status == 403 and not ACCOUNT.search(message):
+            return PermissionDenied(refused, asked.fix, of_request)
+        return Refused(refused, asked.fix, billed=False)
+    if status == 402 or (status in (400, 429) and UNPAID.search(message)):
+        return Refused(
+            f"The account for {asked.model} has no credit left ({status}): {message}.",
+            "Add credit, or choose another model.",
+            billed=False,
+        )
+    if status == 404:
+        fix = "Correct the model's name, or its api_base in your config."
+        return Refused(f"{asked.address} has no model {asked.model} (404): {message}.", fix, billed=False)
+    if status in (400, 422) and TOO_MUCH.search(message) and "context" not in message.lower():
+        fix = f"Lower its max_output: `swe-agent config set models.{asked.model}.max_output TOKENS`."
+        return ModelError(named, fix, billed=False)
+    if status == 413 or (status in (400, 422, 500) and OVERFLOW.search(message)):
+        return ModelError(named, overflow=True, billed=False)
+    if status >= 500 or status in AGAIN:
+        wait = _wait(headers)
+        limited = status in BUSY or (status == 503 and wait is not None)
+        return ModelError(named, retryable=True, wait=wait, billed=status in GATEWAY, limited=limited)
+    return ModelError(named, billed=False)
+
+
+def _unanswered(chain: list[BaseException], asked: RequestTarget, message: str) -> ModelError:
+    """Return the error for a request without an HTTP status: no connection, a time-out, or a broken response."""
+    kinds = {type(one).__name__ for one in chain}
+    texts = " ".join(str(one)[:MOST_READ] for one in chain)
+    if kinds & {"ConnectError", "ConnectTimeout"} or (not kinds & CONNECTED and UNREACHED.search(texts)):
+        fix = "Check that the server is running and that its api_base is correct."
+        return ModelError(f"{asked.address} cannot be reached for {asked.model}.", fix, retryable=True, billed=False)
+    if kinds & {"ReadTimeout", "WriteTimeout", "PoolTimeout", "APITimeoutError", "Timeout"}:
+        fix = "Set SWE_AGENT_MODEL_TIMEOUT to allow more seconds without output."
+        return ModelError(f"{asked.model} at {asked.address} stopped responding.", fix, retryable=True)
+    if getattr(chain[0], "status_code", None) == 400:
+        return ModelError(f"litellm refused to send this request to {asked.model}: {message}.", billed=False)
+    if any(isinstance(one, MISREAD) and str(one) in str(chain[0]) for one in chain):
+        return error_for_broken_reply(asked, "sent a response that does not follow its protocol")
+    return error_for_broken_reply(asked, f"was interrupted: {message}")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the exception and the exceptions that caused it, outermost first."""
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, BaseException) and not any(one is known for known in seen):
+            seen.append(one)
+            yield one
+            waiting += [getattr(one, "original_exception", None), one.__cause__, one.__context__]
+
+
+def _provider_message(error: Exception, asked: RequestTarget) -> str:
+    """Return the provider's message on one line, shortened, without keys and terminal control characters."""
+    text = replace_secrets(str(error)[:MOST_MASKED], asked.secrets, "***")[
+        :MOST_READ
+    ]  # mask before truncating, since a truncated key is not recognised
+    if found := SAID.search(text):
+        text = _unquoted(found[1])
+    text = OWN_ADVICE.sub("", text)
+    while prefix := PREFIX.match(text):
+        text = text[prefix.end() :]
+    text = re.sub(r"<[^<>]*>", " ", without_url_secrets(clean_text(text)))
+    text = " ".join(text.removeprefix("b'").split()).rstrip("'. ")
+    text = _without_keys(text, asked)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
+def _without_keys(text: str, asked: RequestTarget) -> str:
+    """Return the text with each key masked, in all the forms that `disguises` recognises."""
+    return KEY.sub("***", replace_secrets(text, asked.secrets, "***"))
+
+
+def _unquoted(text: str) -> str:
+    """Decode the inside of a JSON string, including one that went through Python's repr of bytes."""
+    try:
+        return str(json.loads(f'"{text}"'.replace("\\'", "'"), strict=False))
+    except ValueError:
+        return text
+
+
+def _wait(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds the provider asks to wait. If the provider gives a date, it is compared with the
+    provider's own clock."""
+    given = headers.get("retry-after")
+    if given is None:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = _until(given, headers.get("date"))
+    return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _until(date: str, now: str | None) -> float:
+    try:
+        there = parsedate_to_datetime(now) if now else datetime.now(UTC)
+        return (parsedate_to_datetime(date) - there).total_seconds()
+    except (ValueError, TypeError):
+        return float("nan")
+
 
 MAX_OUTPUT = 8192
 """Maximum number of tokens of one reply if the model's limit is unknown."""
@@ -84,7 +320,7 @@ class Provider:
         self._asked = RequestTarget(name, without_url_secrets(base) or self._route.provider, fix, self.secrets)
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: RequestOptions) -> Reply:
-        _litellm.quiet()
+        provider.quiet()
         answer = _stream.Answer()
         settings = self._settings
         limits = ReplyLimits(
@@ -129,7 +365,7 @@ class Provider:
     ) -> Generator[str, None, None]:
         """Return the texts of a response. If the server does not stream although it was asked to, read the response
         whole."""
-        stream = _litellm.library().completion(**request)
+        stream = provider.library().completion(**request)
         if not request["stream"]:
             return _stream.read_completion(stream.model_dump(exclude_none=True, warnings=False), answer)
         response = _stream.raw_response(stream)
@@ -183,7 +419,7 @@ def load(name: str, settings: Settings) -> Provider:
     if not found.key.value and not found.base and found.wire.partition("/")[0] not in KEYLESS | OWN_CREDENTIALS:
         raise ConfigError(f"No API key for {name} is set.", advice(found.wire, found.table))
     model = Provider(name, found, settings)
-    _litellm.begin()
+    provider.begin()
     return model
 
 
@@ -267,3 +503,65 @@ def _wire_name(name: str, table: ModelTable) -> str:
 def _usual_base(provider: str) -> str:
     names = (f"{provider.upper()}_{what}" for what in ("API_BASE", "BASE_URL"))
     return next((os.environ[name] for name in names if os.environ.get(name)), "")
+
+
+LOCAL = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_LOCAL_BLOG_POSTS": "True",
+    # Otherwise litellm reads `.env` from the working directory upwards, so an untrusted repository could redirect keys.
+    "LITELLM_MODE": "PRODUCTION",
+}
+LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+
+
+@cache
+def begin() -> None:
+    """Start the import in a background thread, once. Importing it takes seconds."""
+    Thread(target=_early, name="import litellm", daemon=True).start()
+
+
+def _early() -> None:
+    # If the import fails, its error is raised again where litellm is needed, at the first reply.
+    with suppress(Exception):
+        library()
+        import_module("openai.resources")  # this import takes half a second, which would delay the first request
+
+
+@cache
+def library() -> ModuleType:
+    """Return the configured litellm module."""
+    quiet()
+    os.environ.update(LOCAL)
+    with _uncollected():
+        import litellm
+
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    litellm.disable_streaming_logging = True
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return litellm
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Turn off garbage collection during the import, then freeze the objects.
+
+    The import makes half a million objects that live as long as the process. Garbage collection would take a quarter of
+    the import time, and these objects would slow down each later full collection.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def quiet() -> None:
+    """Hide deprecation and serializer warnings of litellm and its dependencies."""
+    warnings.filterwarnings("ignore", module=r"(litellm|pydantic|openai|httpx|aiohttp|botocore|importlib_metadata)\b")
+    warnings.filterwarnings("ignore", "(?s)Pydantic serializer warnings", UserWarning)

@@ -2,6 +2,8 @@
 
 Precedence: administrator's policy > flag > the user's current connection settings > the record. The settings for a copy
 of an untrusted run are in `untrusted_run.py` (`settings_of_untrusted_run`).
+
+The origin of a run tells whether it replays or continues an untrusted one.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.config.settings import NOWHERE, Settings, apply_coder_role, load_settings, under_policy
+from agent.run_state.run_ownership import UNTRUSTED
+from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from trajectories.trajectory import Trajectory
@@ -63,3 +67,9 @@ def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Se
             (each for each in (getattr(own, name), getattr(ruled, name)) if each is not None), default=None
         )
     return ruled.model_copy(update=kept)
+
+
+def has_untrusted_origin(trajectory: Trajectory) -> bool:
+    """Return whether the run replays or continues one that is not the user's own, so that some of its replies are
+    untrusted."""
+    return any(note.data.get(UNTRUSTED) for note in trajectory.notes)

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from agent.config.settings import NOWHERE, Settings, load_settings
 from agent.conversation.model_roles import assign_roles, validate_models
 from agent.run_state.merge_base import EFFECT
-from agent.run_state.run_origin import has_untrusted_origin
 from agent.run_state.run_ownership import UNTRUSTED, is_own, register
-from agent.run_state.run_settings import recorded_settings
+from agent.run_state.run_settings import has_untrusted_origin, recorded_settings
 from agent.run_state.turn_state import MAIN
 from agent.runs.run_lookup import find_step
 from agent.version import __version__

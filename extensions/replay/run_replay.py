@@ -24,9 +24,8 @@ from agent.engine.branch import EFFECTS
 from agent.engine.branch_workspace import BranchWorkspace
 from agent.engine.engine import Engine
 from agent.engine.proof_step import verdict_of
-from agent.run_state.run_origin import has_untrusted_origin
 from agent.run_state.run_ownership import UNTRUSTED, is_own, register
-from agent.run_state.run_settings import UNRECORDED, recorded_settings
+from agent.run_state.run_settings import UNRECORDED, has_untrusted_origin, recorded_settings
 from agent.run_state.strategy_traits import is_by_hand
 from agent.run_state.turn_state import FIRST, MAIN, tree_at
 from agent.version import __version__

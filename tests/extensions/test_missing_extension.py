@@ -16,7 +16,7 @@ from agent.config.settings import Settings
 from agent.conversation.model_roles import check_examiner
 from agent.engine.page_proof import PageCheck
 from agent.engine.tool_context import has_browser
-from agent.lifecycle.examination import NOT_INSTALLED, with_examiner
+from agent.lifecycle.run_lifecycle import NOT_INSTALLED, with_examiner
 from agent.models.base import load_model
 from agent.run_state.attempt_outcome import Outcome
 from extensions.environments.environment_sources import plan_environment

@@ -6,7 +6,7 @@ import pytest
 
 from aci.instructions.instruction_files import Instructions
 from tests.tools.conftest import Bench, MakeBench
-from tools._nearby_instructions import MOST_CHARACTERS
+from tools.base import MOST_CHARACTERS
 from trajectories.records import Action, Observation, Step
 
 NOTE = '\n<advice file="pkg/AGENTS.md">\nUse tabs.\n</advice>'

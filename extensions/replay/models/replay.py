@@ -46,8 +46,8 @@ class Replay:
 def load(name: str, settings: Settings) -> Replay:
     """Return a model that replays a run. Raises UsageError if the recorded run is untrusted and its replies would be
     executed in a local workspace."""
-    from agent.run_state.run_origin import has_untrusted_origin
     from agent.run_state.run_ownership import is_own
+    from agent.run_state.run_settings import has_untrusted_origin
 
     directory = settings.run_directory(name)
     replay = Replay(directory)

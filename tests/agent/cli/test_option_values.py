@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 import typer
 
-from agent.cli.option_values import convert_plainly
+from agent.cli.command_line import convert_plainly
 
 
 def _parsed(arguments: list[str], quick: bool) -> Any:

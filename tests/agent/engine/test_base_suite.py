@@ -11,7 +11,7 @@ import pytest
 
 from aci.proof.suite_baselines import MOST_STORED, Baselines, BaselineStore
 from aci.testing.suite_results import SuiteReport, TestResult
-from agent.engine.base_suite import LEAST_FILES, environment_digest
+from agent.engine.engine import LEAST_FILES, environment_digest
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, edit_calc, equal, new_test, run_strategy  # noqa: F401
 from tests.conftest import IMAGE

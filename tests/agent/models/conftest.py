@@ -13,7 +13,7 @@ import pytest
 
 from agent.config.model_table import ModelTable
 from agent.config.settings import Settings
-from agent.models import _litellm
+from agent.models import provider
 from agent.models.base import Message, RequestOptions, load_model
 from agent.models.provider import Provider
 from tests.endpoint import Endpoint
@@ -47,7 +47,7 @@ def litellm() -> None:
     """Import litellm once and ignore its warnings at import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _litellm.library()
+        provider.library()
 
 
 @pytest.fixture

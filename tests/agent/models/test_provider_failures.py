@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent.models._errors import MOST_READ, PREFIX, RequestTarget, _wait, error_for_exception
 from agent.models.base import PermissionDenied
+from agent.models.provider import MOST_READ, PREFIX, RequestTarget, _wait, error_for_exception
 from tests.agent.models.conftest import CHAT, CLAUDE, KEY, RESPONSES, Load, get_reply
 from tests.endpoint import Answer, Endpoint, Tokens
 from trajectories.errors import ModelError, Refused

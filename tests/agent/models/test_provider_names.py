@@ -128,7 +128,7 @@ def test_loading_does_not_import_litellm() -> None:
 @pytest.mark.slow
 def test_dotenv_of_working_directory_is_not_read(tmp_path) -> None:
     (tmp_path / ".env").write_text("OPENAI_BASE_URL=http://evil.invalid/v1\n")
-    code = "import os; from agent.models._litellm import library; library(); print(os.environ.get('OPENAI_BASE_URL'))"
+    code = "import os; from agent.models.provider import library; library(); print(os.environ.get('OPENAI_BASE_URL'))"
     env = {**os.environ, "PYTHONPATH": os.getcwd()}  # noqa: PTH109
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env=env

@@ -16,7 +16,7 @@ from agent.config.model_table import ModelTable
 from agent.config.settings import Settings, load_settings
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
-from agent.models import _litellm
+from agent.models import provider
 from agent.run_state.run_ownership import digest_path
 from extensions.lab.batch import run_stream
 from extensions.lab.batch.job_run import begin_job, solve_job
@@ -48,7 +48,7 @@ MODEL = "openai/x"
 def litellm() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _litellm.library()
+        provider.library()
 
 
 class Driver:
