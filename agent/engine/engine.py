@@ -36,9 +36,9 @@ from agent.config.settings import SECRET, Settings, secret_reason
 from agent.conversation.model_roles import RunModels
 from agent.engine.base_instructions import BaseInstructions
 from agent.engine.permission_checks import may_set_up
+from agent.engine.run_hooks import run_hooks
 from agent.engine.tool_servers import tool_servers
 from agent.events.event_stream import RunEvents
-from agent.events.run_hooks import RunHooks
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger, RunClock
@@ -313,13 +313,7 @@ class Engine:
         self._lock = Lock()
         self.models = RunModels(settings)
         self.events = RunEvents(self.run.id, self.journal, lambda: self.secrets)
-        self.hooks = RunHooks(
-            settings.hooks,
-            self.journal,
-            self.run.repository,
-            secrets=lambda: self.secrets,
-            say=lambda text: self.report("say", "main", text),
-        )
+        self.hooks = run_hooks(self)
         self.clock = RunClock(self.cancel, self.trajectory.live_seconds(), self._time_left(), self._record_pause)
         self.workspaces = RunWorkspaces(self._workspace_options, self._record_environment)
         self.baselines = Baselines(BaselineStore(settings.state / "baselines", self.workspaces.digest))

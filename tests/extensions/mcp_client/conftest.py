@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agent.config.mcp_table import McpServer
-from tests.agent.events.hooks.conftest import is_running
+from tests.extensions.hooks.conftest import is_running
 from tests.extensions.interactive.session.conftest import talk
 
 __all__ = ["make_server", "received", "set_server", "talk"]

@@ -12,9 +12,9 @@ from agent.engine.engine import Engine
 from agent.runs.run_lookup import open_own_run
 from extensions.replay.run_replay import RunReplay, begin_replay, replay_settings
 from tests.agent.conftest import Bench, line
-from tests.agent.events.hooks.conftest import MakeHook, asked, make_hook, rejecting, write_hooks
-from tests.agent.events.hooks.test_run_hooks import SOLVE, proof, run_to_end
 from tests.agent.run_state.test_run_settings import set_policy, without_instructions
+from tests.extensions.hooks.conftest import MakeHook, asked, make_hook, rejecting, write_hooks
+from tests.extensions.hooks.test_run_hooks import SOLVE, proof, run_to_end
 
 __all__ = ["make_hook", "proof"]
 

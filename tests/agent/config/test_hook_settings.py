@@ -9,7 +9,7 @@ import pytest
 from agent.config import settings as settings_module
 from agent.config.settings import load_settings
 from agent.config.user_config import change
-from tests.agent.events.hooks.conftest import write_hooks
+from tests.extensions.hooks.conftest import write_hooks
 from trajectories.errors import ConfigError, UsageError
 
 

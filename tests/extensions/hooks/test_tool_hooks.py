@@ -14,7 +14,7 @@ from agent.engine.branch import Branch
 from agent.engine.task import Task
 from agent.run_state.attempt_outcome import Outcome
 from tests.agent.conftest import Bench, act, line
-from tests.agent.events.hooks.conftest import MakeHook, asked, rejecting, write_hooks
+from tests.extensions.hooks.conftest import MakeHook, asked, rejecting, write_hooks
 from trajectories.records import Action, Step
 
 FIX = act("edit", path="calc.py", old="a - b", new="a + b")

@@ -14,13 +14,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.config.settings import load_settings
 from agent.events.event_stream import open_events
 from agent.lifecycle.run_lifecycle import solve
 from agent.lifecycle.run_result import Result
 from tests.agent.conftest import Bench, act, line
-from tests.agent.events.hooks.conftest import MakeHook, asked, rejecting, write_hooks
 from tests.agent.scripted_turns import TurnSession
 from tests.conftest import cut_run
+from tests.extensions.hooks.conftest import MakeHook, asked, rejecting, write_hooks
+from trajectories import plugins
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
 from trajectories.journal import read
 from trajectories.records import Action
@@ -81,6 +83,33 @@ def test_without_hooks_nothing_is_recorded(bench: Bench) -> None:
     bench.begin(*SOLVE, strategy="react")
     run_to_end(bench)
     assert not [name for _, name in read(bench.directory).results if name.startswith("hook")]
+
+
+def test_without_the_extension_no_hook_and_no_answer_is_ignored(
+    bench: Bench, own_config: Path, make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_hooks(own_config, pre_tool_use=make_hook("exit 0"))
+    bench.begin(*SOLVE, strategy="react")
+    refusal = pytest.raises(UsageError, match="is in the extension hooks, which is not installed")
+    with monkeypatch.context() as patched:
+        patched.setattr(plugins, "extension_names", lambda: ())
+        with refusal:
+            run_to_end(bench)
+    assert not read(bench.directory).holds
+    run_to_end(bench)
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    own_config.write_text("")
+    bench.settings = load_settings(state=bench.settings.state)
+    with bench.engine() as engine:
+        assert not engine.settings.hooks.all
+        branch, tool = SimpleNamespace(name="main"), engine.toolbox.get("edit")
+        for ask in (
+            lambda: engine.hooks.start(True, bool),
+            lambda: engine.hooks.before_tool(branch, tool, FIX, 1, 0),
+            lambda: engine.hooks.reject_patch("tree", str, bool),
+        ):
+            with refusal:
+                ask()
 
 
 # The patch
@@ -174,7 +203,7 @@ def test_run_is_released_if_hook_of_the_end_cannot_run(
     bench.begin(*SOLVE, strategy="react")
     engine = bench.engine()
     next(solve(engine))
-    monkeypatch.setattr("agent.events.hook_process.tempfile.TemporaryFile", fail)
+    monkeypatch.setattr("extensions.hooks.hook_process.tempfile.TemporaryFile", fail)
     with pytest.raises(KeyboardInterrupt) if fail is interrupt else nullcontext():
         engine.close()
     monkeypatch.undo()

@@ -11,16 +11,15 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from agent.config.hook_table import Hook, HookEvent, HookTable
+from agent.config.hook_table import Hook, HookEvent
+from agent.engine.run_hooks import ANSWER, HookedBranch, HookedRun, RunHooks
 from trajectories.errors import Cancelled, SweAgentError, UsageError
 from trajectories.records import Once, record_time
 
 if TYPE_CHECKING:
-    from agent.limits.cancellation import CancellationToken
     from tools.base import Tool
-    from trajectories.journal import Journal
     from trajectories.records import Action, Exit, Observation
 
 VERSION = 1
@@ -32,43 +31,25 @@ REJECTED = "A hook rejected the patch: {}"
 MAIN = "main"
 
 
-class HookedBranch(Protocol):
-    """The parts of a branch that hooks about its actions depend on."""
-
-    name: str
-    cancel: CancellationToken
-
-
-class RunHooks:
-    """Runs the hooks in `table` for one run. Thread-safe.
+class ProgramHooks(RunHooks):
+    """Runs the hooks of the settings for one run. Thread-safe.
 
     Answers that decide something are recorded, so that a resumed run does not ask again and a replay, which runs no
-    hooks, gets them from the record. `secrets` returns what is masked, and `say` shows a message to the user.
+    hooks, gets them from the record.
     """
 
-    def __init__(
-        self,
-        table: HookTable,
-        journal: Journal,
-        repository: str,
-        secrets: Callable[[], Sequence[str]],
-        say: Callable[[str], object],
-    ) -> None:
-        self._table, self._journal, self._repository = table, journal, repository
-        self._secrets, self._say = secrets, say
+    def __init__(self, engine: HookedRun) -> None:
+        super().__init__(engine)
+        self._engine = engine
         self._has_started = False
 
     def start(self, resumed: bool, interrupted: Callable[[], bool]) -> None:
-        """Run the hooks of the start, once for each process that works on the run.
-
-        Raises UsageError if one rejects the run, ConfigError if any hook cannot be executed, and Cancelled.
-        """
         if self._has_started:
             return
         if self._table.all:
-            from agent.events.hook_process import find_program, hook_environment
+            from extensions.hooks.hook_process import find_program, hook_environment
 
-            environment = hook_environment(self._secrets())
+            environment = hook_environment(self._engine.secrets)
             for hook in self._table.all:
                 find_program(hook.command, environment)
         reason, _ = self._ask("session_start", {"resumed": resumed}, interrupted)
@@ -78,18 +59,15 @@ class RunHooks:
         self._has_started = True
 
     def before_tool(self, branch: HookedBranch, tool: Tool, action: Action, step: int, number: int) -> str:
-        """Return why `action`, the one with this number in its step, must not run; "" if it may. Raises Cancelled."""
         call = _call(branch, tool, action)
         if call is None:
             return ""
         digest = sha256(json.dumps(call).encode()).hexdigest()[:16]  # an answer never applies to another call
-        name = f"hook pre_tool_use, step {step}, action {number}, call {digest}"
+        name = f"{ANSWER}pre_tool_use, step {step}, action {number}, call {digest}"
         reason = self._decide("pre_tool_use", branch.name, name, lambda: call, branch.cancel.is_set)
         return f"{NOT_RUN}{reason}" if reason else ""
 
     def after_tool(self, branch: HookedBranch, tool: Tool, action: Action, seen: Observation) -> Observation:
-        """Return the observation of an action that has run, with the reason of a hook that objects to it. Raises
-        Cancelled."""
         call = _call(branch, tool, action)
         if call is None:
             return seen
@@ -98,15 +76,11 @@ class RunHooks:
         return replace(seen, text=f"{seen.text}\n{OBJECTION.format(reason)}") if reason else seen
 
     def reject_patch(self, tree: str, diff: Callable[[], str], interrupted: Callable[[], bool]) -> str:
-        """Return why a tree must not count as a verified patch, as a sentence; "" if it may. `diff` returns the whole
-        patch of the run. Raises Cancelled."""
-        name = f"hook patch, tree {tree}"
+        name = f"{ANSWER}patch, tree {tree}"
         reason = self._decide("patch", MAIN, name, lambda: {"tree": tree, "patch": diff()}, interrupted)
         return REJECTED.format(reason) if reason else ""
 
     def end(self, exit: Exit | None, interrupted: Callable[[], bool]) -> None:
-        """Run the hooks of the end, if those of the start were run. `exit` is the end of the last turn, or None if it
-        has not ended. A failure or an interrupt is only shown."""
         if not self._has_started:
             return
         self._has_started = False
@@ -124,6 +98,9 @@ class RunHooks:
             self._say(f"{error.message} {error.fix}")
         except OSError as error:
             self._say(f"The hooks of the end failed: {error.strerror or error}.")
+
+    def _say(self, text: str) -> None:
+        self._engine.report("say", MAIN, text)
 
     def _decide(
         self,
@@ -156,8 +133,8 @@ class RunHooks:
         from aci.observation.output_text import mask_secrets
 
         first = {"v": VERSION, "type": event, "at": record_time(), "run": self._journal.directory.name}
-        told = first | {"repository": self._repository} | given
-        secrets = self._secrets()
+        told = first | {"repository": self._engine.run.repository} | given
+        secrets = self._engine.secrets
         text = mask_secrets(json.dumps(told, ensure_ascii=False), secrets)
         for hook in hooks:
             reason, is_answer = self._answer(hook, text.encode("utf-8", "replace"), secrets, interrupted)
@@ -174,7 +151,7 @@ class RunHooks:
         """Run one hook; return why it rejects, or "", and whether it answered."""
         from aci.observation.output_text import mask_secrets
         from aci.observation.untrusted_text import clean_output
-        from agent.events.hook_process import hook_environment, run_hook
+        from extensions.hooks.hook_process import hook_environment, run_hook
 
         ended = run_hook(hook.command, given, hook_environment(secrets), hook.timeout, interrupted)
         self._journal.check_unchanged()

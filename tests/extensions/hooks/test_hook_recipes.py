@@ -13,9 +13,9 @@ import pytest
 
 from agent.config.hook_table import HOOK_EVENTS, HookTable
 from agent.config.settings import load_settings
-from agent.events.hook_process import hook_environment, run_hook
+from extensions.hooks.hook_process import hook_environment, run_hook
 
-DOCS = Path(__file__).parents[4] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 TABLES = re.findall(r"```toml\n(.*?)```", (DOCS / "hooks.md").read_text("utf-8"), re.DOTALL)
 
 

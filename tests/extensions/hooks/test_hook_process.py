@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from agent.config.hook_table import Hook
-from agent.events import hook_process
-from agent.events.hook_process import HookEnd, hook_environment, run_hook
-from tests.agent.events.hooks.conftest import MakeHook, is_running
+from extensions.hooks import hook_process
+from extensions.hooks.hook_process import HookEnd, hook_environment, run_hook
+from tests.extensions.hooks.conftest import MakeHook, is_running
 from trajectories.errors import ConfigError
 
 
