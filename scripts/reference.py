@@ -249,7 +249,7 @@ def exit_codes() -> str:
 
 def records() -> str:
     """Return the page of the fields of journal records and event lines, from their JSON Schemas."""
-    from agent.events import schema as events
+    from extensions.events import schema as events
     from trajectories import schema as journal
 
     of_journal, of_events = journal.schema(), events.schema()["$defs"]

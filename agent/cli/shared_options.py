@@ -13,6 +13,7 @@ import typer
 
 from agent.cli.value_completion import complete_run, complete_strategy, complete_value_of
 from trajectories.errors import UsageError
+from trajectories.plugins import extension_module
 
 RunName = Annotated[
     str,
@@ -165,9 +166,8 @@ def with_events(command: Callable[..., int]) -> Callable[..., int]:
             if values.get("json"):
                 raise UsageError("--json and `--events -` both write to stdout.", "Give --events FILE.")
             values["plain"] = True
-        from agent.events.event_stream import open_events
-
-        with open_events(events, deltas, values.get("repo") or ""):
+        stream = extension_module("agent.cli.event_stream", "`--events`", "events")
+        with stream.open_events(events, deltas, values.get("repo") or ""):
             return command(*arguments, **values)
 
     parameters = list(inspect.signature(command, eval_str=True).parameters.values())

@@ -36,9 +36,9 @@ from agent.config.settings import SECRET, Settings, secret_reason
 from agent.conversation.model_roles import RunModels
 from agent.engine.base_instructions import BaseInstructions
 from agent.engine.permission_checks import may_set_up
+from agent.engine.run_events import RunEvents
 from agent.engine.run_hooks import run_hooks
 from agent.engine.tool_servers import tool_servers
-from agent.events.event_stream import RunEvents
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger, RunClock

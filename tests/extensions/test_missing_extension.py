@@ -37,6 +37,7 @@ USES = {
     "fix --ci": ("github", lambda: fix.command(ci=CI)),
     "locate --log": ("reproduction", lambda: locate.command(log=Path("ci.log"))),
     "prove --independent": ("examiner", lambda: check_examiner(Settings(model="scripted:x"))),
+    "--events": ("events", lambda: fix.command(events="x.jsonl")),
     "--model replay:RUN": ("replay", lambda: load_model("replay:x", Settings())),
     "--workspace sandbox": ("sandbox", lambda: open_workspace("sandbox", SESSION)),
     "a report of two runs": ("replay", lambda: run_report._parting(SESSION, SESSION)),

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
+from aci.observation.reply_lines import ReplyLines
 from aci.observation.untrusted_text import clean_text, wrap_code
 from agent.engine.engine import known_secrets
 from agent.engine.proof_step import NO_LOSS_TEXT
-from agent.events.reply_lines import ReplyLines
 from extensions.interactive.acp.permission_requests import PermissionRequest
 from extensions.interactive.acp.tool_calls import PROOF, ToolCalls
 from extensions.interactive.session import session_events

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.config.settings import Settings
 from agent.engine.engine import known_secrets, secrets_of_services
-from agent.events.event_stream import current_stream
+from agent.engine.run_events import current_stream
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.progress_event import ProgressEvent

@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import pytest
 
 from agent.config.settings import load_settings
-from agent.events.event_stream import open_events
 from agent.lifecycle.run_lifecycle import solve
 from agent.lifecycle.run_result import Result
+from extensions.events.event_stream import open_events
 from tests.agent.conftest import Bench, act, line
 from tests.agent.scripted_turns import TurnSession
 from tests.conftest import cut_run

@@ -20,6 +20,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from secrets import token_hex
 from threading import Lock
 from typing import Any, cast
@@ -28,7 +29,7 @@ from aci.observation.activity_message import ActivityMessage
 from aci.repository.user_repository import Repository
 from agent.config.api_keys import variables
 from agent.config.settings import Settings, load_settings
-from agent.events.event_stream import JournalFollower, current_stream
+from agent.engine.run_events import current_stream
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import digest_path
 from extensions.lab.batch.batch_worker import BatchHalt
@@ -40,8 +41,9 @@ from extensions.lab.batch.remote_node import solve_remote_job
 from extensions.lab.batch.repository_bundles import hash_refs
 from extensions.lab.instances.host_errors import check_machine
 from extensions.lab.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
-from trajectories.errors import Cancelled, WorkspaceError
-from trajectories.journal import decode, first_record, read
+from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
+from trajectories.journal import Lines, decode, first_record, read
+from trajectories.records import Record
 from trajectories.trajectory import Trajectory
 
 OPTIONS = ("address", "cpus", "pass-keys")
@@ -53,6 +55,28 @@ WAIT = 60.0
 """Seconds after which the executor reports that a job waits for a node, or that the hub does not answer."""
 GROUPS = {"news": "news", "turn": "turns", "bundle": "bundles"}
 """The hub's concurrency groups for calls that may take long; `io` serves the rest."""
+
+
+class JournalFollower:
+    """Publishes the records that another process adds to a run's journal on this disk."""
+
+    def __init__(self, directory: Path) -> None:
+        self._stream, self._run = current_stream(), directory.name
+        self._lines = Lines(directory / "journal.jsonl")
+        self._records: list[Record] = []
+        if self._stream:
+            self._read()
+        self._opened = len(self._records)
+
+    def publish(self) -> None:
+        """Publish the records that are new since the last call."""
+        if self._stream:
+            self._read()
+            self._stream.publish(self._run, self._records, self._opened)
+
+    def _read(self) -> None:
+        with suppress(SweAgentError):  # whoever needs the records reports that they cannot be read
+            self._records.extend(self._lines.new())
 
 
 class Ray:

@@ -12,11 +12,11 @@ import pytest
 from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
 from agent.engine.engine import Engine
-from agent.events.event_stream import open_events
 from agent.lifecycle.run_lifecycle import begin
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.run_ownership import register, run_owner
+from extensions.events.event_stream import open_events
 from extensions.lab.batch.batch_budget import BatchBudget
 from extensions.lab.batch.batch_driver import Batch
 from extensions.lab.batch.batch_worker import WorkerResources

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from agent.events.event_stream import open_events
+from extensions.events.event_stream import open_events
 from extensions.lab.batch.executors.ray import Ray
 from extensions.lab.batch.remote_hub import Hub
 from trajectories.journal import Journal

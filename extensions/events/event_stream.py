@@ -1,21 +1,22 @@
 """The event stream: JSON lines with the records of runs as they become durable, and progress between them.
 
 It is a view of the journals of this process's runs. `open_events` opens the stream of the process, and each run that is
-open meanwhile publishes to it (`RunEvents`), whichever command started the run.
+open meanwhile publishes to it (`agent/engine/run_events.py`), whichever command started the run.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from aci.observation.output_text import mask_secrets
-from agent.events.event_lines import (
+from aci.observation.reply_lines import ReplyLines
+from agent.engine.run_events import error_parts, publishing_to
+from extensions.events.event_lines import (
     DeltaLine,
     ErrorLine,
     Line,
@@ -23,17 +24,14 @@ from agent.events.event_lines import (
     encode_line,
     progress_line,
 )
-from agent.events.event_writer import EventWriter
-from agent.events.reply_lines import ReplyLines
-from agent.events.stream_target import STDOUT, open_target
-from trajectories.errors import SweAgentError, WorkspaceError
-from trajectories.journal import Lines
+from extensions.events.event_writer import EventWriter
+from extensions.events.stream_target import STDOUT, open_target
+from trajectories.errors import SweAgentError
 from trajectories.records import Note, Record, Run, Turn, record_time
 from trajectories.trajectory import ANEW
 
 if TYPE_CHECKING:
     from agent.run_state.progress_event import ProgressEvent
-    from trajectories.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,70 +128,6 @@ def _first_records(records: Sequence[Record]) -> list[Record]:
     return [*first, *[record for record in records if isinstance(record, Turn)][-1:]]
 
 
-_current: EventStream | None = None
-
-
-def current_stream() -> EventStream | None:
-    """Return the stream of this process, if the user asked for one."""
-    return _current
-
-
-class RunEvents:
-    """The part of one run in the process's event stream; does nothing if there is none."""
-
-    def __init__(self, run: str, journal: Journal, secrets: Callable[[], Sequence[str]]) -> None:
-        """Publish what is appended to the journal from now on. `secrets` returns what is masked."""
-        self._stream, self._run, self._secrets = current_stream(), run, secrets
-        self._records = journal.trajectory.records
-        self._opened = len(self._records)
-        self.has_errors = True
-        """Whether the stream gets the errors that stop the run from here; a batch writes those of its runs itself."""
-        if self._stream:
-            journal.on_append = self.publish
-
-    def publish(self) -> None:
-        """Publish the records that are new, and first those with which the stream of the run begins."""
-        if self._stream:
-            self._stream.publish(self._run, self._records, self._opened)
-
-    def progress(self, event: ProgressEvent) -> None:
-        if self._stream:
-            self._stream.progress(self._run, event, self._secrets())
-
-    def error(self, error: SweAgentError | OSError) -> None:
-        if self._stream and self.has_errors:
-            self._stream.error(self._run, *_parts(error), self._secrets())
-
-
-class JournalFollower:
-    """Publishes the records that another process adds to a run's journal on this disk."""
-
-    def __init__(self, directory: Path) -> None:
-        self._stream, self._run = current_stream(), directory.name
-        self._lines = Lines(directory / "journal.jsonl")
-        self._records: list[Record] = []
-        if self._stream:
-            self._read()
-        self._opened = len(self._records)
-
-    def publish(self) -> None:
-        """Publish the records that are new since the last call."""
-        if self._stream:
-            self._read()
-            self._stream.publish(self._run, self._records, self._opened)
-
-    def _read(self) -> None:
-        with suppress(SweAgentError):  # whoever needs the records reports that they cannot be read
-            self._records.extend(self._lines.new())
-
-
-def _parts(error: SweAgentError | OSError) -> tuple[int, str, str]:
-    """Return the exit code, the message and the fix of an error."""
-    if isinstance(error, SweAgentError):
-        return error.code, error.message, error.fix
-    return WorkspaceError.code, f"This machine failed: {error.strerror or error}.", "Fix it, then try again."
-
-
 @contextmanager
 def open_events(target: str, deltas: bool = False, folder: str = "") -> Iterator[None]:
     """Write the events of all runs of this process to the file `target` in this context; lines are added to a file that
@@ -203,14 +137,13 @@ def open_events(target: str, deltas: bool = False, folder: str = "") -> Iterator
     would be one of the files that a run starts from: those of its git repository, or of `folder`, which the command
     opens.
     """
-    global _current
     with open_target(target, folder) as descriptor:
-        _current = stream = EventStream(EventWriter(descriptor, "stdout" if target == STDOUT else target), deltas)
+        stream = EventStream(EventWriter(descriptor, "stdout" if target == STDOUT else target), deltas)
         try:
-            yield
+            with publishing_to(stream):
+                yield
         except (SweAgentError, OSError) as error:
-            stream.error("", *_parts(error))
+            stream.error("", *error_parts(error))
             raise
         finally:
-            _current = None
             stream.close()

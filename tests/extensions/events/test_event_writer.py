@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.events import event_writer
-from agent.events.event_stream import current_stream, open_events
-from agent.events.event_writer import EventWriter
+from agent.engine.run_events import current_stream
+from extensions.events import event_writer
+from extensions.events.event_stream import open_events
+from extensions.events.event_writer import EventWriter
 from tests.conftest import MakeRepo
 from trajectories.errors import UsageError
 

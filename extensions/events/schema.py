@@ -1,6 +1,6 @@
 """The JSON Schema of a line of an event stream, generated from the types of lines.
 
-`python -m agent.events.schema` prints it; `docs/events.schema.json` is its output.
+`python -m extensions.events.schema` prints it; `docs/events.schema.json` is its output.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from agent.events import event_lines
-from agent.events.event_lines import VERSION, Line
+from extensions.events import event_lines
+from extensions.events.event_lines import VERSION, Line
 from trajectories.schema import schema as journal_schema
 
 FIRST = ("v", "type", "at", "run")

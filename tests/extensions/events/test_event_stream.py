@@ -12,13 +12,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from agent.conversation import model_requests
+from agent.engine.run_events import current_stream
 from agent.engine.task import Task
-from agent.events import schema
-from agent.events.event_lines import ProofLine, RecordLine, encode_line, progress_line
-from agent.events.event_stream import EventStream, JournalFollower, current_stream, open_events
-from agent.events.event_writer import EventWriter
 from agent.lifecycle.run_lifecycle import solve
 from agent.run_state.progress_event import ProgressEvent
+from extensions.events import schema
+from extensions.events.event_lines import ProofLine, RecordLine, encode_line, progress_line
+from extensions.events.event_stream import EventStream, open_events
+from extensions.events.event_writer import EventWriter
+from extensions.lab.batch.executors.ray import JournalFollower
 from tests.agent.conftest import Bench, act, line
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.journal import Journal, encode, read
@@ -109,7 +111,7 @@ def read_events(path: Path) -> list[dict]:
 def test_schema_in_documentation_is_current() -> None:
     Draft202012Validator.check_schema(schema.schema())
     assert (DOCS / "events.schema.json").read_text("utf-8") == schema.text(), (
-        "update it: python -m agent.events.schema > docs/events.schema.json"
+        "update it: python -m extensions.events.schema > docs/events.schema.json"
     )
 
 
@@ -268,7 +270,7 @@ def test_failure_of_the_stream_does_not_reach_the_run(
     def fail(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("agent.events.event_stream.encode_line", fail)
+    monkeypatch.setattr("extensions.events.event_stream.encode_line", fail)
     bench.begin(line("Look.", act("view", path="calc.py")))
     bench.drive(one_reply)
     current_stream().close()

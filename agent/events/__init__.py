@@ -1,1 +1,0 @@
-"""The event stream of runs, for programs."""
