@@ -21,11 +21,11 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from agent.evidence import proof_bundle
-from agent.evidence.proof_bundle import CLAIMS, ISSUE, SCRIPT, STATED, Bundle, read_bundle
-from agent.evidence.proof_claims import decode_claims, encode_claims
-from agent.evidence.proof_script import PATCH, portable_script
 from benchmarks.verdict_cases import create_repository
+from extensions.bundles import proof_bundle
+from extensions.bundles.proof_bundle import CLAIMS, ISSUE, SCRIPT, STATED, Bundle, read_bundle
+from extensions.bundles.proof_claims import decode_claims, encode_claims
+from extensions.bundles.proof_script import PATCH, portable_script
 from tests.conftest import git
 
 Files = dict[str, bytes]

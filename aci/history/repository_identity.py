@@ -82,6 +82,12 @@ def _folder(url: str, root: Path) -> Path | None:
     return None
 
 
+def url_of(source: Repository) -> str:
+    """Return where the repository comes from, such as `github.com/owner/name`; "" for a folder."""
+    url = source.configured("remote.origin.url")
+    return normalise_url(url) if "://" in url or re.match(r"[\w.-]+@[\w.-]+:", url) else ""
+
+
 def normalise_url(url: str) -> str:
     """Return the normal form of a URL: lower case, without scheme, user, port, `www.`, `.git`, query and fragment."""
     url = re.split(r"[?#]", _USER.sub("", url, count=1), maxsplit=1)[0]

@@ -1,1 +1,1 @@
-"""The input of a subcommand: issue, repository, patch, proof bundle and failed CI."""
+"""The input of a subcommand: issue, repository, patch and failed CI."""

@@ -80,11 +80,13 @@ def find_patch(
     if given.patch == issue[1] == STDIN:
         raise UsageError("--patch and --issue-file both read standard input.", "Give one of them a file.")
     if given.check:
-        return _from_bundle(given.check, base, issue, repo, test, say)
+        bundles = extension_module("agent.inputs.bundles", "`prove --check`", "bundles")
+        found: FoundPatch = bundles.find_bundled_patch(given.check, base, issue, repo, test, say)
+        return found
     if given.pr:
         with plain_waiting("Reading the pull request"):
             return _from_pull_request(given.pr, base, issue, repo, say)
-    asked = _issue(issue, say)
+    asked = find_issue(issue, say)
     source = repository_for(asked, repo, lambda why: mismatch_ok or confirm(why), say, waiting=plain_waiting)
     return FoundPatch(source, *proposal_from(source, base, given.patch, given.branch, given.staged), asked)
 
@@ -128,38 +130,14 @@ def _from_pull_request(url: str, base: str | None, issue: IssueOptions, repo: st
         raise UsageError("--pr and --repo were both given.", "A pull request is proved in a clone of its repository.")
     github = extension_module("agent.inputs.github", "A pull request on GitHub", "github")
     changes = github.fetch_proposed_changes(url)
-    asked = _issue(issue, say, changes.issue)
+    asked = find_issue(issue, say, changes.issue)
     source = github.open_clone(changes, load_settings().state / "clones")
     name = f"pull request {url}"
     commit, proposal = proposal_from_commits(source, base or changes.target, changes.head, name)
     return FoundPatch(source, commit, proposal, asked, head=changes.head)
 
 
-def _from_bundle(
-    file: Path, base: str | None, issue: IssueOptions, repo: str | None, test: str | None, say: Say
-) -> FoundPatch:
-    from aci.observation.untrusted_text import escape_invisible
-    from agent.config.settings import load_settings
-    from agent.evidence.proof_bundle import read_bundle
-    from agent.inputs.bundle_input import proposal_of_bundle
-
-    if base:
-        raise UsageError("--check and --base were both given.", "The bundle names the base.")
-    bundle = read_bundle(file)
-    asked = _issue(issue, say)
-    source = repository_for(None, repo, confirm, say, waiting=plain_waiting)
-    commit, proposal = proposal_of_bundle(source, bundle)
-    own = load_settings(source.file(".swe-agent.toml", commit) or b"").test
-    command = bundle.command if bundle.command != own and not test else ""
-    if command and not confirm(
-        f"The bundle's tests ran with the command {escape_invisible(command)}.", "Run it in Docker?"
-    ):
-        say(f"The bundle's test command is not used: {escape_invisible(command)}. Give it with --test to use it.")
-        command = ""
-    return FoundPatch(source, commit, proposal, asked if asked.title else bundle.issue, command)
-
-
-def _issue(given: IssueOptions, say: Say, default: str = "") -> Issue:
+def find_issue(given: IssueOptions, say: Say, default: str = "") -> Issue:
     """Return the issue that the options name, or the one at the URL `default`; an empty one if there is none."""
     url, file, text = given
     if not url and file is None and text is None:

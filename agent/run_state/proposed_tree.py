@@ -11,6 +11,7 @@ from trajectories.records import Note
 from trajectories.trajectory import PROPOSAL, Trajectory
 
 NOT_ISOLATED = "A patch from elsewhere does not run in the local workspace, which has no isolation."
+LONGEST_TEST_NAME = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,8 @@ def proposal_note(proposal: Proposal, tree: str, claims: int | None, problems: S
 def find_proposal(trajectory: Trajectory) -> dict[str, Any]:
     """Return the data of the note for the proposed patch, or {} if the run has none."""
     return next((note.data for note in trajectory.notes if note.kind == PROPOSAL), {})
+
+
+def is_test_name(name: str) -> bool:
+    """Whether a text can be a test's name; an option of a test runner is none."""
+    return bool(name.strip()) and not name.startswith("-") and name.isprintable() and len(name) <= LONGEST_TEST_NAME

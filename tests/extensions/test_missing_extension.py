@@ -11,7 +11,7 @@ import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.runtime.workspace import open_workspace
-from agent.cli.commands import fix, graph, locate
+from agent.cli.commands import fix, graph, locate, prove
 from agent.config.settings import Settings
 from agent.conversation.model_roles import check_examiner
 from agent.engine.page_proof import PageCheck
@@ -36,6 +36,8 @@ USES = {
     "/report": ("report", lambda: report.run(SESSION, "")),
     "fix --ci": ("github", lambda: fix.command(ci=CI)),
     "locate --log": ("reproduction", lambda: locate.command(log=Path("ci.log"))),
+    "prove --bundle": ("bundles", lambda: prove.command(bundle=Path("proof.tar"))),
+    "prove --check": ("bundles", lambda: prove.command(check=Path("proof.tar"))),
     "prove --independent": ("examiner", lambda: check_examiner(Settings(model="scripted:x"))),
     "--events": ("events", lambda: fix.command(events="x.jsonl")),
     "--model replay:RUN": ("replay", lambda: load_model("replay:x", Settings())),

@@ -58,7 +58,6 @@ def command(
     from agent.console.rich_terminal import clean_printer, console
     from agent.console.run_display import Console
     from agent.conversation.model_roles import check_examiner
-    from agent.inputs.bundle_input import save_bundle
     from agent.inputs.issue_input import limit_to_base_date, reproduction_from
     from agent.inputs.patch_input import PatchOptions, check_isolation, find_patch
     from trajectories.plugins import extension_module
@@ -66,6 +65,7 @@ def command(
     say = clean_printer(console(plain, stderr=True))
     options.check_writable(bundle)
     options.check_writable(sarif)
+    bundles = extension_module("agent.inputs.bundles", "`prove --bundle`", "bundles") if bundle else None
     reviews = extension_module("agent.cli.patch_review", "`prove --sarif`", "review") if sarif else None
     given = PatchOptions(patch, branch, staged, pr, check)
     found = find_patch(given, base, (issue, issue_file, text), repo, repo_mismatch_ok, run_settings["test"], say)
@@ -86,8 +86,8 @@ def command(
     shown = Console(json=json, plain=plain)
 
     def on_end(engine: Engine, ended: Result, error: SweAgentError | None) -> None:
-        if bundle and error is None and ended.patch:
-            save_bundle(bundle, engine)
+        if bundles and bundle and error is None and ended.patch:
+            bundles.save_bundle(bundle, engine)
         if reviews and sarif and error is None:
             from agent.patch_checks.sarif import write_sarif
 

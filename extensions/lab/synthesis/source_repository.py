@@ -15,11 +15,11 @@ from aci.graph.code_graph import Graph, query_graph
 from aci.graph.file_selection import exclusion_reason, language_of
 from aci.graph.outline import CALL, Location
 from aci.history.git_log import GitLog
+from aci.history.repository_identity import url_of
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import belongs_to_tests
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
-from agent.inputs.bundle_input import url_of
 from extensions.experiment.source.source_file import Source
 from extensions.experiment.source.syntax_trees import UNREADABLE
 from extensions.lab.synthesis.test_coverage import TestCoverage

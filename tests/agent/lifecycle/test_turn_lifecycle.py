@@ -17,6 +17,7 @@ from tests.agent.conftest import Bench, act, line
 from tests.agent.scripted_turns import Sent, TurnSession
 from trajectories.errors import Cancelled
 from trajectories.facts import Fact
+from trajectories.plugins import extension_names
 from trajectories.records import Exit, Note, Reply
 from trajectories.verdict import Verdict
 
@@ -354,7 +355,7 @@ def test_prove_turn_runs_whole_proof(talk):
     proven = session.send("", "prove")
     assert (proven.exit.kind, proven.exit.code) == ("plausible", 6)
     assert proven.exit.verdict.tests
-    assert (session.bench.directory / "proof.sh").exists()
+    assert (session.bench.directory / "proof.sh").exists() == ("bundles" in extension_names())
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.evidence.proof_bundle import examiner_record
+from extensions.bundles.proof_bundle import examiner_record
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, write
 from trajectories.journal import read

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.evidence.proof_script import local_script, portable_script
+from extensions.bundles.proof_script import local_script, portable_script
 from tests.conftest import NO_PLUGINS, MakeRepo, git
 from trajectories.records import Base
 

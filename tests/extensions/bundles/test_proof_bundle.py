@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.evidence import proof_bundle
-from agent.evidence.proof_bundle import Bundle, read_bundle, source_of
-from agent.evidence.proof_claims import (
+from extensions.bundles import proof_bundle
+from extensions.bundles.proof_bundle import Bundle, read_bundle, source_of
+from extensions.bundles.proof_claims import (
     ProofClaims,
     decode_claims,
     encode_claims,

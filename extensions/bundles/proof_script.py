@@ -6,11 +6,17 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from aci.testing.runner_probe import runner_probe
+from agent.run_state.proposed_tree import find_proposal
+from agent.run_state.run_origin import has_untrusted_origin
 from trajectories.outcome_words import PART_SENTENCES
 from trajectories.records import Base
 from trajectories.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from agent.engine.engine import Engine
 
 Environment = Mapping[str, str | list[str]]
 """What the proof ran in, as its step records it: `workspace`, `image` and `setup`, `python` and `packages`."""
@@ -59,6 +65,22 @@ failing() {  # the failed tests that pytest lists in its last run; nothing if it
 """.strip().split("\n")
 """`clean` restores the checkout, also after an interrupt. The script defines `tests`, `suite`, and how the source
 changes are taken out and put back."""
+
+
+def script_of_run(engine: Engine, patch: Path, commands: Sequence[str]) -> str:
+    """Return the script that repeats the proof of a run, whose patch is in the file `patch`."""
+    environment, programs = proof_environment(engine.trajectory), engine.workspaces.programs
+    return local_script(engine.run.base, patch, commands, _guard(engine, commands), environment, programs)
+
+
+def _guard(engine: Engine, commands: Sequence[str]) -> Sequence[str]:
+    """Return what the script checks first: code that ran in isolation, or came with a patch or a run from elsewhere,
+    needs a container again."""
+    is_strangers = has_untrusted_origin(engine.trajectory)
+    is_own = not is_strangers and find_proposal(engine.trajectory).get("own", True) is True
+    if is_own and engine.settings.workspace == "local":
+        return ()
+    return container_guard(commands if is_strangers else ())
 
 
 def container_guard(shown: Sequence[str] = ()) -> tuple[str, ...]:

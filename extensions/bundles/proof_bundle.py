@@ -16,9 +16,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.evidence.proof_claims import ProofClaims, claims_of, decode_claims, encode_claims, is_test_name
-from agent.evidence.proof_script import PATCH, earlier_script, portable_script
+from agent.run_state.proposed_tree import is_test_name
 from agent.run_state.turn_state import CHALLENGER_BRANCH, EXAMINER_BRANCH, EXAMINER_RECORDS
+from extensions.bundles.proof_claims import ProofClaims, claims_of, decode_claims, encode_claims
+from extensions.bundles.proof_script import PATCH, earlier_script, portable_script
 from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, open_regular
 from trajectories.journal import write_durably

@@ -11,8 +11,10 @@ import pytest
 from agent.lifecycle.result_files import write_result_files
 from agent.run_state.proposed_tree import Proposal, proposal_note
 from agent.run_state.run_ownership import UNTRUSTED
-from tests.agent.conftest import line
+from tests.agent.conftest import bench, line
 from trajectories.records import Note, Patch
+
+__all__ = ["bench"]
 
 GUARD = "PROOF_WITHOUT_CONTAINER"
 COMMANDS = ["git apply patch.diff", "echo ran; false \x1b]0;title\x07"]

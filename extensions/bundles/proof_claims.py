@@ -19,7 +19,7 @@ LISTS = ("tests", "lost", "contradicted", "flaky", "commands")
 RUNS = ("without", "with")
 """The two runs of the suite: without the patch, and with it."""
 MOST_SHOWN = 5
-LONGEST, LONGEST_NAME = 200, 1_000
+LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +156,3 @@ def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(_listed(value), default=str)
     line = "".join(char if char.isprintable() else " " for char in text[: 2 * LONGEST]) or "nothing"
     return f"{line[:LONGEST]}…" if len(line) > LONGEST else line
-
-
-def is_test_name(name: str) -> bool:
-    """Whether a text can be a test's name; an option of a test runner is none."""
-    return bool(name.strip()) and not name.startswith("-") and name.isprintable() and len(name) <= LONGEST_NAME

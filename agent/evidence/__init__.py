@@ -1,1 +1,0 @@
-"""Evidence of a proof: what it claims, as a file that others can check."""
