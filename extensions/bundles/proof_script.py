@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aci.testing.runner_probe import runner_probe
 from agent.run_state.proposed_tree import find_proposal
-from agent.run_state.run_origin import has_untrusted_origin
+from agent.run_state.run_settings import has_untrusted_origin
 from trajectories.outcome_words import PART_SENTENCES
 from trajectories.records import Base
 from trajectories.trajectory import Trajectory
