@@ -1,6 +1,7 @@
 """Repair without a model: fault localization, candidate edits from templates, and selection among those that pass."""
 
 PLUGINS = {
+    "agent.candidates.offered_edits": "offered_edits",
     "agent.candidates.sources": "template_candidates",
     "agent.lifecycle.unfinished_searches": "unfinished_search",
     "agent.strategies": "strategies",

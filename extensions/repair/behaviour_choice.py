@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.candidates.edit_descriptions import number_in_words
 from extensions.experiment.evaluator.candidate_evaluator import Candidate
+from extensions.repair.edit_descriptions import number_in_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from agent.candidates.edit_descriptions import LETTERS, number_in_words
-from agent.candidates.offered_edits import compare_edits, options
 from agent.candidates.role_questions import parse_letter
+from extensions.repair.edit_descriptions import LETTERS, number_in_words
+from extensions.repair.offered_edits import compare_edits, options
 from trajectories.errors import Cancelled, ModelError, Stop
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from agent.candidates.edit_descriptions import number_in_words
 from extensions.experiment.evaluator.candidate_answers import LATE, AnswerInput, CandidateAnswers, collect_answers
 from extensions.experiment.evaluator.candidate_evaluator import Candidate, Evaluator
 from extensions.experiment.source.source_file import Source
 from extensions.repair.behaviour_choice import Behaviour, BehaviourDifference, Choice, describe_evidence
 from extensions.repair.edit_confidence import ACCIDENTS, AnswerCheck, check_hits
+from extensions.repair.edit_descriptions import number_in_words
 
 SECONDS = 120.0
 """Default wall-clock limit, in seconds, for collecting all answers, which takes only a few CPU seconds."""

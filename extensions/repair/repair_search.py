@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from aci.guest.source_encoding import as_utf8, from_utf8, text_encoding
 from aci.observation.untrusted_text import one_line
-from agent.candidates.edit_descriptions import count_passing
 from extensions.experiment.evaluator.candidate_evaluator import Candidate, Evaluator, TimeLimits
 from extensions.experiment.evaluator.condition_probes import ConditionProber
 from extensions.experiment.evaluator.spectrum import Spectrum, trace_tests
@@ -22,6 +21,7 @@ from extensions.repair.analysis.literal_hints import expected_exceptions, litera
 from extensions.repair.analysis.suspicious_statements import Suspect, find_suspects
 from extensions.repair.behaviour_choice import Choice
 from extensions.repair.candidate_order import order_candidates
+from extensions.repair.edit_descriptions import count_passing
 from extensions.repair.edit_selection import FEW, SECONDS, choose_edit
 from extensions.repair.search_progress import Memory, NoMemory, SearchProgress
 from trajectories.errors import UsageError

@@ -7,10 +7,10 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.candidates.diverse_attempts import Candidate, attempts
-from agent.candidates.edit_descriptions import LETTERS, count_passing, describe_change
-from agent.candidates.offered_edits import apply_edit
 from agent.phases.base_failures import failing_tests
 from agent.prompts.opening_prompt import likely_sources
+from extensions.repair.edit_descriptions import LETTERS, count_passing, describe_change
+from extensions.repair.offered_edits import apply_edit
 from extensions.repair.template_search import search_end, search_templates
 
 if TYPE_CHECKING:

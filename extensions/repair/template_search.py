@@ -9,9 +9,9 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from agent.candidates.offered_edits import SEARCH
 from agent.phases.base_failures import related_tests
 from agent.prompts.opening_prompt import places
+from extensions.repair.offered_edits import SEARCH
 from extensions.repair.search_record import SearchRecord
 from trajectories.errors import UsageError
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent.candidates.edit_descriptions import count_passing, describe_change
 from agent.lifecycle.closing_text import list_found
+from extensions.repair.edit_descriptions import count_passing, describe_change
 from extensions.repair.search_progress import TRIED, SearchProgress
 
 if TYPE_CHECKING:

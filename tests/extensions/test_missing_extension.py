@@ -11,7 +11,7 @@ import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.runtime.workspace import open_workspace
-from agent.cli.commands import fix, graph, locate, prove
+from agent.cli.commands import fix, graph, locate, prove, resume
 from agent.config.settings import Settings
 from agent.conversation.model_roles import check_examiner
 from agent.engine.page_proof import PageCheck
@@ -20,17 +20,18 @@ from agent.lifecycle.run_lifecycle import NOT_INSTALLED, with_examiner
 from agent.models.base import load_model
 from agent.run_state.attempt_outcome import Outcome
 from extensions.environments.environment_sources import plan_environment
-from extensions.interactive.session.commands import export, remember, report
+from extensions.interactive.session.commands import choose, export, remember, report
 from extensions.report import run_report
 from trajectories import importers, plugins
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 from trajectories.verdict import Verdict
 
-SESSION = SimpleNamespace(engine=None)
+SESSION = SimpleNamespace(engine=None, trajectory=None)
 CI = "https://github.com/octo/calc/actions/runs/1"
 USES = {
     "a trajectory of another program": ("lab", lambda: importers.load(Path("a.traj"))),
+    "/choose": ("repair", lambda: choose.run(SESSION, "A")),
     "/export": ("lab", lambda: export.run(SESSION, "")),
     "/remember": ("memory", lambda: remember.run(SESSION, "x")),
     "/report": ("report", lambda: report.run(SESSION, "")),
@@ -43,6 +44,7 @@ USES = {
     "--model replay:RUN": ("replay", lambda: load_model("replay:x", Settings())),
     "--workspace sandbox": ("sandbox", lambda: open_workspace("sandbox", SESSION)),
     "a report of two runs": ("replay", lambda: run_report._parting(SESSION, SESSION)),
+    "resume --choose": ("repair", lambda: resume._solve_chosen(SESSION, SESSION, "A")),
     "graph --html": ("report", lambda: graph.command("add", html=Path("page.html"))),
 }
 

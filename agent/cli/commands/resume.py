@@ -102,12 +102,11 @@ def _solve(engine: Engine, console: Console) -> Result:
 
 
 def _solve_chosen(engine: Engine, console: Console, words: str) -> Result:
-    from agent.candidates.edit_descriptions import LETTERS
-    from agent.candidates.offered_edits import offered_edits, parse_choice
     from agent.lifecycle.turn_lifecycle import next_turn
 
     trajectory = engine.trajectory
-    request = f"/choose {LETTERS[parse_choice(offered_edits(trajectory), words)]}"
+    edits = extension_module("agent.candidates.offered_edits", "`resume --choose`", "repair")
+    request: str = edits.choice_request(trajectory, words)
     if trajectory.exit is not None:
         next_turn(engine, request, "choose", engine.settings.model_copy(update={"strategy": "choose"}))
     elif trajectory.turns[-1].request != request:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aci.proof.proof_run import format_names
-from agent.candidates.edit_descriptions import count_passing, describe_change
-from agent.candidates.offered_edits import explain_doubt
 from agent.phases.base_failures import failing_tests
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import describe_places, likely_sources, places
 from agent.run_state.attempt_outcome import Outcome
 from extensions.repair.cloze_search import FILLER, search_fillings
 from extensions.repair.edit_choice import choose_by_model, remaining_doubt, vote
+from extensions.repair.edit_descriptions import count_passing, describe_change
+from extensions.repair.offered_edits import explain_doubt
 from extensions.repair.template_search import EDITS, search_end, search_templates
 from extensions.reproduction.issue_reproduction import example_test
 from trajectories.facts import Fact

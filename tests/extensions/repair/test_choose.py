@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from aci.repository.user_repository import Repository
-from agent.candidates.offered_edits import apply_edit, explain_doubt, offered_edits, options, parse_choice
 from agent.cli.command_line import run
 from agent.config.settings import Settings
 from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.lifecycle.turn_lifecycle import next_turn
 from extensions.repair.edit_choice import remaining_doubt, vote
+from extensions.repair.offered_edits import apply_edit, explain_doubt, offered_edits, options, parse_choice
 from trajectories.errors import Cancelled, UsageError
 from trajectories.git_store.trees import EMPTY_TREE
 from trajectories.records import Issue

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.candidates.edit_descriptions import describe_behaviours, describe_change
 from extensions.experiment.evaluator.candidate_answers import (
     AnswerInput,
     CandidateAnswers,
@@ -22,6 +21,7 @@ from extensions.experiment.evaluator.candidate_answers import (
 from extensions.experiment.evaluator.candidate_evaluator import Candidate, Evaluator
 from extensions.experiment.source.source_file import Source
 from extensions.repair.behaviour_choice import Choice
+from extensions.repair.edit_descriptions import describe_behaviours, describe_change
 from extensions.repair.edit_overfitting import special_case
 from extensions.repair.edit_selection import agreements, choose_edit, judge_hits
 

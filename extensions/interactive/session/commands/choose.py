@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trajectories.errors import UsageError
+from trajectories.plugins import extension_module
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
@@ -17,50 +18,48 @@ NOTHING = "There is nothing to choose from: no template search has found edits t
 
 
 def run(session: Session, words: str) -> None:
-    from agent.candidates.offered_edits import offered_edits
-
+    edits = extension_module("agent.candidates.offered_edits", "`/choose`", "repair")
     try:
         if session.engine is None:
             raise UsageError("There is nothing to choose from yet.", "Say what to do first.")
-        found = offered_edits(session.engine.trajectory)
+        found = edits.offered_edits(session.engine.trajectory)
     except UsageError:
         if words:
             raise
         session.show(NOTHING)
         return
     if words:
-        session.turns.act(f"/choose {_letter(found, words)}", "choose")
+        session.turns.act(f"/choose {_letter(edits, found, words)}", "choose")
     else:
-        session.show(_listed(session.engine, session.snapshot.tree, found))
+        session.show(_listed(edits, session.engine, session.snapshot.tree, found))
 
 
-def _letter(found: dict[str, Any], words: str) -> str:
+def _letter(edits: Any, found: dict[str, Any], words: str) -> str:
     """Return the letter of the edit that the user chose. Raises UsageError if there is no such edit."""
-    from agent.candidates.offered_edits import choice_letters, parse_choice
-
-    letters = choice_letters(found)
+    letters: str = edits.choice_letters(found)
     try:
-        return letters[parse_choice(found, words)]
+        return letters[edits.parse_choice(found, words)]
     except UsageError:
         there = f"the only one is {letters}" if len(letters) == 1 else f"there are {_joined(letters)}"
         raise UsageError(f"There is no choice {words!r}: {there}.", "`/choose` alone shows what they change.") from None
 
 
-def _listed(engine: Engine, tree: str, found: dict[str, Any]) -> str:
+def _listed(edits: Any, engine: Engine, tree: str, found: dict[str, Any]) -> str:
     """Describe what each edit changes, how the edits differ, and which one is in the session's files now."""
-    from agent.candidates.offered_edits import apply_edit, choice_letters, compare_edits
-
-    letters = choice_letters(found)
+    letters: str = edits.choice_letters(found)
+    compared: str = edits.compare_edits(found)
     try:
-        taken = [letter for place, letter in enumerate(letters) if apply_edit(engine.trees, tree, found, place) == tree]
+        taken = [
+            letter for place, letter in enumerate(letters) if edits.apply_edit(engine.trees, tree, found, place) == tree
+        ]
     except UsageError as error:
-        return f"{compare_edits(found)}\n{error.message} {error.fix}"
+        return f"{compared}\n{error.message} {error.fix}"
     others = [letter for letter in letters if letter not in taken]
     now = f"{taken[0]} is in the session's files now" if taken else "None of them is in the session's files now"
     if not others:
-        return f"{compare_edits(found)}\n{now}; there is no other edit."
+        return f"{compared}\n{now}; there is no other edit."
     how = f"`/choose {others[0]}` chooses {'another' if taken else 'one'} and proves it."
-    return f"{compare_edits(found)}\n{now}. {how}"
+    return f"{compared}\n{now}. {how}"
 
 
 def _joined(letters: str) -> str:

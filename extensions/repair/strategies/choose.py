@@ -7,9 +7,9 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.candidates.edit_descriptions import LETTERS, describe_change, number_in_words
-from agent.candidates.offered_edits import apply_edit, offered_edits, parse_choice
 from agent.run_state.attempt_outcome import Outcome
+from extensions.repair.edit_descriptions import LETTERS, describe_change, number_in_words
+from extensions.repair.offered_edits import apply_edit, offered_edits, parse_choice
 from trajectories.facts import Fact
 
 if TYPE_CHECKING:

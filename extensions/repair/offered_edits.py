@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from aci.guest.source_encoding import text_encoding
-from agent.candidates.edit_descriptions import LETTERS, describe_behaviours, describe_change
+from extensions.repair.edit_descriptions import LETTERS, describe_behaviours, describe_change
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ def parse_choice(found: dict[str, Any], words: str) -> int:
     if match is None or match[1].upper() not in letters:
         raise UsageError(f"{words.strip()!r} is not one of {', '.join(letters)}.", "Choose one of these.")
     return letters.index(match[1].upper())
+
+
+def choice_request(trajectory: Trajectory, words: str) -> str:
+    """Return the request of a turn that chooses the edit which the user's input names. Raises UsageError."""
+    return f"/choose {LETTERS[parse_choice(offered_edits(trajectory), words)]}"
 
 
 def apply_edit(trees: Trees, tree: str, found: dict[str, Any], number: int) -> str:
