@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aci.graph.signature_changes import REMOVED, breaking_changes
 from aci.observation.activity_message import ActivityMessage
-from aci.proof.experiments import try_patch
+from aci.proof.experiments import find_source_doubts, try_patch
 from aci.proof.fact_words import (
     UNCHANGED,
     affected_calls,
@@ -48,15 +48,13 @@ from aci.proof.proof_run import (
 from aci.proof.regressions import judge_loss, judge_test_configuration
 from aci.proof.repository_checks import find_checks, new_findings, run_checks
 from aci.proof.reproduction import find_fixed_tests, judge_reproduction
-from aci.proof.runner_recognition import find_runner_recognition
-from aci.proof.startup_code import find_startup_code
 from aci.proof.suite_baselines import Baselines
 from aci.proof.suite_selection import related_tests
 from aci.repository.added_tests import COPY, copy_path
 from aci.repository.patch import is_test, is_test_config
 from aci.repository.python_source import definitions
 from aci.runtime.workspace import Workspace
-from aci.testing.command_files import command_for_nodes, entered_folders, group_nodes, is_run_by
+from aci.testing.command_files import command_for_nodes, group_nodes, is_run_by
 from aci.testing.failure_digest import format_failures
 from aci.testing.suite_command import detect_command
 from aci.testing.suite_run import SuiteReport
@@ -424,9 +422,7 @@ def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport 
 
 def _find_doubts(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None) -> None:
     """Add a doubt for each reason not to trust the reports of the runs with the patch."""
-    for reason in find_startup_code(trial.trees, trial.base, trial.proved, trial.parts, entered_folders(trial.command)):
-        trial.doubt(reason)
-    for reason in find_runner_recognition(trial.trees, trial.base, trial.proved, trial.parts.source):
+    for reason in find_source_doubts(trial):
         trial.doubt(reason)
     for path in _updated_submodules(trial):
         trial.doubt(f"The patch changes the commit of the submodule {path}, but no test ran with its new files.")

@@ -14,10 +14,10 @@ from aci.proof import evidence
 from aci.proof.build_errors import missing_names
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
 from aci.proof.existing_tests import code_words, find_test
+from aci.proof.experiments import TestProcess, check_runner_independence, recorded_process
 from aci.proof.fact_words import NOT_RED, NOT_REPRODUCED, fixed_tests
 from aci.proof.failure_reason import is_mentioned
 from aci.proof.proof_run import DEFINED, ProofRun, base_sources, fails, format_names, passes
-from aci.proof.runner_independence import TestProcess, check_runner_independence, recorded_process
 from aci.repository.added_tests import COPY
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport, TestResult, limit_per_test

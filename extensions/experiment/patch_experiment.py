@@ -17,6 +17,7 @@ from aci.proof.fact_words import fitted_to_tests
 from aci.proof.proof_run import ProofRun, format_names
 from aci.repository.python_source import parse
 from aci.runtime.workspace import Workspace
+from aci.testing.command_files import entered_folders
 from aci.testing.suite_run import SuiteReport
 from extensions.experiment.change_contact import NOTHING, Contact, changed_code, find_missing_contact
 from extensions.experiment.changed_functions import ChangedFile, functions_of
@@ -31,10 +32,16 @@ from extensions.experiment.issue_relevance import (
 )
 from extensions.experiment.listed_values import ALL, listed_values
 from extensions.experiment.overfitting import find_overfitting
+from extensions.experiment.runner_independence import check_runner_independence
+from extensions.experiment.runner_recognition import find_runner_recognition
+from extensions.experiment.startup_code import find_startup_code
 from extensions.experiment.stopped_code import stop_changed_functions
 from extensions.experiment.varied_tests import compare_copies, judge_comparison, lacks_variants
 from trajectories.errors import UsageError
 from trajectories.facts import Fact
+
+__all__ = ["check_runner_independence", "find_source_doubts", "try_patch"]
+"""What a proof asks for (`aci/proof/experiments.py`)."""
 
 NOT_VARIED = "Calls of {} functions cannot be varied, so only blind tests can show that the fix is general."
 LANGUAGES = {
@@ -52,6 +59,12 @@ MEANT_TO_BE_REPLACED = {"excepthook", "displayhook", "unraisablehook", "breakpoi
 UNREADABLE = "\ufffd"
 QUICK, MOST_QUICK, MOST_FILES = 0.1, 20, 3
 """Maximum seconds and number of the suite's tests that are repeated, and the number of their files."""
+
+
+def find_source_doubts(trial: ProofRun) -> Iterator[str]:
+    """Yield reasons not to trust any result of a patch, since its files recognise or change the test runner."""
+    yield from find_startup_code(trial.trees, trial.base, trial.proved, trial.parts, entered_folders(trial.command))
+    yield from find_runner_recognition(trial.trees, trial.base, trial.proved, trial.parts.source)
 
 
 def try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], suite: SuiteReport | None = None) -> Finding:

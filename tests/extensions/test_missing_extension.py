@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
+from aci.proof import experiments
 from aci.runtime.workspace import open_workspace
 from agent.cli.commands import fix, graph, locate, prove, resume
 from agent.config.settings import Settings
@@ -22,6 +23,7 @@ from agent.run_state.attempt_outcome import Outcome
 from extensions.environments.environment_sources import plan_environment
 from extensions.interactive.session.commands import choose, export, remember, report
 from extensions.report import run_report
+from tests.aci.conftest import RIGHT
 from trajectories import importers, plugins
 from trajectories.errors import UsageError
 from trajectories.records import Issue
@@ -99,6 +101,15 @@ def test_proof_of_pages_has_a_doubt_without_the_extension(monkeypatch: pytest.Mo
     found = PageCheck(FRONT_END, "", "", "")(Verdict())
     assert (found.doubt, found.compared) == ("Pages were not compared: the extension pages is not installed.", "")
     assert not has_browser(FRONT_END)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reproduces", [True, False])
+def test_proof_has_a_doubt_without_experiments(prove_patch, reproduces: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    verdict = prove_patch({"shop/price.py": RIGHT}, reproduces=reproduces)
+    assert (verdict.kind, bool(verdict.no_loss)) == ("unproven", reproduces)
+    assert experiments.NOT_INSTALLED in verdict.notes
 
 
 def test_environment_without_extension_has_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aci.proof.proof_run import split_patch
-from aci.proof.startup_code import find_startup_code
 from aci.repository.patch import is_test
 from aci.repository.user_repository import Repository
+from extensions.experiment.startup_code import find_startup_code
 from tests.conftest import committed, git
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 

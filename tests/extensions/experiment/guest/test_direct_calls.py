@@ -11,7 +11,7 @@ import pytest
 
 PYTHON = os.environ.get("SWE_AGENT_TEST_PYTHON") or sys.executable
 IMPORT_PATH = "import json, sys; print(json.dumps(sys.path[1:]))"
-PROGRAM = Path(__file__).parents[4] / "aci" / "guest" / "results" / "direct_calls.py"
+PROGRAM = Path(__file__).parents[4] / "extensions" / "experiment" / "guest" / "direct_calls.py"
 
 
 @pytest.fixture

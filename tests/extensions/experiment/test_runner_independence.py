@@ -5,14 +5,14 @@ from textwrap import dedent
 
 import pytest
 
-from aci.proof.runner_independence import (
+from aci.proof.experiments import recorded_process
+from aci.testing.runner_hooks import PROCESS_FILE
+from extensions.experiment.runner_independence import (
     Outcome,
     _parse_outcomes,
     _prepares_process,
     _split_id,
-    recorded_process,
 )
-from aci.testing.runner_hooks import PROCESS_FILE
 from tests.aci.conftest import BASE, CASE, RIGHT, WRONG, has_note
 
 REASON = "The patch works only in a test run"
@@ -171,7 +171,7 @@ def test_test_that_needs_its_runner_says_nothing(prove_and_say):
 
 @pytest.mark.slow
 def test_call_without_end_says_nothing(prove_and_say, monkeypatch):
-    monkeypatch.setattr("aci.proof.runner_independence.SECONDS", 2.0)
+    monkeypatch.setattr("extensions.experiment.runner_independence.SECONDS", 2.0)
     hang = "import sys, time\nif not 'py' + 'test' in sys.modules: time.sleep(60)\n"
     verdict, called = prove_and_say({"shop/price.py": hang + RIGHT, **PYTEST_TEST}, PYTEST_BASE, command="")
     assert called

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.proof.runner_recognition import find_runner_recognition
+from extensions.experiment.runner_recognition import find_runner_recognition
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 
 PYTHON = {

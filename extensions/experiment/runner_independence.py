@@ -2,7 +2,7 @@
 
 Only tests that need nothing of their runner are called: no fixtures, no parameters, and no conftest.py that prepares
 the process. Without and with the patch, one process calls them all; it has no trace of a runner, see
-`aci/guest/results/direct_calls.py`.
+`extensions/experiment/guest/direct_calls.py`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,17 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from aci.observation.activity_message import ActivityMessage
+from aci.proof.experiments import TestProcess, recorded_process
 from aci.proof.proof_run import ProofRun, format_names, read_text
 from aci.repository.python_source import parse
 from aci.runtime.guest_programs import parse_object, program_source
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
-from aci.testing.runner_hooks import PROCESS_FILE
 from aci.testing.suite_run import SuiteReport, TestResult
-from trajectories.errors import UsageError
 
 SECONDS = 10.0
 MOST_TESTS, MOST_SECONDS = 50, 3.0
 """Maximum number of tests that are called, and of the seconds that each of them, and all together, took in the run
 with the patch."""
-LARGEST = 4_000_000
 PROGRAM = "main.py"
 OWN_VARIABLES = re.compile(r"PYTEST_.*|PYTHONHASHSEED|PYTHONDONTWRITEBYTECODE")
 ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}")
@@ -39,17 +37,6 @@ SET_UP_FIXTURE = re.compile(r"_(?:unittest|xunit)_\w+|_UnitTestCase__\w+|request
 HARMLESS_HOOKS = {"pytest_addoption", "pytest_collection_modifyitems", "pytest_report_header"}
 HARMLESS_NAMES = {"sys", "os", "pathlib", "Path", "pytest", "warnings", "str", "list", "dict", "set", "tuple"}
 """First names of what a conftest.py may call and assign to: nothing of the code under test, or recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class TestProcess:
-    """How a process that ran tests was started, and the fixtures of each test."""
-
-    executable: str
-    folder: str
-    path: tuple[str, ...]
-    environment: Mapping[str, str]
-    fixtures: Mapping[str, Sequence[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +97,6 @@ def check_runner_independence(
             f"Called without the test runner, with the patch these fail as without it: {format_names(unchanged)}. The "
             "patch works only in a test run."
         )
-
-
-def recorded_process(workspace: Workspace) -> TestProcess | None:
-    """Return the description of the last process that ran single tests, or None if it is missing or malformed."""
-    try:
-        about = parse_object(workspace.read(f"{workspace.harness}/{PROCESS_FILE}", LARGEST)) or {}
-    except (OSError, UsageError):
-        return None
-    path, environment, tests = (about.get(name) for name in ("path", "environment", "tests"))
-    executable, folder = about.get("executable"), about.get("folder")
-    if not isinstance(path, list) or not isinstance(environment, dict) or not isinstance(tests, dict):
-        return None
-    if not isinstance(executable, str) or not isinstance(folder, str):
-        return None
-    if not all(isinstance(text, str) for text in (*path, *environment.values())):
-        return None
-    fixtures = {id: names for id, names in tests.items() if isinstance(names, list)}
-    return TestProcess(executable, folder, tuple(path), environment, fixtures)
 
 
 def _possible_calls(
@@ -239,7 +208,7 @@ def _call(
         ],
     }
     here = f"cd {shlex.quote(process.folder)} && PYTHONHASHSEED=0 {shlex.quote(process.executable)} -B -"
-    program = f"{program_source('results/direct_calls.py').decode()}\nmain({json.dumps(job)!r})\n"
+    program = f"{program_source('experiment/direct_calls.py').decode()}\nmain({json.dumps(job)!r})\n"
     command = f"\\command printf %s {shlex.quote(program)} | ({here})"
     for old, new in _folders(recorded_in, workspace):
         command = command.replace(old, new)
