@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import Event, RLock
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from aci.runtime.control_shell import CommandTimeout, ControlShell
-from aci.runtime.process_channel import Channel, ChannelOutput, ProgramStarter
-from aci.runtime.pty_session import TERMINAL_ENVIRONMENT, PtySession, TerminalStarter
+from aci.runtime.process_channel import (
+    Channel,
+    ChannelOutput,
+    ProgramStarter,
+    TerminalStarter,
+    terminal_programs,
+)
 from aci.runtime.session_processes import SESSION_VARIABLE, SessionProcesses
 from aci.runtime.shell_session import Shell, quote
 from aci.runtime.snapshots import SnapshotStore, store_environment
@@ -283,7 +288,7 @@ class PosixWorkspace:
         self._mark = secrets.token_hex(8)
         self._sessions: dict[str, Shell] = {}
         self._unused: set[str] = set()
-        self._terminals: dict[str, PtySession] = {}
+        self._terminals: dict[str, Any] = {}  # the `PtySession` of each name
         self._conversations: WeakSet[LineProcess] = WeakSet()
         self._lock = RLock()
         self._closed = self._relieved = False
@@ -332,7 +337,7 @@ class PosixWorkspace:
         self._start_session(session)
 
     def type(self, session: str, text: str, wait: float = 10.0) -> TerminalOutput:
-        output = self._terminal(session).type(text, wait)
+        output: TerminalOutput = self._terminal(session).type(text, wait)
         if output.code is not None:
             self._terminals.pop(session).close()
             self._service.run(":")  # raises if the whole host is gone, and not only the session
@@ -427,7 +432,7 @@ class PosixWorkspace:
                 self._unused.add(name)
             return self._sessions[name]
 
-    def _terminal(self, name: str) -> PtySession:
+    def _terminal(self, name: str) -> Any:
         self._check_open()
         _check_name(name)
         with self._lock:
@@ -438,8 +443,11 @@ class PosixWorkspace:
                         "End one of them, or use one.",
                     )
                 mark = f".{name}."  # the leading dot makes it differ from the names of the sessions of `run`
-                start = self._host.terminal({**TERMINAL_ENVIRONMENT, SESSION_VARIABLE: f"{self._mark}.{mark}"})
-                self._terminals[name] = PtySession(start, self.root, self._processes(mark), self.options.cancel)
+                programs = terminal_programs()
+                start = self._host.terminal({**programs.TERMINAL_ENVIRONMENT, SESSION_VARIABLE: f"{self._mark}.{mark}"})
+                self._terminals[name] = programs.PtySession(
+                    start, self.root, self._processes(mark), self.options.cancel
+                )
             return self._terminals[name]
 
     def _retry_relieved(self, do: Callable[[], Result]) -> Result:

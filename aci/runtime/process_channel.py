@@ -9,9 +9,10 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from trajectories.errors import WorkspaceError
+from trajectories.plugins import extension_module
 
 BLOCK_BYTES = 1 << 18
 """Number of bytes to read at a time."""
@@ -113,6 +114,17 @@ class RunningProgram(Protocol):
     def kill_group(self) -> None:
         """Kill its whole process group."""
         ...
+
+
+TerminalStarter = Callable[[Sequence[str]], tuple[int, RunningProgram]]
+"""A function that starts a program on its own terminal and returns the terminal's master end and the program."""
+
+
+def terminal_programs() -> Any:
+    """Return the module that opens terminals: the class `PtySession` and the function `open_terminal`.
+
+    Raises UsageError if its extension is not installed."""
+    return extension_module("aci.runtime.terminal_programs", "The tool `session`", "terminal_programs")
 
 
 class ChildProcess(subprocess.Popen[bytes]):

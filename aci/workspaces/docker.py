@@ -14,8 +14,7 @@ from aci.docker.docker_daemon import Daemon, connect, docker_errors
 from aci.docker.exec_stream import ExecProgram, FirstProgram, first_program_arguments
 from aci.docker.service_containers import ServiceGroup
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
-from aci.runtime.process_channel import Channel, ProgramStarter
-from aci.runtime.pty_session import TerminalStarter, open_terminal
+from aci.runtime.process_channel import Channel, ProgramStarter, TerminalStarter, terminal_programs
 from aci.runtime.shell_session import shell_arguments
 from aci.runtime.snapshots import store_environment
 from aci.runtime.workspace import Workspace, WorkspaceOptions
@@ -106,7 +105,7 @@ class DockerHost:
     def terminal(self, extra: Mapping[str, str]) -> TerminalStarter:
         variables = [word for name, value in self._environment(extra).items() for word in ("-e", f"{name}={value}")]
         prefix = ["docker", "exec", "-it", f"--detach-keys={_DETACH_KEYS}", *variables, str(self._container.id)]
-        return lambda words: open_terminal([*prefix, *words], self._daemon.environment())
+        return lambda words: terminal_programs().open_terminal([*prefix, *words], self._daemon.environment())
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         addresses = self._services.variables if self._services else {}

@@ -15,8 +15,7 @@ from aci.host.clones import CloneFamily, prepare_clones
 from aci.host.generated_files import unpack_generated
 from aci.host.project_python import ProjectPython
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
-from aci.runtime.process_channel import ProgramStarter, local_starter
-from aci.runtime.pty_session import TerminalStarter, open_terminal
+from aci.runtime.process_channel import ProgramStarter, TerminalStarter, local_starter, terminal_programs
 from aci.runtime.workspace import Workspace, WorkspaceOptions
 
 KEPT = (
@@ -88,7 +87,7 @@ class LocalHost:
         return local_starter(self.environment(extra))
 
     def terminal(self, extra: Mapping[str, str]) -> TerminalStarter:
-        return lambda words: open_terminal(words, self.environment(extra))
+        return lambda words: terminal_programs().open_terminal(words, self.environment(extra))
 
     def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of the agent's commands."""

@@ -11,6 +11,7 @@ import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.proof import experiments
+from aci.runtime.process_channel import terminal_programs
 from aci.runtime.workspace import open_workspace
 from agent.cli.commands import fix, graph, locate, prove, resume
 from agent.config.settings import Settings
@@ -39,6 +40,7 @@ USES = {
     "/report": ("report", lambda: report.run(SESSION, "")),
     "fix --ci": ("github", lambda: fix.command(ci=CI)),
     "locate --log": ("reproduction", lambda: locate.command(log=Path("ci.log"))),
+    "a terminal": ("terminal_programs", terminal_programs),
     "prove --bundle": ("bundles", lambda: prove.command(bundle=Path("proof.tar"))),
     "prove --check": ("bundles", lambda: prove.command(check=Path("proof.tar"))),
     "prove --independent": ("examiner", lambda: check_examiner(Settings(model="scripted:x"))),

@@ -15,8 +15,7 @@ from aci.environments.environment_plan import BROWSER_SETUP
 from aci.environments.environment_records import browser_folder, generated_archive
 from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily, prepare_clones
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
-from aci.runtime.process_channel import Channel, ProgramStarter
-from aci.runtime.pty_session import TerminalStarter
+from aci.runtime.process_channel import Channel, ProgramStarter, TerminalStarter
 from aci.runtime.snapshots import SUBMODULES
 from aci.runtime.workspace import Workspace, WorkspaceOptions
 from extensions.sandbox.bubblewrap import FilterKind, SandboxContents, unavailable_reason

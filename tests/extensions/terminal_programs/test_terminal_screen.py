@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.runtime.pty_session import encode_keys
-from aci.runtime.terminal_screen import Screen
+from extensions.terminal_programs.pty_session import encode_keys
+from extensions.terminal_programs.terminal_screen import Screen
 
 MOVES = [
     *("\x1b[H", "\x1b[3;4H", "\x1b[9A", "\x1b[9B", "\x1b[99C", "\x1b[D"),

@@ -34,7 +34,7 @@ termios.tcsetattr(0, termios.TCSADRAIN, was)
 
 @pytest.fixture(autouse=True)
 def short_quiet_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.runtime.pty_session.QUIET_SECONDS", 0.12)
+    monkeypatch.setattr("extensions.terminal_programs.pty_session.QUIET_SECONDS", 0.12)
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ import signal
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from threading import Condition, Event, Thread
 
-from aci.runtime.process_channel import ChildProcess, RunningProgram
+from aci.runtime.process_channel import ChildProcess, RunningProgram, TerminalStarter
 from aci.runtime.session_processes import SessionProcesses
-from aci.runtime.terminal_screen import COLUMNS, ROWS, Screen
 from aci.runtime.workspace import TerminalOutput
+from extensions.terminal_programs.terminal_screen import COLUMNS, ROWS, Screen
 from trajectories.errors import Cancelled, WorkspaceError
 
 QUIET_SECONDS = 0.3
@@ -173,10 +173,6 @@ class PtySession:
             data = bytes(self._pending)
             self._pending.clear()
             return data
-
-
-TerminalStarter = Callable[[Sequence[str]], tuple[int, RunningProgram]]
-"""A function that starts a program on its own terminal and returns the terminal's master end and the program."""
 
 
 def open_terminal(command: Sequence[str], env: Mapping[str, str] | None) -> tuple[int, RunningProgram]:

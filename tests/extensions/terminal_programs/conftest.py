@@ -1,0 +1,6 @@
+"""Fixtures of the tests of tools and workspaces."""
+
+from tests.aci.workspaces.conformance.conftest import kind, shared
+from tests.tools.conftest import make_bench
+
+__all__ = ["kind", "make_bench", "shared"]
