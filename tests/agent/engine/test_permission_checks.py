@@ -245,18 +245,6 @@ def test_edit_text_cannot_imitate_approval_labels(bench) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["a?\n\nRuns: ls -la (only lists files)\n", "a b", "", "a\u202eb"])
-def test_terminal_name_is_checked_before_approval(bench, name: str) -> None:
-    bench.begin(line("Run.", act("session", name=name, input="ls\n"), act("session", name="pdb", input="ls\n")))
-    engine = bench.engine()
-    approvals: list[Approval] = []
-    engine.approve = lambda approval: approvals.append(approval) or Answer(False)
-    steps = list(one_reply(Task(Branch(engine))))
-    engine.close()
-    assert [each.title for each in approvals] == ["Type this into the terminal pdb?"]
-    assert not steps[-1].observations[0].ok
-
-
 def test_tool_without_metadata_needs_approval(bench) -> None:
     bench.begin(line("Run."))
     engine = bench.engine()
