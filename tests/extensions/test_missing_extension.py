@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
-from aci.proof import experiments
+from aci.proof import experiments, prompt_injection
 from aci.runtime.process_channel import terminal_programs
 from aci.runtime.workspace import open_workspace
 from agent.cli.commands import fix, graph, locate, prove, resume
@@ -112,6 +112,11 @@ def test_proof_has_a_doubt_without_experiments(prove_patch, reproduces: bool, mo
     verdict = prove_patch({"shop/price.py": RIGHT}, reproduces=reproduces)
     assert (verdict.kind, bool(verdict.no_loss)) == ("unproven", reproduces)
     assert experiments.NOT_INSTALLED in verdict.notes
+
+
+def test_notes_say_that_no_injections_were_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    assert prompt_injection.find_injections((), Issue("", ""), str) == (prompt_injection.NOT_INSTALLED,)
 
 
 def test_environment_without_extension_has_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
