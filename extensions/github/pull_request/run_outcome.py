@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import clean_text
-from aci.proof.prompt_injection import find_injections
+from aci.proof.prompt_injection import NOT_INSTALLED, find_injections
 from aci.repository.patch import is_test
 from agent.lifecycle.exploit_withholding import public_title, withholds
 from agent.lifecycle.result_json import as_json
@@ -65,7 +65,8 @@ def outcome_of(
     del report["patch"]
     issue = engine.run.issue
     whole = replace(issue, comments=(*issue.comments, *thread))
-    injected = find_injections(engine.trajectory.all_steps(), whole, lambda tool: metadata_of(tool).text)
+    searched = find_injections(engine.trajectory.all_steps(), whole, lambda tool: metadata_of(tool).text)
+    injected = [line for line in searched if line != NOT_INSTALLED]  # which stays a note of the verdict
     verdict = report["verdict"]
     verdict["notes"] = [note for note in verdict["notes"] if note not in injected]
     verdict["facts"] = [fact for fact in verdict["facts"] if fact["text"] not in injected]
