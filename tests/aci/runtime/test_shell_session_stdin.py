@@ -68,6 +68,6 @@ def test_slow_write_times_out_and_reports_its_limit(
     control_shell: ControlShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 1000.0])  # the first block took very long
-    monkeypatch.setattr("aci.runtime.process_channel.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("aci.runtime.control_shell.time", SimpleNamespace(monotonic=lambda: next(clock)))
     with pytest.raises(CommandTimeout, match="within 60 s"):
         control_shell.put(b"file", b"x" * 40_000)
