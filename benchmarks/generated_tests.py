@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from benchmarks._mutating import mutants
 
 SUBREAPER = 36

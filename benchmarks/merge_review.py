@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.repository.patch import is_test
 from aci.repository.python_source import parse
+from aci.repository.test_files import is_test
 from extensions.review.merge_readiness.overreach import find_overreach
 from extensions.review.merge_readiness.python_changes import comments_of
 

@@ -41,7 +41,7 @@ from statistics import harmonic_mean, median
 from typing import Any
 from unittest.mock import patch
 
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from aci.repository.user_repository import Repository
 from aci.runtime.target_function import parse_target
 from agent.config.settings import Settings

@@ -37,8 +37,9 @@ from aci.localization import edit_signals
 from aci.localization.edit_signals import find_reasons
 from aci.localization.issue_localization import FROM_FILE, WEIGHTS, combined_score, past_changes
 from aci.localization.place_ranking import file_reader
-from aci.repository.patch import diff_sections, is_test
+from aci.repository.patch import diff_sections
 from aci.repository.proposed_patch import patched_files
+from aci.repository.test_files import is_test
 from aci.repository.user_repository import Repository
 from benchmarks.localization import Instance, load
 from trajectories.errors import SweAgentError, UsageError

@@ -25,8 +25,8 @@ from typing import Any
 
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.repository.file_blobs import Blobs, TreeBlobs
-from aci.repository.patch import is_test
 from aci.repository.proposed_patch import patched_files
+from aci.repository.test_files import is_test
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from aci.testing.suite_run import run_tests

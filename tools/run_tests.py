@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from aci.observation.untrusted_text import clean_output
 from aci.proof.evidence import innermost_file, missing_name
 from aci.proof.proof_run import format_names
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from aci.runtime.snapshots import describe_submodule, submodule_missing_in
 from aci.testing.command_files import PYTEST
 from aci.testing.failure_digest import MOST_FAILURES, format_failures, has_more_output

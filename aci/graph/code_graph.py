@@ -25,7 +25,7 @@ from aci.graph.outline import BASE, CLASS, Location, Outline, Symbol
 from aci.graph.term_postings import DEFINES, Documents, Postings
 from aci.repository.disk_cache import Damaged
 from aci.repository.file_blobs import Blobs
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 
 Answer = TypeVar("Answer")
 Nodes = npt.NDArray[np.int64]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import product
 from pathlib import PurePosixPath
 
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from aci.runtime.guest_programs import PREFIX
 from aci.testing.suite_run import TestResult
 

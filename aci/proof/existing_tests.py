@@ -13,7 +13,7 @@ from aci.graph.file_selection import language_of
 from aci.graph.parser import node_text, walk
 from aci.proof import evidence
 from aci.proof.inline_tests import INLINE, test_regions
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

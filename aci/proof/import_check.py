@@ -9,8 +9,8 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from aci.repository.patch import is_test, is_test_config
 from aci.repository.python_source import parse
+from aci.repository.test_files import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from trajectories.git_store.trees import Trees
 

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from aci.proof.evidence import find_test_file
 from aci.proof.proof_run import PatchParts, format_names, split_patch
 from aci.proof.suite_selection import nearest_by_path
-from aci.repository.patch import is_test, is_test_config
 from aci.repository.python_source import definitions
+from aci.repository.test_files import is_test, is_test_config
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
 from trajectories.records import Observation

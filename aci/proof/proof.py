@@ -51,8 +51,8 @@ from aci.proof.reproduction import find_fixed_tests, judge_reproduction
 from aci.proof.suite_baselines import Baselines
 from aci.proof.suite_selection import related_tests
 from aci.repository.added_tests import COPY, copy_path
-from aci.repository.patch import is_test, is_test_config
 from aci.repository.python_source import definitions
+from aci.repository.test_files import is_test, is_test_config
 from aci.runtime.workspace import Workspace
 from aci.testing.command_files import command_for_nodes, group_nodes, is_run_by
 from aci.testing.failure_digest import format_failures

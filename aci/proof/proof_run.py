@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from aci.proof.inline_tests import INLINE, InlineTests, split_inline_tests
 from aci.repository.added_tests import copy_path, edited_test_files, extended_test_files
-from aci.repository.patch import is_test, is_test_config
+from aci.repository.test_files import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from aci.testing.browser_tests import ServerNotStarted, broken_browser
 from aci.testing.command_files import is_run_by, script_files

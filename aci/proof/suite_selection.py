@@ -17,8 +17,8 @@ from aci.graph.file_selection import language_of
 from aci.observation.activity_message import ActivityMessage
 from aci.proof.evidence import imported_names
 from aci.repository.file_blobs import TreeBlobs
-from aci.repository.patch import is_test
 from aci.repository.python_source import definitions
+from aci.repository.test_files import is_test
 from trajectories.errors import WorkspaceError
 from trajectories.git_store.trees import Entry, Trees
 from trajectories.unified_diff import split_hunks

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 
-from aci.repository.patch import is_test, is_test_config
 from aci.repository.python_source import parse
+from aci.repository.test_files import is_test, is_test_config
 from trajectories.git_store.trees import Trees
 
 Body = Sequence[ast.stmt]

@@ -11,62 +11,16 @@ import codecs
 import re
 import zlib
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from aci.observation.file_contents import wide_encoding
+from aci.repository.test_files import belongs_to_tests
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import decode, encode
 from trajectories.git_store.trees import Trees
 from trajectories.records import Patch
 from trajectories.unified_diff import count_changed_lines, split_header, split_hunks
 
-_FOLDERS = re.compile(
-    r"(?:.*[-_.])?(?:unit)?tests?(?:data)?(?:[-_.].*)?|__(?:tests|mocks|snapshots)__|specs?|e2e|testing"
-)
-_SURE = re.compile(r"(?:.*[-_.])?(?:unit)?tests|__(?:tests|mocks|snapshots)__|testdata|e2e")
-_FILES = re.compile(
-    r"test_.*|.*_tests?\.\w+|tests\.py|conftest\.py|tests?\.rs"  # Python, Go, C, Rust
-    r"|.*[.-](?:test|spec)\.\w+|test(?:-.*)?\.[cm]?[jt]sx?|.*\.snap"  # JavaScript, TypeScript
-    r"|.*_spec\.rb|.*[a-z0-9](?:(?:Test|Tests|TestCase)\.\w+|Spec\.(?:scala|groovy|kt))"  # Ruby, Java, C#, PHP, …
-)
-_CONFIG = re.compile(
-    r"conftest\.py|\.?pytest\.(?:ini|toml)|tox\.ini|tox\.toml|noxfile\.py|\.coveragerc"
-    r"|(?:jest|vitest|playwright|cypress|karma|ava)\.conf(?:ig)?\.\w+|\.mocharc(?:\.\w+)?|phpunit\.xml(?:\.dist)?|\.rspec"
-)
 _BEGINNING = re.compile(r"(?m)^(?=diff --git )")
-_MIXED = {"setup.cfg", "pyproject.toml"}
-
-
-def is_test(path: str) -> bool:
-    """Whether a path is a test or belongs to one (fixtures, snapshots, test data).
-
-    A `test` or `testing` folder inside a Python package may offer test helpers to the package's users, as in
-    django/test and sympy/testing, so its modules count as source unless their own names mark them as tests.
-    """
-    *folders, name = PurePosixPath(path).parts
-    if _FILES.fullmatch(name) or any(_SURE.fullmatch(folder) for folder in folders):
-        return True
-    if "main" in folders:  # Java's layout: source in src/main/…, tests in src/test/…
-        return False
-    if not any(_FOLDERS.fullmatch(folder) for folder in folders):
-        return False
-    return not name.endswith(".py") or "fixtures" in folders or bool(_FOLDERS.fullmatch(folders[0]))
-
-
-def is_test_config(path: str) -> bool:
-    """Whether a file configures how tests run: conftest.py, pytest.ini, tox.ini, …; also setup.cfg and pyproject.toml.
-
-    The last two also configure other things, so they belong to the source part of a patch, but a proof uses the base's
-    versions of them.
-    """
-    name = PurePosixPath(path).name
-    is_cargo = path.endswith((".cargo/config.toml", ".cargo/config"))
-    return name in _MIXED or is_cargo or bool(_CONFIG.fullmatch(name))
-
-
-def belongs_to_tests(path: str) -> bool:
-    """Whether a path belongs to the tests part of a patch, as tests and files that only configure tests do."""
-    return is_test(path) or (is_test_config(path) and PurePosixPath(path).name not in _MIXED)
 
 
 def split_patch(trees: Trees, base_tree: str, tree: str) -> Patch:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 
 TEST_FOLDERS = {"test", "tests", "testing"}
 

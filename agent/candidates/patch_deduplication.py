@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from aci.graph.file_selection import language_of, unreadable_reason
 from aci.graph.parser import parse_syntax
-from aci.repository.patch import belongs_to_tests
 from aci.repository.python_source import is_docstring, parse
+from aci.repository.test_files import belongs_to_tests
 
 if TYPE_CHECKING:
     from tree_sitter import Node

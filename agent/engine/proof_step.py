@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from aci.proof.evidence import find_test_file, is_named_in
 from aci.proof.fact_words import UNCHANGED
 from aci.proof.proof_run import format_names
-from aci.repository.patch import belongs_to_tests, split_patch
+from aci.repository.patch import split_patch
 from aci.repository.python_source import parse
+from aci.repository.test_files import belongs_to_tests
 from agent.engine.page_proof import PageCheck
 from agent.engine.permission_checks import REFUSED, may_test
 from agent.run_state.attempt_outcome import Outcome, load_verdict

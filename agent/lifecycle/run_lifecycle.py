@@ -22,7 +22,8 @@ from aci.proof.contamination import find_contamination, package_names
 from aci.proof.inline_tests import with_base_tests
 from aci.proof.prompt_injection import find_injections
 from aci.repository.added_tests import extended_test_files
-from aci.repository.patch import is_test, split_patch
+from aci.repository.patch import split_patch
+from aci.repository.test_files import is_test
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.conversation.model_requests import settle_recorded_replies

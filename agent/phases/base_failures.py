@@ -13,7 +13,7 @@ from aci.observation.activity_message import ActivityMessage
 from aci.proof.proof_run import format_names
 from aci.proof.reproduction import was_ended_early
 from aci.proof.suite_selection import has_large_suite, nearest_tests
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from aci.runtime.snapshots import FIX, describe_submodule, submodule_missing_in
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import limit_per_test, run_tests

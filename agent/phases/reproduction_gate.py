@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aci.issue_text.issue_mentions import CODE
 from aci.proof.failure_reason import wrong_reason
-from aci.repository.patch import is_test, is_test_config
+from aci.repository.test_files import is_test, is_test_config
 from agent.prompts.opening_prompt import places
 from trajectories.plugins import installed_module
 

@@ -16,7 +16,7 @@ from aci.localization.issue_localization import HistoryBase, localize_issue
 from aci.localization.place_ranking import SHOWN_CLASSES
 from aci.observation.untrusted_text import quote_source, quote_text
 from aci.repository.file_blobs import TreeBlobs
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from aci.runtime.workspace import BackgroundTask
 from agent.engine.run_memory import run_memory
 from agent.prompts.quotation import framed_issue

@@ -11,7 +11,7 @@ from aci.localization.issue_localization import text_of
 from aci.observation.failure_cause import failure_cause
 from aci.observation.untrusted_text import quote_text
 from aci.proof.suite_selection import nearest_tests
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from aci.testing.command_files import PYTEST
 from aci.testing.suite_command import NeedsPytest, detect
 from aci.testing.suite_run import run_tests

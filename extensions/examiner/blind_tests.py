@@ -22,7 +22,7 @@ from aci.proof.build_errors import missing_names
 from aci.proof.canary_tests import create_canary_tests
 from aci.proof.failure_reason import is_mentioned
 from aci.proof.proof_run import PatchParts, ProofRun, fork_for_tests, shipped_tree, split_patch
-from aci.repository.patch import is_test, is_test_config
+from aci.repository.test_files import is_test, is_test_config
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport, TestResult
 from trajectories.facts import Fact

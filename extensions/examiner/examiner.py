@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.proof.evidence import added_lines
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from agent.conversation.model_roles import CODER, EXAMINER
 from agent.engine.loop import loop
 from agent.engine.permission_checks import may_test

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import shorten
 from aci.observation.untrusted_text import quote_fully, quote_source, quote_text
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from agent.prompts.test_command_prompt import describe_tests, nearest_test_files
 from extensions.examiner.page_prompt import describe_pages
 from trajectories.errors import UsageError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aci.observation.output_text import shorten
 from aci.observation.untrusted_text import quote_source, quote_text
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from agent.engine.tool_context import has_browser
 
 if TYPE_CHECKING:

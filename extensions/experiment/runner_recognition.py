@@ -10,8 +10,8 @@ from contextlib import suppress
 
 from aci.graph.module_paths import SCRIPTS
 from aci.proof.proof_run import format_names, read_text
-from aci.repository.patch import is_test
 from aci.repository.python_source import parse
+from aci.repository.test_files import is_test
 from aci.runtime.guest_programs import PREFIX
 from trajectories.git_store.trees import Trees
 

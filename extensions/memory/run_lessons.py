@@ -22,7 +22,8 @@ from aci.issue_text.issue_mentions import find_mentions
 from aci.observation.output_text import cut, cut_lines, mask_secrets, shorten
 from aci.observation.secret_forms import without_url_secrets
 from aci.observation.untrusted_text import clean_text
-from aci.repository.patch import diff_sections, is_test, split_patch
+from aci.repository.patch import diff_sections, split_patch
+from aci.repository.test_files import is_test
 from agent.conversation.model_roles import LESSON_WRITER
 from agent.engine.proof_step import verdict_of
 from agent.prompts.quotation import lowest_trust

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from aci.runtime.target_function import Function, Target, iter_functions
 
 

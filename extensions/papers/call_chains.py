@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aci.localization.issue_localization import query_tree_graph, text_of
 from aci.repository.file_blobs import TreeBlobs
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from agent.prompts.opening_prompt import places
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aci.graph.file_selection import language_of
 from aci.graph.symbol_context import describe_place
 from aci.observation.untrusted_text import quote_text
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from agent.prompts.answer_parser import lines_of
 from agent.prompts.opening_prompt import likely_sources, places
 from agent.prompts.test_command_prompt import search_tree

@@ -65,7 +65,7 @@ def _parting(left: RunView, right: RunView) -> dict[str, Any]:
 
 def _words(secrets: Sequence[str]) -> ReportText:
     from aci.observation.output_text import mask_secrets
-    from aci.repository.patch import belongs_to_tests
+    from aci.repository.test_files import belongs_to_tests
     from agent.conversation.messages import describe
     from extensions.report.report_text import ReportText
     from trajectories.page_picture import picture_size

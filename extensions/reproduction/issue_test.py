@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from aci.repository.test_placement import choose_test_path
 from extensions.reproduction.django_set_up import SET_UP
 

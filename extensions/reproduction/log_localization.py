@@ -94,7 +94,7 @@ def find_named_places(graph: Graph, paths: Sequence[str], places: Sequence[LogPl
     files. `paths` are all files of the tree."""
     from aci.graph.code_graph import definition_at_line, look_up_name
     from aci.localization.explicit_mentions import PathIndex
-    from aci.repository.patch import is_test
+    from aci.repository.test_files import is_test
 
     index = PathIndex(paths, range(len(paths)))
     found: dict[tuple[str, str], NamedPlace] = {}

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 
 if TYPE_CHECKING:
     from aci.repository.file_blobs import Blobs

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
-from aci.repository.patch import belongs_to_tests, diff_sections
+from aci.repository.patch import diff_sections
+from aci.repository.test_files import belongs_to_tests
 from agent.patch_checks.findings import Finding
 from agent.patch_checks.review import SHOWN, Lines, Review
 from agent.patch_checks.review_focus import Hunk, hunks

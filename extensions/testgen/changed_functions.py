@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
-from aci.repository.patch import is_test
 from aci.repository.proposed_patch import branch_start
+from aci.repository.test_files import is_test
 from aci.repository.user_repository import Repository
 from aci.runtime.target_function import iter_functions
 from trajectories.errors import UsageError

@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from aci.repository.patch import is_test, is_test_config
+from aci.repository.test_files import is_test, is_test_config
 from extensions.experiment.evaluator.candidate_evaluator import Evaluator
 
 FAILING_LIMIT, PASSING_LIMIT = 0.3, 4.0

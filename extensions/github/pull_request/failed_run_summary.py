@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.proof.failure_reason import failure_message, wrong_reason
 from aci.proof.proof_run import format_names
-from aci.repository.patch import is_test, is_test_config
+from aci.repository.test_files import is_test, is_test_config
 from agent.engine.proof_step import BACKGROUND, verdict_of
 from agent.limits.loop_detection import empty_submission
 from agent.run_state.merge_base import merge_data

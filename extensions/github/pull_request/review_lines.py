@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from aci.repository.patch import is_test, is_test_config
+from aci.repository.test_files import is_test, is_test_config
 from agent.patch_checks.review_focus import Hunk, hunks, reviewer_notes
 from extensions.github.text_escaping import escape_markdown, format_name
 

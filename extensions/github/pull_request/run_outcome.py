@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import clean_text
 from aci.proof.prompt_injection import NOT_INSTALLED, find_injections
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from agent.lifecycle.exploit_withholding import public_title, withholds
 from agent.lifecycle.result_json import as_json
 from agent.run_state.strategy_traits import is_by_hand, is_conversational

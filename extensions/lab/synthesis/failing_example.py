@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
-from aci.repository.patch import belongs_to_tests
+from aci.repository.test_files import belongs_to_tests
 from aci.testing.suite_results import TestResult
 from extensions.experiment.source.source_file import Definition
 from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from aci.repository.patch import belongs_to_tests
+from aci.repository.test_files import belongs_to_tests
 from aci.testing.suite_results import TestResult
 from extensions.lab.synthesis.failing_example import FailingExample, find_example
 from extensions.lab.synthesis.failing_statement import ASSERTION_ERRORS

@@ -17,7 +17,7 @@ from aci.graph.outline import CALL, Location
 from aci.history.git_log import GitLog
 from aci.history.repository_identity import url_of
 from aci.repository.file_blobs import TreeBlobs
-from aci.repository.patch import belongs_to_tests
+from aci.repository.test_files import belongs_to_tests
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
 from extensions.experiment.source.source_file import Source

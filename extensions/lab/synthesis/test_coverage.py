@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
-from aci.repository.patch import belongs_to_tests
+from aci.repository.test_files import belongs_to_tests
 from aci.runtime.workspace import Workspace
 from extensions.experiment.evaluator.candidate_evaluator import Evaluator
 from trajectories.errors import UsageError, WorkspaceError

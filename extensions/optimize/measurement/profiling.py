@@ -19,7 +19,7 @@ from typing import Any
 
 from aci.observation.failure_cause import failure_cause, last_line
 from aci.observation.untrusted_text import clean_output, clean_text
-from aci.repository.patch import is_test, is_test_config
+from aci.repository.test_files import is_test, is_test_config
 from aci.runtime.guest_programs import install_programs, program_source
 from aci.runtime.target_function import PickledCall, Target, iter_functions, python_line
 from aci.runtime.workspace import Workspace

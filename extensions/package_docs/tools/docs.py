@@ -11,7 +11,7 @@ import re
 import shlex
 from typing import Any
 
-from aci.repository.patch import belongs_to_tests
+from aci.repository.test_files import belongs_to_tests
 from aci.runtime.guest_programs import parse_object, program_source
 from aci.runtime.target_function import PYTHON
 from aci.runtime.workspace import HARNESS_SESSION

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aci.observation.untrusted_text import quote_text
 from aci.proof.evidence import find_test_file
-from aci.repository.patch import belongs_to_tests
+from aci.repository.test_files import belongs_to_tests
 from aci.runtime.workspace import HARNESS_SESSION
 from agent.candidates.attempt_summary import MOST_PATCH, attempt_summary, cut
 from agent.candidates.candidate_selection import adopt_candidate, select_candidate

@@ -10,7 +10,7 @@ from aci.graph.file_outline import parse_symbols
 from aci.graph.file_selection import exclusion_reason
 from aci.graph.outline import FUNCTION
 from aci.observation.untrusted_text import quote_text
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from agent.candidates.candidate_selection import adopt_candidate, rank_candidates
 from agent.candidates.cross_test_matrix import Matrix, run_cross_tests
 from agent.candidates.diverse_attempts import Candidate, attempts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from trajectories.facts import Fact
 
 CHANGELOG = re.compile(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository.patch import is_test, is_test_config, split_patch
+from aci.repository.patch import split_patch
+from aci.repository.test_files import is_test, is_test_config
 from trajectories.git_store.git_commands import encode
 from trajectories.git_store.trees import EMPTY_TREE, Trees
 

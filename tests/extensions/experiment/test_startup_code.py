@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aci.proof.proof_run import split_patch
-from aci.repository.patch import is_test
+from aci.repository.test_files import is_test
 from aci.repository.user_repository import Repository
 from extensions.experiment.startup_code import find_startup_code
 from tests.conftest import committed, git

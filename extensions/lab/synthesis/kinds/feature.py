@@ -14,7 +14,7 @@ from functools import partial
 from random import Random
 from textwrap import indent
 
-from aci.repository.patch import belongs_to_tests
+from aci.repository.test_files import belongs_to_tests
 from aci.testing.suite_results import TestResult
 from extensions.experiment.source.source_file import Definition
 from extensions.experiment.source.syntax_trees import UNREADABLE, parse_module

@@ -13,7 +13,7 @@ from aci.graph.outline import FUNCTION, Symbol
 from aci.graph.parser import load_language
 from aci.history.commit_files import find_present_paths
 from aci.history.git_log import NO_BLOB, Commit, GitLog
-from aci.repository.patch import belongs_to_tests
+from aci.repository.test_files import belongs_to_tests
 from aci.repository.tree_merge import Unmergeable, merge_lines
 from extensions.lab.synthesis.candidate import Candidate
 from extensions.lab.synthesis.operators.function_code import is_other_program
