@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from aci.instructions.instruction_files import CONTRIBUTING, Instructions
 from aci.instructions.instruction_frames import FRAME, SHOWN, frame_instruction
 from aci.observation import output_text
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.text_source import TextSource
 from aci.observation.untrusted_text import clean_text
 from tools._file_errors import describe_file_error
@@ -417,7 +417,7 @@ def _metadata_of(name: str, path: tuple[str, ...]) -> ToolMetadata:
 
 def _limit_size(observation: Observation, kind: output_text.Kind, ctx: Context) -> Observation:
     """Clean, mask and truncate the observation, whichever tool returned it."""
-    text = output_text.mask_secrets(clean_text(observation.text), ctx.secrets)
+    text = mask_secrets(clean_text(observation.text), ctx.secrets)
     out, cap = observation.out, output_text.CAPS[kind] + SLACK
     if len(text) > cap:
         whole = "" if out is None else ctx.recall(out).decode("utf-8", "replace")

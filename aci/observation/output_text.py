@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from aci.observation.line_condensing import MARK, condense, reports_error
-from aci.observation.secret_forms import replace_secrets, replace_visibly
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.suite_output import digest_text
 from aci.observation.untrusted_text import clean_output, clean_text
 
@@ -194,24 +194,9 @@ ADDRESS = 40
 MOST_TROUBLE, TROUBLE_LINE = 0.15, 200
 """Share of shortened text reserved for error lines from the omitted middle, and maximum number of characters of each
 such line."""
-MASKED = "[masked]"
 
 _PADDED = re.compile(r"^ +(\d+)\t", re.MULTILINE)
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+")
-_KEYS = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
-    r"sk-(?:proj|ant|or|svcacct|admin)-[\w-]{20,}|sk-(?=[A-Za-z]*\d)[A-Za-z0-9]{32,}"  # OpenAI, Anthropic, OpenRouter
-    r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}"
-    r"|(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])|AIza[\w-]{35}"
-    r"|xox[abeoprs]-[\w-]{10,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{36}|pypi-AgE[\w-]{50,}"
-    r")"
-    r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[A-Za-z0-9+/=\\\s]{100,}(?:-----END (?:[A-Z]+ )*PRIVATE KEY-----)?"
-)
-_KEYS_BEGIN = (
-    *("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA", "AIza", "xox"),
-    *("hf_", "npm_", "pypi-AgE", "-----BEGIN "),
-)
-"""Prefixes of API keys; searching for these first halves the time for text without keys."""
 
 
 def prepare_output(
@@ -274,18 +259,6 @@ def strip_number_padding(text: str) -> str:
     """Return the output of `cat -n` or `nl` without the padding before the line numbers."""
     numbered = len(_PADDED.findall(text))
     return _PADDED.sub(r"\1\t", text) if numbered and numbered * 2 > text.count("\n") else text
-
-
-def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
-    """Mask known secrets, also in base64 and other encodings, and everything that looks like an API key.
-
-    `replace_secrets` says how invisible characters count.
-    """
-    return replace_visibly(replace_secrets(text, secrets, MASKED), _mask_keys)
-
-
-def _mask_keys(text: str) -> str:
-    return _KEYS.sub(MASKED, text) if any(beginning in text for beginning in _KEYS_BEGIN) else text
 
 
 def cut_lines(text: str, longest: int = LONGEST_LINE) -> str:

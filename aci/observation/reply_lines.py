@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aci.observation.output_text import mask_secrets
-from aci.observation.secret_forms import SHORTEST
+from aci.observation.secret_masking import SHORTEST, mask_secrets
 
 BEGIN, END = "-----BEGIN ", "-----END "
 """What a private key in text starts and ends with; it has many lines, which are masked as a whole."""

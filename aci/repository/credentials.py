@@ -19,7 +19,7 @@ from inspect import isabstract, isclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 
 if TYPE_CHECKING:
     from detect_secrets.plugins.base import RegexBasedDetector

@@ -8,24 +8,16 @@ from pathlib import PurePosixPath
 _FOLDERS = re.compile(
     r"(?:.*[-_.])?(?:unit)?tests?(?:data)?(?:[-_.].*)?|__(?:tests|mocks|snapshots)__|specs?|e2e|testing"
 )
-
-
 _SURE = re.compile(r"(?:.*[-_.])?(?:unit)?tests|__(?:tests|mocks|snapshots)__|testdata|e2e")
-
-
 _FILES = re.compile(
     r"test_.*|.*_tests?\.\w+|tests\.py|conftest\.py|tests?\.rs"  # Python, Go, C, Rust
     r"|.*[.-](?:test|spec)\.\w+|test(?:-.*)?\.[cm]?[jt]sx?|.*\.snap"  # JavaScript, TypeScript
     r"|.*_spec\.rb|.*[a-z0-9](?:(?:Test|Tests|TestCase)\.\w+|Spec\.(?:scala|groovy|kt))"  # Ruby, Java, C#, PHP, …
 )
-
-
 _CONFIG = re.compile(
     r"conftest\.py|\.?pytest\.(?:ini|toml)|tox\.ini|tox\.toml|noxfile\.py|\.coveragerc"
     r"|(?:jest|vitest|playwright|cypress|karma|ava)\.conf(?:ig)?\.\w+|\.mocharc(?:\.\w+)?|phpunit\.xml(?:\.dist)?|\.rspec"
 )
-
-
 _MIXED = {"setup.cfg", "pyproject.toml"}
 
 

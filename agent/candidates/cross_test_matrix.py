@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.repository.test_files import belongs_to_tests, is_test
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import run_tests

@@ -149,7 +149,7 @@ def _key(model: Model, settings: Settings) -> list[Finding]:
 
 def _answer(model: Model) -> Finding:
     """Send the model one small request, billed like any other."""
-    from aci.observation.output_text import mask_secrets
+    from aci.observation.secret_masking import mask_secrets
     from aci.observation.untrusted_text import clean_text
     from agent.models.base import RequestOptions
 

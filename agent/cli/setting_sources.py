@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from aci.observation.output_text import mask_secrets
-from aci.observation.secret_forms import change_texts, without_url_secrets
+from aci.observation.secret_masking import change_texts, mask_secrets, without_url_secrets
 from agent.config.model_table import ModelTable
 from agent.config.session_preferences import TABLE, load_preferences
 from agent.config.setting_descriptions import SECTIONS

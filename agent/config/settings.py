@@ -216,7 +216,7 @@ class Settings(BaseSettings):
 
     def recorded(self) -> dict[str, Any]:
         """Return the settings that a run records: not state, permissions, hooks, mcp, copy_files, nor keys in URLs."""
-        from aci.observation.secret_forms import without_url_secrets
+        from aci.observation.secret_masking import without_url_secrets
 
         values = self.model_dump(mode="json", exclude={"state", "permissions", "hooks", "mcp", "copy_files"})
         for table in values["models"].values():

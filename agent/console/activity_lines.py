@@ -124,7 +124,7 @@ class LiveStatus:
 
 def mask_stream(said: str, secrets: Sequence[str]) -> str:
     """Return streaming text with secrets masked, and without an incomplete secret at its end."""
-    from aci.observation.output_text import mask_secrets
+    from aci.observation.secret_masking import mask_secrets
     from aci.observation.untrusted_text import clean_text
 
     shown = mask_secrets(clean_text(said), secrets)

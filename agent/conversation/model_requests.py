@@ -15,8 +15,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aci.observation.output_text import MASKED
-from aci.observation.secret_forms import change_texts, replace_secrets
+from aci.observation.secret_masking import MASKED, change_texts, replace_secrets
 from agent.conversation.messages import BranchConversation, ConversationSettings, ModelRequest, Reader, images_by_step
 from agent.conversation.model_roles import CODER
 from agent.limits.run_budget import UNKNOWN, Price

@@ -19,7 +19,8 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.output_text import last_lines, mask_secrets
+from aci.observation.output_text import last_lines
+from aci.observation.secret_masking import mask_secrets
 from agent.conversation.messages import BranchConversation, describe
 from agent.conversation.model_requests import (
     RequestSpec,

@@ -19,7 +19,7 @@ from aci.environments.preparation import prepare_environment
 from aci.environments.python_description import describe_python
 from aci.host.project_python import project_python
 from aci.instructions.documented_commands import describe_command
-from aci.observation.secret_forms import SHORTEST, secrets_in_url
+from aci.observation.secret_masking import SHORTEST, secrets_in_url
 from aci.proof.contamination import find_installed_copies
 from aci.proof.proof_run import fork_for_tests
 from aci.proof.suite_baselines import Baselines, BaselineStore

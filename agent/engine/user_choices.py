@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from agent.permissions.approvals import Approval
 from agent.run_state.turn_state import MAIN
 from tools.ask_user import ASSUMED

@@ -238,7 +238,7 @@ def repository_from(name: str, waiting: Waiting = nullcontext) -> Path:
     """Return the folder of the user's repository. A URL is cloned once, next to the runs. Raises UsageError."""
     if "://" not in name and not name.startswith("git@"):
         return Path(name)
-    from aci.observation.secret_forms import without_url_secrets
+    from aci.observation.secret_masking import without_url_secrets
     from aci.observation.untrusted_text import one_line
     from aci.repository.clone import clone
     from agent.config.settings import load_settings

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.proof.contamination import find_contamination, package_names
 from aci.proof.inline_tests import with_base_tests
 from aci.proof.prompt_injection import find_injections

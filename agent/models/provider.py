@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aci.docker.container_limits import parse_size
-from aci.observation.secret_forms import replace_secrets, without_url_secrets
+from aci.observation.secret_masking import replace_secrets, without_url_secrets
 from aci.observation.untrusted_text import clean_text
 from agent.config.api_keys import Key, advice, find_key, key_for, looks_secret
 from agent.models import _prices, _request_encoder, _stream, _text_tool_calls, provider

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import one_line
 
 Level = Literal["error", "warning", "note"]

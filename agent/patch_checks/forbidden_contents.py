@@ -7,7 +7,7 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from trajectories.characters import BREAKS, DROPPED
 
 LARGEST_FILE = 5_000_000

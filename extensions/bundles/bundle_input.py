@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci.history.repository_identity import url_of
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import escape_invisible, one_line
 from aci.repository.proposed_patch import tree_of_diff
 from agent.config.settings import load_settings

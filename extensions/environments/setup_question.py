@@ -14,7 +14,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from aci.environments.environment_plan import FailedSetup, ProposeSteps
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import attribute_text, clean_output, wrap_output
 from agent.run_state.strategy_traits import reads_messages
 from trajectories.errors import ModelError

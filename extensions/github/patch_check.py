@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import escape_invisible
 from agent.patch_checks.autorun_files import BY_CI, why_flagged
 from agent.patch_checks.ci_names import ci_names, is_mentioned

@@ -130,7 +130,7 @@ class ProgramHooks(RunHooks):
         hooks = self._table.of(event)
         if not hooks:
             return "", True
-        from aci.observation.output_text import mask_secrets
+        from aci.observation.secret_masking import mask_secrets
 
         first = {"v": VERSION, "type": event, "at": record_time(), "run": self._journal.directory.name}
         told = first | {"repository": self._engine.run.repository} | given
@@ -149,7 +149,7 @@ class ProgramHooks(RunHooks):
         self, hook: Hook, given: bytes, secrets: Sequence[str], interrupted: Callable[[], bool]
     ) -> tuple[str, bool]:
         """Run one hook; return why it rejects, or "", and whether it answered."""
-        from aci.observation.output_text import mask_secrets
+        from aci.observation.secret_masking import mask_secrets
         from aci.observation.untrusted_text import clean_output
         from extensions.hooks.hook_process import hook_environment, run_hook
 

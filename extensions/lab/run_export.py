@@ -93,7 +93,7 @@ def _with_first_piece(pieces: Iterator[str]) -> Iterator[str]:
 def _masked(run: RunView, secrets: Sequence[str]) -> RunView:
     """Return a run with secrets masked. The records were masked when they were written, but secrets may have been added
     since."""
-    from aci.observation.output_text import mask_secrets
+    from aci.observation.secret_masking import mask_secrets
 
     def hide(value: Any) -> Any:
         if isinstance(value, str):

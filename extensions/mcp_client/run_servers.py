@@ -10,8 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.output_text import mask_secrets
-from aci.observation.secret_forms import change_texts
+from aci.observation.secret_masking import change_texts, mask_secrets
 from aci.observation.untrusted_text import one_line
 from agent.config.remembered_answers import has_answer, is_remembered, remember
 from extensions.mcp_client.client import McpClient, open_transport

@@ -58,7 +58,7 @@ def read_report(server: ServerOptions, name: str) -> str:
 def _masked(text: str) -> str:
     import os
 
-    from aci.observation.output_text import mask_secrets
+    from aci.observation.secret_masking import mask_secrets
     from agent.engine.engine import known_secrets
 
     return mask_secrets(text, known_secrets(os.environ))

@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aci.observation.output_text import cut, mask_secrets
+from aci.observation.output_text import cut
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import clean_text, one_line
 from trajectories.errors import SweAgentError, UsageError
 

@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.output_text import cut, mask_secrets
+from aci.observation.output_text import cut
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import attribute_text, quote_fully
 from agent.run_state.checkouts import EXPERIENCE
 from extensions.memory.lesson_search import lesson_key, without_poor_lesson

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aci.history.fix_kinds import kinds_of_diff
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import attribute_text, quote_fully
 from agent.prompts.opening_prompt import places
 from agent.run_state.checkouts import EXPERIENCE

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import attribute_text, quote_fully
 from agent.run_state.checkouts import MEMORY
 from extensions.memory.user_memory import Fact, MemoryFile

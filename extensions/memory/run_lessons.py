@@ -19,8 +19,8 @@ from aci.graph.parser import load_language
 from aci.graph.patch_impact import Edit
 from aci.history.fix_kinds import kinds_of_diff, kinds_of_issue
 from aci.issue_text.issue_mentions import find_mentions
-from aci.observation.output_text import cut, cut_lines, mask_secrets, shorten
-from aci.observation.secret_forms import without_url_secrets
+from aci.observation.output_text import cut, cut_lines, shorten
+from aci.observation.secret_masking import mask_secrets, without_url_secrets
 from aci.observation.untrusted_text import clean_text
 from aci.repository.patch import diff_sections, split_patch
 from aci.repository.test_files import is_test

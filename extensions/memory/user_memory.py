@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.observation.output_text import cut, mask_secrets
+from aci.observation.output_text import cut
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import one_line
 from agent.run_state.checkouts import MEMORY
 from trajectories.errors import ConfigError, TryLater, UsageError

@@ -12,7 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.observation.output_text import cut, mask_secrets
+from aci.observation.output_text import cut
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import one_line, quote_fully
 from agent.prompts.opening_prompt import places
 from agent.prompts.quotation import lowest_trust

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from aci.localization import issue_localization
 from aci.localization.similar_fixes import LONGEST
-from aci.observation.output_text import mask_secrets, shorten
+from aci.observation.output_text import shorten
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import attribute_text, quote_fully, quote_text
 from aci.repository.file_blobs import TreeBlobs
 from agent.engine.run_memory import run_memory

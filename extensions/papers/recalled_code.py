@@ -11,7 +11,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from aci.issue_text.issue_snippets import find_snippets
-from aci.observation.output_text import mask_secrets, shorten
+from aci.observation.output_text import shorten
+from aci.observation.secret_masking import mask_secrets
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace

@@ -239,7 +239,7 @@ def _changed_settings(origin: Origin, settings: Settings) -> dict[str, Any]:
 
 
 def _fork_notes(origin: Origin, hint: str) -> Sequence[Note]:
-    from aci.observation.output_text import mask_secrets
+    from aci.observation.secret_masking import mask_secrets
     from agent.engine.engine import known_secrets
 
     step, hint = origin.step, mask_secrets(hint, known_secrets(os.environ))

@@ -64,7 +64,7 @@ def _parting(left: RunView, right: RunView) -> dict[str, Any]:
 
 
 def _words(secrets: Sequence[str]) -> ReportText:
-    from aci.observation.output_text import mask_secrets
+    from aci.observation.secret_masking import mask_secrets
     from aci.repository.test_files import belongs_to_tests
     from agent.conversation.messages import describe
     from extensions.report.report_text import ReportText

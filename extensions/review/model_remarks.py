@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from aci.observation.output_text import mask_secrets, shorten
+from aci.observation.output_text import shorten
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import clean_text, one_line, wrap_output
 from agent.patch_checks.findings import LONGEST, Finding
 from agent.patch_checks.review import Lines

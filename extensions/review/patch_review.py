@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.repository.patch import diff_sections
 from aci.repository.test_files import belongs_to_tests
 from agent.patch_checks.findings import Finding

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aci.issue_text.vulnerability import is_vulnerability
-from aci.observation.secret_forms import replace_secrets
+from aci.observation.secret_masking import replace_secrets
 from agent.config.settings import NOWHERE, WITHOUT_MEMORY, load_settings
 from agent.console.error_report import report_error
 from agent.console.foreground_run import run_to_end, solve_and_show

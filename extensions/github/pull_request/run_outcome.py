@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import clean_text
 from aci.proof.prompt_injection import NOT_INSTALLED, find_injections
 from aci.repository.test_files import is_test

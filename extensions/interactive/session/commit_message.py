@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aci.observation.output_text import mask_secrets, shorten
+from aci.observation.output_text import shorten
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import clean_text
 from aci.repository.user_repository import Repository
 from agent.engine.engine import Engine

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from agent.config.settings import under_policy
 from agent.conversation.model_roles import check_models, needs_model
 from agent.engine.engine import known_secrets

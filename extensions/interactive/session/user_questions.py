@@ -9,7 +9,7 @@ from dataclasses import replace
 from threading import Condition
 from typing import TYPE_CHECKING
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from agent.permissions.approvals import FORBIDDEN, Answer, Approval
 from agent.permissions.decisions import Decision, judge
 from extensions.interactive.session.session_events import MessageEvent, QuestionAnswered, QuestionAsked

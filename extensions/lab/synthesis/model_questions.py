@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from agent.config.settings import Settings
 from agent.conversation.messages import ModelRequest
 from agent.conversation.model_requests import RequestSpec, send, settle_recorded_replies

@@ -12,7 +12,7 @@ from random import Random
 from threading import Event
 from typing import Any
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.runtime.workspace import Workspace, WorkspaceOptions
 from agent.engine.engine import known_secrets
 from extensions.lab.synthesis.candidate import Candidate

@@ -7,18 +7,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aci.observation.output_text import (
-    _KEYS,
     CAPS,
     Kind,
     cut_lines,
     fold,
     last_lines,
-    mask_secrets,
     number_lines,
     prepare_output,
     shorten,
     strip_number_padding,
 )
+from aci.observation.secret_masking import _KEYS, mask_secrets
 from aci.observation.untrusted_text import clean_output, clean_text, quote_text
 
 CONTROL = [

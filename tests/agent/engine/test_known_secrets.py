@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from agent.cli.commands.config import command
 from agent.config.settings import load_settings
 from tests.agent.conftest import Bench

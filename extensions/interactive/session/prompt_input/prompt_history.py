@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from agent.engine.engine import known_secrets
 from trajectories.journal import append_durably, write_durably
 

@@ -15,8 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from aci.observation.output_text import mask_secrets
-from aci.observation.secret_forms import without_url_secrets
+from aci.observation.secret_masking import mask_secrets, without_url_secrets
 from aci.repository.git_view import reading_environment
 from agent.config.settings import Settings
 from agent.conversation.model_roles import CODER, assign_roles, chosen_model, needs_model, with_fallbacks

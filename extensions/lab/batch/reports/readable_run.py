@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import clean_text
 from agent.engine.engine import known_secrets
 from extensions.lab.instances.jobs import JobResult

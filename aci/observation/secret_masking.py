@@ -1,4 +1,5 @@
-"""The encodings in which a secret may occur in text: plain, base64, percent-encoded, hex, JSON."""
+"""Masking of secrets in text: known ones in the encodings in which they may occur (plain, base64, percent-encoded, hex,
+JSON), and everything that looks like an API key."""
 
 from __future__ import annotations
 
@@ -15,6 +16,21 @@ from aci.observation.untrusted_text import clean_text
 SHORTEST = 8
 """Minimum number of characters of a secret; a shorter one might be a word and would be masked in source code."""
 
+MASKED = "[masked]"
+_KEYS = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"sk-(?:proj|ant|or|svcacct|admin)-[\w-]{20,}|sk-(?=[A-Za-z]*\d)[A-Za-z0-9]{32,}"  # OpenAI, Anthropic, OpenRouter
+    r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}"
+    r"|(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])|AIza[\w-]{35}"
+    r"|xox[abeoprs]-[\w-]{10,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{36}|pypi-AgE[\w-]{50,}"
+    r")"
+    r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[A-Za-z0-9+/=\\\s]{100,}(?:-----END (?:[A-Z]+ )*PRIVATE KEY-----)?"
+)
+_KEYS_BEGIN = (
+    *("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA", "AIza", "xox"),
+    *("hf_", "npm_", "pypi-AgE", "-----BEGIN "),
+)
+"""Prefixes of API keys; searching for these first halves the time for text without keys."""
 _QUERY_KEY = re.compile(
     r"([?&][^\s=&#?]{0,60}?(?:key|token|secret|passw|pwd|auth|sig|credential|code)[^\s=&#?]{0,60}=)([^\s&#]+)",
     re.IGNORECASE,
@@ -93,3 +109,15 @@ def change_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {change_texts(name, change): change_texts(part, change) for name, part in value.items()}
     return [change_texts(part, change) for part in value] if isinstance(value, list) else value
+
+
+def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """Mask known secrets, also in base64 and other encodings, and everything that looks like an API key.
+
+    `replace_secrets` says how invisible characters count.
+    """
+    return replace_visibly(replace_secrets(text, secrets, MASKED), _mask_keys)
+
+
+def _mask_keys(text: str) -> str:
+    return _KEYS.sub(MASKED, text) if any(beginning in text for beginning in _KEYS_BEGIN) else text

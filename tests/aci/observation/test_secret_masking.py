@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.observation.secret_forms import replace_secrets, secrets_in_url, without_url_secrets
+from aci.observation.secret_masking import replace_secrets, secrets_in_url, without_url_secrets
 
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=255), min_size=8, max_size=60)
 AROUND = st.binary(max_size=20)
