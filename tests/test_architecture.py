@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
+from typing import TypeGuard
 
 import grimp
 import networkx
@@ -98,6 +100,23 @@ def test_no_module_imports_itself_through_others() -> None:
     imports = ((name, other) for name in graph.modules for other in graph.find_modules_directly_imported_by(name))
     cycles = [sorted(part) for part in networkx.strongly_connected_components(networkx.DiGraph(imports))]
     assert not [cycle for cycle in cycles if len(cycle) > 1]
+
+
+def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def test_no_name_of_a_module_is_assigned_twice() -> None:
+    """The later value would silently hold for functions above it too."""
+    found: dict[str, list[str]] = {}
+    for path in MODULES:
+        body = ast.parse(path.read_bytes()).body
+        targets = (target for node in body if isinstance(node, ast.Assign) for target in node.targets)
+        stored = (name for target in targets for name in ast.walk(target) if _is_stored(name))
+        names = Counter(name.id for name in stored)
+        if twice := [name for name, count in names.items() if count > 1]:
+            found[relative(path)] = twice
+    assert not found
 
 
 def public_names(owner: type) -> list[str]:

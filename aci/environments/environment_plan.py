@@ -70,7 +70,10 @@ class EnvironmentOptions:
     """Whether set-up commands that AGENTS.md and similar files document are used."""
 
     browser: bool | None = None
-    """Whether a browser is added; None adds one if the repository has a front end."""
+    """Whether a browser is added; None adds one if the repository has a front end, or `serves`."""
+
+    serves: bool = False
+    """Whether the settings name the command of the project's server, so that it has pages."""
 
     propose: ProposeSteps | None = None
     """Function that asks a model for set-up steps when no rule repairs a failure; None if no model may be asked."""

@@ -27,7 +27,7 @@ def prepare_environment(
         prepared: tuple[WorkspaceOptions, list[str]] = preparation.prepare(options, settings, workspace)
         return prepared
     if settings.setup:
-        raise missing_extension("What runs the commands of `setup`", EXTENSION)
+        raise missing_extension("Set-up by the commands of `setup`", EXTENSION)
     options.say(NOT_PREPARED)
     return replace(options, image=image_without_set_up(options, settings)) if workspace == "docker" else options, []
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import import_module
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser, Query, QueryCursor
@@ -27,9 +27,6 @@ from aci.graph.outline import BASE, CALL, CLASS, FUNCTION, USE, Binding, Import,
 from aci.issue_text.issue_mentions import count_terms, split_identifier
 from aci.repository.file_blobs import Blobs
 from trajectories.plugins import names
-
-if TYPE_CHECKING:
-    from tree_sitter import Node
 
 Captures = dict[str, list[Node]]
 Named = Callable[[Node, bytes], str]

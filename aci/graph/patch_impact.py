@@ -23,7 +23,7 @@ from aci.graph.signature_changes import breaking_changes
 from aci.repository.file_blobs import Blobs
 
 if TYPE_CHECKING:
-    from aci.graph.code_graph import Graph, Link
+    from aci.graph.code_graph import Link
 
 LEAST_WEIGHT = 0.3
 """Minimum weight of a reported reference; references below it are too ambiguous."""

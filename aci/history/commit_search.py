@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from aci.history.commit_index import Base
 
 
-K1, B = 1.2, 0.6
 MOST_FILE_TERMS = 80
 MOST_FILES = 20
 """Commits that changed more files than this are ignored."""

@@ -26,13 +26,10 @@ from trajectories.temporary_folders import process_folder
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
-    from aci.graph.patch_impact import Edit
     from aci.history.commit_search import History
     from aci.issue_text.issue_snippets import SnippetTrace
     from aci.localization.candidate_places import ReadFiles
-    from aci.localization.edit_signals import PastChanges
     from aci.localization.issue_links import Routes
-    from aci.localization.place_ranking import RankedPlace, RankedPlaces
     from aci.localization.similar_fixes import SimilarFix
     from aci.repository.file_blobs import Blobs
     from trajectories.records import Issue

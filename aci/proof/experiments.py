@@ -1,4 +1,4 @@
-"""What is found out about a patch by experiments: whether it only works in a test run, whether its tests run what it
+"""Findings about a patch by experiments: whether it only works in a test run, whether its tests run what it
 changes, and whether it does more than they ask.
 
 The extension `experiment` makes them. Without it, each patch has a doubt.
@@ -22,8 +22,7 @@ from trajectories.plugins import installed_module
 Generality = Literal["shown", "examples only", "undecided"]
 KIND = "aci.proof.experiments"
 NOT_INSTALLED = (
-    "Whether the tests need what the patch does was not tried: the extension experiment is not installed."
-    " Install swe-agent again."
+    "The patch was not examined by experiments: the extension experiment is not installed. Install swe-agent again."
 )
 MOST_BYTES = 4_000_000
 """Maximum size of the description of a process."""

@@ -67,8 +67,6 @@ from trajectories.verdict import Verdict
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
     from aci.graph.patch_impact import BreakingChange, Edit
-    from trajectories.facts import Fact
-    from trajectories.git_store.trees import Trees
 
 MOST_FUNCTIONS, MOST_CALLERS = 5, 6
 """Maximum number of changed functions that are reported, and of callers of each."""

@@ -25,7 +25,7 @@ from trajectories.git_store.trees import SUBMODULE, Trees
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
-    from trajectories.git_store.trees import Entry, Trees
+    from trajectories.git_store.trees import Entry
 
 _CONFIG = """\
 [core]

@@ -47,11 +47,16 @@ def server_hook(workspace: Workspace, request: RunnerRequest, command: str) -> H
     return hook
 
 
+def opens_pages(text: str) -> bool:
+    """Whether the text of a test file or command names a browser's driver or the address of the project's server."""
+    return bool(USED.search(text))
+
+
 def _needs_server(request: RunnerRequest, command: str) -> bool:
     paths = list(dict.fromkeys(node.partition("::")[0] for node in request.nodes))
     named = paths[:MOST_FILES] or (MANIFESTS if PYTHON.search(command) else ())
     texts = [called_text(command, request.look), *map(request.look, named)]
-    if not any(map(USED.search, texts)):
+    if not any(map(opens_pages, texts)):
         return False
     configs = [posixpath.join(folder, name) for folder in entered_folders(command) for name in CONFIGS]
     return not any(map(OWN_SERVER.search, [*texts, *map(request.look, configs)]))

@@ -24,7 +24,8 @@ def environment_options(settings: Settings, named: Mapping[str, str] | None = No
         set_up_environment=settings.setup_env,
         seconds=settings.setup_time,
         instructions=settings.instructions,
-        browser=settings.needs_browser,
+        browser=settings.browser,
+        serves=bool(settings.serve),
     )
 
 

@@ -59,7 +59,7 @@ SECTIONS = {
         "setup_time": "Maximum seconds for the whole set-up.",
         "setup_env": "Variables for the set-up, without secrets.",
         "setup_repair": "Ask the model for commands if set-up fails.",
-        "browser": "Add a browser; default: only for front ends.",
+        "browser": "Add a browser; default: for front ends.",
         "registries": "Hosts that the set-up can reach.",
         "certificates": "PEM file of certificates for the set-up.",
         "services": "Service containers, such as a database.",

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from agent.limits.cancellation import CancellationToken
     from agent.limits.rate_limiter import Limiter
     from agent.limits.run_budget import Ledger, RunClock
-    from agent.models.base import Model
     from trajectories.journal import Journal
     from trajectories.trajectory import Trajectory
 

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from itertools import takewhile
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from agent.config.settings import Settings
 from agent.models.base import Model, load_model
@@ -21,9 +20,6 @@ from agent.run_state.strategy_traits import find_strategy, is_conversational
 from trajectories.errors import ConfigError
 from trajectories.plugins import extension_module, find
 from trajectories.trajectory import Trajectory
-
-if TYPE_CHECKING:
-    from agent.config.settings import Settings
 
 CODER = "coder"
 EXAMINER = "examiner"

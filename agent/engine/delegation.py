@@ -27,7 +27,6 @@ from trajectories.records import Once, Step
 
 if TYPE_CHECKING:
     from agent.engine.branch import Branch
-    from trajectories.records import Step
 
 MOST_REPLIES = 20
 """Maximum number of replies of a helper before it must report."""

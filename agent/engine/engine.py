@@ -55,13 +55,7 @@ from trajectories.records import Hold, Note, Reply, Run, Turn
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aci.environments.environment_plan import EnvironmentOptions, ProposeSteps
-    from aci.proof.suite_baselines import Baselines
-    from aci.runtime.workspace import Workspace
-    from agent.config.settings import Settings
-    from trajectories.git_store.trees import Trees
 
 LEAST_FILES = 10
 """Number of test files from which the suite runs ahead; a smaller one takes about as long as its workspace."""

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from agent.run_state.turn_state import TurnInput
     from tools.base import Tool, Toolbox
     from trajectories.git_store.trees import Trees
-    from trajectories.records import Action
 
 TOOL_REASON = "the arguments do not show what the tool does"
 TESTS_QUESTION = "Run the tests of this repository, and those of this change, on this machine?"

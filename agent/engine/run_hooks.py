@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trajectories.records import Action, Exit, Observation, Run
 
 KIND = "agent.engine.run_hooks"
+HOOKS = "The runner of your hooks (`[hooks]`)"
 ANSWER = "hook "
 """Prefix of the names of recorded answers."""
 
@@ -79,7 +80,13 @@ class RunHooks:
     def _check(self) -> None:
         """Raise UsageError if the extension is needed, which is not installed."""
         if self._table.all or any(name.startswith(ANSWER) for _, name in self._journal.trajectory.results):
-            extension_module(KIND, "What runs your hooks (`[hooks]`)", "hooks")
+            extension_module(KIND, HOOKS, "hooks")
+
+
+def check_hooks(settings: Settings) -> None:
+    """Raise UsageError if the settings name hooks and the extension that runs them is not installed."""
+    if settings.hooks.all:
+        extension_module(KIND, HOOKS, "hooks")
 
 
 def run_hooks(engine: HookedRun) -> RunHooks:

@@ -1,1 +1,1 @@
-"""The input of a subcommand: issue, repository, patch and failed CI."""
+"""The input of a subcommand: issue, repository and patch."""

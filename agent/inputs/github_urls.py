@@ -10,8 +10,10 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from trajectories.errors import UsageError
+from trajectories.plugins import extension_module
 
 GITHUB = "https://github.com"
 GHE = r"https://[a-z0-9-]+\.ghe\.com"
@@ -108,3 +110,8 @@ def _other_server() -> str:
 
 def own_server() -> str:
     return (os.environ.get("GITHUB_SERVER_URL") or GITHUB).rstrip("/").lower()
+
+
+def github_input(what: str = "An issue on GitHub") -> Any:
+    """Return the module of the extension that reads from GitHub, for `what`. Raises UsageError if it is missing."""
+    return extension_module("agent.inputs.github", what, "github")

@@ -15,9 +15,9 @@ from aci.issue_text.vulnerability import is_advisory, parse_advisory, with_advis
 from aci.observation.file_contents import binary_kind, wide_encoding
 from aci.observation.untrusted_text import clean_output
 from aci.repository.patch import read_patch
+from agent.inputs.github_urls import github_input
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, open_stream
-from trajectories.plugins import extension_module
 from trajectories.records import Issue
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def issue_from(
         what = f"{' and '.join(given)} were all given" if given else "No issue was given"
         raise UsageError(f"{what}.", "Give one of --issue URL, --issue-file F, --text T.")
     if url:
-        github = extension_module("agent.inputs.github", "An issue on GitHub", "github")
+        github = github_input()
         with waiting("Reading the issue"):
             fetched: Issue = github.fetch_issue(url, say)
             return fetched
@@ -224,7 +224,7 @@ def repository_for(
 
     if issue is None or not issue.url:
         return Repository.open(repository_from(repo or ".", waiting))
-    github = extension_module("agent.inputs.github", "An issue on GitHub", "github")
+    github = github_input()
     if repo is None:
         with waiting("Opening the issue's repository"):
             checkout: Repository = github.open_checkout(issue.url, Path(), say, needs)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aci.observation.secret_masking import mask_secrets
 from aci.proof.contamination import find_contamination, package_names
@@ -32,6 +32,7 @@ from agent.engine.branch import Branch
 from agent.engine.delegation import Delegation
 from agent.engine.engine import Engine, environment_facts, known_secrets
 from agent.engine.proof_step import best_outcome, rejected_outcome
+from agent.engine.run_hooks import check_hooks
 from agent.engine.run_memory import run_memory
 from agent.engine.strategy_prompts import load_prompts, prompt_hashes
 from agent.engine.task import Task
@@ -78,48 +79,13 @@ from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, reco
 from trajectories.trajectory import Trajectory, replay_of
 from trajectories.verdict import EARLIER_RULES, WHOLE, Verdict
 
-if TYPE_CHECKING:
-    from agent.engine.branch import Branch
-    from agent.run_state.attempt_outcome import Outcome
-    from trajectories.records import Step
-
-NOT_INSTALLED = "No independent tests were written: the extension examiner is not installed."
-
-
-def with_examiner(branch: Branch, repair: Generator[Step, None, Outcome]) -> Generator[Step, None, Outcome]:
-    """Yield the steps of a strategy's `repair` and of the examiner, and return the outcome that the examiner judged."""
-    if not _is_examined(branch):
-        return (yield from repair)
-    if module := installed_module("agent.lifecycle.examiner"):
-        judged: Outcome = yield from module.examined(branch, repair)
-        return judged
-    return _without_examiner((yield from repair))
-
-
-def _is_examined(branch: Branch) -> bool:
-    """Whether the examiner is asked. Other strategies than repairs have none, nor have runs without a model or an
-    issue."""
-    issue, settings = branch.turn.issue, branch.engine.settings
-    if not settings.independent or not has_examiner_model(settings) or not is_repair(branch.turn.strategy):
-        return False
-    return bool(issue.text.strip()) and not is_about_failing_tests(issue)
-
-
-def _without_examiner(outcome: Outcome) -> Outcome:
-    """Return the outcome of a repair that the examiner should have judged; it is plausible at most."""
-    verdict = outcome.verdict
-    if not verdict.complete:
-        return outcome
-    fact = Fact("independent", NOT_INSTALLED, {"word": "none"})
-    return replace(outcome, verdict=replace(verdict, kind="plausible", evidence="none", facts=(fact, *verdict.facts)))
-
-
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]
 
 DONE = {"answered", "done", "undone", "written"}
 """Exits of turns that need no proof: an answer, a command, an undo, or written tests."""
 WITHOUT_SERVERS = "The proof ran without them."
 MAKE_ROOM = "Free space there and check that you have write access, or set SWE_AGENT_STATE to another folder."
+NOT_INSTALLED = "No independent tests were written: the extension examiner is not installed."
 
 
 def begin(
@@ -143,6 +109,7 @@ def begin(
     strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
     settings, keys = validate_models(settings, strategy)
     check_servers(settings)
+    check_hooks(settings)
     prompts = load_prompts(strategy, settings.prompts)
     source.check_delivery(settings.apply, settings.branch)
     try:
@@ -312,7 +279,7 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         yield from branch.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
         if not is_apart(name):
             yield from take_over_changes(branch)
-        outcome = yield from with_examiner(branch, strategy(Task(branch)))
+        outcome = yield from _with_examiner(branch, strategy(Task(branch)))
         if engine.settings.merge_review:
             record_review(branch, outcome)
         yield from run_memory().write_lesson(branch, outcome)
@@ -343,6 +310,34 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
     if outcome is None:
         outcome = _best(engine)
     _finish(engine, outcome, stop, publish)
+
+
+def _with_examiner(branch: Branch, repair: Generator[Step, None, Outcome]) -> Generator[Step, None, Outcome]:
+    """Yield the steps of a strategy's `repair` and of the examiner, and return the outcome that the examiner judged."""
+    if not _is_examined(branch):
+        return (yield from repair)
+    if module := installed_module("agent.lifecycle.examiner"):
+        judged: Outcome = yield from module.examined(branch, repair)
+        return judged
+    return _without_examiner((yield from repair))
+
+
+def _is_examined(branch: Branch) -> bool:
+    """Whether the examiner is asked. Other strategies than repairs have none, nor have runs without a model or an
+    issue."""
+    issue, settings = branch.turn.issue, branch.engine.settings
+    if not settings.independent or not has_examiner_model(settings) or not is_repair(branch.turn.strategy):
+        return False
+    return bool(issue.text.strip()) and not is_about_failing_tests(issue)
+
+
+def _without_examiner(outcome: Outcome) -> Outcome:
+    """Return the outcome of a repair that the examiner should have judged, which might have disputed it."""
+    verdict = outcome.verdict
+    if not verdict.complete:
+        return outcome
+    facts = (Fact("doubt", NOT_INSTALLED), *verdict.facts)
+    return replace(outcome, verdict=replace(verdict, kind="unproven", evidence="", facts=facts))
 
 
 def _best(engine: Engine) -> Outcome:

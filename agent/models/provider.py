@@ -35,7 +35,7 @@ from aci.docker.container_limits import parse_size
 from aci.observation.secret_masking import replace_secrets, without_url_secrets
 from aci.observation.untrusted_text import clean_text
 from agent.config.api_keys import Key, advice, find_key, key_for, looks_secret
-from agent.models import _prices, _request_encoder, _stream, _text_tool_calls, provider
+from agent.models import _prices, _request_encoder, _stream, _text_tool_calls
 from agent.models._protocol import route
 from agent.models._reply_decoder import decode_reply
 from agent.models._reply_limits import ReplyLimits
@@ -320,7 +320,7 @@ class Provider:
         self._asked = RequestTarget(name, without_url_secrets(base) or self._route.provider, fix, self.secrets)
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: RequestOptions) -> Reply:
-        provider.quiet()
+        quiet()
         answer = _stream.Answer()
         settings = self._settings
         limits = ReplyLimits(
@@ -365,7 +365,7 @@ class Provider:
     ) -> Generator[str, None, None]:
         """Return the texts of a response. If the server does not stream although it was asked to, read the response
         whole."""
-        stream = provider.library().completion(**request)
+        stream = library().completion(**request)
         if not request["stream"]:
             return _stream.read_completion(stream.model_dump(exclude_none=True, warnings=False), answer)
         response = _stream.raw_response(stream)
@@ -419,7 +419,7 @@ def load(name: str, settings: Settings) -> Provider:
     if not found.key.value and not found.base and found.wire.partition("/")[0] not in KEYLESS | OWN_CREDENTIALS:
         raise ConfigError(f"No API key for {name} is set.", advice(found.wire, found.table))
     model = Provider(name, found, settings)
-    provider.begin()
+    begin()
     return model
 
 

@@ -9,14 +9,11 @@ The origin of a run tells whether it replays or continues an untrusted one.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agent.config.settings import NOWHERE, Settings, apply_coder_role, load_settings, under_policy
 from agent.run_state.run_ownership import UNTRUSTED
 from trajectories.trajectory import Trajectory
-
-if TYPE_CHECKING:
-    from trajectories.trajectory import Trajectory
 
 CURRENT = {"first_timeout", "model_timeout", "max_reply", "retry_wait", "permissions"}
 CURRENT_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}

@@ -15,7 +15,6 @@ from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings
-    from trajectories.trajectory import Trajectory
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def open_own_run(directory: Path) -> RunView:
 
     @cache
     def rebuilt_requests() -> Requests:
-        module = extension_module("agent.runs.requests", "What rebuilds the requests of a run", "lab")
+        module = extension_module("agent.runs.requests", "Rebuilding the requests of a run", "lab")
         requests: Requests = module.requests_of(trajectory, lambda number: recall_output(directory, number))
         return requests
 

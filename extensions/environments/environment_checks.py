@@ -63,7 +63,7 @@ def _browser(options: WorkspaceOptions, environment: EnvironmentOptions, workspa
     """Check the browser that `fix` uses, if the repository needs one."""
     is_needed = environment.browser
     if is_needed is None:
-        is_needed = has_front_end(TreeFiles(options.trees, options.base.tree))
+        is_needed = environment.serves or has_front_end(TreeFiles(options.trees, options.base.tree))
     if not is_needed:
         return
     if checks := installed_module("extensions.environments.browser_check"):

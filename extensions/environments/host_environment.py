@@ -51,7 +51,7 @@ from aci.host.project_python import project_python
 from aci.observation.activity_message import ActivityMessage
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.posix_workspace import PosixWorkspace
-from aci.runtime.sandbox_availability import sandbox_error
+from aci.runtime.sandbox_availability import SANDBOX, sandbox_error
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from extensions.environments.environment import as_committed, plan_for, plan_inputs
 from extensions.environments.network.container_relay import Programs
@@ -151,6 +151,8 @@ def _kind(workspace: str) -> str:
 def _find_plan(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> Plan | None:
     """Return the plan for an environment; None if the project needs none, or none can be planned."""
     if project_python(options):
+        return None
+    if installed_module(SANDBOX) is None:  # set-up would run without its network filter
         return None
     try:
         plan = plan_for(options, settings)

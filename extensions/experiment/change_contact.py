@@ -31,10 +31,10 @@ UNTIED = "The tests that reproduce the issue run nothing that the patch changes,
 @dataclass(frozen=True, slots=True)
 class Contact:
     """What the reproducing tests ran: `lines` of the changed files and (path, name) of `functions`, both without code
-    that runs on import. `elsewhere` tells whether more may run elsewhere: in processes that the tests start, or since a
-    test can be loaded in its suite only. `replaced` are names of Python's library that were replaced; `reads` tells
-    whether the files read a test's source. `blind` are tests that pass with other expected values, too; `flaky` ones
-    fail sometimes if they are repeated. `inspects` tells whether the tests read source code."""
+    that runs on import. `elsewhere` tells whether more may run elsewhere: in processes that the tests start. `unseen`
+    tells whether a test runs in its suite only. `replaced` are names of Python's library that were replaced; `reads`
+    tells whether the files read a test's source. `blind` are tests that pass with other expected values, too; `flaky`
+    ones fail sometimes if they are repeated. `inspects` tells whether the tests read source code."""
 
     lines: Mapping[str, frozenset[int]]
     functions: frozenset[tuple[str, str]]
@@ -44,6 +44,7 @@ class Contact:
     blind: frozenset[str] = frozenset()
     flaky: frozenset[str] = frozenset()
     inspects: bool = False
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,8 @@ def parse_contact(found: object) -> Contact | None:
     replaced, blind, flaky = (_texts(found.get(name)) for name in ("replaced", "blind", "flaky"))
     functions = frozenset((str(path), str(name)) for path, name in pairs)
     elsewhere = found.get("elsewhere") is not False
-    reads, inspects = (found.get(name) is True for name in ("reads", "inspects"))
-    return Contact(lines, functions, elsewhere, replaced, reads, blind, flaky, inspects)
+    reads, inspects, unseen = (found.get(name) is True for name in ("reads", "inspects", "unseen"))
+    return Contact(lines, functions, elsewhere, replaced, reads, blind, flaky, inspects, unseen)
 
 
 def _texts(rows: object) -> frozenset[str]:

@@ -17,6 +17,7 @@ from aci.proof.fact_words import fitted_to_tests
 from aci.proof.proof_run import ProofRun, format_names
 from aci.repository.python_source import parse
 from aci.runtime.workspace import Workspace
+from aci.testing.browser_tests import opens_pages
 from aci.testing.command_files import entered_folders
 from aci.testing.suite_run import SuiteReport
 from extensions.experiment.change_contact import NOTHING, Contact, changed_code, find_missing_contact
@@ -109,13 +110,17 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others
         return _with_literals(trial, files, tests, Finding("undecided", NOT_RUN))
     if comparison.contact and (manipulation := _find_manipulation(trial, comparison.contact)):
         return refuted(manipulation)
-    imported = {name for path in paths for name in imported_names(trial.text(trial.proved, path))}
-    if missing := find_missing_contact(changed, comparison.contact, imported):
+    texts = [trial.text(trial.proved, path) for path in paths]
+    contact = comparison.contact
+    if contact and contact.unseen and any(map(opens_pages, texts)):  # the project's server runs what they show
+        contact = replace(contact, elsewhere=True)
+    imported = {name for text in texts for name in imported_names(text)}
+    if missing := find_missing_contact(changed, contact, imported):
         return refuted(missing)
     has_same_answers = comparison.recorded and not comparison.calls and not comparison.copies
     if has_same_answers and (missing := find_missing_names(trial, trial.missing_names)):
         return refuted(missing)
-    if comparison.contact and (irrelevance := find_irrelevance(trial, changed, comparison.contact)):
+    if contact and (irrelevance := find_irrelevance(trial, changed, contact)):
         return refuted(irrelevance)
     changes_data = any(trial.trees.entry(trial.base, path) for path in trial.parts.source if not path.endswith(".py"))
     listed = ALL if changes_data else listed_values(file.before for file in files)

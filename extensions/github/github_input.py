@@ -1,12 +1,14 @@
 """What the core reads from GitHub: issues with their repository, earlier items, and pull requests."""
 
 from extensions.github.api.github_issue import fetch_issue
+from extensions.github.api.issue_images import fetch_images
 from extensions.github.api.issue_repository import check_belongs, open_checkout
 from extensions.github.api.past_items import fetch_past_items
 from extensions.github.api.proposed_changes import fetch_proposed_changes, open_clone
 
 __all__ = [
     "check_belongs",
+    "fetch_images",
     "fetch_issue",
     "fetch_past_items",
     "fetch_proposed_changes",

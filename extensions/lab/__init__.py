@@ -9,4 +9,4 @@ PLUGINS = {
     "trajectories.exports": "exports",
     "trajectories.importers": "importers",
 }
-REQUIRES = ("environments", "experiment", "github")
+REQUIRES = ("environments", "experiment")

@@ -31,11 +31,12 @@ _LONGEST = 300
 
 
 def add_browser(plan: Plan, files: Files, settings: EnvironmentOptions) -> Plan:
-    """Return the plan with a browser if the repository has a front end, or if the settings ask for one."""
+    """Return the plan with a browser if the repository has a front end, or if the settings ask for one or serve it."""
     is_image_alone = bool(settings.image) and not settings.setup
     if settings.browser is False or (is_image_alone and not settings.browser):
         return plan
-    evidence = find_front_end(files) or ("The setting `browser` asks for one" if settings.browser else "")
+    asked = "The setting `browser` asks for one" if settings.browser else ""
+    evidence = find_front_end(files) or asked or ("The setting `serve` starts a server" if settings.serves else "")
     if not evidence:
         return plan
     return _with_browser(plan, f"{evidence}: a browser is added.")

@@ -18,7 +18,7 @@ from agent.config.settings import Settings
 from agent.conversation.model_roles import check_examiner
 from agent.engine.page_proof import PageCheck
 from agent.engine.tool_context import has_browser
-from agent.lifecycle.run_lifecycle import NOT_INSTALLED, with_examiner
+from agent.lifecycle.run_lifecycle import NOT_INSTALLED, _with_examiner
 from agent.models.base import load_model
 from agent.run_state.attempt_outcome import Outcome
 from extensions.environments.environment_sources import plan_environment
@@ -86,11 +86,12 @@ def test_missing_extension_is_named(extension: str, use: Callable[[], object], m
 
 
 def test_extension_requires_what_its_extensions_require(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`lab` requires `github`, which requires `replay`."""
-    others = tuple(name for name in plugins._extension_folders() if name != "replay")
-    monkeypatch.setattr(plugins, "_extension_folders", lambda: others)
-    assert not {"lab", "github"} & set(plugins.extension_names.__wrapped__())
-    assert "requires the extension replay" in plugins.missing_extension("`swe-agent batch`", "lab").message
+    requires = {"repair": ("experiment",), "experiment": ("replay",), "replay": ()}
+    modules = {f"{plugins.EXTENSIONS}.{name}": SimpleNamespace(REQUIRES=all_) for name, all_ in requires.items()}
+    monkeypatch.setattr(plugins, "import_module", modules.get)
+    monkeypatch.setattr(plugins, "_extension_folders", lambda: ("experiment", "repair"))
+    assert plugins.extension_names.__wrapped__() == ()
+    assert "requires the extension replay" in plugins.missing_extension("`swe-agent x`", "repair").message
 
 
 def test_missing_extension_offers_no_format(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +129,7 @@ def test_environment_without_extension_has_no_browser(monkeypatch: pytest.Monkey
     assert plan.reasons[-1].endswith("but the extension pages is not installed.")
 
 
-def test_without_the_examiner_earlier_tests_verify_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_examiner_a_patch_that_it_would_judge_is_unproven(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "extension_names", lambda: ())
     verified = Verdict(red=True, green=True, red_again=True, no_loss=True, kind="verified", evidence="earlier tests")
     turn = SimpleNamespace(issue=Issue("add() subtracts", ""), strategy="react")
@@ -138,10 +139,10 @@ def test_without_the_examiner_earlier_tests_verify_nothing(monkeypatch: pytest.M
         yield "step"
         return Outcome("tree", verified, "")
 
-    steps = with_examiner(branch, repair())
+    steps = _with_examiner(branch, repair())
     assert next(steps) == "step"
     with pytest.raises(StopIteration) as ended:
         next(steps)
     verdict = ended.value.value.verdict
-    assert (verdict.kind, verdict.evidence) == ("plausible", "none")
+    assert (verdict.kind, verdict.evidence) == ("unproven", "")
     assert verdict.notes == (NOT_INSTALLED,)

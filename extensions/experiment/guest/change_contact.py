@@ -38,13 +38,14 @@ STARTS = (
 
 
 def run_contact(job):
-    """Return `{"lines": {path: [number, ..]}, "functions": [[path, name], ..], "elsewhere": bool, "replaced": [name,
-    ..], "reads": bool, "inspects": bool}`, or None if the tests did not end.
+    """Return `{"lines": {path: [number, ..]}, "functions": [[path, name], ..], "elsewhere": bool, "unseen": bool,
+    "replaced": [name, ..], "reads": bool, "inspects": bool}`, or None if the tests did not end.
 
     The tests run in a child. `lines` are those of `job.spec["files"]` that ran, except on import. `elsewhere` is true
-    if more may run elsewhere: a test starts a process, or is skipped or cannot be loaded here (as one that reads the
-    address of the suite's server), or this Python cannot tell. `replaced` are names of Python's library that
-    were replaced. `reads` is true if the files read a test's source, `inspects` if the tests read source.
+    if more may run elsewhere: a test starts a process, or this Python cannot tell. `unseen` is true if a test is
+    skipped or cannot be loaded here, as one that reads the address of the suite's server. `replaced` are names of
+    Python's library that were replaced. `reads` is true if the files read a test's source, `inspects` if the tests
+    read source.
     """
     found = []
     run_forked(partial(_emit_contact, job), found.append, max(1.0, min(PATIENCE, job.left())))
@@ -53,18 +54,19 @@ def run_contact(job):
 
 def _emit_contact(job, emit):
     watcher = ContactWatcher(job.editor.root, job.spec["files"])
+    unseen = False
     for name in job.spec["tests"]:
         ran = "skipped"
         if name in job.tests:
             watcher.start()
             ran = run_watched(job.tests[name], SECONDS, watcher)
-        if ran == "skipped":
-            watcher.elsewhere = True
+        unseen = unseen or ran == "skipped"
     emit(
         {
             "lines": {path: sorted(lines) for path, lines in watcher.lines.items()},
             "functions": sorted(watcher.functions)[:MOST_FUNCTIONS],
             "elsewhere": watcher.elsewhere,
+            "unseen": unseen,
             "replaced": replaced_names()[:MOST_NAMES],
             "reads": watcher.reads,
             "inspects": watcher.inspects,

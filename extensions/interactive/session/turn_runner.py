@@ -12,6 +12,7 @@ from aci.observation.secret_masking import mask_secrets
 from agent.config.settings import under_policy
 from agent.conversation.model_roles import check_models, needs_model
 from agent.engine.engine import known_secrets
+from agent.inputs.github_urls import github_input
 from agent.lifecycle.publication import solve
 from agent.lifecycle.run_lifecycle import begin, reopen
 from agent.lifecycle.turn_lifecycle import end_interrupted, next_turn, resume_turn
@@ -35,7 +36,6 @@ from extensions.interactive.session.session_start import MODES
 from extensions.interactive.session.session_state import last_proof
 from extensions.replay.run_fork import copy_untrusted_run, find_origin, fork
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
-from trajectories.plugins import extension_module
 from trajectories.records import Issue, Note, Reply
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ class TurnRunner:
             asked = Approval("issue", f"{reason} Work on it here?", subject=url, why=why, cancel=self._session.stopped)
             return self._session.ask(asked).yes
 
-        github = extension_module("agent.inputs.github", "An issue on GitHub", "github")
+        github = github_input()
         github.check_belongs(self._start.source, url, accept, "Open a session in a checkout of it.")
 
     def _turn(self, request: Request, strategy: str) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.inputs.github_urls import GITHUB, Address
-from extensions.github.api.issue_images import fetch_images
+from agent.inputs.github_urls import GITHUB, Address, github_input
 from extensions.lab.instances.jobs import Instance
 from trajectories.records import Issue
 
@@ -19,5 +18,5 @@ def with_pictures(instance: Instance) -> Issue:
     if not instance.pictures:
         return instance.issue
     links = [f'<img src="{url}">' for url in instance.pictures]
-    fetched = fetch_images(links, Address(GITHUB, instance.repo))
+    fetched = github_input().fetch_images(links, Address(GITHUB, instance.repo))
     return replace(instance.issue, images=tuple(dict.fromkeys([*instance.issue.images, *fetched])))

@@ -21,7 +21,7 @@ class Ending:
 
 
 @pytest.mark.parametrize(
-    ("loaded", "elsewhere"),
+    ("loaded", "unseen"),
     [
         ({NAME: Ending("passed")}, False),
         ({NAME: Ending("failed")}, False),
@@ -29,11 +29,11 @@ class Ending:
         ({}, True),
     ],
 )
-def test_test_that_is_skipped_or_not_loaded_may_run_more_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: dict, elsewhere: bool
+def test_test_that_is_skipped_or_not_loaded_is_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: dict, unseen: bool
 ) -> None:
     monkeypatch.setattr("extensions.experiment.guest.change_contact.SPAWNED", ())  # other tests may have loaded these
     spec = {"files": ["a.py"], "tests": [NAME]}
     job = SimpleNamespace(editor=SimpleNamespace(root=str(tmp_path)), spec=spec, tests=loaded, left=lambda: 20.0)
     found = run_contact(job)
-    assert (found["lines"], found["functions"], found["elsewhere"]) == ({"a.py": []}, [], elsewhere)
+    assert (found["lines"], found["functions"], found["unseen"]) == ({"a.py": []}, [], unseen)
