@@ -21,8 +21,10 @@ from extensions.lab.exports.markdown import export
 from extensions.lab.instances.jobs import JobResult
 from extensions.mcp_server.tool_answers import prepare_answer
 from tests.conftest import git
-from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, write
+from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, machine, write
 from tests.extensions.examiner.test_examiner import BLIND, RIGHT, challenger, examiner, script
+
+__all__ = ["machine"]
 
 pytestmark = pytest.mark.slow
 WORDS = ("verified", "plausible", "disputed", "unproven")
