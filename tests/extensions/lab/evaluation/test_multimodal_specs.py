@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent.config.settings import Settings
+from extensions.github import github_input
 from extensions.lab.evaluation import multimodal_specs, reference_pictures
 from extensions.lab.evaluation.grading_images import image_of_node
 from extensions.lab.evaluation.grading_specs import grading_spec
@@ -129,7 +130,7 @@ def test_row_is_graded_with_pictures_of_its_tests(
     [instance], [gold] = read_instances([tmp_path / "a.jsonl"]), read_golds([tmp_path / "a.jsonl"]).values()
     served = {URL: (f"data:image/png;base64,{b64encode(PNG).decode()}",)}
     monkeypatch.setattr(
-        reference_pictures, "fetch_images", lambda texts, address: served.get(next(iter(texts)).split('"')[1], ())
+        github_input, "fetch_images", lambda texts, address: served.get(next(iter(texts)).split('"')[1], ())
     )
     monkeypatch.setattr("extensions.lab.evaluation.grading_images.venv", lambda *_: ())
     options = EvaluationContext(Settings(workspace="local"), lambda _: repo)

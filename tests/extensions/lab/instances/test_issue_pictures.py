@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import load_settings
+from extensions.github import github_input
 from extensions.lab.batch import job_run
-from extensions.lab.instances import issue_pictures
 from extensions.lab.instances.dataset_instances import read_instances
 from extensions.lab.instances.jobs import Job
 from tests.conftest import MakeRepo
@@ -41,7 +41,7 @@ def test_only_pictures_of_issue_reach_run(make_repo: MakeRepo, tmp_path: Path, m
         asked.extend(texts)
         return ("data:image/png;base64,AAAA",)
 
-    monkeypatch.setattr(issue_pictures, "fetch_images", fake_fetch)
+    monkeypatch.setattr(github_input, "fetch_images", fake_fetch)
     job = Job(instance, 1, make_repo({"a.py": "x = 1\n"}), load_settings(state=tmp_path / "out"))
     job_run.begin_job(job)
     assert asked == [f'<img src="{ASSETS}/1">']
