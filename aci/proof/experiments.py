@@ -81,23 +81,6 @@ def find_source_doubts(trial: ProofRun) -> tuple[str, ...]:
     return tuple(module.find_source_doubts(trial)) if module else (NOT_INSTALLED,)
 
 
-def check_runner_independence(
-    trial: ProofRun,
-    before: Workspace,
-    after: Workspace,
-    red: SuiteReport | None,
-    green: SuiteReport | None,
-    patched: TestProcess | None,
-    ids: Sequence[str],
-) -> None:
-    """Add a doubt if a test that the patch fixes still fails as before when it is called without the test runner.
-
-    `red` and `green` are reports of runs without and with the patch, and `patched` is the process of `green`.
-    """
-    if module := installed_module(KIND):
-        module.check_runner_independence(trial, before, after, red, green, patched, ids)
-
-
 def try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], suite: SuiteReport | None = None) -> Finding:
     """Return what the experiment finds about a patch, with the reproducing `tests` and some of the `suite`.
 

@@ -14,7 +14,7 @@ from aci.proof import evidence
 from aci.proof.build_errors import missing_names
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
 from aci.proof.existing_tests import code_words, find_test
-from aci.proof.experiments import TestProcess, check_runner_independence, recorded_process
+from aci.proof.experiments import KIND, TestProcess, recorded_process
 from aci.proof.fact_words import NOT_RED, NOT_REPRODUCED, fixed_tests
 from aci.proof.failure_reason import is_mentioned
 from aci.proof.proof_run import DEFINED, ProofRun, base_sources, fails, format_names, passes
@@ -22,6 +22,7 @@ from aci.repository.added_tests import COPY
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport, TestResult, limit_per_test
 from trajectories.errors import UsageError
+from trajectories.plugins import installed_module
 from trajectories.verdict import Verdict
 
 LEAST, LEAST_UNKNOWN, TIMES_SLOWER = 2.0, 10.0, 20
@@ -121,7 +122,8 @@ def judge_reproduction(
     if flaky := [id for id in tests if id in broken or not all(passes(report, id) for report in within)]:
         trial.note(f"Passed with the patch once, but not every time: {format_names(flaky)}.")
         trial.is_unsteady = True
-    check_runner_independence(trial, before, after, red, within[0], process, tests)
+    if experiments := installed_module(KIND):  # without it, `find_source_doubts` doubts each patch
+        experiments.check_runner_independence(trial, before, after, red, within[0], process, tests)
     complete = bool(green and green.complete)
     if crashed := bool(green and green.code > 2 and baseline and baseline.ended_well and not green.ended_well):
         trial.note(
