@@ -1,1 +1,1 @@
-"""Proof of a patch: reproduction, regressions, repository checks, contamination and prompt injection."""
+"""Proof of a patch: reproduction, regressions, and repository checks."""

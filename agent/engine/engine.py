@@ -20,8 +20,8 @@ from aci.environments.python_description import describe_python
 from aci.host.project_python import project_python
 from aci.instructions.documented_commands import describe_command
 from aci.observation.secret_masking import SHORTEST, secrets_in_url
-from aci.proof.contamination import find_installed_copies
 from aci.proof.proof_run import fork_for_tests
+from aci.proof.run_audit import find_installed_copies
 from aci.proof.suite_baselines import Baselines, BaselineStore
 from aci.proof.suite_selection import count_test_files
 from aci.repository.plain_folder import reopen_repository

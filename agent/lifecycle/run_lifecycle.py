@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from aci.observation.secret_masking import mask_secrets
-from aci.proof.contamination import find_contamination, package_names
 from aci.proof.inline_tests import with_base_tests
-from aci.proof.prompt_injection import find_injections
+from aci.proof.run_audit import find_contamination, find_injections
 from aci.repository.added_tests import extended_test_files
 from aci.repository.patch import split_patch
 from aci.repository.test_files import is_test
@@ -400,9 +399,8 @@ def without_edited_tests(engine: Engine, tree: str) -> str:
 def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     """Return the verdict with facts on places outside the repository where the model may have read the fix, on possible
     prompt injections, and on tools outside the workspace."""
-    names = package_names(engine.trees, engine.run.base.tree)
     steps = engine.trajectory.all_steps()
-    read = find_contamination(steps, names, lambda tool: metadata_of(tool).searched)
+    read = find_contamination(steps, engine.trees, engine.run.base.tree, lambda tool: metadata_of(tool).searched)
     injected = find_injections(steps, engine.run.issue, lambda tool: metadata_of(tool).text)
     calls = describe_calls(steps)
     outside = (f"{calls} {WITHOUT_SERVERS}",) if calls else ()

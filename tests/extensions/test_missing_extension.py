@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
-from aci.proof import experiments, prompt_injection
+from aci.proof import experiments, run_audit
 from aci.runtime.process_channel import terminal_programs
 from aci.runtime.workspace import open_workspace
 from agent.cli.commands import fix, graph, locate, prove, resume
@@ -115,9 +115,9 @@ def test_proof_has_a_doubt_without_experiments(prove_patch, reproduces: bool, mo
     assert experiments.NOT_INSTALLED in verdict.notes
 
 
-def test_notes_say_that_no_injections_were_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notes_say_that_run_was_not_audited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "extension_names", lambda: ())
-    assert prompt_injection.find_injections((), Issue("", ""), str) == (prompt_injection.NOT_INSTALLED,)
+    assert run_audit.find_injections((), Issue("", ""), str) == (run_audit.NOT_INSTALLED,)
 
 
 def test_environment_without_extension_has_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:

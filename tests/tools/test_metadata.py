@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aci.observation.text_source import TextSource
-from aci.proof.prompt_injection import find_injections
+from aci.proof.run_audit import find_injections
 from agent.conversation.compaction import AGE, VIEW_AGE
 from agent.conversation.messages import Reader
 from agent.engine.permission_checks import Scope

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import clean_text
-from aci.proof.prompt_injection import NOT_INSTALLED, find_injections
+from aci.proof.run_audit import NOT_INSTALLED, find_injections
 from aci.repository.test_files import is_test
 from agent.lifecycle.exploit_withholding import public_title, withholds
 from agent.lifecycle.result_json import as_json

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aci.observation.output_text import CAPS
-from aci.proof.prompt_injection import find_injections
+from aci.proof.run_audit import find_injections
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from tests.conftest import committed

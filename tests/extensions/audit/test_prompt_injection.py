@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extensions.injections import prompt_injection
+from extensions.audit import prompt_injection
 from tools.base import metadata_of
 from trajectories.records import Action, Comment, Issue, Observation, Step
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.proof import contamination
-from aci.proof.contamination import find_installed_copies, package_names
+from extensions.audit import contamination
+from extensions.audit.contamination import find_installed_copies, package_names
 from tools.base import metadata_of
 from trajectories.records import Action, Observation, Step
 

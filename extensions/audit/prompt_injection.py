@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from aci.instructions.instruction_frames import FRAME, SHOWN
 from aci.observation.text_source import TextSource
-from extensions.injections.injection_patterns import ABOUT_SUCH, ALT, COMMENTED, INVISIBLE, find_demands, hidden_text
+from extensions.audit.injection_patterns import ABOUT_SUCH, ALT, COMMENTED, INVISIBLE, find_demands, hidden_text
 from trajectories.records import Action, Issue, Observation, Step
 
 MOST_SENTENCES, MOST_FILES = 5, 3
