@@ -46,7 +46,7 @@ from aci.proof.proof_run import (
     split_patch,
 )
 from aci.proof.regressions import judge_loss, judge_test_configuration
-from aci.proof.repository_checks import find_checks, new_findings, run_checks
+from aci.proof.repository_checks import run_checks
 from aci.proof.reproduction import find_fixed_tests, judge_reproduction
 from aci.proof.suite_baselines import Baselines
 from aci.proof.suite_selection import related_tests
@@ -390,14 +390,12 @@ def _baseline(trial: ProofRun, before: Workspace, known: Baselines) -> SuiteRepo
 
 def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verdict) -> Verdict:
     """Return the verdict with the results of the repository's own checks."""
-    if any(find_checks(trial.trees, trial.base)):
-        before.restore(trial.base)
-        after.restore(trial.proved)
     paths = (*trial.parts.source, *trial.parts.test_files)
     checks = run_checks(trial.trees, trial.base, trial.proved, before, after, paths, trial.say)
-    for line in new_findings(checks):
-        trial.add(new_check_finding(line))
-    return replace(verdict, checks=checks)
+    for check in checks:
+        if check.has_new:
+            trial.add(new_check_finding(check.line))
+    return replace(verdict, checks=tuple(check.line for check in checks))
 
 
 def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None, verdict: Verdict) -> Verdict:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from aci.environments.environment_plan import EnvironmentOptions
-from aci.proof import experiments, run_audit
+from aci.proof import experiments, repository_checks, run_audit
 from aci.runtime.process_channel import terminal_programs
 from aci.runtime.workspace import open_workspace
 from agent.cli.commands import fix, graph, locate, prove, resume
@@ -118,6 +118,12 @@ def test_proof_has_a_doubt_without_experiments(prove_patch, reproduces: bool, mo
 def test_notes_say_that_run_was_not_audited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "extension_names", lambda: ())
     assert run_audit.find_injections((), Issue("", ""), str) == (run_audit.NOT_INSTALLED,)
+
+
+@pytest.mark.slow
+def test_proof_says_that_repository_checks_did_not_run(prove_patch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "extension_names", lambda: ("experiment",))
+    assert prove_patch({"shop/price.py": RIGHT}).checks == (repository_checks.NOT_INSTALLED,)
 
 
 def test_environment_without_extension_has_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.repository.plain_yaml import DEEPEST, load_plain
+from extensions.repository_checks.plain_yaml import DEEPEST, load_plain
 
 PLAIN = st.recursive(
     st.text(), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=12
