@@ -120,10 +120,10 @@ def test_notes_say_that_run_was_not_audited(monkeypatch: pytest.MonkeyPatch) -> 
     assert run_audit.find_injections((), Issue("", ""), str) == (run_audit.NOT_INSTALLED,)
 
 
-@pytest.mark.slow
-def test_proof_says_that_repository_checks_did_not_run(prove_patch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "extension_names", lambda: ("experiment",))
-    assert prove_patch({"shop/price.py": RIGHT}).checks == (repository_checks.NOT_INSTALLED,)
+def test_repository_checks_are_named_as_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    (result,) = repository_checks.run_checks(FRONT_END, "", "", FRONT_END, FRONT_END, ())
+    assert (result.line, result.has_new) == (repository_checks.NOT_INSTALLED, False)
 
 
 def test_environment_without_extension_has_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
