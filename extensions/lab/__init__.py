@@ -5,6 +5,7 @@ PLUGINS = {
     "agent.cli.commands": "commands",
     "agent.models": "models",
     "agent.runs.export": "run_export",
+    "agent.strategies": "strategies",
     "agent.runs.requests": "request_replay",
     "trajectories.exports": "exports",
     "trajectories.importers": "importers",

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aci.repository import commit as committing
 from aci.repository import commit_programs
 from aci.repository.first_commit import first_commit_advice
 from aci.repository.tree_merge import Conflict, merge_trees
@@ -22,6 +21,7 @@ from agent.run_state.merge_base import EFFECT
 from agent.run_state.merge_base import effects as done_effects
 from extensions.interactive.session import applied_changes
 from extensions.interactive.session import recorded_effects as effects
+from extensions.interactive.session import user_commit as committing
 from extensions.interactive.session.applied_changes import REVERTS, describe_paths
 from extensions.interactive.session.commit_message import build_message
 from trajectories.errors import Cancelled, TryLater, UsageError

@@ -6,8 +6,8 @@ from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from aci.repository.commit import recover_commit
 from extensions.interactive.session.session_events import MessageEvent
+from extensions.interactive.session.user_commit import recover_commit
 from trajectories.errors import SweAgentError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository.commit import commit
 from aci.repository.untracked_files import ignored_files, is_ignored, lines_with
 from aci.repository.user_repository import Repository
+from extensions.interactive.session.user_commit import commit
 from tests.aci.repository.conftest import User
 from tests.aci.repository.git_settings import unjudged
 from tests.aci.repository.hostile_repository import (

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import aci.repository.user_repository
-from aci.repository import commit as commit_module
 from aci.repository.process_owner import owner_mark
 from aci.repository.user_repository import Repository
+from extensions.interactive.session import user_commit as commit_module
 from trajectories.errors import TryLater, WorkspaceError
 
 

@@ -13,7 +13,6 @@ from threading import Thread
 
 import pytest
 
-from aci.repository import commit as commit_module
 from aci.repository.process_owner import is_running, owner_mark
 from aci.repository.user_repository import Repository
 from agent.permissions.approvals import Answer
@@ -21,6 +20,7 @@ from agent.permissions.decisions import judge
 from agent.permissions.rule_store import StoredRule
 from agent.permissions.rules import Rule
 from extensions.interactive.session import session_commit
+from extensions.interactive.session import user_commit as commit_module
 from extensions.interactive.session.commit_message import LONGEST, shorten_subject
 from extensions.interactive.session.session_events import MessageEvent
 from extensions.interactive.session.session_start import Start
@@ -32,7 +32,7 @@ from trajectories.records import Note
 DRIVER = """
 import sys
 from pathlib import Path
-from aci.repository.commit import commit
+from extensions.interactive.session.user_commit import commit
 from aci.repository.user_repository import Repository
 from trajectories.records import Base
 from trajectories.git_store.trees import Trees

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository.commit import commit, recover_commit
 from aci.repository.user_repository import Repository
+from extensions.interactive.session.user_commit import commit, recover_commit
 from tests.aci.repository.conftest import User
 from trajectories.git_store.trees import Trees
 
