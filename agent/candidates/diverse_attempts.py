@@ -19,7 +19,7 @@ from trajectories.records import Patch
 from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
-    from agent.engine.delegation import Attempt
+    from agent.engine.parallel_attempts import Attempt
     from agent.engine.task import Task
     from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step

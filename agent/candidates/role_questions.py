@@ -12,7 +12,7 @@ from trajectories.records import ANSWERED
 from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
-    from agent.engine.delegation import Attempt
+    from agent.engine.parallel_attempts import Attempt
     from agent.engine.task import Task
     from trajectories.records import Step
 

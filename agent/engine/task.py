@@ -7,8 +7,8 @@ from functools import partial
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from agent.engine.delegation import Attempt, run_all
 from agent.engine.loop import is_submission, loop
+from agent.engine.parallel_attempts import Attempt, run_all
 from agent.engine.proof_step import best_outcome, proof_step, verdict_of
 
 if TYPE_CHECKING:

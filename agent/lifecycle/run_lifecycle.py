@@ -28,7 +28,6 @@ from agent.config.settings import Settings
 from agent.conversation.model_requests import settle_recorded_replies
 from agent.conversation.model_roles import assign_roles, has_examiner_model, validate_models
 from agent.engine.branch import Branch
-from agent.engine.delegation import Delegation
 from agent.engine.engine import Engine, environment_facts, known_secrets
 from agent.engine.proof_step import best_outcome, rejected_outcome
 from agent.engine.run_hooks import check_hooks
@@ -270,7 +269,8 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
     stop: Stop | ModelError | UsageError | None = None
     name = engine.trajectory.turns[-1].strategy
     if engine.delegates and engine.settings.delegate and may_delegate(name):
-        branch.delegation = Delegation(branch)
+        helpers = installed_module("agent.engine.helpers")
+        branch.delegation = helpers.Delegation(branch) if helpers else None
     try:
         strategy: Strategy = find("agent.strategies", name, "solve", "strategy")
         if questions := installed_module("agent.lifecycle.setup_question"):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from aci.observation.untrusted_text import quote_text
 from aci.repository.tree_merge import merge_trees
 from agent.candidates.attempt_summary import cut
-from agent.engine.delegation import AT_ONCE
 from agent.engine.loop import loop
+from agent.engine.parallel_attempts import AT_ONCE
 from agent.prompts.opening_prompt import describe_workspace, facts
 from agent.prompts.quotation import framed_issue
 from agent.run_state.attempt_outcome import Outcome

@@ -14,7 +14,7 @@ from extensions.repair.offered_edits import apply_edit
 from extensions.repair.template_search import search_end, search_templates
 
 if TYPE_CHECKING:
-    from agent.engine.delegation import Attempt
+    from agent.engine.parallel_attempts import Attempt
     from agent.engine.task import Task
     from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step

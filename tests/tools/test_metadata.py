@@ -22,7 +22,6 @@ from trajectories.records import Action, Issue, Observation, Reply, Step
 TABLE = {
     # writes, kind, runs, reads, result, owner, title, asks, when_limited
     "ask_user": (False, "other", "", (), "other", "harness", "The result of {}", False, "revert"),
-    "delegate": (True, "other", "", (), "other", "unknown", "The report of a helper", False, "revert"),
     "edit": (True, "other", "", (), "diff", "harness", "The result of {}", True, "check_path"),
     "run_tests": (True, "other", "", (), "tests", "program", "The output of the tests", True, "revert"),
     "search": (False, "search", "", ("path", "glob"), "other", "repository", "The result of a search", False, "revert"),

@@ -16,7 +16,7 @@ from agent.phases.user_reproduction import given_tests
 from agent.run_state.rewind import summarise_attempts
 
 if TYPE_CHECKING:
-    from agent.engine.delegation import Attempt
+    from agent.engine.parallel_attempts import Attempt
     from agent.engine.task import Task
     from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step

@@ -26,7 +26,7 @@ from trajectories.git_store.packs import is_plain
 from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
-    from agent.engine.delegation import Attempt
+    from agent.engine.parallel_attempts import Attempt
     from agent.engine.task import Task
     from trajectories.records import Step
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.engine import delegation
+from extensions.delegation import delegation as delegation
 from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import Sent, TurnSession
 from trajectories.records import Reply, Step

@@ -1,0 +1,3 @@
+"""Helpers: the model of a run may give a task to a separate conversation (the tool `delegate`)."""
+
+PLUGINS = {"agent.engine.helpers": "delegation", "tools": "tools"}
