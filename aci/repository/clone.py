@@ -1,4 +1,4 @@
-"""Bare clones of repositories given by URL. The only module that contacts the user's remotes."""
+"""Bare clones of repositories given by URL. No other module of the core contacts a remote."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import hashlib
 import os
 import re
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from aci.repository.push import token_environment
 from aci.repository.user_repository import OPTIONS
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.git_store.git_commands import QUIET, GitFailed, environment, git
+from trajectories.git_store.git_commands import QUIET, GitFailed, environment, git, setting_variables
 
 REFUSED = re.compile(
     r"not found|does(n't| not) (exist|appear to be a git repository)|not a git repository|terminal prompts disabled|"
@@ -109,6 +109,19 @@ def update_clone(url: str, place: Path, commit: str = "", token: str = "") -> bo
     except UsageError:
         pass
     return False
+
+
+def token_environment(url: str, token: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Return environment variables that make git send the token to this URL only and use no other login. Settings in
+    the variables `given`, which git gets too, stay in effect."""
+    header = b64encode(f"x-access-token:{token}".encode()).decode()
+    pairs = [
+        (f"http.{url}.extraHeader", ""),  # drop headers from other configuration
+        (f"http.{url}.extraHeader", f"Authorization: Basic {header}"),
+        (f"http.{url}.followRedirects", "false"),
+        ("credential.helper", ""),
+    ]
+    return {**setting_variables(pairs, given), "GIT_ASKPASS": ""}
 
 
 def _git(*args: str, env: Mapping[str, str] = {}) -> bytes:

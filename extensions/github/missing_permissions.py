@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from aci.repository.push import NotAllowed, RuleViolation, WorkflowScope
 from extensions.github.action_inputs import PREFIX, Rules
+from extensions.github.pull_request.push import NotAllowed, RuleViolation, WorkflowScope
 from trajectories.errors import ConfigError, SweAgentError
 
 OWN_TOKEN = "github-actions[bot]"

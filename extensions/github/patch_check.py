@@ -18,7 +18,7 @@ from agent.patch_checks.forbidden_contents import LARGEST_FILE, content_refusal,
 from agent.patch_checks.protected_paths import case_collision, name_refusal, path_refusal, spellings
 
 if TYPE_CHECKING:
-    from aci.repository.publish_store import ChangedPath
+    from extensions.github.pull_request.publish_store import ChangedPath
 
 MOST_FILES = 100
 MOST_BYTES = 20_000_000

@@ -13,16 +13,16 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from aci.repository.publish_store import PublishStore
-from aci.repository.push import BranchMoved, branch_tip, fetch_commit, push
 from agent.engine.engine import known_secrets
 from extensions.github.action.pull_request_limits import check_free
 from extensions.github.api.github_client import translate_errors
 from extensions.github.missing_permissions import OWN_TOKEN
 from extensions.github.patch_check import PatchFindings, check_patch
 from extensions.github.pull_request import comment_texts
+from extensions.github.pull_request.publish_store import PublishStore
 from extensions.github.pull_request.pull_request_draft import PullRequestDraft, build_draft
 from extensions.github.pull_request.pull_requests import branches, open_pull, pull_from
+from extensions.github.pull_request.push import BranchMoved, branch_tip, fetch_commit, push
 from extensions.github.task.task_subject import issue_of_branch
 from extensions.github.task.trigger_event import TriggerSkipped
 from extensions.github.text_escaping import code, escape_markdown

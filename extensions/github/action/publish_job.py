@@ -10,7 +10,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.repository.publish_store import open_publish_store
 from aci.repository.user_repository import Repository
 from agent.inputs.github_urls import Address
 from extensions.github.action import status_comment
@@ -21,6 +20,7 @@ from extensions.github.action_inputs import Rules, load_rules, own_repository, w
 from extensions.github.api.github_client import repository
 from extensions.github.missing_permissions import explain_permission
 from extensions.github.pull_request import comment_texts
+from extensions.github.pull_request.publish_store import open_publish_store
 from extensions.github.task import result_file, task_request
 from extensions.github.task.result_file import Outcome
 from extensions.github.task.secret_masking import mask_keys

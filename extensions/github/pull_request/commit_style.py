@@ -12,7 +12,7 @@ from extensions.github.pull_request.title_and_summary import shorten
 from extensions.github.text_escaping import plain
 
 if TYPE_CHECKING:
-    from aci.repository.publish_store import CommitSubject
+    from extensions.github.pull_request.publish_store import CommitSubject
 
 LONGEST, LONGEST_BODY = 72, 4_000
 FEW = 5

@@ -22,11 +22,11 @@ from trajectories.outcome_words import patch_word
 from trajectories.records import Note
 
 if TYPE_CHECKING:
-    from aci.repository.publish_store import PublishStore
     from aci.repository.user_repository import Repository
     from agent.engine.engine import Engine
     from agent.lifecycle.run_result import Result
     from extensions.github.pull_request.destination import Destination
+    from extensions.github.pull_request.publish_store import PublishStore
 
 EFFECT = "request"
 TRIES = 20
@@ -79,10 +79,10 @@ def open_request(engine: Engine, result: Result) -> str:
     Return the reasons if the patch may not be published, else "". Raises what `check`, `push` and `open_pull` raise;
     the run stays resumable.
     """
-    from aci.repository.publish_store import open_publish_store
     from agent.patch_checks.configured_changes import configured_changes
     from extensions.github.action_inputs import load_rules
     from extensions.github.patch_check import check_patch, format_path
+    from extensions.github.pull_request.publish_store import open_publish_store
     from extensions.github.pull_request.pull_request_draft import build_draft
     from extensions.github.pull_request.run_outcome import outcome_of
 
@@ -138,7 +138,7 @@ def _patch(engine: Engine) -> Path:
 
 def _push(engine: Engine, box: PublishStore, place: Destination, tree: str, message: str) -> str:
     """Push the commit to a free branch and return the branch's name."""
-    from aci.repository.push import BranchMoved, branch_tip, push
+    from extensions.github.pull_request.push import BranchMoved, branch_tip, push
 
     begun = _last_intent(engine)
     at = int(begun.get("at", time.time()))

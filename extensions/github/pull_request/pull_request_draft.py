@@ -11,7 +11,7 @@ from extensions.github.pull_request.pull_request_body import body
 from extensions.github.text_escaping import format_name
 
 if TYPE_CHECKING:
-    from aci.repository.publish_store import PublishStore
+    from extensions.github.pull_request.publish_store import PublishStore
     from extensions.github.task.result_file import Outcome
 
 NEAR = 50

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.repository.publish_store import ChangedPath
 from extensions.github.patch_check import MOST_FILES, PatchFindings, check_patch
+from extensions.github.pull_request.publish_store import ChangedPath
 from trajectories.git_store.object_reader import Entry, changes
 
 File = bytes | tuple[str, bytes]

@@ -7,8 +7,8 @@ import re
 import pytest
 from hypothesis import given
 
-from aci.repository.publish_store import CommitSubject
 from extensions.github.pull_request.commit_style import message, title
+from extensions.github.pull_request.publish_store import CommitSubject
 from extensions.github.pull_request.title_and_summary import make_title, split_summary
 from tests.extensions.github.test_text_escaping import HOSTILES
 

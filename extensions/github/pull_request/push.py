@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from base64 import b64encode
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from aci.observation.untrusted_text import clean_output
-from aci.repository.publish_store import PublishStore
+from aci.repository.clone import token_environment
+from extensions.github.pull_request.publish_store import PublishStore
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
-from trajectories.git_store.git_commands import QUIET, GitFailed, git, setting_variables
+from trajectories.git_store.git_commands import QUIET, GitFailed, git
 
 PROTOCOLS = "http:https:ssh"
 SECONDS = 300.0
@@ -123,19 +122,6 @@ def _remote(outbox: PublishStore, url: str, token: str, branch: str, *args: str)
         return git(*options, *args, env=env, timeout=SECONDS)
     except GitFailed as error:
         raise _error_of(error, url, token, branch) from None
-
-
-def token_environment(url: str, token: str, given: Mapping[str, str]) -> dict[str, str]:
-    """Return environment variables that make git send the token to this URL only and use no other login. Settings in
-    the variables `given`, which git gets too, stay in effect."""
-    header = b64encode(f"x-access-token:{token}".encode()).decode()
-    pairs = [
-        (f"http.{url}.extraHeader", ""),  # drop headers from other configuration
-        (f"http.{url}.extraHeader", f"Authorization: Basic {header}"),
-        (f"http.{url}.followRedirects", "false"),
-        ("credential.helper", ""),
-    ]
-    return {**setting_variables(pairs, given), "GIT_ASKPASS": ""}
 
 
 def _error_of(error: GitFailed, url: str, token: str, branch: str) -> SweAgentError:

@@ -11,10 +11,10 @@ from threading import Thread
 import pytest
 
 from aci.repository import clone as cloning
-from aci.repository import push as pushing
-from aci.repository.publish_store import PublishStore, open_publish_store
-from aci.repository.push import BranchMoved, NotAllowed, RuleViolation, WorkflowScope, branch_tip, push
 from aci.repository.user_repository import Repository
+from extensions.github.pull_request import push as pushing
+from extensions.github.pull_request.publish_store import PublishStore, open_publish_store
+from extensions.github.pull_request.push import BranchMoved, NotAllowed, RuleViolation, WorkflowScope, branch_tip, push
 from tests.conftest import MakeRepo, git
 from tests.github_server import Hub, Repo
 from trajectories.errors import SweAgentError, TryLater, UsageError
