@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from aci.docker.leftover_cleanup import LOCAL_PREFIX, dead_folders, remove_folder
 from aci.host.generated_files import GeneratedFiles, find_generated_files
+from aci.host.local_folders import LOCAL_PREFIX, dead_folders, remove_folder
 from aci.host.project_python import ProjectPython, describe_python, project_python
 from aci.repository import process_owner
 from aci.runtime.shell_session import quote

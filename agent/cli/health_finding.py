@@ -1,10 +1,14 @@
-"""The result of one check of `doctor`."""
+"""The result of one check of `doctor`. The checks are in extensions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import WorkspaceError
+
+Notify = Callable[[ProgressEvent], object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,6 @@ PLUGINS = {
     "aci.environments.preparation": "preparation",
     "aci.guest": "guest",
     "agent.cli.commands": "commands",
-    "agent.cli.environment_checks": "environment_checks",
     "agent.lifecycle.setup_question": "setup_question",
+    "extensions.housekeeping.environment_checks": "environment_checks",
 }

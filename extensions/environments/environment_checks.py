@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 from aci.environments.environment_plan import EnvironmentOptions, Plan
 from aci.environments.front_end import has_front_end
@@ -12,8 +11,7 @@ from aci.environments.tree_files import TreeFiles
 from aci.runtime.workspace import HARNESS_SESSION, Workspace, WorkspaceOptions
 from aci.testing.command_files import PYTEST
 from aci.testing.suite_command import NeedsPytest, detect_command
-from agent.cli.health_finding import Finding
-from agent.cli.workspace_checks import Notify, check_image
+from agent.cli.health_finding import Finding, Notify
 from agent.engine.base_workspace import open_in_environment
 from agent.run_state.progress_event import ProgressEvent
 from extensions.environments.browser_record import recorded_browser
@@ -23,9 +21,6 @@ from extensions.environments.setup_container import SetupResult
 from extensions.environments.smoke_check import collect_tests
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.plugins import installed_module
-
-if TYPE_CHECKING:
-    from aci.docker.docker_daemon import Daemon
 
 COLLECT = "`swe-agent doctor --collect` collects them"
 
@@ -44,11 +39,16 @@ def check_host(
 
 
 def check_container(
-    daemon: Daemon, options: WorkspaceOptions, environment: EnvironmentOptions, collect: bool, notify: Notify
+    check_image: Callable[..., Iterator[Finding]],
+    options: WorkspaceOptions,
+    environment: EnvironmentOptions,
+    collect: bool,
+    notify: Notify,
 ) -> Iterator[Finding]:
-    """Check the image of the repository's environment, its set-up and its tests."""
+    """Check the image of the repository's environment, its set-up and its tests. `check_image` takes the image, and the
+    reason why it was chosen."""
     plan = plan_for(options, environment)
-    yield from check_image(daemon, plan.image, notify, *plan.reasons[:1])
+    yield from check_image(plan.image, *plan.reasons[:1])
     found = find_environment(options, environment)
     if plan.built:
         yield Finding("environment", True, found or _describe_setup(plan))

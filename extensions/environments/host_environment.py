@@ -24,7 +24,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
-from aci.docker.leftover_cleanup import remove_folder
 from aci.environments.environment_plan import (
     BROWSER_SETUP,
     HOME,
@@ -47,6 +46,7 @@ from aci.environments.environment_records import (
 )
 from aci.environments.tree_files import TreeFiles
 from aci.host.installed_packages import has_packages
+from aci.host.local_folders import remove_folder
 from aci.host.project_python import project_python
 from aci.observation.activity_message import ActivityMessage
 from aci.repository.disk_cache import cache_folder

@@ -14,9 +14,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aci.docker.leftover_cleanup import remove_folder
 from aci.environments.environment_plan import EnvironmentOptions, Plan
 from aci.environments.environment_records import READY, read_object
+from aci.host.local_folders import remove_folder
 from aci.host.project_python import project_python
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.workspace import WorkspaceOptions

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from aci.docker.docker_daemon import OTHER_WORKSPACE
-from agent.cli import health_checks, workspace_checks
 from agent.config.settings import Settings
+from extensions.housekeeping import health_checks, workspace_checks
 from tests.conftest import IMAGE
 from tests.e2e.conftest import answer
 from tests.endpoint import Answer, Endpoint, Tokens

@@ -13,8 +13,8 @@ import pytest
 
 from agent.cli.commands.show import command as show
 from agent.config.settings import load_settings
-from agent.runs.garbage_collection import RemovalPlan, collect
 from agent.runs.run_lookup import open_run
+from extensions.housekeeping.garbage_collection import RemovalPlan, collect
 from extensions.lab.commands.export import command as export
 from extensions.lab.training.candidate_groups import select_candidates
 from extensions.replay.run_fork import copy_untrusted_run

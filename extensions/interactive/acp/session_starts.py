@@ -58,7 +58,7 @@ class SessionStarts:
         return [(run, datetime.fromtimestamp(run.at, UTC).isoformat()) for run in runs[:MOST_LISTED]]
 
     def _start(self, folder: str) -> Start:
-        from aci.docker.leftover_cleanup import LOCAL_PREFIX
+        from aci.host.local_folders import LOCAL_PREFIX
         from aci.repository.user_repository import Repository
 
         path = Path(folder)

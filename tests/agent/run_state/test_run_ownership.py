@@ -89,16 +89,6 @@ def test_folder_that_replaces_removed_run_is_not_own(bench, tmp_path: Path) -> N
     assert run_owner(bench.directory, bench.settings.state) != "user"
 
 
-def test_removed_run_leaves_registry(bench) -> None:
-    from agent.runs.garbage_collection import RemovalPlan, collect
-
-    bench.begin(line("x"))
-    entries = bench.settings.state / "own-runs"
-    assert len(list(entries.iterdir())) == 3
-    collect(bench.settings.runs, RemovalPlan(named=[bench.directory]))
-    assert {path.name for path in entries.iterdir()} == {"asked"}
-
-
 def test_own_run_with_changed_journal_is_not_own(bench) -> None:
     """A changed copy was unpacked over the run: the folder and the first record stay the same."""
     bench.begin(line("x"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aci.runtime import sandbox_availability
-from agent.cli.workspace_checks import _python
+from extensions.housekeeping.workspace_checks import _python
 
 
 def test_project_without_environment_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:

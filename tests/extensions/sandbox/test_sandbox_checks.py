@@ -10,8 +10,8 @@ from aci.docker import docker_daemon
 from agent.config.settings import Settings
 from agent.config.workspace_choice import choose_workspace
 from extensions.sandbox import availability
-from tests.agent.cli.test_health_checks import checks, machine
 from tests.conftest import MakeRepo, OpenWorkspace
+from tests.extensions.housekeeping.test_health_checks import checks, machine
 from trajectories import plugins
 from trajectories.errors import UsageError
 

@@ -13,7 +13,7 @@ import pytest
 from acp.helpers import embedded_text_resource, image_block, resource_block, resource_link_block
 from acp.schema import AudioContentBlock
 
-from aci.docker.leftover_cleanup import LOCAL_PREFIX
+from aci.host.local_folders import LOCAL_PREFIX
 from extensions.interactive.acp.prompt_content import MOST_ATTACHED, MOST_BLOCKS, MOST_WORDS
 from extensions.interactive.acp.server import MOST_SESSIONS
 from tests.conftest import git

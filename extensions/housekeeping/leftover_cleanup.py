@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,17 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from aci.docker.docker_daemon import BASE, LABEL, OWNER_LABEL, Daemon, docker_errors
 from aci.docker.network_files import unused_volumes
+from aci.host.local_folders import dead_folders, is_private, remove_folder
 from aci.repository import process_owner
-from trajectories.temporary_folders import PROCESS_PREFIX, is_in_use
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-LOCAL_PREFIX = "swe-agent-local-"
-"""The prefix of the folders of local workspaces. Each has a file `owner`."""
-
 _TEMPORARY_NAME = re.compile(r"swe-agent-(?:base-|history-)?[a-z0-9_]{8}")
-_STARTING, _HOUR, _DAY = 60.0, 3600.0, 86400.0
+_HOUR, _DAY = 3600.0, 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +75,6 @@ def clean_folders(locks: Path) -> list[CleanupResult]:
     ]
 
 
-def dead_folders() -> Iterator[Path]:
-    """Yield the folders of local workspaces, and the temporary folders, whose process has ended."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PROCESS_PREFIX}*"):
-        with suppress(OSError):
-            found = folder.lstat()
-            if _is_private(found) and time.time() - found.st_mtime > _STARTING and not is_in_use(folder):
-                yield folder
-    for folder in Path(tempfile.gettempdir()).glob(f"{LOCAL_PREFIX}*"):
-        with suppress(OSError, ValueError):
-            if _is_private(folder.lstat()) and process_owner.has_ended((folder / "owner").read_text()):
-                yield folder
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder that may contain read-only folders or thousands of nested levels, which rm handles without
-    recursion."""
-    open_up = ["chmod", "-R", "u+rwX", "--", str(folder)]
-    for command in (["rm", "-rf", "--", str(folder)], open_up, ["rm", "-rf", "--", str(folder)]):
-        if folder.exists():
-            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True)
-
-
 def _is_abandoned(container: dict[str, Any]) -> bool:
     """Return whether a container's owner is gone. A container in use is running; containers of an earlier boot are
     not."""
@@ -137,14 +110,9 @@ def _old_folders(parent: Path) -> Iterator[Path]:
     for folder in parent.glob("swe-agent-*"):
         with suppress(OSError):
             found = folder.lstat()
-            is_ours = _is_private(found) and _TEMPORARY_NAME.fullmatch(folder.name)
+            is_ours = is_private(found) and _TEMPORARY_NAME.fullmatch(folder.name)
             if is_ours and time.time() - found.st_mtime > _DAY:
                 yield folder
-
-
-def _is_private(found: os.stat_result) -> bool:
-    """Return whether this is a folder rather than a link, belongs to this user, and is inaccessible to other users."""
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
 
 
 def _is_free(lock: Path) -> bool:

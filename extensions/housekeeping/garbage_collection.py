@@ -15,9 +15,9 @@ from typing import Any
 
 from agent.run_state.run_ownership import forget, run_owner
 from agent.runs.run_listing import DAMAGED, NEWER, RunSummary, list_runs, summarize_run
+from extensions.housekeeping.run_cleanup import DiskUsage, merge_packs, needs_packing, removable_files, remove
 from trajectories.errors import SweAgentError, TryLater, UsageError
 from trajectories.journal import lock_run, records
-from trajectories.run_cleanup import DiskUsage, merge_packs, needs_packing, removable_files, remove
 
 REMOVAL_PREFIX = ".gone-"
 """Prefix of a folder that is being removed."""

@@ -10,10 +10,10 @@ import pytest
 from aci.docker import docker_daemon
 from aci.repository.user_repository import Repository
 from aci.runtime import sandbox_availability
-from agent.cli.health_checks import run_health_checks
 from agent.cli.health_finding import Finding
-from agent.cli.workspace_checks import LOCAL, MISSING
 from agent.config.settings import Settings
+from extensions.housekeeping.health_checks import run_health_checks
+from extensions.housekeeping.workspace_checks import LOCAL, MISSING
 from trajectories import plugins
 from trajectories.errors import WorkspaceError
 

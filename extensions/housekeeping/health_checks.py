@@ -11,19 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.health_finding import Finding
-from agent.cli.workspace_checks import Notify, check_workspace
+from agent.cli.health_finding import Finding, Notify
 from agent.config.settings import Settings
 from agent.config.workspace_choice import choose_workspace
 from agent.limits.run_budget import SMALLEST_OUTPUT, UNPRICED_TOKENS, dollars
 from agent.run_state.progress_event import ProgressEvent
+from extensions.housekeeping.workspace_checks import check_workspace
 from trajectories.errors import ConfigError, SweAgentError, WorkspaceError
 from trajectories.git_store.git_commands import git_version
 
 if TYPE_CHECKING:
-    from aci.docker.leftover_cleanup import CleanupResult
     from aci.repository.user_repository import Repository
     from agent.models.base import Model
+    from extensions.housekeeping.leftover_cleanup import CleanupResult
 
 QUESTION = "Answer with the one word: yes"
 PATIENCE = 30.0
@@ -56,7 +56,7 @@ def clean_up() -> tuple[list[CleanupResult], str]:
     from platformdirs import user_cache_path
 
     from aci.docker.docker_daemon import connect
-    from aci.docker.leftover_cleanup import clean_daemon, clean_folders
+    from extensions.housekeeping.leftover_cleanup import clean_daemon, clean_folders
 
     removed = clean_folders(user_cache_path("swe-agent") / "locks")
     try:

@@ -7,16 +7,17 @@ import time
 
 import pytest
 
-from agent.cli.commands import gc as command
 from agent.run_state.run_ownership import register
-from agent.runs.garbage_collection import RemovalPlan, collect
+from extensions.housekeeping.commands import gc as command
+from extensions.housekeeping.garbage_collection import RemovalPlan, collect
+from extensions.housekeeping.run_cleanup import MANY_LOOSE, MANY_PACKS, DiskUsage, referenced_outputs
+from tests.agent.conftest import line
 from tests.agent.runs.test_run_listing import state, step, write_run  # noqa: F401 - `state` is a fixture
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import create_store, git, git_environ
 from trajectories.git_store.trees import EMPTY_TREE, PACKS_PER_INDEX, Trees
 from trajectories.journal import Journal, lock_run, read
 from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step, Turn
-from trajectories.run_cleanup import MANY_LOOSE, MANY_PACKS, DiskUsage, referenced_outputs
 from trajectories.verdict import Verdict
 
 DAY = 86_400.0
@@ -341,3 +342,11 @@ def test_runs_of_batch_are_kept(runs):
     with pytest.raises(UsageError, match="batch"):
         collect(runs, RemovalPlan(keep=0))
     assert run_names(runs) == "abcde"
+
+
+def test_removed_run_leaves_registry(bench) -> None:
+    bench.begin(line("x"))
+    entries = bench.settings.state / "own-runs"
+    assert len(list(entries.iterdir())) == 3
+    collect(bench.settings.runs, RemovalPlan(named=[bench.directory]))
+    assert {path.name for path in entries.iterdir()} == {"asked"}

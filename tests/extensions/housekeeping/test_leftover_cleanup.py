@@ -13,10 +13,10 @@ import pytest
 from filelock import FileLock
 
 import aci.docker.network_files
-from aci.docker import leftover_cleanup
 from aci.docker.docker_daemon import connect
-from aci.docker.leftover_cleanup import clean_folders
 from aci.repository import process_owner
+from extensions.housekeeping import leftover_cleanup
+from extensions.housekeeping.leftover_cleanup import clean_folders
 from tests.conftest import IMAGE
 
 LONG_AGO = time.time() - 200_000

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent.cli.commands.doctor import command
+from extensions.housekeeping.commands.doctor import command
 from tests.conftest import MakeRepo, git
 
 pytestmark = pytest.mark.slow

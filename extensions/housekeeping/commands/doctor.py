@@ -11,10 +11,10 @@ import typer
 from aci.observation.untrusted_text import one_line
 from aci.repository.user_repository import Repository
 from agent.cli import shared_options as options
-from agent.cli.health_checks import clean_up, run_health_checks
 from agent.cli.health_finding import Finding
 from agent.config.settings import Settings, load_settings
 from agent.console.run_display import Console
+from extensions.housekeeping.health_checks import clean_up, run_health_checks
 from trajectories.errors import ConfigError, NoRepository, SweAgentError
 
 JSON_KEYS = ("name", "ok", "found", "fix", "warning")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.docker.base_image import DEFAULT_IMAGE
 from aci.environments.preparation import EXTENSION
-from agent.cli.health_finding import Finding
+from agent.cli.health_finding import Finding, Notify
 from agent.config.settings import Settings
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import SweAgentError, WorkspaceError
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from aci.host.project_python import ProjectPython
     from aci.repository.user_repository import Repository
 
-Notify = Callable[[ProgressEvent], object]
-ENVIRONMENT_CHECKS = "agent.cli.environment_checks"
-"""The kind of the extension's module that checks the environment of a repository and collects its tests."""
+ENVIRONMENT_CHECKS = "extensions.housekeeping.environment_checks"
+"""The kind of the module, of another extension, that checks the environment of a repository and collects its tests."""
 
 MISSING = Finding(
     "environment", True, f"the extension {EXTENSION} is not installed", "Install swe-agent again.", warning=True
@@ -125,13 +125,14 @@ def _environment(
 
     with open_base(source, None, settings, _printer(notify)) as (options, environment):
         if checks := installed_module(ENVIRONMENT_CHECKS):
-            yield from checks.check_container(daemon, options, environment, collect, notify)
+            image_checks = partial(check_image, daemon, notify)
+            yield from checks.check_container(image_checks, options, environment, collect, notify)
         else:
-            yield from check_image(daemon, image_without_set_up(options, environment), notify)
+            yield from check_image(daemon, notify, image_without_set_up(options, environment))
             yield MISSING
 
 
-def check_image(daemon: Daemon, image: str, notify: Notify, reason: str = "") -> Iterator[Finding]:
+def check_image(daemon: Daemon, notify: Notify, image: str, reason: str = "") -> Iterator[Finding]:
     """Report an image, and whether a registry has it if it is not present."""
     found, is_present = _image(daemon, image, reason)
     yield found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config.settings import Settings
-    from agent.runs.garbage_collection import GcResult
+    from extensions.housekeeping.garbage_collection import GcResult
 
 
 def command(
@@ -47,7 +47,7 @@ def command(
     """
     from agent.cli.time_spans import parse_time
     from agent.console.rich_terminal import waiting
-    from agent.runs.garbage_collection import BUSY, RemovalPlan, collect
+    from extensions.housekeeping.garbage_collection import BUSY, RemovalPlan, collect
 
     settings = load_settings()
     named = [_run_folder(settings, name) for name in run or []]

@@ -1,0 +1,1 @@
+"""The subcommands `doctor` and `gc`."""
