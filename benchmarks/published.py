@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from agent.cli.commands.show import command as show
 from extensions.report.report_page import page
 from extensions.report.run_report import report_document
+from extensions.run_views.commands.show import command as show
 from trajectories.errors import SweAgentError
 from trajectories.importers import ENDINGS, load
 

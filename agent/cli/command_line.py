@@ -97,7 +97,9 @@ EXTENSIONS = {
     "report": "report",
     "reproduce": "reproduction",
     "review": "review",
+    "runs": "run_views",
     "session": "interactive",
+    "show": "run_views",
     "synth": "lab",
     "test": "testgen",
 }

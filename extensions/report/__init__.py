@@ -5,3 +5,4 @@ PLUGINS = {
     "agent.cli.graph_page": "graph_page",
     "agent.runs.report": "run_report",
 }
+REQUIRES = ("run_views",)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from agent.cli.commands.runs import STATES, _states
 from agent.console.run_display import COLOURS, Console
 from extensions.interactive.tui.widgets.outcome_items import STYLES, end_lines
 from extensions.lab.batch.reports.outcome_reasons import COLOURS as BATCH_COLOURS
 from extensions.lab.batch.reports.outcome_reasons import OUTCOME_REASONS
+from extensions.run_views.commands.runs import STATES, _states
 from trajectories.outcome_words import BATCH_ENDINGS, ENDINGS, WITHOUT_EXIT, ending_of, proof_headline, run_ending
 from trajectories.records import Base, Exit, Issue, Note, Run, Turn
 from trajectories.trajectory import PROPOSAL, Trajectory

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.commands.show import command as show
 from agent.config.settings import load_settings
 from agent.runs.run_lookup import open_run
 from extensions.housekeeping.garbage_collection import RemovalPlan, collect
@@ -21,6 +20,7 @@ from extensions.replay.run_fork import copy_untrusted_run
 from extensions.replay.run_replay import begin_replay, replay_settings
 from extensions.report.commands.report import command as report
 from extensions.report.run_report import report_document
+from extensions.run_views.commands.show import command as show
 from tests.extensions.replay.test_untrusted_run import append_records, last_step, untrusted_folder
 from tools.run_tests import MOST_NAMED, recall_names
 from trajectories.errors import RunBroken, SweAgentError, UsageError

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from rich.console import Console as RichConsole
 
 from aci.observation.activity_message import ActivityMessage
-from agent.cli.commands import runs
 from agent.console import rich_terminal
 from agent.console.activity_lines import NARROW, Activities, LiveStatus, cost, tail, thousands
 from agent.console.error_report import report_error
@@ -30,7 +29,6 @@ from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
 from trajectories.errors import Cancelled, SweAgentError, UsageError
 from trajectories.facts import Fact
-from trajectories.journal import Journal
 from trajectories.page_picture import ChangedPage
 from trajectories.records import Action, Exit, Observation, Patch, Spent, Step, Usage
 from trajectories.verdict import Verdict
@@ -350,19 +348,6 @@ def test_proof_lists_names_of_several_tests_below_each_other():
     assert "\nshown by:\n  t.py::test_0\n  t.py::test_1\n" in screen.getvalue()
     assert "\n  t.py::test_9\n  and 2 more\n" in screen.getvalue()
     assert "\nlost: t.py::test_0\n" in screen.getvalue()
-
-
-def test_run_list_shows_status_of_each_run(bench, monkeypatch, capsys):
-    bench.begin(line("x"))
-    monkeypatch.setenv("SWE_AGENT_STATE", str(bench.settings.state))
-    runs.command()
-    assert "not begun" in capsys.readouterr().out
-    for kind, status in (("verified", "verified"), ("unproven", "unproven"), ("not_found", "no fix")):
-        journal = Journal(bench.begin(line("x")))
-        journal.append(Exit(kind, 0, verdict=Verdict("verified" if kind == "verified" else "none")))
-        journal.close()
-        runs.command()
-        assert status in capsys.readouterr().out.replace("not begun", "")
 
 
 def test_result_names_changed_pages_and_difference(engine, capsys):

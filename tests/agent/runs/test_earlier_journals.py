@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.commands import runs, show
 from agent.lifecycle.run_lifecycle import reopen
 from agent.lifecycle.run_result import Result
 from agent.run_state.run_ownership import record_answer
@@ -98,22 +97,6 @@ def test_earlier_run_is_read(earlier, name):
         for observation in step.observations:
             assert observation.out is None or material.output(observation.out)
     material.close()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_earlier_run_is_shown_and_listed(earlier, name, monkeypatch, capsys):
-    run = earlier(name)
-    monkeypatch.setenv("SWE_AGENT_STATE", str(run.state))
-    assert show.command(run.directory.name, plain=True) == 0
-    output = capsys.readouterr().out
-    assert "add() subtracts" in output
-    assert "edit calc.py return a - b → return a + b" in output
-    assert show.command(run.directory.name, "3", plain=True) == 0
-    assert "+    return a + b" in capsys.readouterr().out
-    assert runs.command(json=True) == 0
-    (line,) = json.loads(capsys.readouterr().out)["runs"]
-    assert (line["run"], line["resumable"]) == (run.directory.name, False)
-    assert line["ended"] == ("undone" if name == "session" else "plausible")
 
 
 @pytest.mark.slow

@@ -14,17 +14,17 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from aci.observation.untrusted_text import one_line
-from agent.cli.commands.runs import command as list_runs
 from agent.console.pager import Lines
 from agent.console.run_display import Console
 from agent.lifecycle.run_result import Result
 from agent.run_state.progress_event import ProgressEvent
 from agent.runs.resumable_runs import read_preview, runs_in
-from agent.runs.run_transcript import TranscriptPrinter
 from extensions.interactive.tui.run_preview import preview_text as preview
 from extensions.interactive.tui.widgets.restored_run import run_items
 from extensions.replay.comparison_view import comparison_lines
 from extensions.replay.run_comparison import compare_runs
+from extensions.run_views.commands.runs import command as list_runs
+from extensions.run_views.run_transcript import TranscriptPrinter
 from tests.agent.hostile_records import DRIVES, EVIL, hostile
 from trajectories.errors import SweAgentError
 from trajectories.journal import encode

@@ -12,7 +12,7 @@ from agent.cli.value_completion import complete_run
 from agent.config.settings import load_settings
 from agent.console.pager import Lines, page_output
 from agent.runs.run_lookup import open_run
-from agent.runs.run_transcript import TranscriptPrinter
+from extensions.run_views.run_transcript import TranscriptPrinter
 from trajectories.errors import UsageError
 from trajectories.trajectory import RunView
 
@@ -45,7 +45,7 @@ def command(
     if step and follow:
         raise UsageError("--follow shows a whole run, not a step.", "Leave out --follow, or the step.")
     if follow:
-        from agent.runs.run_follower import follow_run as following
+        from extensions.run_views.run_follower import follow_run as following
 
         with page_output(plain, pages=False) as out:
             settings = load_settings()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.console.pager import Lines
 from agent.run_state.run_ownership import is_own
-from agent.runs.run_transcript import TranscriptPrinter
+from extensions.run_views.run_transcript import TranscriptPrinter
 from trajectories.errors import Cancelled, TryLater
 from trajectories.journal import Lines as Records
 from trajectories.journal import first_record, lock_run

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from agent.cli.commands import show as command
 from agent.console.pager import Lines
 from agent.engine.loop import is_submission, loop
 from agent.engine.task import Task
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.run_ownership import register
-from agent.runs import run_follower
-from agent.runs.run_follower import follow_run, is_held
-from agent.runs.run_listing import LOCKS
+from extensions.run_views import run_follower
+from extensions.run_views.commands import show as command
+from extensions.run_views.run_follower import follow_run, is_held
+from extensions.run_views.run_listing import LOCKS
 from tests.agent.conftest import Bench, act, line
 from tests.conftest import committed
 from trajectories.errors import RunBroken, UsageError
@@ -233,7 +233,7 @@ def test_interrupt_ends_following_only(run, monkeypatch, capsys):
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("agent.runs.run_follower.time.sleep", interrupt)
+    monkeypatch.setattr("extensions.run_views.run_follower.time.sleep", interrupt)
     lock = lock_run(run)
     assert command.command(run.name, follow=True) == 130
     lock.release()
@@ -277,7 +277,7 @@ def test_following_missing_or_removed_run_is_reported(run, user, monkeypatch):
             run.rename(run.with_name(".gone-one"))
 
     monkeypatch.setattr(run_follower, "QUIET", -1.0)
-    monkeypatch.setattr("agent.runs.run_follower.time.sleep", remove_run)
+    monkeypatch.setattr("extensions.run_views.run_follower.time.sleep", remove_run)
     lock = lock_run(run)
     with pytest.raises(UsageError, match="no run"):
         command.command(run.name, follow=True)

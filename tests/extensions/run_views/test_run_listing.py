@@ -5,12 +5,13 @@ import os
 
 import pytest
 
-from agent.cli.commands import runs as command
-from agent.cli.time_spans import parse_time
 from agent.config.settings import load_settings
-from agent.runs.run_listing import LOCKS, RunFilter, RunSummary, list_runs, summarize_run
+from extensions.run_views.commands import runs as command
+from extensions.run_views.run_listing import LOCKS, RunFilter, RunSummary, list_runs, summarize_run
+from extensions.run_views.time_spans import parse_time
+from tests.agent.conftest import line
 from trajectories.errors import UsageError
-from trajectories.journal import encode, lock_run
+from trajectories.journal import Journal, encode, lock_run
 from trajectories.records import Base, Exit, Hold, Issue, Note, Observation, Once, Reply, Run, Settle, Step, Turn, Usage
 from trajectories.verdict import Verdict
 
@@ -336,3 +337,16 @@ def test_run_whose_workspace_did_not_open_is_not_begun(state, capsys, records):
 )
 def test_interrupted_work_is_resumable(state, records):
     assert summarize_run(write_run(state, "one", *records)).state == "open"
+
+
+def test_run_list_shows_status_of_each_run(bench, monkeypatch, capsys):
+    bench.begin(line("x"))
+    monkeypatch.setenv("SWE_AGENT_STATE", str(bench.settings.state))
+    command.command()
+    assert "not begun" in capsys.readouterr().out
+    for kind, status in (("verified", "verified"), ("unproven", "unproven"), ("not_found", "no fix")):
+        journal = Journal(bench.begin(line("x")))
+        journal.append(Exit(kind, 0, verdict=Verdict("verified" if kind == "verified" else "none")))
+        journal.close()
+        command.command()
+        assert status in capsys.readouterr().out.replace("not begun", "")

@@ -1,0 +1,1 @@
+"""The subcommands `runs` and `show`."""
