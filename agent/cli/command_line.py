@@ -90,6 +90,8 @@ EXTENSIONS = {
     "fork": "replay",
     "gc": "housekeeping",
     "github": "github",
+    "graph": "code_search",
+    "locate": "code_search",
     "mcp": "mcp_server",
     "memory": "memory",
     "optimize": "optimize",

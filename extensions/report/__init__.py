@@ -2,7 +2,7 @@
 
 PLUGINS = {
     "agent.cli.commands": "commands",
-    "agent.cli.graph_page": "graph_page",
     "agent.runs.report": "run_report",
+    "extensions.code_search.graph_page": "graph_page",
 }
 REQUIRES = ("run_views",)

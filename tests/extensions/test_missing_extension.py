@@ -13,7 +13,7 @@ from aci.environments.environment_plan import EnvironmentOptions
 from aci.proof import experiments, repository_checks, run_audit
 from aci.runtime.process_channel import terminal_programs
 from aci.runtime.workspace import open_workspace
-from agent.cli.commands import fix, graph, locate, prove, resume
+from agent.cli.commands import fix, prove, resume
 from agent.config.settings import Settings
 from agent.conversation.model_roles import check_examiner
 from agent.engine.page_proof import PageCheck
@@ -21,6 +21,7 @@ from agent.engine.tool_context import has_browser
 from agent.lifecycle.run_lifecycle import NOT_INSTALLED, _with_examiner
 from agent.models.base import load_model
 from agent.run_state.attempt_outcome import Outcome
+from extensions.code_search.commands import graph
 from extensions.environments.environment_sources import plan_environment
 from extensions.interactive.session.commands import choose, export, remember, report
 from extensions.report import run_report
@@ -39,7 +40,6 @@ USES = {
     "/remember": ("memory", lambda: remember.run(SESSION, "x")),
     "/report": ("report", lambda: report.run(SESSION, "")),
     "fix --ci": ("github", lambda: fix.command(ci=CI)),
-    "locate --log": ("reproduction", lambda: locate.command(log=Path("ci.log"))),
     "a terminal": ("terminal_programs", terminal_programs),
     "prove --bundle": ("bundles", lambda: prove.command(bundle=Path("proof.tar"))),
     "prove --check": ("bundles", lambda: prove.command(check=Path("proof.tar"))),

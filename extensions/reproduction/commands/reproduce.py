@@ -75,7 +75,7 @@ def _reproduce(
     from contextlib import closing
 
     from aci.repository.file_blobs import TreeBlobs
-    from agent.cli.issue_rehearsal import check_may_run
+    from agent.cli.code_permission import check_may_run
     from agent.engine.base_workspace import open_base, open_in_environment
     from extensions.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
 

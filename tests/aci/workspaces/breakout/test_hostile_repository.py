@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -43,33 +41,6 @@ def test_git_configuration_runs_no_programs(calculator, tmp_path, marker, settin
         base = repository.base(trees, None)
         repository.history(base, tmp_path / "history.git")
         assert trees.read(base.tree, "calc/text.py") == b"x = 1\n"
-    assert not marker.exists()
-
-
-@pytest.mark.slow
-def test_modules_of_repository_do_not_shadow_installed_ones(machine, calculator, issue_file, marker):
-    """A user may start the command from within such a repository."""
-    evil = f"open({str(marker)!r}, 'w')\n"
-    names = (
-        "json",
-        "docker",
-        "git",
-        "litellm",
-        "typer",
-        "rich",
-        "sitecustomize",
-        "usercustomize",
-        "agent",
-        "aci",
-        "re",
-    )
-    write(calculator, {f"{name}.py": evil for name in names} | {"aci/__init__.py": evil, "pyvenv.cfg": "home = /"})
-    command = Path(sys.executable).with_name("swe-agent")
-    if not command.exists():
-        pytest.skip("swe-agent is not installed next to this Python")
-    process = subprocess.run([command, "locate", "--issue-file", issue_file], cwd=calculator, env=machine.environment,
-                          capture_output=True, text=True, timeout=100)  # fmt: skip
-    assert process.returncode == 0, process.stderr
     assert not marker.exists()
 
 

@@ -37,7 +37,7 @@ def command(
     from agent.inputs.issue_input import repository_from
     from trajectories.plugins import extension_module
 
-    pages = extension_module("agent.cli.graph_page", "A page of the graph", "report") if html else None
+    pages = extension_module("extensions.code_search.graph_page", "A page of the graph", "report") if html else None
     began = time.monotonic()
     source = Repository.open(repository_from(repo, plain_waiting))
     with waiting("Reading the repository", plain or json) as progress, source.blobs(base) as blobs:
@@ -53,7 +53,7 @@ def command(
         document = {"name": name, "found": [one.as_json() for one in found], "more": [one.as_json() for one in more]}
         typer.echo(dumps(document | {"seconds": seconds}))
     elif not html:
-        from agent.cli.graph_tree import build_tree
+        from extensions.code_search.graph_tree import build_tree
 
         for one in found:
             console(plain).print(build_tree(one, MOST))

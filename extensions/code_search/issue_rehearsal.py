@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
-
-from agent.permissions.approvals import Approval
-from agent.permissions.decisions import allow_unless_denied
-from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from aci.issue_text.issue_snippets import SnippetTrace
     from aci.repository.user_repository import Repository
-    from agent.config.settings import Settings
     from trajectories.records import Issue
 
 
@@ -33,6 +28,7 @@ def run_issue_code(
     """
     from aci.issue_text.issue_discussion import append_discussion
     from aci.issue_text.issue_snippets import find_snippets, trace_snippets
+    from agent.cli.code_permission import check_may_run
     from agent.config.settings import load_settings
     from agent.engine.base_workspace import open_base, open_in_environment
 
@@ -52,22 +48,3 @@ def run_issue_code(
     if found is None:
         say("The issue's example could not be run.")
     return found
-
-
-def check_may_run(
-    commands: Sequence[str], settings: Settings, workspace: str | None, what: str = "issue's example"
-) -> None:
-    """Raise UsageError if the commands would run without isolation although the `workspace` that the user asked for is
-    not `local`, or if a rule denies one of them. Without commands, no rule is checked yet."""
-    from agent.run_state.run_settings import ISOLATION
-
-    if settings.workspace != "local":
-        return
-    if workspace != "local":
-        raise UsageError(f"The {what} would run without isolation.", ISOLATION)
-    if not commands:
-        return
-    question = f"Run the {what} on this machine?"
-    answer = allow_unless_denied(Approval("command", question, "\n".join(commands)), settings.permissions)
-    if not answer.yes:
-        raise UsageError(f"The {what} was not run. {answer.reason}", "Use --workspace docker.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extensions.reproduction.error_log import MOST_EXCERPT, read_error_log
+from extensions.code_search.error_log import MOST_EXCERPT, read_error_log
 
 LOGS = {
     "pytest": (

@@ -6,7 +6,7 @@ import pytest
 
 from aci.history.git_log import GitLog
 from aci.testing.suite_results import SuiteReport, TestResult
-from extensions.reproduction.bisection import bisect, outcome_of
+from extensions.code_search.bisection import bisect, outcome_of
 from tests.conftest import git
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.user_repository import Repository
-from agent.cli.issue_rehearsal import run_issue_code
+from extensions.code_search.issue_rehearsal import run_issue_code
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 

@@ -65,13 +65,11 @@ def command(
     75 (try again later), 130 (interrupted).
     """
     if log or good or reproduce or test:
-        from trajectories.plugins import extension_module
+        from extensions.code_search.log_search import LogOptions, locate_log
 
-        search = extension_module("agent.cli.log_search", "The search with an error log", "reproduction")
-        given = search.LogOptions(log, good, reproduce, test, base, workspace, image, top)
+        given = LogOptions(log, good, reproduce, test, base, workspace, image, top)
         given.check(patch or issue or issue_file or text or run)
-        code: int = search.locate_log(given, repo, json, plain, verbose)
-        return code
+        return locate_log(given, repo, json, plain, verbose)
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
     from agent.inputs.issue_input import issue_from, limit_to_base_date, patch_from, repository_for
     from agent.run_state.terminal_question import confirm
@@ -86,7 +84,7 @@ def command(
         if asked:
             traced = None
             if run:
-                from agent.cli.issue_rehearsal import run_issue_code
+                from extensions.code_search.issue_rehearsal import run_issue_code
 
                 traced = run_issue_code(source, base, asked, workspace, image, clean_printer(progress))
             found = _for_issue(source, asked, base, top, progress, traced)
@@ -97,7 +95,7 @@ def command(
 
         typer.echo(dumps(found.as_json(verbose)))
     else:
-        from agent.cli.localization_output import print_places
+        from extensions.code_search.localization_output import print_places
 
         print_places(
             found,

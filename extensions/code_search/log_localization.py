@@ -19,8 +19,8 @@ from trajectories.records import Issue
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
     from aci.repository.file_blobs import Blobs
-    from extensions.reproduction.error_log import ErrorLog, LogPlace
-    from extensions.reproduction.suspect_commits import SuspectCommit
+    from extensions.code_search.error_log import ErrorLog, LogPlace
+    from extensions.code_search.suspect_commits import SuspectCommit
 
 OF_TEST = 0.6
 """Factor for places in tests: a test that fails is named always."""
@@ -79,7 +79,7 @@ def localize_log(
 ) -> LogLocalization:
     """Return what a log leads to; `since` are the commits that may have caused the error, newest first."""
     from aci.history.git_log import GitLog
-    from extensions.reproduction.suspect_commits import rank_commits
+    from extensions.code_search.suspect_commits import rank_commits
 
     issue = Issue(log.title[:500], log.excerpt, trust="stranger")
     likely = localize_issue(blobs, issue, before, top, say)
@@ -123,7 +123,7 @@ def find_named_places(graph: Graph, paths: Sequence[str], places: Sequence[LogPl
 
 def _clues(named: Sequence[NamedPlace], likely: LocalizationResult, issue: Issue) -> Any:
     from aci.issue_text.issue_mentions import find_mentions, is_identifier_like
-    from extensions.reproduction.suspect_commits import Clues
+    from extensions.code_search.suspect_commits import Clues
 
     files: dict[str, float] = {}
     for one in named:

@@ -14,8 +14,8 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
     from agent.config.settings import Settings
-    from extensions.reproduction.bisection import Bisection, Range
-    from extensions.reproduction.log_localization import LogLocalization
+    from extensions.code_search.bisection import Bisection, Range
+    from extensions.code_search.log_localization import LogLocalization
 
 SHORT_ID = 12
 WORKING_TREE = "the working tree"
@@ -52,8 +52,8 @@ def locate_log(given: LogOptions, repo: str | None, json: bool, plain: bool, ver
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
     from agent.inputs.issue_input import log_from, repository_for
     from agent.run_state.terminal_question import confirm
-    from extensions.reproduction.error_log import read_error_log
-    from extensions.reproduction.log_localization import commits_since, localize_log
+    from extensions.code_search.error_log import read_error_log
+    from extensions.code_search.log_localization import commits_since, localize_log
 
     assert given.log
     say = clean_printer(console(plain, stderr=True))
@@ -121,10 +121,10 @@ def _search(
     from aci.history.git_log import GitLog
     from aci.runtime.workspace import HARNESS_SESSION
     from aci.testing.suite_command import detect_command
-    from agent.cli.issue_rehearsal import check_may_run
+    from agent.cli.code_permission import check_may_run
     from agent.engine.base_workspace import open_base, open_in_environment
     from agent.phases.user_reproduction import free_path
-    from extensions.reproduction.bisection import Bisection, Outcome, TestRunner, bisect, outcome_of
+    from extensions.code_search.bisection import Bisection, Outcome, TestRunner, bisect, outcome_of
 
     check_may_run([], settings, given.workspace, "test")
     with (
@@ -204,8 +204,8 @@ def _show(
     verbose: bool,
 ) -> None:
     from aci.observation.untrusted_text import one_line
-    from agent.cli.localization_output import SHOWN_REASONS, print_places
     from agent.console.rich_terminal import console
+    from extensions.code_search.localization_output import SHOWN_REASONS, print_places
 
     def add(text: str) -> None:
         out.print(one_line(text), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""The subcommands `locate` and `graph`."""
