@@ -83,7 +83,7 @@ def complete(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         ("swe-agent config get bud", ["budget"]),
         ("swe-agent config set session.t", ["session.theme"]),
         ("swe-agent resume ", ["one"]),
-        ("swe-agent show o", ["one"]),
+        ("swe-agent resume o", ["one"]),
     ],
 )
 def test_words_are_completed(
@@ -93,12 +93,17 @@ def test_words_are_completed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    make_run(tmp_path, monkeypatch)
+    assert complete(words, monkeypatch, capsys) == offered
+
+
+def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the run `one`, the only one of a user."""
     folder = tmp_path / "runs" / "one"
     folder.mkdir(parents=True)
     records = Run("one", Issue("It fails"), "/shop", Base("", "")), Turn("", "build")
     (folder / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
     monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path))
-    assert complete(words, monkeypatch, capsys) == offered
 
 
 def test_invalid_config_completes_no_runs(
