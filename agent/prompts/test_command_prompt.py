@@ -41,7 +41,8 @@ def tried_command(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
     `file` and the `tries`, each with its `command` and `result`.
 
     Nothing runs outside repairs by a model, without a test file, or if the user does not allow tests. The result is
-    recorded on the main branch, for the attempts too. Then the suite starts, which the first proof needs.
+    recorded on the main branch, for the attempts too. Then the suite starts, which the first proof needs, also if no
+    test file is near.
     """
     if branch.name != MAIN:
         return branch.known_on_main(TRIED) or {}
@@ -50,16 +51,23 @@ def tried_command(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _try(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
-    near = _near_files(branch, found)
     strategy = branch.turn.strategy
     is_read = is_repair(strategy) and reads_messages(strategy) and not is_proposed(strategy)
-    if not near or not is_read or not may_test(branch):
+    if not is_read or not _test_files(branch) or not may_test(branch):
         return {"tries": []}
+    near = _near_files(branch, found)
+    tried = {"tries": _tries_of(branch, near[0]), "file": near[0]} if near else {"tries": []}
+    branch.engine.suite_ahead.start(branch.turn.base.tree, branch.turn.settings, branch.cancel)
+    return tried
+
+
+def _tries_of(branch: Branch, file: str) -> list[dict[str, str]]:
+    """Run a test file with the test command, and with another runner if this fails without a test."""
     tries: list[dict[str, str]] = []
     try:
         command = branch.turn.settings.test or detect(branch.workspace)[0]
-        for each in (command, *_other_runners(command, near[0])):
-            report = run_tests(branch.workspace, each, near[:1], TRY_SECONDS)
+        for each in (command, *_other_runners(command, file)):
+            report = run_tests(branch.workspace, each, [file], TRY_SECONDS)
             is_dead = not report.results and report.code != 0
             cause = failure_cause(report.output) if is_dead else ""
             tries.append({"command": each, "result": ": ".join(filter(None, (_result(report), cause)))})
@@ -69,8 +77,7 @@ def _try(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
         pass  # the message about the command says why there is none
     finally:
         branch.workspace.restore(branch.tree)
-    branch.engine.suite_ahead.start(branch.turn.base.tree, branch.turn.settings, branch.cancel)
-    return {"tries": tries, "file": near[0]}
+    return tries
 
 
 def _result(report: SuiteReport) -> str:

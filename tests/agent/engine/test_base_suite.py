@@ -12,6 +12,7 @@ import pytest
 from aci.proof.suite_baselines import MOST_STORED, Baselines, BaselineStore
 from aci.testing.suite_results import SuiteReport, TestResult
 from agent.engine.engine import LEAST_FILES, environment_digest
+from agent.prompts.test_command_prompt import TRIED
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, edit_calc, equal, new_test, run_strategy  # noqa: F401
 from tests.conftest import IMAGE
@@ -118,12 +119,16 @@ def test_unknown_environment_has_no_digest(programs: Path, kind: str, limits: st
 
 
 @pytest.mark.slow
-def test_suite_runs_once_while_the_model_works(run_strategy, tmp_path: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize("has_near_tests", [True, False])
+def test_suite_runs_once_while_the_model_works(run_strategy, tmp_path: Path, has_near_tests: bool) -> None:  # noqa: F811
     """The model's first command waits for the suite, which runs a test that says whether the patch is there."""
     log = tmp_path / "log"
-    counted = f"from calc import add\n\ndef test_log():\n    open({str(log)!r}, 'a').write(str(add(1, 1)))\n"
+    add = "__import__('ca' + 'lc').add(1, 1)"
+    counted = f"def test_log():\n    open({str(log)!r}, 'a').write(str({add}))\n"
     wait = act("shell", command=f"timeout 20 sh -c 'until test -s {log}; do sleep 0.1; done' && cat {log}")
     files = {**FILES, **MORE, "tests/test_zlog.py": counted}
+    if not has_near_tests:
+        del files["tests/test_calc.py"]
     run = run_strategy(
         "test-then-patch",
         line("Wait.", wait, n=1),
@@ -133,6 +138,7 @@ def test_suite_runs_once_while_the_model_works(run_strategy, tmp_path: Path) -> 
     )
     assert run.kind == "plausible", run.result.exit.verdict.notes
     assert run.steps[1].observations[0].ok
+    assert bool(run.trajectory.results["main", TRIED].value["tries"]) is has_near_tests
     assert log.read_text().count("0") == 1
 
 
