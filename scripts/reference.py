@@ -1,10 +1,12 @@
 """The pages of docs/reference/ that are generated from the code; `make reference` writes them, and a test compares.
+It also writes the lines of the functions that docs/first-request.md names.
 
 .venv/bin/python scripts/reference.py
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -410,10 +412,31 @@ WRITERS: dict[str, Callable[[], str]] = {
 }
 
 
+CODE_PAGE = ROOT / "docs" / "first-request.md"
+PLACE = re.compile(r"`(?P<path>[\w/]+\.py):\d+`(?P<gap>\s+)`(?P<name>[\w.]+)`")
+
+
+def with_lines(text: str) -> str:
+    """Return the text with the line of each function or class that it names as `PATH:LINE` `NAME`. Raises LookupError
+    if there is none of that name."""
+
+    def place(found: re.Match[str]) -> str:
+        body = ast.parse((ROOT / found["path"]).read_text("utf-8")).body
+        for name in found["name"].split("."):
+            named = [one for one in body if isinstance(one, ast.FunctionDef | ast.ClassDef) and one.name == name]
+            if not named:
+                raise LookupError(f"{found['path']} has no {found['name']}")
+            body = named[0].body
+        return f"`{found['path']}:{named[0].lineno}`{found['gap']}`{found['name']}`"
+
+    return PLACE.sub(place, text)
+
+
 def main() -> None:
     PAGES.mkdir(exist_ok=True)
     for name, write in WRITERS.items():
         (PAGES / name).write_text(write(), "utf-8")
+    CODE_PAGE.write_text(with_lines(CODE_PAGE.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

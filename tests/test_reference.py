@@ -22,6 +22,16 @@ def test_generated_page_is_up_to_date(page: str) -> None:
     assert (reference.PAGES / page).read_text("utf-8") == reference.WRITERS[page](), "update it: make reference"
 
 
+def test_functions_of_code_page_exist() -> None:
+    """Their lines may be some commits old; `make reference` writes them."""
+    text = reference.CODE_PAGE.read_text("utf-8")
+    assert len(reference.PLACE.findall(text)) > 20
+    reference.with_lines(text)
+    assert reference.with_lines("`scripts/reference.py:1` `main`") != "`scripts/reference.py:1` `main`"
+    with pytest.raises(LookupError):
+        reference.with_lines("`scripts/reference.py:1` `main.gone`")
+
+
 def test_every_environment_variable_that_is_read_is_described() -> None:
     page = (reference.PAGES / "environment-variables.md").read_text("utf-8")
     files = [
