@@ -52,7 +52,7 @@ _TEST = re.compile(
 
 
 def language_of(path: str) -> str:
-    """Return the name of a file's module in `aci/graph/languages`, or "" if its language is not supported."""
+    """Return the name of the module of a file's language, or "" if this is not supported."""
     stem, dot, extension = path.rpartition("/")[2].rpartition(".")
     return languages_by_file_name().get(f".{extension.lower()}" if dot else extension, "") if stem or not dot else ""
 

@@ -32,7 +32,8 @@ from aci.repository.disk_cache import (
 from trajectories.errors import WorkspaceError
 
 CODE_PATTERNS = ("graph/**/*.py", "issue_text/issue_mentions.py")
-"""The source files that determine what is stored; if one of them changes, a new cache is used."""
+CODE_KINDS = ("aci.graph.languages",)
+"""The source files and the plug-ins that determine what is stored; if one of them changes, a new cache is used."""
 SCHEMA = """
 CREATE TABLE segments (id INTEGER PRIMARY KEY AUTOINCREMENT, buckets INTEGER NOT NULL, documents BLOB NOT NULL,
     names BLOB NOT NULL);
@@ -91,7 +92,7 @@ class Store:
     """A store of code graphs, in a folder or, if there is none, in memory."""
 
     def __init__(self, folder: Path | None) -> None:
-        self.cache = Cache(file_in(folder) if folder else None, SCHEMA, version_of(*CODE_PATTERNS))
+        self.cache = Cache(file_in(folder) if folder else None, SCHEMA, version_of(*CODE_PATTERNS, kinds=CODE_KINDS))
 
     def close(self) -> None:
         self.cache.close()
@@ -217,7 +218,7 @@ class Store:
 
 
 def file_in(folder: Path) -> Path:
-    return cache_file(folder, "graph", version_of(*CODE_PATTERNS))
+    return cache_file(folder, "graph", version_of(*CODE_PATTERNS, kinds=CODE_KINDS))
 
 
 def _require_rows(write: Connection, table: str, ids: Iterable[int]) -> None:

@@ -26,6 +26,7 @@ from tree_sitter import Node, Parser, Query, QueryCursor
 from aci.graph.outline import BASE, CALL, CLASS, FUNCTION, USE, Binding, Import, Outline, Reference, Symbol
 from aci.issue_text.issue_mentions import count_terms, split_identifier
 from aci.repository.file_blobs import Blobs
+from trajectories import plugins
 from trajectories.plugins import names
 
 Captures = dict[str, list[Node]]
@@ -222,7 +223,7 @@ class Parsed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """The definition of a language, made by a module of `aci/graph/languages`.
+    """The definition of a language, made by a module of `aci/graph/languages` or of an extension.
 
     The query captures:
 
@@ -253,6 +254,11 @@ class Language:
     """Returns the name of a definition that has no field `name` or belongs to a type named elsewhere, else ""."""
     files: tuple[str, ...] = ()
     """Whole file names of the language, in addition to its extensions."""
+
+    @property
+    def file_ends(self) -> tuple[str, ...]:
+        """The extensions with their dots, and the whole file names."""
+        return (*(f".{extension}" for extension in self.extensions), *self.files)
 
     def parse(self, data: bytes) -> Parsed:
         """Parse a file's bytes. Never fails: code that the grammar does not understand is left out."""
@@ -463,15 +469,16 @@ def load_language(name: str) -> Language:
     return language
 
 
-@cache
 def languages_by_file_name() -> dict[str, str]:
-    """Return the language of each extension (with its dot) and whole file name. Does not import any grammar."""
-    table: dict[str, str] = {}
-    for name in names(PACKAGE):
-        language = load_language(name)
-        table |= dict.fromkeys([f".{extension}" for extension in language.extensions], name)
-        table |= dict.fromkeys(language.files, name)
-    return table
+    """Return the language of each extension (with its dot) and whole file name. Does not import any grammar, nor a
+    language whose extension lists its files as `LANGUAGE_FILES`."""
+    return _languages_of(plugins.extension_names())
+
+
+@cache
+def _languages_of(extensions: tuple[str, ...]) -> dict[str, str]:
+    listed = {name: files for table in plugins.extension_values("LANGUAGE_FILES") for name, files in table.items()}
+    return {file: name for name in names(PACKAGE) for file in listed.get(name) or load_language(name).file_ends}
 
 
 def walk(root: Node, is_named: bool = False) -> Iterator[Node]:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 _OF_FUNCTIONS = tuple(f"graph/{name}.py" for name in ("file_selection", "parser", "languages/*"))
 CODE_PATTERNS = ("history/*.py", "issue_text/issue_mentions.py", *_OF_FUNCTIONS)
-"""Patterns of the source files that determine the contents of the index."""
+CODE_KINDS = ("aci.graph.languages",)
+"""Patterns of the source files, and the plug-ins, that determine the contents of the index."""
 SCHEMA = f"""
 {commit_files.SCHEMA};
 CREATE TABLE families (id INTEGER PRIMARY KEY, root TEXT, ids BLOB, times BLOB, lengths BLOB);
@@ -72,11 +73,11 @@ NO_BASE = Base(-1, b"", *(np.empty(0, np.int64),) * 2, np.empty(0, np.bool_))
 
 def open_index(folder: Path | None) -> Cache:
     """Return the cache in a folder, or an in-memory cache if there is no folder."""
-    return Cache(file_in(folder) if folder else None, SCHEMA, version_of(*CODE_PATTERNS))
+    return Cache(file_in(folder) if folder else None, SCHEMA, version_of(*CODE_PATTERNS, kinds=CODE_KINDS))
 
 
 def file_in(folder: Path) -> Path:
-    return cache_file(folder, "history", version_of(*CODE_PATTERNS))
+    return cache_file(folder, "history", version_of(*CODE_PATTERNS, kinds=CODE_KINDS))
 
 
 def load_base(cache: Cache, commit: str, boundary: str) -> Base | None:

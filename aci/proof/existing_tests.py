@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aci.graph.file_selection import language_of
 from aci.graph.parser import node_text, walk
 from aci.proof import evidence
-from aci.proof.inline_tests import INLINE, test_regions
+from aci.proof.compiled_tests import INLINE, inline_regions
 from aci.repository.test_files import is_test
 from trajectories.errors import UsageError
 
@@ -115,7 +115,7 @@ class FileWithTests:
 
     @cached_property
     def _inline(self) -> list[tuple[int, int]]:
-        return test_regions(self.data) or [] if self.path.endswith(INLINE) else []
+        return inline_regions(self.path, self.data)
 
     def _definitions(self, test: Node) -> Iterator[Node]:
         """Yield the values and functions beside a test, or beside what contains it, that it uses by name."""

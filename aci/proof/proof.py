@@ -56,7 +56,9 @@ from aci.repository.test_files import is_test, is_test_config
 from aci.runtime.workspace import Workspace
 from aci.testing.command_files import command_for_nodes, group_nodes, is_run_by
 from aci.testing.failure_digest import format_failures
+from aci.testing.other_languages import FILE_ENDS, UNEXAMINED, are_supported
 from aci.testing.suite_command import detect_command
+from aci.testing.suite_results import UNREAD
 from aci.testing.suite_run import SuiteReport
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.facts import Fact
@@ -211,6 +213,7 @@ def prove(
             say(ActivityMessage(REPRODUCING if nodes else COMPARING))
             verdict = judge_reproduction(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, after, baseline, suite, verdict, contradictions)
+        verdict = _without_unread(verdict, baseline, suite)
         if baseline:
             known.keep_patched(_patched_key(trial, baseline), None if trial.is_unsteady else suite)
             if run_key in known.own:
@@ -420,6 +423,11 @@ def _find_doubts(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteRepo
     """Add a doubt for each reason not to trust the reports of the runs with the patch."""
     for reason in find_source_doubts(trial):
         trial.doubt(reason)
+    if any(report and report.is_unread for report in (baseline, suite)):
+        trial.doubt(UNREAD)
+    changed = (change.path for change in trial.trees.changed(trial.base, trial.proved))
+    if not are_supported() and any(path.lower().endswith(FILE_ENDS) for path in changed):
+        trial.doubt(UNEXAMINED)
     for path in _updated_submodules(trial):
         trial.doubt(f"The patch changes the commit of the submodule {path}, but no test ran with its new files.")
     if suite and baseline and baseline.ended_well and not suite.ended_well:
@@ -428,6 +436,16 @@ def _find_doubts(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteRepo
             if suite.timed_out
             else f"With the patch the suite exits with {suite.code}, which its results do not explain."
         )
+
+
+def _without_unread(verdict: Verdict, baseline: SuiteReport | None, suite: SuiteReport | None) -> Verdict:
+    """Return the verdict without what rests on the exit code of tests whose results are unknown, or on the results of
+    some tests only, since an extension is not installed."""
+    if not any(report and report.is_unread for report in (baseline, suite)):
+        return verdict
+    if verdict.granularity == "command":
+        verdict = replace(verdict, red=None, green=None, red_again=None)
+    return replace(verdict, no_loss=False if verdict.no_loss is False else None)
 
 
 def _updated_submodules(trial: ProofRun) -> list[str]:
@@ -472,7 +490,7 @@ def _ran(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | Non
     facts = []
     for report, with_patch in ((baseline, False), (suite, True)):
         if report:
-            facts += [suite_result(report, with_patch), *report.facts]
+            facts += [suite_result(report, with_patch), *(fact for fact in report.facts if fact not in trial.doubts)]
     if baseline and not baseline.complete and baseline.granularity == "test":
         facts.append(compared_part(len(baseline.passed)))
     if any(report and report.timed_out for report in (baseline, suite)) and not trial.by_code and trial.related:

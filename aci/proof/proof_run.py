@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from aci.proof.inline_tests import INLINE, InlineTests, split_inline_tests
+from aci.proof.compiled_tests import INLINE, InlineTests, split_inline_tests
 from aci.repository.added_tests import copy_path, edited_test_files, extended_test_files
 from aci.repository.test_files import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
@@ -138,7 +138,7 @@ def _inline_tests(trees: Trees, base_tree: str, tree: str, path: str) -> InlineT
     if not path.endswith(INLINE) or not (trees.entry(base_tree, path) and trees.entry(tree, path)):
         return None
     with suppress(OSError, UsageError):
-        return split_inline_tests(trees.read(base_tree, path), trees.read(tree, path))
+        return split_inline_tests(path, trees.read(base_tree, path), trees.read(tree, path))
     return None
 
 

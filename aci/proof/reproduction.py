@@ -11,8 +11,8 @@ from functools import partial
 
 from aci.observation.activity_message import ActivityMessage
 from aci.proof import evidence
-from aci.proof.build_errors import missing_names
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
+from aci.proof.compiled_tests import missing_names
 from aci.proof.existing_tests import code_words, find_test
 from aci.proof.experiments import KIND, TestProcess, recorded_process
 from aci.proof.fact_words import NOT_RED, NOT_REPRODUCED, fixed_tests

@@ -21,6 +21,7 @@ from trajectories.errors import UsageError
 from trajectories.file_limits import read_limited
 from trajectories.git_store.git_commands import make_folder
 from trajectories.journal import write_durably
+from trajectories.plugins import extension_packages
 
 MOST_PATCHED = 8
 """Maximum number of reports of suites with a patch; the report of a large suite takes megabytes."""
@@ -87,7 +88,8 @@ class BaselineStore:
 def _recorders() -> str:
     """Return a digest of the programs that name and report tests: another version may name them otherwise."""
     made = sha256()
-    for package in ("aci.guest", "aci.runners", "aci.testing"):
+    of_extensions = (package.rpartition(".")[0] for package in extension_packages("aci.runners"))
+    for package in ("aci.guest", "aci.runners", "aci.testing", *of_extensions):
         sources = sorted(Path(str(files(package))).rglob("*"))
         for path in sources:
             made.update(path.read_bytes() if path.suffix in (".py", ".cjs") else b"")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from trajectories.errors import WorkspaceError, error_reason
+from trajectories.plugins import extension_packages
 
 MONTH = 30 * 86400.0
 """Number of seconds in 30 days."""
@@ -26,10 +27,17 @@ _GRAMMAR = re.compile(rb"\btree_sitter\w*")
 
 
 @cache
-def version_of(*patterns: str) -> int:
-    """Return a number that changes with the source of these files of `aci`, and with the parsers that they import."""
+def version_of(*patterns: str, kinds: tuple[str, ...] = ()) -> int:
+    """Return a number that changes with the source of these files of `aci`, of extensions with plug-ins of these
+    `kinds`, and with the parsers that they import."""
+    from importlib.resources import files
+
     folder = Path(__file__).parents[1]
-    sources = [file.read_bytes() for pattern in patterns for file in sorted(folder.glob(pattern))]
+    found = [file for pattern in patterns for file in sorted(folder.glob(pattern))]
+    for package in (package for kind in kinds for package in extension_packages(kind)):
+        own = Path(str(files(package)))
+        found += [own.parent / "__init__.py", *sorted(own.glob("*.py"))]
+    sources = [file.read_bytes() for file in found]
     packages = sorted({name.decode().replace("_", "-") for source in sources for name in _GRAMMAR.findall(source)})
     sources += [f"{name} {version}".encode() for name in packages if (version := _installed_version(name))]
     return zlib.crc32(b"\0".join(sources)) & 0x7FFFFFFF  # SQLite's user_version is signed

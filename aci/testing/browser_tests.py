@@ -7,9 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from aci.observation.untrusted_text import one_line
-from aci.testing.command_files import entered_folders
+from aci.testing.command_files import called_text, entered_folders
 from aci.testing.runner_hooks import PYTHON, Hook, RunnerRequest
-from aci.testing.script_tests import CONFIGS, MOST_FILES, called_text
 from trajectories.errors import UsageError
 from trajectories.plugins import installed_module
 
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
 USED = re.compile(r"playwright|puppeteer|env\w*\W[^\n]{0,40}BASE_URL")
 MANIFESTS = ("pyproject.toml", "requirements.txt", "requirements-dev.txt")
 """Files that name the packages of a Python project whose whole suite runs."""
+CONFIGS = tuple(f"playwright.config.{end}" for end in ("ts", "js", "mjs", "cjs", "mts"))
+MOST_FILES = 20
+"""Maximum number of test files that are read."""
 OWN_SERVER = re.compile(r"\bwebServer\s*[:=]|\blive_server\b|LiveServerTestCase")
 NOT_STARTED, NOT_STARTED_CODE = "The project's server was not started", 126
 """How the output of a command begins if it needs a server that does not start, and its exit code."""

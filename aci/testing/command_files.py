@@ -106,6 +106,15 @@ def scripts_behind(manifest: str, names: Sequence[str] = ("test",)) -> str:
     return "\n".join(found.values())
 
 
+def called_text(command: str, look: Look) -> str:
+    """Return a command with the scripts of package.json that it calls."""
+    if not NPM.search(command):
+        return command
+    names = CALLED_SCRIPT.findall(command)
+    manifests = (look(posixpath.join(folder, "package.json")) for folder in entered_folders(command))
+    return "\n".join([command, *(scripts_behind(manifest, names) for manifest in manifests)])
+
+
 def command_for_nodes(command: str, nodes: Sequence[str]) -> str:
     """Return a shell command, to be shown to the user, that reruns `command` for `nodes` only."""
     more = f"  # and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""

@@ -1,6 +1,6 @@
 """Plug-in interface for test runners: hooks that make a runner report each test.
 
-A runner is a module `aci/runners/<name>.py` with
+A runner is a module `aci/runners/<name>.py`, or one in the folder of an extension for this kind, with
 
     hook(request: RunnerRequest, command: str) -> Hook | None
         Return what to add to the command; None if the command does not use this runner.
@@ -26,7 +26,7 @@ from typing import Protocol, cast
 
 from aci.runtime.guest_programs import program_source
 from aci.testing.suite_results import Line
-from trajectories.plugins import names
+from trajectories import plugins
 
 PYTHON = re.compile(r"\b(?:py\.?test|unittest|manage\.py|runtests\.py|django(?:-admin)?\s+test)\b")
 """Matches commands that run only Python tests."""
@@ -114,23 +114,31 @@ class Runner(Protocol):
     def hook(self, request: RunnerRequest, command: str) -> Hook | None: ...
 
 
+def runner_modules() -> dict[str, str]:
+    """Return the names of the modules of all runners, by their own names."""
+    return _modules_of(plugins.extension_names())
+
+
 @cache
-def runners() -> dict[str, Runner]:
-    """Return all runners by name."""
-    return {name: cast(Runner, import_module(module)) for name, module in names("aci.runners").items()}
+def _modules_of(extensions: tuple[str, ...]) -> dict[str, str]:
+    return plugins.names("aci.runners")
+
+
+def load_runner(name: str) -> Runner:
+    return cast(Runner, import_module(runner_modules()[name]))
 
 
 def reader_of(name: str) -> Callable[[RunnerRequest, str, bytes], Iterator[Line]] | None:
     """Return the runner's `read`, if the runner exists and has one."""
-    return getattr(runners().get(name), "read", None)
+    return getattr(load_runner(name), "read", None) if name in runner_modules() else None
 
 
 def collect_hooks(request: RunnerRequest, command: str) -> tuple[str, list[Hook]]:
     """Return the command with all additions, and the hooks of the runners that the command may use."""
     found = []
-    for name, runner in runners().items():
+    for name in runner_modules():
         if name == "python" or not PYTHON.search(command):
-            hook = runner.hook(request, command)
+            hook = load_runner(name).hook(request, command)
             if hook is not None:
                 command = hook.command
                 found.append(hook)

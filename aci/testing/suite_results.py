@@ -30,6 +30,11 @@ IN_PYTHON = ("pytest", "unittest")
 PYTHON_FAILED = 2
 """Highest exit code that Python's test runners use for failed tests; pytest reports internal problems from 3 on. Other
 runners have their own codes: cargo's is 101."""
+UNREAD = Fact(
+    "doubt",
+    "Results of tests are known for Python only: the extension languages is not installed. Install swe-agent again.",
+)
+"""Fact about a run whose tests may be in other languages, so that nothing may be concluded from its exit code."""
 MOST_LAST_LINES = 20
 """Number of last lines of the output in which a rule that fails a run without failed tests is looked for, such as a
 minimum coverage; earlier lines may be those of the tests."""
@@ -135,7 +140,13 @@ class SuiteReport:
     def ok(self) -> bool:
         """Whether the run was complete and nothing failed."""
         ran = bool(self.results) or self.granularity == "command"
-        return ran and self.complete and not self.timed_out and not self.failed and self.code == 0
+        has_ended = ran and self.complete and not self.timed_out
+        return has_ended and not self.failed and not self.is_unread and self.code == 0
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether there may be tests whose results are unknown, since an extension is not installed."""
+        return UNREAD in self.facts
 
     @property
     def ended_well(self) -> bool:

@@ -1,55 +1,30 @@
 """Running a repository's tests and reading the result of each.
 
-Hooks from `aci/runners/` are placed in the workspace, outside the repository. They make the test runner report each
-test, whatever command runs it. For other commands, only the exit code is used.
-
-Errors of a compiler that a test command runs before its test runner become result lines.
+Hooks from `aci/runners/` and the extension `languages` are placed in the workspace, outside the repository. They make
+the test runner report each test, whatever command runs it. For other commands, only the exit code is used.
 """
 
 from __future__ import annotations
 
 import posixpath
-import re
 import secrets
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
-from aci.observation.untrusted_text import clean_output
 from aci.runtime.guest_programs import PACKAGE
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult, OnOutput, Workspace
 from aci.testing.browser_tests import check_server, server_hook
 from aci.testing.node_paths import nodes_inside
+from aci.testing.other_languages import compiler_lines, own_command, unread_results
 from aci.testing.project_commands import split_command
 from aci.testing.result_collection import CollectedResults
 from aci.testing.runner_hooks import Hook, RunnerRequest, collect_hooks
-from aci.testing.script_tests import own_command
 from aci.testing.suite_command import detect_command
 from aci.testing.suite_results import SuiteReport, TestResult, build_report
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.facts import Fact
-
-TYPESCRIPT = re.compile(
-    r"^(?:\./)?([^\s():]+\.[cm]?tsx?)[(:](\d{1,9})[,:]\d+\)?(?::| -) (error TS\d+: .+(?:\n[ \t]+\S.*){0,3})$",
-    re.MULTILINE,
-)
-MOST_FILES, LONGEST = 200, 4_000
-
-
-def compiler_lines(output: bytes) -> list[dict[str, Any]]:
-    """Return an error for each TypeScript file that does not compile, as lines of a run whose runner did not start;
-    none if the output shows no such error."""
-    messages: dict[str, list[tuple[int, str]]] = {}
-    for path, line, message in TYPESCRIPT.findall(clean_output(output)):
-        messages.setdefault(path, []).append((int(line), message))
-    found: list[dict[str, Any]] = []
-    for path, errors in list(messages.items())[:MOST_FILES]:
-        text = "\n".join(message for _, message in errors)[:LONGEST]
-        found.append({"id": path, "outcome": "error", "path": path, "line": errors[0][0], "message": text})
-    return [{"start": "tsc"}, *found, {"finish": 1, "expected": 0}] if found else []
-
 
 __all__ = ["SuiteReport", "TestResult", "run_tests"]
 
@@ -111,6 +86,7 @@ def run_tests(
         collected.removed, request = False, replace(request, folder=f"{folder}-plain")
         workspace.write(f"{request.folder}/command.sh", b"unset PYTEST_PLUGINS\n" + command.encode() + b"\n")
         report = build_report(command, workspace.run(_shell_line(request, hooked), timeout, SESSION), [])
+    report = replace(report, facts=(*report.facts, *unread_results(workspace, report, SESSION)))
     if not collected.removed:
         workspace.run(shlex.join(["rm", "-rf", folder, request.folder]), session=SESSION)
     return report

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from aci.observation.secret_masking import mask_secrets
-from aci.proof.inline_tests import with_base_tests
+from aci.proof.compiled_tests import with_base_tests
 from aci.proof.run_audit import find_contamination, find_injections
 from aci.repository.added_tests import extended_test_files
 from aci.repository.patch import split_patch

@@ -18,8 +18,8 @@ from typing import Literal
 
 from aci.graph.file_selection import language_of
 from aci.proof import evidence
-from aci.proof.build_errors import missing_names
 from aci.proof.canary_tests import create_canary_tests
+from aci.proof.compiled_tests import missing_names
 from aci.proof.failure_reason import is_mentioned
 from aci.proof.proof_run import PatchParts, ProofRun, fork_for_tests, shipped_tree, split_patch
 from aci.repository.test_files import is_test, is_test_config

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from aci.graph.file_selection import language_of
 from aci.observation.activity_message import ActivityMessage
-from aci.proof.build_errors import is_build_error
-from aci.proof.inline_tests import INLINE, test_regions
+from aci.proof.compiled_tests import inline_regions, is_build_error
 from aci.proof.proof_run import ProofRun, passes
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import run_tests
@@ -83,7 +82,7 @@ def _stopped(trial: ProofRun, path: str) -> tuple[bytes, bool] | None:
         return None
     old, new = parse_syntax(language, before), parse_syntax(language, after)
     known = {_own_text(node) for node in _functions(old)}
-    tests = (test_regions(after) or []) if path.endswith(INLINE) else []
+    tests = inline_regions(path, after)
     places = []
     for node in _functions(new):
         body = node.child_by_field_name("body")

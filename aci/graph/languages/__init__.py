@@ -1,1 +1,1 @@
-"""The supported languages: each module defines a `language`; see `Language` in `aci/graph/parser.py`."""
+"""The languages that the core supports: each module defines a `language`; see `Language` in `aci/graph/parser.py`."""

@@ -16,7 +16,7 @@ from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from aci.testing.runner_probe import runner_probe
 from aci.testing.suite_command import NoTestRunner
-from aci.testing.suite_results import SuiteReport
+from aci.testing.suite_results import UNREAD, SuiteReport
 from aci.testing.suite_run import SESSION, run_tests
 from agent.config.settings import Settings
 from extensions.lab.evaluation.expected_results import passes, unconfirmed
@@ -184,6 +184,8 @@ def _by_log(attempt: _Attempt, tests: str) -> GradingResult:
     code, log = 124 if report.timed_out else report.code, _read_log(workspace, f"{workspace.harness}/{_LOG}")
     if error := _error_of(code, timeout):
         return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
+    if _is_unread(report):  # nothing would confirm what the output says
+        return GradingResult(gold.id, resolved=False, applied=True, error=UNREAD.text, infrastructure=True, log=log)
     passed = way.read(log)
     output = _test_output(log)
     if not passed and is_missing(workspace, code) and not attempt.starts:
@@ -199,6 +201,11 @@ def _by_log(attempt: _Attempt, tests: str) -> GradingResult:
     if forged := sorted(name for name in doubtful if passed.get(name)):
         log += f"The output says that these tests passed, but the test runner does not: {', '.join(forged)}\n"
     return _result(gold, {name: passed.get(name, by_default) and name not in doubtful for name in names}, log)
+
+
+def _is_unread(report: SuiteReport) -> bool:
+    """Whether only an exit code is known, since the extension that reads the results is not installed."""
+    return report.is_unread and report.granularity == "command"
 
 
 def _is_silenced(report: SuiteReport, run: Callable[[Workspace], SuiteReport], attempt: _Attempt) -> bool:
@@ -244,6 +251,8 @@ def _by_hooks(attempt: _Attempt, tests: str) -> GradingResult:
     log += f"{STOP}\n{report.summary()}\n"
     if report.timed_out:
         return GradingResult(gold.id, resolved=False, applied=True, error=_error_of(124, timeout), log=log)
+    if _is_unread(report):
+        return GradingResult(gold.id, resolved=False, applied=True, error=UNREAD.text, infrastructure=True, log=log)
     names = _names(gold)
     missing = not report.results and not attempt.starts and _is_missing(report.code, _output(report))
     if missing:

@@ -58,21 +58,3 @@ def test_namesakes_and_places_that_changed_together() -> None:
     assert "has the same name as ring" in found["lab/till.py:ring"]
     assert found["docs/till.txt"] == ("often changes in the same commits",)
     assert "changed in the same commits as ring" in found["shop/other.py:unrelated"]
-
-
-def test_literals_and_words_in_other_languages() -> None:
-    text = "package calc\n\nfunc Part{0}() int {{ return {0} }}\n"
-    files = {
-        "src/limits.go": 'package calc\n\nfunc Limit(n int) string {\n\treturn "maximum width"\n}\n',
-        "src/check.go": 'package calc\n\nfunc Check(s string) bool {\n\treturn s == "maximum width"\n}\n',
-        "src/use.go": "package calc\n\nfunc Use() string {\n\treturn Limit(3)\n}\n",
-        "src/spacing.go": "package calc\n\nfunc Spacing(widthOfTable int) int {\n\treturn widthOfTable\n}\n",
-        **{f"src/part{number}.go": text.format(number) for number in range(30)},
-    }
-    new = "n int, widthOfTable bool"
-    hits = find_hits("src/limits.go", "n int", new, files=files)
-    assert hits["src/use.go:Use"].why[0] == "uses Limit in line 4, whose signature changes"
-    assert hits["src/use.go:Use"].lines[0][0] == 4
-    assert hits["src/spacing.go:Spacing"].why[0].startswith("has words of the changed lines: widthoftable")
-    hits = find_hits("src/limits.go", '"maximum width"', '"largest width"', files=files)
-    assert hits["src/check.go:Check"].lines == ((4, "has the text 'maximum width' in line 4, which the patch changes"),)

@@ -55,7 +55,6 @@ def best(title: str, body: str = "") -> tuple[str, str]:
          "src/shop/models/order.py:OrderLine.quantity"),
         ("Wrong", "https://github.com/x/shop/blob/0a1b2c/src/shop/mail.py#L2", "src/shop/mail.py",
          "src/shop/mail.py:send_receipt"),
-        ("showTotals shows nothing", "", "web/totals.js", ""),
     ],
 )  # fmt: skip
 def test_place_described_in_issue_is_ranked_first(title: str, body: str, file: str, function: str) -> None:

@@ -83,35 +83,11 @@ def test_nearest_tests_of_places_come_first(tmp_path: Path, make_repo, places, t
         assert tests or not nearest_tests(trees, tree, places, "")
 
 
-def test_nearest_tests_in_other_languages(tmp_path: Path, make_repo) -> None:
-    files = {
-        "lib/cart.js": "function sum() {}\n\nmodule.exports = { sum };\n",
-        "test/cart.test.js": "",
-        "test/other.test.js": "",
-        "test/use.spec.js": "const { sum } = require('../lib/cart');\n\nsum();\n",
-        "src/main/Cart.java": "class Cart {}\n",
-        "src/test/CartTest.java": "class CartTest {}\n",
-    }
-    with Trees(tmp_path / "trees.git") as trees:
-        tree = Repository.open(make_repo(files)).base(trees).tree
-        found = nearest_tests(trees, tree, [("lib/cart.js", "sum")], "", any_language=True)
-        assert set(found) == {"test/cart.test.js", "test/use.spec.js"}
-        assert nearest_tests(trees, tree, [("src/main/Cart.java", "")], "", any_language=True) == (
-            "src/test/CartTest.java",
-        )
-        assert nearest_tests(trees, tree, [("lib/cart.js", "sum")], "") == ()
-
-
 def test_number_of_selected_tests_is_limited(related) -> None:
     many = {f"tests/test_w{number:02}.py": "from shop.basket import Basket\n" for number in range(LARGE)}
     chosen = related(FILES | many, "shop/basket.py", "return 1", "return 3")
     assert len(chosen) == MOST
     assert chosen[:2] == ("tests/test_weights.py", "tests/test_basket.py")
-
-
-def test_tests_of_other_languages_are_selected_by_path(related) -> None:
-    files = {"src/cart.js": "exports.one = 1;\n", "test/cart.test.js": "test('a', () => {});\n", "test/b.test.js": "\n"}
-    assert related(files, "src/cart.js", "1", "2") == ("test/cart.test.js",)
 
 
 def test_data_file_has_no_related_tests(related) -> None:

@@ -9,7 +9,6 @@ import pytest
 from aci.runtime.workspace import CommandResult
 from aci.testing.browser_tests import ServerNotStarted, check_server, server_hook
 from aci.testing.runner_hooks import RunnerRequest
-from aci.testing.script_tests import own_command
 from trajectories import plugins
 from trajectories.errors import UsageError
 
@@ -27,24 +26,6 @@ FILES = {
     "tests/test_page.py": PYTHON,
     "tests/test_unit.py": "def test_a(): pass\n",
 }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("nodes", "command", "expected"),
-    [
-        (["e2e/a.spec.ts::a"], "npm test", "npx playwright test"),
-        (["e2e/a.spec.ts::a"], "npm run e2e", ""),
-        (["web/e2e/b.spec.ts"], "", "cd web && npx playwright test"),
-        (["own.test.mjs"], "npm test", "node --test"),
-        (["own.test.mjs"], "node --import tsx --test", ""),
-        (["e2e/a.spec.ts", "unit.test.ts"], "npm test", ""),
-        (["unit.test.ts"], "npm test", ""),
-        (["tests/test_page.py::test_a"], "pytest", ""),
-        ([], "npm test", ""),
-    ],
-)
-def test_the_runner_of_a_test_file(nodes, command, expected):
-    assert own_command(nodes, command, lambda path: FILES.get(path, "")) == expected
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import pytest
 
 from aci.testing.node_paths import LONGEST_PATH, folders_above, nodes_inside
-from aci.testing.script_tests import own_command
 from aci.testing.suite_command import detect_command, project_of
 from aci.testing.suite_run import run_tests
 from trajectories.errors import UsageError
@@ -29,11 +28,6 @@ def test_walk_over_folders_ends_for_each_path(path):
 def test_folders_are_innermost_first():
     assert list(folders_above("a/b/c.py")) == ["a/b", "a", ""]
     assert list(folders_above("/etc/hosts")) == ["/etc", "/"]
-
-
-def test_runner_of_javascript_outside_the_repository_is_not_looked_for_endlessly():
-    files = {"/etc/a.spec.js": "import '@playwright/test'"}
-    assert own_command([*files], "npm test", lambda path: files.get(path, "")) == ""
 
 
 @pytest.mark.parametrize("node", [*OUTSIDE, "a/" * LONGEST_PATH])

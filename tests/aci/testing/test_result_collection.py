@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from aci.runners import cargo
 from aci.testing import result_collection
 from aci.testing.result_collection import CollectedResults
 from aci.testing.runner_hooks import RunnerRequest
@@ -41,13 +40,15 @@ def test_unknown_records_and_fields_are_dropped(read):
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", ["MOST_LINES", "MOST_BYTES", "MOST_FILES"])
 def test_limit_applies_to_all_files_together(read, monkeypatch, limit):
-    group = b"running 1 test\ntest a ... ok\ntest result: ok.\n"
-    complete = read(cargo_1=group, cargo_2=group)
+    group = b"three lines"
+    lines = [START, *PASSES, FINISH]
+    monkeypatch.setattr(result_collection, "reader_of", lambda name: lambda request, path, data: lines if data else [])
+    complete = read(bats_1=group, bats_2=group)
     assert (len(complete.lines), complete.whole) == (8, True)
     monkeypatch.setattr(
         result_collection, limit, {"MOST_LINES": 5, "MOST_BYTES": len(group) + 5, "MOST_FILES": 1}[limit]
     )
-    collected = read(cargo_1=group, cargo_2=group)
+    collected = read(bats_1=group, bats_2=group)
     assert len(collected.lines) < len(complete.lines)
     assert not collected.whole
     assert len(collected.notes) == 1
@@ -58,10 +59,10 @@ def test_reader_that_raises_does_not_affect_other_results(read, monkeypatch):
         yield START
         raise ValueError(data)
 
-    monkeypatch.setattr(cargo, "read", fail)
-    collected = read([START, *PASSES, FINISH], cargo_1=b"x")
+    monkeypatch.setattr(result_collection, "reader_of", lambda name: fail)
+    collected = read([START, *PASSES, FINISH], bats_1=b"x")
     assert collected.lines == [START, *PASSES, FINISH]
-    assert collected.notes == ["The results of cargo could not be read (ValueError)."]
+    assert collected.notes == ["The results of bats could not be read (ValueError)."]
 
 
 @pytest.mark.slow
@@ -71,23 +72,3 @@ def test_unread_results_make_report_incomplete(make_repo, open_ws, monkeypatch):
     report = run_tests(workspace, "python3 -m pytest -q")
     assert not report.complete
     assert any("more than 3 lines" in note for note in report.notes)
-
-
-WRITES = "printf '%s' \"<t><testcase name='{0}'/><testcase name='{1}'><failure/></testcase></t>\" > TEST-x.xml"
-
-
-@pytest.mark.slow
-def test_report_files_and_hook_results_are_combined(make_repo, open_ws):
-    """One runner reports through its hook, another only writes a file: both count."""
-    makefile = "check:\n\tpython3 -m pytest -q\n\t" + WRITES.format("adds", "takes") + "\n"
-    workspace = open_ws("local", make_repo({"test_a.py": "def test_a(): pass\n", "Makefile": makefile}))
-    report = run_tests(workspace, "make check")
-    assert (report.passed, report.failed) == (("adds", "test_a.py::test_a"), ("takes",)), report.output.decode()
-
-
-@pytest.mark.slow
-def test_report_file_of_hooked_runner_is_not_counted_twice(make_repo, open_ws):
-    makefile = "check:\n\tpython3 -m pytest -q --junitxml=junit.xml\n"
-    tests = "import pytest\n@pytest.mark.parametrize('v', [1, 'a.b c'])\ndef test_a(v): pass\n"
-    workspace = open_ws("local", make_repo({"test_a.py": tests, "Makefile": makefile}))
-    assert run_tests(workspace, "make check").passed == ("test_a.py::test_a[1]", "test_a.py::test_a[a.b c]")

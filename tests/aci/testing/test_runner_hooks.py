@@ -52,7 +52,8 @@ class FakeRunner:
 
 
 def test_each_call_of_wrapped_program_is_read_and_keeps_output_and_exit_code(make_repo, open_ws, monkeypatch):
-    monkeypatch.setattr(runner_hooks, "runners", lambda: {"prints": FakeRunner()})
+    monkeypatch.setattr(runner_hooks, "runner_modules", lambda: {"prints": "prints"})
+    monkeypatch.setattr(runner_hooks, "load_runner", lambda name: FakeRunner())
     makefile = "check:\n\tprints\n\tprints test 'a b'; echo code $$?\n"
     workspace = open_ws("local", make_repo({"Makefile": makefile, "tool/prints": PROGRAM}))
     workspace.run('chmod +x tool/prints; export PATH="$PWD/tool:$PATH"', session="tests")

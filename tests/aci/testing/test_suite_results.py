@@ -6,7 +6,6 @@ import pytest
 
 from aci.runtime.workspace import CommandResult
 from aci.testing.suite_results import build_report
-from aci.testing.suite_run import compiler_lines
 
 
 def report(*lines, code=0):
@@ -52,18 +51,3 @@ def test_exit_code_is_judged_by_rules_of_its_runner(runner, code, announced, exp
     built = report(*lines, code=code)
     assert built.ended_well == expected
     assert (built.notes == ()) == (expected or code < 126)
-
-
-def test_errors_of_the_typescript_compiler_are_those_of_its_files() -> None:
-    output = (
-        b"src/cart.ts(4,7): error TS2339: Property 'sum' does not exist on type 'Cart'.\n"
-        b"\x1b[96msrc/cart.ts\x1b[0m:9:1 - error TS2304: Cannot find name 'mean'.\n"
-        b"test/shop.test.ts:2:10 - error TS2305: Module has no exported member 'mean'.\nFound 3 errors.\n"
-    )
-    report = build_report("npm test", CommandResult(output, 2, 1.0, "/"), compiler_lines(output))
-    assert [(result.path, result.line, result.outcome) for result in report.results] == [
-        ("src/cart.ts", 4, "error"),
-        ("test/shop.test.ts", 2, "error"),
-    ]
-    assert "TS2304" in report.results[0].message
-    assert compiler_lines(b"error TS2304 in a text\n") == []

@@ -27,7 +27,6 @@ FILES = {
     "calc/core.py": "from calc.text import shout\n\n\ndef add(a, b):\n    return a - b\n",
     "calc/text.py": "def shout(word):\n    return word.upper()\n",
     "calc/odd.py": "import nowhere\n",
-    "app.js": "function f() {\n  return 1;\n}\n",
     "tests/__init__.py": "",
     "tests/test_text.py": (
         "import unittest\n\nfrom calc.text import shout\n\n\nclass TextTest(unittest.TestCase):\n"
@@ -112,7 +111,6 @@ def test_lost_test_is_named_and_undo_restores_it(bench):
         (NO_SHOUT, "calc can no longer be loaded (ImportError: cannot import name 'shout'"),
         (act("shell", command="git rm -q calc/text.py"), "calc can no longer be loaded (ModuleNotFoundError"),
         (act("shell", command="echo 'def (' > calc/core.py"), "calc can no longer be loaded (SyntaxError"),
-        (act("shell", command="echo '}' >> app.js"), "app.js can no longer be loaded (its syntax is broken)"),
     ],
 )
 def test_broken_import_is_reported(bench, change, message):

@@ -1,0 +1,92 @@
+"""Tests in compiled languages: the names that a test which does not build misses, and tests in the same file as the
+code that they test, which are the items that Rust compiles under `#[cfg(test)]`.
+
+The extension `languages` finds both. Without it, patches of such code have a doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trajectories.plugins import installed_module
+
+if TYPE_CHECKING:
+    from aci.testing.suite_run import TestResult
+    from trajectories.git_store.trees import Trees
+
+KIND = "aci.proof.compiled_tests"
+INLINE = ".rs"
+"""Suffix of the files that may hold tests beside code."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingNames:
+    """The `names` that are missing if this is all that keeps a test file from being built. `implied` are names of
+    traits and methods that may be missing with them, and `callers` the functions that need such a trait."""
+
+    names: frozenset[str]
+    implied: frozenset[str] = frozenset()
+    callers: frozenset[str] = frozenset()
+
+    def unasked(
+        self, is_in_issue: Callable[[str], bool], is_added: Callable[[str], bool] = lambda name: True
+    ) -> frozenset[str]:
+        """Return the `names` that the issue does not ask for or the patch does not add; all names if it is so for all,
+        and no function that needs an added trait is in the issue."""
+        all_names = self.names | self.implied
+        asked = frozenset(name for name in all_names if is_in_issue(name) and is_added(name))
+        is_needed = any(map(is_in_issue, self.callers)) and any(map(is_added, self.implied))
+        return self.names - asked if asked or is_needed else all_names
+
+
+@dataclass(frozen=True, slots=True)
+class InlineTests:
+    """The two parts of a change to a file with tests: `with_tests` is the base's code with the tests of the patch, and
+    `with_code` the code of the patch with the base's tests. `counts` tells whether the tests of the patch may reproduce
+    the issue, as they may if only lines were added to them, and `changes_code` whether the rest differs."""
+
+    with_tests: bytes
+    with_code: bytes
+    counts: bool
+    changes_code: bool
+
+
+def missing_names(result: TestResult) -> MissingNames | None:
+    """Return the missing names of a test file that was not built; None if it was built, or if there is another
+    error."""
+    module = installed_module(KIND)
+    found: MissingNames | None = module.missing_names(result) if module else None
+    return found
+
+
+def is_build_error(message: str) -> bool:
+    """Whether a message is that of a compiler. A module that is not found is no such message: code that runs says it
+    too, such as of an optional module."""
+    module = installed_module(KIND)
+    return bool(module and module.is_build_error(message))
+
+
+def with_base_tests(trees: Trees, base: str, tree: str) -> str:
+    """Return the tree with the base's tests in the files of code to whose tests more than lines was added."""
+    kept: dict[str, bytes] = {}
+    for change in trees.changed(base, tree):
+        if change.path.endswith(INLINE) and change.status == "M":
+            found = split_inline_tests(change.path, trees.read(base, change.path), trees.read(tree, change.path))
+            kept |= {change.path: found.with_code} if found and not found.counts else {}
+    return trees.write(kept, tree) if kept else tree
+
+
+def split_inline_tests(path: str, before: bytes, after: bytes) -> InlineTests | None:
+    """Return the parts of a change; None if the tests are the same, or a version cannot be read."""
+    module = installed_module(KIND) if path.endswith(INLINE) else None
+    found: InlineTests | None = module.split_inline_tests(before, after) if module else None
+    return found
+
+
+def inline_regions(path: str, text: bytes) -> list[tuple[int, int]]:
+    """Return the start and end of each item of a file that is compiled for tests only, with its attributes; empty if
+    the text cannot be read."""
+    module = installed_module(KIND) if path.endswith(INLINE) else None
+    return list(module.test_regions(text) or ()) if module else []

@@ -1,0 +1,146 @@
+"""Tests in compiled languages: what a compiler misses in a test that does not build without the patch, and tests in the
+same file as the code that they test, which are the items that Rust compiles under `#[cfg(test)]`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from aci.graph.parser import parse_syntax
+from aci.proof.compiled_tests import InlineTests, MissingNames
+from aci.repository.added_tests import only_adds_lines
+from aci.testing.suite_run import TestResult
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+ERRORS = {
+    "go": re.compile(r"^[^\s:]+\.go:\d+:\d+: (.+)$", re.MULTILINE),
+    "rust": re.compile(
+        r"^error(?:\[E\d+\])?: "
+        r"(?!could not compile|aborting|recipe|(?:doc)?test failed|\d+ targets? failed|process did)(.+)$",
+        re.MULTILINE,
+    ),
+    "java": re.compile(
+        r"^.*\.java:(?:\[?\d+,?\d*\]?:?) (?:error: )?(.+(?:(?:\n.*){0,3}?\n\s+symbol: .+)?)", re.MULTILINE
+    ),
+    "typescript": re.compile(
+        r"error TS\d+: (.+(?:\n[ \t]+\S.*){0,3})$|(SyntaxError: The requested module .+)$", re.MULTILINE
+    ),
+    "module": re.compile(r"^(?:\w*Error(?: \[\w+\])?: )?(Cannot find module '.+)$", re.MULTILINE),
+}
+"""Each error of a compiler, in its output, and what Node reports of a module when it loads it."""
+MISSING = re.compile(
+    r"undefined: (?:\w+\.)?(\w+)"  # Go
+    r"|has no field or method (\w+)|unknown field '?(\w+)'? in struct"
+    r"|cannot find [\w ,/]+ `(\w+)`|no [\w ]+ named `(\w+)`|no `(\w+)` in|no field `(\w+)`"  # Rust
+    r"|undeclared (?:type|crate or module) `(\w+)`"
+    r"|cannot find symbol(?:\n.*){0,3}?\s+symbol:\s+\w+ (\w+)"  # Java
+    r"|does not provide an export named '(\w+)'|has no exported member '?(\w+)|Property '(\w+)' does not exist"
+    r"|Cannot find name '(\w+)'|'(\w+)' does not exist in type"
+    r"|Cannot find module '(?:\.{1,2}/|/(?!(?:[^'\n]*/)?node_modules/))(?:[^'\n]*/)?(\w+)(?:/index)?(?:\.\w+)?'"
+)
+IMPLIED = re.compile(
+    r"the method `(\w+)` exists for|the trait bound `.*: (?:\w+::)*(\w+)|`[^`]*` doesn't implement `(?:\w+::)*(\w+)"
+    r"|cannot (?:add|subtract|multiply|divide|calculate|negate|apply)|binary operation|type annotations needed"
+)
+"""What Rust's compiler says in addition if a method or a trait is missing."""
+BOUND = re.compile(r"^note: required by a bound in `(?:\w+::)*(\w+)", re.MULTILINE)
+"""Rust's note that names the function for which a trait is missing."""
+TOO_MANY = "too many errors"
+MARK = re.compile(rb"#\[(?:cfg\([^\]]*\btest\b|(?:\w+::)*test\b)")
+NEGATED = re.compile(rb"\bnot\s*\(\s*test\b")
+"""What marks an item that is compiled for tests only."""
+LARGEST = 2_000_000
+"""Maximum number of bytes of a file with inline tests."""
+
+
+def is_build_error(message: str) -> bool:
+    """Whether a message is that of a compiler. A module that is not found is no such message: code that runs says it
+    too, such as of an optional module."""
+    return any(pattern.search(message) for name, pattern in ERRORS.items() if name != "module")
+
+
+def missing_names(result: TestResult) -> MissingNames | None:
+    """Return the missing names of a test file that was not built; None if it was built, or if there is another
+    error."""
+    if result.outcome != "error":
+        return None
+    for pattern in ERRORS.values():
+        errors = [next(filter(None, match.groups())) for match in pattern.finditer(result.message)]
+        errors = [error for error in errors if TOO_MANY not in error]
+        if errors:
+            return _all_missing(errors, BOUND.findall(result.message))
+    return None
+
+
+def _all_missing(errors: Sequence[str], bounds: Sequence[str]) -> MissingNames | None:
+    names: set[str] = set()
+    implied: set[str] = set()
+    for error in errors:
+        if error.startswith("unresolved import"):
+            names |= set(re.findall(r"`(?:\w+::)*(\w+)`", error))
+        elif match := IMPLIED.search(error):
+            implied |= set(filter(None, match.groups()))
+        elif match := MISSING.search(error):
+            names.add(next(filter(None, match.groups())))
+        else:
+            return None
+    found = MissingNames(frozenset(names), frozenset(implied), frozenset(bounds))
+    return found if names | implied else None
+
+
+def split_inline_tests(before: bytes, after: bytes) -> InlineTests | None:
+    """Return the parts of a change; None if the tests are the same, or a version cannot be read."""
+    if not MARK.search(before + after) or max(len(before), len(after)) > LARGEST:
+        return None
+    old, new = test_regions(before), test_regions(after)
+    if old is None or new is None:
+        return None
+    old_texts, new_texts = ([text[start:end] for start, end in spans] for text, spans in ((before, old), (after, new)))
+    if old_texts == new_texts:
+        return None
+    known, now = (b"\n".join(texts).decode("utf-8", "replace") for texts in (old_texts, new_texts))
+    with_tests, with_code = _replaced(before, old, new_texts), _replaced(after, new, old_texts)
+    return InlineTests(with_tests, with_code, only_adds_lines(known, now), with_code.split() != before.split())
+
+
+def test_regions(text: bytes) -> list[tuple[int, int]] | None:
+    """Return the start and end of each item that is compiled for tests only, with its attributes; None if the text
+    cannot be read."""
+    root = parse_syntax("rust", text)
+    return None if root.has_error else list(_regions(root.children))
+
+
+test_regions.__test__ = False  # type: ignore[attr-defined]
+
+
+def _regions(items: Sequence[Node]) -> Iterator[tuple[int, int]]:
+    start, is_test = -1, False
+    for item in items:
+        if item.type in ("attribute_item", "line_comment", "block_comment"):
+            start = item.start_byte if start < 0 else start
+            text = item.text or b"" if item.type == "attribute_item" else b""
+            is_test |= bool(MARK.match(text)) and not NEGATED.search(text)
+            continue
+        body = item.child_by_field_name("body") if item.type == "mod_item" else None
+        if is_test:
+            yield start, item.end_byte
+        elif body is not None:
+            yield from _regions(body.children)
+        start, is_test = -1, False
+
+
+def _replaced(text: bytes, spans: Sequence[tuple[int, int]], others: Sequence[bytes]) -> bytes:
+    """Return the text with other tests in place of its own, all at the first place if their number differs; if it has
+    none, they follow at its end."""
+    if spans and len(spans) != len(others):
+        others = [b"\n\n".join(others)]
+    if not spans:
+        return b"\n\n".join([text.rstrip(b"\n"), *others]) + b"\n"
+    pieces, at = [], 0
+    for number, (start, end) in enumerate(spans):
+        pieces += [text[at:start], others[number] if number < len(others) else b""]
+        at = end
+    return b"".join([*pieces, text[at:]])
