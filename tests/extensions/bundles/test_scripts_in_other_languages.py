@@ -6,8 +6,8 @@ import pytest
 
 from extensions.bundles.proof_script import local_script
 from tests.aci.conftest import prove_patch
-from tests.aci.proof.test_other_languages import CASES, ISSUE
 from tests.conftest import git
+from tests.extensions.languages.proof.test_other_languages import CASES, ISSUE
 from trajectories.records import Base
 
 __all__ = ["prove_patch"]
