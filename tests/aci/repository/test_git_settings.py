@@ -3,7 +3,6 @@ or when a patch is delivered."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,11 +12,9 @@ import pytest
 
 from aci.repository.untracked_files import ignored_files, is_ignored, lines_with
 from aci.repository.user_repository import Repository
-from extensions.interactive.session.user_commit import commit
 from tests.aci.repository.conftest import User
 from tests.aci.repository.git_settings import unjudged
 from tests.aci.repository.hostile_repository import (
-    FUTURE,
     PLACES,
     Canaries,
     canary_server,
@@ -93,51 +90,6 @@ def test_no_setting_acts_while_a_repository_is_read(
     canaries.check(tmp_path / "history", trees.path)
 
 
-HOOKS = r"\w+--(core\.hooksPath--|hooks--|hook\.)"
-"""The canaries of hooks: those in a folder, and with a new git, those of the configuration."""
-
-
-def try_to_commit(root: Path, trees: Trees, with_hooks: bool) -> None:
-    repository = Repository.open(root)
-    base = repository.base(trees, "HEAD")
-    tree = trees.write({"calc/core.py": b"x = 1\n"}, base.tree)
-    with suppress(UsageError):  # the user has no key to sign with
-        commit(repository, trees, base, tree, "Change", with_hooks, "main")
-
-
-@pytest.mark.parametrize("with_hooks", [False, True])
-@pytest.mark.parametrize("place", [*HERE, "submodule"])
-def test_a_commit_starts_nothing_but_hooks(
-    canaries: Canaries, trees: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, with_hooks: bool
-) -> None:
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.org")
-    root = hostile_repository(canaries, tmp_path / "repo", place)
-    before = Repository.open(root).commit()
-    canaries.reset()
-    try_to_commit(root, trees, with_hooks)
-    for name, value in (("COUNT", "1"), ("KEY_0", "commit.gpgSign"), ("VALUE_0", "false")):
-        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
-    try_to_commit(root, trees, with_hooks)
-    assert Repository.open(root).commit() != before
-    canaries.check(allowed=HOOKS if with_hooks else "(?!)")
-    assert bool(canaries.fired) == (with_hooks and place != "submodule")
-
-
-def test_the_users_filter_runs_in_a_commit_and_not_that_of_the_repository(
-    user: User, canaries: Canaries, trees: Trees
-) -> None:
-    user.commit(**{".gitattributes": b"*.bin filter=lfs\n", "a.bin": b"a\n"})
-    os.utime(user.root / "a.bin", (FUTURE, FUTURE))
-    user.git("add", "-A")
-    user.configure("filter.lfs.clean", str(canaries.program("users--filter")))
-    user.git("config", "filter.lfs.clean", str(canaries.program("repositorys--filter")))
-    canaries.reset()
-    try_to_commit(user.root, trees, False)
-    assert canaries.fired <= {"users--filter"}
-
-
 def test_programs_that_the_caller_names_are_not_started(
     canaries: Canaries, trees: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,15 +109,12 @@ def test_refs_in_another_folder_are_refused(user: User, tmp_path: Path) -> None:
         Repository.open(user.root)
 
 
-def test_objects_that_a_partial_clone_lacks_are_not_fetched(
-    user: User, canaries: Canaries, trees: Trees, tmp_path: Path
-) -> None:
-    """git would fetch them with the program that the repository names, in any command that reads them."""
-    origin = user.root
+def partial_clone(user: User, canaries: Canaries, root: Path) -> Path:
+    """Return a clone whose objects git would fetch with a program that the repository names, in any command that reads
+    them."""
     user.git("config", "uploadpack.allowFilter", "true")
     user.commit(**{"a.py": b"a = 2\n"})
-    root = tmp_path / "partial"
-    command = ["git", "clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{origin}", str(root)]
+    command = ["git", "clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{user.root}", str(root)]
     subprocess.run(command, check=True)
     lines = f'[remote "origin"]\n\tuploadpack = {canaries.program("promisor--uploadpack")}\n'
     with (root / ".git" / "config").open("a") as config:
@@ -173,10 +122,16 @@ def test_objects_that_a_partial_clone_lacks_are_not_fetched(
     subprocess.run(["git", "show", "HEAD"], cwd=root, capture_output=True)
     assert canaries.fired == {"promisor--uploadpack"}
     canaries.reset()
+    return root
+
+
+def test_objects_that_a_partial_clone_lacks_are_not_fetched(
+    user: User, canaries: Canaries, trees: Trees, tmp_path: Path
+) -> None:
+    root = partial_clone(user, canaries, tmp_path / "partial")
     for work in (
         lambda: Repository.open(root).base(trees, "HEAD"),
         lambda: use(Repository.open(root), trees, tmp_path),
-        lambda: try_to_commit(root, trees, True),
     ):
         with suppress(SweAgentError):  # a sentence says that objects are missing
             work()

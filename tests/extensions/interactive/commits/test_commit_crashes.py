@@ -12,7 +12,7 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from extensions.interactive.session.user_commit import commit, recover_commit
-from tests.aci.repository.conftest import User, home, trees, user  # noqa: F401
+from tests.aci.repository.conftest import User
 from trajectories.git_store.trees import Trees
 
 NEW = b"b = 2\n"
