@@ -15,10 +15,23 @@ from agent.lifecycle.run_result import Result
 from agent.lifecycle.turn_lifecycle import next_turn
 from agent.models.scripted import Scripted
 from agent.run_state.progress_event import ProgressEvent
-from tests.agent.conftest import Bench
+from tests.agent.conftest import Bench, act
 from trajectories.records import Step
 
 UNITTEST = f"{shlex.quote(sys.executable)} -m unittest discover -s tests -t ."
+FILES = {
+    "calc.py": "def add(a, b):\n    return a - b\n",
+    "words.py": "def loud(word):\n    return word.upper()\n",
+    "tests/__init__.py": "",
+    "tests/test_words.py": (
+        "import unittest\n\nfrom words import loud\n\n\nclass WordsTest(unittest.TestCase):\n"
+        '    def test_loud(self):\n        self.assertEqual(loud("a"), "A")\n'
+    ),
+    ".gitignore": "*.pyc\n__pycache__/\n*.tmp\n",
+}
+FIX = act("edit", path="calc.py", old="a - b", new="a + b")
+DOUBLE = act("edit", path="double.py", old="", new="def double(a):\n    return 2 * a\n")
+LOUDER = act("edit", path="words.py", old="upper()", new='upper() + "!"')
 
 
 @dataclass

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.engine.proof_step import NO_LOSS_TEXT, NO_TESTS
-from agent.strategies.build import AGAIN, PLANNED
+from agent.strategies.build import AGAIN
 from tests.agent.conftest import Bench, act, line
-from tests.agent.lifecycle.test_turn_lifecycle import FILES, FIX, LOUDER
-from tests.agent.scripted_turns import TurnSession, start_turn_session
+from tests.agent.scripted_turns import FILES, FIX, LOUDER, TurnSession, start_turn_session
 from trajectories.records import Note
 
 RESTORE = act("edit", path="words.py", old=' + "!"', new="")
@@ -151,10 +150,3 @@ def test_repository_without_tests_is_reported_as_untested(tmp_path, make_repo):
     result = session.finish_turn()
     session.engine.close()
     assert result.word == f"Done.\n\n{NO_TESTS}"
-
-
-def test_build_after_plan_may_change_files(talk):
-    session = talk(line("A plan.", n=1), line("Done.", n=2), strategy="plan")
-    session.finish_turn()
-    session.send("Do it.")
-    assert session.steps[2].observations[0].text == f"Do it.\n\n{PLANNED}"

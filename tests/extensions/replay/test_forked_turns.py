@@ -9,8 +9,7 @@ import pytest
 from agent.lifecycle.run_lifecycle import reopen
 from extensions.replay.run_fork import find_origin, fork, fork_settings
 from tests.agent.conftest import line
-from tests.agent.lifecycle.test_turn_lifecycle import DOUBLE, FIX
-from tests.agent.scripted_turns import finish_solving
+from tests.agent.scripted_turns import DOUBLE, FIX, finish_solving
 from trajectories.journal import read
 from trajectories.records import Exit, Note
 from trajectories.trajectory import Trajectory

@@ -139,7 +139,7 @@ def test_patch_of_run_in_clone_is_not_applied_there(bench, tmp_path: Path, monke
     clone = state / "clones" / "calc"
     shutil.copytree(bench.repository, clone)
     issue = Issue("add() subtracts", "", url="https://github.com/octo/calc/issues/1")
-    directory = begin(issue, Repository.open(clone), Settings(workspace="local", state=state, strategy="by-hand"))
+    directory = begin(issue, Repository.open(clone), Settings(workspace="local", state=state, strategy="prove"))
     assert resume(directory.name, apply=True, plain=True) == 2
     assert "worked in a clone of the issue's repository" in capsys.readouterr().out
     assert "a - b" in (clone / "calc.py").read_text()

@@ -16,8 +16,7 @@ from agent.lifecycle.run_lifecycle import reopen
 from agent.lifecycle.run_result import Result
 from agent.lifecycle.turn_lifecycle import next_turn
 from tests.agent.conftest import Bench, act, line
-from tests.agent.lifecycle.test_turn_lifecycle import DOUBLE, FILES, FIX
-from tests.agent.scripted_turns import Sent, finish_solving, start_turn_session
+from tests.agent.scripted_turns import DOUBLE, FILES, FIX, Sent, finish_solving, start_turn_session
 from tests.conftest import copy_run
 from tests.e2e.kill_runner import account
 from tests.sampling import sample

@@ -13,27 +13,14 @@ from agent.conversation.model_roles import context_share
 from agent.engine.branch import INTERRUPTED, MOVED, STOPPED
 from agent.engine.proof_step import verdict_of
 from agent.lifecycle.turn_lifecycle import end_interrupted, next_turn, resume_turn
+from agent.strategies.build import PLANNED
 from tests.agent.conftest import Bench, act, line
-from tests.agent.scripted_turns import Sent, TurnSession
+from tests.agent.scripted_turns import DOUBLE, FILES, FIX, Sent, TurnSession
 from trajectories.errors import Cancelled
 from trajectories.facts import Fact
 from trajectories.plugins import extension_names
 from trajectories.records import Exit, Note, Reply
 from trajectories.verdict import Verdict
-
-FILES = {
-    "calc.py": "def add(a, b):\n    return a - b\n",
-    "words.py": "def loud(word):\n    return word.upper()\n",
-    "tests/__init__.py": "",
-    "tests/test_words.py": (
-        "import unittest\n\nfrom words import loud\n\n\nclass WordsTest(unittest.TestCase):\n"
-        '    def test_loud(self):\n        self.assertEqual(loud("a"), "A")\n'
-    ),
-    ".gitignore": "*.pyc\n__pycache__/\n*.tmp\n",
-}
-FIX = act("edit", path="calc.py", old="a - b", new="a + b")
-DOUBLE = act("edit", path="double.py", old="", new="def double(a):\n    return 2 * a\n")
-LOUDER = act("edit", path="words.py", old="upper()", new='upper() + "!"')
 
 
 @pytest.fixture
@@ -416,6 +403,13 @@ def test_only_chosen_folder_may_be_changed(talk):
     edit, _, remove = session.steps[1].observations
     assert edit.text == "Not changed: only tests/ may be changed."
     assert remove.text.endswith("[Restored, since only tests/ may be changed: words.py]")
+
+
+def test_build_after_plan_may_change_files(talk):
+    session = talk(line("A plan.", n=1), line("Done.", n=2), strategy="plan")
+    session.finish_turn()
+    session.send("Do it.")
+    assert session.steps[2].observations[0].text == f"Do it.\n\n{PLANNED}"
 
 
 # Images, context window and forks
