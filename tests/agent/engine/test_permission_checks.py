@@ -14,7 +14,7 @@ from agent.permissions.decisions import judge
 from agent.permissions.permission_table import PermissionTable
 from agent.permissions.rule_store import StoredRule
 from agent.permissions.rules import Rule
-from tests.agent.conftest import act, line
+from tests.agent.conftest import Bench, act, line
 from tests.agent.scripted_turns import finish_solving
 from tests.external_plugin import install_tool
 from tools.base import ToolMetadata
@@ -187,7 +187,7 @@ def test_external_tool_needs_approval_with_container_workspace(bench, tmp_path, 
 
 
 def questions_about(bench: Bench, *names: str) -> list[str]:
-    """Return the second word of the question before each of these tools, if there is one; without names, before all tools."""
+    """Return the second word of the question before each of these tools; without names, before all tools."""
     values = {
         "command": "ls",
         "code": "1",
