@@ -11,7 +11,7 @@ COVERAGE ?=
 # The floor for all tests is in pyproject.toml; a sample of the slow tests covers less, and not always the same lines.
 SAMPLE_FLOOR := $(if $(filter all,$(SWE_AGENT_TEST_SEED)),,--cov-fail-under=90)
 
-.PHONY: help demo test test-core test-rest test-all test-failed test-sandbox test-pythons check dist docs reference lock clean
+.PHONY: help demo test test-core test-core-alone test-rest test-all test-failed test-sandbox test-pythons check dist docs reference lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -25,6 +25,9 @@ test: $(READY)  ## run the quick tests; PATHS="agent/models aci" takes those of 
 
 test-core: $(READY)  ## run the quick tests without those of the extensions
 	$(PYTHON_OF_VENV) scripts/run_tests.py quick --ignore=tests/extensions
+
+test-core-alone: $(READY)  ## run the core's quick tests in a copy without any extension
+	scripts/test_core_alone
 
 test-rest: $(READY)  ## run a sample of the slow tests and of those that need Docker; PATHS as above
 	$(PYTHON_OF_VENV) scripts/run_tests.py rest $(if $(COVERAGE),--cov --cov-append $(SAMPLE_FLOOR)) $(PATHS)
