@@ -49,7 +49,14 @@ from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import Proposal, proposal_note
 from agent.run_state.run_ownership import open_registry, register, run_owner
 from agent.run_state.run_settings import settings_of_own_run
-from agent.run_state.strategy_traits import is_about_failing_tests, is_apart, is_by_hand, is_repair, may_delegate
+from agent.run_state.strategy_traits import (
+    is_about_failing_tests,
+    is_apart,
+    is_by_hand,
+    is_repair,
+    may_delegate,
+    strategy_of,
+)
 from agent.run_state.turn_state import MAIN, turn_base_tree
 from agent.version import __version__
 from tools.base import Toolbox, metadata_of
@@ -104,7 +111,7 @@ def begin(
     This also checks for problems that would make the run fail later, such as an unavailable model or a patch that could
     not be delivered.
     """
-    strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
+    strategy = strategy_of(settings)
     settings, keys = validate_models(settings, strategy)
     check_servers(settings)
     check_hooks(settings)

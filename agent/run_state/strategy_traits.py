@@ -14,11 +14,17 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trajectories.errors import UsageError
-from trajectories.plugins import find, names
+from trajectories.plugins import find, missing_extension, names
 from trajectories.records import Issue
+
+if TYPE_CHECKING:
+    from agent.config.settings import Settings
+
+WITHOUT_MODEL = "templates"
+"""The default strategy without a model, in the extension `repair`."""
 
 
 def is_conversational(strategy: str) -> bool:
@@ -68,6 +74,15 @@ def find_strategy(name: str, attribute: str) -> Any:
     if name.replace("_", "-") not in names("agent.strategies"):
         raise UsageError(f"There is no strategy named {name!r}.", f"Choose one of: {', '.join(offered_strategies())}.")
     return find("agent.strategies", name, attribute, "strategy")
+
+
+def strategy_of(settings: Settings) -> str:
+    """Return the strategy of a new run: the chosen one, or the default. Raises UsageError if there is no model, and the
+    extension that needs none is not installed."""
+    strategy = settings.strategy or ("test-then-patch" if settings.model else WITHOUT_MODEL)
+    if strategy == WITHOUT_MODEL and WITHOUT_MODEL not in names("agent.strategies"):
+        raise missing_extension("Repair without a model", "repair")
+    return strategy
 
 
 def _has_trait(strategy: str, name: str) -> bool:

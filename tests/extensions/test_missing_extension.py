@@ -21,6 +21,7 @@ from agent.engine.tool_context import has_browser
 from agent.lifecycle.run_lifecycle import NOT_INSTALLED, _with_examiner
 from agent.models.base import load_model
 from agent.run_state.attempt_outcome import Outcome
+from agent.run_state.strategy_traits import strategy_of
 from extensions.code_search.commands import graph
 from extensions.environments.environment_sources import plan_environment
 from extensions.interactive.session.commands import choose, export, remember, report
@@ -152,3 +153,11 @@ def test_without_the_examiner_a_patch_that_it_would_judge_is_unproven(monkeypatc
     verdict = ended.value.value.verdict
     assert (verdict.kind, verdict.evidence) == ("unproven", "")
     assert verdict.notes == (NOT_INSTALLED,)
+
+
+def test_run_without_model_names_the_missing_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert strategy_of(Settings()) == "templates"
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    with pytest.raises(UsageError, match="Repair without a model is in the extension repair, which is not installed"):
+        strategy_of(Settings())
+    assert strategy_of(Settings(strategy="react")) == "react"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from agent.engine.engine import Engine
 from agent.permissions.approvals import Answer, Approval
 from agent.permissions.rule_store import Permissions
+from agent.run_state.strategy_traits import WITHOUT_MODEL
 from extensions.interactive.session import commands
 from extensions.interactive.session.custom_commands import CustomCommand, find_custom_commands
 from extensions.interactive.session.error_messages import error_event
@@ -30,7 +31,7 @@ from extensions.interactive.session.session_events import (
 from extensions.interactive.session.session_state import SessionSnapshot
 from extensions.interactive.session.session_status import State, Status
 from extensions.interactive.session.startup_checks import run_startup_checks
-from extensions.interactive.session.turn_runner import WITHOUT_MODEL, TurnRunner
+from extensions.interactive.session.turn_runner import TurnRunner
 from extensions.interactive.session.user_questions import UserQuestions
 from extensions.interactive.session.work_queue import Job, WorkQueue
 from trajectories.errors import SweAgentError, UsageError

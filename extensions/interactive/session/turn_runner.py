@@ -20,7 +20,7 @@ from agent.lifecycle.user_change_detection import PINNED
 from agent.permissions.approvals import Approval
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import run_owner
-from agent.run_state.strategy_traits import is_by_hand, offered_strategies, reads_messages
+from agent.run_state.strategy_traits import WITHOUT_MODEL, is_by_hand, offered_strategies, reads_messages
 from extensions.interactive.session import applied_changes, session_commit
 from extensions.interactive.session.error_messages import to_swe_agent_error
 from extensions.interactive.session.prompt_input.attachments import NOT_ATTACHED, Request, resolve_attachments
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from extensions.interactive.session.work_queue import WorkQueue
 
 BY_HAND = "by-hand"
-WITHOUT_MODEL = "templates"
 
 
 class TurnRunner:

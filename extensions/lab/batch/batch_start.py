@@ -16,6 +16,7 @@ from agent.conversation.model_roles import chosen_model, needs_model, used_model
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.run_ownership import claim_output
+from agent.run_state.strategy_traits import strategy_of
 from extensions.lab.batch.batch_budget import BatchBudget
 from extensions.lab.batch.batch_driver import Batch, BatchSummary
 from extensions.lab.batch.batch_options import BatchOptions
@@ -142,7 +143,7 @@ def _images(out: Path, limit: int | None, shown: BatchDisplay, stack: ExitStack)
 def _check_settings(settings: Settings, total: float | None) -> str:
     """Return the model name for predictions. Raises UsageError and ConfigError for settings with which every run would
     fail."""
-    strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
+    strategy = strategy_of(settings)
     needs = needs_model(strategy)
     if total is not None and (settings.budget is None or settings.budget > total):
         raise UsageError(

@@ -22,6 +22,7 @@ from agent.conversation.model_roles import CODER, assign_roles, chosen_model, ne
 from agent.engine.engine import known_secrets, secrets_of_services
 from agent.engine.strategy_prompts import load_prompts
 from agent.models.base import Model
+from agent.run_state.strategy_traits import strategy_of
 from agent.version import __version__
 from extensions.lab.instances.append_log import write_error
 from extensions.lab.instances.jobs import Instance
@@ -65,7 +66,7 @@ def manifest(
 
     Raises ConfigError for an unavailable model, UsageError for prompts and files that cannot be read.
     """
-    strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
+    strategy = strategy_of(settings)
     asked = needs_model(strategy) or settings.model
     models = with_fallbacks(settings, settings.model) if asked else []
     roles = {
