@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from aci.observation.activity_message import ActivityMessage
 from aci.proof.compiled_tests import INLINE, InlineTests, split_inline_tests
 from aci.repository.added_tests import copy_path, edited_test_files, extended_test_files
 from aci.repository.test_files import is_test, is_test_config
@@ -274,6 +275,9 @@ class ProofRun:
         """
         if not report.timed_out:
             return report
+        if self.related:
+            side = "without" if tree == self.base else "with"
+            self.say(ActivityMessage(f"Running the related tests {side} the patch"))
         for nodes in (self.related, *((path,) for path in self.related[:RUN_ALONE])) if self.related else ():
             workspace.restore(tree)
             found = run_tests(workspace, report.command, nodes, self.timeout)
