@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from agent.engine.branch import Branch
@@ -13,7 +15,13 @@ CARDS = ".add-card { height: 310px; overflow: hidden; }\n"
 FILES = {
     "css/site.css": "body { margin: 0; }\n" * 300,
     "css/cards.css": CARDS,
-    "events.html": "<link rel=stylesheet href=css/cards.css><p class=add-card>It subtracts</p>\n",
+    "events.html": (
+        "<link rel=stylesheet href=css/cards.css><p class=add-card>It subtracts</p>\n"
+        '<script src="/js/cards.js?v=2"></script><script src=js/jquery.min.js></script>\n'
+    ),
+    "js/cards.js": "addCard();\n",
+    "js/jquery.min.js": "add();\n",
+    "js/unused.js": "add();\n",
     "tests/page.html": "<p>Card with text</p>",
 }
 
@@ -38,7 +46,8 @@ def test_page_files_with_the_words_of_the_issue_are_shown(bench: Bench, monkeypa
     assert text.startswith(BROWSER)
     assert "Pages and styles: css/cards.css, css/site.css, events.html\n" in text
     assert f'<source file="css/cards.css">\n{CARDS}' in text
-    assert '<source file="events.html">' in text
+    shown = re.findall(r'<source file="(.*?)"', text)
+    assert shown == ["css/cards.css", "events.html", "js/cards.js", "css/site.css"]
     assert len(text) < len(BROWSER) + LONGEST_FILES + 500
 
 
