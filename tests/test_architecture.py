@@ -24,7 +24,7 @@ from agent.engine.task import Task
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("swe_agent", "extensions", "agent", "tools", "aci", "trajectories")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-NEEDS_EXTRA = ROOT / "swe_agent" / "gymnasium_env.py"  # subclasses what an optional package defines
+NEEDS_EXTRA = ROOT / "extensions" / "lab" / "gym" / "gymnasium_env.py"  # subclasses what an optional package defines
 GUEST_MODULES = [path for path in MODULES if "guest" in path.relative_to(ROOT).parts]
 EXAMPLES = sorted(issue.parent for issue in (ROOT / "examples").glob("*/ISSUE.md"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

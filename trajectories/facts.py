@@ -36,7 +36,8 @@ FactValue = str | int | bool | tuple[str, ...]
 class Fact:
     """A fact that limits or explains a verdict or a review. Readers select facts by `kind` and `data`, never by `text`.
 
-    `limit`: what the proof does not show, or any other remark. `doubt`: a reason against the patch or its results.
+    `limit`: what the proof does not show, or any other remark. `doubt`: a reason against the patch or its results
+    (`is_missing_part`: an extension is not installed, which no patch can change).
     `suite`: the results of the suite (`with_patch`, `failed`, `passed`, `whole`). `partial`: only a part of the suite
     could be compared. `extent`: how the tests ran. `pages`: pages were compared. `untested`: no test ran without the
     patch. `reproduction`: where the reproduction tests come from. `environment`: a copy of the package outside the
@@ -52,6 +53,11 @@ class Fact:
     kind: FactKind
     text: str
     data: dict[str, FactValue] = field(default_factory=dict)
+
+
+def missing_part(text: str) -> Fact:
+    """Return the doubt that an extension is not installed, without which a patch cannot be judged."""
+    return Fact("doubt", text, {"is_missing_part": True})
 
 
 def unique_facts(facts: Iterable[Fact]) -> tuple[Fact, ...]:

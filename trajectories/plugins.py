@@ -96,12 +96,6 @@ def extension_table(name: str) -> dict[str, str]:
     return table
 
 
-def extension_values(name: str) -> list[Any]:
-    """Return what the `__init__` of each extension calls `name`; nothing else of the extensions is imported."""
-    modules = (import_module(f"{EXTENSIONS}.{extension}") for extension in extension_names())
-    return [getattr(module, name) for module in modules if hasattr(module, name)]
-
-
 def extension_module(kind: str, what: str, extension: str) -> Any:
     """Import and return the module that an extension has for `kind`, which serves `what`. Raises UsageError if the
     extension is not installed."""

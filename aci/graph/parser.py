@@ -470,15 +470,13 @@ def load_language(name: str) -> Language:
 
 
 def languages_by_file_name() -> dict[str, str]:
-    """Return the language of each extension (with its dot) and whole file name. Does not import any grammar, nor a
-    language whose extension lists its files as `LANGUAGE_FILES`."""
+    """Return the language of each extension (with its dot) and whole file name. Does not import any grammar."""
     return _languages_of(plugins.extension_names())
 
 
 @cache
 def _languages_of(extensions: tuple[str, ...]) -> dict[str, str]:
-    listed = {name: files for table in plugins.extension_values("LANGUAGE_FILES") for name, files in table.items()}
-    return {file: name for name in names(PACKAGE) for file in listed.get(name) or load_language(name).file_ends}
+    return {file: name for name in names(PACKAGE) for file in load_language(name).file_ends}
 
 
 def walk(root: Node, is_named: bool = False) -> Iterator[Node]:

@@ -6,6 +6,7 @@ The extension `languages` finds both. Without it, patches of such code have a do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
 
 KIND = "aci.proof.compiled_tests"
+HAS_TESTS = re.compile(rb"#!?\[\s*(?:cfg\s*\(.*\btest\b|(?:\w+\s*::\s*)*test\b)", re.DOTALL)
+"""Matches a file with tests beside code, and some others."""
 INLINE = ".rs"
 """Suffix of the files that may hold tests beside code."""
 
@@ -69,12 +72,16 @@ def is_build_error(message: str) -> bool:
 
 
 def with_base_tests(trees: Trees, base: str, tree: str) -> str:
-    """Return the tree with the base's tests in the files of code to whose tests more than lines was added."""
+    """Return the tree with the base's tests in the files of code to whose tests more than lines was added. Without the
+    extension, a file with tests is as in the base."""
     kept: dict[str, bytes] = {}
+    is_installed = installed_module(KIND) is not None
     for change in trees.changed(base, tree):
         if change.path.endswith(INLINE) and change.status == "M":
-            found = split_inline_tests(change.path, trees.read(base, change.path), trees.read(tree, change.path))
+            before = trees.read(base, change.path)
+            found = split_inline_tests(change.path, before, trees.read(tree, change.path))
             kept |= {change.path: found.with_code} if found and not found.counts else {}
+            kept |= {change.path: before} if not is_installed and HAS_TESTS.search(before) else {}
     return trees.write(kept, tree) if kept else tree
 
 

@@ -16,12 +16,12 @@ from aci.runtime.workspace import Workspace
 from aci.testing.runner_hooks import PROCESS_FILE
 from aci.testing.suite_run import SuiteReport
 from trajectories.errors import UsageError
-from trajectories.facts import Fact
+from trajectories.facts import Fact, missing_part
 from trajectories.plugins import installed_module
 
 Generality = Literal["shown", "examples only", "undecided"]
 KIND = "aci.proof.experiments"
-NOT_INSTALLED = (
+NOT_INSTALLED = missing_part(
     "The patch was not examined by experiments: the extension experiment is not installed. Install swe-agent again."
 )
 MOST_BYTES = 4_000_000
@@ -48,9 +48,9 @@ class Finding:
     doubt: Fact | None = None
 
 
-def refuted(reason: str) -> Finding:
+def refuted(reason: str | Fact) -> Finding:
     """Return the finding for a reason not to verify a patch, which leaves open whether it is general."""
-    doubt = Fact("doubt", reason)
+    doubt = Fact("doubt", reason) if isinstance(reason, str) else reason
     return Finding("undecided", doubt, doubt)
 
 
@@ -72,7 +72,7 @@ def recorded_process(workspace: Workspace) -> TestProcess | None:
     return TestProcess(executable, folder, tuple(path), environment, fixtures)
 
 
-def find_source_doubts(trial: ProofRun) -> tuple[str, ...]:
+def find_source_doubts(trial: ProofRun) -> tuple[str | Fact, ...]:
     """Return reasons not to trust any result of a patch, since its files recognise or change the test runner.
 
     Without the extension this is a reason as well.

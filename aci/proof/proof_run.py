@@ -163,7 +163,7 @@ class PageEvidence(NamedTuple):
     `12 views of 4 pages`; each is "" or None if there is none.
     """
 
-    doubt: str = ""
+    doubt: str | Fact = ""
     fact: Fact | None = None
     compared: str = ""
 

@@ -37,7 +37,7 @@ def run_checks(
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[CheckResult, ...]:
     """Return the result of each check that the base configures on `paths` of `tree`; also of checks that could not be
-    run. The workspaces `before` and `after` are restored to `base` and `tree`."""
+    run. The workspaces `before` and `after` may be restored to `base` and `tree`."""
     module = installed_module("aci.proof.repository_checks")
     if module is None:
         return (CheckResult(NOT_INSTALLED),)

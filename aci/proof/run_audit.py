@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.observation.text_source import TextSource
-from trajectories.plugins import installed_module
+from trajectories.plugins import extension_packages, installed_module
 from trajectories.records import Issue, Step
 
 if TYPE_CHECKING:
@@ -19,11 +19,16 @@ KIND = "aci.proof.run_audit"
 NOT_INSTALLED = "The run was not searched for copied fixes and prompt injections: the extension audit is not installed."
 
 
+def missing_audit() -> tuple[str, ...]:
+    """Return a sentence if the extension is not installed."""
+    return () if extension_packages(KIND) else (NOT_INSTALLED,)
+
+
 def find_contamination(
     steps: Iterable[Step], trees: Trees, base: str, searched: Callable[[str], Sequence[str]]
 ) -> tuple[str, ...]:
     """Return a sentence for each step that may have revealed the fix of the repository `base`; none without the
-    extension, of which `find_injections` says that it is missing.
+    extension.
 
     `searched` returns the arguments of a tool that hold commands or paths.
     """
@@ -44,4 +49,4 @@ def find_injections(steps: Iterable[Step], issue: Issue, source_of: Callable[[st
     `source_of` returns whose text a tool returns; the harness's own text is not searched.
     """
     module = installed_module(KIND)
-    return tuple(module.find_injections(steps, issue, source_of)) if module else (NOT_INSTALLED,)
+    return tuple(module.find_injections(steps, issue, source_of)) if module else ()

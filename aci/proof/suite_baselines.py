@@ -88,11 +88,11 @@ class BaselineStore:
 def _recorders() -> str:
     """Return a digest of the programs that name and report tests: another version may name them otherwise."""
     made = sha256()
-    of_extensions = (package.rpartition(".")[0] for package in extension_packages("aci.runners"))
+    of_extensions = (".".join(package.split(".")[:2]) for package in extension_packages("aci.runners"))
     for package in ("aci.guest", "aci.runners", "aci.testing", *of_extensions):
-        sources = sorted(Path(str(files(package))).rglob("*"))
+        sources = sorted(path for path in Path(str(files(package))).rglob("*") if path.parent.name != "__pycache__")
         for path in sources:
-            made.update(path.read_bytes() if path.suffix in (".py", ".cjs") else b"")
+            made.update(path.read_bytes() if path.is_file() else b"")
     return made.hexdigest()
 
 

@@ -1,10 +1,9 @@
-"""Sources of files for the code graph: trees of a run, the user's repository, or plain strings."""
+"""Sources of files for the code graph: trees of a run, or the user's repository."""
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
@@ -15,7 +14,6 @@ from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import (
     GitFailed,
     decode,
-    encode,
     folders,
     git,
     git_environ,
@@ -72,25 +70,6 @@ class TreeBlobs:
         except RunBroken:
             return True
         return False
-
-
-class TextBlobs:
-    """File contents by path, without a repository."""
-
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        data = {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
-        self._ids = {path: hashlib.sha1(b"blob %d\0" % len(one) + one).hexdigest() for path, one in data.items()}
-        self._data = {self._ids[path]: one for path, one in data.items()}
-        self.absent: set[str] = set()
-        self.key = hashlib.sha256(
-            encode("\0".join(f"{path}\n{id}" for path, id in sorted(self._ids.items())))
-        ).hexdigest()
-
-    def files(self) -> Iterable[File]:
-        return (File(path, "100644", id) for path, id in sorted(self._ids.items()))
-
-    def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
-        return (data if len(data := self._data[id]) <= LARGEST else None for id in ids)
 
 
 class GitBlobs:

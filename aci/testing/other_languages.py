@@ -11,7 +11,7 @@ from aci.runtime.workspace import Workspace
 from aci.testing.command_files import Look
 from aci.testing.runner_hooks import PYTHON
 from aci.testing.suite_results import UNREAD, SuiteReport
-from trajectories.facts import Fact
+from trajectories.facts import Fact, missing_part
 from trajectories.plugins import extension_packages, installed_module
 
 KIND = "aci.testing.script_tests"
@@ -23,10 +23,9 @@ FILE_ENDS = (
     *("rakefile", "gemfile"),
 )
 """Ends of the names, in lower case, of files whose code or tests the extension may read."""
-UNEXAMINED = Fact(
-    "doubt",
+UNEXAMINED = missing_part(
     "The patch changes files in other languages than Python, which are not examined: the extension languages is not "
-    "installed. Install swe-agent again.",
+    "installed. Install swe-agent again."
 )
 
 

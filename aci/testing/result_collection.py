@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aci.runtime.workspace import Workspace
+from aci.testing.junit_reports import junit_lines
 from aci.testing.runner_hooks import Hook, RunnerRequest, reader_of
 from aci.testing.suite_results import Line
 from trajectories.errors import SweAgentError, UsageError, WorkspaceError
@@ -85,15 +86,14 @@ class CollectedResults:
     def _reports(self, request: RunnerRequest, hooked: Sequence[Hook]) -> None:
         """Read JUnit reports, except those whose tests the runner has already reported."""
         names = [name for hook in hooked for name in hook.reports]
-        read = reader_of("junit") if names else None
-        if read is None:
+        if not names:
             return
         chosen = " -o ".join(f"-name {shlex.quote(name)}" for name in names)
         ignored = r"\( -name node_modules -o -name .git \) -prune -o"
         newer = f"-type f \\( {chosen} \\) -newer {shlex.quote(request.folder)}/command.sh -print"
         known = {name for line in self.lines if "id" in line for name in _names(str(line["id"]))}
         for path in sorted(self._found(f"find {shlex.quote(request.root)} {ignored} {newer} 2>/dev/null")):
-            found = list(self._limited(read(request, path, self._data(path))))
+            found = list(self._limited(junit_lines(request, path, self._data(path))))
             ids = [str(line["id"]) for line in found if "id" in line]
             if not ids or 2 * sum(not known.isdisjoint(_names(id)) for id in ids) <= len(ids):
                 self.lines = found + self.lines

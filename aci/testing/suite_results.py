@@ -14,7 +14,7 @@ from aci.observation.failure_cause import failure_cause, last_line
 from aci.observation.untrusted_text import clean_output
 from aci.runtime.workspace import CommandResult
 from aci.testing.pytest_plugins import missing_plugins
-from trajectories.facts import Fact, unique_facts
+from trajectories.facts import Fact, missing_part, unique_facts
 
 Line = dict[str, Any]
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
@@ -30,9 +30,8 @@ IN_PYTHON = ("pytest", "unittest")
 PYTHON_FAILED = 2
 """Highest exit code that Python's test runners use for failed tests; pytest reports internal problems from 3 on. Other
 runners have their own codes: cargo's is 101."""
-UNREAD = Fact(
-    "doubt",
-    "Results of tests are known for Python only: the extension languages is not installed. Install swe-agent again.",
+UNREAD = missing_part(
+    "Results of tests are known for Python only: the extension languages is not installed. Install swe-agent again."
 )
 """Fact about a run whose tests may be in other languages, so that nothing may be concluded from its exit code."""
 MOST_LAST_LINES = 20

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.proof.proof_run import PageEvidence
 from agent.engine.tool_context import has_browser, has_front_end
-from trajectories.facts import Fact
+from trajectories.facts import Fact, missing_part
 from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trajectories.verdict import Verdict
 
 
-NOT_INSTALLED = "Pages were not compared: the extension pages is not installed."
+NOT_INSTALLED = missing_part("Pages were not compared: the extension pages is not installed.")
 
 
 class PageCheck:

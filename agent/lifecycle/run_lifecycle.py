@@ -19,7 +19,7 @@ from typing import Any
 
 from aci.observation.secret_masking import mask_secrets
 from aci.proof.compiled_tests import with_base_tests
-from aci.proof.run_audit import find_contamination, find_injections
+from aci.proof.run_audit import find_contamination, find_injections, missing_audit
 from aci.repository.added_tests import extended_test_files
 from aci.repository.patch import split_patch
 from aci.repository.test_files import is_test
@@ -412,7 +412,7 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     calls = describe_calls(steps)
     outside = (f"{calls} {WITHOUT_SERVERS}",) if calls else ()
     engine.workspaces.finish_search()
-    said = (*read, *injected, *outside, *assumptions(engine.trajectory.of_turn))
+    said = (*missing_audit(), *read, *injected, *outside, *assumptions(engine.trajectory.of_turn))
     facts = (*environment_facts(engine.trajectory), *(Fact("limit", text) for text in said))
     return replace(verdict, facts=(*verdict.facts, *facts))
 

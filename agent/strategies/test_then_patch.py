@@ -54,8 +54,10 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _is_beyond_patch(verdict: Verdict) -> bool:
-    """Return whether the proof lacks only what no change of the patch can give: whether other tests still pass is
-    unknown."""
+    """Return whether the proof lacks only what no change of the patch can give: an extension is not installed, or
+    whether other tests still pass is unknown."""
+    if any(fact.data.get("is_missing_part") for fact in verdict.facts):
+        return True
     holds = verdict.red and verdict.green and verdict.red_again and verdict.no_loss is None
     return bool(holds) and verdict.generality != "examples only" and all(fact.kind != "doubt" for fact in verdict.facts)
 

@@ -81,7 +81,7 @@ class TestRunner:
 def outcome_of(report: SuiteReport, failing: SuiteReport | None = None) -> Outcome:
     """Return the outcome of a run. `failing` is the run at the bad end: only if tests fail there by an error outside of
     them, such an error counts as bad, and only one of the same type."""
-    if report.timed_out:
+    if report.timed_out or report.is_unread:
         return "skip"
     if report.granularity == "command":
         if failing is not None and failing.granularity != "command":

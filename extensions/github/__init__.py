@@ -7,4 +7,4 @@ PLUGINS = {
     "agent.lifecycle.pull_requests": "pull_request.pull_request_delivery",
     "extensions.review.posting": "github_review",
 }
-REQUIRES = ("replay", "run_views")
+REQUIRES = ("replay",)

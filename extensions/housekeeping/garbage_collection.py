@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.run_state.run_ownership import forget, run_owner
+from agent.runs.run_listing import DAMAGED, NEWER, RunSummary, list_runs, summarize_run
 from extensions.housekeeping.run_cleanup import DiskUsage, merge_packs, needs_packing, removable_files, remove
-from extensions.run_views.run_listing import DAMAGED, NEWER, RunSummary, list_runs, summarize_run
 from trajectories.errors import SweAgentError, TryLater, UsageError
 from trajectories.journal import lock_run, records
 

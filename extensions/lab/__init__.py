@@ -5,8 +5,8 @@ PLUGINS = {
     "agent.cli.commands": "commands",
     "agent.models": "models",
     "agent.runs.export": "run_export",
-    "agent.strategies": "strategies",
     "agent.runs.requests": "request_replay",
+    "agent.strategies": "strategies",
     "trajectories.exports": "exports",
     "trajectories.importers": "importers",
 }

@@ -1,4 +1,3 @@
 """A server of the program's functions as tools for another agent, over MCP: `swe-agent mcp`."""
 
 PLUGINS = {"agent.cli.commands": "commands"}
-REQUIRES = ("run_views",)

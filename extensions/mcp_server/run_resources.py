@@ -12,7 +12,7 @@ from trajectories.errors import UsageError
 from trajectories.plugins import extension_module
 
 if TYPE_CHECKING:
-    from extensions.run_views.run_listing import RunSummary
+    from agent.runs.run_listing import RunSummary
 
 RUNS = "swe-agent://runs"
 REPORT = f"{RUNS}/{{name}}"
@@ -23,7 +23,7 @@ MOST_RUNS, LONGEST_REPORT = 100, 200_000
 
 def list_server_runs(server: ServerOptions) -> list[RunSummary]:
     """Return the newest runs of the server's repositories. A damaged run names no repository."""
-    from extensions.run_views.run_listing import list_runs
+    from agent.runs.run_listing import list_runs
 
     runs = list_runs(load_settings(**server.flags).runs)
     return [line for line in runs if line.repository and Path(line.repository) in server.roots][:MOST_RUNS]

@@ -5,4 +5,3 @@ PLUGINS = {
     "agent.runs.report": "run_report",
     "extensions.code_search.graph_page": "graph_page",
 }
-REQUIRES = ("run_views",)

@@ -20,8 +20,8 @@ from extensions.report.report_text import (
 )
 from extensions.report.timeline import TimelineContext, ended, items
 from extensions.report.tree_diffs import FILE_BYTES, FILES, FileDiff, Pair, PairDiff, pair_diffs
-from extensions.run_views.branch_structure import branches_as_json as branches_told
-from extensions.run_views.branch_structure import structure
+from trajectories.branch_structure import branches_as_json as branches_told
+from trajectories.branch_structure import structure
 from trajectories.errors import RunBroken
 from trajectories.outcome_words import PART_SENTENCES, verdict_tone
 from trajectories.page_picture import pages_of_tree

@@ -10,7 +10,7 @@ from typing import Any
 from extensions.report.report_pictures import ReportPictures
 from extensions.report.report_text import ReportText
 from extensions.report.tree_diffs import PairDiff
-from extensions.run_views.branch_structure import Structure
+from trajectories.branch_structure import Structure
 from trajectories.outcome_words import run_ending
 from trajectories.page_picture import picture_number
 from trajectories.record_text import arguments, format_time, is_short_data

@@ -14,8 +14,8 @@ from aci.repository.patch import count_diff_lines
 from agent.console.pager import Lines
 from agent.console.run_display import Console
 from agent.conversation.messages import describe, describe_exit
-from extensions.run_views.branch_structure import SCORES, Structure, branches_as_json, structure
-from extensions.run_views.run_listing import ORIGIN_NOTES, is_held, locked_files
+from agent.runs.run_listing import ORIGIN_NOTES, is_held, locked_files
+from trajectories.branch_structure import SCORES, Structure, branches_as_json, structure
 from trajectories.errors import RunBroken
 from trajectories.record_text import arguments
 from trajectories.records import Action, Exit, Note, Observation, Record, Reply, Step, Turn, Usage

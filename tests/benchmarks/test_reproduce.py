@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from aci.repository.file_blobs import TextBlobs
 from benchmarks import reproduce
 from tests.conftest import MakeRepo
+from tests.text_blobs import TextBlobs
 
 EXAMPLE = "A is wrong\n```python\n>>> import a\n>>> a.A\n1\n```\nIt should be 2.\n"
 

@@ -16,6 +16,7 @@ from aci.runtime.workspace import open_workspace
 from agent.cli.commands import fix, prove, resume
 from agent.config.settings import Settings
 from agent.conversation.model_roles import check_examiner
+from agent.engine.page_proof import NOT_INSTALLED as NOT_COMPARED
 from agent.engine.page_proof import PageCheck
 from agent.engine.tool_context import has_browser
 from agent.lifecycle.run_lifecycle import NOT_INSTALLED, _with_examiner
@@ -27,6 +28,8 @@ from extensions.environments.environment_sources import plan_environment
 from extensions.interactive.session.commands import choose, export, remember, report
 from extensions.report import run_report
 from tests.aci.conftest import RIGHT
+from tests.agent.conftest import line
+from tests.agent.strategies.conftest import SUBMIT, edit_calc, equal, new_test
 from trajectories import importers, plugins
 from trajectories.errors import UsageError
 from trajectories.records import Issue
@@ -103,7 +106,7 @@ def test_missing_extension_offers_no_format(monkeypatch: pytest.MonkeyPatch) -> 
 def test_proof_of_pages_has_a_doubt_without_the_extension(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "extension_names", lambda: ())
     found = PageCheck(FRONT_END, "", "", "")(Verdict())
-    assert (found.doubt, found.compared) == ("Pages were not compared: the extension pages is not installed.", "")
+    assert (found.doubt, found.compared) == (NOT_COMPARED, "")
     assert not has_browser(FRONT_END)
 
 
@@ -113,12 +116,13 @@ def test_proof_has_a_doubt_without_experiments(prove_patch, reproduces: bool, mo
     monkeypatch.setattr(plugins, "extension_names", lambda: ())
     verdict = prove_patch({"shop/price.py": RIGHT}, reproduces=reproduces)
     assert (verdict.kind, bool(verdict.no_loss)) == ("unproven", reproduces)
-    assert experiments.NOT_INSTALLED in verdict.notes
+    assert experiments.NOT_INSTALLED in verdict.facts
 
 
 def test_notes_say_that_run_was_not_audited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "extension_names", lambda: ())
-    assert run_audit.find_injections((), Issue("", ""), str) == (run_audit.NOT_INSTALLED,)
+    assert run_audit.missing_audit() == (run_audit.NOT_INSTALLED,)
+    assert run_audit.find_injections((), Issue("", ""), str) == ()
 
 
 def test_repository_checks_are_named_as_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,3 +165,14 @@ def test_run_without_model_names_the_missing_repair(monkeypatch: pytest.MonkeyPa
     with pytest.raises(UsageError, match="Repair without a model is in the extension repair, which is not installed"):
         strategy_of(Settings())
     assert strategy_of(Settings(strategy="react")) == "react"
+
+
+@pytest.mark.slow
+def test_missing_extension_costs_no_further_round(run_strategy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script has one reply: a second request to the model would fail."""
+    monkeypatch.setattr(plugins, "extension_names", lambda: ())
+    run = run_strategy(
+        "test-then-patch", line("Fix.", new_test("add", equal("add(2, 3)", 5)), edit_calc("a + b"), SUBMIT, n=1)
+    )
+    assert (run.kind, run.result.exit.message) == ("unproven", "")
+    assert experiments.NOT_INSTALLED in run.result.exit.verdict.facts

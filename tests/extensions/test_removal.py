@@ -18,7 +18,7 @@ __all__ = ["calculator", "issue_file", "machine"]
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ("swe_agent", "agent", "aci", "tools", "trajectories")
-OF_EXTENSIONS = {"swe_agent.gym", "swe_agent.gymnasium_env"}
+OF_EXTENSIONS = {"swe_agent.gym"}
 """Public names of what the extension lab defines."""
 
 

@@ -24,12 +24,12 @@ from agent.lifecycle.run_lifecycle import reopen, result
 from agent.prompts.quotation import quoted_logs
 from agent.run_state.run_ownership import is_own
 from agent.run_state.turn_state import BUILD, MAIN, PROVE
+from agent.runs.run_listing import RunFilter, list_runs
 from extensions.github.ci.ci_address import ci_address_of
 from extensions.github.ci.failed_checks import AUTHOR, FailedChecks, fetch_failed_checks, job_names
 from extensions.github.follow_up_turns import CI_REQUEST, FOLLOW_UP_SETTINGS, run_follow_up, start_turn
 from extensions.github.text_escaping import code_block
 from extensions.replay.run_fork import find_origin, fork
-from extensions.run_views.run_listing import RunFilter, list_runs
 from trajectories.errors import RunBroken, UsageError
 from trajectories.journal import read
 from trajectories.records import Issue

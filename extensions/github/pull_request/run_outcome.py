@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import clean_text
-from aci.proof.run_audit import NOT_INSTALLED, find_injections
+from aci.proof.run_audit import find_injections
 from aci.repository.test_files import is_test
 from agent.lifecycle.exploit_withholding import public_title, withholds
 from agent.lifecycle.result_json import as_json
@@ -65,8 +65,7 @@ def outcome_of(
     del report["patch"]
     issue = engine.run.issue
     whole = replace(issue, comments=(*issue.comments, *thread))
-    searched = find_injections(engine.trajectory.all_steps(), whole, lambda tool: metadata_of(tool).text)
-    injected = [line for line in searched if line != NOT_INSTALLED]  # which stays a note of the verdict
+    injected = find_injections(engine.trajectory.all_steps(), whole, lambda tool: metadata_of(tool).text)
     verdict = report["verdict"]
     verdict["notes"] = [note for note in verdict["notes"] if note not in injected]
     verdict["facts"] = [fact for fact in verdict["facts"] if fact["text"] not in injected]

@@ -45,9 +45,9 @@ def command(
 
     Exit codes: 0 (done), 2 (usage), 75 (a named run is in use).
     """
+    from agent.cli.time_spans import parse_time
     from agent.console.rich_terminal import waiting
     from extensions.housekeeping.garbage_collection import BUSY, RemovalPlan, collect
-    from extensions.run_views.time_spans import parse_time
 
     settings = load_settings()
     named = [_run_folder(settings, name) for name in run or []]

@@ -184,7 +184,7 @@ def _by_log(attempt: _Attempt, tests: str) -> GradingResult:
     code, log = 124 if report.timed_out else report.code, _read_log(workspace, f"{workspace.harness}/{_LOG}")
     if error := _error_of(code, timeout):
         return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
-    if _is_unread(report):  # nothing would confirm what the output says
+    if report.is_unread:  # nothing would confirm what the output says
         return GradingResult(gold.id, resolved=False, applied=True, error=UNREAD.text, infrastructure=True, log=log)
     passed = way.read(log)
     output = _test_output(log)

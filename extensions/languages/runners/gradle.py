@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 import shlex
 
+from aci.testing.junit_reports import jvm_class
 from aci.testing.runner_hooks import Hook, RunnerRequest
-from extensions.languages.junit_reports import jvm_class
 
 CALL = re.compile(r"(?<![\w./-])((?:[\w.-]*/)*gradlew?)(?=\s)([^;&|\n]*)")
 

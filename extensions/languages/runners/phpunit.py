@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterator
 from itertools import count
 
+from aci.testing.junit_reports import junit_lines
 from aci.testing.runner_hooks import Hook, RunnerRequest, program_call
 from aci.testing.suite_results import Line
-from extensions.languages.junit_reports import junit_lines
 
 CALL = re.compile(program_call(r"(?:simple-)?phpunit(?:\.phar)?"))
 

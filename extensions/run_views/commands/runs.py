@@ -10,9 +10,9 @@ import typer
 
 from aci.observation.untrusted_text import one_line
 from agent.cli import shared_options as options
+from agent.cli.time_spans import parse_time
 from agent.config.settings import load_settings
-from extensions.run_views.run_listing import RunFilter, RunSummary, Sort, list_runs
-from extensions.run_views.time_spans import parse_time
+from agent.runs.run_listing import RunFilter, RunSummary, Sort, list_runs
 from trajectories.errors import UsageError
 from trajectories.outcome_words import ENDINGS, WITHOUT_EXIT
 

@@ -7,7 +7,7 @@ from random import Random
 from aci.graph.code_graph import Graph
 from aci.graph.graph_build import load_manifest
 from aci.graph.graph_store import Store
-from aci.repository.file_blobs import TextBlobs
+from tests.text_blobs import TextBlobs
 
 MODULES = ("aa", "bb", "cc", "dd")
 FOLDERS = ("", "aa/", "bb/", "aa/cc/", "src/", "src/dd/")

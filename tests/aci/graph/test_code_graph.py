@@ -11,7 +11,7 @@ from aci.graph.code_graph import Graph, query_graph
 from aci.graph.edge_columns import KINDS
 from aci.graph.outline import Location
 from aci.repository.disk_cache import Damaged
-from aci.repository.file_blobs import TextBlobs
+from tests.text_blobs import TextBlobs
 
 TEXTS = {
     "shop/__init__.py": "from .orders import Order\n",

@@ -10,8 +10,8 @@ from aci.graph.code_graph import Graph, query_graph
 from aci.graph.edge_columns import KINDS
 from aci.graph.graph_store import Store
 from aci.graph.outline import BASE, Location
-from aci.repository.file_blobs import TextBlobs
 from tests.aci.graph.random_trees import load_graph, random_tree
+from tests.text_blobs import TextBlobs
 
 LONG = "z" * 100
 

@@ -16,8 +16,9 @@ from aci.graph.edge_columns import KINDS
 from aci.graph.graph_build import MISSING_BLOB, MOST_PARTS, load_manifest
 from aci.graph.graph_store import Store
 from aci.graph.outline import Location
-from aci.repository.file_blobs import File, GitBlobs, TextBlobs
+from aci.repository.file_blobs import File, GitBlobs
 from tests.conftest import MakeRepo, git
+from tests.text_blobs import TextBlobs
 
 Row = tuple[Location, Location, str, int, float]
 

@@ -24,8 +24,8 @@ from aci.graph.name_resolution import Edge, LooseReference, ResolvedReferences
 from aci.graph.outline import Location, Outline
 from aci.graph.term_postings import Builder
 from aci.repository.disk_cache import Damaged
-from aci.repository.file_blobs import TextBlobs
 from tests.aci.graph.graph_answers import OTHER, TEXTS, Summary, graph_summary
+from tests.text_blobs import TextBlobs
 from trajectories.errors import WorkspaceError
 
 PATHS = st.text(min_size=1, max_size=8) | st.just("not-\udcff.py")

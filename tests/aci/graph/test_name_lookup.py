@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aci.graph.code_graph import definition_at_line, dotted_name, is_test_file, look_up_name, query_graph
-from aci.repository.file_blobs import TextBlobs
+from tests.text_blobs import TextBlobs
 
 FILES = {
     "shop/__init__.py": "",

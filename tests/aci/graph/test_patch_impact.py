@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aci.graph.code_graph import query_graph
 from aci.graph.patch_impact import Edit, broken_callers, changed_definitions, edits_between
-from aci.repository.file_blobs import TextBlobs
+from tests.text_blobs import TextBlobs
 
 SHOP = "def total(prices, tax):\n    return sum(prices)\n\n\ndef cheap():\n    return total([], 0)\n\n\nRATE = 3\n"
 TILL = "from shop import total\n\n\nclass Till:\n    def ring(self):\n        return total([1], 0)\n"

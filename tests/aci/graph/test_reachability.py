@@ -8,7 +8,7 @@ from typing import TypeVar
 from aci.graph.code_graph import Graph, dotted_name, look_up_name, query_graph
 from aci.graph.patch_impact import find_callers, find_reaching_tests
 from aci.graph.symbol_context import find_context
-from aci.repository.file_blobs import TextBlobs
+from tests.text_blobs import TextBlobs
 
 Answer = TypeVar("Answer")
 

@@ -17,7 +17,7 @@ from aci.graph.outline import Symbol
 from aci.graph.parser import load_language
 from aci.graph.term_postings import CODE, DEFINES, NAME, PROSE, Bucket, Builder, Documents, bucket_of
 from aci.issue_text.issue_mentions import WORD, split_identifier
-from aci.repository.file_blobs import TextBlobs
+from tests.text_blobs import TextBlobs
 
 WORDS = st.sampled_from(
     ["load", "loadHTTPResponse", "_private", "the", "x", "Élan", "snake_case_name", "error", "Δδ", "save2", "json"]

@@ -12,7 +12,7 @@ from aci.localization.candidate_places import CandidateSearch, FileCandidates, S
 from aci.localization.explicit_mentions import SECOND_PASS
 from aci.localization.place_ranking import file_reader
 from aci.localization.signals import FILE_SIGNALS, scores
-from aci.repository.file_blobs import TextBlobs
+from tests.text_blobs import TextBlobs
 from trajectories.records import Issue
 
 FindCandidates = Callable[[Mapping[str, str], Issue], tuple[FileCandidates, SymbolCandidates]]

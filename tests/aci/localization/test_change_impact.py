@@ -9,8 +9,8 @@ from aci.graph.patch_impact import Edit
 from aci.localization.edit_signals import PastChanges
 from aci.localization.issue_localization import find_impact
 from aci.localization.place_ranking import RankedPlace, file_reader
-from aci.repository.file_blobs import TextBlobs
 from tests.aci.graph.test_reachability import FILES
+from tests.text_blobs import TextBlobs
 
 
 def find_hits(

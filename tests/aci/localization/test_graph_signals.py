@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from aci.graph.code_graph import Graph, query_graph
 from aci.localization.explicit_mentions import BEST, CALLED, Calls, EdgesWithin, called_signal, file_signals
 from aci.localization.signals import Floats, below_best, log_scale
-from aci.repository.file_blobs import TextBlobs
 from tests.aci.localization.conftest import FindCandidates
+from tests.text_blobs import TextBlobs
 from trajectories.records import Issue
 
 FILES = {

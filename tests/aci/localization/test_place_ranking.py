@@ -10,8 +10,9 @@ from aci.graph.code_graph import query_graph
 from aci.issue_text.issue_mentions import TITLE, Link, find_mentions, split_identifier
 from aci.issue_text.issue_sections import Frame
 from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
-from aci.repository.file_blobs import Blobs, TextBlobs, TreeBlobs
+from aci.repository.file_blobs import Blobs, TreeBlobs
 from tests.conftest import MakeRepo, OpenWorkspace
+from tests.text_blobs import TextBlobs
 from trajectories.records import Issue
 
 FILES = {

@@ -14,9 +14,10 @@ from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.explicit_mentions import BEST, CALLED, MessageSearch, PathIndex, Pointer, Pointers
 from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
 from aci.localization.signals import FILE_SIGNALS, FUNCTION_SIGNALS, weights
-from aci.repository.file_blobs import GitBlobs, TextBlobs
+from aci.repository.file_blobs import GitBlobs
 from tests.aci.localization.conftest import FindCandidates
 from tests.conftest import MakeRepo, git
+from tests.text_blobs import TextBlobs
 from trajectories.records import Issue
 
 DOOR = '''\

@@ -8,14 +8,15 @@ import pytest
 
 from aci.graph.code_graph import query_graph
 from aci.graph.file_selection import language_of
-from aci.proof.compiled_tests import inline_regions, missing_names, split_inline_tests
+from aci.proof.compiled_tests import inline_regions, missing_names, split_inline_tests, with_base_tests
 from aci.repository.disk_cache import version_of
-from aci.repository.file_blobs import TextBlobs
 from aci.testing.other_languages import UNEXAMINED
 from aci.testing.suite_results import UNREAD, TestResult
 from aci.testing.suite_run import run_tests
 from tests.aci.conftest import BASE, CASE, RIGHT
+from tests.text_blobs import TextBlobs
 from trajectories import plugins
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 
 NEW_TEST = f"{CASE}    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"
 SOLVED = {"shop/price.py": RIGHT, "tests/test_issue.py": NEW_TEST}
@@ -100,3 +101,31 @@ def test_patch_of_python_is_proved(prove_patch) -> None:
     verdict = prove_patch(SOLVED, {**BASE, "lib/a.js": ""})
     assert (verdict.red, verdict.green, verdict.red_again, verdict.no_loss) == (True, True, True, True)
     assert not {UNREAD.text, UNEXAMINED.text}.intersection(verdict.notes)
+
+
+def test_edited_tests_beside_code_are_not_delivered(tmp_path) -> None:
+    """Nothing can tell them from the code, so the whole file is as in the base."""
+    old = b"fn a() -> i32 { 1 }\n#[cfg(all(unix, test))]\nmod tests { fn t() { assert_eq!(super::a(), 1); } }\n"
+    with Trees(tmp_path / "trees.git") as trees:
+        base = trees.write({"src/lib.rs": old, "src/plain.rs": b"fn b() {}\n", "a.py": b"x = 1\n"}, EMPTY_TREE)
+        changed = {"src/lib.rs": old.replace(b"1", b"2"), "src/plain.rs": b"fn c() {}\n", "a.py": b"x = 2\n"}
+        kept = with_base_tests(trees, base, trees.write(changed, base))
+        assert trees.read(kept, "src/lib.rs") == old
+        assert trees.read(kept, "src/plain.rs") == changed["src/plain.rs"]
+
+
+@pytest.mark.slow
+def test_loss_in_a_junit_report_is_seen(prove_patch) -> None:
+    """Any program may write such a report, so the core reads it."""
+    report = (
+        'passed=$(python3 -c "import shop.price as p; print(p.total([1]))")\n'
+        "mkdir -p reports\n"
+        'if [ "$passed" = 0 ]; then inner=""; else inner="<failure/>"; fi\n'
+        'echo "<testsuite><testcase classname=\\"Lua\\" name=\\"old\\">$inner</testcase></testsuite>" '
+        "> reports/TEST-lua.xml\n"
+    )
+    make = "check:\n\tpython3 -m unittest discover -s tests -t .\n\tsh lua.sh\n"
+    base = {**BASE, "lua.sh": report, "lua.lua": "", "Makefile": make}
+    verdict = prove_patch(SOLVED, base=base, command="make check")
+    assert (verdict.kind, verdict.no_loss) == ("unproven", False)
+    assert verdict.lost == ("Lua::old",)

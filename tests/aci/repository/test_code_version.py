@@ -13,7 +13,7 @@ from aci.graph.code_graph import query_graph
 from aci.history import commit_index
 from aci.repository import disk_cache
 from aci.repository.disk_cache import MONTH, cache_file, version_of
-from aci.repository.file_blobs import TextBlobs
+from tests.text_blobs import TextBlobs
 
 
 def test_version_differs_between_sets_of_sources() -> None:

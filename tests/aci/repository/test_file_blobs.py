@@ -12,9 +12,10 @@ import pytest
 from aci.graph.code_graph import query_graph
 from aci.graph.graph_build import MISSING_BLOB
 from aci.graph.outline import Location
-from aci.repository.file_blobs import LARGEST, Blobs, GitBlobs, TextBlobs, TreeBlobs
+from aci.repository.file_blobs import LARGEST, Blobs, GitBlobs, TreeBlobs
 from aci.repository.user_repository import Repository
 from tests.conftest import MakeRepo, git
+from tests.text_blobs import TextBlobs
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.git_store.trees import Trees
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from aci.graph.code_graph import Graph, query_graph
-from aci.repository.file_blobs import TextBlobs
 from extensions.papers.graph_search import find_place
 from extensions.papers.place_fusion import parse_places
 from extensions.papers.rank_fusion import fuse_ranks
 from tests.agent.conftest import line
 from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy
 from tests.extensions.papers.test_graph_search import FAULT, FILES, FIX, ISSUE, TEST
+from tests.text_blobs import TextBlobs
 
 ANSWERS = {
     "localizer": line("1. `shop/fold.py:left` adds up\n2. shop/book.py:post", contains="\nshop/fold.py\n"),

@@ -7,7 +7,6 @@ from typing import Any
 
 from aci.graph.code_graph import Graph, query_graph
 from aci.graph.outline import Location
-from aci.repository.file_blobs import TextBlobs
 from benchmarks.routes import search_graph
 from extensions.papers.graph_search import (
     MOST_NEIGHBOURS,
@@ -17,6 +16,7 @@ from extensions.papers.graph_search import (
     find_place,
     neighbours,
 )
+from tests.text_blobs import TextBlobs
 from trajectories.records import Issue
 
 FILES = {

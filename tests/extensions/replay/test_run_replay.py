@@ -13,12 +13,12 @@ from agent.lifecycle.run_lifecycle import reopen
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.run_ownership import register
 from agent.runs.resumable_runs import runs_in
+from agent.runs.run_listing import summarize_run
 from agent.runs.run_lookup import open_own_run
 from extensions.replay.commands.replay import command
 from extensions.replay.run_comparison import RunComparison, compare_runs
 from extensions.replay.run_fork import find_origin, fork, fork_settings
 from extensions.replay.run_replay import RunReplay, begin_replay, replay_settings
-from extensions.run_views.run_listing import summarize_run
 from tests.agent.conftest import act, line
 from tests.external_plugin import install_tool
 from trajectories.errors import Cancelled, RunBroken, UsageError, WorkspaceError

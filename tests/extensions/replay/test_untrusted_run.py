@@ -18,12 +18,12 @@ from agent.engine.engine import Engine
 from agent.lifecycle.run_lifecycle import reopen, result, solve
 from agent.models.base import load_model
 from agent.run_state.run_ownership import run_owner
+from agent.runs.run_listing import summarize_run
 from agent.runs.run_lookup import open_own_run
 from extensions.replay.run_fork import copy_untrusted_run, find_origin, fork, fork_settings
 from extensions.replay.run_replay import RunReplay, replay_settings
 from extensions.replay.run_replay import begin_replay as start_replay
 from extensions.replay.untrusted_run import NOT_RUN_HERE, _safe
-from extensions.run_views.run_listing import summarize_run
 from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import finish_solving
 from trajectories import plugins

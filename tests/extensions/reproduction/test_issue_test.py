@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from aci.repository.file_blobs import TextBlobs
 from extensions.reproduction import issue_test
 from extensions.reproduction.issue_failures import Failure
 from extensions.reproduction.issue_test import choose_place, expand_stars, merge_imports, name_of_test, render_test
+from tests.text_blobs import TextBlobs
 
 RUNS = Failure(0, "runs", "", "", "")
 

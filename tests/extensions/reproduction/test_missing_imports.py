@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from aci.repository.file_blobs import TextBlobs
 from extensions.reproduction.missing_imports import _imports, find_imports
+from tests.text_blobs import TextBlobs
 
 FILES = {
     "src/shop/__init__.py": "from .cart import Cart, total\n",

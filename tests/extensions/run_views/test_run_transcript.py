@@ -18,10 +18,10 @@ from agent.engine.loop import is_submission, loop
 from agent.engine.task import Task
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.run_ownership import register
+from agent.runs.run_listing import LOCKS
 from extensions.run_views import run_follower
 from extensions.run_views.commands import show as command
 from extensions.run_views.run_follower import follow_run, is_held
-from extensions.run_views.run_listing import LOCKS
 from tests.agent.conftest import Bench, act, line
 from tests.conftest import committed
 from trajectories.errors import RunBroken, UsageError

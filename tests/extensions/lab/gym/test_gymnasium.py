@@ -43,7 +43,7 @@ def test_check_env_finds_nothing(row: dict[str, Any]) -> None:
     """In a container, whose folders are always the same, all observations are deterministic."""
     from gymnasium.utils.env_checker import check_env
 
-    from swe_agent.gymnasium_env import IssueEnv
+    from extensions.lab.gym.gymnasium_env import IssueEnv
 
     check_env(IssueEnv(row, workspace="docker", image=IMAGE), skip_render_check=True)
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aci.runtime.workspace import CommandResult
+from aci.testing.junit_reports import junit_lines
 from aci.testing.runner_hooks import RunnerRequest, collect_hooks
 from aci.testing.suite_results import build_report
 from aci.testing.suite_run import run_tests
-from extensions.languages.junit_reports import junit_lines
 from extensions.languages.runners import cargo, go, phpunit, rspec
 
 RECORDED = Path(__file__).parent / "recorded"

@@ -5,10 +5,10 @@ import os
 
 import pytest
 
+from agent.cli.time_spans import parse_time
 from agent.config.settings import load_settings
+from agent.runs.run_listing import LOCKS, RunFilter, RunSummary, list_runs, summarize_run
 from extensions.run_views.commands import runs as command
-from extensions.run_views.run_listing import LOCKS, RunFilter, RunSummary, list_runs, summarize_run
-from extensions.run_views.time_spans import parse_time
 from tests.agent.conftest import line
 from trajectories.errors import UsageError
 from trajectories.journal import Journal, encode, lock_run

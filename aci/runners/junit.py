@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aci.testing.junit_reports import junit_lines
 from aci.testing.runner_hooks import Hook, RunnerRequest
 from aci.testing.suite_results import Line
-from extensions.languages.junit_reports import junit_lines
 
 
 def hook(request: RunnerRequest, command: str) -> Hook:

@@ -9,7 +9,8 @@ from typing import Any, Unpack
 import gymnasium
 from gymnasium import Space
 
-from swe_agent.gym import Action, Info, MakeOptions, Observation, make
+from extensions.lab.gym.environment import Action, Info, Observation
+from extensions.lab.gym.environment_creation import MakeOptions, make
 from trajectories.records import Issue
 
 WORDS = ("look", "edit", "test", "submit", "add", "fix")
