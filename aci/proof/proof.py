@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aci.graph.signature_changes import REMOVED, breaking_changes
 from aci.observation.activity_message import ActivityMessage
+from aci.proof import outside_checks
 from aci.proof.experiments import find_source_doubts, try_patch
 from aci.proof.fact_words import (
     UNCHANGED,
@@ -425,6 +426,8 @@ def _find_doubts(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteRepo
         trial.doubt(reason)
     if any(report and report.is_unread for report in (baseline, suite)):
         trial.doubt(UNREAD)
+    for fact in outside_checks.find_doubts(trial.trees, trial.base, trial.proved, trial.issue):
+        trial.doubt(fact)
     changed = (change.path for change in trial.trees.changed(trial.base, trial.proved))
     if not are_supported() and any(path.lower().endswith(FILE_ENDS) for path in changed):
         trial.doubt(UNEXAMINED)
