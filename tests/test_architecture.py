@@ -57,6 +57,17 @@ def test_files_are_short() -> None:
     assert not {name: length for name, length in lengths.items() if length > limits[ROOT / name]}
 
 
+def test_core_is_small_enough_for_one_person() -> None:
+    """The core is all but `extensions`, with its programs for workspaces and its prompts."""
+    core = [path for name in PACKAGES if name != "extensions" for path in (ROOT / name).rglob("*.*")]
+    texts = [path for path in core if path.suffix in (".py", ".txt", ".cjs", ".sh")]
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in texts) <= 55_000
+    packages = {
+        name: [each for each in (ROOT / name).iterdir() if (each / "__init__.py").exists()] for name in PACKAGES
+    }
+    assert (len(packages["agent"]) <= 20, len(packages["aci"]) <= 18) == (True, True)
+
+
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
 def test_git_tracks_no_ignored_file() -> None:
     assert run("git", "ls-files", "--cached", "--ignored", "--exclude-standard").stdout == ""
