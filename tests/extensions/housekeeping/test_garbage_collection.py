@@ -12,7 +12,7 @@ from extensions.housekeeping.commands import gc as command
 from extensions.housekeeping.garbage_collection import RemovalPlan, collect
 from extensions.housekeeping.run_cleanup import MANY_LOOSE, MANY_PACKS, DiskUsage, referenced_outputs
 from tests.agent.conftest import line
-from tests.agent.runs.test_run_listing import state, step, write_run  # noqa: F401 - `state` is a fixture
+from tests.extensions.run_views.test_run_listing import state, step, write_run  # noqa: F401 - `state` is a fixture
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import create_store, git, git_environ
 from trajectories.git_store.trees import EMPTY_TREE, PACKS_PER_INDEX, Trees

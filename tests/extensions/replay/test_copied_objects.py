@@ -3,8 +3,8 @@
 from agent.config.settings import Settings
 from extensions.housekeeping.garbage_collection import RemovalPlan, collect
 from extensions.replay import run_fork
-from tests.agent.runs.test_run_listing import state  # noqa: F401 - a fixture
 from tests.extensions.housekeeping.test_garbage_collection import object_ids, write_own, write_packs
+from tests.extensions.run_views.test_run_listing import state  # noqa: F401 - a fixture
 from trajectories.git_store.git_commands import git, git_environ
 from trajectories.records import Exit
 from trajectories.verdict import Verdict
