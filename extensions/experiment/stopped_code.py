@@ -47,18 +47,19 @@ def stop_changed_functions(trial: ProofRun, after: Workspace, tests: Sequence[st
     built without the patch, whether each of them does not.
 
     None if there is no such function, if the code does not build with the stops, or if the tests pass but the patch
-    changes more than these functions.
+    changes more than these functions. Without such a function, tests that are not built without the patch count if they
+    do not pass with only the names that it declares.
     """
     found = {path: one for path in trial.parts.source if (one := _stopped(trial, path))}
+    unbuilt = [test for test in tests if test in trial.unbuilt]
     if not found:
-        return None
+        return True if unbuilt and _need_more_than_names(trial, after, unbuilt) else None
     trial.say(ActivityMessage("Running the tests with the changed functions stopped"))
     stopped = {path: text for path, (text, _) in found.items()}
     after.restore(trial.trees.write(stopped, trial.proved))
     report = run_tests(after, trial.node_command or trial.command, tests, trial.timeout)
     if report.timed_out or is_build_error(report.output.decode("utf-8", "replace")):
         return None
-    unbuilt = [test for test in tests if test in trial.unbuilt]
     if unbuilt:
         return not any(passes(report, test) for test in unbuilt)
     is_noticed = not all(passes(report, test) for test in tests)
@@ -66,6 +67,50 @@ def stop_changed_functions(trial: ProofRun, after: Workspace, tests: Sequence[st
         is_only_functions for _, is_only_functions in found.values()
     )
     return True if is_noticed else False if is_whole else None
+
+
+def _need_more_than_names(trial: ProofRun, after: Workspace, tests: Sequence[str]) -> bool:
+    """Return whether none of the tests passes on the base with what the patch declares under new names, such as
+    constants and types, and without the rest of the patch."""
+    found = {path: text for path in trial.parts.source if (text := _with_new_names(trial, path))}
+    if not found:
+        return False
+    trial.say(ActivityMessage("Running the tests with the names that the patch declares only"))
+    after.restore(trial.trees.write(found, trial.without))
+    report = run_tests(after, trial.node_command or trial.command, tests, trial.timeout)
+    is_built = not report.timed_out and not is_build_error(report.output.decode("utf-8", "replace"))
+    return is_built and all((result := report.find(test)) and result.bad for test in tests)
+
+
+def _with_new_names(trial: ProofRun, path: str) -> bytes | None:
+    """Return a changed file of the base with the declarations of new names at its end; None if there are none."""
+    from aci.graph.parser import parse_syntax
+
+    language = language_of(path)
+    if language not in STOPS or not (trial.trees.entry(trial.base, path) and trial.trees.entry(trial.proved, path)):
+        return None
+    before, after = (trial.trees.read(tree, path) for tree in (trial.base, trial.proved))
+    if max(len(before), len(after)) > LARGEST:
+        return None
+    known = {name for node in parse_syntax(language, before).children for name in _declared_names(node)}
+    added = [
+        node.text or b""
+        for node in parse_syntax(language, after).children
+        if node.type not in FUNCTIONS
+        and not any(_functions(node))
+        and (names := set(_declared_names(node)))
+        and not names & known
+    ]
+    return b"\n".join([before, *added, b""]) if added else None
+
+
+def _declared_names(node: Node, depth: int = 3) -> Iterator[bytes]:
+    """Yield the names that a declaration gives to constants, variables and types."""
+    name = node.child_by_field_name("name")
+    if name is not None and name.text:
+        yield name.text
+    for child in node.named_children if depth else ():
+        yield from _declared_names(child, depth - 1)
 
 
 def _stopped(trial: ProofRun, path: str) -> tuple[bytes, bool] | None:

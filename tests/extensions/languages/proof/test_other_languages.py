@@ -274,6 +274,47 @@ def test_patch_in_another_language(prove_patch, base, patch, is_right) -> None:
     )
 
 
+SIZES_ISSUE = Issue("Support weeks", 'Please export Week, and let size("w") (Size in Go) return it, which is 168.')
+GO_SIZES = {
+    "go.mod": "module example.com/shop\n\ngo 1.19\n",
+    "size.go": 'package shop\n\nconst Day = 24\n\nvar sizes = map[string]int{"d": Day}\n\n'
+    "func Size(name string) int {\n\treturn sizes[name]\n}\n",
+    "size_test.go": f'{GO_HEAD}\nfunc TestDay(t *testing.T) {{\n\tif Size("d") != Day {{\n\t\tt.Fatal("no")\n\t}}\n}}\n',
+}
+JS_SIZES = {
+    "package.json": JS["package.json"],
+    "size.js": "export const Day = 24\nconst sizes = { d: Day }\nexport function size(name) {\n  return sizes[name]\n}\n",
+    "test/day.test.js": JS_HEAD
+    + "import { size } from '../size.js'\n\ntest('day', () => {\n  assert.equal(size('d'), 24)\n})\n",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["go", "node"])
+@pytest.mark.parametrize("is_right", [True, False])
+def test_declared_name_alone_is_not_what_a_test_needs(prove_patch, program: str, is_right: bool) -> None:
+    """The patch changes no function, so none can be stopped: the tests run with the new constant alone."""
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
+    if program == "go":
+        base, path = GO_SIZES, "size.go"
+        text = base[path].replace("Day = 24\n", "Day = 24\n\nconst Week = 7 * Day\n")
+        right = text.replace(": Day}", ': Day, "w": Week}')
+        check = 'Size("w") != Week' if is_right else "Week != 168"
+        test = {
+            "week_test.go": f'{GO_HEAD}\nfunc TestWeek(t *testing.T) {{\n\tif {check} {{\n\t\tt.Fatal("no")\n\t}}\n}}\n'
+        }
+    else:
+        base, path = JS_SIZES, "size.js"
+        text = base[path] + "export const Week = 7 * Day\n"
+        right = text.replace("{ d: Day }", "{ d: Day, w: 168 }")
+        check = "size('w'), Week" if is_right else "Week, 168"
+        head = f"{JS_HEAD}import {{ size, Week }} from '../size.js'\n"
+        test = {"test/week.test.js": f"{head}\ntest('week', () => {{\n  assert.equal({check})\n}})\n"}
+    verdict = prove_patch({path: right, **test}, base, command="", issue=SIZES_ISSUE)
+    assert verdict.kind == ("plausible" if is_right else "unproven"), verdict.notes
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
 def test_language_whose_calls_cannot_be_varied_is_named(prove_patch) -> None:
