@@ -279,11 +279,12 @@ GO_SIZES = {
     "go.mod": "module example.com/shop\n\ngo 1.19\n",
     "size.go": 'package shop\n\nconst Day = 24\n\nvar sizes = map[string]int{"d": Day}\n\n'
     "func Size(name string) int {\n\treturn sizes[name]\n}\n",
-    "size_test.go": f'{GO_HEAD}\nfunc TestDay(t *testing.T) {{\n\tif Size("d") != Day {{\n\t\tt.Fatal("no")\n\t}}\n}}\n',
+    "size_test.go": GO_HEAD + GO_TEST.replace("Mean([]int{1, 3}) != 2", 'Size("d") != Day'),
 }
 JS_SIZES = {
     "package.json": JS["package.json"],
-    "size.js": "export const Day = 24\nconst sizes = { d: Day }\nexport function size(name) {\n  return sizes[name]\n}\n",
+    "size.js": "export const Day = 24\nconst sizes = { d: Day }\n"
+    "export function size(name) {\n  return sizes[name]\n}\n",
     "test/day.test.js": JS_HEAD
     + "import { size } from '../size.js'\n\ntest('day', () => {\n  assert.equal(size('d'), 24)\n})\n",
 }
