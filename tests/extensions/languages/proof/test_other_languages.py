@@ -302,9 +302,8 @@ def test_declared_name_alone_is_not_what_a_test_needs(prove_patch, program: str,
         text = base[path].replace("Day = 24\n", "Day = 24\n\nconst Week = 7 * Day\n")
         right = text.replace(": Day}", ': Day, "w": Week}')
         check = 'Size("w") != Week' if is_right else "Week != 168"
-        test = {
-            "week_test.go": f'{GO_HEAD}\nfunc TestWeek(t *testing.T) {{\n\tif {check} {{\n\t\tt.Fatal("no")\n\t}}\n}}\n'
-        }
+        week = GO_TEST.replace("TestMean", "TestWeek").replace("Mean([]int{1, 3}) != 2", check)
+        test = {"week_test.go": GO_HEAD + week}
     else:
         base, path = JS_SIZES, "size.js"
         text = base[path] + "export const Week = 7 * Day\n"
