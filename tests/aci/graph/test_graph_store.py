@@ -183,7 +183,7 @@ def test_inconsistent_row_raises_damaged(tmp_path: Path) -> None:
 BUILD_SCRIPT = """
 import hashlib, sys
 from pathlib import Path
-from aci.repository.file_blobs import TextBlobs
+from tests.text_blobs import TextBlobs
 from aci.graph.code_graph import query_graph
 from tests.aci.graph.graph_answers import OTHER, TEXTS, graph_summary
 texts = {"texts": TEXTS, "other": OTHER}[sys.argv[2]]
