@@ -323,7 +323,7 @@ def library() -> str:
         lines += ["", f"::: {swe_agent._MODULES[name]}.{name}"]
     lines += ["", "# swe_agent.gym", "", "[Environments for training](../gym.md) is the guide."]
     for name in ("make", "make_vec"):
-        lines += ["", f"::: swe_agent.gym.{name}"]
+        lines += ["", f"::: {getattr(swe_agent.gym, name).__module__}.{name}"]
     return "\n".join(lines) + "\n"
 
 

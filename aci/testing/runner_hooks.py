@@ -128,6 +128,11 @@ def load_runner(name: str) -> Runner:
     return cast(Runner, import_module(runner_modules()[name]))
 
 
+def runners() -> dict[str, Runner]:
+    """Return all runners by name. Kept for one release: `runner_modules` imports none."""
+    return {name: load_runner(name) for name in runner_modules()}
+
+
 def reader_of(name: str) -> Callable[[RunnerRequest, str, bytes], Iterator[Line]] | None:
     """Return the runner's `read`, if the runner exists and has one."""
     return getattr(load_runner(name), "read", None) if name in runner_modules() else None
