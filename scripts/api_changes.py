@@ -22,8 +22,7 @@ EXTENSION_POINTS = [
     *("swe_agent.gym", "extensions.lab.gym.environment_creation"),
     *("tools.base", "agent.engine.task", "agent.models.base", "aci.testing.runner_hooks"),
 ]
-"""Modules whose public names are all promised; docs/compatibility.md lists them. Those of `swe_agent.gym` are defined in
-the extension lab."""
+"""Modules whose public names are all promised; docs/compatibility.md lists them."""
 
 Change = tuple[str, str]
 """Path of a name, and a sentence about its change."""
