@@ -19,6 +19,7 @@ from aci.repository.python_source import parse
 from aci.runtime.workspace import Workspace
 from aci.testing.browser_tests import opens_pages
 from aci.testing.command_files import entered_folders
+from aci.testing.suite_command import MANIFESTS
 from aci.testing.suite_run import SuiteReport
 from extensions.experiment.change_contact import NOTHING, Contact, changed_code, find_missing_contact
 from extensions.experiment.changed_functions import ChangedFile, functions_of
@@ -44,6 +45,8 @@ from trajectories.facts import Fact
 __all__ = ["check_runner_independence", "find_source_doubts", "try_patch"]
 """What a proof asks for (`aci/proof/experiments.py`)."""
 
+MANIFEST_NAMES = frozenset({*MANIFESTS, "go.sum", "go.work", "Cargo.lock", "package-lock.json", "tsconfig.json"})
+MANIFESTS_ONLY = "The patch changes only manifests, which decide how tests are built and run, and no code."
 NOT_VARIED = "Calls of {} functions cannot be varied, so only blind tests can show that the fix is general."
 LANGUAGES = {
     "cpp": "C++",
@@ -135,6 +138,8 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others
 def _stop_code(trial: ProofRun, after: Workspace, tests: tuple[str, ...], path: str) -> Finding:
     """Return the finding for tests in another language than Python, whose calls cannot be varied. `path` is the file
     of one of them."""
+    if all(source.rpartition("/")[2] in MANIFEST_NAMES for source in trial.parts.source):
+        return refuted(MANIFESTS_ONLY)
     noticed = stop_changed_functions(trial, after, tests)
     if noticed is False:
         return refuted("The tests pass even if the functions that the patch changes end the process.")

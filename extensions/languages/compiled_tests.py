@@ -33,7 +33,7 @@ ERRORS = {
 """Each error of a compiler, in its output, and what Node reports of a module when it loads it."""
 MISSING = re.compile(
     r"undefined: (?:\w+\.)?(\w+)"  # Go
-    r"|has no field or method (\w+)|unknown field '?(\w+)'? in struct"
+    r"|has no field or method (\w+)|\(missing method (\w+)|unknown field '?(\w+)'? in struct"
     r"|cannot find [\w ,/]+ `(\w+)`|no [\w ]+ named `(\w+)`|no `(\w+)` in|no field `(\w+)`"  # Rust
     r"|undeclared (?:type|crate or module) `(\w+)`"
     r"|cannot find symbol(?:\n.*){0,3}?\s+symbol:\s+\w+ (\w+)"  # Java

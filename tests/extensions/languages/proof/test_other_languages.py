@@ -244,6 +244,14 @@ JS_CASES = {
         },
         True,
     ),
+    "a manifest": (
+        {
+            "package.json": JS["package.json"].replace("shop", "shop2"),
+            "test/name.test.js": f"{JS_HEAD}import {{ readFileSync }} from 'node:fs'\n"
+            "\ntest('name', () => {\n  assert.match(readFileSync('package.json', 'utf8'), /shop2/)\n})\n",
+        },
+        False,
+    ),
     "a marker": (
         {
             "shop.js": JS["shop.js"] + "\nexport const marker = 1\n",
@@ -338,6 +346,10 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
         ),
         ("./m_test.go:6:5: undefined: Mean\n./m_test.go:7:2: TestA redeclared in this block\n", set()),
         ("./m_test.go:9:4: x.Mean undefined (type T has no field or method Mean)\n", {"Mean"}),
+        (
+            "./m_test.go:9:4: cannot use &x (value of type *T) as I value: *T does not implement I (missing method Mean)\n",
+            {"Mean"},
+        ),
         ("error[E0425]: cannot find function `mean` in crate `shop`\n --> tests/m.rs:3:22\n", {"mean"}),
         ("error[E0599]: no method named `mean` found for struct `Cart` in the current scope\n", {"mean"}),
         ("error[E0432]: unresolved import `shop::mean`\n", {"mean"}),
