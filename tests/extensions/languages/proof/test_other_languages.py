@@ -347,7 +347,7 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
         ("./m_test.go:6:5: undefined: Mean\n./m_test.go:7:2: TestA redeclared in this block\n", set()),
         ("./m_test.go:9:4: x.Mean undefined (type T has no field or method Mean)\n", {"Mean"}),
         (
-            "./m_test.go:9:4: cannot use &x (value of type *T) as I value: *T does not implement I (missing method Mean)\n",
+            "./m_test.go:9:4: cannot use &x as I value: *T does not implement I (missing method Mean)\n",
             {"Mean"},
         ),
         ("error[E0425]: cannot find function `mean` in crate `shop`\n --> tests/m.rs:3:22\n", {"mean"}),
