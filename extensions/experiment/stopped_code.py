@@ -119,9 +119,13 @@ def _stopped(trial: ProofRun, path: str) -> tuple[bytes, bool] | None:
     from aci.graph.parser import parse_syntax
 
     language = language_of(path)
-    if language not in STOPS or trial.trees.entry(trial.proved, path) is None:
+    entry = trial.trees.entry(trial.proved, path)
+    if language not in STOPS or entry is None:
         return None
-    before = trial.trees.read(trial.base, path) if trial.trees.entry(trial.base, path) else b""
+    is_new = trial.trees.entry(trial.base, path) is None
+    if is_new and entry[1] in {file.id for file in trial.trees.files(trial.base).values()}:
+        return None  # a file that was only moved or copied
+    before = b"" if is_new else trial.trees.read(trial.base, path)
     after = trial.trees.read(trial.proved, path)
     if max(len(before), len(after)) > LARGEST:
         return None

@@ -244,6 +244,15 @@ JS_CASES = {
         },
         True,
     ),
+    "a file that is only moved": (
+        {
+            "shop.js": None,
+            "mean.js": JS["shop.js"],
+            "test/shop.test.js": None,
+            "test/mean.test.js": JS["test/shop.test.js"].replace("shop.js", "mean.js"),
+        },
+        False,
+    ),
     "a manifest": (
         {
             "package.json": JS["package.json"].replace("shop", "shop2"),
