@@ -46,6 +46,8 @@ IMPLIED = re.compile(
     r"|cannot (?:add|subtract|multiply|divide|calculate|negate|apply)|binary operation|type annotations needed"
 )
 """What Rust's compiler says in addition if a method or a trait is missing."""
+ITERATION = {"cannot be built from an iterator": "FromIterator", "is not an iterator": "IntoIterator"}
+"""What Rust's compiler says if a type lacks one of these traits, which it names in a note."""
 BOUND = re.compile(r"^note: required by a bound in `(?:\w+::)*(\w+)", re.MULTILINE)
 """Rust's note that names the function for which a trait is missing."""
 TOO_MANY = "too many errors"
@@ -81,6 +83,8 @@ def _all_missing(errors: Sequence[str], bounds: Sequence[str]) -> MissingNames |
     for error in errors:
         if error.startswith("unresolved import"):
             names |= set(re.findall(r"`(?:\w+::)*(\w+)`", error))
+        elif traits := {trait for words, trait in ITERATION.items() if words in error}:
+            names |= traits
         elif match := IMPLIED.search(error):
             implied |= set(filter(None, match.groups()))
         elif match := MISSING.search(error):

@@ -362,6 +362,11 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
         ("error[E0425]: cannot find function `mean` in crate `shop`\n --> tests/m.rs:3:22\n", {"mean"}),
         ("error[E0599]: no method named `mean` found for struct `Cart` in the current scope\n", {"mean"}),
         ("error[E0432]: unresolved import `shop::mean`\n", {"mean"}),
+        (
+            "error[E0277]: a value of type `T` cannot be built from an iterator over elements of type `u8`\n",
+            {"FromIterator"},
+        ),
+        ("error[E0277]: `&T` is not an iterator\n", {"IntoIterator"}),
         ("error[E0308]: mismatched types\n", set()),
         ("error[E0432]: unresolved imports `shop::mean`, `shop::sum`\n", {"mean", "sum"}),
         (
