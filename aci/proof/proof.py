@@ -394,8 +394,7 @@ def _baseline(trial: ProofRun, before: Workspace, known: Baselines) -> SuiteRepo
 
 def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verdict) -> Verdict:
     """Return the verdict with the results of the repository's own checks."""
-    paths = (*trial.parts.source, *trial.parts.test_files)
-    checks = run_checks(trial.trees, trial.base, trial.proved, before, after, paths, trial.say)
+    checks = run_checks(trial, before, after)
     for check in checks:
         if check.has_new:
             trial.add(new_check_finding(check.line))

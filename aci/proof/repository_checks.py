@@ -3,15 +3,14 @@ runs. Their findings are reported and do not change a verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
+    from aci.proof.proof_run import ProofRun
     from aci.runtime.workspace import Workspace
-    from trajectories.git_store.trees import Trees
 
 NOT_INSTALLED = "the repository's own checks: not run (the extension repository_checks is not installed)"
 
@@ -27,19 +26,11 @@ class CheckResult:
     has_new: bool = False
 
 
-def run_checks(
-    trees: Trees,
-    base: str,
-    tree: str,
-    before: Workspace,
-    after: Workspace,
-    paths: Sequence[str],
-    say: Callable[[str], None] = lambda _: None,
-) -> tuple[CheckResult, ...]:
-    """Return the result of each check that the base configures on `paths` of `tree`; also of checks that could not be
-    run. The workspaces `before` and `after` may be restored to `base` and `tree`."""
+def run_checks(trial: ProofRun, before: Workspace, after: Workspace) -> tuple[CheckResult, ...]:
+    """Return the result of each check that the base configures on the files of the patch; also of checks that could not
+    be run. The workspaces `before` and `after` may be restored to the base and to the patched tree."""
     module = installed_module("aci.proof.repository_checks")
     if module is None:
         return (CheckResult(NOT_INSTALLED),)
-    results: tuple[CheckResult, ...] = module.run_checks(trees, base, tree, before, after, paths, say)
-    return results
+    paths = (*trial.parts.source, *trial.parts.test_files)
+    return tuple(module.run_checks(trial.trees, trial.base, trial.proved, before, after, paths, trial.say))

@@ -86,11 +86,10 @@ def _with_new_names(trial: ProofRun, path: str) -> bytes | None:
     """Return a changed file of the base with the declarations of new names at its end; None if there are none."""
     from aci.graph.parser import parse_syntax
 
-    language = language_of(path)
-    if language not in STOPS or not (trial.trees.entry(trial.base, path) and trial.trees.entry(trial.proved, path)):
+    if (found := _versions(trial, path)) is None:
         return None
-    before, after = (trial.trees.read(tree, path) for tree in (trial.base, trial.proved))
-    if max(len(before), len(after)) > LARGEST:
+    language, before, after = found
+    if before is None:
         return None
     known = {name for node in parse_syntax(language, before).children for name in _declared_names(node)}
     added = [
@@ -118,18 +117,10 @@ def _stopped(trial: ProofRun, path: str) -> tuple[bytes, bool] | None:
     if there is no such function."""
     from aci.graph.parser import parse_syntax
 
-    language = language_of(path)
-    entry = trial.trees.entry(trial.proved, path)
-    if language not in STOPS or entry is None:
+    if (found := _versions(trial, path)) is None:
         return None
-    is_new = trial.trees.entry(trial.base, path) is None
-    if is_new and entry[1] in {file.id for file in trial.trees.files(trial.base).values()}:
-        return None  # a file that was only moved or copied
-    before = b"" if is_new else trial.trees.read(trial.base, path)
-    after = trial.trees.read(trial.proved, path)
-    if max(len(before), len(after)) > LARGEST:
-        return None
-    old, new = parse_syntax(language, before), parse_syntax(language, after)
+    language, before, after = found
+    old, new = parse_syntax(language, before or b""), parse_syntax(language, after)
     known = {_own_text(node) for node in _functions(old)}
     tests = inline_regions(path, after)
     places = []
@@ -146,6 +137,19 @@ def _stopped(trial: ProofRun, path: str) -> tuple[bytes, bool] | None:
         at = place
     outside = [Counter(_own_text(root).splitlines()) for root in (old, new)]
     return b"".join([*pieces, after[at:]]), not tests and outside[0] == outside[1]
+
+
+def _versions(trial: ProofRun, path: str) -> tuple[str, bytes | None, bytes] | None:
+    """Return the language of a changed file, its text in the base (None if it is new) and with the patch; None if it is
+    removed, too large, in another language, or only moved or copied."""
+    language, entry = language_of(path), trial.trees.entry(trial.proved, path)
+    if language not in STOPS or entry is None:
+        return None
+    is_new = trial.trees.entry(trial.base, path) is None
+    if is_new and entry[1] in {file.id for file in trial.trees.files(trial.base).values()}:
+        return None
+    before, after = None if is_new else trial.trees.read(trial.base, path), trial.trees.read(trial.proved, path)
+    return None if max(len(before or b""), len(after)) > LARGEST else (language, before, after)
 
 
 def _own_text(node: Node) -> bytes:

@@ -203,11 +203,6 @@ def _by_log(attempt: _Attempt, tests: str) -> GradingResult:
     return _result(gold, {name: passed.get(name, by_default) and name not in doubtful for name in names}, log)
 
 
-def _is_unread(report: SuiteReport) -> bool:
-    """Whether only an exit code is known, since the extension that reads the results is not installed."""
-    return report.is_unread and report.granularity == "command"
-
-
 def _is_silenced(report: SuiteReport, run: Callable[[Workspace], SuiteReport], attempt: _Attempt) -> bool:
     """Whether the hooks of the test runner recorded nothing with the patch, and do without it.
 
@@ -251,7 +246,7 @@ def _by_hooks(attempt: _Attempt, tests: str) -> GradingResult:
     log += f"{STOP}\n{report.summary()}\n"
     if report.timed_out:
         return GradingResult(gold.id, resolved=False, applied=True, error=_error_of(124, timeout), log=log)
-    if _is_unread(report):
+    if report.is_unread and report.granularity == "command":  # only an exit code is known
         return GradingResult(gold.id, resolved=False, applied=True, error=UNREAD.text, infrastructure=True, log=log)
     names = _names(gold)
     missing = not report.results and not attempt.starts and _is_missing(report.code, _output(report))

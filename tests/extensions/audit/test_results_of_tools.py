@@ -1,4 +1,4 @@
-"""Results of tools of other distributions are searched for injections, since nobody says whose text they return."""
+"""Results of tools of other distributions are searched for injections, since no one says whose text they return."""
 
 from aci.proof.run_audit import find_injections
 from tests.tools.test_metadata import install_tool, step
