@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
@@ -180,28 +181,8 @@ def prove(
                 parts = _parts(trees, base_tree, tree, detect_command(before), changed_tests, edited_tests)
             if not parts.source:
                 return _without_source(trees, base_tree, tree, parts)
-        shipped = shipped_tree(trees, base_tree, tree, parts)
-        tree = trees.write({copy_path(path): trees.read(tree, path) for path in parts.extended}, tree)
-        with_tests = {path: one.with_tests for path, one in parts.inline.items() if one.counts}
-        without = trees.write(with_tests, trees.overlay(base_tree, tree, parts.test_files))
-        apart = {path: one for path, one in parts.inline.items() if one.changes_code and not one.counts}
-        kept_out = {path: one.with_code for path, one in apart.items()}
-        proved = trees.write(kept_out, trees.overlay(without, tree, parts.source))
-        trial = ProofRun(
-            trees,
-            issue,
-            parts,
-            base_tree,
-            shipped,
-            without,
-            proved,
-            command,
-            timeout,
-            say,
-            spare,
-            lambda: related_tests(trees, base_tree, tree, parts.source, say),
-        )
-        after = stack.enter_context(closing(fork_for_tests(fork, shipped)))
+        trial = _new_trial(trees, base_tree, tree, parts, issue, command, timeout, spare, say)
+        after = stack.enter_context(closing(fork_for_tests(fork, trial.shipped)))
         known = known if known is not None else Baselines()
         key, run_key = _stored_key(trial), _key(trial)
         baseline, suite = _suites(trial, before, after, known)
@@ -220,7 +201,7 @@ def prove(
             if run_key in known.own:
                 known.keep(key, baseline, None if trial.is_unsteady else suite)
         if changed_tests and parts.kept_out and verdict.lost:
-            verdict = judge_test_configuration(trial, after, trees.overlay(proved, tree, parts.kept_out), verdict)
+            verdict = judge_test_configuration(trial, after, trees.overlay(trial.proved, tree, parts.kept_out), verdict)
         # Otherwise the checks cannot affect the verdict.
         if verdict.no_loss is not False and (verdict.green or not reproduces):
             verdict = _checked(trial, before, after, verdict)
@@ -235,6 +216,51 @@ def prove(
             verdict = replace(verdict, generality=found.generality)
         verdict = _conclude(trial, baseline, suite, verdict)
     return _name_originals(verdict if reproduces or not trial.doubts else replace(verdict, no_loss=None))
+
+
+def run_suites(
+    fork: Callable[[str], Workspace],
+    trees: Trees,
+    base_tree: str,
+    tree: str,
+    command: str,
+    timeout: float,
+    spare: float,
+    known: Baselines,
+) -> None:
+    """Run the suite without and with a patch, so that its proof finds the results in `known`. The arguments are those
+    of the proof. Raises WorkspaceError."""
+    parts = split_patch(trees, base_tree, tree, command)
+    if not parts.source:
+        return
+    with closing(fork_for_tests(fork, base_tree)) as before:
+        parts = parts if command else split_patch(trees, base_tree, tree, detect_command(before))
+        trial = _new_trial(trees, base_tree, tree, parts, Issue(""), command, timeout, spare, lambda _: None)
+        with closing(fork_for_tests(fork, trial.shipped)) as after:
+            _suites(trial, before, after, known)
+
+
+def _new_trial(
+    trees: Trees,
+    base_tree: str,
+    tree: str,
+    parts: PatchParts,
+    issue: Issue,
+    command: str,
+    timeout: float,
+    spare: float,
+    say: Callable[[str], None],
+) -> ProofRun:
+    """Return the proof of a patch with these parts, with its trees."""
+    shipped = shipped_tree(trees, base_tree, tree, parts)
+    tree = trees.write({copy_path(path): trees.read(tree, path) for path in parts.extended}, tree)
+    with_tests = {path: one.with_tests for path, one in parts.inline.items() if one.counts}
+    without = trees.write(with_tests, trees.overlay(base_tree, tree, parts.test_files))
+    apart = {path: one for path, one in parts.inline.items() if one.changes_code and not one.counts}
+    kept_out = {path: one.with_code for path, one in apart.items()}
+    proved = trees.write(kept_out, trees.overlay(without, tree, parts.source))
+    related = partial(related_tests, trees, base_tree, tree, parts.source, say)
+    return ProofRun(trees, issue, parts, base_tree, shipped, without, proved, command, timeout, say, spare, related)
 
 
 def _test_files(report: SuiteReport | None) -> list[str]:
@@ -308,6 +334,8 @@ def _suites(
     is_lossless = suite is not None and not suite.failed and all(passes(suite, id) for id in _passed(baseline))
     if key in known.stored and not is_lossless:
         known.forget(key)
+        if baseline:
+            known.keep_patched(_patched_key(trial, baseline), None)
         before.restore(trial.base)
         after.restore(trial.shipped)
         return _run_suites(trial, before, after, known)
@@ -327,22 +355,34 @@ def _run_suites(
             if _key(trial) not in known and can_run_two_suites():
                 ahead = pool.submit(trial.suite, after, (), SLACK)
             baseline = _baseline(trial, before, known)
-        if baseline and not ahead and (suite := known.find_patched(_patched_key(trial, baseline))):
-            trial.take(suite)
-            return baseline, suite
-        trial.say(ActivityMessage("Running the tests with the patch"))
         if ahead is not None:
+            trial.say(ActivityMessage("Running the tests with the patch"))
             suite = ahead.result()
             if not _is_partial(baseline):
                 return baseline, suite and trial.completed(after, trial.shipped, suite)
             after.restore(trial.shipped)
+    if baseline is None:
+        return None, _run_patched(trial, after, None)
+    key = _patched_key(trial, baseline)
+    with known.lock_for(key):
+        suite = known.find_patched(key)
+        if suite:
+            trial.take(suite)
+        else:
+            suite = _run_patched(trial, after, baseline)
+            known.keep_patched(key, suite)
+    return baseline, suite
+
+
+def _run_patched(trial: ProofRun, after: Workspace, baseline: SuiteReport | None) -> SuiteReport | None:
+    trial.say(ActivityMessage("Running the tests with the patch"))
     if baseline and _is_partial(baseline):
         suite = trial.suite(after, baseline.passed)
         if suite and suite.results:
-            return baseline, suite
+            return suite
         after.restore(trial.shipped)  # the runner may refuse one of so many tests
     suite = trial.suite(after, (), SLACK)
-    return baseline, suite and trial.completed(after, trial.shipped, suite)
+    return suite and trial.completed(after, trial.shipped, suite)
 
 
 def _is_partial(baseline: SuiteReport | None) -> bool:

@@ -342,7 +342,10 @@ class Branch:
             with self.cancel.shield() if self._is_interrupted else nullcontext():
                 tree, seen = snapshot_within_scope(self.workspace, seen)
                 tree, seen = revert_out_of_scope(self.scope, self.engine.trees, self.workspace, self.tree, tree, seen)
-        return self._write(author, tree, reply, tuple(actions) or (reply.actions if reply else ()), seen, error)
+        step = self._write(author, tree, reply, tuple(actions) or (reply.actions if reply else ()), seen, error)
+        if self.name == MAIN:
+            self.engine.suite_ahead.follow(step)
+        return step
 
     # Other steps
 

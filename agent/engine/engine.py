@@ -20,15 +20,12 @@ from aci.environments.python_description import describe_python
 from aci.host.project_python import project_python
 from aci.instructions.documented_commands import describe_command
 from aci.observation.secret_masking import SHORTEST, secrets_in_url
-from aci.proof.proof_run import fork_for_tests
 from aci.proof.run_audit import find_installed_copies
 from aci.proof.suite_baselines import Baselines, BaselineStore
-from aci.proof.suite_selection import count_test_files
 from aci.repository.plain_folder import reopen_repository
 from aci.repository.user_repository import Repository
 from aci.repository.working_tree import WorkingTree
 from aci.runtime.workspace import HARNESS_SESSION, BackgroundTask, Workspace, WorkspaceOptions, open_workspace
-from aci.testing.suite_run import run_tests
 from agent.config.api_keys import looks_secret
 from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source
@@ -38,6 +35,7 @@ from agent.engine.base_instructions import BaseInstructions
 from agent.engine.permission_checks import may_set_up
 from agent.engine.run_events import RunEvents
 from agent.engine.run_hooks import run_hooks
+from agent.engine.suite_ahead import SuiteAhead
 from agent.engine.tool_servers import tool_servers
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
@@ -56,47 +54,6 @@ from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from aci.environments.environment_plan import EnvironmentOptions, ProposeSteps
-
-LEAST_FILES = 10
-"""Number of test files from which the suite runs ahead; a smaller one takes about as long as its workspace."""
-
-
-class SuiteAhead:
-    """A run of the suite without the patch in a workspace of its own, which the first proof waits for.
-
-    `fork` opens a workspace at a tree, and `known` gets the results.
-    """
-
-    def __init__(self, trees: Trees, known: Baselines, fork: Callable[[str, CancellationToken], Workspace]) -> None:
-        self._trees, self._known, self._fork = trees, known, fork
-        self._cancel: CancellationToken | None = None
-        self._task: BackgroundTask[None] | None = None
-
-    def start(self, base: str, settings: Settings, parent: CancellationToken) -> None:
-        """Start the run if there are many tests. It ends when `parent` is set."""
-        if self._task is None and count_test_files(self._trees, base) >= LEAST_FILES:
-            self._cancel = cancel = CancellationToken(parent)
-            self._task = BackgroundTask(lambda: self._run(base, settings, cancel), "suite")
-
-    def stop(self) -> None:
-        """End the run, if it still runs."""
-        if self._task and self._cancel:
-            self._cancel.set()
-            self._task.wait()
-        self._task = None
-
-    def _run(self, base: str, settings: Settings, cancel: CancellationToken) -> None:
-        key = (base, settings.test)
-        with self._known.lock_for(key), suppress(SweAgentError):  # the proof runs the suite, and says why it cannot
-            if key in self._known:
-                return
-            self._known.take_stored(key, [*key, settings.test_timeout, settings.suite_time])
-            if key not in self._known:
-                with closing(fork_for_tests(lambda tree: self._fork(tree, cancel), base)) as workspace:
-                    report = run_tests(workspace, settings.test, (), min(settings.suite_time, settings.test_timeout))
-                if report.results or report.granularity == "command":
-                    self._known[key] = report
-                    self._known.own.add(key)
 
 
 def environment_digest(kind: str, image: str, programs: Path | None, *others: str) -> str:
@@ -313,7 +270,7 @@ class Engine:
         self.baselines = Baselines(BaselineStore(settings.state / "baselines", self.workspaces.digest))
         """Results of the test suites on the base and with patches, shared by the proofs of this process."""
         self.suite_ahead = SuiteAhead(self.trees, self.baselines, self.workspaces.fork)
-        """The run of the suite on the base while the model works."""
+        """The runs of the suite while the model works."""
         self.stored_results = StoredResults(
             settings.state, lambda: self.repository, self.run.base.commit, lambda text: self.report("say", "main", text)
         )

@@ -8,8 +8,11 @@ import pytest
 from aci.proof.proof import prove
 from aci.proof.suite_baselines import MOST_PATCHED, Baselines
 from aci.testing.suite_results import SuiteReport, TestResult
+from agent.engine.suite_ahead import LEAST_FILES
 from extensions.experiment import patch_experiment
 from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST
+from tests.agent.conftest import act, line
+from tests.agent.strategies.conftest import FILES, SUBMIT, edit_calc, equal, new_test, run_strategy  # noqa: F401
 
 NEW_TEST = {"tests/test_issue.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}
 OTHER_SOURCE = RIGHT + "\ndef double(x):\n    return 2 * x\n"
@@ -130,3 +133,27 @@ def test_only_latest_reports_of_suites_that_ended_well_are_kept():
         known.keep_patched(number, good)
     assert (known.find_patched(0), known.find_patched(1)) == (None, good)
     assert len(known) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_edited_again", [False, True])
+def test_suite_with_the_patch_runs_once_while_the_model_works(run_strategy, tmp_path, monkeypatch, is_edited_again):  # noqa: F811
+    """It starts after the step whose tests pass. Its results do not count for other files."""
+    monkeypatch.setattr(patch_experiment, "MOST_QUICK", 0)
+    more = {f"tests/test_more{number}.py": "import unittest\n" for number in range(LEAST_FILES)}
+    log = tmp_path / "log"
+    reading = f"open({str(log)!r}, 'a').write(open('calc.py').read().split('return ')[1][:6])"
+    counted = f"import unittest\nclass T(unittest.TestCase):\n  def test_log(self): {reading}\n"
+    wait = act("shell", command=f"timeout 20 sh -c 'until grep -q '+' {log}; do sleep 0.1; done' && cat {log}")
+    last = [edit_calc("b + a", "a + b")] if is_edited_again else []
+    run = run_strategy(
+        "test-then-patch",
+        line("Fix.", new_test("add", equal("add(2, 3)", 5)), edit_calc("a + b"), n=1),
+        line("Test.", act("run_tests", nodes=["tests/test_calc.py"]), n=2),
+        line("Wait.", wait, n=3),
+        line("Done.", *last, SUBMIT, n=4),
+        files={**FILES, **more, "tests/test_zlog.py": counted},
+    )
+    assert run.kind == "plausible", run.result.exit.verdict.notes
+    assert run.steps[3].observations[0].ok
+    assert log.read_text().count("+") == (2 if is_edited_again else 1)
