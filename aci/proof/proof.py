@@ -355,8 +355,8 @@ def _run_suites(
             if _key(trial) not in known and can_run_two_suites():
                 ahead = pool.submit(trial.suite, after, (), SLACK)
             baseline = _baseline(trial, before, known)
+        trial.say(ActivityMessage("Running the tests with the patch"))
         if ahead is not None:
-            trial.say(ActivityMessage("Running the tests with the patch"))
             suite = ahead.result()
             if not _is_partial(baseline):
                 return baseline, suite and trial.completed(after, trial.shipped, suite)
@@ -375,7 +375,6 @@ def _run_suites(
 
 
 def _run_patched(trial: ProofRun, after: Workspace, baseline: SuiteReport | None) -> SuiteReport | None:
-    trial.say(ActivityMessage("Running the tests with the patch"))
     if baseline and _is_partial(baseline):
         suite = trial.suite(after, baseline.passed)
         if suite and suite.results:
