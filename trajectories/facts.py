@@ -24,6 +24,7 @@ FactKind = Literal[
     "challenge",
     "unneeded",
     "companion",
+    "slow_function",
 ]
 ENVIRONMENT = "environment"
 """Kind of the journal's notes on the run's environment, which become facts of its verdict."""
@@ -47,7 +48,8 @@ class Fact:
     say that somebody wrote without the patch (`word`: agrees, disputed or undecided). `challenge`: which tests of a
     challenger fail with the patch, by what the examiner decides (`required`, `minor`, `withdrawn`). In the review of a
     patch, `unneeded`: hunks that no test needs (`places`, such as `a.py:3`), and `companion`: a kind of file that
-    earlier changes came with (`is_test`).
+    earlier changes came with (`is_test`). Of `optimize`, `slow_function`: the growth and the slow lines of a `function`
+    that was not made faster (exponent `growth`, and of each line its number, its share of the time and the cause).
     """
 
     kind: FactKind

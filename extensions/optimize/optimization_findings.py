@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,7 @@ from agent.patch_checks.findings import Finding, clean_findings
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from agent.lifecycle.run_result import Result
-
-_TARGET = re.compile(r"(?P<function>(?P<path>[^:\n]+\.py):(?P<name>[\w.]+)): (?P<text>.+)")
-_GAIN = re.compile(r"[\d,]+ -> [\d,]+ instructions")
+    from trajectories.facts import Fact
 
 
 def optimization_findings(engine: Engine, ended: Result) -> list[Finding]:
@@ -33,31 +30,33 @@ def optimization_findings(engine: Engine, ended: Result) -> list[Finding]:
                 lines[path, name] = 0
         return lines[path, name]
 
-    said = [*ended.verdict.notes, *ended.word.splitlines()]
-    found = _of_optimization(said, ended.candidates, ended.verdict.kind == "faster", line)
+    found = _of_optimization(ended.verdict.facts, ended.candidates, ended.verdict.kind == "faster", line)
     return clean_findings(found, engine.secrets)
 
 
 def _of_optimization(
-    said: Iterable[str], candidates: Iterable[Mapping[str, Any]], is_faster: bool, line: Callable[[str, str], int]
+    facts: Iterable[Fact], candidates: Iterable[Mapping[str, Any]], is_faster: bool, line: Callable[[str, str], int]
 ) -> Iterator[Finding]:
     """Yield the findings; `line` returns the line of a function, from its path and name."""
-    texts: dict[str, list[str]] = {}
-    for match in filter(None, map(_TARGET.fullmatch, said)):
-        texts.setdefault(match["function"], []).append(match["text"])
+    known: dict[str, list[Fact]] = {}
+    for fact in facts:
+        if "function" in fact.data:
+            known.setdefault(str(fact.data["function"]), []).append(fact)
     refused: dict[str, list[str]] = {}
     for one in candidates:
-        texts.setdefault(str(one["function"]), [])
+        known.setdefault(str(one["function"]), [])
         if one["status"] != "right":
             why = "; ".join(map(str, one.get("why", ())[:3]))
             refused.setdefault(str(one["function"]), []).append(f"{one['what']}: {one['status']}: {why}")
-    for function, lines in texts.items():
+    for function, about in known.items():
         path, _, name = function.rpartition(":")
         at = path, line(path, name)
-        if gain := next((text for text in lines if is_faster and _GAIN.match(text)), ""):
-            yield Finding("faster-function", f"{name}: {gain}", *at)
+        gain = next((fact for fact in about if is_faster and "instructions" in fact.data), None)
+        shown = gain or next((fact for fact in about if fact.kind == "slow_function"), None) or next(iter(about), None)
+        text = shown.text.removeprefix(f"{function}: ") if shown else ""
+        if gain:
+            yield Finding("faster-function", f"{name}: {text}", *at)
         else:
-            more = f" {lines[0]}" if lines else ""
-            yield Finding("hot-function", f"{name} is hot, and was not made faster.{more}", *at)
-        for text in refused.get(function, ()):
-            yield Finding("refused-candidate", f"{name}: {text}", *at)
+            yield Finding("hot-function", f"{name} is hot, and was not made faster. {text}".rstrip(), *at)
+        for why in refused.get(function, ()):
+            yield Finding("refused-candidate", f"{name}: {why}", *at)

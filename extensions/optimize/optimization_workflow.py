@@ -22,11 +22,11 @@ from extensions.optimize.measurement.profiling import (
     format_flame_graph,
     hottest_functions,
     profile_command,
-    profile_lines,
     to_speedscope,
 )
 from extensions.optimize.measurement.workload_inputs import benchmark_command
 from extensions.optimize.rewrites.rewrite_catalog import Rewrite, rewrites
+from extensions.optimize.slow_lines import find_slow_lines, line_texts
 from extensions.optimize.speedup import LEAST_RATIO, growth_text, is_promising, ratio_text
 from trajectories.errors import UsageError
 from trajectories.journal import write_durably
@@ -78,8 +78,8 @@ def workload_of(task: Task) -> str:
 
 
 def choose_targets(task: Task, command: str) -> tuple[list[Target], str]:
-    """Return the function that the user named, or else the hottest functions of the workload that can become faster,
-    and a sentence about the hot functions that are left out, if any.
+    """Return the function that the user named, or else the hottest functions of the workload that can become faster
+    (the hottest function if there is none), and a sentence about the hot functions that are left out, if any.
 
     In the second case, the profile is written to the run's folder. Without a model, functions without a built-in
     rewrite are left out; with a model, those that spend their time in the Python code of libraries are.
@@ -94,7 +94,9 @@ def choose_targets(task: Task, command: str) -> tuple[list[Target], str]:
             found = profile_command(room, command, limit, calls=False, may_cut=not is_named)
         write_durably(task.branch.engine.journal.directory / "profile.speedscope.json", to_speedscope(found).encode())
         hot = hottest_functions(found, CONSIDERED, LEAST_GAIN)
+        hot = [each for each in hot if _is_in_base(task, each.target)]
         chosen = [each.target for each in hot if _may_improve(task, each)][:TARGETS]
+        chosen = chosen or [each.target for each in hot[:1]]
         left_out = [each.target for each in hot if each.target not in chosen]
         return {
             "flame": format_flame_graph(found),
@@ -116,13 +118,19 @@ def choose_targets(task: Task, command: str) -> tuple[list[Target], str]:
     return [Target(path, name) for path, name in found["targets"]], left_out
 
 
+def _is_in_base(task: Task, target: Target) -> bool:
+    """Return whether the base has the function: not in a generated file, or if its definition was replaced."""
+    try:
+        target.find(task.trees.read(task.turn.base.tree, target.path))
+    except (FileNotFoundError, UsageError, SyntaxError, ValueError):
+        return False
+    return True
+
+
 def _may_improve(task: Task, spent: FunctionTime) -> bool:
     """Return whether a change of a hot function may make it faster."""
-    try:
-        if rewrites(task.trees.read(task.turn.base.tree, spent.target.path), spent.target):
-            return True
-    except (FileNotFoundError, UsageError):  # a generated file, or a function whose definition was replaced
-        return False
+    if rewrites(task.trees.read(task.turn.base.tree, spent.target.path), spent.target):
+        return True
     return bool(task.turn.settings.model) and spent.inside >= INSIDE * spent.own
 
 
@@ -194,7 +202,7 @@ def describe_candidates(
     """Return a line for each candidate that was not adopted: its figures, or the reason why it was refused, with one
     call and both answers."""
     unique = {each.tree: each for each in judged if adopted is None or each.tree != adopted.tree}
-    return [f"{bench.target}: {each.what}: {candidate_line(each, bench, most=1)}" for each in unique.values()]
+    return [f"{each.what}: {candidate_line(each, bench, most=1)}" for each in unique.values()]
 
 
 def candidate_line(judged: CandidateVerdict, bench: Bench, most: int | None = None) -> str:
@@ -256,15 +264,6 @@ def feedback(task: Task, bench: Bench, judged: CandidateVerdict, group: Sequence
 
 
 def hot_lines_text(bench: Bench, tree: str) -> str:
-    """Return a sentence that names the lines of the function with the most instructions at `tree`, or ""."""
-
-    def hot_line_list() -> str:
-        room = bench.workspace_at(tree)
-        try:
-            lines = profile_lines(room, bench.target, bench.measured)
-        except UsageError:
-            return ""
-        return ", ".join(f"line {each.line}: {each.share:.0%}" for each in lines[:LINES] if each.share >= 0.02)
-
-    where: str = bench.task.once(f"hot {bench.target} {tree}", hot_line_list)
-    return f"Hot lines: {where}." if where else ""
+    """Return the slow lines of the function at `tree` with their causes, one a line, or ""."""
+    lines = [f"- {text}" for text in line_texts(find_slow_lines(bench, tree))]
+    return "\n".join(["Slow lines:", *lines]) if lines else ""

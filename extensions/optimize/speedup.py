@@ -18,6 +18,7 @@ from extensions.optimize.measurement.efficiency import (
     is_worthwhile,
     rank_candidates,
 )
+from trajectories.facts import Fact
 from trajectories.journal import write_durably
 
 if TYPE_CHECKING:
@@ -138,9 +139,11 @@ class Gain:
         return f"{cost}{large}; growth {growth_text(self.before.growth)} -> {growth_text(self.after.growth)}"
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences for the verdict that state the evidence."""
-        lines = [f"{self.target}: {self.summary}; the first call {self.before.cold:,} -> {self.after.cold:,}."]
+    def facts(self) -> tuple[Fact, ...]:
+        """The evidence. The first fact has the number of `instructions` of the recorded calls after the change."""
+        target = {"function": str(self.target)}
+        text = f"{self.target}: {self.summary}; the first call {self.before.cold:,} -> {self.after.cold:,}."
+        lines = []
         if not self.workload:
             lines.append("The processor time of the whole workload could not be sampled.")
         else:
@@ -151,7 +154,9 @@ class Gain:
             )
         if not self.timing:
             lines.append("The function's calls could not be timed.")
-        return (*lines, *(f"{self.target}: {_condition_text(one)}" for one in self.types))
+        lines += [f"{self.target}: {_condition_text(one)}" for one in self.types]
+        first = Fact("limit", text, {**target, "instructions": self.after.cost})
+        return (first, *(Fact("limit", line, {**target}) for line in lines))
 
 
 def best_of(right: Sequence[CandidateVerdict]) -> CandidateVerdict:

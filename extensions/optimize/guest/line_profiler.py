@@ -1,7 +1,8 @@
 """Line profiler of the target function: `performance.line_profiler JOB`.
 
 JOB is a JSON file {"root", "path", "name", "calls": [files], "seconds", "out"}. Writes to `out`: {"lines": [[line,
-runs, seconds], ..], "calls": number of completed calls, "error"}. `seconds` is the CPU time until the function's next
+runs, seconds, types], ..], "calls": number of completed calls, "error"}; `types` are the names of the local variables'
+types where the line starts. `seconds` is the CPU time until the function's next
 line, including calls, minus the tracing overhead measured beforehand. It is at least the time that a cheap line takes
 for as many runs. Standard library only, for the target's own Python (3.7 and later).
 """
@@ -18,13 +19,14 @@ from extensions.experiment.guest.subject_function import load_call, load_subject
 
 clock = time.thread_time if hasattr(time, "thread_time") else time.process_time
 MOST_ITEMS, PROBES, ROUNDS = 1000000, 2000, 5
+TYPED = 2  # runs of a line before which the types are read: those of the second run replace the first's
 
 
 class Lines:
     """Tracer of the line events of some code objects in this thread."""
 
     def __init__(self, codes):
-        self.codes, self.runs, self.spent, self.others = codes, {}, {}, {}
+        self.codes, self.runs, self.spent, self.others, self.types = codes, {}, {}, {}, {}
         self.line, self.since = None, 0.0
 
     def call(self, frame, event, argument):
@@ -39,7 +41,9 @@ class Lines:
             self.spent[self.line] = self.spent.get(self.line, 0.0) + now - self.since
         if event == "line":
             self.line = frame.f_lineno
-            self.runs[self.line] = self.runs.get(self.line, 0) + 1
+            self.runs[self.line] = runs = self.runs.get(self.line, 0) + 1
+            if runs <= TYPED:
+                self.types[self.line] = {name: type(value).__name__ for name, value in frame.f_locals.items()}
         elif event == "return":
             self.line = None if frame.f_back is None or frame.f_back.f_code not in self.codes else frame.f_back.f_lineno
         self.since = clock()
@@ -122,7 +126,8 @@ def main(file):
     rows = []
     for line, runs in sorted(lines.runs.items()):
         tracing = runs * extra + lines.others.get(line, 0) * extra_call
-        rows.append([line, runs, max(lines.spent.get(line, 0.0) - tracing, runs * least)])
+        seconds = max(lines.spent.get(line, 0.0) - tracing, runs * least)
+        rows.append([line, runs, seconds, lines.types[line]])
     with open(job["out"] + ".part", "w") as stream:
         json.dump({"lines": rows, "calls": ended, "error": error}, stream)
     os.replace(job["out"] + ".part", job["out"])

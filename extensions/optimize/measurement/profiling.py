@@ -14,7 +14,7 @@ import secrets
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aci.observation.failure_cause import failure_cause, last_line
@@ -86,11 +86,16 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class LineTime:
-    """A line of the target: how often it ran, and its share of the time of all lines, including what they call."""
+    """A line of the target: how often it ran, its seconds, including what it calls, and their share of all lines'.
+
+    `types` are the names of the local variables' types where the line starts.
+    """
 
     line: int
     runs: int
     share: float
+    seconds: float = 0.0
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 def profile_command(
@@ -192,14 +197,20 @@ def profile_lines(
         raise Cancelled("The profiling was interrupted.")
     try:
         answer = json.loads(room.read(f"{mark}/answer.json", LARGEST))
-        rows = [(int(line), int(runs), float(seconds)) for line, runs, seconds in answer["lines"]]
-        if not all(line > 0 and runs >= 0 and 0 <= seconds < math.inf for line, runs, seconds in rows):
-            raise ValueError("invalid lines")
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        rows = [_line_time(*row) for row in answer["lines"]]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise UsageError(f"{target} could not be run line by line.", clean_output(ran.text)[-300:]) from error
-    whole = sum(seconds for _, _, seconds in rows) or 1.0
-    lines = (LineTime(line, runs, seconds / whole) for line, runs, seconds in rows)
+    whole = sum(row.seconds for row in rows) or 1.0
+    lines = (replace(row, share=row.seconds / whole) for row in rows)
     return tuple(sorted(lines, key=lambda one: (-one.share, one.line)))
+
+
+def _line_time(line: Any, runs: Any, seconds: Any, types: Any) -> LineTime:
+    """Validate a row of the line profiler, since untrusted code ran in it."""
+    found = LineTime(int(line), int(runs), 0.0, float(seconds), {str(name): str(kind) for name, kind in types.items()})
+    if not (found.line > 0 and found.runs >= 0 and 0 <= found.seconds < math.inf):
+        raise ValueError("invalid line")
+    return found
 
 
 # Running

@@ -30,6 +30,7 @@ from extensions.optimize.optimization_workflow import (
     record_rewards,
     workload_of,
 )
+from extensions.optimize.slow_lines import describe_slow_lines
 from extensions.optimize.speedup import (
     LEAST_RATIO,
     Gain,
@@ -45,6 +46,7 @@ from trajectories.facts import Fact
 from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
+    from aci.runtime.target_function import Target
     from agent.engine.task import Task
     from trajectories.records import Step
 
@@ -63,28 +65,31 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     task.note("phase", "profile")
     command = workload_of(task)
     gains: list[Gain] = []
-    words: list[str] = []
+    remarks: list[Fact] = []
     targets, left_out = choose_targets(task, command)
     if not targets:
         workload = task.turn.settings.benchmark or command
-        words.append(left_out or f"No function of the repository accounts for the time of `{workload}`.")
+        remarks.append(_remark(left_out or f"No function of the repository accounts for the time of `{workload}`."))
     for target in targets:
         task.note("phase", f"baseline {target}")
         with closing(Bench(task, target, task.tree, command)) as bench:
-            search = _Search(bench, words)
+            search = _Search(bench, remarks)
             try:
                 gain = yield from _improve(task, search)
             except Cancelled:
                 if not _has_time_ended(task):
                     raise
-                return _end_of_time(task, gains, words, search)
+                return _end_of_time(task, gains, remarks, search)
             except UsageError as error:
-                words.append(f"{target}: {error.message}")
+                remarks.append(_remark(error.message, target))
                 gain = None
                 search.record(task)
                 yield from _adopt(task, bench, gain)
+            remarks += search.descriptions(gain)
+            if not gain and bench.calls["known"]:
+                task.note("phase", f"slow lines {target}")
+                remarks.append(describe_slow_lines(bench))
         gains += [gain] if gain else []
-        words += search.descriptions(gain)
 
     verdict = Verdict()
     while gains:
@@ -94,34 +99,34 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         except Cancelled:
             if not _has_time_ended(task):
                 raise
-            return _end_of_time(task, gains, words)
+            return _end_of_time(task, gains, remarks)
         if verdict.no_loss is not False:
             break
         lost = gains.pop()
-        words.append(
-            f"{lost.target}: {lost.after.what} was rejected: tests fail with it: {', '.join(verdict.lost[:5])}"
-        )
-        yield task.adopt(gains[-1].after.tree if gains else task.turn.base.tree, words[-1], author=AUTHOR)
+        failing = ", ".join(verdict.lost[:5])
+        remarks.append(_remark(f"{lost.after.what} was rejected: tests fail with it: {failing}", lost.target))
+        yield task.adopt(gains[-1].after.tree if gains else task.turn.base.tree, remarks[-1].text, author=AUTHOR)
+    words = [remark.text for remark in remarks]
     if not gains:
         yield task.say("\n".join(["Nothing was made faster.", *words]), author=AUTHOR)
-        return Outcome(task.turn.base.tree, Verdict(), "not_found")
+        return Outcome(task.turn.base.tree, Verdict(facts=tuple(remarks)), "not_found")
 
     if verdict.no_loss or is_untested(verdict):  # the workload's calls give the same results
         verdict = replace(verdict, kind="faster", conditions=conditions(gains))
     write_charts(task, gains)
     yield task.say(final_summary(gains, words), author=AUTHOR)
-    return Outcome(task.tree, replace(verdict, facts=(*_limits(gains, words), *verdict.facts)))
+    return Outcome(task.tree, replace(verdict, facts=(*_evidence(gains), *remarks, *verdict.facts)))
 
 
 @dataclass
 class _Search:
     """The search for a faster version of one function: the candidates judged so far, and the gain of the adopted one.
 
-    `words` are sentences for the final message.
+    `remarks` are facts for the final message and the verdict.
     """
 
     bench: Bench
-    words: list[str]
+    remarks: list[Fact]
     judged: list[CandidateVerdict] = field(default_factory=list)
     gain: Gain | None = None
 
@@ -134,9 +139,10 @@ class _Search:
         """Record the judged candidates with their rewards."""
         record_rewards(task, self.bench.target, self.judged)
 
-    def descriptions(self, gain: Gain | None) -> list[str]:
-        """Return a line for each judged candidate but the adopted one."""
-        return describe_candidates(self.bench, self.judged, gain.after if gain else None)
+    def descriptions(self, gain: Gain | None) -> list[Fact]:
+        """Return a remark on each judged candidate but the adopted one."""
+        lines = describe_candidates(self.bench, self.judged, gain.after if gain else None)
+        return [_remark(line, self.bench.target) for line in lines]
 
 
 def _has_time_ended(task: Task) -> bool:
@@ -144,29 +150,33 @@ def _has_time_ended(task: Task) -> bool:
     return task.branch.cancel.expired and not task.branch.cancel.stopped
 
 
-def _end_of_time(task: Task, gains: list[Gain], words: list[str], search: _Search | None = None) -> Outcome:
+def _end_of_time(task: Task, gains: list[Gain], remarks: list[Fact], search: _Search | None = None) -> Outcome:
     """Return the adopted candidates when the time ends, or the best right one of the interrupted search, and say what
     was not checked."""
     found = [*gains, *([search.gain] if search and search.gain else [])]
     tree, unchecked = found[-1].after.tree if found else task.turn.base.tree, "the tests"
-    facts = _limits(found, words)
+    facts = [*_evidence(found), *remarks]
     if search:
         bench = search.bench
         search.record(task)
-        facts += [Fact("limit", line) for line in search.descriptions(search.gain)]
+        facts += search.descriptions(search.gain)
         right = [each for each in search.judged if each.status == RIGHT and is_promising(bench.baseline(), each)]
         if right and not search.gain:
             best = best_of(right)
             tree, unchecked = best.tree, "unseen calls, cheating, another hash seed, memory, and the tests"
-            words = [f"{bench.target}: the best right candidate when the time ended is {best.what}."]
-            facts += _limits([], words)
+            facts.append(_remark(f"the best right candidate when the time ended is {best.what}.", bench.target))
     facts.append(Fact("limit", f"The time limit (--max-time) was reached. Not checked: {unchecked}."))
     return Outcome(tree, Verdict("unproven" if tree != task.turn.base.tree else "none", facts=tuple(facts)), "limit")
 
 
-def _limits(gains: Sequence[Gain], words: Sequence[str]) -> list[Fact]:
-    """Return the evidence of the gains and these sentences as facts."""
-    return [Fact("limit", text) for text in (*(note for gain in gains for note in gain.notes), *words)]
+def _remark(text: str, target: Target | None = None) -> Fact:
+    """Return a sentence for the final message as a fact; those about a function begin with its name."""
+    return Fact("limit", f"{target}: {text}", {"function": str(target)}) if target else Fact("limit", text)
+
+
+def _evidence(gains: Sequence[Gain]) -> list[Fact]:
+    """Return the evidence of the gains as facts."""
+    return [fact for gain in gains for fact in gain.facts]
 
 
 def _improve(task: Task, search: _Search) -> Generator[Step, None, Gain | None]:
@@ -176,9 +186,8 @@ def _improve(task: Task, search: _Search) -> Generator[Step, None, Gain | None]:
     """
     bench = search.bench
     if not bench.calls["known"]:
-        search.words.append(
-            f"{bench.target}: no call that can be repeated was recorded from `{bench.workload_name}`. {bench.words}"
-        )
+        text = f"no call that can be repeated was recorded from `{bench.workload_name}`. {bench.words}"
+        search.remarks.append(_remark(text, bench.target))
         return None
     task.note("phase", f"rewrite {bench.target}")
     proposed = propose_rewrites(task, bench)
@@ -200,7 +209,7 @@ def _improve(task: Task, search: _Search) -> Generator[Step, None, Gain | None]:
             search.gain = _best(task, search, rest, LEAST_RATIO)
         yield from _adopt(task, bench, search.gain)
     if not proposed and not with_model:
-        search.words.append(f"{bench.target}: no built-in rewrite applies; a model may see more (--model).")
+        search.remarks.append(_remark("no built-in rewrite applies; a model may see more (--model).", bench.target))
     return search.gain
 
 

@@ -60,7 +60,6 @@ def task_with(model: str = "", deadline: float | None = None, once: Any = lambda
         ("scale", 1.0, "", False),
         ("Connection.__exit__", 0.05, "m", False),  # its time is in the library that it calls
         ("scale", 1.0, "m", True),
-        ("gone", 1.0, "m", False),
     ],
 )
 def test_hot_function_is_chosen_if_a_change_of_it_may_help(

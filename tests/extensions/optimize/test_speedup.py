@@ -27,7 +27,7 @@ def test_function_is_judged_without_rest_of_workload():
     found = gain(verdict(7800), verdict(1000), workload=(Sample(2.0, 0.01, 0), Sample(1.99, 0.001, 0)))
     assert found.against == []
     assert "7.8x fewer" in found.summary
-    assert "0.5% of the workload's processor time before" in " ".join(found.notes)
+    assert "0.5% of the workload's processor time before" in " ".join(fact.text for fact in found.facts)
     assert gain(verdict(1000), verdict(990)).against == [
         "the function executes 1.01x fewer instructions, and does not grow more slowly: less than 2% is not worth a "
         "change"
@@ -65,7 +65,7 @@ def test_headline_names_what_becomes_no_faster_or_other_types(before, after, typ
     found = gain(before, after, slower=4.0, types=differences)
     assert found.against == []
     assert Verdict("faster", conditions=conditions([found])).headline == headline
-    named = [note for note in found.notes if "For values that cannot be hashed" in note and "f([[1]])" in note]
+    named = [fact for fact in found.facts if "that cannot be hashed" in fact.text and "f([[1]])" in fact.text]
     assert len(named) == types
 
 
