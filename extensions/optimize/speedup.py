@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
     from extensions.optimize.measurement.timing import Timing
 
-LEAST_RATIO = 1.05
+LEAST_RATIO = 1.5
 """Minimum ratio of instructions before and after a built-in rewrite; a smaller gain is not worth a review."""
 UNCLEAR = 1.5
 """Width of a confidence interval above which an exponent is not shown."""

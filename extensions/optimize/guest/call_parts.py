@@ -3,12 +3,21 @@
 The root is [list of positional arguments, dict of keyword arguments]. A chain is a tuple of (holder, key) pairs.
 """
 
+import ast
 import collections
+import functools
+import inspect
+import textwrap
 
 PLACES = 400
 SEQUENCES = (list, collections.deque, bytearray)
 MAPPINGS = (dict, collections.OrderedDict, collections.defaultdict, collections.Counter)
 CONTAINERS = (*SEQUENCES, *MAPPINGS, tuple, set, frozenset)
+
+MAKERS = ("__init__", "__new__", "__post_init__", "__setstate__")
+CHANGES = "add append appendleft clear discard extend insert pop popitem popleft remove reverse setdefault sort update"
+CHANGES = frozenset(CHANGES.split())
+"""Names of methods that change a container."""
 
 
 def parts(holder):
@@ -33,10 +42,45 @@ def attributes(holder):
     return found
 
 
-def has_private_state(holder):
-    """Return whether this is an object with a private attribute beside others, which may depend on each other."""
+def has_own_state(holder):
+    """Return whether this is an object whose attributes may depend on each other: one of several is private, or a
+    method changes some, so that not every combination of values is a state that the class reaches."""
     names = attributes(holder) if type(holder) not in CONTAINERS else ()
-    return len(names) > 1 and any(name.startswith("_") for name in names)
+    return len(names) > 1 and (any(name.startswith("_") for name in names) or changes_itself(type(holder)))
+
+
+@functools.lru_cache(maxsize=None)
+def changes_itself(kind):
+    """Return the names of the methods of a class, apart from those that make an object, that set attributes or call a
+    method that changes what one holds."""
+    found = []
+    for each in kind.__mro__:
+        try:
+            source = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0]
+        except (OSError, TypeError, SyntaxError, ValueError):
+            continue
+        for method in [node for node in source.body if isinstance(node, ast.FunctionDef) and node.name not in MAKERS]:
+            names = [each.arg for each in method.args.args[:1]]
+            if any(is_change(node, names) for node in ast.walk(method)):
+                found.append(method.name)
+    return found
+
+
+def is_change(node, names):
+    """Return whether a node of a method sets an attribute of the object, or changes what one holds."""
+    if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, (ast.Store, ast.Del)):
+        return owner(node) in names
+    called = node.func if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
+    return (
+        bool(called) and called.attr in CHANGES and owner(called) in names and isinstance(called.value, ast.Attribute)
+    )
+
+
+def owner(node):
+    """Return the name at the beginning of `name.attribute[item]`, or None."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return getattr(node, "id", None)
 
 
 def part_chains(root):

@@ -15,12 +15,13 @@ import datetime
 import hashlib
 import json
 import random
+import re
 
 from .call_parts import (
     MAPPINGS,
     argument_places,
     attributes,
-    has_private_state,
+    has_own_state,
     part_at,
     part_chains,
     replace_part,
@@ -243,8 +244,8 @@ class Recorded:
 
 
 def changeable_parts(root):
-    """Return the chains to all parts that are not inside of objects with private state."""
-    return [chain for chain in part_chains(root) if not any(has_private_state(holder) for holder, _ in chain)]
+    """Return the chains to all parts that are not inside of objects with a state of their own."""
+    return [chain for chain in part_chains(root) if not any(has_own_state(holder) for holder, _ in chain)]
 
 
 def near(value, position, chance):
@@ -254,7 +255,21 @@ def near(value, position, chance):
     if type(value) in LINKED and type(value) is not str:
         return value + datetime.timedelta(days=chance.choice((-1, 0, 0, 0, 1)))
     ends = [one for one in position.hints.constants if type(one) is str and one] or [""]
-    return chance.choice((value, value, value + chance.choice(TEXT), value + chance.choice(ends), value[:-1]))
+    others = (value + chance.choice(TEXT), value + chance.choice(ends), value[:-1], written_differently(value, chance))
+    return chance.choice((value, value, *others))
+
+
+def written_differently(text, chance):
+    """Return a text that means the same as a date, number, path, address or amount, or the text itself."""
+    ways = [
+        re.sub(r"(?<![\d.])0+(?=\d)", "", text),  # 2024-05-01 and 2024-5-1
+        re.sub(r"(?<![\d.])(\d)(?![\d.])", r"0\1", text),  # 5 and 05
+        re.sub(r"(\d) +(?=[^\W\d])", r"\1", text),  # 10 kg and 10kg
+        re.sub(r"(\.\d*?)0+(?!\d)", r"\1", text) if re.search(r"\d\.\d+0(?!\d)", text) else text,  # 1.50 and 1.5
+        re.sub(r"(?<=\w)/(?=\w)", "/./", text, count=1),  # a/b and a/./b
+        text.swapcase() if re.search(r"\w@\w", text) else text,
+    ]
+    return chance.choice([way for way in ways if way != text] or [text])
 
 
 def size(value):

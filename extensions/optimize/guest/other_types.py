@@ -9,7 +9,7 @@ new values} for each new call.
 import base64
 import json
 
-from .call_parts import argument_places, has_private_state, part_at, part_chains, replace_part
+from .call_parts import argument_places, has_own_state, part_at, part_chains, replace_part
 from .call_pickles import dumps, loads, open_job, read_all, read_setup
 
 SECONDS = 60
@@ -66,7 +66,7 @@ def replace_values(root, places, kind):
             root[part][key] = (iter if kind == ITERATOR else tuple)(root[part][key])
         return bool(lists)
     chains = [chain for chain in part_chains(root) if type(part_at(chain)) in ATOMS]
-    chains = [chain for chain in chains if not any(has_private_state(holder) for holder, _ in chain)]
+    chains = [chain for chain in chains if not any(has_own_state(holder) for holder, _ in chain)]
     chains = [chain for chain in chains if len(chain) > 2 and (chain[0][1], chain[1][1]) in places]
     values = [part_at(chain) for chain in chains]
     known = {value: number for number, value in enumerate(dict.fromkeys(values))}

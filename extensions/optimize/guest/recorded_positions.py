@@ -9,12 +9,24 @@ table's rows, numbers without NaN.
 import copy
 import datetime
 import decimal
+import inspect
 import math
 import typing
 
 from extensions.experiment.guest.value_text import is_sorted
 
-from .call_parts import CONTAINERS, MAPPINGS, SEQUENCES, attributes, has_private_state, rebuilt, sorted_if_possible
+from .call_parts import (
+    CONTAINERS,
+    MAPPINGS,
+    SEQUENCES,
+    attributes,
+    changes_itself,
+    has_own_state,
+    part_at,
+    part_chains,
+    rebuilt,
+    sorted_if_possible,
+)
 from .list_changes import fitted, rearranged, spread, with_other_columns
 from .shared_properties import (
     MOST_VALUES,
@@ -36,6 +48,9 @@ ENOUGH_SORTED = 8
 """Number of different sorted lists that show that the order is no coincidence; many people write sorted lists in tests
 of functions that take any list."""
 MOST_CONSTANT = 1e9
+MOST_ALIKE = 10
+"""Number of recorded objects whose parts become arguments of methods."""
+ARGUMENTS = (int, str, float)
 INTS = (0, 1, 2, 3, 7, 10, 100, 255, 256, 2**31, 2**63)
 FLOATS = (0.0, 0.5, 1.0, 2.0, 1e-9, 1e9, 1e100)
 DAY = datetime.timedelta(days=1)
@@ -156,7 +171,7 @@ class Position:
         if kind in MAPPINGS and self.fact(is_record, kind):
             for key, one in list(value.items()):
                 value[key] = self.field(kind, key).donor(one, chance)
-        elif kind not in CONTAINERS and not has_private_state(value):
+        elif kind not in CONTAINERS and not has_own_state(value):
             for name, one in attributes(value).items():
                 object.__setattr__(value, name, self.field(kind, name).donor(one, chance))
         return self.settled(value)
@@ -342,11 +357,30 @@ class Position:
         if kind is range:
             return range(value.start, max(value.start, value.start + self._length(chance) * value.step), value.step)
         held = attributes(value)
-        if held and not has_private_state(value):
+        if held and not has_own_state(value):
             name = chance.choice(sorted(held))
             object.__setattr__(value, name, self.field(kind, name).varied(held[name], chance))
             return self.settled(value)
-        return copy.deepcopy(chance.choice([one for one in self.values if type(one) is kind] or [value]))
+        alike = [one for one in self.values if type(one) is kind] or [value]
+        return self._advanced(copy.deepcopy(chance.choice(alike)), alike, chance)
+
+    def _advanced(self, value, alike, chance):
+        """Return an object after calls of its public methods that change it, with values from recorded objects: its
+        attributes may depend on each other, and only its class knows how."""
+        methods = [name for name in changes_itself(type(value)) if not name.startswith("_")]
+        atoms = [part_at(chain) for one in alike[:MOST_ALIKE] for chain in part_chains([[one], {}])]
+        atoms = [one for one in atoms if type(one) in ARGUMENTS]
+        for _ in range(chance.choice((0, 1, 2, 4)) if methods else 0):
+            changed, name = copy.deepcopy(value), chance.choice(methods)
+            needed = inspect.signature(getattr(changed, name)).parameters.values()
+            needed = [one for one in needed if one.default is one.empty and one.kind in (0, 1)]
+            if len(needed) <= len(atoms):
+                try:
+                    getattr(changed, name)(*[chance.choice(atoms) for _ in needed])
+                except Exception:  # noqa: BLE001 - its methods may refuse anything
+                    continue
+                value = changed
+        return value
 
     def _mapping(self, value, kind, chance):
         if self.fact(is_record, kind):

@@ -184,6 +184,19 @@ class Buffer:
         self._items, self._length = items, len(items)
 
 
+class Board:
+    """An object whose public attributes depend on each other: no player has two scores."""
+
+    def __init__(self) -> None:
+        self.players: list[str] = []
+        self.scores: list[int] = []
+
+    def add(self, player: str, score: int) -> None:
+        if player not in self.players:
+            self.players.append(player)
+            self.scores.append(score)
+
+
 class Basket:
     def __init__(self, items: list[int], owner: str) -> None:
         self.items, self.owner = items, owner
@@ -199,6 +212,23 @@ def test_objects_with_private_state_are_not_changed_inside() -> None:
     assert all(one._length == len(one._items) for one in strange if isinstance(one, Buffer))
     found = ordinary((Basket([1, 2], "ann"), 3), (Basket([4], "bob"), 1), want=100)
     assert len({repr(args[0].items) for args in found if args}) > 5
+
+
+def test_states_of_objects_are_those_that_their_methods_reach() -> None:
+    boards = [Board(), Board(), Board()]
+    for board, names in zip(boards, ("ab", "bcd", "e"), strict=True):
+        for name in names:
+            board.add(name, ord(name))
+    found = [args[0] for args in ordinary(*[(board,) for board in boards], want=100) if args]
+    assert all(len(set(board.players)) == len(board.players) == len(board.scores) for board in found)
+    assert len({repr(board.players) for board in found}) > 5
+
+
+def test_texts_are_also_written_differently() -> None:
+    rows = [("2024-05-01", "10 kg", "a/b", "ann@x.org"), ("2024-11-12", "7 kg", "c", "bob@x.org")]
+    varied = [args[0] for args in ordinary((rows,), (rows[:1],), want=400) if args]
+    found = {text for table in varied for row in table for text in row}
+    assert {"2024-5-1", "10kg", "a/./b", "ANN@X.ORG"} <= found
 
 
 def test_squares_stay_squares() -> None:
