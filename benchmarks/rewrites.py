@@ -4,6 +4,7 @@
 
 A folder holds modules `NAME.py`, each with a slow function named by a constant `FUNCTION = "qualname"`, and for each of
 them `NAME_inputs.py` with `calls(n, seed) -> list[(args, kwargs)]` and `SIZE`, the n at which the ratio is measured.
+`NAME_fast.py`, if there is one, is a person's version of the module; its ratio is measured by the same calls.
 A rewrite that answers small calls differently is rejected, as in `swe-agent optimize`. The cheapest of the others is
 then run on calls that were not used for the choice, and is reported as wrong if it answers them differently.
 
@@ -21,8 +22,9 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import harmonic_mean
 
 from aci.repository.user_repository import Repository
 from aci.runtime.target_function import Target, python_line
@@ -36,7 +38,7 @@ from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
 
 SLOW = Path(__file__).resolve().parents[1] / "tests" / "extensions" / "optimize" / "rewrites" / "slow"
-GOAL = 3.0
+GOALS = 3.0, 1.5
 SMALL, SEEDS, UNSEEN_SEEDS, COUNTED_SEED = (0, 1, 2, 3, 5, 8, 13), range(6), range(1000, 1006), 77
 MUTATED = 60
 MAX_SMALL = 16
@@ -62,8 +64,8 @@ with open(sys.argv[4], "w") as stream:
 class Row:
     """Result of one function. `right` of `offered` rewrites answered the small calls as before.
 
-    `before` and `after` are the instructions of all warm calls of size SIZE together. `refused`: why rewrites were
-    rejected, printed with `--why`.
+    `before` and `after` are the instructions of all warm calls of size SIZE together, and `person` those of a person's
+    version. `refused`: why rewrites were rejected, printed with `--why`.
     """
 
     name: str
@@ -80,10 +82,15 @@ class Row:
     wrong: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     error: str = ""
+    person: int = 0
 
     @property
     def ratio(self) -> float:
         return self.before / self.after if self.after else 1.0
+
+    @property
+    def ratio_of_person(self) -> float:
+        return self.before / self.person if self.person else 1.0
 
 
 @dataclass
@@ -153,12 +160,20 @@ def _tried(trial: Trial, data: bytes, offered: Sequence[Rewrite]) -> Row:
     trial.replace_module(data)
     name = trial.target.path.removesuffix(".py")
     row = Row(name, trial.target.name, size, len(offered), len(right), len(made), refused=tuple(refused))
-    return _measure_cheapest(trial, data, right, row) if right else row
-
-
-def _measure_cheapest(trial: Trial, data: bytes, right: Sequence[Rewrite], row: Row) -> Row:
     counted = trial.calls([(-1, COUNTED_SEED)])[1]
     old = trial.count(counted)
+    fast = trial.folder / f"{name}_fast.py"
+    if fast.exists():
+        trial.replace_module(fast.read_bytes())
+        person = sum(one.warm for one in trial.count(counted).calls)
+        row = replace(row, before=sum(one.warm for one in old.calls), backend=old.backend, person=person)
+        trial.replace_module(data)
+    return _measure_cheapest(trial, data, right, row, counted, old) if right else row
+
+
+def _measure_cheapest(
+    trial: Trial, data: bytes, right: Sequence[Rewrite], row: Row, counted: Sequence[InputCall], old: Counts
+) -> Row:
     best: tuple[int, float, str, bytes] | None = None
     for rewrite in sorted(right, key=lambda one: -len(one.steps))[: trial.counted]:
         trial.replace_module(rewrite.data)
@@ -197,7 +212,7 @@ def room(folder: Path) -> Iterator[Workspace]:
         repo = Path(home) / "repo"
         repo.mkdir()
         for path in folder.glob("*.py"):
-            if not path.stem.endswith("_inputs"):
+            if not path.stem.endswith(("_inputs", "_fast")):
                 (repo / path.name).write_bytes(path.read_bytes())
         person = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"]
         for command in (["init", "-q"], ["add", "-A"], [*person, "commit", "-q", "-m", "Slow"]):
@@ -250,9 +265,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not options.only or name in options.only.split(","):
                 rows.append(measure(folder.resolve(), name, options.backend, options.most, options.counted))
                 _print_row(rows[-1], options.why)
-    cheaper = sum(row.ratio >= GOAL and not row.wrong for row in rows)
     wrong = sum(bool(row.wrong) for row in rows)
-    print(f"{cheaper} of {len(rows)} at least {GOAL:.0f}x cheaper, {wrong} changed wrongly")
+    for goal in GOALS:
+        cheaper = sum(row.ratio >= goal and not row.wrong for row in rows)
+        print(f"{cheaper} of {len(rows)} at least {goal:g}x cheaper, {wrong} changed wrongly")
+    if people := [row for row in rows if row.person]:
+        ours, theirs = (
+            harmonic_mean([row.ratio for row in people]),
+            harmonic_mean([row.ratio_of_person for row in people]),
+        )
+        print(f"harmonic mean of {len(people)} functions: {ours:.2f}, of a person's versions: {theirs:.2f}")
     if options.json:
         options.json.write_text(json.dumps([asdict(row) | {"ratio": row.ratio} for row in rows], indent=1))
     return 0 if rows and not wrong else 1
@@ -260,7 +282,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print_row(row: Row, why: bool) -> None:
     figures = f"{row.ratio:8.1f}x (cold {row.cold:.1f}x) at {row.size}, {row.before} -> {row.after or row.before}"
-    print(f"{row.name:20} {row.right:3}/{row.offered:<3} right on {row.calls:4} calls {figures} by {row.backend}")
+    person = f", a person {row.ratio_of_person:.1f}x" if row.person else ""
+    head = f"{row.name:20} {row.right:3}/{row.offered:<3} right on {row.calls:4} calls"
+    print(f"{head} {figures} by {row.backend}{person}")
     refused = [f"rejected: {one}" for one in row.refused] if why else []
     for line in (row.what, row.error, *(f"WRONG {one}" for one in row.wrong), *refused):
         if line:

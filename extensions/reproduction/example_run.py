@@ -16,6 +16,7 @@ from trajectories.errors import UsageError
 
 ANSWER_LIMIT = 5_000_000
 COMPARED = ("fits", "equal", "repr", "missing")
+TOO_LONG = "The statement took too long."
 LONGEST = 4_000
 """Maximum number of characters of a text of the answer."""
 
@@ -42,6 +43,11 @@ class StepResult:
     path: str = ""
     operands: tuple[str, ...] = ()
     """For an assertion, the texts of its operands, in the order of evaluation."""
+
+    @property
+    def is_timeout(self) -> bool:
+        """Whether the runner ended the statement, which took too much processor time."""
+        return (self.error, self.message) == ("TimeoutError", TOO_LONG)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,19 @@ _AFTER_EXPECTED = re.compile(
     r"[^.]{0,80}$",
     re.IGNORECASE,
 )
+_OTHER_VERSION = re.compile(
+    r"(?:\b(?:version|release|in|with|under|on|before|until|since)\b[^.\n]{0,40}\bv?\d+(?:\.\d+)+|\bv?\d+(?:\.\d+)+\W*$"
+    r"|\bprevious(?:ly)?\b|\bused to\b|\b(?:older|earlier) (?:version|release)s?\b|\bbefore (?:the )?(?:up|change))"
+    r"[^\n]{0,60}$",
+    re.IGNORECASE,
+)
+"""Matches words before the output of a version."""
+_HANGS = re.compile(
+    r"\b(?:hang(?:s|ing)?|hung|infinite(?:ly)? (?:loop|recurs)\w*|loops? (?:forever|endlessly|infinitely)"
+    r"|endless(?:ly)?|runs? forever|never (?:returns?|ends?|finish(?:es)?|terminates?|completes?)"
+    r"|freez(?:es?|ing)|gets? stuck)\b",
+    re.IGNORECASE,
+)
 _AFTER_ACTUAL = re.compile(r"(?:actual|wrong|incorrect|current\w*|got|but (?:get|return))\b[^.]{0,80}$", re.IGNORECASE)
 _HEADED = re.compile(
     r"^[^\w\n]{0,20}(?P<head>expected|actual|current)[^\w\n]{0,5}(?:output|results?|behaviou?r|values?)?[^\w\n]{0,20}\n"
@@ -154,7 +167,7 @@ def expected_values(pieces: Sequence[Piece]) -> dict[int, list[str]]:
         elif piece.kind == "words":
             for one in block:
                 found[one] += _in_words(piece.text)
-        elif _is_expected(pieces[n - 1] if n else None):
+        elif _is_expected(pieces[n - 1] if n else None) or _is_of_version(pieces[n - 1] if n else None):
             found[before].append(piece.text)
     for n in steps:
         found[n] += [pieces[one].shown for one in steps if one != n and pieces[one].text == pieces[n].text]
@@ -191,8 +204,27 @@ def _is_expected(before: Piece | None) -> bool:
     return bool(_AFTER_EXPECTED.search(last)) and not _AFTER_ACTUAL.search(last)
 
 
+def _is_of_version(before: Piece | None) -> bool:
+    """Return whether the words before an output say that a version of the software shows it."""
+    return before is not None and before.kind == "words" and bool(_OTHER_VERSION.search(before.text.strip()[-120:]))
+
+
 def _distinct(texts: Iterable[str]) -> list[str]:
-    return [text for text in dict.fromkeys(text.strip() for text in texts) if text][:MOST_EXPECTED]
+    found = [text for text in dict.fromkeys(text.strip() for text in texts) if text]
+    return [text for text in found if not any(_is_rounded(text, other) for other in found)][:MOST_EXPECTED]
+
+
+def _is_rounded(text: str, other: str) -> bool:
+    """Return whether a number is another one with fewer decimals, as in a title."""
+    decimals = [re.fullmatch(r"[-+]?\d+\.(\d+)", each) for each in (text, other)]
+    if not (decimals[0] and decimals[1]) or len(decimals[0][1]) >= len(decimals[1][1]):
+        return False
+    return round(float(other), len(decimals[0][1])) == float(text) or other.startswith(text)
+
+
+def says_hangs(pieces: Sequence[Piece]) -> bool:
+    """Return whether the issue says that something does not end."""
+    return any(_HANGS.search(text) for piece in pieces for text in _said(piece))
 
 
 def shown_texts(pieces: Sequence[Piece]) -> set[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import textwrap
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Literal
 
 from aci.issue_text.issue_snippets import LONGEST, find_unfenced_code
@@ -15,6 +18,10 @@ from aci.issue_text.issue_snippets import LONGEST, find_unfenced_code
 _FENCE = re.compile(r"[ \t]*(?:>[ \t]*)?(?:```+|~~~+)[ \t]*\{?\.?(?P<tag>[\w-]*)(?P<more>.*)")
 _NOT_PYTHON = re.compile(r"(?:sh|shell|bash|console|js|json|html|xml|yaml|yml|toml|ini|diff|sql|text|txt|c|cpp)$")
 _PROMPT = re.compile(r"^[ \t]*>>> ?", re.MULTILINE)
+_TYPED = re.compile(r"(?P<indent>[ \t]*)(?P<prompt>>>>|\.{3,}) ?(?P<code>.*)")
+_COMMAND = re.compile(
+    r"^[ \t]*(?:[$%#>][ \t]*)?(?:\w+=\S+ )*(?:python|py)[\d.]* (?:-[A-Zbdiqsuvx]+ )*-c ", re.MULTILINE
+)
 _CELL = re.compile(r"^[ \t]*In ?\[\d*\]: ?", re.MULTILINE)
 _CELL_OUTPUT = re.compile(r"^[ \t]*Out ?\[\d*\]: ?", re.MULTILINE)
 _CONTINUED = re.compile(r"^[ \t]*\.{3,}: ?", re.MULTILINE)
@@ -86,6 +93,8 @@ def _pieces_of(tag: str | None, text: str, number: int, before: str) -> list[Pie
         return _session(text, number, tag is None)
     if _CELL.search(text):
         return _cells(text, number)
+    if tag is not None and _COMMAND.search(text):
+        return _commands(text, number)
     if tag is None:
         return _prose(text, number)
     if not text.strip():
@@ -129,7 +138,7 @@ def _session(text: str, number: int, is_prose: bool) -> list[Piece]:
     import doctest  # the import takes a tenth of a second
 
     try:
-        parts = doctest.DocTestParser().parse(textwrap.dedent(text))
+        parts = doctest.DocTestParser().parse(textwrap.dedent("\n".join(_regular_prompts(text))))
     except ValueError:  # the prompts are indented inconsistently
         return [Piece("words" if is_prose else "output", text)]
     found: list[Piece] = []
@@ -143,6 +152,61 @@ def _session(text: str, number: int, is_prose: bool) -> list[Piece]:
             shown = part.want.rstrip("\n") or (part.exc_msg or "").strip()
             steps[-1] = replace(steps[-1], shown=shown)
         found += steps
+    return found
+
+
+def _regular_prompts(text: str) -> Iterator[str]:
+    """Yield the lines of a session with a blank after each prompt, and with one before each line of a string or bracket
+    that is open."""
+    code, indent = "", ""
+    for line in text.split("\n"):
+        typed = _TYPED.match(line)
+        if typed and (typed["prompt"] == ">>>" or code):
+            indent = typed["indent"]
+            code = typed["code"] if typed["prompt"] == ">>>" else f"{code}\n{typed['code']}"
+            yield f"{indent}{typed['prompt'][:3]} {typed['code']}"
+        elif _is_open(code):
+            code += f"\n{line}"
+            yield f"{indent}... {line}"
+        else:
+            code = ""
+            yield line
+
+
+def _is_open(code: str) -> bool:
+    """Return whether code ends within a string or a bracket."""
+    if not code:
+        return False
+    try:
+        ast.parse(code)
+    except SyntaxError as error:
+        return "unterminated triple-quoted" in str(error.msg) or "was never closed" in str(error.msg)
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    return False
+
+
+def _commands(text: str, number: int) -> list[Piece]:
+    """Return the statements of the commands `python -c CODE` of a block, with the output below each."""
+    found: list[Piece] = []
+    lines, n = text.split("\n"), 0
+    while n < len(lines):
+        steps, after = [], n + 1
+        if _COMMAND.match(lines[n]):
+            for end in range(n + 1, len(lines) + 1):
+                with suppress(ValueError):  # a quotation is not closed yet
+                    words = shlex.split("\n".join(lines[n:end]))
+                    steps, after = _statements(words[words.index("-c") + 1], number), end
+                    break
+        if not steps:
+            found.append(Piece("output", lines[n], block=number))
+            n += 1
+            continue
+        shown = list(takewhile(lambda line: not re.match(r"[ \t]*[$%] ", line), lines[after:]))
+        if any(map(_COMMAND.match, shown)):
+            shown = list(takewhile(lambda line: not _COMMAND.match(line), shown))
+        found += [*steps[:-1], replace(steps[-1], shown="\n".join(shown).strip())]
+        n = after + len(shown)
     return found
 
 

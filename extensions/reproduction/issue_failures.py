@@ -19,6 +19,7 @@ from extensions.reproduction.issue_claims import (
     quotes_message,
     reported_errors,
     reported_outputs,
+    says_hangs,
     shown_texts,
     wanted_errors,
 )
@@ -35,7 +36,9 @@ NO_RESULT = (
     "The issue reports this exception, but states no result, so the test only checks that no exception is raised."
 )
 
-Form = Literal["runs", "asserts", "equals", "is", "text", "raises"]
+HANGS = "The issue says that it does not end."
+
+Form = Literal["runs", "asserts", "equals", "is", "text", "raises", "ends"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,10 @@ def _raised(
     expected: Sequence[str],
 ) -> Iterator[Failure]:
     today = f"{result.error}: {result.message}".strip(": ")
+    if result.is_timeout:
+        if says_hangs(pieces):
+            yield Failure(n, "ends", "", "It does not end.", HANGS)
+        return
     if result.error == "AssertionError" and result.in_example and re.match(r"assert\b|unittest\.", step.text):
         yield Failure(n, "asserts", "", today, "The issue asserts it.")
         return

@@ -20,6 +20,18 @@ Style = Literal["pytest", "unittest"]
 COLLECTED = re.compile(r"(?:as|import|,) *(?:test|Test)\w*|\bpytest_\w+")
 """Matches imports of names that a test runner would collect from the module."""
 
+LIMITED = """\
+def give_up(number, frame):
+    raise AssertionError("It does not end within {seconds} s.")
+
+signal.signal(signal.SIGALRM, give_up)
+signal.alarm({seconds})
+try:
+{step}
+finally:
+    signal.alarm(0)"""
+"""A statement that may take MOST_SECONDS."""
+MOST_SECONDS = 10
 MOST_READ = 30
 LONGEST_NAME = 60
 
@@ -47,6 +59,7 @@ def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style
     before = [step for step in steps[:-1] if step not in set_up]
     imports = [step for step in before if re.match(r"(?:from|import) ", step) and not COLLECTED.search(step)]
     own = ["import unittest"] if style == "unittest" else ["import pytest"] if failure.form == "raises" else []
+    own += ["import signal"] if failure.form == "ends" else []
     body = [step for step in before if step not in imports]
     body.append(_check(steps[-1], failure, style))
     used = set(re.findall(r"\w+", "\n".join(body)))
@@ -114,6 +127,8 @@ def _check(step: str, failure: Failure, style: Style) -> str:
     if failure.form == "raises":
         how = "pytest.raises" if style == "pytest" else "self.assertRaises"
         return f"with {how}({failure.expected}):\n{textwrap.indent(_single_lined(step), '    ')}"
+    if failure.form == "ends":
+        return LIMITED.format(seconds=MOST_SECONDS, step=textwrap.indent(_single_lined(step), "    "))
     value = shown_expression(step)
     if failure.form == "asserts" or value is None:
         return step

@@ -38,6 +38,8 @@ SECONDS = 60.0
 """CPU seconds for all runs of the example."""
 
 TEST_SECONDS = 60.0
+LEAST_SECONDS = 5.0
+"""CPU seconds that a further block of the example needs at least."""
 MOST_TRIED = 4
 MOST_ROUNDS = 3
 UNFINISHED = "The issue's example did not end in time, ended the process, or could not be run."
@@ -106,17 +108,31 @@ class Reproducer:
         self.cpu = 0.0
 
     def reproduce(self, issue: Issue) -> Reproduction:
-        """Return a failing test for the issue, or the reason why there is none. The workspace's files are changed."""
+        """Return a failing test for the issue, or the reason why there is none. The workspace's files are changed.
+
+        If all code of the issue together shows no failure, each block is tried alone: an earlier one may need something
+        that is missing.
+        """
         pieces = split_examples(issue.title, issue.body)
+        first = self._from_pieces(issue, pieces)
+        for block in _separate_blocks(pieces) if first.reason else ():
+            if self.seconds - self.cpu < LEAST_SECONDS:
+                break
+            found = self._from_pieces(issue, block)
+            if not found.reason:
+                return replace(found, cpu=self.cpu)
+        return replace(first, cpu=self.cpu)
+
+    def _from_pieces(self, issue: Issue, pieces: Sequence[Piece]) -> Reproduction:
         example = _example(pieces)
         if not example.steps:
             return Reproduction(reason=NO_CODE)
         if (text := tests_as_written(example.texts())) and (found := self._run_as_written(pieces, text)):
-            return replace(found, cpu=self.cpu)
+            return found
         wanted = {name for name in wanted_errors(pieces) if not hasattr(builtins, name)}
         ran = self._run_with_imports(example, wanted)
         if not ran.steps:
-            return Reproduction(reason=UNFINISHED, cpu=self.cpu)
+            return Reproduction(reason=UNFINISHED)
         example.steps = [
             replace(step, text=text)
             for step, text in zip(example.steps, expand_stars(example.texts(), ran.stars or {}), strict=True)
@@ -126,9 +142,9 @@ class Reproducer:
         for failure in failures[:MOST_TRIED]:
             found = self._test(issue, example, ran.steps, failure)
             if not found.reason:
-                return replace(found, cpu=self.cpu)
+                return found
             reason = reason or found.reason
-        return Reproduction(reason=reason, cpu=self.cpu)
+        return Reproduction(reason=reason)
 
     def _run_as_written(self, pieces: Sequence[Piece], text: str) -> Reproduction | None:
         """Run tests that need a runner; return them if some fail, and each of these by its own assertion or as the
@@ -180,7 +196,7 @@ class Reproducer:
         checked = {len(chosen) - 1: [failure.expected]} if failure.form in ("equals", "is") else {}
         raises = [failure.expected] if failure.form == "raises" else []
         quiet = {at for at, n in enumerate(needed) if results[n].kind == "value" and results[n].shown[:1] == ("None",)}
-        removable = set(range(len(chosen))) - needed_steps(chosen, quiet)
+        removable = set(range(len(chosen))) - needed_steps(chosen, quiet) if failure.form != "ends" else set[int]()
         reduced = self._run(chosen, checked, raises, sorted(removable))
         skips_failed = len(needed) != failure.step + 1
         if skips_failed and reduced.steps[len(chosen) - 1 :] and not _is_same(reduced.steps[-1], results[failure.step]):
@@ -219,6 +235,17 @@ def example_code(issue: Issue) -> list[str]:
     example = _example(split_examples(issue.title, issue.body))
     expected = [text for texts in example.expected for text in texts if is_expression(text)]
     return [*example.texts(), *dict.fromkeys(expected)] if example.steps else []
+
+
+def _separate_blocks(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Return, for each block of statements of several, the title and the pieces from the end of the block before it to
+    the beginning of the next one."""
+    numbers = list(dict.fromkeys(piece.block for piece in pieces if piece.kind == "step"))
+    places = [[n for n, piece in enumerate(pieces) if piece.kind == "step" and piece.block == one] for one in numbers]
+    ends = [-1, *(place[-1] for place in places)]
+    starts = [*(place[0] for place in places), len(pieces)]
+    blocks = [pieces[max(ends[at] + 1, 1) : starts[at + 1]] for at in range(len(numbers))] if len(numbers) > 1 else []
+    return [[*pieces[:1], *block] for block in blocks]
 
 
 def _example(pieces: Sequence[Piece]) -> _Example:
@@ -276,6 +303,10 @@ def _why_none(example: _Example, ran: ExampleRun) -> str:
     if len(ran.steps) < len(example.steps):
         return UNFINISHED
     raised = [result for result in ran.steps if result.kind == "raised"]
+    failed = [result for step, result in zip(example.steps, ran.steps, strict=False) if _is_import(step.text)]
+    if broken := next((result for result in failed if result.kind == "raised"), None):
+        first = f"{broken.error}: {broken.message}".split("\n")[0][:150]
+        return f"An import of the issue's example fails: {first}."
     missing = sorted(_missing_names(example, ran))
     if missing:
         return f"The issue's example needs names that are not found: {', '.join(missing[:5])}."

@@ -74,8 +74,12 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         task.note("phase", f"baseline {target}")
         with closing(Bench(task, target, task.tree, command)) as bench:
             search = _Search(bench, remarks)
+            slow: list[Fact] = []
             try:
                 gain = yield from _improve(task, search)
+                if not gain and bench.calls["known"]:
+                    task.note("phase", f"slow lines {target}")
+                    slow = [describe_slow_lines(bench)]
             except Cancelled:
                 if not _has_time_ended(task):
                     raise
@@ -85,10 +89,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
                 gain = None
                 search.record(task)
                 yield from _adopt(task, bench, gain)
-            remarks += search.descriptions(gain)
-            if not gain and bench.calls["known"]:
-                task.note("phase", f"slow lines {target}")
-                remarks.append(describe_slow_lines(bench))
+            remarks += [*search.descriptions(gain), *slow]
         gains += [gain] if gain else []
 
     verdict = Verdict()
