@@ -20,7 +20,7 @@ _NOT_PYTHON = re.compile(r"(?:sh|shell|bash|console|js|json|html|xml|yaml|yml|to
 _PROMPT = re.compile(r"^[ \t]*>>> ?", re.MULTILINE)
 _TYPED = re.compile(r"(?P<indent>[ \t]*)(?P<prompt>>>>|\.{3,}) ?(?P<code>.*)")
 _COMMAND = re.compile(
-    r"^[ \t]*(?:[$%#>][ \t]*)?(?:\w+=\S+ )*(?:python|py)[\d.]* (?:-[A-Zbdiqsuvx]+ )*-c ", re.MULTILINE
+    r"^[ \t]*(?:[$%#>][ \t]*)?(?:\w+=\S+ )*(?:python|py)[\d.]* (?:-[A-Zbdiqsuvx]+(?: \w+)? )*-c ", re.MULTILINE
 )
 _CELL = re.compile(r"^[ \t]*In ?\[\d*\]: ?", re.MULTILINE)
 _CELL_OUTPUT = re.compile(r"^[ \t]*Out ?\[\d*\]: ?", re.MULTILINE)

@@ -293,7 +293,7 @@ def _fails_as(seen: TestResult, failure: Failure, result: StepResult) -> bool:
     """Return whether the test fails for the reason that the example showed."""
     if seen.outcome != "failed" or seen.too_long:
         return False
-    if result.kind == "raised" and failure.form != "asserts":
+    if result.kind == "raised" and failure.form not in ("asserts", "ends"):
         return seen.error.rpartition(".")[2] == result.error or result.error in seen.message
     return seen.error.rpartition(".")[2] == "AssertionError"
 

@@ -43,6 +43,16 @@ def test_expected_value_in_block_comment_and_second_session() -> None:
     assert expected_values(pieces)[2] == ["3"]
 
 
+def test_output_of_another_version_may_be_expected() -> None:
+    body = "```py\nprint(f(1))\n```\nOutput with 1.2:\n```\n3\n```\nand since the upgrade to 2.0:\n```\n4\n```"
+    assert expected_values(split_examples("", body)) == {1: ["3", "4"]}
+
+
+def test_rounded_number_of_the_title_gives_way_to_the_exact_one() -> None:
+    pieces = split_examples("f(2) should be 0.67", "```\n>>> f(2)\n1\n```\nExpected: 0.6666666666666666")
+    assert expected_values(pieces)[1] == ["0.6666666666666666"]
+
+
 def test_call_in_prose_with_its_value() -> None:
     pieces = split_examples(
         "f", "`f(3, 2)` should reduce to `g(2)`. I expect\n`h([1])`\nto give\n`[2]`\nbut I get `3`."

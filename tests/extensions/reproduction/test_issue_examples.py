@@ -21,6 +21,34 @@ def test_interactive_session_has_output_of_each_statement() -> None:
     assert kinds(body) == ["words", "step", "step", "step", "words"]
 
 
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        (">>>import a\n>>>a.f(1)\n2", [("import a", ""), ("a.f(1)", "2")]),
+        (">>> f('''a\nb''')\n3", [("f('''a\nb''')", "3")]),
+        (">>> f([1,\n    2])\n3\n>>> 4", [("f([1,\n    2])", "3"), ("4", "")]),
+        (">>> for x in y:\n...    x()\n1\n>>> 4", [("for x in y:\n   x()", "1"), ("4", "")]),
+    ],
+    ids=["no blank", "string of several lines", "open bracket", "loop"],
+)
+def test_session_as_people_paste_it(session: str, expected: list[tuple[str, str]]) -> None:
+    assert steps(f"```\n{session}\n```") == expected
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("$ python -c 'import a; print(a.f(1))'\n2", [("import a", ""), ("print(a.f(1))", "2")]),
+        ('python3 -W error -c "\nimport a\na.f(1)\n"\nKeyError: 1', [("import a", ""), ("a.f(1)", "KeyError: 1")]),
+        ("$ python -c 'f(1)'\n2\n$ python -c 'f(2)'\n3", [("f(1)", "2"), ("f(2)", "3")]),
+        ("$ python -c 'f(1)", []),
+    ],
+    ids=["one line", "several lines", "two commands", "not closed"],
+)
+def test_command_with_code(block: str, expected: list[tuple[str, str]]) -> None:
+    assert steps(f"```sh\n{block}\n```") == expected
+
+
 def test_traceback_is_output_of_its_statement() -> None:
     body = '```\n>>> f()\nTraceback (most recent call last):\n  File "a.py", line 1, in f\nKeyError: 1\n```'
     assert steps(body)[0][1].endswith("KeyError: 1")

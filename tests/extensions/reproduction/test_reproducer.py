@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import pytest
 
@@ -75,13 +76,16 @@ Reproduce = Callable[..., Reproduction]
 def reproduce(make_repo: MakeRepo, open_ws: OpenWorkspace) -> Reproduce:
     """`reproduce(title, body)` returns the reproduction; its test is then run on the corrected source and must pass."""
 
-    def run(title: str, body: str, fixed: str = FIXED, **more: str) -> Reproduction:
+    def run(
+        title: str, body: str, fixed: str = FIXED, after: Mapping[str, str] = MappingProxyType({}), **more: str
+    ) -> Reproduction:
         workspace = open_ws("local", make_repo({**FILES, **more}))
         blobs = TreeBlobs(workspace.options.trees, workspace.options.base.tree)
         found = Reproducer(workspace, blobs).reproduce(Issue(title, body))
         assert bool(found.text) != bool(found.reason)
         if found.text:
-            workspace.write("shop/cart.py", fixed.encode())
+            for path, text in {"shop/cart.py": fixed, **after}.items():
+                workspace.write(path, text.encode())
             assert run_tests(workspace, "", [found.path]).ok
             assert not workspace.run("find . -name suite-ran").text
         return found
@@ -240,6 +244,34 @@ def test_same_statement_in_another_state_gives_no_expected_value(make_repo: Make
     workspace = open_ws("local", make_repo(FILES))
     blobs = TreeBlobs(workspace.options.trees, workspace.options.base.tree)
     assert Reproducer(workspace, blobs).reproduce(Issue("Items", body)).text == ""
+
+
+def test_block_that_needs_nothing_missing_is_tried_alone(reproduce: Reproduce) -> None:
+    first = "```\nimport shop\nos_exit = __import__('os')._exit\nos_exit(3)\n```"
+    second = "```\n>>> from shop.cart import Cart, count\n>>> count(Cart([1]))\n2\n```\nIt should be 1."
+    assert "assert count(Cart([1])) == 1" in reproduce("Count", f"{first}\nIn short:\n{second}").text
+
+
+@pytest.mark.parametrize("style", ["pytest", "unittest"])
+def test_statement_that_does_not_end_gets_a_limit(style: str, reproduce: Reproduce) -> None:
+    source = "def wait(n):\n    while n:\n        n -= 2\n"
+    tests = {"tests/test_cart.py": "import unittest\n\n\nclass T(unittest.TestCase):\n    pass\n"}
+    files = {"shop/waiting.py": source, **(tests if style == "unittest" else {})}
+    body = "```py\nfrom shop.waiting import wait\nwait(3)\n```\nThis hangs."
+    after = {"shop/waiting.py": source.replace("while n", "while n > 0")}
+    found = reproduce("wait never returns", body, after=after, **files)
+    assert "signal.alarm(10)\n" in found.text
+    assert found.error == "It does not end."
+
+
+def test_broken_import_is_named(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    workspace = open_ws("local", make_repo({**FILES, "shop/broken.py": "import no_such_module_x\n"}))
+    blobs = TreeBlobs(workspace.options.trees, workspace.options.base.tree)
+    issue = Issue("Broken", "```py\nfrom shop.broken import f\nf(1)\n```\nTypeError: no")
+    assert (
+        "An import of the issue's example fails: ModuleNotFoundError"
+        in Reproducer(workspace, blobs).reproduce(issue).reason
+    )
 
 
 def test_missing_imports_are_added(reproduce: Reproduce) -> None:
