@@ -252,14 +252,11 @@ def test_block_that_needs_nothing_missing_is_tried_alone(reproduce: Reproduce) -
     assert "assert count(Cart([1])) == 1" in reproduce("Count", f"{first}\nIn short:\n{second}").text
 
 
-@pytest.mark.parametrize("style", ["pytest", "unittest"])
-def test_statement_that_does_not_end_gets_a_limit(style: str, reproduce: Reproduce) -> None:
+def test_statement_that_does_not_end_gets_a_limit(reproduce: Reproduce) -> None:
     source = "def wait(n):\n    while n:\n        n -= 2\n"
-    tests = {"tests/test_cart.py": "import unittest\n\n\nclass T(unittest.TestCase):\n    pass\n"}
-    files = {"shop/waiting.py": source, **(tests if style == "unittest" else {})}
     body = "```py\nfrom shop.waiting import wait\nwait(3)\n```\nThis hangs."
     after = {"shop/waiting.py": source.replace("while n", "while n > 0")}
-    found = reproduce("wait never returns", body, after=after, **files)
+    found = reproduce("wait never returns", body, after=after, **{"shop/waiting.py": source})
     assert "signal.alarm(10)\n" in found.text
     assert found.error == "It does not end."
 
