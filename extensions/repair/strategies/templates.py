@@ -3,7 +3,7 @@ ones."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from agent.run_state.attempt_outcome import Outcome
 from extensions.repair.cloze_search import FILLER, search_fillings
 from extensions.repair.edit_choice import choose_by_model, remaining_doubt, vote
 from extensions.repair.edit_descriptions import count_passing, describe_change
-from extensions.repair.offered_edits import explain_doubt
+from extensions.repair.offered_edits import choice_letters, explain_doubt
 from extensions.repair.template_search import EDITS, search_end, search_templates
 from extensions.reproduction.issue_reproduction import example_test
 from trajectories.facts import Fact
@@ -69,6 +69,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     task.note("phase", "prove")
     chosen = yield from choose_by_model(task, found, AUTHOR)
     refuted: list[int] = []
+    tried: dict[int, Verdict] = {}
     for number, place in enumerate(_proof_order(found, chosen)):
         edit = found["edits"][place]
         if number:
@@ -76,14 +77,19 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         yield _run_tool(task, "edit", {"path": edit["path"], "old": edit["old"], "new": edit["new"]})
         doubt = remaining_doubt(found, place) if place == chosen else edit["doubt"]
         verdict = yield from task.prove(given, likely_sources(task.branch), doubt=doubt, fitted=True)
+        tried[place] = verdict
         if _is_refuted(verdict):
             refuted.append(place)
         elif verdict.complete or doubt:
             yield task.say(_change(found | {"doubt": doubt}, place, refuted), author=AUTHOR)
             votes = [Fact("limit", vote(found, place))] if place == chosen else []
             return Outcome(task.tree, replace(verdict, facts=(*votes, *verdict.facts)))
-    yield task.say(f"No edit is proven. {likely}", author=AUTHOR)
-    return task.best()
+    best = next((place for place in tried if place not in refuted), None)
+    if best is not None and best != place:
+        yield _run_tool(task, "undo", {"steps": 1})
+        yield _run_tool(task, "edit", {name: found["edits"][best][name] for name in ("path", "old", "new")})
+    yield task.say("\n".join(["No edit is proven.", *_not_proven(found, tried, best), likely]), author=AUTHOR)
+    return Outcome(task.tree, tried[best]) if best is not None else task.best()
 
 
 def _is_python(test: str) -> bool:
@@ -165,6 +171,19 @@ def _change(found: dict[str, Any], place: int, refuted: Sequence[int]) -> str:
     refuted_letters = " and ".join(_letter(one) for one in refuted)
     parts = [_counts_text(found), f"The proof rejects {refuted_letters}." if refuted else "", what, edit["why"]]
     return "\n".join(filter(None, [" ".join(filter(None, parts)), explain_doubt(found, place, refuted)]))
+
+
+def _not_proven(found: dict[str, Any], tried: Mapping[int, Verdict], best: int | None) -> Iterator[str]:
+    """Yield a line for each tried edit with the reason why it is not proven; the `best` one is the patch."""
+    for place, verdict in tried.items():
+        edit = found["edits"][place]
+        what = describe_change(edit["path"], edit["line"], edit["function"], edit["description"])
+        doubts = [fact.text for fact in verdict.facts if fact.kind == "doubt"]
+        is_patch = " (the patch now)" if place == best else ""
+        yield f"{_letter(place)}{is_patch}: {what} {' '.join([verdict.headline, *doubts])}"
+    others = [_letter(place) for place in tried if place != best and place < len(choice_letters(found))]
+    if others:
+        yield f"`swe-agent resume RUN --choose {others[0]}`, or `/choose {others[0]}` in a session, applies another."
 
 
 def _suspects(found: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from extensions.experiment.evaluator.candidate_evaluator import Evaluator
 from extensions.repair.search_progress import WIDTH
 from tests.conftest import git
 from trajectories.errors import Cancelled
+from trajectories.facts import Fact
 from trajectories.git_store.git_commands import encode
 from trajectories.journal import read
 from trajectories.records import Issue
@@ -258,6 +259,28 @@ def test_next_edit_is_used_after_rejected_proof(start_run, monkeypatch, doubts: 
     assert result.exit.verdict.complete is (not doubts[1])
     assert doubts[1] in result.word
     assert "--choose A" not in result.word
+
+
+def test_edits_that_are_not_proven_are_shown_and_can_be_chosen(start_run, monkeypatch) -> None:
+    """The first edit is not proven, since its generality is doubted, and the second breaks a test."""
+    edits = [search_edit("a + b", ""), search_edit("a + b + (not a)", "")]
+    counts = {"places": 1, "tried": 2, "cpu": 0.1, "seconds": 0.1, "why": "", "suspects": [], "plausible": []}
+    search_result = counts | {"edits": edits, "telling": [], "doubt": ""}
+    monkeypatch.setattr(
+        "extensions.repair.template_search._search", lambda task, *_: search_result | {"tree": task.tree}
+    )
+    monkeypatch.setattr(
+        "aci.proof.proof.try_patch",
+        lambda *_: SimpleNamespace(reason=Fact("limit", "r"), doubt="It fits.", generality=""),
+    )
+    _, result = drive(start_run(FILES)())
+    assert "+    return a + b\n" in result.patch.source
+    assert result.exit.verdict.kind == "unproven"
+    assert "A (the patch now): " in result.word
+    assert "It fits." in result.word
+    assert "B: " in result.word
+    assert "Unproven: the patch breaks a test that passed before." in result.word
+    assert "--choose B" in result.word
 
 
 def test_without_failing_test_suspicious_places_are_reported(start_run) -> None:
