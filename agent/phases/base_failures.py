@@ -38,6 +38,7 @@ MOST_RERUNS, RERUN_SHARE = 3, 0.25
 """Maximum number of cut-off tests that are rerun one by one to see whether they hang, and the share of the remaining
 time that each may take."""
 _NO_MODULE = re.compile(r"(ModuleNotFoundError: No module named '(\w+)[^'\n]*')")
+_NOT_IMPORTED = re.compile(r"No module named '(\w+)|cannot import name '\w+' from '(\w+)")
 NEAREST = 12
 """Maximum number of test files nearest to the likeliest places that are run from a large suite, in addition to the
 given ones."""
@@ -48,7 +49,8 @@ def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
     the run in `seconds`.
 
     If the user gave tests, only these and, if they fail, the others of their files are run: `related_tests` finds more.
-    Otherwise the failing tests are limited to those that the issue names, if any. The result can be stored as JSON.
+    Otherwise the failing tests are limited to those that the issue names by their names or file, if any, and to those
+    that do not lack a package. The result can be stored as JSON.
     """
     nothing = {"command": "", "given": list(given), "failing": [], "passing": [], "summary": REFUSED, "seconds": 0.0}
     if not may_test(task.branch):
@@ -61,7 +63,8 @@ def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
         report = run_tests(task.workspace, settings.test, given or near, settings.test_timeout, limit)
         if near and not report.failed:
             report = run_tests(task.workspace, report.command, (), settings.suite_time, limit)
-        failing = list(report.failed) if given else _select_failing(task, report)
+        lacking = _lacking_packages(task, report)
+        failing = list(report.failed) if given else [id for id in _select_failing(task, report) if id not in lacking]
         rerun = _rerun_cut_off(task, report, failing)
         files = tuple(dict.fromkeys(node.partition("::")[0] for node in given))
         beside = _passing(task, report.command, files) if failing and files != tuple(given) else []
@@ -76,6 +79,8 @@ def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
         _save_baseline(task, report)
     slow = failing if rerun and all(result.ok for result in rerun.values()) else [id for id in rerun if rerun[id].ok]
     notes = [f"Slow, but passing: {format_names(slow)}."] if slow else []
+    if lacking and not given:
+        notes.append(f"Left out, since a package is missing: {format_names(lacking)}.")
     if given and not report.failed:
         how = "pass or were cut off" if report.results else "were not found"
         notes.append(f"The given tests ({format_names(given)}) {how}.")
@@ -176,6 +181,8 @@ def _save_baseline(task: Task, report: SuiteReport) -> None:
 def _select_failing(task: Task, report: SuiteReport) -> list[str]:
     if named := [test for test in report.failed if _is_named(test, task.turn.issue.text)]:
         return named
+    if in_file := [one.id for one in report.results if one.bad and _is_in_named_file(one, task.turn.issue.text)]:
+        return in_file
     hanging = {result.id for result in report.results if result.too_long}
     slowest = max((result.seconds for result in report.results if result.ok), default=0.0)
     if TIMES_SLOWER * slowest <= HASTY or hanging.issuperset(report.failed):
@@ -186,3 +193,15 @@ def _select_failing(task: Task, report: SuiteReport) -> list[str]:
 def _is_named(test: str, text: str) -> bool:
     name = test.partition("[")[0].replace("::", ".").rpartition(".")[2]
     return test in text or (len(name) > 5 and name in text)
+
+
+def _is_in_named_file(result: TestResult, text: str) -> bool:
+    file = result.path.rpartition("/")[2]
+    return bool(file) and re.search(rf"(?<![\w.]){re.escape(file)}(?!\w)", text) is not None
+
+
+def _lacking_packages(task: Task, report: SuiteReport) -> list[str]:
+    """Return the failing tests that lack a package which is not the repository's."""
+    found = [(result.id, _NOT_IMPORTED.search(result.message)) for result in report.results if result.bad]
+    files = task.trees.files(task.tree) if any(match for _, match in found) else {}
+    return [id for id, match in found if match and not _is_own(match[1] or match[2], files)]

@@ -319,6 +319,17 @@ def test_only_tests_named_in_issue_must_be_fixed(start_run) -> None:
     assert "+    return a + b" in result.patch.source
 
 
+def test_only_tests_of_the_file_that_the_issue_names_must_be_fixed(start_run) -> None:
+    """A test that lacks a package is left out and named."""
+    other = "import unittest\nclass T(unittest.TestCase):\n    def test_it(self): {}\n"
+    more = {"tests/test_other.py": other.format("self.fail()"), "tests/test_z.py": other.format("import no_such_one")}
+    engine = start_run({**FILES, **more}, "tests/test_calc.py fails")()
+    _, result = drive(engine)
+    assert "+    return a + b" in result.patch.source
+    said = " ".join(note.text for note in engine.trajectory.notes if note.kind == "summary")
+    assert "Left out, since a package is missing: tests.test_z.T.test_it." in said
+
+
 def test_example_of_issue_is_the_failing_test_if_no_other_fails(start_run) -> None:
     passing = "import unittest\n\n\nclass CalcTest(unittest.TestCase):\n    def test_nothing(self):\n        pass\n"
     issue = "add() subtracts", "`add(2, 3)` gives `-1` but should give `5`, and `add(7, 4)` should give `11`."
