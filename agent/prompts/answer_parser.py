@@ -1,4 +1,4 @@
-"""Parsers of answers in text: paths, whole files, and edits as search/replace blocks.
+"""Parsers of answers in text: paths, and edits as search/replace blocks.
 
 The format of the blocks is Aider's, which Agentless (arXiv 2407.01489) also uses for patches.
 """
@@ -13,10 +13,6 @@ from trajectories.records import Action
 SEARCH, MIDDLE, REPLACE = (re.compile(mark) for mark in (r"<{7} ?SEARCH\s*", r"={7}\s*", r">{7} ?REPLACE\s*"))
 FENCE = re.compile(r"`{3,}[\w+#.-]*\s*")
 NAMED = re.compile(r"\s*(?:[-*]|\d+[.)])?\s*`?(?:\./)?([^`\s]+)")
-BLOCKS = dict.fromkeys(("python", "python3", "py"), "python") | dict.fromkeys(("bash", "sh", "shell"), "shell")
-BLOCKS |= {"submit": "submit", "view": "view"}
-"""Map from the languages of fenced blocks to tools."""
-ARGUMENT = {"python": "code", "shell": "command", "submit": "summary", "view": "path"}
 MOST = 20
 """Maximum number of edits that are taken from one answer."""
 
@@ -46,46 +42,9 @@ def parse_edits(said: str) -> tuple[Action, ...]:
                 old.append(line)
         elif SEARCH.fullmatch(line):
             old = []
-        elif (name := _path(line)) and not FENCE.fullmatch(line):
+        elif (name := path_of(line)) and not FENCE.fullmatch(line):
             path = name
     return tuple(one for one in found if one.arguments["path"])[:MOST]
-
-
-def parse_file(said: str) -> tuple[str, str] | None:
-    """Return the path and text of the first whole file in an answer: a line that contains only a path, followed by a
-    fenced block."""
-    path = ""
-    text: list[str] | None = None
-    for line in lines_of(said):
-        if text is not None:
-            if re.fullmatch(r"`{3,}\s*", line):
-                return path, "".join(f"{each}\n" for each in text)
-            text.append(line)
-        elif FENCE.fullmatch(line) and path:
-            text = []
-        elif line.strip():
-            path = _path(line)
-    return None
-
-
-def parse_action(said: str) -> tuple[Action, ...]:
-    """Return the action of the first fenced code block in an answer, by its language: `python`, `bash`, `view` with a
-    path, or `submit` with a summary as its text.
-
-    The result is empty if there is no complete block.
-    """
-    tool, fence = "", ""
-    lines: list[str] = []
-    for line in lines_of(said):
-        if not tool:
-            opening = re.fullmatch(r"\s*(`{3,})\s*(\w+)\s*", line)
-            tool = BLOCKS.get(opening[2].lower(), "") if opening else ""
-            fence = opening[1] if opening else ""
-        elif line.strip() == fence:
-            return (Action(tool, {ARGUMENT[tool]: "\n".join(lines)}),)
-        else:
-            lines.append(line)
-    return ()
 
 
 def parse_names(said: str, known: Collection[str], most: int) -> list[str]:
@@ -94,7 +53,7 @@ def parse_names(said: str, known: Collection[str], most: int) -> list[str]:
     return [word for word in dict.fromkeys(words) if word in known][:most]
 
 
-def _path(line: str) -> str:
+def path_of(line: str) -> str:
     """Return the path that a line consists of; "" for other lines."""
     words = re.sub(r"(?i)^\W*(?:file|path):", "", line.strip()).strip("#*`: ").split()
     return (

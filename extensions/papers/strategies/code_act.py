@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from agent.engine.loop import loop
 from agent.phases.user_reproduction import given_tests
-from agent.prompts.answer_parser import parse_action
 from agent.prompts.opening_prompt import likely_sources, opening
+from extensions.papers.answer_blocks import parse_action
 from trajectories.records import Observation
 
 if TYPE_CHECKING:

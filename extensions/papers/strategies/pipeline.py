@@ -17,11 +17,12 @@ from agent.candidates.diverse_attempts import Candidate, attempts
 from agent.candidates.patch_deduplication import deduplicate
 from agent.candidates.role_questions import Question, ask_roles
 from agent.phases.user_reproduction import given_tests
-from agent.prompts.answer_parser import lines_of, parse_edits, parse_file, parse_names
+from agent.prompts.answer_parser import lines_of, parse_edits, parse_names
 from agent.prompts.opening_prompt import likely_sources, places
 from agent.prompts.quotation import framed_issue
 from agent.prompts.test_command_prompt import describe_tests, nearest_test_files, search_tree
 from agent.run_state.attempt_outcome import Outcome
+from extensions.papers.answer_blocks import parse_file
 from trajectories.git_store.packs import is_plain
 from trajectories.verdict import Verdict
 

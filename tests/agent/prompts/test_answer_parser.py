@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.candidates.role_questions import is_yes, parse_letter, parse_score
-from agent.prompts.answer_parser import MOST, parse_edits, parse_file, parse_names
+from agent.prompts.answer_parser import MOST, parse_edits, parse_names
 
 LINES = st.lists(st.text("ab =<>_", max_size=8), max_size=4)
 
@@ -38,15 +38,6 @@ def test_block_without_end_or_path_is_ignored() -> None:
     assert parse_edits(block("a.py", ["x"], ["y"]).removesuffix(">>>>>>> REPLACE")) == ()
     assert parse_edits(block("", ["x"], ["y"]).lstrip()) == ()
     assert len(parse_edits("\n".join([block("a.py", ["x"], ["y"])] * 99))) == MOST
-
-
-def test_file_is_read_from_block_below_path() -> None:
-    assert parse_file("tests/test_a.py\n\n```python\nimport a\n\n\na.b()\n```\nDone.") == (
-        "tests/test_a.py",
-        "import a\n\n\na.b()\n",
-    )
-    assert parse_file("```\nno path\n```") is None
-    assert parse_file("tests/test_a.py\n```python\nno end") is None
 
 
 def test_only_known_places_are_parsed() -> None:
