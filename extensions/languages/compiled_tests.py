@@ -11,6 +11,7 @@ from aci.graph.parser import parse_syntax
 from aci.proof.compiled_tests import InlineTests, MissingNames
 from aci.repository.added_tests import only_adds_lines
 from aci.testing.suite_run import TestResult
+from extensions.languages.rust_traits import lacking_traits
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -19,7 +20,8 @@ ERRORS = {
     "go": re.compile(r"^[^\s:]+\.go:\d+:\d+: (.+)$", re.MULTILINE),
     "rust": re.compile(
         r"^error(?:\[E\d+\])?: "
-        r"(?!could not compile|aborting|recipe|(?:doc)?test failed|\d+ targets? failed|process did)(.+)$",
+        r"(?!could not compile|aborting|recipe|(?:doc)?test failed|\d+ targets? failed|process did)"
+        r"(.+(?:\n(?!error).+)*)",
         re.MULTILINE,
     ),
     "java": re.compile(
@@ -41,13 +43,8 @@ MISSING = re.compile(
     r"|Cannot find name '(\w+)'|'(\w+)' does not exist in type"
     r"|Cannot find module '(?:\.{1,2}/|/(?!(?:[^'\n]*/)?node_modules/))(?:[^'\n]*/)?(\w+)(?:/index)?(?:\.\w+)?'"
 )
-IMPLIED = re.compile(
-    r"the method `(\w+)` exists for|the trait bound `.*: (?:\w+::)*(\w+)|`[^`]*` doesn't implement `(?:\w+::)*(\w+)"
-    r"|cannot (?:add|subtract|multiply|divide|calculate|negate|apply)|binary operation|type annotations needed"
-)
-"""What Rust's compiler says in addition if a method or a trait is missing."""
-ITERATION = {"cannot be built from an iterator": "FromIterator", "is not an iterator": "IntoIterator"}
-"""What Rust's compiler says if a type lacks one of these traits, which it names in a note."""
+IMPLIED = re.compile(r"the method `(\w+)` exists for")
+"""A method that Rust's compiler misses since the type lacks a trait."""
 BOUND = re.compile(r"^note: required by a bound in `(?:\w+::)*(\w+)", re.MULTILINE)
 """Rust's note that names the function for which a trait is missing."""
 TOO_MANY = "too many errors"
@@ -69,30 +66,35 @@ def missing_names(result: TestResult) -> MissingNames | None:
     error."""
     if result.outcome != "error":
         return None
-    for pattern in ERRORS.values():
+    for language, pattern in ERRORS.items():
         errors = [next(filter(None, match.groups())) for match in pattern.finditer(result.message)]
         errors = [error for error in errors if TOO_MANY not in error]
         if errors:
-            return _all_missing(errors, BOUND.findall(result.message))
+            return _all_missing(language, errors, BOUND.findall(result.message))
     return None
 
 
-def _all_missing(errors: Sequence[str], bounds: Sequence[str]) -> MissingNames | None:
+def _all_missing(language: str, errors: Sequence[str], bounds: Sequence[str]) -> MissingNames | None:
     names: set[str] = set()
     implied: set[str] = set()
+    traits: set[str] = set()
     for error in errors:
-        if error.startswith("unresolved import"):
-            names |= set(re.findall(r"`(?:\w+::)*(\w+)`", error))
-        elif traits := {trait for words, trait in ITERATION.items() if words in error}:
-            names |= traits
-        elif match := IMPLIED.search(error):
-            implied |= set(filter(None, match.groups()))
-        elif match := MISSING.search(error):
+        lacking = lacking_traits(error) if language == "rust" else set()
+        first = error.partition("\n")[0] if language == "rust" else error
+        match = MISSING.search(first)
+        if first.startswith("unresolved import"):
+            names |= set(re.findall(r"`(?:\w+::)*(\w+)`", first))
+        elif lacking:
+            traits |= lacking
+            implied |= set(filter(None, match.groups())) if match else set()
+        elif method := IMPLIED.search(first):
+            implied.add(method[1])
+        elif match:
             names.add(next(filter(None, match.groups())))
-        else:
+        elif "type annotations needed" not in first:
             return None
-    found = MissingNames(frozenset(names), frozenset(implied), frozenset(bounds))
-    return found if names | implied else None
+    found = MissingNames(frozenset(names), frozenset(implied), frozenset(bounds), frozenset(traits))
+    return found if names | implied | traits else None
 
 
 def split_inline_tests(before: bytes, after: bytes) -> InlineTests | None:
