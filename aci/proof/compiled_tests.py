@@ -85,23 +85,24 @@ def is_build_error(message: str) -> bool:
 
 
 def with_base_tests(trees: Trees, base: str, tree: str) -> str:
-    """Return the tree with the base's tests in the files of code to whose tests more than lines was added. Without the
-    extension, a file with tests is as in the base."""
+    """Return the tree with the base's tests in the files of code to whose tests more than lines was added, and with its
+    own documentation. Without the extension, a file with tests is as in the base."""
     kept: dict[str, bytes] = {}
     is_installed = installed_module(KIND) is not None
     for change in trees.changed(base, tree):
         if change.path.endswith(INLINE) and change.status == "M":
             before = trees.read(base, change.path)
-            found = split_inline_tests(change.path, before, trees.read(tree, change.path))
+            found = split_inline_tests(change.path, before, trees.read(tree, change.path), has_docs=False)
             kept |= {change.path: found.with_code} if found and not found.counts else {}
             kept |= {change.path: before} if not is_installed and HAS_TESTS.search(before) else {}
     return trees.write(kept, tree) if kept else tree
 
 
-def split_inline_tests(path: str, before: bytes, after: bytes) -> InlineTests | None:
-    """Return the parts of a change; None if the tests are the same, or a version cannot be read."""
+def split_inline_tests(path: str, before: bytes, after: bytes, has_docs: bool = True) -> InlineTests | None:
+    """Return the parts of a change; None if the tests are the same, or a version cannot be read. Examples in the
+    documentation are tests if it `has_docs`, otherwise they are code."""
     module = installed_module(KIND) if path.endswith(INLINE) else None
-    found: InlineTests | None = module.split_inline_tests(before, after) if module else None
+    found: InlineTests | None = module.split_inline_tests(before, after, has_docs) if module else None
     return found
 
 

@@ -1,5 +1,6 @@
 """Tests in compiled languages: what a compiler misses in a test that does not build without the patch, and tests in the
-same file as the code that they test, which are the items that Rust compiles under `#[cfg(test)]`."""
+same file as the code that they test: the items that Rust compiles under `#[cfg(test)]`, and the examples in its
+documentation."""
 
 from __future__ import annotations
 
@@ -11,6 +12,13 @@ from aci.graph.parser import parse_syntax
 from aci.proof.compiled_tests import InlineTests, MissingNames
 from aci.repository.added_tests import only_adds_lines
 from aci.testing.suite_run import TestResult
+from extensions.languages.doc_tests import (
+    FENCE,
+    has_changed_examples,
+    only_adds_examples,
+    read_documentation,
+    with_examples,
+)
 from extensions.languages.rust_traits import lacking_traits
 
 if TYPE_CHECKING:
@@ -97,19 +105,29 @@ def _all_missing(language: str, errors: Sequence[str], bounds: Sequence[str]) ->
     return found if names | implied | traits else None
 
 
-def split_inline_tests(before: bytes, after: bytes) -> InlineTests | None:
-    """Return the parts of a change; None if the tests are the same, or a version cannot be read."""
-    if not MARK.search(before + after) or max(len(before), len(after)) > LARGEST:
+def split_inline_tests(before: bytes, after: bytes, has_docs: bool) -> InlineTests | None:
+    """Return the parts of a change; None if the tests are the same, or a version cannot be read. Examples in the
+    documentation are tests if it `has_docs`, otherwise they are code."""
+    has_docs = has_docs and FENCE in before + after
+    if not (has_docs or MARK.search(before + after)) or max(len(before), len(after)) > LARGEST:
         return None
     old, new = test_regions(before), test_regions(after)
-    if old is None or new is None:
+    old_docs, new_docs = (read_documentation(text) if has_docs else {} for text in (before, after))
+    if old is None or new is None or old_docs is None or new_docs is None:
         return None
     old_texts, new_texts = ([text[start:end] for start, end in spans] for text, spans in ((before, old), (after, new)))
-    if old_texts == new_texts:
+    if old_texts == new_texts and not has_changed_examples(old_docs, new_docs):
         return None
     known, now = (b"\n".join(texts).decode("utf-8", "replace") for texts in (old_texts, new_texts))
-    with_tests, with_code = _replaced(before, old, new_texts), _replaced(after, new, old_texts)
-    return InlineTests(with_tests, with_code, only_adds_lines(known, now), with_code.split() != before.split())
+    with_tests = _with_tests(with_examples(before, old_docs, new_docs, new_items=True), new_texts)
+    with_code = _with_tests(with_examples(after, new_docs, old_docs), old_texts)
+    counts = only_adds_lines(known, now) and only_adds_examples(old_docs, new_docs)
+    return InlineTests(with_tests, with_code, counts, with_code.split() != before.split())
+
+
+def _with_tests(text: bytes, tests: Sequence[bytes]) -> bytes:
+    spans = test_regions(text) or []
+    return _replaced(text, spans, tests) if spans or tests else text
 
 
 def test_regions(text: bytes) -> list[tuple[int, int]] | None:
