@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aci.proof.evidence import prose
+from aci.proof.failure_reason import is_mentioned
 from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
@@ -26,22 +28,33 @@ INLINE = ".rs"
 
 @dataclass(frozen=True, slots=True)
 class MissingNames:
-    """The `names` that are missing if this is all that keeps a test file from being built. `implied` are names of
-    traits and methods that may be missing with them, and `callers` the functions that need such a trait."""
+    """The `names` that are missing if this is all that keeps a test file from being built. `implied` are methods and
+    `traits` are traits that may be missing with them, and `callers` the functions that need such a trait."""
 
     names: frozenset[str]
     implied: frozenset[str] = frozenset()
     callers: frozenset[str] = frozenset()
+    traits: frozenset[str] = frozenset()
 
-    def unasked(
-        self, is_in_issue: Callable[[str], bool], is_added: Callable[[str], bool] = lambda name: True
-    ) -> frozenset[str]:
+    def unasked(self, issue: str, is_added: Callable[[str], bool] = lambda name: True) -> frozenset[str]:
         """Return the `names` that the issue does not ask for or the patch does not add; all names if it is so for all,
         and no function that needs an added trait is in the issue."""
-        all_names = self.names | self.implied
-        asked = frozenset(name for name in all_names if is_in_issue(name) and is_added(name))
-        is_needed = any(map(is_in_issue, self.callers)) and any(map(is_added, self.implied))
+        all_names = self.names | self.implied | self.traits
+        written = {name for name in self.names | self.implied if is_mentioned(issue, name)}
+        written |= {name for name in self.traits if _is_named_trait(issue, name)}
+        asked = frozenset(filter(is_added, written))
+        is_called = any(is_mentioned(issue, name) for name in self.callers)
+        is_needed = is_called and any(map(is_added, self.implied | self.traits))
         return self.names - asked if asked or is_needed else all_names
+
+
+def _is_named_trait(issue: str, name: str) -> bool:
+    """Whether an issue names a trait. A name that is also a word, such as `Add` or `From`, counts in code, and after
+    "implement", "derive" or "trait" in its line."""
+    word = rf"(?<!\w){name}(?!\w)"
+    is_in_code = len(re.findall(word, issue)) > len(re.findall(word, prose(issue)))
+    is_compound = re.search(r"[a-z][A-Z]", name) is not None and is_mentioned(issue, name)
+    return is_in_code or is_compound or bool(re.search(rf"(?i:\b(?:impl|deriv|trait)\w*)\b.*{word}", issue))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +85,24 @@ def is_build_error(message: str) -> bool:
 
 
 def with_base_tests(trees: Trees, base: str, tree: str) -> str:
-    """Return the tree with the base's tests in the files of code to whose tests more than lines was added. Without the
-    extension, a file with tests is as in the base."""
+    """Return the tree with the base's tests in the files of code to whose tests more than lines was added, and with its
+    own documentation. Without the extension, a file with tests is as in the base."""
     kept: dict[str, bytes] = {}
     is_installed = installed_module(KIND) is not None
     for change in trees.changed(base, tree):
         if change.path.endswith(INLINE) and change.status == "M":
             before = trees.read(base, change.path)
-            found = split_inline_tests(change.path, before, trees.read(tree, change.path))
+            found = split_inline_tests(change.path, before, trees.read(tree, change.path), has_docs=False)
             kept |= {change.path: found.with_code} if found and not found.counts else {}
             kept |= {change.path: before} if not is_installed and HAS_TESTS.search(before) else {}
     return trees.write(kept, tree) if kept else tree
 
 
-def split_inline_tests(path: str, before: bytes, after: bytes) -> InlineTests | None:
-    """Return the parts of a change; None if the tests are the same, or a version cannot be read."""
+def split_inline_tests(path: str, before: bytes, after: bytes, has_docs: bool = True) -> InlineTests | None:
+    """Return the parts of a change; None if the tests are the same, or a version cannot be read. Examples in the
+    documentation are tests if it `has_docs`, otherwise they are code."""
     module = installed_module(KIND) if path.endswith(INLINE) else None
-    found: InlineTests | None = module.split_inline_tests(before, after) if module else None
+    found: InlineTests | None = module.split_inline_tests(before, after, has_docs) if module else None
     return found
 
 

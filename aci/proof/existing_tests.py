@@ -33,6 +33,9 @@ DATA = re.compile(r"const|static|var|lexical|assignment|expression_statement|fie
 """Types of nodes that may define values: in Go, JavaScript, Java, PHP, Python, Ruby and Rust."""
 TITLED = {"javascript": " > ", "typescript": " > ", "tsx": " > ", "ruby": " "}
 """Languages in which tests have titles, and what joins these in an id."""
+MINITEST = re.compile(r"::test_(?:\d{4}_)?|::|\s+")
+"""What stands between the titles in an id of Minitest, such as `a.rb::Sum::big::test_0001_adds two`, and between words;
+Rails has `_` there."""
 TITLED_CALL = re.compile(
     r"(?:[\w$]+\.)?[fx]?(?:it|test|specify|describe|context|suite|example|feature|scenario|should)\b(?!\s*=)"
 )
@@ -88,13 +91,17 @@ class FileWithTests:
         name = re.split(r"[\[/(]| with data set ", last)[0]
         longest = 0
         titled: list[Node] = []
-        joint = TITLED.get(language_of(self.path), "")
+        language = language_of(self.path)
+        joint = TITLED.get(language, "")
         for node in walk(self.root) if self.root else ():
             if node.type in FUNCTIONS and _name(node) == name:
                 yield node
             elif joint and _title(node):
                 titles = [*_titles_above(node), _title(node)]
-                is_meant = f"{joint}{rest}".endswith(joint + joint.join(titles))
+                wanted, own = f"{joint}{rest}", joint + joint.join(titles)
+                is_meant = wanted.endswith(own)
+                if language == "ruby" and not is_meant:
+                    is_meant = MINITEST.sub("_", wanted).endswith(MINITEST.sub("_", own))
                 if is_meant and len(titles) >= longest:
                     titled = [*titled, node] if len(titles) == longest else [node]
                     longest = len(titles)

@@ -69,9 +69,12 @@ class PatchParts:
 
     @property
     def inline_roots(self) -> tuple[str, ...]:
-        """The files of the crates, as their test results name them, whose inline tests may reproduce the issue."""
-        folders = (path.rpartition("src/")[0] for path, one in self.inline.items() if one.counts)
-        return tuple(dict.fromkeys(f"{folder}src/{name}.rs" for folder in folders for name in ("lib", "main")))
+        """The files by which test results name the inline tests that may reproduce the issue: those of the crates, and
+        those of examples."""
+        paths = [path for path, one in self.inline.items() if one.counts]
+        folders = (path.rpartition("src/")[0] for path in paths)
+        roots = (f"{folder}src/{name}.rs" for folder in folders for name in ("lib", "main"))
+        return tuple(dict.fromkeys((*roots, *paths)))
 
     def supported_tests(self, paths: Iterable[str]) -> tuple[str, ...]:
         """Return those test files that may use the `support` files: the ones nearest to each in the folders above."""

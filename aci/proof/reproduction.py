@@ -203,7 +203,7 @@ def _why_unbuilt(trial: ProofRun, result: TestResult) -> str:
         error = next((line for line in lines if re.search(r"(?i)error|cannot|:\d+:\d+: ", line)), "".join(lines[:1]))
         return error[:LONGEST_ERROR].rstrip(".") or "the cause is unknown"
     added = "\n".join([*evidence.added_lines(trial.parts.diff), *trial.parts.added])
-    unasked = missing.unasked(partial(is_mentioned, trial.issue.text), partial(is_mentioned, added))
+    unasked = missing.unasked(trial.issue.text, partial(is_mentioned, added))
     return f"{format_names(sorted(unasked))} is missing, which the issue does not ask for" if unasked else ""
 
 

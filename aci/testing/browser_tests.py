@@ -40,7 +40,7 @@ def server_hook(workspace: Workspace, request: RunnerRequest, command: str) -> H
     does, since most of its tests may need no server. Without the extension that starts it, ServerNotStarted is raised
     for single tests.
     """
-    if workspace.kind == "local" or not _needs_server(request, command):
+    if workspace.kind == "local" or not needs_server(request, command):
         return None
     servers = installed_module("aci.testing.suite_server")
     if servers is None and request.nodes:
@@ -54,7 +54,8 @@ def opens_pages(text: str) -> bool:
     return bool(USED.search(text))
 
 
-def _needs_server(request: RunnerRequest, command: str) -> bool:
+def needs_server(request: RunnerRequest, command: str) -> bool:
+    """Whether the tests open pages of a server that they do not start themselves."""
     paths = list(dict.fromkeys(node.partition("::")[0] for node in request.nodes))
     named = paths[:MOST_FILES] or (MANIFESTS if PYTHON.search(command) else ())
     texts = [called_text(command, request.look), *map(request.look, named)]

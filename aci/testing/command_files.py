@@ -149,7 +149,8 @@ def _other_languages_command(command: str, nodes: Sequence[str]) -> str:
         functions = dict.fromkeys(name.partition("/")[0] for name in names)
         return f"{command} -run {shlex.quote('^(' + '|'.join(functions) + ')$')}"
     if runner["runner"] == "cargo test":
-        return f"{command} -- --exact {shlex.join(names)}"
+        exact = [name for name in names if not name.startswith("doc ")]  # examples in documentation
+        return f"{command} -- --exact {shlex.join(exact)}" if exact else f"{command} --doc"
     if runner["runner"] == "phpunit":
         return f"{command} --filter {shlex.quote('::(' + '|'.join(map(re.escape, names)) + ')$')}"
     if runner["runner"] == "mvn":

@@ -39,6 +39,17 @@ class PageCheck:
         found, self.pages = comparison.compare(branch, self._base, self._tree, verdict, self._issue)
         return found
 
+    def environment(self, verdict: Verdict) -> dict[str, str | list[str]]:
+        """Return what the verdict's tests need besides the image to open pages, for a script that repeats the proof."""
+        module = installed_module("extensions.bundles.proof_server")
+        if module is None or not verdict.commands:
+            return {}
+        engine, command = self.branch.engine, verdict.commands[1]
+        recorded: dict[str, str | list[str]] = module.record_server(
+            engine.trees, self._tree, verdict.tests, command, engine.settings.serve
+        )
+        return recorded
+
 
 def not_compared(why: str) -> PageEvidence:
     """Return the evidence of a proof that compares no pages."""

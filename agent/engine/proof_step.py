@@ -113,7 +113,8 @@ def proof_step(
         data["pages"] = pages.pages
     if observed:
         data["outcomes"] = engine.journal.keep(json.dumps(observed).encode())
-        data["environment"] = engine.workspaces.environment | engine.workspaces.python
+        needed = pages.environment(verdict)
+        data["environment"] = engine.workspaces.environment | engine.workspaces.python | needed
     return Observation(words, verdict.complete, data=data)
 
 

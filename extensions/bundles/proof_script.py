@@ -12,6 +12,7 @@ from aci.testing.runner_probe import runner_probe
 from agent.run_state.proposed_tree import find_proposal
 from agent.run_state.run_settings import has_untrusted_origin
 from trajectories.outcome_words import PART_SENTENCES
+from trajectories.plugins import installed_module
 from trajectories.records import Base
 from trajectories.trajectory import Trajectory
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from agent.engine.engine import Engine
 
 Environment = Mapping[str, str | list[str]]
-"""What the proof ran in, as its step records it: `workspace`, `image` and `setup`, `python` and `packages`."""
+"""What the proof ran in, as its step records it: `workspace`, `image` and `setup`, `python` and `packages`, and, for
+tests that open pages, `server` and `driver`."""
 UNKNOWN: Environment = MappingProxyType({})
 PATCH = "patch.diff"
 APPLY, TAKE_OUT = "git apply ", "git apply -R "
@@ -33,6 +35,7 @@ _CONTAINER = (
 )
 HERE = 'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)'
 MOST_PACKAGES = 300
+NO_SERVER = "The tests need the project's server, which this script cannot start: the extension pages is not installed."
 FUNCTIONS = r"""
 log=$(mktemp) || exit 1
 old=$(mktemp) || exit 1
@@ -144,16 +147,16 @@ def _script(
     head = ["#!/bin/sh", "# Repeats a proof, and exits with 0 if each part of it holds, otherwise with 1.", *where]
     lines = [*head, *described, *filter(None, check), f"patch={patch}", BYTECODE, *FUNCTIONS]
     suite = [line for line in commands if not line.startswith(APPLY)]
-    lines += _start(suite, environment)
+    lines += [*_server(environment), *_start(suite, environment)]
     taken_out = next((line for line in commands if line.startswith(TAKE_OUT)), "")
     if taken_out:
         source = taken_out.removeprefix(TAKE_OUT)
         if source.endswith(PATCH):
             source = f'{source.removesuffix(PATCH)}"$patch"'
-        lines += [_function("tests", suite[0]), f"take_source_out() {{\n  change -R {source}\n}}"]
+        lines += [_function("tests", suite[0], environment), f"take_source_out() {{\n  change -R {source}\n}}"]
         lines += [f"put_source() {{\n  change {source}\n}}"]
         suite = suite[1:-1]
-    lines += [_function("suite", suite[0])] if suite else []
+    lines += [_function("suite", suite[0], environment, " optional")] if suite else []
     return "\n".join([*lines, "", *_parts(bool(taken_out), bool(suite)), *_end(environment), ""])
 
 
@@ -169,7 +172,19 @@ def _start(commands: Sequence[str], environment: Environment) -> list[str]:
     return lines
 
 
-def _function(name: str, command: str) -> str:
+def _server(environment: Environment) -> list[str]:
+    """Return the lines that the tests of a project's pages need."""
+    if "server" not in environment:
+        return []
+    if module := installed_module("extensions.bundles.proof_server"):
+        lines: list[str] = module.script_lines(environment, _give_up(environment))
+        return lines
+    return [f"echo {shlex.quote(NO_SERVER)}", "exit 1"]
+
+
+def _function(name: str, command: str, environment: Environment, optional: str = "") -> str:
+    if "server" in environment:
+        command = f"beside_server {shlex.quote(command)}{optional}"
     return f'{name}() (\n  {command}\n) >"$log" 2>&1'
 
 

@@ -242,9 +242,9 @@ def _is_unbuilt(test: BlindTest, report: SuiteReport | None, tests: BlindTests, 
     """Whether the file does not build only since names are missing that the issue mentions, and the test uses one."""
     for result in report.results if report else ():
         missing = missing_names(result) if tests.path in (result.path, result.id) else None
-        if missing and not missing.unasked(lambda name: is_mentioned(issue, name)):
+        if missing and not missing.unasked(issue):
             text = source_of_test(test.name, tests)
-            return any(is_mentioned(text, name) for name in missing.names | missing.implied)
+            return any(is_mentioned(text, name) for name in missing.names | missing.implied | missing.traits)
     return False
 
 

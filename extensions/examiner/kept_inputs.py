@@ -20,16 +20,23 @@ MOST_BYTES, DEEPEST = 60_000, 150
 """Limits of the code of a test; for more, the answer is no."""
 RUNNERS = frozenset({"expect", "assert", "assertThat", "require", "t", "test", "is", "self", "this", "$this", "cls"})
 """What the calls start with that assert; others assert if their names begin with `assert`, `refute` or `must_`."""
-ASSERTING = re.compile(r"assert\w*!?|refute\w*|must_\w+")
+ASSERTING = re.compile(r"assert\w*!?|refute\w*|(?:must|wont)_\w+")
+EXPECTATION = re.compile(r"(?:must|wont)_\w+")
+"""Minitest's calls of the value itself, or of what wraps it: `a.must_equal 3`, `_(a).must_be_nil`."""
+WRAPPING = frozenset({"_", "value", "expect"})
 EXACT = re.compile(
     r"(?i)(?:assert_?|must_?|to_?|be_?|is_?|deep_?|strict_?|loose_?)*"
     r"(?:equals?(?:to)?|eq|eql|be|is|same(?:as)?|none|nil|null|throws?(?:exactly)?|raises?(?:_?error|_?regex)?"
     r"|rejects?|panics?)(?:with)?"
 )
 """Matchers that leave no room: equality, or an error."""
-TRUTH = re.compile(r"(?i)(?:not )?(?:assert_?|must_?|to_?|be_?|is_? ?)*(?:true|false|truthy|falsy)|assert|(?:not)?ok")
+TRUTH = re.compile(
+    r"(?i)(?:not )?(?:assert_?|must_?|to_?|be_?|is_? ?)*(?:true|false|truthy|falsy)|assert(?:_not)?|refute|(?:not)?ok"
+)
 """Matchers of truth, which may only replace one another."""
 ERRORS = re.compile(r"(?i)(?:\w*[._])?(?:assert_?)?(?:throws?|raises)\w*")
+ERROR_CLASSES = frozenset({"constant", "scope_resolution"})
+"""Nodes of Ruby that name the class of an error, which is what an assertion of an error expects."""
 REPORTS = re.compile(r"(?:Error|Fatal|Log|Skip)f?")
 """Go's calls that only report."""
 EXPECTED = re.compile(
@@ -206,8 +213,8 @@ def _of_condition(condition: Node) -> Assertion:
 
 
 def _of_call(node: Node) -> Assertion | None:
-    arguments = arguments_of(node)
-    if arguments is None:
+    name = node_text(node.child_by_field_name("method"))
+    if arguments_of(node) is None and not EXPECTATION.fullmatch(name):
         return None
     links = [node]  # the calls of a chain, outermost first
     while (receiver := _receiver(links[-1])) is not None and len(links) < DEEPEST:
@@ -218,12 +225,17 @@ def _of_call(node: Node) -> Assertion | None:
         else:
             break
     first = re.match(r"[$\w]+", node_text(links[-1]))
-    matcher = _callee(node)
+    matcher = _callee(node) or name
     is_alone = len(links) == 1 and first is not None and first[0] == matcher != "assert"  # such as test("title", …)
     is_runner = first is not None and first[0] in RUNNERS and not is_alone
     if not is_runner and not ASSERTING.fullmatch(matcher):
         return None
     operands = [argument for link in reversed(links) for argument in _operands_of_call(link)]
+    value = _receiver(node)
+    if value is not None and EXPECTATION.fullmatch(matcher) and first is not None and first[0] not in WRAPPING:
+        operands = [value, *_operands_of_call(node)]
+    if re.search("raises?$", matcher):
+        operands = [one for one in operands if one.type not in ERROR_CLASSES]
     if matchers := [name for one in operands if (name := _rspec_matcher(one))]:  # as in expect(a).to eq(b)
         matcher, operands = matchers[-1], [one for one in operands if not _rspec_matcher(one)]
     subjects = tuple(_subject(one) for one in operands if not _is_constant(one) and node_text(one) not in ("t", "self"))

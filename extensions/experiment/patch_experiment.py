@@ -12,6 +12,7 @@ from threading import Event
 from aci.graph.file_selection import language_of
 from aci.observation.activity_message import ActivityMessage
 from aci.proof.evidence import added_lines, find_test_file, function_name, imported_names
+from aci.proof.existing_tests import find_test
 from aci.proof.experiments import Finding, refuted
 from aci.proof.fact_words import fitted_to_tests
 from aci.proof.proof_run import ProofRun, format_names
@@ -36,6 +37,7 @@ from extensions.experiment.listed_values import ALL, listed_values
 from extensions.experiment.overfitting import find_overfitting
 from extensions.experiment.runner_independence import check_runner_independence
 from extensions.experiment.runner_recognition import find_runner_recognition
+from extensions.experiment.special_cases import find_special_case
 from extensions.experiment.startup_code import find_startup_code
 from extensions.experiment.stopped_code import stop_changed_functions
 from extensions.experiment.varied_tests import compare_copies, judge_comparison, lacks_variants
@@ -147,7 +149,26 @@ def _stop_code(trial: ProofRun, after: Workspace, tests: tuple[str, ...], path: 
         return refuted("The tests do not build without the patch, and nothing shows that they need what it does.")
     language = language_of(path)
     name = LANGUAGES.get(language, language.capitalize())
-    return Finding("undecided", Fact("limit", NOT_VARIED.format(name)))
+    found = Finding("undecided", Fact("limit", NOT_VARIED.format(name)))
+    return replace(found, doubt=_handles_only(*place)) if (place := _special_case(trial, tests)) else found
+
+
+def _special_case(trial: ProofRun, tests: Sequence[str]) -> tuple[str, int] | None:
+    """Return the file and line of a condition that handles only values of the tests; None if there is none."""
+    files = trial.trees.files(trial.proved)
+    codes = [find_test(trial.trees, trial.proved, files, test) for test in tests]
+    nodes = [found[1].nodes for found in codes if found]
+    for path in trial.parts.source if len(nodes) == len(tests) else ():
+        before, after = (trial.text(tree, path).encode() for tree in (trial.base, trial.proved))
+        is_read = before and after and (language := language_of(path)) not in ("", "python")
+        if is_read and (line := find_special_case(language, before, after, nodes, trial.issue.text)):
+            return path, line
+    return None
+
+
+def _handles_only(path: str, line: int) -> Fact:
+    where = f"{path}:{line} handles only the values of the test."
+    return Fact("doubt", f"{where} Solve the general case, and test other values.", {"path": path, "line": line})
 
 
 def _find_manipulation(trial: ProofRun, contact: Contact) -> str:
@@ -203,9 +224,7 @@ def _with_literals(trial: ProofRun, files: list[ChangedFile], tests: tuple[str, 
             continue
         line, sure = find_overfitting(file.before, file.after, sources, trial.issue.text)
         if sure:
-            where = f"{file.path}:{line} handles only the values of the test."
-            doubt = f"{where} Solve the general case, and test other values."
-            return replace(found, doubt=Fact("doubt", doubt, {"path": file.path, "line": line}))
+            return replace(found, doubt=_handles_only(file.path, line))
         if line:
             where = f"{file.path}:{line} handles exactly the values of the test"
             advice = f"{where}: review it before you trust it."

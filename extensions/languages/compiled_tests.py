@@ -1,5 +1,6 @@
 """Tests in compiled languages: what a compiler misses in a test that does not build without the patch, and tests in the
-same file as the code that they test, which are the items that Rust compiles under `#[cfg(test)]`."""
+same file as the code that they test: the items that Rust compiles under `#[cfg(test)]`, and the examples in its
+documentation."""
 
 from __future__ import annotations
 
@@ -11,6 +12,14 @@ from aci.graph.parser import parse_syntax
 from aci.proof.compiled_tests import InlineTests, MissingNames
 from aci.repository.added_tests import only_adds_lines
 from aci.testing.suite_run import TestResult
+from extensions.languages.doc_tests import (
+    FENCE,
+    has_changed_examples,
+    only_adds_examples,
+    read_documentation,
+    with_examples,
+)
+from extensions.languages.rust_traits import lacking_traits
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -19,7 +28,8 @@ ERRORS = {
     "go": re.compile(r"^[^\s:]+\.go:\d+:\d+: (.+)$", re.MULTILINE),
     "rust": re.compile(
         r"^error(?:\[E\d+\])?: "
-        r"(?!could not compile|aborting|recipe|(?:doc)?test failed|\d+ targets? failed|process did)(.+)$",
+        r"(?!could not compile|aborting|recipe|(?:doc)?test failed|\d+ targets? failed|process did)"
+        r"(.+(?:\n(?!error).+)*)",
         re.MULTILINE,
     ),
     "java": re.compile(
@@ -41,13 +51,8 @@ MISSING = re.compile(
     r"|Cannot find name '(\w+)'|'(\w+)' does not exist in type"
     r"|Cannot find module '(?:\.{1,2}/|/(?!(?:[^'\n]*/)?node_modules/))(?:[^'\n]*/)?(\w+)(?:/index)?(?:\.\w+)?'"
 )
-IMPLIED = re.compile(
-    r"the method `(\w+)` exists for|the trait bound `.*: (?:\w+::)*(\w+)|`[^`]*` doesn't implement `(?:\w+::)*(\w+)"
-    r"|cannot (?:add|subtract|multiply|divide|calculate|negate|apply)|binary operation|type annotations needed"
-)
-"""What Rust's compiler says in addition if a method or a trait is missing."""
-ITERATION = {"cannot be built from an iterator": "FromIterator", "is not an iterator": "IntoIterator"}
-"""What Rust's compiler says if a type lacks one of these traits, which it names in a note."""
+IMPLIED = re.compile(r"the method `(\w+)` exists for")
+"""A method that Rust's compiler misses since the type lacks a trait."""
 BOUND = re.compile(r"^note: required by a bound in `(?:\w+::)*(\w+)", re.MULTILINE)
 """Rust's note that names the function for which a trait is missing."""
 TOO_MANY = "too many errors"
@@ -69,45 +74,60 @@ def missing_names(result: TestResult) -> MissingNames | None:
     error."""
     if result.outcome != "error":
         return None
-    for pattern in ERRORS.values():
+    for language, pattern in ERRORS.items():
         errors = [next(filter(None, match.groups())) for match in pattern.finditer(result.message)]
         errors = [error for error in errors if TOO_MANY not in error]
         if errors:
-            return _all_missing(errors, BOUND.findall(result.message))
+            return _all_missing(language, errors, BOUND.findall(result.message))
     return None
 
 
-def _all_missing(errors: Sequence[str], bounds: Sequence[str]) -> MissingNames | None:
+def _all_missing(language: str, errors: Sequence[str], bounds: Sequence[str]) -> MissingNames | None:
     names: set[str] = set()
     implied: set[str] = set()
+    traits: set[str] = set()
     for error in errors:
-        if error.startswith("unresolved import"):
-            names |= set(re.findall(r"`(?:\w+::)*(\w+)`", error))
-        elif traits := {trait for words, trait in ITERATION.items() if words in error}:
-            names |= traits
-        elif match := IMPLIED.search(error):
-            implied |= set(filter(None, match.groups()))
-        elif match := MISSING.search(error):
+        lacking = lacking_traits(error) if language == "rust" else set()
+        first = error.partition("\n")[0] if language == "rust" else error
+        match = MISSING.search(first)
+        if first.startswith("unresolved import"):
+            names |= set(re.findall(r"`(?:\w+::)*(\w+)`", first))
+        elif lacking:
+            traits |= lacking
+            implied |= set(filter(None, match.groups())) if match else set()
+        elif method := IMPLIED.search(first):
+            implied.add(method[1])
+        elif match:
             names.add(next(filter(None, match.groups())))
-        else:
+        elif "type annotations needed" not in first:
             return None
-    found = MissingNames(frozenset(names), frozenset(implied), frozenset(bounds))
-    return found if names | implied else None
+    found = MissingNames(frozenset(names), frozenset(implied), frozenset(bounds), frozenset(traits))
+    return found if names | implied | traits else None
 
 
-def split_inline_tests(before: bytes, after: bytes) -> InlineTests | None:
-    """Return the parts of a change; None if the tests are the same, or a version cannot be read."""
-    if not MARK.search(before + after) or max(len(before), len(after)) > LARGEST:
+def split_inline_tests(before: bytes, after: bytes, has_docs: bool) -> InlineTests | None:
+    """Return the parts of a change; None if the tests are the same, or a version cannot be read. Examples in the
+    documentation are tests if it `has_docs`, otherwise they are code."""
+    has_docs = has_docs and FENCE in before + after
+    if not (has_docs or MARK.search(before + after)) or max(len(before), len(after)) > LARGEST:
         return None
     old, new = test_regions(before), test_regions(after)
-    if old is None or new is None:
+    old_docs, new_docs = (read_documentation(text) if has_docs else {} for text in (before, after))
+    if old is None or new is None or old_docs is None or new_docs is None:
         return None
     old_texts, new_texts = ([text[start:end] for start, end in spans] for text, spans in ((before, old), (after, new)))
-    if old_texts == new_texts:
+    if old_texts == new_texts and not has_changed_examples(old_docs, new_docs):
         return None
     known, now = (b"\n".join(texts).decode("utf-8", "replace") for texts in (old_texts, new_texts))
-    with_tests, with_code = _replaced(before, old, new_texts), _replaced(after, new, old_texts)
-    return InlineTests(with_tests, with_code, only_adds_lines(known, now), with_code.split() != before.split())
+    with_tests = _with_tests(with_examples(before, old_docs, new_docs, new_items=True), new_texts)
+    with_code = _with_tests(with_examples(after, new_docs, old_docs), old_texts)
+    counts = only_adds_lines(known, now) and only_adds_examples(old_docs, new_docs)
+    return InlineTests(with_tests, with_code, counts, with_code.split() != before.split())
+
+
+def _with_tests(text: bytes, tests: Sequence[bytes]) -> bytes:
+    spans = test_regions(text) or []
+    return _replaced(text, spans, tests) if spans or tests else text
 
 
 def test_regions(text: bytes) -> list[tuple[int, int]] | None:

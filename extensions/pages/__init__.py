@@ -5,6 +5,7 @@ PLUGINS = {
     "aci.guest": "guest",
     "aci.testing.suite_server": "suite_server",
     "agent.engine.page_proof": "page_proof",
+    "extensions.bundles.proof_server": "proof_server",
     "extensions.environments.browser_check": "browser_check",
     "tools": "tools",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from math import fsum
 from pathlib import Path
 from threading import Lock
@@ -31,6 +32,7 @@ from extensions.lab.batch.reports.batch_progress import BatchLimits
 from extensions.lab.batch.reports.batch_results import ResultStore
 from extensions.lab.batch.reports.fault_tolerant_display import FaultTolerantDisplay
 from extensions.lab.batch.reports.progress_display import open_display
+from extensions.lab.batch.used_images import used_images
 from extensions.lab.instances.append_log import write_error
 from extensions.lab.instances.dataset_instances import read_instances, select
 from extensions.lab.instances.host_errors import check_machine
@@ -69,7 +71,8 @@ def start_batch(asked: BatchOptions, plain: bool = False) -> BatchSummary:
         if asked.engine == "local":
             settings = _choose_workspace(settings, instances, asked.out if is_started else None, notes.append)
             given["workspace"] = settings.workspace
-        check(asked.out, manifest(settings, instances, asked.files, {}, options=asked.noted), is_started)
+        wanted = manifest(settings, instances, asked.files, {}, options=asked.noted)
+        check(asked.out, wanted, is_started, partial(used_images, settings.runs, settings))
         preparing = JobPreparation(Repositories(asked.repos or state / "clones"), given, asked.out)
         batch_budget = BatchBudget(asked.total, _spent(store.done.values(), found, settings, asked.total))
         limiter, cancel = Limiter(settings.retry_wait, settings.patience), CancellationToken()

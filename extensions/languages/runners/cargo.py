@@ -18,11 +18,16 @@ OUTCOMES = {"ok": "passed", "FAILED": "failed", "ignored": "skipped"}
 BINARY = re.compile(r"^\s+Running (?:unittests )?(\S+) \((?:.*/)?([\w-]+?)-[0-9a-f]{16}\S*\)$")
 DOCS = re.compile(r"^\s+Doc-tests (\S+)$")
 COUNT = re.compile(r"^running (\d{1,9}) tests?$")
-TEST = re.compile(r"^test (.+?)(?: - should panic)?(?: \(line \d+\))? \.\.\. (ok|FAILED|ignored)\b(.*)$")
-FAILURE = re.compile(r"^---- (.+?)(?: - should panic)?(?: \(line \d+\))? stdout ----$")
+TEST = re.compile(r"^test (.+?)(?: - (?:should panic|compile(?: fail)?))? \.\.\. (ok|FAILED|ignored)\b(.*)$")
+FAILURE = re.compile(r"^---- (.+?)(?: - should panic)? stdout ----$")
 SECTIONS = ("failures:", "successes:")
 """The headers before the output of the tests; libtest prints each of them again before the list of test names."""
-DOC_NAME = re.compile(r"^(\S+\.rs) - (.*)$")
+DOC_NAME = re.compile(r"^(\S+\.rs) - (?:(.+) )?\(line (\d+)\)$")
+DOC_NODE = re.compile(r"^(?:[^:]*:)?([^:]+\.rs)::doc ([^#]+?)(?: #\d+)?$")
+"""An example in documentation, as libtest and as our ids name it: the second of an item is `crate:file::doc item #2`,
+and the first of the crate itself `crate:file::doc crate`."""
+CRATE = "crate"
+UNBUILT = "Couldn't compile the test."
 ERROR = re.compile(r"^error(?:\[E\d+\])?: (?!could not compile)", re.MULTILINE)
 BROKEN = re.compile(
     r"^error: could not compile `([\w-]+)`(?: \((?:test|bin|example|bench) \"([\w-]+)\"[^)]*\))?", re.MULTILINE
@@ -45,7 +50,7 @@ exit "$code"
 def hook(request: RunnerRequest, command: str) -> Hook | None:
     if not request.look("Cargo.toml") and not re.search(r"\bcargo\b", command):
         return None
-    names = [name for node in request.nodes if (name := node.partition("::")[2])]
+    names = [name for node in request.nodes if (name := _filter(node))]
     narrowing = ""
     if names and len(names) == len(request.nodes):
         narrowing = f'[ -n "$dashes" ] || set -- "$@" --\nset -- "$@" {shlex.join(names)}\n'
@@ -53,13 +58,24 @@ def hook(request: RunnerRequest, command: str) -> Hook | None:
     return Hook(command, {"bin/cargo": program}, {"CARGO_TERM_COLOR": "never"})
 
 
+def _filter(node: str) -> str:
+    """Return the words by which libtest selects a test; "" for a file."""
+    if doc := DOC_NODE.match(node):
+        return f"{doc[1]} - (line" if doc[2] == CRATE else f"{doc[1]} - {doc[2]} (line"
+    return node.partition("::")[2]
+
+
 def read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
     """Yield the results that libtest printed: tests as `crate:file::name`, compile errors as `crate:file`."""
     if path.endswith(".cwd"):
         return
-    reader = _Reader(request, request.look(f"{path}.cwd").strip())
+    cwd, lines = request.look(f"{path}.cwd").strip(), data.decode("utf-8", "replace").splitlines()
+    scan = _Reader(request, cwd, {})
+    for line in lines:
+        list(scan.lines(line))
+    reader = _Reader(request, cwd, scan.examples)
     yield {"start": "cargo"}
-    for line in data.decode("utf-8", "replace").splitlines():
+    for line in lines:
         yield from reader.lines(line)
     yield from reader.failures()
     yield from reader.compile_errors(data.decode("utf-8", "replace"))
@@ -71,11 +87,13 @@ class _Reader:
     """Parser of the output of one `cargo test` command that ran in `cwd`.
 
     `open` counts groups of tests that have started but not finished; `missing` counts announced tests without a result.
+    `examples` are the lines of the examples of each item, which are numbered, and run in any order.
     The output of the tests comes after their results, so a line in it that looks like a result does not count as one.
     """
 
-    def __init__(self, request: RunnerRequest, cwd: str) -> None:
+    def __init__(self, request: RunnerRequest, cwd: str, examples: dict[tuple[str, ...], set[int]]) -> None:
         self._request = request
+        self.examples = examples
         self._folder = cwd.removeprefix(request.root).strip("/") if cwd.startswith(request.root) else ""
         self._crate = self._file = ""
         self._pending: dict[str, tuple[str, str]] = {}
@@ -123,7 +141,11 @@ class _Reader:
         self._names.add(name)
         file, inside = self._file, name
         if doc := DOC_NAME.match(name):
-            file, inside = doc[1], f"doc {doc[2]}".strip()
+            file, item, line = doc[1], doc[2] or CRATE, int(doc[3])
+            lines = self.examples.setdefault((self._crate, file, item), set())
+            lines.add(line)
+            number = sorted(lines).index(line) + 1
+            inside = f"doc {item} #{number}" if number > 1 else f"doc {item}"
         id, path = f"{self._crate}:{file}::{inside}", self._path(file)
         if not self._request.wants(id, path, inside, inside.replace("::", " > "), f"{path}::{inside}"):
             if how == "FAILED":
@@ -139,7 +161,9 @@ class _Reader:
     def failures(self) -> Iterator[Line]:
         """Yield the failed tests of the group that has just ended, with their messages."""
         for name, (id, path) in self._pending.items():
-            yield self._failure(id, path, "failed", THREAD.sub("", "\n".join(self._outputs.get(name, ()))).strip())
+            message = THREAD.sub("", "\n".join(self._outputs.get(name, ()))).strip()
+            is_unbuilt = DOC_NAME.match(name) and UNBUILT in message
+            yield self._failure(id, path, "error" if is_unbuilt else "failed", message)
         self._pending, self._outputs, self._current, self._names, self._is_in_output = {}, {}, None, set(), False
 
     def compile_errors(self, text: str) -> Iterator[Line]:

@@ -6,7 +6,7 @@ import json
 import posixpath
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ MANIFEST, MANAGER = "package.json", "manage.py"
 PYTHON_FILES = ("app.py", "wsgi.py", "asgi.py", "main.py", "server.py", "run.py", "application.py", "__init__.py")
 PAGE_FOLDERS = ("", "public", "site", "www", "src", "dist", "docs")
 """Folders whose index.html is served, in this order."""
+IGNORED = re.compile(r"(?:^|/)(?:node_modules|venv|vendor|\.[^/]+)(?:/|$)")
 SCRIPTS = ("dev", "start", "serve", "preview")
 SIDE_FOLDERS = re.compile(r"(?:^|/)(?:tests?|__tests__|examples?|fixtures|docs?|benchmarks?|vendor|templates?)(?:/|$)")
 """Folders whose projects are used only if there are no others."""
@@ -106,6 +107,12 @@ def find_server(workspace: Workspace) -> ServerPlan | None:
     command = f"{find((MANIFEST, MANAGER, '*.html'), '-print')}; {applications}"
     found = workspace.run(f"(cd {shlex.quote(workspace.root)} && {{ {command}; }})", 30, HARNESS_SESSION)
     return plan_server([line.removeprefix("./") for line in found.text.splitlines()], look)
+
+
+def plan_of_tree(files: Iterable[str], look: Look, named: str) -> ServerPlan | None:
+    """Return the plan that `find_server` returns for a workspace with these files."""
+    near = [path for path in files if path.count("/") < DEEPEST and not IGNORED.search(path)]
+    return plan_server(near[:MOST_FILES], look, named)
 
 
 def plan_server(files: Collection[str], look: Look, named: str = "") -> ServerPlan | None:

@@ -91,6 +91,25 @@ RUBY = """describe Times do
   end
 end
 """
+MINITEST = """class TimesTest < Minitest::Test
+  def test_hours
+    assert_equal 180, Times.parse("3h")
+  end
+
+  test "reads a word" do
+    assert Times.valid?("3h")
+  end
+end
+
+describe Times do
+  describe "hours" do
+    it "reads hours" do
+      _(Times.parse("3h")).must_equal 180
+      Times.parse("5h").must_be_nil
+    end
+  end
+end
+"""
 PHP = """<?php
 class TimesTest extends TestCase {
     public function testHours() { $this->assertSame(180, Times::parse("3h")); }
@@ -108,6 +127,7 @@ FILES = {
     "test/times.test.js": JAVASCRIPT,
     "test/loop.test.js": LOOP,
     "spec/times_spec.rb": RUBY,
+    "test/times_test.rb": MINITEST,
     "tests/TimesTest.php": PHP,
     "src/test/java/TimesTest.java": JAVA,
 }
@@ -124,6 +144,9 @@ IDS = {
     "each": "test/times.test.js::times > reads a row",
     "loop": "test/loop.test.js::loop > reads hours",
     "rspec": "spec/times_spec.rb::Times reads hours",
+    "minitest": "test/times_test.rb::TimesTest::test_hours",
+    "rails": "test/times_test.rb::TimesTest::test_reads_a_word",
+    "minitest-spec": "test/times_test.rb::Times::hours::test_0001_reads hours",
     "phpunit": "TimesTest::testHours",
     "junit": "TimesTest::hours",
     "junit-2": "TimesTest::minutes",
@@ -164,6 +187,12 @@ def is_same(case: str, old: str, new: str) -> bool:
         ("loop", "expected: 180", "expected: 10800"),
         ("rspec", "eq(180)", "eq(10800)"),
         ("rspec", 'expect(Times.parse("3h")).to eq(180)', 'expect { Times.parse("3h") }.to raise_error'),
+        ("minitest", "equal 180", "equal 10800"),
+        ("minitest", 'equal 180, Times.parse("3h")', 'raises(Times::Error) { Times.parse("3h") }'),
+        ("rails", "assert Times", "refute Times"),
+        ("minitest-spec", "must_equal 180", "must_equal 10800"),
+        ("minitest-spec", "must_be_nil", "must_equal 300"),
+        ("minitest-spec", '_(Times.parse("3h")).must_equal 180', '_ { Times.parse("3h") }.must_raise Times::Error'),
         ("phpunit", "180", "10800"),
         ("junit", "Optional.of(180)", "Optional.of(10800)"),
         ("junit-2", "300,", "301,"),
@@ -177,6 +206,11 @@ def test_other_expectation_for_the_same_calls(case: str, old: str, new: str) -> 
 @pytest.mark.parametrize(
     ("case", "old", "new"),
     [
+        ("minitest", '"3h"', '"4h"'),
+        ("minitest", 'Times.parse("3h")', "180"),
+        ("rails", 'Times.valid?("3h")', "true"),
+        ("minitest-spec", 'Times.parse("5h").must_be_nil', "nil.must_be_nil"),
+        ("minitest-spec", '"5h"', '"6h"'),
         ("rows", '("3h", 180)', '("4h", 14400)'),
         ("rows", '("3h", 180), ', ""),
         ("rows", '("5m", 300)', '("5m", 300), ("1d", 86400)'),

@@ -1,6 +1,7 @@
 """An issue about what users see: the model looks at a page, a Playwright test proves the fix, pages are compared."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def act(*actions):
 def fix(machine, make_repo, tmp_path, browser_image):
     """`fix(style)` returns the result of a run that replaces the style sheet, and the run's steps."""
 
-    def run(style):
+    def run(style, pages=PAGES):
         replies = [
             act(("browser", {"action": "open", "target": "/prices.html"}), ("browser", {"action": "look"})),
             act(("edit", {"path": "tests/test_prices.py", "old": "", "new": TEST})),
@@ -55,7 +56,7 @@ def fix(machine, make_repo, tmp_path, browser_image):
         script.write_text("\n".join(map(json.dumps, lines)))
         issue = tmp_path / "issue.md"
         issue.write_text(ISSUE)
-        repo = make_repo(PAGES)
+        repo = make_repo(pages)
         machine.workspace, machine.extra = "docker", {"SWE_AGENT_IMAGE": browser_image}
         given = (
             "--issue-file",
@@ -84,6 +85,24 @@ def test_fix_is_plausible_by_a_browser_test_and_its_page_is_shown(fix):
     (changed,) = {page["path"] for page in result["pages"]}
     assert changed == "/prices.html"
     assert not any(page["unasked"] for page in result["pages"])
+
+
+def test_script_repeats_the_proof_in_a_clean_checkout(fix, browser_image, make_repo):
+    pages = PAGES | {"tests/test_shop.py": "def test_shop():\n    assert True\n"}
+    result, _ = fix(PAGES["style.css"].replace(".price { width: 200px }\n", PRICE), pages)
+    checkout, folder = make_repo(pages), Path(result["directory"])
+
+    def repeat(image):
+        mounts = ["-v", f"{folder}:{folder}:ro", "-v", f"{checkout}:/checkout", "-w", "/checkout"]
+        command = ["docker", "run", "--rm", "--network", "none", *mounts, image, "sh", f"{folder}/proof.sh"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    ran = repeat(browser_image)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.splitlines()[-1] == "The proof holds."
+    ran = repeat("swe-agent-python:latest")
+    assert ran.returncode == 1
+    assert "The tests need the package playwright of python3, which is not installed here." in ran.stdout.splitlines()
 
 
 def test_change_of_another_page_is_named(fix):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -100,18 +100,26 @@ def _hashed(instance: Instance) -> dict[str, Any]:
     return fields if instance.pictures else {name: value for name, value in fields.items() if name != "pictures"}
 
 
-def check(out: Path, wanted: dict[str, Any], is_started: bool = True) -> dict[str, Any]:
+def check(
+    out: Path,
+    wanted: dict[str, Any],
+    is_started: bool = True,
+    used_images: Callable[[Mapping[str, str]], Collection[str]] | None = None,
+) -> dict[str, Any]:
     """Write or update the manifest of the batch in `out`, and return it (without the instances, which are separate).
 
-    Until a run of the batch `is_started`, no result depends on an earlier manifest, which is then replaced. Raises
-    UsageError if settings that affect results have changed, RunBroken for an unreadable manifest, WorkspaceError if it
-    cannot be written.
+    Until a run of the batch `is_started`, no result depends on an earlier manifest, which is then replaced.
+    `used_images` returns the entries of the setting `images` that differ from these earlier ones and that a run depends
+    on; the others may change. Raises UsageError if settings that affect results have changed, RunBroken for an
+    unreadable manifest, WorkspaceError if it cannot be written.
     """
     known = read_manifest(out) if is_started else None
     new = wanted["instances"]
     old = {} if known is None else _read(out / INSTANCES, {}) or {}
     if known is not None:
-        _refuse(out, _differing(known, wanted, old, new))
+        known = known | {part: _defaults(names) | known[part] for part, names in SETTINGS.items()}
+        compared = _with_unused(known, wanted, used_images) if used_images else known
+        _refuse(out, _differing(compared, wanted, old, new))
         wanted = {
             **wanted,
             "commits": list(dict.fromkeys([*known["commits"], *wanted["commits"]])),
@@ -131,13 +139,25 @@ def check(out: Path, wanted: dict[str, Any], is_started: bool = True) -> dict[st
 def _differing(
     known: dict[str, Any], wanted: dict[str, Any], old: Mapping[str, str], new: Mapping[str, str]
 ) -> list[str]:
-    known = known | {part: _defaults(names) | known[part] for part, names in SETTINGS.items()}
     found = [_difference(known, wanted, part) for part in SHAPING if known.get(part) != wanted[part]]
     changed = [id for id in new if id in old and old[id] != new[id]]
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         found.append(f"the data of {changed[0]}{more}")
     return found
+
+
+def _with_unused(
+    known: dict[str, Any], wanted: dict[str, Any], used: Callable[[Mapping[str, str]], Collection[str]]
+) -> dict[str, Any]:
+    """Return the known manifest with the wanted entries of `images` that no run depends on."""
+    before, after = known["room"]["images"], wanted["room"]["images"]
+    if before == after:
+        return known
+    kept = used(before)
+    images = {name: image for name, image in after.items() if name not in kept}
+    images |= {name: image for name, image in before.items() if name in kept}
+    return known | {"room": known["room"] | {"images": images}}
 
 
 def _defaults(names: Sequence[str]) -> dict[str, Any]:

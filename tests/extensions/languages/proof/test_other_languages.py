@@ -362,20 +362,9 @@ def test_missing_name_that_the_issue_does_not_mention_is_named(prove_patch) -> N
         ("error[E0425]: cannot find function `mean` in crate `shop`\n --> tests/m.rs:3:22\n", {"mean"}),
         ("error[E0599]: no method named `mean` found for struct `Cart` in the current scope\n", {"mean"}),
         ("error[E0432]: unresolved import `shop::mean`\n", {"mean"}),
-        (
-            "error[E0277]: a value of type `T` cannot be built from an iterator over elements of type `u8`\n",
-            {"FromIterator"},
-        ),
-        ("error[E0277]: `&T` is not an iterator\n", {"IntoIterator"}),
         ("error[E0308]: mismatched types\n", set()),
         ("error[E0432]: unresolved imports `shop::mean`, `shop::sum`\n", {"mean", "sum"}),
-        (
-            "error[E0599]: no method named `mean` found for struct `Cart` in the current scope\n"
-            "error[E0369]: cannot subtract `&Cart` from `&Cart`\n",
-            {"mean"},
-        ),
         ("error[E0369]: cannot subtract `&Cart` from `&Cart`\nerror[E0308]: mismatched types\n", set()),
-        ("error[E0369]: binary operation `==` cannot be applied to type `Cart`\n", set()),
         ("error[E0433]: failed to resolve: use of undeclared type `Mean`\n", {"Mean"}),
         ("error[E0609]: no field `mean` on type `Cart`\n", {"mean"}),
         ("A.java:5: error: cannot find symbol\n  x.mean();\n   ^\n  symbol:   method mean(int)\n", {"mean"}),
@@ -413,16 +402,16 @@ def test_what_a_missing_trait_implies_counts_with_a_name_that_is_asked_for() -> 
         )
     )
     assert bound
-    assert (bound.implied, bound.callers) == ({"DoubleEndedIterator"}, {"rev"})
-    assert bound.unasked({"rev"}.__contains__, {"DoubleEndedIterator"}.__contains__) == frozenset()
-    assert bound.unasked({"rev"}.__contains__, {"marker"}.__contains__) == {"DoubleEndedIterator"}
+    assert (bound.traits, bound.callers) == ({"DoubleEndedIterator"}, {"rev"})
+    assert bound.unasked("It lacks rev.", {"DoubleEndedIterator"}.__contains__) == frozenset()
+    assert bound.unasked("It lacks rev.", {"marker"}.__contains__) == {"DoubleEndedIterator"}
     assert found.implied == {"max"}
-    assert (found.unasked({"max"}.__contains__), found.unasked({"min"}.__contains__)) == (frozenset(), {"max"})
+    assert (found.unasked("It lacks max."), found.unasked("It lacks min.")) == (frozenset(), {"max"})
     both = missing_names(
         TestResult("a", "error", f"{message}error[E0425]: cannot find function `mean` in this scope\n")
     )
     assert both
-    assert both.unasked({"max"}.__contains__) == {"mean"}
+    assert both.unasked("It lacks max.") == {"mean"}
 
 
 def test_tests_beside_code_are_split() -> None:

@@ -132,6 +132,50 @@ test result: FAILED. 0 passed; 1 failed
     assert (failed.id, failed.message) == ("calc:src/lib.rs::doc add", "Test executable failed")
 
 
+EXAMPLES = """   Doc-tests calc
+
+running 3 tests
+test src/lib.rs - (line 11) ... FAILED
+test src/lib.rs - (line 3) ... ok
+test src/lib.rs - add (line 30) - compile ... ok
+
+failures:
+
+---- src/lib.rs - (line 11) stdout ----
+error[E0369]: cannot multiply `&Matrix` by `{integer}`
+  --> src/lib.rs:15:15
+
+error: aborting due to 1 previous error
+
+Couldn't compile the test.
+
+failures:
+    src/lib.rs - (line 11)
+
+test result: FAILED. 2 passed; 1 failed
+"""
+
+
+def test_examples_of_an_item_are_numbered_by_line():
+    report = read(EXAMPLES)
+    outcomes = {result.id: result.outcome for result in report.results}
+    assert outcomes == {
+        "calc:src/lib.rs::doc crate": "passed",
+        "calc:src/lib.rs::doc crate #2": "error",
+        "calc:src/lib.rs::doc add": "passed",
+    }
+    [one] = read(EXAMPLES, ["calc:src/lib.rs::doc crate"]).results
+    assert (one.id, one.outcome) == ("calc:src/lib.rs::doc crate", "passed")
+
+
+def test_examples_are_selected_by_the_words_of_libtest():
+    nodes = ["calc:src/lib.rs::doc crate #2", "calc:src/lib.rs::doc m::add", "calc:src/lib.rs::tests::adds"]
+    request = RunnerRequest("/repo", "/harness", tuple(nodes), 1.0, lambda path: "[package]", lambda path: True)
+    found = cargo.hook(request, "cargo test")
+    assert found
+    assert b"'src/lib.rs - (line' 'src/lib.rs - m::add (line' tests::adds" in found.files["bin/cargo"]
+
+
 @pytest.mark.slow
 def test_many_crates_that_do_not_compile_are_parsed_in_one_pass():
     text = "error[E0001]: no\n --> src/a.rs:1:1\n" + "error: could not compile `a`\n" * 20_000 + "x\n" * 200_000
