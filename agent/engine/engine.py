@@ -333,6 +333,7 @@ class Engine:
 
     def next_turn(self, turn: Turn, settings: Settings) -> None:
         """Start a turn with these settings, after the previous one has ended. An open workspace is kept."""
+        self.suite_ahead.stop()
         self.journal.append(turn)
         self.settings = settings = self.base_instructions.complete(settings)
         self.cancel.clear()
