@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any
 
+from aci.runtime.target_function import Function, iter_functions
 from extensions.optimize.growth_chart import chart
 from extensions.optimize.measurement.profiling import LineTime, profile_lines
 from extensions.optimize.speedup import growth_text
@@ -23,15 +24,16 @@ from trajectories.facts import Fact
 from trajectories.journal import write_durably
 
 if TYPE_CHECKING:
-    from aci.runtime.target_function import Function
     from extensions.optimize.candidate_benchmark import Bench
 
 MOST_LINES, LEAST_SHARE = 2, 0.1
 """Maximum number of lines that are named, and the minimum share of the function's time of each."""
 GROWS = 0.3
 """Exponent from which the time of one execution of a line grows with the input."""
-SUPERLINEAR = 1.4
-"""Exponent from which a line runs more often than once for each item of the input."""
+SUPERLINEAR, EXPLODES = 1.4, 3.2
+"""Exponents from which a line runs more often than once for each item of the input, and than nested loops explain."""
+CALLS = 0.5
+"""Minimum share of a line for which the functions of the file that it calls are profiled too."""
 LONGEST = 100
 """Maximum number of characters of a line of code that is shown."""
 SEQUENCES = {"list", "tuple", "str", "bytes", "deque", "bytearray"}
@@ -60,6 +62,7 @@ ADVICE = {
     "call": "Look into the called function, or call it once for each different argument.",
     "pairs": "Visit only the items that can match: group them by key in a dictionary, or sort once and stop early.",
     "recursion": "Remember the results by their arguments, or fill a table in the order of the arguments.",
+    "again": "Remember what was handled already, in a set of the visited items or a dictionary of the results.",
     "loop": "Each execution is cheap: save executions (stop early, skip items), or let a built-in do the loop.",
 }
 """What a person would do, by cause."""
@@ -82,6 +85,8 @@ class SlowLine:
     """One of the keys of ADVICE."""
     operation: str
     """What takes the time, in words."""
+    function: str = ""
+    """The name of the called function with the line; "" for the function itself."""
 
 
 def line_texts(lines: Sequence[SlowLine]) -> list[str]:
@@ -92,7 +97,8 @@ def line_texts(lines: Sequence[SlowLine]) -> list[str]:
         why = f"{one.operation}. {ADVICE[one.cause]}"
         why = f"as line {described[why]}." if why in described else why
         described.setdefault(why, one.line)
-        texts.append(f"line {one.line} ({one.share:.0%} of the time{growth}): `{one.code}`: {why}")
+        place = f"line {one.line} of `{one.function}`" if one.function else f"line {one.line}"
+        texts.append(f"{place} ({one.share:.0%} of the time{growth}): `{one.code}`: {why}")
     return texts
 
 
@@ -101,16 +107,19 @@ def find_slow_lines(bench: Bench, tree: str) -> tuple[SlowLine, ...]:
 
     def found() -> list[dict[str, Any]]:
         grown = bench.grown[-3:] if len(bench.grown) >= 3 else ()
-        room = bench.workspace_at(tree)
+        room, sizes = bench.workspace_at(tree), [call.size for call in grown]
+        data = bench.task.trees.read(tree, bench.target.path)
+
+        def profiles(is_whole: bool) -> list[tuple[LineTime, ...]]:
+            calls = [[call] for call in grown] or [list(bench.measured)]
+            return [profile_lines(room, bench.target, each, is_whole=is_whole) for each in calls]
+
         try:
-            if not grown:
-                profiles = [profile_lines(room, bench.target, bench.measured)]
-            else:
-                profiles = [profile_lines(room, bench.target, [call]) for call in grown]
+            lines = diagnose(data, bench.target.name, sizes, profiles(False))
+            if calls_file(data, lines):
+                lines += diagnose_called(data, bench.target.name, sizes, profiles(True))
         except UsageError:
             return []
-        data = bench.task.trees.read(tree, bench.target.path)
-        lines = diagnose(data, bench.target.find(data), [call.size for call in grown], profiles)
         return [asdict(line) for line in lines]
 
     return tuple(SlowLine(**line) for line in bench.task.once(f"slow lines {bench.target} {tree}", found))
@@ -139,24 +148,82 @@ def describe_slow_lines(bench: Bench) -> Fact:
     )
 
 
-def diagnose(
-    data: bytes, function: Function, sizes: Sequence[int], profiles: Sequence[Sequence[LineTime]]
-) -> list[SlowLine]:
-    """Return the slow lines of a function in a file. `profiles` are its lines' times for inputs of these `sizes`, or
-    one profile of several calls without a size."""
-    encoding, _ = detect_encoding(BytesIO(data).readline)
-    source = data.decode(encoding, "replace").split("\n")
+def diagnose(data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Sequence[LineTime]]) -> list[SlowLine]:
+    """Return the slow lines of the function of this name in a file. `profiles` are its lines' times for inputs of these
+    `sizes`, or one profile of several calls without a size."""
+    functions = _functions(data)
     found: list[SlowLine] = []
     for time in profiles[-1][:MOST_LINES]:
         if time.share < LEAST_SHARE and found:
             break
-        growth = _exponent(sizes, profiles, time.line, lambda one: one.seconds)
-        runs = _exponent(sizes, profiles, time.line, lambda one: one.runs)
-        cause, operation = _cause(function, time, growth, runs)
-        code = source[time.line - 1].strip()
-        shown = code if len(code) <= LONGEST else f"{code[:LONGEST]}…"
-        found.append(SlowLine(time.line, shown, time.share, growth, runs, cause, operation))
+        found.append(_slow_line(data, functions, time, sizes, profiles))
     return found
+
+
+def calls_file(data: bytes, lines: Sequence[SlowLine]) -> bool:
+    """Return whether the slowest line calls another function of the file and takes most of the time."""
+    functions = _functions(data)
+    if not lines or lines[0].share < CALLS:
+        return False
+    parts, _ = _parts_of_line(_around(functions, lines[0].line)[1], lines[0].line)
+    return any(_own_calls(part, functions) for part in parts)
+
+
+def diagnose_called(
+    data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Sequence[LineTime]]
+) -> list[SlowLine]:
+    """Return the slowest line of the other functions of the file, from profiles of the whole file, if it takes a share
+    of the time."""
+    functions = _functions(data)
+    target = dict(functions)[name]
+    outside = [time for time in profiles[-1] if not target.lineno <= time.line <= (target.end_lineno or 0)]
+    for time in outside[:1]:
+        other, _ = _around(functions, time.line)
+        if time.share >= LEAST_SHARE and other:
+            return [replace(_slow_line(data, functions, time, sizes, profiles), function=other)]
+    return []
+
+
+def _functions(data: bytes) -> list[tuple[str, Function]]:
+    """Return the functions of a file with their names, also the nested ones."""
+    tree = ast.parse(data)
+    named = list(iter_functions(tree))
+    known = {id(node) for _, node in named}
+    nested = [(node.name, node) for node in ast.walk(tree) if isinstance(node, Function) and id(node) not in known]
+    return [*nested, *named]
+
+
+def _around(functions: Sequence[tuple[str, Function]], line: int) -> tuple[str, Function]:
+    """Return the innermost function with a line, and its name; those of the file's first function if there is none."""
+    around = [one for one in functions if one[1].lineno <= line <= (one[1].end_lineno or 0)]
+    return max(around, key=lambda one: one[1].lineno, default=("", functions[0][1]))
+
+
+def _own_calls(part: ast.AST, functions: Sequence[tuple[str, Function]]) -> list[ast.Call]:
+    """Return the calls of functions of the file."""
+    names = {name.rpartition(".")[2] for name, _ in functions}
+    calls = [node for node in ast.walk(part) if isinstance(node, ast.Call)]
+    return [one for one in calls if isinstance(one.func, ast.Name | ast.Attribute) and _last(one.func) in names]
+
+
+def _slow_line(
+    data: bytes,
+    functions: Sequence[tuple[str, Function]],
+    time: LineTime,
+    sizes: Sequence[int],
+    profiles: Sequence[Sequence[LineTime]],
+) -> SlowLine:
+    function = _around(functions, time.line)[1]
+    parts, loops = _parts_of_line(function, time.line)
+    is_head = bool(loops) and loops[-1].lineno == time.line
+    growth = _exponent(sizes, profiles, time.line, lambda one: one.seconds)
+    runs = _exponent(sizes, profiles, time.line, lambda one: one.runs if is_head else one.starts)
+    line = _Line(function, functions, parts, loops, growth, runs, time.types)
+    cause, operation = line.cause()
+    encoding, _ = detect_encoding(BytesIO(data).readline)
+    code = data.decode(encoding, "replace").split("\n")[time.line - 1].strip()
+    shown = code if len(code) <= LONGEST else f"{code[:LONGEST]}…"
+    return SlowLine(time.line, shown, time.share, growth, runs, cause, operation)
 
 
 def _exponent(
@@ -171,22 +238,48 @@ def _exponent(
     return math.log(last / first) / math.log(sizes[-1] / sizes[0])
 
 
-def _cause(function: Function, time: LineTime, growth: float | None, runs: float | None) -> tuple[str, str]:
-    """Return the cause of a line's time and the operation in words."""
-    parts, loops = _parts_of_line(function, time.line)
-    each_grows = growth is None or runs is None or growth - runs >= GROWS
-    operations = [one for part in parts for one in _operations(part, time.types)]
-    if each_grows and operations and (loops or (runs or 0) > GROWS):
-        return operations[0]
-    if _calls_itself(function) and (runs is None or runs > SUPERLINEAR):
-        return "recursion", f"{function.name} calls itself many times"
-    if len(loops) > 1 and (runs is None or runs >= SUPERLINEAR):
-        over = " and ".join(f"{_head(loop)} (line {loop.lineno})" for loop in loops[-2:])
-        return "pairs", f"it runs once for each combination of the loops {over}"
-    calls = [node for part in parts for node in ast.walk(part) if isinstance(node, ast.Call)]
-    if each_grows and growth is not None and calls:
-        return "call", f"the time is in `{_text(calls[0].func)}(…)`, which takes longer for larger inputs"
-    return "loop", "it runs often, and each time takes about as long" if loops else "it does the work by itself"
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What is known about a line: its expressions and simple statements, the loops around it, the exponents of its time
+    and of how often it runs, and the types of its variables."""
+
+    function: Function
+    functions: Sequence[tuple[str, Function]]
+    parts: Sequence[ast.AST]
+    loops: Sequence[ast.stmt]
+    growth: float | None
+    runs: float | None
+    types: Mapping[str, str]
+
+    def cause(self) -> tuple[str, str]:
+        """Return the cause of the line's time and the operation in words."""
+        each_grows = self.growth is None or self.runs is None or self.growth - self.runs >= GROWS
+        own = [call for part in self.parts for call in _own_calls(part, self.functions)]
+        recursive = [call for call in own if _last(call.func) == self.function.name]  # type: ignore[arg-type]
+        if self.runs is not None and self.runs > EXPLODES:
+            cause = "recursion" if recursive else "again"
+            return cause, f"it runs far more often than there are items (n^{self.runs:.1f}): work is done again"
+        operations = [one for part in self.parts for one in _operations(part, self.types)]
+        if (
+            each_grows
+            and operations
+            and not own
+            and (self.loops or (self.runs or 0) > GROWS or self.growth is not None)
+        ):
+            return operations[0]
+        if recursive and (self.runs is None or self.runs > SUPERLINEAR):
+            return "recursion", f"{self.function.name} calls itself many times"
+        if len(self.loops) > 1 and (self.runs is None or self.runs >= SUPERLINEAR):
+            over = " and ".join(f"{_head(loop)} (line {loop.lineno})" for loop in self.loops[-2:])
+            return "pairs", f"it runs once for each combination of the loops {over}"
+        calls = own or [node for part in self.parts for node in ast.walk(part) if isinstance(node, ast.Call)][-1:]
+        if calls and (own or (each_grows and self.growth is not None)):
+            longer = ", which takes longer for larger inputs" if each_grows and self.growth is not None else ""
+            return "call", f"the time is in `{_text(calls[0].func)}(…)`{longer}"
+        return (
+            "loop",
+            "it runs often, and each time takes about as long" if self.loops else "it does the work by itself",
+        )
 
 
 def _parts_of_line(function: Function, line: int) -> tuple[list[ast.AST], list[ast.stmt]]:
@@ -253,7 +346,7 @@ def _growing(node: ast.AST, types: Mapping[str, str]) -> tuple[str, str] | None:
         case ast.Assign(targets=[target], value=ast.BinOp(op=ast.Add(), left=left, right=right)):
             if _text(target) in (_text(left), _text(right)) and _kind(target, types) in (*SEQUENCES, ""):
                 return "growing", f"`{_text(node)}` builds all of `{_text(target)}` anew each time"
-        case ast.AugAssign(target=target, op=ast.Add()) if _kind(target, types) in ("tuple", "bytes", "str"):
+        case ast.AugAssign(target=target, op=ast.Add()) if _kind(target, types) in ("tuple", "bytes", "str", ""):
             return "growing", f"`{_text(node)}` builds all of `{_text(target)}` anew each time"
     return None
 
@@ -285,11 +378,6 @@ def _copy(node: ast.AST, types: Mapping[str, str]) -> tuple[str, str] | None:
 def _kind(node: ast.AST, types: Mapping[str, str]) -> str:
     """Return the name of a value's type; "" if it is unknown."""
     return types.get(node.id, "") if isinstance(node, ast.Name) else ""
-
-
-def _calls_itself(function: Function) -> bool:
-    names = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
-    return any(isinstance(name, ast.Name | ast.Attribute) and _last(name) == function.name for name in names)
 
 
 def _last(node: ast.Name | ast.Attribute) -> str:

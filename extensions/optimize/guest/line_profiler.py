@@ -1,12 +1,15 @@
 """Line profiler of the target function: `performance.line_profiler JOB`.
 
-JOB is a JSON file {"root", "path", "name", "calls": [files], "seconds", "out"}. Writes to `out`: {"lines": [[line,
-runs, seconds, types], ..], "calls": number of completed calls, "error"}; `types` are the names of the local variables'
-types where the line starts. `seconds` is the CPU time until the function's next
+JOB is a JSON file {"root", "path", "name", "calls": [files], "seconds", "is_whole", "out"}. Writes to `out`: {"lines":
+[[line, runs, starts, seconds, types], ..], "calls": number of completed calls, "error"}. `runs` are all events of a
+line, with the rounds of a loop in its head, and `starts` those at its beginning; `types` are the names of the local
+variables' types there. With `is_whole`, all functions of the file are profiled, and a line has the time of what it
+calls elsewhere only. `seconds` is the CPU time until the function's next
 line, including calls, minus the tracing overhead measured beforehand. It is at least the time that a cheap line takes
 for as many runs. Standard library only, for the target's own Python (3.7 and later).
 """
 
+import dis
 import inspect
 import json
 import os
@@ -19,18 +22,31 @@ from extensions.experiment.guest.subject_function import load_call, load_subject
 
 clock = time.thread_time if hasattr(time, "thread_time") else time.process_time
 MOST_ITEMS, PROBES, ROUNDS = 1000000, 2000, 5
-TYPED = 2  # runs of a line before which the types are read: those of the second run replace the first's
+TYPED = 2  # starts of a line at which the types are read: those of the second one replace the first's
 
 
 class Lines:
     """Tracer of the line events of some code objects in this thread."""
 
-    def __init__(self, codes):
-        self.codes, self.runs, self.spent, self.others, self.types = codes, {}, {}, {}, {}
-        self.line, self.since = None, 0.0
+    def __init__(self, codes, file=None):
+        self.codes, self.file = codes, file
+        self.runs, self.starts, self.spent, self.others, self.types = {}, {}, {}, {}, {}
+        self.line, self.since, self.offsets = None, 0.0, {}
+
+    def has(self, code):
+        return code in self.codes or code.co_filename == self.file
+
+    def is_start(self, frame):
+        """Return whether a line event is at the beginning of its line, which a loop in the line does not reach."""
+        code = frame.f_code
+        if code not in self.offsets:
+            first = self.offsets[code] = {}
+            for offset, line in dis.findlinestarts(code):
+                first.setdefault(line, offset)
+        return self.offsets[code].get(frame.f_lineno) == frame.f_lasti
 
     def call(self, frame, event, argument):
-        if frame.f_code in self.codes:
+        if self.has(frame.f_code):
             return self.follow
         self.others[self.line] = self.others.get(self.line, 0) + 1
         return None
@@ -41,11 +57,13 @@ class Lines:
             self.spent[self.line] = self.spent.get(self.line, 0.0) + now - self.since
         if event == "line":
             self.line = frame.f_lineno
-            self.runs[self.line] = runs = self.runs.get(self.line, 0) + 1
-            if runs <= TYPED:
-                self.types[self.line] = {name: type(value).__name__ for name, value in frame.f_locals.items()}
+            self.runs[self.line] = self.runs.get(self.line, 0) + 1
+            if frame.f_code.co_name[0] != "<" and self.is_start(frame):
+                self.starts[self.line] = starts = self.starts.get(self.line, 0) + 1
+                if starts <= TYPED:
+                    self.types[self.line] = {name: type(value).__name__ for name, value in frame.f_locals.items()}
         elif event == "return":
-            self.line = None if frame.f_back is None or frame.f_back.f_code not in self.codes else frame.f_back.f_lineno
+            self.line = frame.f_back.f_lineno if frame.f_back is not None and self.has(frame.f_back.f_code) else None
         self.since = clock()
         return self.follow
 
@@ -106,7 +124,8 @@ def main(file):
     function, _ = load_subject(job["root"], job["path"], job["name"])
     function = inspect.unwrap(function)
     extra, extra_call, least = cost()
-    lines, ended, error = Lines(nested_codes(function.__code__)), 0, ""
+    file = function.__code__.co_filename if job["is_whole"] else None
+    lines, ended, error = Lines(nested_codes(function.__code__), file), 0, ""
     until = time.monotonic() + job["seconds"]
     for recorded in job["calls"]:
         if time.monotonic() > until:
@@ -127,7 +146,7 @@ def main(file):
     for line, runs in sorted(lines.runs.items()):
         tracing = runs * extra + lines.others.get(line, 0) * extra_call
         seconds = max(lines.spent.get(line, 0.0) - tracing, runs * least)
-        rows.append([line, runs, seconds, lines.types[line]])
+        rows.append([line, runs, lines.starts.get(line, 0), seconds, lines.types.get(line, {})])
     with open(job["out"] + ".part", "w") as stream:
         json.dump({"lines": rows, "calls": ended, "error": error}, stream)
     os.replace(job["out"] + ".part", job["out"])

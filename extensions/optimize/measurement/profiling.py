@@ -88,12 +88,14 @@ class Profile:
 class LineTime:
     """A line of the target: how often it ran, its seconds, including what it calls, and their share of all lines'.
 
-    `types` are the names of the local variables' types where the line starts.
+    `runs` counts the rounds of a loop in the line, and `starts` does not. `types` are the names of the local variables'
+    types where the line starts.
     """
 
     line: int
     runs: int
     share: float
+    starts: int = 0
     seconds: float = 0.0
     types: Mapping[str, str] = field(default_factory=dict)
 
@@ -179,10 +181,11 @@ def format_flame_graph(profile: Profile, width: int = 80, deepest: int = 12, lea
 
 
 def profile_lines(
-    room: Workspace, target: Target, calls: Sequence[PickledCall], timeout: float = 60.0
+    room: Workspace, target: Target, calls: Sequence[PickledCall], timeout: float = 60.0, is_whole: bool = False
 ) -> tuple[LineTime, ...]:
     """Return each line's share of the target's time in these calls, largest first.
 
+    With `is_whole`, the lines are those of all functions of the target's file, each without the time of the others.
     Raises UsageError if the calls cannot run.
     """
     programs = install_programs(room.write, room.harness, "optimize.line_profiler")
@@ -191,7 +194,7 @@ def profile_lines(
     for file, call in zip(kept, calls, strict=True):
         room.write(file, call.data)
     job = {"root": room.root, "path": target.path, "name": target.name, "calls": kept, "out": f"{mark}/answer.json"}
-    room.write(f"{mark}/job.json", json.dumps({**job, "seconds": timeout}).encode())
+    room.write(f"{mark}/job.json", json.dumps({**job, "seconds": timeout, "is_whole": is_whole}).encode())
     ran = room.run(python_line(room, [programs, "optimize.line_profiler", f"{mark}/job.json"]), timeout + 30, SESSION)
     if ran.code == 130:
         raise Cancelled("The profiling was interrupted.")
@@ -205,10 +208,11 @@ def profile_lines(
     return tuple(sorted(lines, key=lambda one: (-one.share, one.line)))
 
 
-def _line_time(line: Any, runs: Any, seconds: Any, types: Any) -> LineTime:
+def _line_time(line: Any, runs: Any, starts: Any, seconds: Any, types: Any) -> LineTime:
     """Validate a row of the line profiler, since untrusted code ran in it."""
-    found = LineTime(int(line), int(runs), 0.0, float(seconds), {str(name): str(kind) for name, kind in types.items()})
-    if not (found.line > 0 and found.runs >= 0 and 0 <= found.seconds < math.inf):
+    names = {str(name): str(kind) for name, kind in types.items()}
+    found = LineTime(int(line), int(runs), 0.0, int(starts), float(seconds), names)
+    if not (found.line > 0 and min(found.runs, found.starts) >= 0 and 0 <= found.seconds < math.inf):
         raise ValueError("invalid line")
     return found
 
