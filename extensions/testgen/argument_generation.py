@@ -5,23 +5,32 @@ Arguments are strings rather than values, so that they can be written into a tes
 
 from __future__ import annotations
 
+import ast
 import atexit
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from extensions.testgen.answer_schema import HUGE
 from trajectories.temporary_folders import process_folder
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+FROM_CODE = 0.3
+"""Probability of a constant of the code under test."""
 AT_ONCE, TIMES = 80, 10
 """Number of strings of a kind to draw at a time, and average number of uses of each before more are drawn."""
 PLAIN = ("int", "float", "str", "bytes", "bool", "none", "list", "tuple", "dict", "set", "callable", "iterator")
-LETTERS = "abcxyzABZ019 _-.,:;/%=+*#\n\té"
+PIECES = (
+    *("a", "b", "x", "abc", "key", "word", "Hello", "ABC", "\u00e9", "0", "1", "9", "12", "2.5"),
+    *(" ", " ", "_", "-", ".", ",", ":", ";", "/", "%", "=", "+", "*", "#", "(", ")", "\n", "\t"),
+)
+"""Parts of drawn texts."""
 CALLABLES = (
     *("len", "str", "bool", "repr", "list", "lambda x: x", "lambda *a: a", "lambda *a, **k: None", "lambda: 1"),
     *("lambda x: x > 1", "lambda x: x + 1", "lambda x, y: x + y", "lambda x: not x", "lambda x: -x", "lambda x: x[0]"),
@@ -76,14 +85,16 @@ class ArgumentPool:
             self._constants.setdefault(kind_of(text), []).append(text)
         self._drawn: dict[str, list[str]] = {}
         self._given: dict[str, int] = {}
+        self.malicious = 0.0
+        """Probability of an argument that is likely to break the code."""
 
-    def text(self, kind: str, chance: random.Random, malicious: float = 0.1) -> str:
-        """Return a string of the kind; with a probability of `malicious`, one that is likely to break the code."""
+    def text(self, kind: str, chance: random.Random) -> str:
+        """Return a string of the kind."""
         roll = chance.random()
-        if roll < malicious and MALICIOUS.get(kind):
+        if roll < self.malicious and MALICIOUS.get(kind):
             return chance.choice(MALICIOUS[kind])
         own = self._constants.get(kind)
-        if own and roll < malicious + 0.3:
+        if own and chance.random() < FROM_CODE:
             return self._near(chance.choice(own), kind, chance)
         if kind == "none":
             return "None"
@@ -92,13 +103,35 @@ class ArgumentPool:
         if kind == "callable":
             return chance.choice(CALLABLES)
         if kind == "iterator":
-            return f"iter({self.text('list', chance, malicious)})"
+            return f"iter({self.text('list', chance)})"
         return self._next(kind, chance)
 
     def constant(self, kind: str, chance: random.Random) -> str:
         """Return a constant of that kind from the code under test, or a value next to it; "" if there is none."""
         own = self._constants.get(kind)
         return self._near(chance.choice(own), kind, chance) if own else ""
+
+    def near(self, text: str, chance: random.Random) -> str:
+        """Return an argument near a recorded one; the same if it is no constant."""
+        node = ast.parse(text, mode="eval").body
+        return self.near_value(node.value, chance) if isinstance(node, ast.Constant) else text
+
+    def near_value(self, value: object, chance: random.Random) -> str:
+        """Return the source text of a value close to this one."""
+        if isinstance(value, bool):
+            return str(not value)
+        if isinstance(value, int):
+            if abs(value) >= HUGE:
+                return "0"
+            return repr(chance.choice((value + 1, value - 1, -value, 2 * value, 100 * value, 0, 1)))
+        if isinstance(value, float):
+            return repr(chance.choice((value + 1, value - 0.5, -value, value / 2, 0.0)))
+        if isinstance(value, str):
+            texts = [ast.literal_eval(one) for one in self._constants.get("str", ())]
+            return repr(_near_text(value, [*texts, *PIECES] if chance.random() < 0.5 else PIECES, chance))
+        if isinstance(value, bytes):
+            return repr(chance.choice((value + b"a", value[1:], value[::-1])))
+        return repr(value)
 
     def _near(self, text: str, kind: str, chance: random.Random) -> str:
         """Return the constant or an adjacent integer, since the results of conditions often change there."""
@@ -113,6 +146,30 @@ class ArgumentPool:
         if self._given[kind] % (AT_ONCE * TIMES) == 0:
             drawn_so_far += draw_texts(strategy(kind), AT_ONCE, self._seed * 1000 + self._given[kind])
         return chance.choice(drawn_so_far)
+
+
+def _near_text(value: str, pieces: Sequence[str], chance: random.Random) -> str:
+    """Return the text with one word or sign left out, repeated, exchanged or replaced, or in another case."""
+    words = re.findall(r"\w+|\s+|[^\w\s]", value)
+    if not words:
+        return chance.choice(pieces)
+    where, other = chance.randrange(len(words)), chance.randrange(len(words))
+    roll = chance.randrange(7)
+    if roll == 0:
+        del words[where]
+    elif roll == 1:
+        words.insert(where, words[other])
+    elif roll == 2:
+        words[where], words[other] = words[other], words[where]
+    elif roll == 3:
+        words.insert(where, chance.choice(pieces))
+    elif roll == 4:
+        words[where] = chance.choice(pieces)
+    elif roll == 5:
+        words[where] = chance.choice((words[where].upper(), words[where][1:], words[where][:-1], words[where] * 2))
+    else:
+        del words[where:]
+    return "".join(words)
 
 
 def kind_of(text: str) -> str:
@@ -186,7 +243,7 @@ def strategy(kind: str) -> Any:
         st.sampled_from(
             ("a", "b", "key", "abc", "Hello World", "a,b,c", "x=1", "1", "-2.5", "a b  c", "key.name", "A-b_c")
         ),
-        st.text(LETTERS, max_size=12),
+        st.lists(st.sampled_from(PIECES), max_size=5).map("".join),
     )
     scalars = st.one_of(ints, words, floats, st.booleans(), st.none())
     flat = st.one_of(

@@ -15,21 +15,20 @@ from aci.runtime.workspace import Workspace
 from extensions.testgen.call_builder import CallBuilder
 from extensions.testgen.case_rendering import HELPERS
 from extensions.testgen.case_search import CaseSearch, KeptCase, choose_cases, deadline
-from extensions.testgen.case_shrinking import ShrinkingGoal, shrink_case
+from extensions.testgen.case_shrinking import ShrinkingGoal, shrink_cases
 from extensions.testgen.existing_coverage import ExistingCoverage
 from extensions.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
 from extensions.testgen.mutants import Mutant
+from extensions.testgen.usage_examples import usage_examples, with_other_texts, written_arguments
 from extensions.testgen.usage_mining import (
     Subject,
     assigned_attributes,
-    cases_from_tests,
     code_constants,
-    docstring_cases,
     free_names,
 )
 
 SEED = 1
-SEARCHED, SHRUNK, CONFIRMING, AT_ONCE = 0.7, 0.2, 0.05, 6
+SEARCHED, SHRUNK, CONFIRMING, AT_ONCE = 0.6, 0.3, 0.05, 6
 """Fractions of the time budget for searching, for shrinking cases and for repeating calls that hang; number of cases
 that are run on all mutants at a time."""
 CONFIRMED = 2.0
@@ -89,7 +88,7 @@ def cases_from_json(value: Mapping[str, Any]) -> GeneratedCases:
 def outcome_as_json(seen: CaseOutcome) -> dict[str, Any]:
     """Return a case in the form that `outcome_from_json` reads."""
     value = asdict(seen)
-    return value | {"arcs": sorted(seen.arcs), "lines": sorted(seen.lines)}
+    return value | {"arcs": sorted(seen.arcs)}
 
 
 def outcome_from_json(value: Mapping[str, Any]) -> CaseOutcome:
@@ -98,12 +97,13 @@ def outcome_from_json(value: Mapping[str, Any]) -> CaseOutcome:
     made = Case(tuple(case["lines"]), case["call"], tuple(case["watch"]), case["about"])
     arcs = frozenset((before, after) for before, after in value["arcs"])
     asserts = tuple((kind, expression, text) for kind, expression, text in value["asserts"])
-    return CaseOutcome(**{**value, "case": made, "arcs": arcs, "asserts": asserts, "lines": frozenset(value["lines"])})
+    return CaseOutcome(**{**value, "case": made, "arcs": arcs, "asserts": asserts})
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """A request for tests: the file's bytes, its functions and mutants, the existing coverage, and test files.
+    """A request for tests: the file's bytes, its functions and mutants, the existing coverage, the files with
+    examples of its use, and the names that the user asks for.
 
     A search in several parts gives each the number of the `part`, what the `earlier` one found, and a model's `starts`.
     `patience` and `most` are those of `CaseSearch`.
@@ -114,7 +114,8 @@ class GenerationRequest:
     subjects: Sequence[Subject]
     mutants: Sequence[Mutant]
     standing: ExistingCoverage
-    tests: Mapping[str, bytes]
+    examples: Mapping[str, bytes]
+    wanted: Sequence[str] = ()
     part: int = 0
     earlier: Sequence[Case] = ()
     starts: Sequence[Case] = ()
@@ -167,12 +168,20 @@ def _report_progress(search: CaseSearch, tell: Callable[[str], None]) -> None:
 
 
 def _search(exercise: ModuleExerciser, asked: GenerationRequest) -> CaseSearch:
-    maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED + asked.part, assigned_attributes(asked.data))
-    known = {*dir(builtins), *HELPERS, *maker.functions, *maker.classes}
-    own = [name for one in asked.subjects for name in (one.name.split(".")[-1], one.name.split(".")[0])]
-    seeds = [*docstring_cases(asked.data, known), *cases_from_tests(asked.tests, known, own)]
-    names = {one.name.split(".")[0] for one in asked.subjects} | {one.name for one in asked.subjects}
-    about = [one for one in seeds if any(name.split(".")[-1] in one.call for name in names)]
+    attributes = assigned_attributes(asked.data)
+    maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED + asked.part, attributes, asked.wanted)
+    package = str(exercise.offers.get("module")).partition(".")[0]
+    shared = [name for name in exercise.offers["shared"] if not name.startswith("_")]
+    known = {*dir(builtins), *HELPERS, *maker.functions, *maker.classes, *shared, package}
+    examples = usage_examples(asked.examples, exercise.offers, known)
+    records = exercise.explore(examples)
+    records += exercise.explore(with_other_texts(examples, records))
+    maker.learn_examples(records)
+    maker.evidence.record_written(written_arguments(asked.examples, exercise.offers, known.difference(dir(builtins))))
+    names = {one.name for one in asked.subjects}
+    owners = {name.split(".")[0] for name in names}
+    seeds = [one.case for one in records if one.case.about and maker.may_call(one.case.about)]
+    about = [one for one in seeds if one.about in names or one.about in owners]
     alive = set(exercise.usable()) - asked.standing.killed
     lines = [one.reach for one in asked.mutants]
     about = [*asked.earlier, *asked.starts] if asked.part else about
@@ -205,13 +214,16 @@ def _shrink_cases(
         frozenset[object](arc for arc in one.seen.arcs if search.is_own(arc) and arc not in covered_before) | own
         for one, own in zip(kept, noticed, strict=True)
     ]
-    found = []
-    for seen, own in choose_cases(kept, goals):
-        arcs = frozenset(one for one in own if isinstance(one, tuple))
-        mutants = frozenset(one for one in own if isinstance(one, int))
-        small = shrink_case(exercise, ShrinkingGoal(seen, arcs, mutants), search.can_be_test, over)
-        found.append(KeptCase(small, arcs, mutants))
-    return found
+    chosen = [
+        ShrinkingGoal(
+            seen,
+            frozenset(one for one in own if isinstance(one, tuple)),
+            frozenset(one for one in own if isinstance(one, int)),
+        )
+        for seen, own in choose_cases(kept, goals)
+    ]
+    small = shrink_cases(exercise, chosen, search.can_be_test, over)
+    return [KeptCase(seen, goal.arcs, goal.mutants) for seen, goal in zip(small, chosen, strict=True)]
 
 
 def _trouble(exercise: ModuleExerciser, search: CaseSearch, over: Callable[[], bool]) -> list[str]:

@@ -11,6 +11,8 @@ from extensions.testgen.module_exerciser import CaseOutcome
 
 LONGEST, LONGEST_VALUE = 70, 24
 """Maximum number of characters of a name with arguments, and of the words for a value."""
+SHOWN = re.compile(r"(?:str|repr|list|tuple|list\(map)?\(?(?:str, |repr, )?(\w+)\)*")
+"""A name, alone or in a call that shows its value."""
 _CONTAINERS = {ast.List: "list", ast.Tuple: "tuple", ast.Set: "set", ast.Dict: "dict"}
 
 
@@ -31,10 +33,13 @@ def _outcome(seen: CaseOutcome) -> str:
     if seen.kind == "raised":
         return f"raises_{_snake(seen.error)}"
     for kind, expression, text in sorted(seen.asserts, key=lambda one: one[1] != "result"):
+        if isinstance(_parse(seen.case.call), ast.Compare):
+            return ""
         value = "nan" if kind == "nan" else _value(_parse(text))
-        if expression == "result":
+        shown = SHOWN.fullmatch(expression)
+        if shown and shown[1] == "result":
             return f"returns_{value}" if value else "returns_value"
-        subject = _snake(expression.removeprefix("result"))
+        subject = _snake(shown[1] if shown else expression.removeprefix("result"))
         return "_".join(filter(None, ("gives", subject, value)))
     return ""
 

@@ -8,8 +8,9 @@ CodaMosa (Lemieux et al., ICSE 2023), and so does going on from a model's cases 
 from __future__ import annotations
 
 import random
+import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -82,6 +83,7 @@ class CaseSearch:
         self._called: Counter[str] = Counter()
         self._late: Counter[str] = Counter()
         self._checked: set[Case] = set()
+        self._makers: defaultdict[str, list[Case]] = defaultdict(list)
         self._since = self._since_arc = 0
 
     def run(self, until: Callable[[], bool]) -> str:
@@ -112,7 +114,9 @@ class CaseSearch:
             self.maker.learn(one.given, seen.kind == "returned" or bool(new) or seen.meant)
             if seen.kind in ("late", "died"):
                 self.maker.learn(one.given, good=False)
-            if not self.can_be_test(seen):
+            if _is_function(seen):
+                self._makers[seen.case.about] = [seen.case, *self._makers[seen.case.about]][:MOST_MAKERS]
+            if one.malicious or not self.can_be_test(seen):
                 self._remember(seen)
                 continue
             # Only a repeated program is dropped. Two cases with equal lines and results differ in their arguments, and
@@ -163,11 +167,13 @@ class CaseSearch:
             self.trouble[kind] = seen
 
     def _asserts_something(self, seen: CaseOutcome) -> bool:
-        """Whether a case asserts more than a None result of a function that never returns a value."""
-        others = [one for one in seen.asserts if one != ("is", "result", "None")]
-        if others or not seen.asserts:
-            return bool(others)
-        return any(one.returns for one in self.subjects if one.lines & seen.lines)
+        """Whether a case asserts more than a class, and more than a None result of a function that never returns a
+        value."""
+        found = [one for one in seen.asserts if one[0] != "isa" and not one[1].startswith("type(")]
+        if any(one != NOTHING for one in found) or not found:
+            return bool(found)
+        is_called = re.search(rf"\b{seen.case.about.rpartition('.')[2]}\b", seen.case.call)
+        return bool(is_called) and any(one.returns for one in self.subjects if one.lines & seen.lines)
 
     def _is_documented(self, seen: CaseOutcome) -> bool:
         docs = [one.doc for one in self.subjects if one.lines & seen.lines]
@@ -180,10 +186,11 @@ class CaseSearch:
             return GeneratedCase(self.seeds.pop(0))
         if self.starts and self.chance.random() < SEEDED:
             return self.changer.changed(self.chance.choice(self.starts))
+        if self._makers and self.chance.random() < CALLED:
+            cases = self._makers[self.chance.choice(list(self._makers))]
+            return self.changer.called(self.chance.choice(cases))
         if self.kept and self.chance.random() < 0.55:
             seen = self._near_a_goal().seen
-            if FUNCTION in seen.asserts and self.chance.random() < 0.5:
-                return self.changer.called(seen.case)
             owner = next((text for kind, what, text in seen.asserts if (kind, what) == ("isa", "result")), "")
             if owner in self.maker.classes and self.chance.random() < 0.25:
                 return self.changer.chained(seen.case, owner)
@@ -252,11 +259,17 @@ class CaseSearch:
         return found
 
 
-FUNCTION = ("equal", "type(result).__name__", "'function'")
-"""The assertion that a result is a function, for example one returned by a decorator; the search then calls that
-function."""
+NOTHING = ("is", "result", "None")
+FUNCTIONS = {"'function'", "'method'", "'builtin_function_or_method'", "'partial'"}
+"""Classes of results that are functions, for example one returned by a decorator; the search then calls them."""
+MOST_MAKERS, CALLED = 8, 0.15
+"""Number of cases with such results that are kept for each function, and probability that one of them is called."""
 NOISE = {"TypeError", "AttributeError", "NameError", "SyntaxError", "Harm", "SystemExit", "MemoryError", "ImportError"}
 """Exceptions that usually mean, with generated arguments, that an argument had the wrong type."""
+
+
+def _is_function(seen: CaseOutcome) -> bool:
+    return any(what == "type(result).__name__" and text in FUNCTIONS for _, what, text in seen.asserts)
 
 
 def deadline(seconds: float, stop: Callable[[], object]) -> Callable[[], bool]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extensions.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
+from extensions.testgen.usage_mining import free_names
 
 AT_ONCE, ROUNDS = 12, 40
 PLAIN = ("2", "3")
+UNUSUAL, UNUSUAL_CHARACTERS = 3, re.compile(r"[^\w\s'()\[\]{},.=:]|\\\\")
+WORDS = re.compile(r"[^\W_]+|\s+|[^\w\s]|_")
+MOST_CUTS, LONGEST_WORD = 12, 15
+"""Maximum number of places at which a word is left out of a text, and of characters in a word."""
 FEW = 2
 """Minimum number of arguments, elements and characters to keep, since empty values rarely reveal new faults."""
 
@@ -24,47 +29,92 @@ class ShrinkingGoal:
     mutants: frozenset[int]
 
 
-def shrink_case(
+def shrink_cases(
     exercise: ModuleExerciser,
-    wanted: ShrinkingGoal,
+    goals: Sequence[ShrinkingGoal],
+    can_be_test: Callable[[CaseOutcome], bool],
+    over: Callable[[], bool],
+) -> list[CaseOutcome]:
+    """Return for each goal the smallest case found that reaches it with the same outcome: a return, or the same
+    exception.
+
+    All cases lose the statements that their calls do not need before any is shrunk further, since time may run out.
+    """
+    best = [one.seen for one in goals]
+    for start in range(0, len(goals), AT_ONCE):
+        part = list(range(start, min(start + AT_ONCE, len(goals))))
+        units = [(place, Case(*_needed(best[place].case))) for place in part if not over()]
+        for place, seen in _reaching(exercise, units, goals, best, can_be_test):
+            best[place] = seen
+    for place in range(len(goals)):
+        best[place] = _shrunk(exercise, place, goals, best, can_be_test, over)
+    return [
+        _with_fewest_assertions(exercise, seen, one.mutants, can_be_test) for seen, one in zip(best, goals, strict=True)
+    ]
+
+
+def _shrunk(
+    exercise: ModuleExerciser,
+    place: int,
+    goals: Sequence[ShrinkingGoal],
+    best: list[CaseOutcome],
     can_be_test: Callable[[CaseOutcome], bool],
     over: Callable[[], bool],
 ) -> CaseOutcome:
-    """Return the smallest case found that reaches all goals with the same outcome: a return, or the same exception."""
-    best = wanted.seen
     for _ in range(ROUNDS):
         better = None
-        for options in _batches(list(smaller_cases(best.case))):
+        for options in _batches(list(smaller_cases(best[place].case))):
             if over():
-                return best
-            if better := _first_that_does(exercise, options, best, wanted, can_be_test):
+                return best[place]
+            units = [(place, one) for one in options]
+            if better := next(_reaching(exercise, units, goals, best, can_be_test), None):
                 break
         if better is None:
-            return best
-        best = better
-    return best
+            break
+        best[place] = better[1]
+    return best[place]
 
 
-def _first_that_does(
+def _reaching(
     exercise: ModuleExerciser,
-    options: Sequence[Case],
-    best: CaseOutcome,
-    wanted: ShrinkingGoal,
+    units: Sequence[tuple[int, Case]],
+    goals: Sequence[ShrinkingGoal],
+    best: Sequence[CaseOutcome],
     can_be_test: Callable[[CaseOutcome], bool],
-) -> CaseOutcome | None:
+) -> Iterator[tuple[int, CaseOutcome]]:
+    """Yield those of the cases that are smaller than the best one so far and reach the goal of this number, too."""
     found = [
-        seen
-        for seen in exercise.observe(options)
-        if (seen.kind, seen.error) == (best.kind, best.error)
-        and wanted.arcs <= seen.arcs
-        and case_size(seen.case) < case_size(best.case)
+        (place, seen)
+        for (place, _), seen in zip(units, exercise.observe([case for _, case in units]), strict=True)
+        if (seen.kind, seen.error) == (best[place].kind, best[place].error)
+        and goals[place].arcs <= seen.arcs
+        and case_size(seen.case) < case_size(best[place].case)
         and can_be_test(seen)
     ]
-    checked = exercise.check([(seen, sorted(wanted.mutants)) for seen in found])
-    for seen, noticed in zip(found, checked, strict=True):
-        if noticed.steady and noticed.killed >= wanted.mutants:
+    checked = exercise.check([(seen, sorted(goals[place].mutants)) for place, seen in found])
+    for (place, seen), noticed in zip(found, checked, strict=True):
+        if noticed.steady and noticed.killed >= goals[place].mutants:
+            yield place, seen
+
+
+def _with_fewest_assertions(
+    exercise: ModuleExerciser, seen: CaseOutcome, mutants: frozenset[int], can_be_test: Callable[[CaseOutcome], bool]
+) -> CaseOutcome:
+    """Return the case with as few of its assertions as kill the mutants; the first ones are preferred."""
+    options = [one for each in seen.asserts if can_be_test(one := replace(seen, asserts=(each,)))]
+    if len(options) < 2:
+        return replace(seen, asserts=options[0].asserts) if options else seen
+    checked = exercise.check([(one, sorted(mutants)) for one in options])
+    kept: list[CaseOutcome] = []
+    left = set(mutants)
+    while not kept or left:
+        useful = [(one, left & noticed.killed) for one, noticed in zip(options, checked, strict=True) if noticed.steady]
+        best, killed = max(useful, key=lambda one: len(one[1]), default=(seen, set[int]()))
+        if best is seen or (kept and not killed):
             return seen
-    return None
+        kept.append(best)
+        left -= killed
+    return replace(seen, asserts=tuple(each for each in seen.asserts if any(each in one.asserts for one in kept)))
 
 
 def _batches(options: list[Case]) -> Iterator[list[Case]]:
@@ -73,18 +123,16 @@ def _batches(options: list[Case]) -> Iterator[list[Case]]:
 
 
 def case_size(case: Case) -> tuple[int, int]:
-    """Return a sort key for cases: the length, then the sum of the character codes, so that simpler values come
-    first."""
+    """Return a sort key for cases: the length, in which unusual characters count more, then the sum of the character
+    codes, so that simpler values come first."""
     text = "\n".join((*case.lines, case.call))
-    return len(case.lines) * 4 + len(text), sum(map(ord, text))
+    return len(case.lines) * 4 + len(text) + UNUSUAL * len(UNUSUAL_CHARACTERS.findall(text)), sum(map(ord, text))
 
 
 def smaller_cases(case: Case) -> Iterator[Case]:
     """Yield smaller versions of a case, with the largest reductions first."""
-    for place in range(len(case.lines) - 1, -1, -1):
-        name = case.lines[place].partition(" = ")[0]
-        lines = (*case.lines[:place], *case.lines[place + 1 :])
-        yield Case(lines, case.call, tuple(one for one in case.watch if one != name), case.about)
+    for lines in _fewer_lines(case.lines):
+        yield Case(lines, case.call, _bound(case.watch, lines), case.about)
     for place, line in enumerate(case.lines):
         name, mark, value = line.partition(" = ")
         rest = "\n".join((*case.lines[:place], *case.lines[place + 1 :], case.call))
@@ -98,6 +146,34 @@ def smaller_cases(case: Case) -> Iterator[Case]:
         for text in _simpler(line):
             lines = (*case.lines[:place], text, *case.lines[place + 1 :])
             yield Case(lines, case.call, case.watch, case.about)
+
+
+def _needed(case: Case) -> tuple[tuple[str, ...], str, tuple[str, ...], str]:
+    """Return the fields of the case without the statements that bind nothing for its call."""
+    needed, kept = free_names(Case((), case.call)), list[str]()
+    for line in reversed(case.lines):
+        name, _, value = line.partition(" = ")
+        if name in needed or (not name.isidentifier() and not _is_expression(line)):
+            kept.insert(0, line)
+            needed |= free_names(Case((), value or line))
+    return tuple(kept), case.call, _bound(case.watch, kept), case.about
+
+
+def _is_expression(line: str) -> bool:
+    return isinstance(ast.parse(line).body[0], ast.Expr)
+
+
+def _bound(watch: Sequence[str], lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in watch if any(line.startswith(f"{name} = ") for line in lines))
+
+
+def _fewer_lines(lines: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the statements without a half, a quarter, … of them, and without one."""
+    size = len(lines)
+    found = dict[tuple[str, ...], None]()
+    while size := (size + 1) // 2 if size > 1 else 0:
+        found |= dict.fromkeys(lines[:start] + lines[start + size :] for start in range(0, len(lines), size))
+    yield from found
 
 
 def _simpler(text: str) -> Iterator[str]:
@@ -118,7 +194,9 @@ def _simpler(text: str) -> Iterator[str]:
 
 def _simpler_nodes(node: ast.AST) -> Iterator[str | int]:
     """Yield simpler source code for a value, or indices of arguments or elements that can be removed."""
-    if isinstance(node, ast.Call):
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "iter":
+        yield ast.unparse(node.args[0])
+    elif isinstance(node, ast.Call):
         first = 0 if len(node.args) > FEW else len(node.args)
         yield from range(first, len(node.args) + len(node.keywords))
     elif isinstance(node, ast.List | ast.Tuple | ast.Set):
@@ -127,6 +205,8 @@ def _simpler_nodes(node: ast.AST) -> Iterator[str | int]:
         yield from range(len(node.keys)) if len(node.keys) > FEW else ()
     elif isinstance(node, ast.Constant):
         yield from _simpler_constants(node.value)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+        yield from (*PLAIN, *(f"-{one}" for one in _simpler_constants(node.operand.value) if one[0] not in "-0"))
     elif isinstance(node, ast.UnaryOp | ast.BinOp | ast.GeneratorExp):
         yield from PLAIN
 
@@ -135,16 +215,29 @@ def _simpler_constants(value: object) -> Iterator[str]:
     if value is None or value is ...:
         return
     if isinstance(value, bool):
-        yield repr(int(value))
-    elif isinstance(value, int):
-        yield from (repr(one) for one in (2, 3, 10, 100, 1000, value // 2, value - 1) if FEW <= one < value)
+        return
+    if isinstance(value, int):
+        yield from (repr(one) for one in (2, 3, 10, 1, 0, 100, 1000, value // 2, value - 1) if one < value)
     elif isinstance(value, float):
         yield from (repr(one) for one in (1.5, 2.0, 0.5, float(round(value))) if len(repr(one)) <= len(repr(value)))
-    elif isinstance(value, str | bytes):
+    elif isinstance(value, bytes):
         options = [value[: len(value) // 2], value[len(value) // 2 :], value[:-1], value[1:]]
         yield from (repr(one) for one in options if FEW <= len(one) < len(value))
-        if isinstance(value, str) and len(value) == FEW and not value.isalnum():
+    elif isinstance(value, str):
+        yield from (repr(one) for one in _shorter_texts(value) if FEW <= len(one) < len(value))
+        if len(value) == FEW and not value.isalnum():
             yield "'ab'"
+
+
+def _shorter_texts(value: str) -> Iterator[str]:
+    """Yield the text without some of its words and signs; words stay whole, since a person would write them."""
+    words = WORDS.findall(value)
+    half = len(words) // 2
+    yield from ("".join(words[:half]), "".join(words[half:]))
+    for place in range(len(words) - 1, max(-1, len(words) - 1 - MOST_CUTS), -1):
+        yield "".join((*words[:place], *words[place + 1 :]))
+    if max(map(len, words), default=0) > LONGEST_WORD:
+        yield from (value[: len(value) // 2], value[len(value) // 2 :])
 
 
 def _replaced(text: str, node: ast.AST, new: str) -> str:

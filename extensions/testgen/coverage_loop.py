@@ -57,6 +57,9 @@ LEAST_SEARCH = 3.0
 LEAST = 4.0
 """Minimum number of remaining seconds for running the other tests."""
 MOST_SURVIVORS, MOST_TEST_FILES = 20, 200
+SHOWING = (".py", ".md", ".rst", ".txt")
+"""Ends of the names of files that may contain examples of how the module is used."""
+MOST_EXAMPLE_FILES, LARGEST_EXAMPLE = 200, 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ class FileCoverage:
                 task.branch.engine.report("progress", task.branch.name, message)
 
         asked = GenerationRequest(
-            self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._tests(),
+            self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._examples(), self.names,
             part, [one.case for one in earlier.cases] if earlier else (), starts, patience,
             CALLS - earlier.tried if earlier and CALLS else CALLS,
         )  # fmt: skip
@@ -160,6 +163,14 @@ class FileCoverage:
         paths = [one for one in self.task.trees.files(self.task.tree) if one.endswith(".py") and is_test(one)]
         found = {path: self.task.trees.read(self.task.tree, path) for path in sorted(paths)[:MOST_TEST_FILES]}
         return {path: data for path, data in found.items() if word in data}
+
+    def _examples(self) -> dict[str, bytes]:
+        """Return the files that may show how the module is used."""
+        near = self.path.partition("/")[0] + "/"
+        paths = [one for one in self.task.trees.files(self.task.tree) if one.endswith(SHOWING) and not is_test(one)]
+        paths.sort(key=lambda path: (path != self.path, not path.startswith(near), path))
+        found = {path: self.task.trees.read(self.task.tree, path) for path in paths[:MOST_EXAMPLE_FILES]}
+        return self._tests() | {path: data for path, data in found.items() if len(data) <= LARGEST_EXAMPLE}
 
     def _left(self) -> float | None:
         """Return the seconds that the run has left, or None if it has no time limit."""
@@ -204,7 +215,7 @@ class FileCoverage:
         return self._rendered(name_tests(cases), module)
 
     def _rendered(self, tests: Sequence[NamedTest], module: str) -> str:
-        return render_tests(tests, module, self.what, self.style(), rebound_helpers(self.data))
+        return render_tests(tests, module, self.what, self.style(), rebound_helpers(self.data, module))
 
     def holding(
         self, cases: Sequence[CaseOutcome], module: str, runs: int = RUNS
