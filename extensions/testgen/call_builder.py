@@ -10,7 +10,7 @@ import builtins
 import keyword
 import random
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,9 +50,8 @@ class GeneratedCase:
 class CallBuilder:
     """Builds random test cases for a module from its description (`offers`), reproducible by seed.
 
-    `extensions/testgen/guest/module_description.py` writes the description. `attributes` are dotted names of instance
-    attributes that are set on creation and may be functions. Only public names are called, and those that the user
-    asks for (`wanted`).
+    `extensions/testgen/guest/module_description.py` writes the description. Only public names are called, and those
+    that the user asks for (`wanted`).
     """
 
     def __init__(
@@ -60,11 +59,10 @@ class CallBuilder:
         offers: Mapping[str, Any],
         constants: Sequence[str],
         seed: int,
-        attributes: Collection[str] = (),
         wanted: Sequence[str] = (),
     ) -> None:
         self.chance = random.Random(seed)
-        self.pool = ArgumentPool(seed, constants)
+        self.pool = ArgumentPool(constants)
         self.functions: dict[str, Any] = {one["name"]: one for one in offers["functions"]}
         self.classes: dict[str, Any] = {one["name"]: one for one in offers["classes"]}
         for one in self.classes.values():
@@ -75,12 +73,6 @@ class CallBuilder:
             if not one["abstract"]
             for method in one["methods"]
         }
-        for name in attributes:
-            owner, _, attribute = name.rpartition(".")
-            if owner in self.classes and name not in self.methods and not self.classes[owner]["abstract"]:
-                method = {"name": attribute, "params": None, "kind": "method", "async": False}
-                self.methods[name] = self.classes[owner], method
-        self.attributes = set(attributes) & set(self.methods)
         self._constructible = [name for name, one in self.classes.items() if not one["abstract"] and not one["error"]]
         self._wanted = wanted
         self.evidence = ArgumentEvidence(self._constructible, offers.get("enums"))

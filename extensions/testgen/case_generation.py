@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import builtins
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from threading import Event
 from typing import Any
@@ -22,7 +21,6 @@ from extensions.testgen.mutants import Mutant
 from extensions.testgen.usage_examples import usage_examples, with_other_texts, written_arguments
 from extensions.testgen.usage_mining import (
     Subject,
-    assigned_attributes,
     code_constants,
     free_names,
 )
@@ -55,21 +53,6 @@ class GeneratedCases:
     trouble: tuple[str, ...] = ()
     harms: Mapping[str, int] = field(default_factory=dict)
     unsteady: int = 0
-    seconds: float = 0.0
-    """Wall-clock seconds of the search."""
-
-    def after(self, earlier: GeneratedCases) -> GeneratedCases:
-        """Return the result of a search that continued an `earlier` one, with the counts and reports of both."""
-        trouble = tuple(dict.fromkeys((*earlier.trouble, *self.trouble)))
-        harms = {name: earlier.harms.get(name, 0) + self.harms.get(name, 0) for name in {*earlier.harms, *self.harms}}
-        return replace(
-            self,
-            tried=earlier.tried + self.tried,
-            trouble=trouble[:MOST_TROUBLE],
-            harms=harms,
-            unsteady=earlier.unsteady + self.unsteady,
-            seconds=earlier.seconds + self.seconds,
-        )
 
     def as_json(self) -> dict[str, Any]:
         value = asdict(self)
@@ -105,8 +88,7 @@ class GenerationRequest:
     """A request for tests: the file's bytes, its functions and mutants, the existing coverage, the files with
     examples of its use, and the names that the user asks for.
 
-    A search in several parts gives each the number of the `part`, what the `earlier` one found, and a model's `starts`.
-    `patience` and `most` are those of `CaseSearch`.
+    `most` is that of `CaseSearch`.
     """
 
     path: str
@@ -116,10 +98,6 @@ class GenerationRequest:
     standing: ExistingCoverage
     examples: Mapping[str, bytes]
     wanted: Sequence[str] = ()
-    part: int = 0
-    earlier: Sequence[Case] = ()
-    starts: Sequence[Case] = ()
-    patience: int = 0
     most: int = 0
 
 
@@ -134,7 +112,6 @@ def generate_cases(
 
     Raises UsageError if the module cannot be imported, and Cancelled if `cancel` is set.
     """
-    began = time.monotonic()
     with (
         closing(ModuleExerciser(room, asked.path, asked.mutants, cancel)) as exercise,
         closing(ModuleExerciser(room, asked.path, (), cancel, hash_seed=1)) as witness,
@@ -159,7 +136,6 @@ def generate_cases(
             tuple(_trouble(exercise, search, deadline(seconds * CONFIRMING, stop))),
             dict(search.harms),
             len(search.kept) - len(kept) + search.dropped["unsteady"],
-            round(time.monotonic() - began, 1),
         )
 
 
@@ -168,8 +144,7 @@ def _report_progress(search: CaseSearch, tell: Callable[[str], None]) -> None:
 
 
 def _search(exercise: ModuleExerciser, asked: GenerationRequest) -> CaseSearch:
-    attributes = assigned_attributes(asked.data)
-    maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED + asked.part, attributes, asked.wanted)
+    maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED, asked.wanted)
     package = str(exercise.offers.get("module")).partition(".")[0]
     shared = [name for name in exercise.offers["shared"] if not name.startswith("_")]
     known = {*dir(builtins), *HELPERS, *maker.functions, *maker.classes, *shared, package}
@@ -184,9 +159,8 @@ def _search(exercise: ModuleExerciser, asked: GenerationRequest) -> CaseSearch:
     about = [one for one in seeds if one.about in names or one.about in owners]
     alive = set(exercise.usable()) - asked.standing.killed
     lines = [one.reach for one in asked.mutants]
-    about = [*asked.earlier, *asked.starts] if asked.part else about
     goals = set(asked.standing.arcs), alive
-    return CaseSearch(exercise, maker, asked.subjects, lines, about, *goals, asked.starts, asked.patience, asked.most)
+    return CaseSearch(exercise, maker, asked.subjects, lines, about, *goals, asked.most)
 
 
 def _keep_steady(witness: ModuleExerciser, kept: Sequence[KeptCase]) -> list[KeptCase]:

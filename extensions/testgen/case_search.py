@@ -1,8 +1,7 @@
 """Search for cases that cover uncovered code and kill surviving mutants.
 
 It pursues many goals at once, as DynaMOSA does (Panichella et al., TSE 2018): arcs (transitions between lines) that no
-case covers yet, and surviving mutants. A case is kept if it is the first to reach a goal. Stopping at a plateau follows
-CodaMosa (Lemieux et al., ICSE 2023), and so does going on from a model's cases and their mutations.
+case covers yet, and surviving mutants. A case is kept if it is the first to reach a goal.
 """
 
 from __future__ import annotations
@@ -27,10 +26,6 @@ PATIENT = 25
 """Number of calls after which a function is half as likely to be chosen as an uncalled one with the same number of
 remaining goals."""
 MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__setstate__")
-SEEDED = 0.2
-"""Share of the cases that are mutations of a model's cases, if there are any."""
-NO_COVERAGE = "no new code was reached"
-"""The reason for the end of a search that waits for a model's cases."""
 MOST_LATE = 3
 """Number of hangs after which a function is chosen less often."""
 
@@ -60,10 +55,6 @@ class CaseSearch:
     seeds: list[Case]
     arcs: set[tuple[int, int]]
     alive: set[int]
-    starts: Sequence[Case] = ()
-    """Cases of a model, which are mutated whether or not they reached a new goal."""
-    patience: int = 0
-    """Number of cases without a new arc after which the search ends if a line is not covered; 0 for no such end."""
     most: int = 0
     """Number of cases after which the search ends; 0 for no such end."""
     kept: list[KeptCase] = field(default_factory=list)
@@ -84,18 +75,16 @@ class CaseSearch:
         self._late: Counter[str] = Counter()
         self._checked: set[Case] = set()
         self._makers: defaultdict[str, list[Case]] = defaultdict(list)
-        self._since = self._since_arc = 0
+        self._since = 0
 
     def run(self, until: Callable[[], bool]) -> str:
-        """Search until all goals are reached, PLATEAU cases reach no new goal, `patience` cases no new arc, or
-        `until()` returns true; return the reason for the end."""
+        """Search until all goals are reached, PLATEAU cases reach no new goal, or `until()` returns true; return the
+        reason for the end."""
         while True:
             if not self.alive and not self._uncovered():
                 return "every goal is reached"
             if self._since >= PLATEAU:
                 return "a plateau"
-            if self.patience and self._since_arc >= self.patience and self._uncovered():
-                return NO_COVERAGE
             if self.most and self.cases >= self.most:
                 return "the limit of calls was reached"
             if until() or not self.callable:
@@ -128,7 +117,7 @@ class CaseSearch:
             if new or reached:
                 chosen.append((seen, reached))
                 new_of.append(new)
-        better = wider = False
+        better = False
         for (seen, _), noticed, new in zip(chosen, self.exercise.check(chosen, once=True), new_of, strict=True):
             if not noticed.steady:
                 self.dropped["unsteady"] += 1
@@ -139,9 +128,8 @@ class CaseSearch:
                 self.changer.remember(seen.case)
                 self.arcs |= fresh
                 self.alive -= killed
-                better, wider = True, wider or bool(fresh)
+                better = True
         self._since = 0 if better else self._since + len(batch)
-        self._since_arc = 0 if wider else self._since_arc + len(batch)
 
     def can_be_test(self, seen: CaseOutcome) -> bool:
         """Whether a case can be a test: it asserts something, or raises an intended exception."""
@@ -184,8 +172,6 @@ class CaseSearch:
     def _next(self) -> GeneratedCase:
         if self.seeds:
             return GeneratedCase(self.seeds.pop(0))
-        if self.starts and self.chance.random() < SEEDED:
-            return self.changer.changed(self.chance.choice(self.starts))
         if self._makers and self.chance.random() < CALLED:
             cases = self._makers[self.chance.choice(list(self._makers))]
             return self.changer.called(self.chance.choice(cases))
@@ -240,11 +226,10 @@ class CaseSearch:
     def _tested_subjects(self, name: str) -> list[str]:
         """Return the names of the subjects that a call of `name` tests.
 
-        For a class, or an attribute that may be a function, these are the methods of the class that create an object.
+        For a class, these are the methods that create an object.
         """
-        if name in self.maker.classes or name in self.maker.attributes:
-            owner = name.partition(".")[0]
-            return [one.name for one in self.subjects if one.name in {f"{owner}.{made}" for made in MAKING}]
+        if name in self.maker.classes:
+            return [one.name for one in self.subjects if one.name in {f"{name}.{made}" for made in MAKING}]
         return [one.name for one in self.subjects if one.name == name or one.name.startswith(f"{name}.")]
 
     def _reached(self, seen: CaseOutcome) -> list[int]:

@@ -1,4 +1,4 @@
-"""The functions, constants and attributes of a file, from its source."""
+"""The functions and constants of a file, from its source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from extensions.testgen.answer_schema import has_huge
 from extensions.testgen.module_exerciser import Case
 
 MOST_CONSTANTS = 80
-LONGEST_SETUP = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +90,6 @@ def code_constants(data: bytes) -> list[str]:
             if len(text) <= 40 and not isinstance(node.value, bool):
                 found[text] = None
     return list(found)[:MOST_CONSTANTS]
-
-
-def assigned_attributes(data: bytes) -> list[str]:
-    """Return dotted names of public attributes that `__init__` sets to something other than a literal.
-
-    Some of them may be functions.
-    """
-    found: dict[str, None] = {}
-    for name, node in iter_functions(ast.parse(data)):
-        owner, _, method = name.rpartition(".")
-        if owner and method == "__init__":
-            for one in ast.walk(node):
-                if isinstance(one, ast.Assign) and isinstance(
-                    one.value, ast.Attribute | ast.Call | ast.Lambda | ast.Name
-                ):
-                    for target in one.targets:
-                        if isinstance(target, ast.Attribute) and not target.attr.startswith("_"):
-                            found[f"{owner}.{target.attr}"] = None
-    return list(found)
 
 
 def free_names(case: Case) -> set[str]:
