@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -11,12 +12,13 @@ from threading import Event
 from typing import Any
 
 from aci.runtime.workspace import Workspace
+from extensions.testgen.argument_generation import TEXTS
 from extensions.testgen.call_builder import CallBuilder
 from extensions.testgen.case_rendering import HELPERS
 from extensions.testgen.case_search import CaseSearch, KeptCase, choose_cases, deadline
-from extensions.testgen.case_shrinking import ShrinkingGoal, shrink_cases
+from extensions.testgen.case_shrinking import CaseShrinker, ShrinkingGoal
 from extensions.testgen.existing_coverage import ExistingCoverage
-from extensions.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
+from extensions.testgen.module_exerciser import Case, CaseOutcome, ExampleRecord, ModuleExerciser
 from extensions.testgen.mutants import Mutant
 from extensions.testgen.usage_examples import usage_examples, with_other_texts, written_arguments
 from extensions.testgen.usage_mining import (
@@ -160,7 +162,15 @@ def _search(exercise: ModuleExerciser, asked: GenerationRequest) -> CaseSearch:
     alive = set(exercise.usable()) - asked.standing.killed
     lines = [one.reach for one in asked.mutants]
     goals = set(asked.standing.arcs), alive
-    return CaseSearch(exercise, maker, asked.subjects, lines, about, *goals, asked.most)
+    natural = {*TEXTS, *(text for one in records for text in _texts(one))}
+    return CaseSearch(exercise, maker, asked.subjects, lines, about, *goals, asked.most, natural)
+
+
+def _texts(record: ExampleRecord) -> Iterator[str]:
+    """Yield the texts in an example and in the calls that it makes."""
+    for code in (*record.case.lines, record.case.call, *(text for _, _, text, _ in record.calls if text)):
+        nodes = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant))
+        yield from (node.value for node in nodes if isinstance(node.value, str))
 
 
 def _keep_steady(witness: ModuleExerciser, kept: Sequence[KeptCase]) -> list[KeptCase]:
@@ -196,7 +206,7 @@ def _shrink_cases(
         )
         for seen, own in choose_cases(kept, goals)
     ]
-    small = shrink_cases(exercise, chosen, search.can_be_test, over)
+    small = CaseShrinker(exercise, search.can_be_test, over, search.natural).shrink(chosen)
     return [KeptCase(seen, goal.arcs, goal.mutants) for seen, goal in zip(small, chosen, strict=True)]
 
 

@@ -10,7 +10,7 @@ import random
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from extensions.testgen.call_builder import CallBuilder, GeneratedCase
@@ -57,6 +57,8 @@ class CaseSearch:
     alive: set[int]
     most: int = 0
     """Number of cases after which the search ends; 0 for no such end."""
+    natural: Collection[str] = ()
+    """Texts that a person would write."""
     kept: list[KeptCase] = field(default_factory=list)
     trouble: dict[tuple[str, str, int], CaseOutcome] = field(default_factory=dict)
     harms: Counter[str] = field(default_factory=Counter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extensions.testgen.case_shrinking import ShrinkingGoal, case_size, shrink_cases, smaller_cases
+from extensions.testgen.case_shrinking import CaseShrinker, ShrinkingGoal, case_size, smaller_cases
 from extensions.testgen.module_exerciser import Case
 
 STACK = """class Stack:
@@ -29,7 +29,7 @@ def test_case_keeps_only_what_reaches_its_goals(start_exerciser) -> None:
     goals = [ShrinkingGoal(one, one.arcs, found.killed) for one, found in zip(
         outcomes, stack.check([(one, sorted(stack.usable())) for one in outcomes]), strict=True
     )]  # fmt: skip
-    counting, making = shrink_cases(stack, goals, lambda seen: bool(seen.asserts), lambda: False)
+    counting, making = CaseShrinker(stack, lambda seen: bool(seen.asserts), lambda: False).shrink(goals)
     assert (counting.case.lines, counting.case.call) == ((), "Stack().size()")
     assert counting.asserts == (("equal", "result", "0"),)
     assert len(making.asserts) == len({"name", "items"})
@@ -41,7 +41,7 @@ def test_unneeded_statements_go_even_without_time(start_exerciser) -> None:
     lines = ("stack = Stack()", "stack.push(3)", "stack.size()")
     (seen,) = stack.observe([Case(lines, "stack.push(4)", ("stack",), "Stack.push")])
     calls = iter([False, *[True] * 99])
-    (found,) = shrink_cases(stack, [ShrinkingGoal(seen, seen.arcs, frozenset())], bool, lambda: next(calls))
+    (found,) = CaseShrinker(stack, bool, lambda: next(calls)).shrink([ShrinkingGoal(seen, seen.arcs, frozenset())])
     assert found.case.lines == ("stack = Stack()",)
     assert len(found.asserts) == 1
 
@@ -54,3 +54,10 @@ def test_halves_are_left_out_before_single_statements() -> None:
 
 def test_plain_characters_are_smaller_than_signs() -> None:
     assert case_size(Case((), "f('abcd')")) < case_size(Case((), "f('%#')"))
+
+
+def test_natural_text_stays_and_replaces_others() -> None:
+    calls = [case.call for case in smaller_cases(Case((), "f('one two', 'one two%')"), {"one two"})]
+    assert "f('one two', 'one two')" in calls
+    assert all(call.startswith("f('one two',") for call in calls)
+    assert case_size(Case((), "f('one two')"), {"one two"}) < case_size(Case((), "f('one')"), {"one two"})
