@@ -91,7 +91,8 @@ class ArgumentEvidence:
         `has_objects` tells whether the module is about objects that the repository's examples make.
         """
         name, default = str(param["name"]), param["default"]
-        annotated = {kind for kind, pattern in ANNOTATED.items() if re.search(pattern, param["annotation"])}
+        annotation = _without_parts(param["annotation"])
+        annotated = {kind for kind, pattern in ANNOTATED.items() if re.search(pattern, annotation)}
         members = [text for one, texts in self._enums.items() for text in texts if one in param["annotation"]]
         if members:
             self._texts[_last(owner), name] = dict.fromkeys(members)
@@ -106,6 +107,19 @@ class ArgumentEvidence:
             hinted = [OBJECT]
         guesses = {kind: 1.0 if kind in COMMON else RARE for kind in (*PLAIN, *([OBJECT] if self._classes else []))}
         return guesses | dict.fromkeys(hinted, LIKELY)
+
+
+def _without_parts(annotation: str) -> str:
+    """Return the annotation without the types of the parts of containers and functions, which are in brackets."""
+    before = ""
+    while before != annotation:
+        before = annotation
+        annotation = re.sub(
+            r"(\w*)\[([^\[\]]*)\]",
+            lambda found: f"{found[1]}({found[2]})" if found[1] in ("Union", "Optional") else found[1],
+            annotation,
+        )
+    return annotation
 
 
 def _last(owner: str) -> str:

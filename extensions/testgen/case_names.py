@@ -13,6 +13,8 @@ LONGEST, LONGEST_VALUE = 70, 24
 """Maximum number of characters of a name with arguments, and of the words for a value."""
 SHOWN = re.compile(r"(?:str|repr|list|tuple|list\(map)?\(?(?:str, |repr, )?(\w+)\)*")
 """A name, alone or in a call that shows its value."""
+SHOWING = {"list", "tuple", "islice", "str", "repr", "len"}
+"""Functions around the call that a test is about."""
 _CONTAINERS = {ast.List: "list", ast.Tuple: "tuple", ast.Set: "set", ast.Dict: "dict"}
 
 
@@ -47,6 +49,10 @@ def _outcome(seen: CaseOutcome) -> str:
 def _arguments(call: str) -> str:
     """Return words for the arguments of a call; empty if it has none, or one that cannot be named."""
     node = _parse(call)
+    while (
+        isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Call) and _code(node.func) in SHOWING
+    ):
+        node = node.args[0]
     if not isinstance(node, ast.Call):
         return ""
     values = [_value(one) for one in (*node.args, *(each.value for each in node.keywords))]

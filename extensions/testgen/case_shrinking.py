@@ -13,6 +13,7 @@ from extensions.testgen.usage_mining import free_names
 AT_ONCE, ROUNDS, MOST_NATURAL = 12, 40, 12
 PLAIN = ("2", "3")
 UNNATURAL, UNUSUAL, UNUSUAL_CHARACTERS = 15, 3, re.compile(r"[^\w\s'()\[\]{},.=:]|\\\\")
+MINUS_ZERO = re.compile(r"-0(?![.\w])")
 WORDS = re.compile(r"[^\W_]+|\s+|[^\w\s]|_")
 MOST_CUTS, LONGEST_WORD = 12, 15
 """Maximum number of places at which a word is left out of a text, and of characters in a word."""
@@ -170,9 +171,8 @@ def _simpler(text: str, natural: Collection[str]) -> Iterator[str]:
     seen = {text}
     for node in ast.walk(tree):
         for new in _simpler_nodes(node, natural):
-            old = ast.dump(node)
             changed = _replaced(text, node, new) if isinstance(new, str) else _without(tree, node, new)
-            if changed and changed not in seen and old:
+            if changed and changed not in seen and not MINUS_ZERO.search(changed):
                 seen.add(changed)
                 yield changed
 

@@ -26,7 +26,8 @@ def kinds(param: dict[str, Any], *calls: tuple[str, str, str, str]) -> set[str]:
         (parameter("x", "int | None"), {"int"}),
         (parameter("x", "Node"), {"object"}),
         (parameter("x", default="'a'"), {"str"}),
-        (parameter("x", "list[str]", "None"), {"list", "str"}),
+        (parameter("x", "list[str] | Callable[[float], int]", "None"), {"list", "callable"}),
+        (parameter("x", "typing.Optional[typing.Union[float, dict[str, int]]]"), {"float", "dict"}),
         (parameter("node"), {"object"}),
     ],
 )

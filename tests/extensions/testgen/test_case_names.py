@@ -22,6 +22,9 @@ def raised(call: str, error: str) -> CaseOutcome:
     [
         (returned("f(3, -2)", ("equal", "result", "'aa...'")), "test_f_returns_aa_for_3_and_minus_2"),
         (returned("f('', [])", ("is", "result", "None")), "test_f_returns_none_for_empty_text_and_empty_list"),
+        (returned("list(f('a'))", ("equal", "result", "['a']")), "test_f_returns_list_of_1_for_a"),
+        (returned("f(1)", ("equal", "str(result)", "'one'")), "test_f_returns_one_for_1"),
+        (returned("a.f(1) == 2", ("is", "result", "True")), "test_f"),
         (returned("f()", ("isa", "result", "RateTable")), "test_f_returns_rate_table"),
         (returned("f(x=1.5)", ("nan", "result", "")), "test_f_returns_nan_for_1_5"),
         (returned("f('\\n')", ("equal", "result", "[1, 2]")), "test_f_returns_list_of_2_for_text"),
