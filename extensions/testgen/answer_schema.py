@@ -22,21 +22,9 @@ HUGE = 10**60
 """Smallest absolute value of integers that are not written into tests; Python refuses to format numbers of more than a
 few thousand digits."""
 MADE = {
-    "len",
-    "type",
-    "list",
-    "tuple",
-    "str",
-    "int",
-    "float",
-    "bytes",
-    "set",
-    "frozenset",
-    "repr",
-    "complex",
-    "bytearray",
+    "len", "type", "list", "tuple", "str", "int", "float", "bytes", "set", "frozenset", "repr", "complex", "bytearray",
     "map",
-}
+}  # fmt: skip
 """Functions that an assertion may call."""
 LITERAL = (
     *(ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.USub, ast.UAdd),

@@ -292,21 +292,9 @@ STATEMENTS = {"__setitem__", "__delitem__", "__iadd__", "__imul__", "__ior__", "
 ITEMS = {"__getitem__", "__setitem__", "__delitem__"}
 SLICES = ("1:3", ":2", "-2:", "::-1", "0:10:2", "-1", "0")
 PAIRED = {
-    *(
-        "__eq__",
-        "__ne__",
-        "__lt__",
-        "__le__",
-        "__gt__",
-        "__ge__",
-        "__add__",
-        "__radd__",
-        "__sub__",
-        "__or__",
-        "__and__",
-    ),
-    *("__xor__", "__iadd__", "__ior__", "__iand__", "__isub__"),
-}
+    "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__add__", "__radd__", "__sub__", "__or__", "__and__",
+    "__xor__", "__iadd__", "__ior__", "__iand__", "__isub__",
+}  # fmt: skip
 """Methods whose other operand is usually of the same class."""
 
 

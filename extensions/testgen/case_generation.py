@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -20,7 +19,7 @@ from extensions.testgen.case_shrinking import CaseShrinker, ShrinkingGoal
 from extensions.testgen.existing_coverage import ExistingCoverage
 from extensions.testgen.module_exerciser import Case, CaseOutcome, ExampleRecord, ModuleExerciser
 from extensions.testgen.mutants import Mutant
-from extensions.testgen.usage_examples import usage_examples, with_other_texts, written_arguments
+from extensions.testgen.usage_examples import texts_in, usage_examples, with_other_texts, written_arguments
 from extensions.testgen.usage_mining import (
     Subject,
     code_constants,
@@ -28,9 +27,11 @@ from extensions.testgen.usage_mining import (
 )
 
 SEED = 1
-SEARCHED, SHRUNK, CONFIRMING, AT_ONCE = 0.6, 0.3, 0.05, 6
-"""Fractions of the time budget for searching, for shrinking cases and for repeating calls that hang; number of cases
-that are run on all mutants at a time."""
+EXPLORED, SEARCHED, SHRUNK, CONFIRMING = 0.1, 0.55, 0.28, 0.05
+"""Fractions of the time budget for running examples, for searching, for shrinking cases and for repeating calls that
+hang."""
+EXAMPLES_AT_ONCE, AT_ONCE = 24, 6
+"""Number of examples that are run at a time, and of cases that are run on all mutants at a time."""
 CONFIRMED = 2.0
 """Number of CPU seconds for repeating a timed-out call before it is reported as hanging."""
 MOST_TROUBLE = 12
@@ -118,7 +119,7 @@ def generate_cases(
         closing(ModuleExerciser(room, asked.path, asked.mutants, cancel)) as exercise,
         closing(ModuleExerciser(room, asked.path, (), cancel, hash_seed=1)) as witness,
     ):
-        search = _search(exercise, asked)
+        search = _search(exercise, asked, deadline(seconds * EXPLORED, cancel.is_set))
         stop = partial(_report_progress, search, tell)
         why = search.run(deadline(seconds * SEARCHED, stop))
         kept = _keep_steady(witness, search.kept)
@@ -145,14 +146,26 @@ def _report_progress(search: CaseSearch, tell: Callable[[str], None]) -> None:
     tell(f"{search.cases} calls tried, {len(search.kept)} useful, {len(search.alive)} mutants left")
 
 
-def _search(exercise: ModuleExerciser, asked: GenerationRequest) -> CaseSearch:
+def explore_examples(
+    exercise: ModuleExerciser, examples: Sequence[Case], over: Callable[[], bool]
+) -> list[ExampleRecord]:
+    """Run as many of the examples as there is time for."""
+    records: list[ExampleRecord] = []
+    for start in range(0, len(examples), EXAMPLES_AT_ONCE):
+        if over():
+            break
+        records += exercise.explore(examples[start : start + EXAMPLES_AT_ONCE])
+    return records
+
+
+def _search(exercise: ModuleExerciser, asked: GenerationRequest, over: Callable[[], bool]) -> CaseSearch:
     maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED, asked.wanted)
     package = str(exercise.offers.get("module")).partition(".")[0]
     shared = [name for name in exercise.offers["shared"] if not name.startswith("_")]
     known = {*dir(builtins), *HELPERS, *maker.functions, *maker.classes, *shared, package}
     examples = usage_examples(asked.examples, exercise.offers, known)
-    records = exercise.explore(examples)
-    records += exercise.explore(with_other_texts(examples, records))
+    records = explore_examples(exercise, examples, over)
+    records += explore_examples(exercise, with_other_texts(examples, records), over)
     maker.learn_examples(records)
     maker.evidence.record_written(written_arguments(asked.examples, exercise.offers, known.difference(dir(builtins))))
     names = {one.name for one in asked.subjects}
@@ -162,15 +175,9 @@ def _search(exercise: ModuleExerciser, asked: GenerationRequest) -> CaseSearch:
     alive = set(exercise.usable()) - asked.standing.killed
     lines = [one.reach for one in asked.mutants]
     goals = set(asked.standing.arcs), alive
-    natural = {*TEXTS, *(text for one in records for text in _texts(one))}
+    written = {text for one in records for text in (*one.case.lines, one.case.call, *(call[2] for call in one.calls))}
+    natural = {*TEXTS, *(text for code in written for text in texts_in(code))}
     return CaseSearch(exercise, maker, asked.subjects, lines, about, *goals, asked.most, natural)
-
-
-def _texts(record: ExampleRecord) -> Iterator[str]:
-    """Yield the texts in an example and in the calls that it makes."""
-    for code in (*record.case.lines, record.case.call, *(text for _, _, text, _ in record.calls if text)):
-        nodes = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant))
-        yield from (node.value for node in nodes if isinstance(node.value, str))
 
 
 def _keep_steady(witness: ModuleExerciser, kept: Sequence[KeptCase]) -> list[KeptCase]:

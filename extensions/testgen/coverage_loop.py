@@ -57,7 +57,7 @@ LEAST = 4.0
 MOST_SURVIVORS, MOST_TEST_FILES = 20, 200
 SHOWING = (".py", ".md", ".rst", ".txt")
 """Ends of the names of files that may contain examples of how the module is used."""
-MOST_EXAMPLE_FILES, LARGEST_EXAMPLE = 200, 200_000
+MOST_EXAMPLE_FILES, LARGEST_EXAMPLE = 80, 200_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import doctest
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from extensions.testgen.usage_mining import free_names
 
 MOST_EXAMPLES, MOST_OTHERS, LONGEST, MOST_LINES, MOST_WATCHED = 400, 60, 300, 8, 2
 DOCUMENTS = (".md", ".rst", ".txt")
+WORD = re.compile(r"\w+")
 CALLING = ast.Call | ast.BinOp | ast.Compare
 WRITTEN = (ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.List, ast.UnaryOp, ast.USub, ast.Load)
 POSITIONAL = (0, 1)
@@ -28,7 +30,7 @@ Bindings = dict[str, str]
 
 def usage_examples(files: Mapping[str, bytes], offers: Mapping[str, Any], known: Collection[str]) -> list[Case]:
     """Return the expressions in `files` that use only names that a test can import, each with the assignments that it
-    needs; the shortest come first.
+    needs; those that name a function or class of the module come first, and of these the shortest.
 
     `offers` is the module's description, and `known` contains the names that a test can use.
     """
@@ -42,7 +44,9 @@ def usage_examples(files: Mapping[str, bytes], offers: Mapping[str, Any], known:
         for statements, bindings in sessions:
             names = _Qualifier(bindings, offers)
             found.update(dict.fromkeys(_cases([names.visit(one) for one in statements], set(known))))
-    return sorted(found, key=lambda case: len("".join((*case.lines, case.call))))[:MOST_EXAMPLES]
+    own = {one["name"] for kind in ("functions", "classes") for one in offers[kind]}
+    codes = {case: "\n".join((*case.lines, case.call)) for case in found}
+    return sorted(found, key=lambda case: (not own & set(WORD.findall(codes[case])), len(codes[case])))[:MOST_EXAMPLES]
 
 
 def written_arguments(
@@ -72,19 +76,21 @@ def written_arguments(
 
 def with_other_texts(examples: Sequence[Case], records: Iterable[ExampleRecord]) -> list[Case]:
     """Return the examples that make objects with texts of other examples in the places of their own."""
-    texts = {text: None for case in examples for line in (*case.lines, case.call) for text in _texts(line)}
+    texts = dict.fromkeys(text for case in examples for line in (*case.lines, case.call) for text in texts_in(line))
     found: dict[Case, None] = {}
     for one in records:
         call = as_expression(one.case)
-        own = _texts(call) if one.objects else []
-        found |= {Case((), call.replace(own[0], text)): None for text in texts if len(own) == 1 and text != own[0]}
+        own = texts_in(call) if one.objects else []
+        if len(own) == 1:
+            others = (repr(text) for text in texts if text != own[0] and not text.isidentifier())
+            found |= {Case((), call.replace(repr(own[0]), text)): None for text in others}
     return list(found)[:MOST_OTHERS]
 
 
-def _texts(code: str) -> list[str]:
-    """Return the source of the strings in the code that consist of several words or signs."""
-    nodes = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant))
-    return [repr(node.value) for node in nodes if isinstance(node.value, str) and not node.value.isidentifier()]
+def texts_in(code: str) -> list[str]:
+    """Return the values of the strings in the code."""
+    constants = (node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant))
+    return [value for value in constants if isinstance(value, str)]
 
 
 def as_expression(case: Case) -> str:

@@ -11,7 +11,13 @@ from threading import Event
 import pytest
 
 from aci.repository.test_placement import choose_test_path
-from extensions.testgen.case_generation import GenerationRequest, cases_from_json, generate_cases
+from extensions.testgen.case_generation import (
+    EXAMPLES_AT_ONCE,
+    GenerationRequest,
+    cases_from_json,
+    explore_examples,
+    generate_cases,
+)
 from extensions.testgen.case_rendering import name_tests, rebound_helpers, render_tests
 from extensions.testgen.changed_functions import format_targets, parse_targets
 from extensions.testgen.existing_coverage import ExistingCoverage
@@ -202,6 +208,17 @@ def test_targets_with_any_paths_round_trip() -> None:
         "a.py": [],
         "b.py": ["f", "g"],
     }
+
+
+def test_examples_run_only_while_there_is_time() -> None:
+    class Exerciser:
+        def explore(self, examples):
+            return list(examples)
+
+    times = iter([False, False, True])
+    examples = [Case((), f"f({number})") for number in range(100)]
+    explored = explore_examples(Exerciser(), examples, lambda: next(times))
+    assert explored == examples[: 2 * EXAMPLES_AT_ONCE]
 
 
 TREE = '''"""A tree of words."""

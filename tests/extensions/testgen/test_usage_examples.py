@@ -44,8 +44,8 @@ def test_names_in_documents_are_those_that_a_test_can_import() -> None:
     examples = usage_examples({"docs/use.rst": text.encode()}, OFFERS, KNOWN)
     assert [(case.lines, case.call) for case in examples] == [
         ((), "Node(1, 'x')"),
-        ((), "pkg.parse('a b')"),
         (("tree = pkg.parse('a b')",), "tree.find(Node)"),
+        ((), "pkg.parse('a b')"),
     ]
 
 
