@@ -16,8 +16,8 @@ GIVEN, OBJECT = "given", "object"
 """Kinds of arguments besides the plain ones: a recorded expression that is no literal, and an object of a class."""
 COMMON = ("int", "float", "str", "list", "dict", "tuple", OBJECT)
 ANNOTATED = {
-    "int": r"\bint\b|Integral", "float": r"\bfloat\b|Real|Number", "str": r"\bstr\b|Text|Str",
-    "bytes": r"\bbytes\b|Bytes|Buffer",
+    "int": r"\bint\b|Integral", "float": r"\bfloat\b|Real|Number", "str": r"\bstr\b|Text|String|StrOr",
+    "bytes": r"\bbytes\b|OrBytes|Buffer",
     "bool": r"\bbool\b", "none": r"\bNone\b|Optional", "list": r"[Ll]ist|Sequence|Iterable|Collection|Sized",
     "tuple": r"[Tt]uple|Hashable", "dict": r"[Dd]ict|Mapping", "set": r"\b[Ss]et\b|[Ff]rozenset|AbstractSet",
     "callable": r"Callable|[Ff]unction", "iterator": r"Iterator|Generator",
@@ -75,15 +75,18 @@ class ArgumentEvidence:
         key = _last(owner), param
         return key in self._recorded_classes and not self._texts[key] and not self._recorded_classes[key]
 
+    def element_classes(self, param: Mapping[str, Any]) -> list[str]:
+        """Return the classes of the elements of the containers that the parameter takes, by its annotation."""
+        annotation = str(param["annotation"])
+        outer = _without_parts(annotation)
+        return [one for one in self._classes if _names(annotation, one) and not _names(outer, one)]
+
     def classes(self, owner: str, param: Mapping[str, Any]) -> list[str]:
         """Return the classes whose objects the parameter takes, as far as known."""
+        annotation = _without_parts(param["annotation"])
         recorded = self._recorded_classes.get((_last(owner), param["name"]), ())
         named = "".join(map(str.capitalize, str(param["name"]).split("_")))
-        return [
-            one
-            for one in self._classes
-            if one in recorded or one == named or re.search(rf"\b{one}\b", param["annotation"])
-        ]
+        return [one for one in self._classes if one in recorded or one == named or _names(annotation, one)]
 
     def weights(self, owner: str, param: Mapping[str, Any], has_objects: bool = False) -> dict[str, float]:
         """Return the kinds of arguments that the parameter takes, with their weights; a guess if nothing is known.
@@ -91,7 +94,8 @@ class ArgumentEvidence:
         `has_objects` tells whether the module is about objects that the repository's examples make.
         """
         name, default = str(param["name"]), param["default"]
-        annotation = _without_parts(param["annotation"])
+        own = "|".join(map(re.escape, self._classes)) or "$."
+        annotation = re.sub(rf"\b({own})\b", "", _without_parts(param["annotation"]))
         annotated = {kind for kind, pattern in ANNOTATED.items() if re.search(pattern, annotation)}
         members = [text for one, texts in self._enums.items() for text in texts if one in param["annotation"]]
         if members:
@@ -107,6 +111,10 @@ class ArgumentEvidence:
             hinted = [OBJECT]
         guesses = {kind: 1.0 if kind in COMMON else RARE for kind in (*PLAIN, *([OBJECT] if self._classes else []))}
         return guesses | dict.fromkeys(hinted, LIKELY)
+
+
+def _names(annotation: str, name: str) -> bool:
+    return bool(re.search(rf"\b{name}\b", annotation))
 
 
 def _without_parts(annotation: str) -> str:

@@ -19,7 +19,7 @@ from extensions.testgen.argument_generation import ArgumentPool, kind_of
 from extensions.testgen.module_exerciser import Case, ExampleRecord
 from extensions.testgen.usage_examples import as_expression
 
-DEEPEST, LONGEST_CASE = 2, 12
+DEEPEST, LONGEST_CASE = 4, 12
 OPTIONAL, KEYWORDS = 0.35, 0.5
 FROM_STATES, AGAIN = 0.65, 0.3
 """Probabilities that an object starts in a state from a kept case, and that a value from its earlier calls is
@@ -188,13 +188,17 @@ class CallBuilder:
         if method in PAIRED and own in self._constructible and depth < DEEPEST and self.chance.random() < 0.5:
             return self._object(own, depth + 1)
         weights = self.evidence.weights(owner, param, bool(self.made))
-        kinds = [kind for kind in weights if kind != OBJECT or depth < DEEPEST] or ["int"]
+        kinds = [kind for kind in weights if kind != OBJECT or depth < DEEPEST] or ["none"]
         learnt = [weights.get(kind, 1.0) * self._weights.get((owner, name, kind), 1.0) for kind in kinds]
         (kind,) = self.chance.choices(kinds, learnt)
         self._given.append((owner, name, kind))
         if kind == OBJECT:
             known = self.evidence.classes(owner, param)
             return self._object(self.chance.choice(known or self._constructible), depth + 1)
+        if kind in ("list", "tuple") and depth < DEEPEST and (classes := self.evidence.element_classes(param)):
+            count = self.chance.choice((0, 1, 2, 2))
+            elements = [self._object(self.chance.choice(classes), depth + 1) for _ in range(count)]
+            return f"[{', '.join(elements)}]" if kind == "list" else f"tuple([{', '.join(elements)}])"
         earlier = [text for text in self._earlier_values if kind_of(text) == kind]
         if earlier and self.chance.random() < AGAIN:
             return self.chance.choice(earlier)

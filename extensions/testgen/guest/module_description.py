@@ -9,7 +9,7 @@ import os
 import sys
 import types
 
-LONGEST, MOST_MEMBERS = 60, 40
+LONGEST, LONGEST_ANNOTATION, MOST_MEMBERS = 60, 300, 40
 SKIPPED = {
     *("__init__", "__new__", "__class__", "__init_subclass__", "__subclasshook__", "__class_getitem__", "__del__"),
     *("__getattribute__", "__setattr__", "__delattr__", "__getattr__", "__dir__", "__sizeof__", "__prepare__"),
@@ -96,27 +96,31 @@ def parameters(value, drop):
         found = list(inspect.signature(value).parameters.values())[drop:]
     except (TypeError, ValueError):
         return None
+    raw = inspect.unwrap(getattr(value, "__init__", None) if isinstance(value, type) else value)
+    space = getattr(raw, "__globals__", {})
     return [
         {
             "name": one.name,
             "kind": int(one.kind),
             "default": None if one.default is one.empty else _text(one.default),
-            "annotation": "" if one.annotation is one.empty else _annotation(one.annotation),
+            "annotation": "" if one.annotation is one.empty else _annotation(one.annotation, space),
         }
         for one in found
     ]
 
 
-def _text(value):
+def _text(value, longest=LONGEST):
     try:
-        return repr(value)[:LONGEST]
+        return repr(value)[:longest]
     except Exception:  # noqa: BLE001 - any object may refuse to be shown
         return "..."
 
 
-def _annotation(value):
+def _annotation(value, space):
+    """Return the annotation as text; `space` are the names of its module, which may be aliases of types."""
+    value = space.get(value, value) if isinstance(value, str) else value
     if isinstance(value, str):
-        return value[:LONGEST]
+        return value[:LONGEST_ANNOTATION]
     if isinstance(value, type) and not getattr(value, "__args__", None):
         return value.__name__
-    return _text(value)
+    return _text(value, LONGEST_ANNOTATION)

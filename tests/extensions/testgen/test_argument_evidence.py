@@ -35,6 +35,17 @@ def test_annotation_default_or_class_name_decides(param: dict[str, Any], expecte
     assert kinds(param) == expected
 
 
+def test_name_of_class_is_no_kind() -> None:
+    evidence = ArgumentEvidence(["Function", "TextStream"])
+    assert set(evidence.weights("f", parameter("x", "Function | TextStream"))) == {"object"}
+
+
+def test_classes_in_brackets_are_those_of_elements() -> None:
+    evidence = ArgumentEvidence(["Node", "Tree"])
+    param = parameter("x", "Tree | Sequence[Node]")
+    assert (evidence.classes("f", param), evidence.element_classes(param)) == (["Tree"], ["Node"])
+
+
 def test_recorded_calls_decide_without_annotation() -> None:
     assert kinds(parameter("x"), ("f", "x", "'a'", ""), ("f", "x", "pkg.WORD", "")) == {"str", "given"}
     assert kinds(parameter("x"), ("C.f", "x", "", "Node")) == {"object"}

@@ -305,3 +305,13 @@ ANSWER = {"lines": ["a = [1]"], "call": "f(a)", "kind": "returned", "arcs": [[1,
 )
 def test_answer_is_accepted_only_in_expected_form(changed: dict, kind: str) -> None:
     assert parse_outcome(Case(("a = [1]",), "f(a)"), ANSWER | changed).kind == kind
+
+
+def test_alias_of_types_in_annotation_is_described(start_exerciser) -> None:
+    shop = start_exerciser(
+        "from typing import Union\n\nclass Node:\n    def __init__(self, part: 'Tree'):\n        self.part = part\n\n\n"
+        "Tree = Union[Node, str]\n\n\ndef f(a: 'Tree', b: 'int', c: 'Unknown'):\n    return a\n"
+    )
+    (function,), (node,) = shop.offers["functions"], shop.offers["classes"]
+    texts = [param["annotation"] for param in (*node["params"], *function["params"])]
+    assert texts == ["typing.Union[shop.Node, str]", "typing.Union[shop.Node, str]", "int", "Unknown"]
