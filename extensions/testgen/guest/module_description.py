@@ -5,11 +5,12 @@ Standard library only, for the target's own Python (3.6 and later).
 
 import enum
 import inspect
+import itertools
 import os
 import sys
 import types
 
-LONGEST, LONGEST_ANNOTATION, MOST_MEMBERS = 60, 300, 40
+LONGEST, LONGEST_ANNOTATION, MOST_MEMBERS, MOST_PAIRS = 60, 300, 40, 100
 SKIPPED = {
     *("__init__", "__new__", "__class__", "__init_subclass__", "__subclasshook__", "__class_getitem__", "__del__"),
     *("__getattribute__", "__setattr__", "__delattr__", "__getattr__", "__dir__", "__sizeof__", "__prepare__"),
@@ -46,8 +47,8 @@ def describe_module(module, file, root):
 def _members(name, value):
     """Return the members, and pairs of them if `|` combines them."""
     members = ["%s.%s" % (name, one.name) for one in value if name[0] != "_"][:MOST_MEMBERS]
-    pairs = zip(members, members[2:]) if issubclass(value, int) else ()
-    return members + ["%s | %s" % pair for pair in pairs]
+    pairs = itertools.combinations(members, 2) if issubclass(value, int) else ()
+    return members + ["%s | %s" % pair for pair in pairs][:MOST_PAIRS]
 
 
 def _function(name, value, drop=0):
