@@ -172,9 +172,16 @@ def _simpler(text: str, natural: Collection[str]) -> Iterator[str]:
     for node in ast.walk(tree):
         for new in _simpler_nodes(node, natural):
             changed = _replaced(text, node, new) if isinstance(new, str) else _without(tree, node, new)
-            if changed and changed not in seen and not MINUS_ZERO.search(changed):
+            if changed and changed not in seen and not MINUS_ZERO.search(changed) and not _repeats_key(changed):
                 seen.add(changed)
                 yield changed
+
+
+def _repeats_key(text: str) -> bool:
+    """Return whether a dictionary in the code has a key twice."""
+    dicts = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Dict))
+    keys = ([ast.dump(key) for key in node.keys if key is not None] for node in dicts)
+    return any(len(one) > len(set(one)) for one in keys)
 
 
 def _simpler_nodes(node: ast.AST, natural: Collection[str]) -> Iterator[str | int]:

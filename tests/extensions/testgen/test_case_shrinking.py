@@ -56,6 +56,12 @@ def test_plain_characters_are_smaller_than_signs() -> None:
     assert case_size(Case((), "f('abcd')")) < case_size(Case((), "f('%#')"))
 
 
+def test_values_stay_as_a_person_would_write_them() -> None:
+    calls = [case.call for case in smaller_cases(Case((), "f({1: 5, 0: 6}, -7)"))]
+    assert "f({1: 5, 0: 6}, -3)" in calls
+    assert not any("{0: 5, 0: 6}" in call or "-0" in call for call in calls)
+
+
 def test_natural_text_stays_and_replaces_others() -> None:
     calls = [case.call for case in smaller_cases(Case((), "f('one two', 'one two%')"), {"one two"})]
     assert "f('one two', 'one two')" in calls
