@@ -151,9 +151,14 @@ def _unchanged(line: Line) -> Line:
 
 def _second(line: Line) -> Line:
     """Convert a line to version 2, which has no setting `timeout` (of one command); unknown settings are rejected."""
-    if line.get("type") != "run" or not isinstance(settings := line.get("settings"), dict):
+    return _without_setting(line, "timeout") if line.get("type") == "run" else line
+
+
+def _without_setting(line: Line, removed: str) -> Line:
+    settings = line.get("settings")
+    if not isinstance(settings, dict) or removed not in settings:
         return line
-    return {**line, "settings": {name: value for name, value in settings.items() if name != "timeout"}}
+    return {**line, "settings": {name: value for name, value in settings.items() if name != removed}}
 
 
 def _third(line: Line) -> Line:
@@ -179,5 +184,10 @@ def _fourth(line: Line) -> Line:
     return {**line, "kind": kind, "verdict": with_evidence(verdict)}
 
 
-_CHANGES: dict[int, Callable[[Line], Line]] = {2: _second, 3: _third, 4: _fourth}
+def _fifth(line: Line) -> Line:
+    """Convert a line to version 5, which has no setting `ask_at_plateau`."""
+    return _without_setting(line, "ask_at_plateau")
+
+
+_CHANGES: dict[int, Callable[[Line], Line]] = {2: _second, 3: _third, 4: _fourth, 5: _fifth}
 """Functions that convert a line to a version from the one before it; versions that only add records have none."""

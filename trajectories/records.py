@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from trajectories.verdict import WHOLE, Verdict
 
-VERSION = 4
+VERSION = 5
 """Version of the journal's format; docs/journal.md lists what each version changed."""
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

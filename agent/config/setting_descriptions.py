@@ -23,7 +23,6 @@ SECTIONS = {
         "attempts": "Number of attempts of some strategies.",
         "rounds": "Maximum number of rounds of work and proof.",
         "delegate": "Let the model delegate tasks to helpers.",
-        "ask_at_plateau": "Ask the model if the search of `test` stalls.",
         "update_tests": "Keep changes to existing tests in the patch.",
         "exploit_test": "Publish the test of a vulnerability.",
         "merge_review": "List changes that the fix does not need.",

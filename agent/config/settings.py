@@ -121,7 +121,6 @@ class Settings(BaseSettings):
     effort: Literal["", "none", "minimal", "low", "medium", "high"] = ""
     rounds: int = Field(default=3, gt=0)
     delegate: bool = True
-    ask_at_plateau: bool = False
     retry_wait: float = Field(default=2.0, ge=0)
     patience: float = Field(default=600.0, ge=0)
     first_timeout: float = Field(default=1800.0, gt=0)

@@ -7,6 +7,7 @@ literal.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,24 +16,15 @@ CLAIMS = {"equal", "is", "close", "nan", "isa"}
 DRAWN = 30
 """Maximum number of items taken from lazy values; the same as in `extensions/testgen/guest/exercise_server.py`."""
 LONGEST, MOST_LINE = 2000, 10**7
+SUFFIX = re.compile(r"(?:\.[A-Za-z]\w*|\[\d+\])*", re.ASCII)
+"""Steps from a value to one of its parts."""
 HUGE = 10**60
 """Smallest absolute value of integers that are not written into tests; Python refuses to format numbers of more than a
 few thousand digits."""
 MADE = {
-    "len",
-    "type",
-    "list",
-    "tuple",
-    "str",
-    "int",
-    "float",
-    "bytes",
-    "set",
-    "frozenset",
-    "repr",
-    "complex",
-    "bytearray",
-}
+    "len", "type", "list", "tuple", "str", "int", "float", "bytes", "set", "frozenset", "repr", "complex", "bytearray",
+    "map",
+}  # fmt: skip
 """Functions that an assertion may call."""
 LITERAL = (
     *(ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.USub, ast.UAdd),
@@ -48,14 +40,13 @@ def has_huge(node: ast.AST) -> bool:
 
 def is_sound(lines: Sequence[str], call: str, answer: Mapping[str, Any]) -> bool:
     """Whether an answer about the case with these lines and this call is valid."""
-    arcs, ran, asserts = (answer.get(name, []) for name in ("arcs", "ran", "asserts"))
+    arcs, asserts = (answer.get(name, []) for name in ("arcs", "asserts"))
     names = (answer.get(name, "") for name in ("error", "name"))
     texts = (answer.get(name, "") for name in ("text", "function", "harm"))
     return (
         answer.get("kind") in KINDS
         and ("lines" not in answer or _matches_case(lines, call, answer["lines"], answer.get("call")))
         and _is_list(arcs, _is_step)
-        and _is_list(ran, _is_line)
         and _is_list(asserts, _is_claim)
         and all(isinstance(one, str) and (not one or one.isidentifier()) for one in names)
         and all(isinstance(one, str) and len(one) <= LONGEST for one in texts)
@@ -89,7 +80,7 @@ def _is_step(value: Any) -> bool:
 
 
 def _is_claim(value: Any) -> bool:
-    if not _is_list(value, lambda one: isinstance(one, str) and len(one) <= LONGEST) or len(value) != 3:
+    if not _is_texts(value, 3):
         return False
     kind, expression, text = value
     return kind in CLAIMS and _is_plain(expression) and (_is_plain(text) if kind != "nan" else not text)
@@ -114,6 +105,19 @@ def _is_allowed(node: ast.AST) -> bool:
     return True
 
 
+def is_exploration(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer about an example is valid. Its texts become arguments, and its suffixes parts of calls."""
+    return (
+        isinstance(answer.get("about"), str)
+        and _is_list(answer.get("calls"), lambda one: _is_texts(one, 4) and (not one[2] or _is_plain(one[2])))
+        and _is_list(answer.get("objects"), lambda one: _is_texts(one, 2) and bool(SUFFIX.fullmatch(one[1])))
+    )
+
+
+def _is_texts(value: Any, count: int) -> bool:
+    return _is_list(value, lambda one: isinstance(one, str) and len(one) <= LONGEST) and len(value) == count
+
+
 def is_offer(value: Mapping[str, Any]) -> bool:
     """Whether this is a valid description of a module (`guest/module_description.py`) with an importable name."""
     module, functions, classes = (value.get(name) for name in ("module", "functions", "classes"))
@@ -122,7 +126,14 @@ def is_offer(value: Mapping[str, Any]) -> bool:
         and all(part.isidentifier() for part in module.split("."))
         and _is_list(functions, _is_function)
         and _is_list(classes, _is_class)
+        and all(_is_list(value.get(name), lambda one: isinstance(one, str)) for name in ("public", "shared"))
+        and isinstance(value.get("enums"), dict)
+        and all(_is_list(members, _is_member) for members in value["enums"].values())
     )
+
+
+def _is_member(value: Any) -> bool:
+    return isinstance(value, str) and all(part.isidentifier() for part in re.split(r"\.| \| ", value))
 
 
 def _is_named(value: Any) -> bool:

@@ -10,38 +10,31 @@ import builtins
 import keyword
 import random
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from extensions.testgen.argument_generation import PLAIN, ArgumentPool, kind_of
-from extensions.testgen.module_exerciser import Case
+from extensions.testgen.argument_evidence import OBJECT, ArgumentEvidence
+from extensions.testgen.argument_generation import ArgumentPool, kind_of
+from extensions.testgen.module_exerciser import Case, ExampleRecord
+from extensions.testgen.usage_examples import as_expression
 
-DEEPEST, LONGEST_CASE = 2, 12
+DEEPEST, LONGEST_CASE = 4, 12
 OPTIONAL, KEYWORDS = 0.35, 0.5
 FROM_STATES, AGAIN = 0.65, 0.3
 """Probabilities that an object starts in a state from a kept case, and that a value from its earlier calls is
 reused."""
-LIKELY, UNLIKELY = 14.0, 0.04
+FROM_EXAMPLES, RECORDED = 0.85, 0.6
+"""Probabilities that an object is made as in an example, and that an argument is a recorded one or near it."""
+MALICIOUS_CASES, MALICIOUS_ARGUMENTS = 0.08, 0.4
+"""Probabilities that a case looks for suspicious behaviour, and that an argument of such a case is malicious."""
+MOST_MADE = 40
+SCALARS = ("int", "float", "str", "bytes", "bool")
+"""Kinds of which other arguments are as likely as recorded ones. Of other kinds, the recorded ones are taken as they
+are, since what is in a container matters."""
 WORSE, BETTER, LEAST, MOST = 0.8, 1.25, 0.02, 12.0
 POSITIONAL_ONLY, EITHER, VARIADIC, KEYWORD_ONLY, NAMED = range(5)
-ANNOTATED = {
-    "int": r"\bint\b|Integral", "float": r"\bfloat\b|Real|Number", "str": r"\bstr\b|Text", "bytes": r"\bbytes\b|Buffer",
-    "bool": r"\bbool\b", "none": r"\bNone\b|Optional", "list": r"[Ll]ist|Sequence|Iterable|Collection|Sized",
-    "tuple": r"[Tt]uple|Hashable", "dict": r"[Dd]ict|Mapping", "set": r"\b[Ss]et\b|[Ff]rozenset|AbstractSet",
-    "callable": r"Callable|[Ff]unction", "iterator": r"Iterator|Iterable|Generator",
-}  # fmt: skip
 MANGLED = re.compile(r"_\w*[A-Za-z0-9]__[a-z]\w*(?<!__)$")
-NAMES = {
-    "callable": r"func|fn|^f$|key$|pred|callback|binop|getsizeof|timer|factory|op$|^key|ctor|filter|cmp",
-    "int": r"^[nijk]$|size|count|num|index|width|max|min|len|depth|level|start|stop|end|step|limit|bits|precision|ttl",
-    "float": r"^[xyz]$|ratio|prob|value|lower|upper|seconds|frac|rate",
-    "str": r"str|text|name|sep|path|word|prefix|suffix|char|msg|format|^s$|pattern|encoding|line|label|tag|unit|data",
-    "list": r"seq|iter|items|values|list|rows|coll|args|src|xs|tabular|headers|elements|nodes|data|options|columns",
-    "dict": r"dict|map|^d$|kw|params|attrs|mapping|other|config|opts",
-    "bool": r"^(is|has|use|allow|reverse|strict|with|show|copy|deep|safe|force|clean|inclusive)|case",
-    "set": r"set$",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +43,26 @@ class GeneratedCase:
 
     case: Case
     given: tuple[tuple[str, str, str], ...] = ()
+    malicious: bool = False
+    """Whether it only looks for suspicious behaviour, and cannot become a test."""
 
 
 class CallBuilder:
     """Builds random test cases for a module from its description (`offers`), reproducible by seed.
 
-    `extensions/testgen/guest/module_description.py` writes the description. `attributes` are dotted names of instance
-    attributes that are set on creation and may be functions.
+    `extensions/testgen/guest/module_description.py` writes the description. Only public names are called, and those
+    that the user asks for (`wanted`).
     """
 
     def __init__(
-        self, offers: Mapping[str, Any], constants: Sequence[str], seed: int, attributes: Collection[str] = ()
+        self,
+        offers: Mapping[str, Any],
+        constants: Sequence[str],
+        seed: int,
+        wanted: Sequence[str] = (),
     ) -> None:
         self.chance = random.Random(seed)
-        self.pool = ArgumentPool(seed, constants)
+        self.pool = ArgumentPool(constants)
         self.functions: dict[str, Any] = {one["name"]: one for one in offers["functions"]}
         self.classes: dict[str, Any] = {one["name"]: one for one in offers["classes"]}
         for one in self.classes.values():
@@ -74,26 +73,46 @@ class CallBuilder:
             if not one["abstract"]
             for method in one["methods"]
         }
-        for name in attributes:
-            owner, _, attribute = name.rpartition(".")
-            if owner in self.classes and name not in self.methods and not self.classes[owner]["abstract"]:
-                method = {"name": attribute, "params": None, "kind": "method", "async": False}
-                self.methods[name] = self.classes[owner], method
-        self.attributes = set(attributes) & set(self.methods)
         self._constructible = [name for name, one in self.classes.items() if not one["abstract"] and not one["error"]]
+        self._wanted = wanted
+        self.evidence = ArgumentEvidence(self._constructible, offers.get("enums"))
         self._taken = {*self.functions, *self.classes, *dir(builtins), *keyword.kwlist}
         self._weights: dict[tuple[str, str, str], float] = {}
         self._given: list[tuple[str, str, str]] = []
         self.states: dict[str, list[tuple[str, ...]]] = {}
         """For each class, statements that create an object and change it, from kept cases."""
+        self.made: dict[str, list[str]] = {}
+        """For each class, expressions whose values are objects of it, from the repository's examples."""
         self._earlier_values: list[str] = []
 
     def names(self) -> list[str]:
-        """Return the dotted names of all functions, classes and methods that can be called."""
-        return [*self.functions, *self._constructible, *self.methods]
+        """Return the dotted names of all functions, classes and methods that a test may call."""
+        found = [*self.functions, *self._constructible, *self.methods]
+        return [one for one in found if self.may_call(one)] or found
+
+    def may_call(self, name: str) -> bool:
+        """Whether a dotted name is public, or the user asks for it."""
+        is_public = all(not part.startswith("_") or part.endswith("__") for part in name.split("."))
+        return is_public or any(name == one or name.startswith(f"{one}.") for one in self._wanted)
+
+    def learn_examples(self, records: Iterable[ExampleRecord]) -> None:
+        """Learn from examples which arguments functions get, and how objects are made."""
+        records = list(records)
+        self.evidence.record(records)
+        for one in records:
+            for name, suffix in one.objects:
+                if name in self.classes and len(self.made.get(name, ())) < MOST_MADE:
+                    self.made.setdefault(name, []).append(f"{as_expression(one.case)}{suffix}")
 
     def case(self, about: str) -> GeneratedCase:
         """Return a new case that calls the function, class or method with this dotted name."""
+        is_malicious = self.chance.random() < MALICIOUS_CASES
+        self.pool.malicious = MALICIOUS_ARGUMENTS if is_malicious else 0.0
+        made = self._case(about)
+        self.pool.malicious = 0.0
+        return replace(made, malicious=is_malicious)
+
+    def _case(self, about: str) -> GeneratedCase:
         self._given = []
         if about in self.functions:
             one = self.functions[about]
@@ -140,7 +159,8 @@ class CallBuilder:
                 if self.chance.random() < OPTIONAL:
                     found.append(f"{self.chance.choice('abc')}={self._argument(owner, param, depth)}")
                 continue
-            if param["default"] is not None and self.chance.random() > OPTIONAL:
+            is_internal = param["name"].startswith("_") or self.evidence.cannot_be_written(owner, param["name"])
+            if param["default"] is not None and (is_internal or self.chance.random() > OPTIONAL):
                 named = named or param["kind"] == EITHER
                 continue
             text = self._argument(owner, param, depth)
@@ -152,42 +172,53 @@ class CallBuilder:
                 found.append(text)
         return found
 
+    def arguments_of_result(self, about: str) -> str:
+        """Return arguments for a call of the function that `about` returns."""
+        params = self.evidence.parameters(f"{about}()")
+        if not params:
+            return ", ".join(self._arguments(f"{about}()", None))
+        unknown = {"annotation": "", "default": None}
+        return ", ".join(self._argument(f"{about}()", {"name": one, **unknown}, 0) for one in params)
+
     def _argument(self, owner: str, param: Mapping[str, Any], depth: int) -> str:
         name = str(param["name"])
-        if self._earlier_values and self.chance.random() < AGAIN:
-            return self.chance.choice(self._earlier_values)
-        kinds = [*PLAIN, *(["object"] if self._constructible and depth < DEEPEST else [])]
         own, _, method = owner.rpartition(".")
         if method in ITEMS and self.chance.random() < 0.3:
             return self.chance.choice(SLICES)
         if method in PAIRED and own in self._constructible and depth < DEEPEST and self.chance.random() < 0.5:
             return self._object(own, depth + 1)
-        weights = [self._weight(owner, param, kind) for kind in kinds]
-        (kind,) = self.chance.choices(kinds, weights)
+        weights = self.evidence.weights(owner, param, bool(self.made))
+        kinds = [kind for kind in weights if kind != OBJECT or depth < DEEPEST] or ["none"]
+        learnt = [weights.get(kind, 1.0) * self._weights.get((owner, name, kind), 1.0) for kind in kinds]
+        (kind,) = self.chance.choices(kinds, learnt)
         self._given.append((owner, name, kind))
-        if kind == "object":
-            named = [one for one in self._constructible if re.search(rf"\b{one}\b", param["annotation"])]
-            return self._object(self.chance.choice(named or self._constructible), depth + 1)
+        if kind == OBJECT:
+            known = self.evidence.classes(owner, param)
+            return self._object(self.chance.choice(known or self._constructible), depth + 1)
+        if kind in ("list", "tuple") and depth < DEEPEST and (classes := self.evidence.element_classes(param)):
+            count = self.chance.choice((0, 1, 2, 2))
+            elements = [self._object(self.chance.choice(classes), depth + 1) for _ in range(count)]
+            return f"[{', '.join(elements)}]" if kind == "list" else f"tuple([{', '.join(elements)}])"
+        earlier = [text for text in self._earlier_values if kind_of(text) == kind]
+        if earlier and self.chance.random() < AGAIN:
+            return self.chance.choice(earlier)
+        recorded = self.evidence.texts(owner, name, kind)
+        if recorded and (kind not in SCALARS or self.chance.random() < RECORDED):
+            text = self.chance.choice(recorded)
+            return text if kind not in SCALARS or self.chance.random() < 0.5 else self.pool.near(text, self.chance)
         return self.pool.text(kind, self.chance)
-
-    def _weight(self, owner: str, param: Mapping[str, Any], kind: str) -> float:
-        learnt = self._weights.get((owner, param["name"], kind), 1.0)
-        if kind == "object":
-            fits = any(re.search(rf"\b{one}\b", param["annotation"]) for one in self._constructible)
-            return learnt * (LIKELY if fits else UNLIKELY if param["annotation"] else 1.5)
-        if param["annotation"]:
-            if re.search(ANNOTATED[kind], param["annotation"]):
-                return learnt * LIKELY
-            if any(re.search(one, param["annotation"]) for one in ANNOTATED.values()):
-                return learnt * UNLIKELY
-        weight = LIKELY if param["default"] not in (None, "None") and kind_of(param["default"]) == kind else 1.0
-        if kind in NAMES and re.search(NAMES[kind], param["name"].lower()):
-            weight = LIKELY
-        return learnt * weight
 
     # Objects
 
     def _object(self, name: str, depth: int = 1) -> str:
+        """Return an expression for an object, mostly as the repository's examples make it."""
+        made = [
+            text for one, texts in self.made.items() if name in (one, *self.classes[one]["bases"]) for text in texts
+        ]
+        params = self.classes[name]["params"] or ()
+        is_opaque = any(self.evidence.cannot_be_written(name, one["name"]) for one in params)
+        if made and (is_opaque or self.chance.random() < FROM_EXAMPLES):
+            return self.chance.choice(made)
         return f"{name}({', '.join(self._arguments(name, self.classes[name]['params'], depth))})"
 
     def variable(self, name: str) -> str:
@@ -213,8 +244,8 @@ class CallBuilder:
             lines = [f"{variable} = {self._object(kind['name'], 0)}"]
         self._earlier_values = _literals(lines)
         before = [one for one in kind["methods"] if one["kind"] == "method" and not one["async"]]
-        changing = [one for one in before if not one["name"].startswith("_") or one["name"] in STATEMENTS]
-        more = self.chance.choice((0, 0, 1, 1, 2, 3)) if changing and len(lines) < LONGEST_CASE else 0
+        changing = [one for one in before if self.may_call(one["name"])]
+        more = self.chance.choice((0, 0, 0, 1, 1, 2)) if changing and len(lines) < LONGEST_CASE else 0
         for other in self.chance.choices(changing, k=more) if more else ():
             lines.append(self.statement(variable, kind["name"], other))
             self._earlier_values = _literals(lines)
@@ -263,23 +294,11 @@ FORMS = {
 STATEMENTS = {"__setitem__", "__delitem__", "__iadd__", "__imul__", "__ior__", "__iand__", "__isub__"}
 """Methods whose calls are written as statements."""
 ITEMS = {"__getitem__", "__setitem__", "__delitem__"}
-SLICES = ("slice(1, 3)", "slice(None, 2)", "slice(-2, None)", "slice(None, None, -1)", "slice(0, 10, 2)", "-1", "0")
+SLICES = ("1:3", ":2", "-2:", "::-1", "0:10:2", "-1", "0")
 PAIRED = {
-    *(
-        "__eq__",
-        "__ne__",
-        "__lt__",
-        "__le__",
-        "__gt__",
-        "__ge__",
-        "__add__",
-        "__radd__",
-        "__sub__",
-        "__or__",
-        "__and__",
-    ),
-    *("__xor__", "__iadd__", "__ior__", "__iand__", "__isub__"),
-}
+    "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__add__", "__radd__", "__sub__", "__or__", "__and__",
+    "__xor__", "__iadd__", "__ior__", "__iand__", "__isub__",
+}  # fmt: skip
 """Methods whose other operand is usually of the same class."""
 
 

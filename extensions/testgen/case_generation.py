@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import builtins
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from threading import Event
 from typing import Any
 
 from aci.runtime.workspace import Workspace
+from extensions.testgen.argument_generation import TEXTS
 from extensions.testgen.call_builder import CallBuilder
 from extensions.testgen.case_rendering import HELPERS
 from extensions.testgen.case_search import CaseSearch, KeptCase, choose_cases, deadline
-from extensions.testgen.case_shrinking import ShrinkingGoal, shrink_case
+from extensions.testgen.case_shrinking import CaseShrinker, ShrinkingGoal
 from extensions.testgen.existing_coverage import ExistingCoverage
-from extensions.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
+from extensions.testgen.module_exerciser import Case, CaseOutcome, ExampleRecord, ModuleExerciser
 from extensions.testgen.mutants import Mutant
+from extensions.testgen.usage_examples import texts_in, usage_examples, with_other_texts, written_arguments
 from extensions.testgen.usage_mining import (
     Subject,
-    assigned_attributes,
-    cases_from_tests,
     code_constants,
-    docstring_cases,
     free_names,
 )
 
 SEED = 1
-SEARCHED, SHRUNK, CONFIRMING, AT_ONCE = 0.7, 0.2, 0.05, 6
-"""Fractions of the time budget for searching, for shrinking cases and for repeating calls that hang; number of cases
-that are run on all mutants at a time."""
+EXPLORED, SEARCHED, SHRUNK, CONFIRMING = 0.1, 0.55, 0.28, 0.05
+"""Fractions of the time budget for running examples, for searching, for shrinking cases and for repeating calls that
+hang."""
+EXAMPLES_AT_ONCE, AT_ONCE = 24, 6
+"""Number of examples that are run at a time, and of cases that are run on all mutants at a time."""
 CONFIRMED = 2.0
 """Number of CPU seconds for repeating a timed-out call before it is reported as hanging."""
 MOST_TROUBLE = 12
@@ -56,21 +56,6 @@ class GeneratedCases:
     trouble: tuple[str, ...] = ()
     harms: Mapping[str, int] = field(default_factory=dict)
     unsteady: int = 0
-    seconds: float = 0.0
-    """Wall-clock seconds of the search."""
-
-    def after(self, earlier: GeneratedCases) -> GeneratedCases:
-        """Return the result of a search that continued an `earlier` one, with the counts and reports of both."""
-        trouble = tuple(dict.fromkeys((*earlier.trouble, *self.trouble)))
-        harms = {name: earlier.harms.get(name, 0) + self.harms.get(name, 0) for name in {*earlier.harms, *self.harms}}
-        return replace(
-            self,
-            tried=earlier.tried + self.tried,
-            trouble=trouble[:MOST_TROUBLE],
-            harms=harms,
-            unsteady=earlier.unsteady + self.unsteady,
-            seconds=earlier.seconds + self.seconds,
-        )
 
     def as_json(self) -> dict[str, Any]:
         value = asdict(self)
@@ -89,7 +74,7 @@ def cases_from_json(value: Mapping[str, Any]) -> GeneratedCases:
 def outcome_as_json(seen: CaseOutcome) -> dict[str, Any]:
     """Return a case in the form that `outcome_from_json` reads."""
     value = asdict(seen)
-    return value | {"arcs": sorted(seen.arcs), "lines": sorted(seen.lines)}
+    return value | {"arcs": sorted(seen.arcs)}
 
 
 def outcome_from_json(value: Mapping[str, Any]) -> CaseOutcome:
@@ -98,15 +83,15 @@ def outcome_from_json(value: Mapping[str, Any]) -> CaseOutcome:
     made = Case(tuple(case["lines"]), case["call"], tuple(case["watch"]), case["about"])
     arcs = frozenset((before, after) for before, after in value["arcs"])
     asserts = tuple((kind, expression, text) for kind, expression, text in value["asserts"])
-    return CaseOutcome(**{**value, "case": made, "arcs": arcs, "asserts": asserts, "lines": frozenset(value["lines"])})
+    return CaseOutcome(**{**value, "case": made, "arcs": arcs, "asserts": asserts})
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """A request for tests: the file's bytes, its functions and mutants, the existing coverage, and test files.
+    """A request for tests: the file's bytes, its functions and mutants, the existing coverage, the files with
+    examples of its use, and the names that the user asks for.
 
-    A search in several parts gives each the number of the `part`, what the `earlier` one found, and a model's `starts`.
-    `patience` and `most` are those of `CaseSearch`.
+    `most` is that of `CaseSearch`.
     """
 
     path: str
@@ -114,11 +99,8 @@ class GenerationRequest:
     subjects: Sequence[Subject]
     mutants: Sequence[Mutant]
     standing: ExistingCoverage
-    tests: Mapping[str, bytes]
-    part: int = 0
-    earlier: Sequence[Case] = ()
-    starts: Sequence[Case] = ()
-    patience: int = 0
+    examples: Mapping[str, bytes]
+    wanted: Sequence[str] = ()
     most: int = 0
 
 
@@ -133,12 +115,11 @@ def generate_cases(
 
     Raises UsageError if the module cannot be imported, and Cancelled if `cancel` is set.
     """
-    began = time.monotonic()
     with (
         closing(ModuleExerciser(room, asked.path, asked.mutants, cancel)) as exercise,
         closing(ModuleExerciser(room, asked.path, (), cancel, hash_seed=1)) as witness,
     ):
-        search = _search(exercise, asked)
+        search = _search(exercise, asked, deadline(seconds * EXPLORED, cancel.is_set))
         stop = partial(_report_progress, search, tell)
         why = search.run(deadline(seconds * SEARCHED, stop))
         kept = _keep_steady(witness, search.kept)
@@ -158,7 +139,6 @@ def generate_cases(
             tuple(_trouble(exercise, search, deadline(seconds * CONFIRMING, stop))),
             dict(search.harms),
             len(search.kept) - len(kept) + search.dropped["unsteady"],
-            round(time.monotonic() - began, 1),
         )
 
 
@@ -166,18 +146,38 @@ def _report_progress(search: CaseSearch, tell: Callable[[str], None]) -> None:
     tell(f"{search.cases} calls tried, {len(search.kept)} useful, {len(search.alive)} mutants left")
 
 
-def _search(exercise: ModuleExerciser, asked: GenerationRequest) -> CaseSearch:
-    maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED + asked.part, assigned_attributes(asked.data))
-    known = {*dir(builtins), *HELPERS, *maker.functions, *maker.classes}
-    own = [name for one in asked.subjects for name in (one.name.split(".")[-1], one.name.split(".")[0])]
-    seeds = [*docstring_cases(asked.data, known), *cases_from_tests(asked.tests, known, own)]
-    names = {one.name.split(".")[0] for one in asked.subjects} | {one.name for one in asked.subjects}
-    about = [one for one in seeds if any(name.split(".")[-1] in one.call for name in names)]
+def explore_examples(
+    exercise: ModuleExerciser, examples: Sequence[Case], over: Callable[[], bool]
+) -> list[ExampleRecord]:
+    """Run as many of the examples as there is time for."""
+    records: list[ExampleRecord] = []
+    for start in range(0, len(examples), EXAMPLES_AT_ONCE):
+        if over():
+            break
+        records += exercise.explore(examples[start : start + EXAMPLES_AT_ONCE])
+    return records
+
+
+def _search(exercise: ModuleExerciser, asked: GenerationRequest, over: Callable[[], bool]) -> CaseSearch:
+    maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED, asked.wanted)
+    package = str(exercise.offers.get("module")).partition(".")[0]
+    shared = [name for name in exercise.offers["shared"] if not name.startswith("_")]
+    known = {*dir(builtins), *HELPERS, *maker.functions, *maker.classes, *shared, package}
+    examples = usage_examples(asked.examples, exercise.offers, known)
+    records = explore_examples(exercise, examples, over)
+    records += explore_examples(exercise, with_other_texts(examples, records), over)
+    maker.learn_examples(records)
+    maker.evidence.record_written(written_arguments(asked.examples, exercise.offers, known.difference(dir(builtins))))
+    names = {one.name for one in asked.subjects}
+    owners = {name.split(".")[0] for name in names}
+    seeds = [one.case for one in records if one.case.about and maker.may_call(one.case.about)]
+    about = [one for one in seeds if one.about in names or one.about in owners]
     alive = set(exercise.usable()) - asked.standing.killed
     lines = [one.reach for one in asked.mutants]
-    about = [*asked.earlier, *asked.starts] if asked.part else about
     goals = set(asked.standing.arcs), alive
-    return CaseSearch(exercise, maker, asked.subjects, lines, about, *goals, asked.starts, asked.patience, asked.most)
+    written = {text for one in records for text in (*one.case.lines, one.case.call, *(call[2] for call in one.calls))}
+    natural = {*TEXTS, *(text for code in written for text in texts_in(code))}
+    return CaseSearch(exercise, maker, asked.subjects, lines, about, *goals, asked.most, natural)
 
 
 def _keep_steady(witness: ModuleExerciser, kept: Sequence[KeptCase]) -> list[KeptCase]:
@@ -205,13 +205,16 @@ def _shrink_cases(
         frozenset[object](arc for arc in one.seen.arcs if search.is_own(arc) and arc not in covered_before) | own
         for one, own in zip(kept, noticed, strict=True)
     ]
-    found = []
-    for seen, own in choose_cases(kept, goals):
-        arcs = frozenset(one for one in own if isinstance(one, tuple))
-        mutants = frozenset(one for one in own if isinstance(one, int))
-        small = shrink_case(exercise, ShrinkingGoal(seen, arcs, mutants), search.can_be_test, over)
-        found.append(KeptCase(small, arcs, mutants))
-    return found
+    chosen = [
+        ShrinkingGoal(
+            seen,
+            frozenset(one for one in own if isinstance(one, tuple)),
+            frozenset(one for one in own if isinstance(one, int)),
+        )
+        for seen, own in choose_cases(kept, goals)
+    ]
+    small = CaseShrinker(exercise, search.can_be_test, over, search.natural).shrink(chosen)
+    return [KeptCase(seen, goal.arcs, goal.mutants) for seen, goal in zip(small, chosen, strict=True)]
 
 
 def _trouble(exercise: ModuleExerciser, search: CaseSearch, over: Callable[[], bool]) -> list[str]:

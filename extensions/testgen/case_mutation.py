@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from extensions.testgen.answer_schema import HUGE
-from extensions.testgen.argument_generation import PLAIN, kind_of
+from extensions.testgen.argument_generation import kind_of
 from extensions.testgen.call_builder import LONGEST_CASE, STATEMENTS, CallBuilder, GeneratedCase
 from extensions.testgen.module_exerciser import Case
 
@@ -43,7 +42,7 @@ class CaseMutator:
         if not case.watch or owner not in self.maker.classes or len(case.lines) > LONGEST_CASE:
             return
         states = self.maker.states.setdefault(owner, [])
-        if not case.lines[0].startswith(f"{case.watch[0]} = {owner}("):
+        if not case.lines[0].startswith(f"{case.watch[0]} = "):
             return
         states.append(case.lines)
         if case.call.startswith(f"{case.watch[0]}."):
@@ -53,7 +52,7 @@ class CaseMutator:
 
     def chained(self, case: Case, owner: str) -> GeneratedCase:
         """Return a case that calls a method on the result of `case`, which is an object of the class `owner`."""
-        methods = [one for one in self.maker.classes[owner]["methods"] if not one["async"] and one["kind"] != "static"]
+        methods = self._callable_methods(owner, ("method", "property"))
         if not methods or len(case.lines) >= LONGEST_CASE:
             return self.changed(case)
         variable = self.maker.variable(owner)
@@ -68,10 +67,7 @@ class CaseMutator:
 
     def called(self, case: Case) -> GeneratedCase:
         """Return a case that calls the function that `case` returns."""
-        kinds = self.chance.choice(
-            (("callable",), ("int",), ("str",), ("list",), ("int", "int"), ("callable", "list"), ())
-        )
-        arguments = ", ".join(self.maker.pool.text(kind, self.chance) for kind in kinds)
+        arguments = self.maker.arguments_of_result(case.about)
         return GeneratedCase(Case(case.lines, f"{case.call}({arguments})", case.watch, case.about))
 
     def _more(self, case: Case) -> str:
@@ -80,10 +76,16 @@ class CaseMutator:
         kind = self.maker.classes.get(owner)
         if not kind or not case.watch:
             return ""
-        methods = [one for one in kind["methods"] if one["kind"] == "method" and not one["async"]]
+        methods = self._callable_methods(owner, ("method",))
         if not methods:
             return ""
         return self.maker.statement(case.watch[0], owner, self.chance.choice(methods))
+
+    def _callable_methods(self, owner: str, kinds: Sequence[str]) -> list[Mapping[str, Any]]:
+        methods = self.maker.classes[owner]["methods"]
+        return [
+            one for one in methods if one["kind"] in kinds and not one["async"] and self.maker.may_call(one["name"])
+        ]
 
     def _value_changed(self, text: str) -> str:
         try:
@@ -105,12 +107,11 @@ class CaseMutator:
         text = ast.unparse(node)
         kind = kind_of(text)
         if self.chance.random() < 0.35:
-            other = kind if self.chance.random() < 0.7 else self.chance.choice(PLAIN)
-            return _parsed(self.maker.pool.text(other, self.chance))
+            return _parsed(self.maker.pool.text(kind, self.chance))
         if isinstance(node, ast.Constant):
             if self.chance.random() < 0.4 and (own := self.maker.pool.constant(kind, self.chance)):
                 return _parsed(own)
-            return _parsed(_near(node.value, self.chance))
+            return _parsed(self.maker.pool.near_value(node.value, self.chance))
         if isinstance(node, ast.List | ast.Tuple | ast.Set) and node.elts:
             elements = list(node.elts)
             where = self.chance.randrange(len(elements))
@@ -122,7 +123,7 @@ class CaseMutator:
             elif roll < 0.8:
                 self.chance.shuffle(elements)
             else:
-                elements.append(_parsed(self.maker.pool.text(self.chance.choice(PLAIN[:4]), self.chance)))
+                elements.append(self._other(elements[where]))
             if isinstance(node, ast.Set):
                 return ast.Set(elts=elements)
             return type(node)(elts=elements, ctx=ast.Load())
@@ -147,24 +148,3 @@ class _Replace(ast.NodeTransformer):
 
 def _parsed(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
-
-
-def _near(value: object, chance: random.Random) -> str:
-    """Return the source text of a value close to this one."""
-    if isinstance(value, bool):
-        return str(not value)
-    if isinstance(value, int):
-        if abs(value) >= HUGE:
-            return "0"
-        return repr(chance.choice((value + 1, value - 1, -value, 2 * value, 100 * value, 0, 1)))
-    if isinstance(value, float):
-        return repr(chance.choice((value + 1, value - 0.5, -value, value / 2, 0.0)))
-    if isinstance(value, str):
-        where = chance.randrange(len(value) + 1)
-        more = chance.choice("ab1 _.-,A\n")
-        cut = value[:where] + value[where + 1 :]
-        options = (cut, value[:where] + more + value[where:], value.upper(), value + value, value[::-1], value[:where])
-        return repr(chance.choice(options))
-    if isinstance(value, bytes):
-        return repr(chance.choice((value + b"a", value[1:], value[::-1])))
-    return chance.choice(("None", "0", "''", "True"))

@@ -7,23 +7,38 @@ import re
 from collections.abc import Sequence
 
 from extensions.testgen.answer_schema import has_huge
-from extensions.testgen.module_exerciser import CaseOutcome
+from extensions.testgen.module_exerciser import Case, CaseOutcome
 
 LONGEST, LONGEST_VALUE = 70, 24
 """Maximum number of characters of a name with arguments, and of the words for a value."""
+SHOWN = re.compile(r"(?:str|repr|list|tuple|list\(map)?\(?(?:str, |repr, )?(\w+)\)*")
+"""A name, alone or in a call that shows its value."""
+SHOWING = {"list", "tuple", "islice", "str", "repr", "len"}
+"""Functions around the call that a test is about."""
 _CONTAINERS = {ast.List: "list", ast.Tuple: "tuple", ast.Set: "set", ast.Dict: "dict"}
 
 
 def case_name(seen: CaseOutcome) -> str:
     """Return a name such as `test_shorten_returns_aa_for_aaa_and_2`. Several cases may have the same name."""
-    callee = _snake(seen.case.about.replace("__", "")) or "call"
     try:
+        callee = _snake(_callee(seen.case).replace("__", "")) or "call"
         outcome, arguments = _outcome(seen), _arguments(seen.case.call)
     except RecursionError:  # the case has deeply nested values
-        outcome, arguments = "", ""
+        callee, outcome, arguments = _snake(seen.case.about), "", ""
     name = "_".join(filter(None, ("test", callee, outcome)))
     full = f"{name}_for_{arguments}"
     return full if arguments and len(full) <= LONGEST else name
+
+
+def _callee(case: Case) -> str:
+    """Return the dotted name of what the call calls; a mutation may have exchanged the callee of the case."""
+    owner, _, name = case.about.rpartition(".")
+    call = _shown_call(case.call)
+    if owner and isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and name != "__call__":
+        return f"{owner}.{call.func.attr}"
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == owner:
+        return owner
+    return case.about
 
 
 def _outcome(seen: CaseOutcome) -> str:
@@ -31,21 +46,34 @@ def _outcome(seen: CaseOutcome) -> str:
     if seen.kind == "raised":
         return f"raises_{_snake(seen.error)}"
     for kind, expression, text in sorted(seen.asserts, key=lambda one: one[1] != "result"):
+        if isinstance(_parse(seen.case.call), ast.Compare):
+            return ""
         value = "nan" if kind == "nan" else _value(_parse(text))
-        if expression == "result":
+        shown = SHOWN.fullmatch(expression)
+        if shown and shown[1] == "result":
             return f"returns_{value}" if value else "returns_value"
-        subject = _snake(expression.removeprefix("result"))
+        subject = _snake(shown[1] if shown else expression.removeprefix("result"))
         return "_".join(filter(None, ("gives", subject, value)))
     return ""
 
 
 def _arguments(call: str) -> str:
     """Return words for the arguments of a call; empty if it has none, or one that cannot be named."""
-    node = _parse(call)
+    node = _shown_call(call)
     if not isinstance(node, ast.Call):
         return ""
     values = [_value(one) for one in (*node.args, *(each.value for each in node.keywords))]
     return "_and_".join(values) if all(values) else ""
+
+
+def _shown_call(call: str) -> ast.expr | None:
+    """Return the call without functions around it that show its result."""
+    node = _parse(call)
+    while (
+        isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Call) and _code(node.func) in SHOWING
+    ):
+        node = node.args[0]
+    return node
 
 
 def _value(node: ast.expr | None) -> str:

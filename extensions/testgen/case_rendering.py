@@ -15,7 +15,8 @@ from extensions.testgen.case_names import case_name
 from extensions.testgen.module_exerciser import CaseOutcome, format_assertion
 from extensions.testgen.usage_mining import free_names
 
-WIDTH = 100
+WIDTH, LONGEST_INLINE = 100, 60
+RESULT = re.compile(r"\bresult\b")
 HELPERS = {
     "islice": "from itertools import islice",
     "math": "import math",
@@ -63,8 +64,8 @@ def render_tests(
 ) -> str:
     """Return the text of the test file.
 
-    `style` is pytest or unittest. `own_helpers` are names of `HELPERS` that the module binds to something else (see
-    `rebound_helpers`).
+    `style` is pytest or unittest. `own_helpers` are names of `HELPERS`, or the package's, that the module binds to
+    something else (see `rebound_helpers`).
     """
     what = re.sub(r"[^\w ./`:,()-]", "?", what)
     used = set().union(*(required_names(one.seen) for one in tests)) if tests else set()
@@ -73,6 +74,7 @@ def render_tests(
     inside = {name for name in used if name.startswith(HOOKS) or name in {*own_helpers, "result"}}
     used -= inside
     helpers = {name for name in used if name in HELPERS}
+    package = module.partition(".")[0]
     own = sorted(name for name in used - helpers if not hasattr(builtins, name) or name in _shadowing(tests))
     imports = sorted(HELPERS[name] for name in helpers)
     imports = [one for one in imports if one.startswith("import")] + [one for one in imports if one.startswith("from")]
@@ -81,8 +83,12 @@ def render_tests(
     groups = ["\n".join(imports)] if imports else []
     if style == "pytest" and raises:
         groups.append("import pytest")
+    imported = [f"import {package}"] if package in used - helpers else []
+    own = [name for name in own if name != package or not imported]
     if own:
-        groups.append(_wrapped_import(module, own))
+        imported.append(_wrapped_import(module, own))
+    if imported:
+        groups.append("\n".join(imported))
     head = DOCSTRING.format(what=what) + "\n" + "\n\n".join(groups) + "\n"
     body = _pytest if style == "pytest" else _unittest
 
@@ -97,20 +103,22 @@ def render_tests(
     return f"{head}\n\nclass GeneratedTest(unittest.TestCase):\n{text}\n"
 
 
-def rebound_helpers(data: bytes) -> set[str]:
-    """Return the names of `HELPERS` that a module binds to something other than the helper."""
+def rebound_helpers(data: bytes, module: str) -> set[str]:
+    """Return the names of `HELPERS`, and that of the package, that a module binds to something else."""
+    package = module.partition(".")[0]
+    helpers = HELPERS | {package: f"import {package}"}
     found = set()
     for node in _top_level_nodes(ast.parse(data)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for one in node.names:
                 name = one.asname or one.name.split(".")[0]
-                if ast.unparse(type(node)(**{**vars(node), "names": [one]})) != HELPERS.get(name):
+                if ast.unparse(type(node)(**{**vars(node), "names": [one]})) != helpers.get(name):
                     found.add(name)
         elif isinstance(node, Function | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.Name) and _stores(node):
             found.add(node.id)
-    return found & set(HELPERS)
+    return found & set(helpers)
 
 
 def _top_level_nodes(node: ast.AST) -> Iterator[ast.AST]:
@@ -156,8 +164,18 @@ def _pytest(seen: CaseOutcome) -> str:
         return "\n".join(seen.case.lines)
     if seen.kind == "raised":
         return "\n".join([*seen.case.lines, f"with pytest.raises({seen.name}):", f"    {seen.case.call}"])
-    body = _before(seen)
-    return "\n".join([*body, *(f"assert {format_assertion(*one)}" for one in _inlined(seen))])
+    return "\n".join([*_before(seen), *(f"assert {_condition(*one)}" for one in _inlined(seen))])
+
+
+def _condition(kind: str, expression: str, text: str) -> str:
+    """Return an assertion as a person writes it: a comparison is asserted itself."""
+    if kind == "is" and text in ("True", "False") and isinstance(_node(expression), ast.Compare | ast.BoolOp):
+        return expression[1:-1] if text == "True" else f"not {expression}"
+    return format_assertion(kind, expression, text)
+
+
+def _node(expression: str) -> ast.expr:
+    return ast.parse(expression, mode="eval").body
 
 
 def _unittest(seen: CaseOutcome) -> str:
@@ -171,28 +189,28 @@ def _unittest(seen: CaseOutcome) -> str:
 def _before(seen: CaseOutcome) -> list[str]:
     """Return the statements before the assertions; a value that is asserted only once is not assigned to a variable."""
     lines = list(seen.case.lines)
-    uses = sum("result" in re.findall(r"\w+", expression) for _, expression, _ in seen.asserts)
+    uses = any(RESULT.search(expression) for _, expression, _ in seen.asserts)
     if _is_inline(seen):
         return lines
     return [*lines, f"result = {seen.case.call}" if uses else seen.case.call]
 
 
 def _is_inline(seen: CaseOutcome) -> bool:
-    return len(seen.asserts) == 1 and seen.asserts[0][1] == "result" and len(seen.case.call) < 60
+    uses = [len(RESULT.findall(expression)) for _, expression, _ in seen.asserts]
+    return uses == [1] and len(seen.case.call) < LONGEST_INLINE
 
 
 def _inlined(seen: CaseOutcome) -> Iterable[tuple[str, str, str]]:
     if _is_inline(seen):
-        kind, _, text = seen.asserts[0]
-        call = seen.case.call
-        plain = kind in ("isa", "nan", "close") or _is_primary(call)
-        return [(kind, call if plain else f"({call})", text)]
+        ((kind, expression, text),) = seen.asserts
+        is_whole = expression == "result" and kind in ("isa", "nan", "close")
+        call = seen.case.call if is_whole or _is_primary(seen.case.call) else f"({seen.case.call})"
+        return [(kind, RESULT.sub(lambda _: call, expression), text)]
     return seen.asserts
 
 
 def _is_primary(call: str) -> bool:
-    node = ast.parse(call, mode="eval").body
-    return isinstance(node, ast.Call | ast.Subscript | ast.Attribute | ast.Name)
+    return isinstance(_node(call), ast.Call | ast.Subscript | ast.Attribute | ast.Name)
 
 
 def _unittest_assertion(kind: str, expression: str, text: str) -> str:

@@ -1,16 +1,16 @@
 """Search for cases that cover uncovered code and kill surviving mutants.
 
 It pursues many goals at once, as DynaMOSA does (Panichella et al., TSE 2018): arcs (transitions between lines) that no
-case covers yet, and surviving mutants. A case is kept if it is the first to reach a goal. Stopping at a plateau follows
-CodaMosa (Lemieux et al., ICSE 2023), and so does going on from a model's cases and their mutations.
+case covers yet, and surviving mutants. A case is kept if it is the first to reach a goal.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from extensions.testgen.call_builder import CallBuilder, GeneratedCase
@@ -26,10 +26,6 @@ PATIENT = 25
 """Number of calls after which a function is half as likely to be chosen as an uncalled one with the same number of
 remaining goals."""
 MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__setstate__")
-SEEDED = 0.2
-"""Share of the cases that are mutations of a model's cases, if there are any."""
-NO_COVERAGE = "no new code was reached"
-"""The reason for the end of a search that waits for a model's cases."""
 MOST_LATE = 3
 """Number of hangs after which a function is chosen less often."""
 
@@ -59,12 +55,10 @@ class CaseSearch:
     seeds: list[Case]
     arcs: set[tuple[int, int]]
     alive: set[int]
-    starts: Sequence[Case] = ()
-    """Cases of a model, which are mutated whether or not they reached a new goal."""
-    patience: int = 0
-    """Number of cases without a new arc after which the search ends if a line is not covered; 0 for no such end."""
     most: int = 0
     """Number of cases after which the search ends; 0 for no such end."""
+    natural: Collection[str] = ()
+    """Texts that a person would write."""
     kept: list[KeptCase] = field(default_factory=list)
     trouble: dict[tuple[str, str, int], CaseOutcome] = field(default_factory=dict)
     harms: Counter[str] = field(default_factory=Counter)
@@ -82,18 +76,17 @@ class CaseSearch:
         self._called: Counter[str] = Counter()
         self._late: Counter[str] = Counter()
         self._checked: set[Case] = set()
-        self._since = self._since_arc = 0
+        self._makers: defaultdict[str, list[Case]] = defaultdict(list)
+        self._since = 0
 
     def run(self, until: Callable[[], bool]) -> str:
-        """Search until all goals are reached, PLATEAU cases reach no new goal, `patience` cases no new arc, or
-        `until()` returns true; return the reason for the end."""
+        """Search until all goals are reached, PLATEAU cases reach no new goal, or `until()` returns true; return the
+        reason for the end."""
         while True:
             if not self.alive and not self._uncovered():
                 return "every goal is reached"
             if self._since >= PLATEAU:
                 return "a plateau"
-            if self.patience and self._since_arc >= self.patience and self._uncovered():
-                return NO_COVERAGE
             if self.most and self.cases >= self.most:
                 return "the limit of calls was reached"
             if until() or not self.callable:
@@ -112,7 +105,9 @@ class CaseSearch:
             self.maker.learn(one.given, seen.kind == "returned" or bool(new) or seen.meant)
             if seen.kind in ("late", "died"):
                 self.maker.learn(one.given, good=False)
-            if not self.can_be_test(seen):
+            if _is_function(seen):
+                self._makers[seen.case.about] = [seen.case, *self._makers[seen.case.about]][:MOST_MAKERS]
+            if one.malicious or not self.can_be_test(seen):
                 self._remember(seen)
                 continue
             # Only a repeated program is dropped. Two cases with equal lines and results differ in their arguments, and
@@ -124,7 +119,7 @@ class CaseSearch:
             if new or reached:
                 chosen.append((seen, reached))
                 new_of.append(new)
-        better = wider = False
+        better = False
         for (seen, _), noticed, new in zip(chosen, self.exercise.check(chosen, once=True), new_of, strict=True):
             if not noticed.steady:
                 self.dropped["unsteady"] += 1
@@ -135,9 +130,8 @@ class CaseSearch:
                 self.changer.remember(seen.case)
                 self.arcs |= fresh
                 self.alive -= killed
-                better, wider = True, wider or bool(fresh)
+                better = True
         self._since = 0 if better else self._since + len(batch)
-        self._since_arc = 0 if wider else self._since_arc + len(batch)
 
     def can_be_test(self, seen: CaseOutcome) -> bool:
         """Whether a case can be a test: it asserts something, or raises an intended exception."""
@@ -163,11 +157,13 @@ class CaseSearch:
             self.trouble[kind] = seen
 
     def _asserts_something(self, seen: CaseOutcome) -> bool:
-        """Whether a case asserts more than a None result of a function that never returns a value."""
-        others = [one for one in seen.asserts if one != ("is", "result", "None")]
-        if others or not seen.asserts:
-            return bool(others)
-        return any(one.returns for one in self.subjects if one.lines & seen.lines)
+        """Whether a case asserts more than a class, and more than a None result of a function that never returns a
+        value."""
+        found = [one for one in seen.asserts if one[0] != "isa" and not one[1].startswith("type(")]
+        if any(one != NOTHING for one in found) or not found:
+            return bool(found)
+        is_called = re.search(rf"\b{seen.case.about.rpartition('.')[2]}\b", seen.case.call)
+        return bool(is_called) and any(one.returns for one in self.subjects if one.lines & seen.lines)
 
     def _is_documented(self, seen: CaseOutcome) -> bool:
         docs = [one.doc for one in self.subjects if one.lines & seen.lines]
@@ -178,12 +174,11 @@ class CaseSearch:
     def _next(self) -> GeneratedCase:
         if self.seeds:
             return GeneratedCase(self.seeds.pop(0))
-        if self.starts and self.chance.random() < SEEDED:
-            return self.changer.changed(self.chance.choice(self.starts))
+        if self._makers and self.chance.random() < CALLED:
+            cases = self._makers[self.chance.choice(list(self._makers))]
+            return self.changer.called(self.chance.choice(cases))
         if self.kept and self.chance.random() < 0.55:
             seen = self._near_a_goal().seen
-            if FUNCTION in seen.asserts and self.chance.random() < 0.5:
-                return self.changer.called(seen.case)
             owner = next((text for kind, what, text in seen.asserts if (kind, what) == ("isa", "result")), "")
             if owner in self.maker.classes and self.chance.random() < 0.25:
                 return self.changer.chained(seen.case, owner)
@@ -233,11 +228,10 @@ class CaseSearch:
     def _tested_subjects(self, name: str) -> list[str]:
         """Return the names of the subjects that a call of `name` tests.
 
-        For a class, or an attribute that may be a function, these are the methods of the class that create an object.
+        For a class, these are the methods that create an object.
         """
-        if name in self.maker.classes or name in self.maker.attributes:
-            owner = name.partition(".")[0]
-            return [one.name for one in self.subjects if one.name in {f"{owner}.{made}" for made in MAKING}]
+        if name in self.maker.classes:
+            return [one.name for one in self.subjects if one.name in {f"{name}.{made}" for made in MAKING}]
         return [one.name for one in self.subjects if one.name == name or one.name.startswith(f"{name}.")]
 
     def _reached(self, seen: CaseOutcome) -> list[int]:
@@ -252,11 +246,17 @@ class CaseSearch:
         return found
 
 
-FUNCTION = ("equal", "type(result).__name__", "'function'")
-"""The assertion that a result is a function, for example one returned by a decorator; the search then calls that
-function."""
+NOTHING = ("is", "result", "None")
+FUNCTIONS = {"'function'", "'method'", "'builtin_function_or_method'", "'partial'"}
+"""Classes of results that are functions, for example one returned by a decorator; the search then calls them."""
+MOST_MAKERS, CALLED = 8, 0.15
+"""Number of cases with such results that are kept for each function, and probability that one of them is called."""
 NOISE = {"TypeError", "AttributeError", "NameError", "SyntaxError", "Harm", "SystemExit", "MemoryError", "ImportError"}
 """Exceptions that usually mean, with generated arguments, that an argument had the wrong type."""
+
+
+def _is_function(seen: CaseOutcome) -> bool:
+    return any(what == "type(result).__name__" and text in FUNCTIONS for _, what, text in seen.asserts)
 
 
 def deadline(seconds: float, stop: Callable[[], object]) -> Callable[[], bool]:

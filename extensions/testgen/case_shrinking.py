@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from extensions.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
+from extensions.testgen.usage_mining import free_names
 
-AT_ONCE, ROUNDS = 12, 40
+AT_ONCE, ROUNDS, MOST_NATURAL = 12, 40, 12
 PLAIN = ("2", "3")
+UNNATURAL, UNUSUAL, UNUSUAL_CHARACTERS = 15, 3, re.compile(r"[^\w\s'()\[\]{},.=:]|\\\\")
+MINUS_ZERO = re.compile(r"-0(?![.\w])")
+WORDS = re.compile(r"[^\W_]+|\s+|[^\w\s]|_")
+MOST_CUTS, LONGEST_WORD = 12, 15
+"""Maximum number of places at which a word is left out of a text, and of characters in a word."""
 FEW = 2
 """Minimum number of arguments, elements and characters to keep, since empty values rarely reveal new faults."""
 
@@ -24,67 +30,95 @@ class ShrinkingGoal:
     mutants: frozenset[int]
 
 
-def shrink_case(
-    exercise: ModuleExerciser,
-    wanted: ShrinkingGoal,
-    can_be_test: Callable[[CaseOutcome], bool],
-    over: Callable[[], bool],
-) -> CaseOutcome:
-    """Return the smallest case found that reaches all goals with the same outcome: a return, or the same exception."""
-    best = wanted.seen
-    for _ in range(ROUNDS):
-        better = None
-        for options in _batches(list(smaller_cases(best.case))):
-            if over():
-                return best
-            if better := _first_that_does(exercise, options, best, wanted, can_be_test):
-                break
-        if better is None:
-            return best
-        best = better
-    return best
+@dataclass
+class CaseShrinker:
+    """Reduces cases to smaller ones with the same outcome (a return, or the same exception) and the same goals.
+
+    `over` tells whether time is up. `natural` are the texts that a person would write; they stay as they are.
+    """
+
+    exercise: ModuleExerciser
+    can_be_test: Callable[[CaseOutcome], bool]
+    over: Callable[[], bool]
+    natural: Collection[str] = ()
+
+    def shrink(self, goals: Sequence[ShrinkingGoal]) -> list[CaseOutcome]:
+        """Return for each goal the smallest case found that reaches it.
+
+        All cases lose the statements that their calls do not need before any is shrunk further, since time may run out.
+        """
+        best = [one.seen for one in goals]
+        for start in range(0, len(goals), AT_ONCE):
+            part = list(range(start, min(start + AT_ONCE, len(goals))))
+            units = [(place, _without_unneeded(best[place].case)) for place in part if not self.over()]
+            for place, seen in self._reaching(units, goals, best):
+                best[place] = seen
+        for place in range(len(goals)):
+            self._shrink_one(place, goals, best)
+        return [self._with_fewest_assertions(seen, one.mutants) for seen, one in zip(best, goals, strict=True)]
+
+    def _shrink_one(self, place: int, goals: Sequence[ShrinkingGoal], best: list[CaseOutcome]) -> None:
+        for _ in range(ROUNDS):
+            options = list(smaller_cases(best[place].case, self.natural))
+            for start in range(0, len(options), AT_ONCE):
+                if self.over():
+                    return
+                units = [(place, one) for one in options[start : start + AT_ONCE]]
+                if better := next(self._reaching(units, goals, best), None):
+                    best[place] = better[1]
+                    break
+            else:
+                return
+
+    def _reaching(
+        self, units: Sequence[tuple[int, Case]], goals: Sequence[ShrinkingGoal], best: Sequence[CaseOutcome]
+    ) -> Iterator[tuple[int, CaseOutcome]]:
+        """Yield those of the cases that are smaller than the best one so far and reach the goal of this number, too."""
+        found = [
+            (place, seen)
+            for (place, _), seen in zip(units, self.exercise.observe([case for _, case in units]), strict=True)
+            if (seen.kind, seen.error) == (best[place].kind, best[place].error)
+            and goals[place].arcs <= seen.arcs
+            and case_size(seen.case, self.natural) < case_size(best[place].case, self.natural)
+            and self.can_be_test(seen)
+        ]
+        checked = self.exercise.check([(seen, sorted(goals[place].mutants)) for place, seen in found])
+        for (place, seen), noticed in zip(found, checked, strict=True):
+            if noticed.steady and noticed.killed >= goals[place].mutants:
+                yield place, seen
+
+    def _with_fewest_assertions(self, seen: CaseOutcome, mutants: frozenset[int]) -> CaseOutcome:
+        """Return the case with as few of its assertions as kill the mutants; the first ones are preferred."""
+        options = [one for each in seen.asserts if self.can_be_test(one := replace(seen, asserts=(each,)))]
+        if len(options) < 2:
+            return replace(seen, asserts=options[0].asserts) if options else seen
+        checked = self.exercise.check([(one, sorted(mutants)) for one in options])
+        steady = [(one, noticed.killed) for one, noticed in zip(options, checked, strict=True) if noticed.steady]
+        kept: list[CaseOutcome] = []
+        left = set(mutants)
+        while not kept or left:
+            best, killed = max(steady, key=lambda one: len(left & one[1]), default=(seen, frozenset[int]()))
+            if best is seen or (kept and not left & killed):
+                return seen
+            kept.append(best)
+            left -= killed
+        return replace(seen, asserts=tuple(each for each in seen.asserts if any(each in one.asserts for one in kept)))
 
 
-def _first_that_does(
-    exercise: ModuleExerciser,
-    options: Sequence[Case],
-    best: CaseOutcome,
-    wanted: ShrinkingGoal,
-    can_be_test: Callable[[CaseOutcome], bool],
-) -> CaseOutcome | None:
-    found = [
-        seen
-        for seen in exercise.observe(options)
-        if (seen.kind, seen.error) == (best.kind, best.error)
-        and wanted.arcs <= seen.arcs
-        and case_size(seen.case) < case_size(best.case)
-        and can_be_test(seen)
-    ]
-    checked = exercise.check([(seen, sorted(wanted.mutants)) for seen in found])
-    for seen, noticed in zip(found, checked, strict=True):
-        if noticed.steady and noticed.killed >= wanted.mutants:
-            return seen
-    return None
-
-
-def _batches(options: list[Case]) -> Iterator[list[Case]]:
-    for start in range(0, len(options), AT_ONCE):
-        yield options[start : start + AT_ONCE]
-
-
-def case_size(case: Case) -> tuple[int, int]:
-    """Return a sort key for cases: the length, then the sum of the character codes, so that simpler values come
-    first."""
+def case_size(case: Case, natural: Collection[str] = ()) -> tuple[int, int]:
+    """Return a sort key for cases: the length, in which unusual characters and texts count more, then the sum of the
+    character codes, so that simpler values come first."""
     text = "\n".join((*case.lines, case.call))
-    return len(case.lines) * 4 + len(text), sum(map(ord, text))
+    constants = (node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant))
+    odd = sum(isinstance(value, str) and len(value) >= FEW and value not in natural for value in constants)
+    unusual = UNUSUAL * len(UNUSUAL_CHARACTERS.findall(text)) + UNNATURAL * odd
+    return len(case.lines) * 4 + len(text) + unusual, sum(map(ord, text))
 
 
-def smaller_cases(case: Case) -> Iterator[Case]:
+def smaller_cases(case: Case, natural: Collection[str] = ()) -> Iterator[Case]:
     """Yield smaller versions of a case, with the largest reductions first."""
-    for place in range(len(case.lines) - 1, -1, -1):
-        name = case.lines[place].partition(" = ")[0]
-        lines = (*case.lines[:place], *case.lines[place + 1 :])
-        yield Case(lines, case.call, tuple(one for one in case.watch if one != name), case.about)
+    for lines in _fewer_lines(case.lines):
+        yield Case(lines, case.call, _bound(case.watch, lines), case.about)
     for place, line in enumerate(case.lines):
         name, mark, value = line.partition(" = ")
         rest = "\n".join((*case.lines[:place], *case.lines[place + 1 :], case.call))
@@ -92,15 +126,43 @@ def smaller_cases(case: Case) -> Iterator[Case]:
             text = re.sub(rf"\b{name}\b", lambda _, value=value: value, case.call)  # type: ignore[misc]
             watch = tuple(one for one in case.watch if one != name)
             yield Case((*case.lines[:place], *case.lines[place + 1 :]), text, watch, case.about)
-    for text in _simpler(case.call):
+    for text in _simpler(case.call, natural):
         yield Case(case.lines, text, case.watch, case.about)
     for place, line in enumerate(case.lines):
-        for text in _simpler(line):
+        for text in _simpler(line, natural):
             lines = (*case.lines[:place], text, *case.lines[place + 1 :])
             yield Case(lines, case.call, case.watch, case.about)
 
 
-def _simpler(text: str) -> Iterator[str]:
+def _without_unneeded(case: Case) -> Case:
+    """Return the case without the statements that bind nothing for its call."""
+    needed, kept = free_names(Case((), case.call)), list[str]()
+    for line in reversed(case.lines):
+        name, _, value = line.partition(" = ")
+        if name in needed or (not name.isidentifier() and not _is_expression(line)):
+            kept.insert(0, line)
+            needed |= free_names(Case((), value or line))
+    return Case(tuple(kept), case.call, _bound(case.watch, kept), case.about)
+
+
+def _is_expression(line: str) -> bool:
+    return isinstance(ast.parse(line).body[0], ast.Expr)
+
+
+def _bound(watch: Sequence[str], lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in watch if any(line.startswith(f"{name} = ") for line in lines))
+
+
+def _fewer_lines(lines: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the statements without a half, a quarter, … of them, and without one."""
+    size = len(lines)
+    found = dict[tuple[str, ...], None]()
+    while size := (size + 1) // 2 if size > 1 else 0:
+        found |= dict.fromkeys(lines[:start] + lines[start + size :] for start in range(0, len(lines), size))
+    yield from found
+
+
+def _simpler(text: str, natural: Collection[str]) -> Iterator[str]:
     """Yield versions of the statement with one value simplified, or with one argument or element removed."""
     try:
         tree = ast.parse(text)
@@ -108,17 +170,25 @@ def _simpler(text: str) -> Iterator[str]:
         return
     seen = {text}
     for node in ast.walk(tree):
-        for new in _simpler_nodes(node):
-            old = ast.dump(node)
+        for new in _simpler_nodes(node, natural):
             changed = _replaced(text, node, new) if isinstance(new, str) else _without(tree, node, new)
-            if changed and changed not in seen and old:
+            if changed and changed not in seen and not MINUS_ZERO.search(changed) and not _repeats_key(changed):
                 seen.add(changed)
                 yield changed
 
 
-def _simpler_nodes(node: ast.AST) -> Iterator[str | int]:
+def _repeats_key(text: str) -> bool:
+    """Return whether a dictionary in the code has a key twice."""
+    dicts = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Dict))
+    keys = ([ast.dump(key) for key in node.keys if key is not None] for node in dicts)
+    return any(len(one) > len(set(one)) for one in keys)
+
+
+def _simpler_nodes(node: ast.AST, natural: Collection[str]) -> Iterator[str | int]:
     """Yield simpler source code for a value, or indices of arguments or elements that can be removed."""
-    if isinstance(node, ast.Call):
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "iter":
+        yield ast.unparse(node.args[0])
+    elif isinstance(node, ast.Call):
         first = 0 if len(node.args) > FEW else len(node.args)
         yield from range(first, len(node.args) + len(node.keywords))
     elif isinstance(node, ast.List | ast.Tuple | ast.Set):
@@ -126,25 +196,44 @@ def _simpler_nodes(node: ast.AST) -> Iterator[str | int]:
     elif isinstance(node, ast.Dict):
         yield from range(len(node.keys)) if len(node.keys) > FEW else ()
     elif isinstance(node, ast.Constant):
-        yield from _simpler_constants(node.value)
+        yield from _simpler_constants(node.value, natural)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+        yield from (
+            *PLAIN,
+            *(f"-{one}" for one in _simpler_constants(node.operand.value, natural) if one[0] not in "-0"),
+        )
     elif isinstance(node, ast.UnaryOp | ast.BinOp | ast.GeneratorExp):
         yield from PLAIN
 
 
-def _simpler_constants(value: object) -> Iterator[str]:
+def _simpler_constants(value: object, natural: Collection[str]) -> Iterator[str]:
     if value is None or value is ...:
         return
     if isinstance(value, bool):
-        yield repr(int(value))
-    elif isinstance(value, int):
-        yield from (repr(one) for one in (2, 3, 10, 100, 1000, value // 2, value - 1) if FEW <= one < value)
+        return
+    if isinstance(value, int):
+        yield from (repr(one) for one in (2, 3, 10, 1, 0, 100, 1000, value // 2, value - 1) if one < value)
     elif isinstance(value, float):
         yield from (repr(one) for one in (1.5, 2.0, 0.5, float(round(value))) if len(repr(one)) <= len(repr(value)))
-    elif isinstance(value, str | bytes):
+    elif isinstance(value, bytes):
         options = [value[: len(value) // 2], value[len(value) // 2 :], value[:-1], value[1:]]
         yield from (repr(one) for one in options if FEW <= len(one) < len(value))
-        if isinstance(value, str) and len(value) == FEW and not value.isalnum():
+    elif isinstance(value, str) and value not in natural:
+        yield from map(repr, sorted(natural, key=lambda text: abs(len(text) - len(value)))[:MOST_NATURAL])
+        yield from (repr(one) for one in _shorter_texts(value) if FEW <= len(one) < len(value))
+        if len(value) == FEW and not value.isalnum():
             yield "'ab'"
+
+
+def _shorter_texts(value: str) -> Iterator[str]:
+    """Yield the text without some of its words and signs; words stay whole, since a person would write them."""
+    words = WORDS.findall(value)
+    half = len(words) // 2
+    yield from ("".join(words[:half]), "".join(words[half:]))
+    for place in range(len(words) - 1, max(-1, len(words) - 1 - MOST_CUTS), -1):
+        yield "".join((*words[:place], *words[place + 1 :]))
+    if max(map(len, words), default=0) > LONGEST_WORD:
+        yield from (value[: len(value) // 2], value[len(value) // 2 :])
 
 
 def _replaced(text: str, node: ast.AST, new: str) -> str:

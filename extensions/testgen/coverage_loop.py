@@ -22,7 +22,7 @@ from extensions.experiment.evaluator.evaluator_process import unittest_python
 from extensions.testgen.case_generation import GeneratedCases, GenerationRequest, cases_from_json, generate_cases
 from extensions.testgen.case_rendering import NamedTest, name_tests, rebound_helpers, render_tests
 from extensions.testgen.existing_coverage import ExistingCoverage, coverage_from_json, measure_coverage
-from extensions.testgen.module_exerciser import MUTANT_LIMIT, Case, CaseOutcome, ModuleExerciser
+from extensions.testgen.module_exerciser import MUTANT_LIMIT, CaseOutcome, ModuleExerciser
 from extensions.testgen.mutants import Mutant, find_mutants
 from extensions.testgen.sandboxed_suite import write_guarded_tests
 from extensions.testgen.usage_mining import Subject, find_subjects, taken_branches
@@ -52,11 +52,12 @@ LIMIT_OF_WRITTEN = 1.0
 CALLS = 0
 """Number of calls that the search in one file makes; 0 for no limit. Benchmarks set it, since seconds depend on the
 load of the machine."""
-LEAST_SEARCH = 3.0
-"""Minimum number of remaining seconds for searching on from a model's cases."""
 LEAST = 4.0
 """Minimum number of remaining seconds for running the other tests."""
 MOST_SURVIVORS, MOST_TEST_FILES = 20, 200
+SHOWING = (".py", ".md", ".rst", ".txt")
+"""Ends of the names of files that may contain examples of how the module is used."""
+MOST_EXAMPLE_FILES, LARGEST_EXAMPLE = 80, 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,32 +112,11 @@ class FileCoverage:
                 room, self.command, self.path, self.mutants, self.task.branch.cancel, seconds, files
             )
 
-    def found(self, patience: int = 0) -> GeneratedCases:
-        """Return the test cases that the search found; `patience` as in `CaseSearch`."""
-        return cases_from_json(self.task.once(f"search {self.path}", lambda: self._found(patience=patience).as_json()))
+    def found(self) -> GeneratedCases:
+        """Return the test cases that the search found."""
+        return cases_from_json(self.task.once(f"search {self.path}", lambda: self._found().as_json()))
 
-    def found_after(
-        self, earlier: GeneratedCases, part: int, starts: Sequence[Case], patience: int
-    ) -> GeneratedCases | None:
-        """Search on from what an earlier search found and a model's cases; return None if no time is left for it."""
-
-        def continue_search() -> dict[str, Any] | None:
-            seconds = self._search_time() if self._left() is not None else SECONDS - earlier.seconds
-            if seconds < LEAST_SEARCH or 0 < CALLS <= earlier.tried:
-                return None
-            return self._found(seconds, part, earlier, starts, patience).as_json()
-
-        value = self.task.once(f"search {self.path} {part}", continue_search)
-        return cases_from_json(value).after(earlier) if value else None
-
-    def _found(
-        self,
-        seconds: float = 0.0,
-        part: int = 0,
-        earlier: GeneratedCases | None = None,
-        starts: Sequence[Case] = (),
-        patience: int = 0,
-    ) -> GeneratedCases:
+    def _found(self) -> GeneratedCases:
         task = self.task
         last_report = [0.0]
 
@@ -147,12 +127,11 @@ class FileCoverage:
                 task.branch.engine.report("progress", task.branch.name, message)
 
         asked = GenerationRequest(
-            self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._tests(),
-            part, [one.case for one in earlier.cases] if earlier else (), starts, patience,
-            CALLS - earlier.tried if earlier and CALLS else CALLS,
+            self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._examples(), self.names,
+            CALLS,
         )  # fmt: skip
         with closing(task.branch.place.fork(task.tree)) as room:
-            return generate_cases(room, asked, task.branch.cancel, seconds or self._search_time(), tell)
+            return generate_cases(room, asked, task.branch.cancel, self._search_time(), tell)
 
     def _tests(self) -> dict[str, bytes]:
         """Return the test files that contain the module's name."""
@@ -160,6 +139,14 @@ class FileCoverage:
         paths = [one for one in self.task.trees.files(self.task.tree) if one.endswith(".py") and is_test(one)]
         found = {path: self.task.trees.read(self.task.tree, path) for path in sorted(paths)[:MOST_TEST_FILES]}
         return {path: data for path, data in found.items() if word in data}
+
+    def _examples(self) -> dict[str, bytes]:
+        """Return the files that may show how the module is used."""
+        near = self.path.partition("/")[0] + "/"
+        paths = [one for one in self.task.trees.files(self.task.tree) if one.endswith(SHOWING) and not is_test(one)]
+        paths.sort(key=lambda path: (path != self.path, not path.startswith(near), path))
+        found = {path: self.task.trees.read(self.task.tree, path) for path in paths[:MOST_EXAMPLE_FILES]}
+        return self._tests() | {path: data for path, data in found.items() if len(data) <= LARGEST_EXAMPLE}
 
     def _left(self) -> float | None:
         """Return the seconds that the run has left, or None if it has no time limit."""
@@ -204,7 +191,7 @@ class FileCoverage:
         return self._rendered(name_tests(cases), module)
 
     def _rendered(self, tests: Sequence[NamedTest], module: str) -> str:
-        return render_tests(tests, module, self.what, self.style(), rebound_helpers(self.data))
+        return render_tests(tests, module, self.what, self.style(), rebound_helpers(self.data, module))
 
     def holding(
         self, cases: Sequence[CaseOutcome], module: str, runs: int = RUNS

@@ -1,16 +1,12 @@
 """Tests written by a model for code that the search did not cover: it is asked for tests, they are run, and failures
 are reported to it, until a round adds no test.
-
-With the setting `ask_at_plateau`, the search continues from each answer (CodaMosa, Lemieux et al., ICSE 2023): it asks
-the model about the function that is covered least as soon as the search reaches no new code, and the calls in its tests
-become cases of the search. A test stays as it is written if the search does not reach what the test reaches.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 from aci.observation.untrusted_text import quote_fully
 from extensions.testgen.case_generation import GeneratedCases, outcome_as_json, outcome_from_json
 from extensions.testgen.case_rendering import HELPERS
-from extensions.testgen.case_search import NO_COVERAGE
 from extensions.testgen.coverage_loop import LIMIT_OF_WRITTEN, FileCoverage
 from extensions.testgen.coverage_prompts import callees, read_tests, slice_of_function
 from extensions.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
-from extensions.testgen.seed_cases import seed_cases
 from extensions.testgen.usage_mining import Subject
 
 if TYPE_CHECKING:
@@ -30,8 +24,6 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 REPAIRS = 2
-PATIENCE = 240
-"""Number of cases without new code after which the search ends to ask the model."""
 MOST_TRIED = 40
 """Maximum number of mutants that are tried to check that a test asserts something about the code."""
 MOST_MUTANTS, MOST_EXAMPLES, MOST_WRONG, LONGEST_SOURCE = 15, 3, 8, 12_000
@@ -63,26 +55,9 @@ class CoverageState:
         options = [one for one in options if (one[1] or one[2]) and one[0].name not in self.given_up]
         return max(options, key=lambda one: 3 * len(one[1]) + len(one[2]), default=None)
 
-    def search_on(self, part: int, starts: Sequence[Case] = (), patience: int = 0) -> None:
-        """Go on with the search from all cases so far and a model's cases."""
-        found = self.cover.found_after(self.found, part, starts, patience)
-        if found is not None:
-            self.found = found
-            self.arcs |= self.cover.arcs(found.cases)
-            self.killed |= found.killed
-
 
 def ask_for_tests(task: Task, more: CoverageState) -> Generator[Step, None, None]:
-    """Ask the model for tests, one function per round, until a round adds nothing or no function is left.
-
-    With `ask_at_plateau`, the search continues after each answer, and once more after the last one.
-    """
-    yield from _ask_in_rounds(task, more)
-    if more.found.why == NO_COVERAGE:
-        more.search_on(task.turn.settings.rounds + 1)
-
-
-def _ask_in_rounds(task: Task, more: CoverageState) -> Generator[Step, None, None]:
+    """Ask the model for tests, one function per round, until a round adds nothing or no function is left."""
     for number in range(task.turn.settings.rounds):
         left = more.left()
         if left is None:
@@ -95,8 +70,6 @@ def _ask_in_rounds(task: Task, more: CoverageState) -> Generator[Step, None, Non
             yield task.step(reply, ())
             name = f"tried {more.cover.path} {number} {turn}"
             text = reply.text
-            if not turn and (starts := _starts(more, subject, text)):
-                more.search_on(number + 1, starts, PATIENCE)
             result = task.once(name, lambda text=text, subject=subject: _try_tests(more, subject, text))  # type: ignore[misc]
             kept = [outcome_from_json(one) for one in result["kept"]]
             more.cases += kept
@@ -110,19 +83,6 @@ def _ask_in_rounds(task: Task, more: CoverageState) -> Generator[Step, None, Non
         if (len(more.arcs), len(more.killed)) == before:
             return
         more.given_up.add(subject.name)
-
-
-def _starts(more: CoverageState, subject: Subject, reply: str) -> list[Case]:
-    """Return the calls in a reply's tests as cases for the search; tests that may not be run have none."""
-    found, _ = read_tests(reply, subject.name, _names(more.cover.data), {more.found.module.split(".")[0]})
-    return [one for _, case in found for one in _as_starts(more, subject, case)]
-
-
-def _as_starts(more: CoverageState, subject: Subject, case: Case) -> list[Case]:
-    """Return the calls of one test as cases for the search; [] if it cannot be parsed or the search does not go on."""
-    if not more.cover.task.turn.settings.ask_at_plateau:
-        return []
-    return seed_cases(case.lines, more.cover.data, subject.name)
 
 
 def _opening(task: Task, more: CoverageState, subject: Subject, lines: set[int], mutants: list[int]) -> str:
@@ -146,12 +106,11 @@ def _opening(task: Task, more: CoverageState, subject: Subject, lines: set[int],
 
 def _try_tests(more: CoverageState, subject: Subject, reply: str) -> dict[str, Any]:
     """Run the tests of a reply; return the `kept` tests, the mutants that they detect, and what is `wrong` with the
-    other tests. Nothing is wrong with a test that the search started from, since it observes the results itself."""
+    other tests."""
     cover = more.cover
     found, wrong = read_tests(reply, subject.name, _names(cover.data), {more.found.module.split(".")[0]})
     if not found and not wrong:
         wrong = ["There is no test function in your reply."]
-    started = {name for name, case in found if _as_starts(more, subject, case)}
     kept: list[CaseOutcome] = []
     killed: set[int] = set()
     with (
@@ -180,7 +139,6 @@ def _try_tests(more: CoverageState, subject: Subject, reply: str) -> dict[str, A
             kept.append(seen)
             arcs |= new
             killed |= noticed.killed
-    wrong = [one for one in wrong if one.partition(":")[0] not in started]
     return {"kept": [outcome_as_json(one) for one in kept], "killed": sorted(killed), "wrong": wrong}
 
 

@@ -11,7 +11,7 @@ import secrets
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any
 
@@ -19,7 +19,7 @@ from aci.runtime.guest_programs import install_programs, parse_object
 from aci.runtime.target_function import PYTHON
 from aci.runtime.workspace import LineConversation, Workspace
 from extensions.experiment.canonical_values import format_value
-from extensions.testgen.answer_schema import is_offer, is_sound
+from extensions.testgen.answer_schema import is_exploration, is_offer, is_sound
 from extensions.testgen.mutants import Mutant
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
@@ -27,6 +27,8 @@ START, SILENT = 90.0, 120.0
 """Time limits in seconds for importing the module, and for answering a request."""
 LIMIT, MUTANT_LIMIT = 0.15, 0.1
 """Limits in CPU seconds for a case, and for a case on a mutant; nearly every case that ends at all ends within them."""
+EXAMPLE_LIMIT = 0.5
+"""Limit in CPU seconds for an example."""
 MOST_ENDS = 3
 
 
@@ -50,10 +52,10 @@ class CaseOutcome:
     harmful action was prevented) or setup (the case cannot be used).
 
     `arcs` holds the transitions between lines of the module during the last call; the first starts at the negated first
-    line of the function, and the last ends at 0. `lines` are all lines that ran, including statements before the call.
-    `asserts` lists assertions that hold for the outcome, as (kind, expression, text). For an exception, `error` is its
-    class, `name` is a name under which a test can import it, `meant` tells whether a `raise` statement of the
-    repository raised it, and `line` is the line of the module where it occurred.
+    line of the function, and the last ends at 0. `asserts` lists assertions that hold for the outcome, as (kind,
+    expression, text). For an exception, `error` is its class, `name` is a name under which a test can import it,
+    `meant` tells whether a `raise` statement of the repository raised it, and `line` is the line of the module where it
+    occurred.
     """
 
     case: Case
@@ -67,17 +69,20 @@ class CaseOutcome:
     line: int = 0
     function: str = ""
     harm: str = ""
-    lines: frozenset[int] = frozenset()
+
+    @property
+    def lines(self) -> frozenset[int]:
+        """The lines of the module that the last call runs."""
+        return frozenset(after for _, after in self.arcs if after > 0)
 
     def program(self) -> list[str]:
-        """Return the case as the lines of a test, with its assertions."""
+        """Return the lines of a test after the case's own: its call and its assertions."""
         if not self.case.call:
-            return list(self.case.lines)
+            return []
         if self.kind == "raised":
             body = [f"    {self.case.call}", f"except {self.name}:", "    pass", "else:", "    assert False"]
-            return [*self.case.lines, "try:", *body]
-        asserts = [f"assert {format_assertion(*one)}" for one in self.asserts]
-        return [*self.case.lines, f"result = {self.case.call}", *asserts]
+            return ["try:", *body]
+        return [f"result = {self.case.call}", *(f"assert {format_assertion(*one)}" for one in self.asserts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,19 @@ class AssertionCheck:
 
     steady: bool
     killed: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRecord:
+    """What an example shows about the module."""
+
+    case: Case
+    """The example; `about` is the function of the module that it calls itself, "" if there is none."""
+    calls: tuple[tuple[str, str, str, str], ...]
+    """Arguments in calls of the module's functions: owner, parameter, source text, and class in the module; the last
+    two may be empty."""
+    objects: tuple[tuple[str, str], ...]
+    """Objects in the result: their class, and what follows the example's expression to reach them."""
 
 
 class ModuleExerciser:
@@ -127,15 +145,31 @@ class ModuleExerciser:
                 found[number] = parse_outcome(cases[number], answer)
         return list(found.values())
 
+    def explore(self, examples: Sequence[Case]) -> list[ExampleRecord]:
+        """Run examples and return what those that end show."""
+        units = [{"lines": list(one.lines), "call": one.call} for one in examples]
+        found = []
+        for answer in self._ask({"mode": "explore", "units": units, "limit": EXAMPLE_LIMIT}):
+            number = answer.get("unit")
+            if isinstance(number, int) and 0 <= number < len(examples) and is_exploration(answer):
+                case = replace(examples[number], about=answer["about"])
+                calls, objects = (tuple(map(tuple, answer[name])) for name in ("calls", "objects"))
+                found.append(ExampleRecord(case, calls, objects))
+        return found
+
     def check(
         self, seen: Sequence[tuple[CaseOutcome, Sequence[int]]], limit: float = MUTANT_LIMIT, once: bool = False
     ) -> list[AssertionCheck]:
         """Check whether each case passes twice on the original module, and which of the mutants given with it the case
         kills.
 
+        A mutant is in place only during the case's own call and its assertions, not while the objects for it are made.
         With `once`, a mutant that a case kills is not tried on later cases.
         """
-        units = [{"program": one.program(), "mutants": list(numbers)} for one, numbers in seen]
+        units = [
+            {"lines": list(one.case.lines), "call": one.case.call, "program": one.program(), "mutants": list(numbers)}
+            for one, numbers in seen
+        ]
         steady = [False] * len(units)
         killed: list[set[int]] = [set() for _ in units]
         for answer in self._ask({"mode": "check", "units": units, "limit": limit, "once": once}):
@@ -249,5 +283,4 @@ def parse_outcome(case: Case, answer: Mapping[str, Any]) -> CaseOutcome:
         answer.get("line", 0),
         answer.get("function", ""),
         answer.get("harm", ""),
-        frozenset(answer.get("ran", ())),
     )

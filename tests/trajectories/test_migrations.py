@@ -77,6 +77,12 @@ def test_obsolete_settings_of_first_version_are_dropped(tmp_path):
     assert trajectory.run.version == VERSION
 
 
+def test_removed_setting_is_dropped_from_runs_and_turns():
+    for kind in ("run", "turn"):
+        line = {"type": kind, "settings": {"ask_at_plateau": False, "rounds": 3}}
+        assert migrations.migrate_line(line, 4)["settings"] == {"rounds": 3}
+
+
 def test_newer_journal_is_refused_even_with_unknown_lines(tmp_path):
     folder = write_run(VERSION + 1, tmp_path / "r1")
     with (folder / "journal.jsonl").open("ab") as file:

@@ -35,6 +35,7 @@ from extensions.experiment.guest.forked_sandbox import PRIVATE_DESCRIPTORS, Time
 from extensions.experiment.guest.subject_function import module_name
 
 from .audit_guard import AuditGuard, HarmStopped
+from .example_recorder import ExampleRecorder
 from .module_description import describe_module
 from .nondeterminism import NondeterminismProbe
 from .value_assertions import Assertions
@@ -65,6 +66,8 @@ class Server:
         if self.file != os.path.join(self.root, self.path):
             raise ImportError("%s is imported from %s" % (self.module.__name__, self.file))
         self.names = dict(HELPERS, **vars(self.module))
+        package = self.module.__name__.partition(".")[0]
+        self.names.setdefault(package, sys.modules[package])
         self.names.setdefault("self", unittest.TestCase())
         with contextlib.suppress(ImportError):
             self.names.setdefault("pytest", importlib.import_module("pytest"))
@@ -103,7 +106,7 @@ class Server:
 
     def answer(self, request):
         units, self.once, self.detected = request["units"], request.get("once"), set()
-        work = self.observe if request["mode"] == "observe" else self.check
+        work = {"observe": self.observe, "explore": self.explore, "check": self.check}[request["mode"]]
         found, at, waits = {}, 0, 0
         while at < len(units):
             begun, known = [at], len(found.get(at, ()))
@@ -124,7 +127,7 @@ class Server:
                 at += 1
                 continue
             answers = found.setdefault(at, [])
-            if work == self.observe:
+            if work != self.check:
                 answers.append({"unit": at, "kind": "late" if ended == "timeout" else "died"})
                 at += 1
                 if waits >= MOST_WAITS:
@@ -172,19 +175,39 @@ class Server:
             select.select([], [], [], 0.005)  # time.sleep is forbidden
         return "threads"
 
+    def explore(self, case, limit, emit):
+        """Emit what an example shows: the function that it calls, arguments of calls, and objects in its result."""
+        space, recorder = dict(self.names), ExampleRecorder(self.module, self.assertions)
+        self._begin()
+        try:
+            with cpu_limit(limit):
+                for line in case["lines"]:
+                    exec(compile(line, "<case>", "exec"), space)
+                sys.setprofile(recorder.profile)
+                value = eval(compile(case["call"], "<case>", "eval"), space)
+                sys.setprofile(None)
+                objects = recorder.objects(value)
+        except BaseException:  # noqa: BLE001 - the code under test may raise anything
+            objects = []
+        finally:
+            sys.setprofile(None)
+        emit({"about": recorder.about, "calls": list(recorder.calls), "objects": objects})
+
     # The results of a case
 
     def observe(self, case, limit, emit):
-        arcs, around, space = set(), set(), dict(self.names)
+        """Emit the outcome of a case; a statement before its call that raises becomes the call."""
+        arcs, space = set(), dict(self.names)
         self._begin()
         lines, call = list(case["lines"]), case["call"]
         answer = {"kind": "returned"}
-        tracer, other = self._tracer(arcs), self._tracer(around)
+        tracer = self._tracer(arcs)
         place, lazy, states, value = -1, 0, {}, None
         try:
             with cpu_limit(limit):
                 for place, line in enumerate(lines):  # noqa: B007 - where it raised
-                    sys.settrace(other if call and _is_plain(line) else tracer)
+                    if not call or not _is_plain(line):
+                        sys.settrace(tracer)
                     exec(compile(line, "<case>", "exec"), space)
                     sys.settrace(None)
                 place = len(lines)
@@ -206,8 +229,10 @@ class Server:
             sys.settrace(None)
             answer = self._raised(error)
             if call and place < len(lines):
-                arcs |= around
-                lines, call = lines[:place], _value_of(lines[place])
+                wrong = _value_of(lines[place])
+                if wrong:
+                    return self.observe(dict(case, lines=lines[:place], call=wrong), limit, emit)
+                return emit({"kind": "setup"})
         finally:
             sys.settrace(None)
         del space, value
@@ -219,25 +244,27 @@ class Server:
             answer = {"kind": "harm", "harm": harm}
         if lazy:
             call = "list(%s)" % call if lazy <= DRAWN else "list(islice(%s, %d))" % (call, DRAWN)
-        if (case["call"] and not call) or len(arcs) > MOST_ARCS:
+        if len(arcs) > MOST_ARCS:
             answer = {"kind": "setup"}
-        ran = sorted({line for _, line in arcs | around if line > 0})
-        emit(dict(answer, lines=lines, call=call, arcs=sorted(arcs), ran=ran))
+        return emit(dict(answer, lines=lines, call=call, arcs=sorted(arcs)))
 
     def _asserts(self, case, space, before):
-        """Return assertions on the result, and on watched names that the call changed.
+        """Return assertions on the result, and on what the call changed in watched names.
 
-        An object whose method returns None is included even if it is unchanged.
+        What it changed comes before a None result, and an object whose method returns None is included even if it is
+        unchanged.
         """
         result = space["result"]
-        found = self.assertions.of(result, "result")
+        changed, same = [], []
         for name in case["watch"]:
             if name in space and space[name] is not result:
                 state = self.assertions.state(space[name], name)
-                gives_nothing = result is None and type(space[name]) not in CONTAINERS
-                if gives_nothing or state != before.get(name) or not all(map(_is_plain, case["lines"])):
-                    found += state
-        return found
+                known = before.get(name, ()) if all(map(_is_plain, case["lines"])) else ()
+                changed += [one for one in state if one not in known]
+                if result is None and type(space[name]) not in CONTAINERS:
+                    same += [one for one in state if one in known]
+        found = self.assertions.of(result, "result")
+        return (changed + found if result is None else found + changed) + same
 
     def _tracer(self, arcs):
         names = {self.module.__file__, self.file}
@@ -284,8 +311,15 @@ class Server:
     # Which mutants a case detects
 
     def check(self, unit, limit, emit):
-        """Emit whether the case passes on the original module, and which mutants make it fail."""
-        program = compile("\n".join(unit["program"]), "<case>", "exec")
+        """Emit whether the case passes on the original module, and which mutants make it fail.
+
+        A mutant replaces the original only after the statements that prepare the call.
+        """
+        lines, first = unit["lines"], 0
+        while unit["call"] and first < len(lines) and _is_plain(lines[first]):
+            first += 1
+        parts = lines[:first], [*lines[first:], *unit["program"]]
+        program = [compile("\n".join(one), "<case>", "exec") for one in parts]
         if not self._holds(program, limit) or not self._holds_elsewhere(unit, program, limit):
             emit({"steady": False})
             return
@@ -295,33 +329,34 @@ class Server:
             if number not in self.mutants or skipped:
                 emit({"mutant": number, "killed": None})
                 continue
-            made, old, new = self.mutants[number]
-            for one in made:
-                one.__code__ = new
-            try:
-                held = self._holds(program, limit)
-            finally:
-                for one in made:
-                    one.__code__ = old
+            held = self._holds(program, limit, mutant=self.mutants[number])
             if not held:
                 self.detected.add(number)
             emit({"mutant": number, "killed": not held})
 
     def _holds_elsewhere(self, unit, program, limit):
         """Return whether the case passes with another seed and environment and calls no nondeterministic function."""
-        if len(self.root) > 1 and any(self.root in line for line in unit["program"]):
+        if len(self.root) > 1 and any(self.root in line for line in (*unit["lines"], *unit["program"])):
             return False
         probe = NondeterminismProbe()
         return self._holds(program, limit * PROFILED, 1, probe.elsewhere) and not probe.what
 
-    def _holds(self, program, limit, seed=0, around=contextlib.ExitStack):
+    def _holds(self, program, limit, seed=0, around=contextlib.ExitStack, mutant=((), None, None)):
         self._begin(seed)
-        held = True
+        held, space = True, dict(self.names)
+        made, old, new = mutant
+        preparation, test = program
         try:
             with cpu_limit(limit), around():
-                exec(program, dict(self.names))
+                exec(preparation, space)
+                for one in made:
+                    one.__code__ = new
+                exec(test, space)
         except BaseException:  # noqa: BLE001 - any error means that the case fails
             held = False
+        finally:
+            for one in made:
+                one.__code__ = old
         try:
             return not self._settle(limit) and held
         except TimeUp:

@@ -3,12 +3,14 @@
 Standard library only, for the target's own Python (3.6 and later).
 """
 
+import enum
 import inspect
+import itertools
 import os
 import sys
 import types
 
-LONGEST = 60
+LONGEST, LONGEST_ANNOTATION, MOST_MEMBERS, MOST_PAIRS = 60, 300, 40, 100
 SKIPPED = {
     *("__init__", "__new__", "__class__", "__init_subclass__", "__subclasshook__", "__class_getitem__", "__del__"),
     *("__getattribute__", "__setattr__", "__delattr__", "__getattr__", "__dir__", "__sizeof__", "__prepare__"),
@@ -18,8 +20,10 @@ SKIPPED = {
 
 
 def describe_module(module, file, root):
-    """Return {"functions": [...], "classes": [...]}.
+    """Return {"functions": [...], "classes": [...], "public": [...], "shared": [...], "enums": {...}}.
 
+    `public` are the names that the package offers, and `shared` those that mean the same in the module. `enums` holds
+    the members of the enumerations that the module can use.
     A function is {name, params, doc, async}, a class {name, params, methods, abstract, bases, error}, and a parameter
     {name, kind, default, annotation}; params are null if they are unknown.
     """
@@ -31,7 +35,20 @@ def describe_module(module, file, root):
             classes.append(_class(name, value, root))
         elif callable(value) and not isinstance(value, types.ModuleType):
             functions.append(_function(name, value))
-    return {"functions": functions, "classes": classes}
+    package = vars(sys.modules[module.__name__.partition(".")[0]])
+    shared = sorted(name for name, value in vars(module).items() if package.get(name, None) is value)
+    public = sorted(
+        name for name, value in package.items() if name[0] != "_" and not isinstance(value, types.ModuleType)
+    )
+    enums = {name: _members(name, value) for name, value in vars(module).items() if isinstance(value, enum.EnumMeta)}
+    return {"functions": functions, "classes": classes, "public": public, "shared": shared, "enums": enums}
+
+
+def _members(name, value):
+    """Return the members, and pairs of them if `|` combines them."""
+    members = ["%s.%s" % (name, one.name) for one in value if name[0] != "_"][:MOST_MEMBERS]
+    pairs = itertools.combinations(members, 2) if issubclass(value, int) else ()
+    return members + ["%s | %s" % pair for pair in pairs][:MOST_PAIRS]
 
 
 def _function(name, value, drop=0):
@@ -80,27 +97,31 @@ def parameters(value, drop):
         found = list(inspect.signature(value).parameters.values())[drop:]
     except (TypeError, ValueError):
         return None
+    raw = inspect.unwrap(getattr(value, "__init__", None) if isinstance(value, type) else value)
+    space = getattr(raw, "__globals__", {})
     return [
         {
             "name": one.name,
             "kind": int(one.kind),
             "default": None if one.default is one.empty else _text(one.default),
-            "annotation": "" if one.annotation is one.empty else _annotation(one.annotation),
+            "annotation": "" if one.annotation is one.empty else _annotation(one.annotation, space),
         }
         for one in found
     ]
 
 
-def _text(value):
+def _text(value, longest=LONGEST):
     try:
-        return repr(value)[:LONGEST]
+        return repr(value)[:longest]
     except Exception:  # noqa: BLE001 - any object may refuse to be shown
         return "..."
 
 
-def _annotation(value):
+def _annotation(value, space):
+    """Return the annotation as text; `space` are the names of its module, which may be aliases of types."""
+    value = space.get(value, value) if isinstance(value, str) else value
     if isinstance(value, str):
-        return value[:LONGEST]
+        return value[:LONGEST_ANNOTATION]
     if isinstance(value, type) and not getattr(value, "__args__", None):
         return value.__name__
-    return _text(value)
+    return _text(value, LONGEST_ANNOTATION)

@@ -8,6 +8,7 @@ import collections
 import enum
 import functools
 import math
+import types
 
 LONGEST, DEEPEST, PARTS = 300, 6, 60
 """Limits: characters of a literal, levels and parts of a nested value."""
@@ -16,6 +17,8 @@ SIMPLE = 8
 """Maximum number of characters of a float that is compared exactly; the last digits of longer ones differ between
 machines."""
 SHOWN_OF_LONG = 40
+FUNCTIONS = types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial
+"""Classes of functions that a test should call rather than look at."""
 
 
 class NoText(Exception):
@@ -56,7 +59,8 @@ class Assertions:
     def name(self, value):
         """Return the name under which a test can import this class or function, "" if there is none."""
         name = getattr(value, "__name__", None) if callable(value) else None
-        return name if isinstance(name, str) and self.names.get(name) is value else ""
+        is_public = isinstance(name, str) and not name.startswith("_")
+        return name if is_public and self.names.get(name) is value else ""
 
     def text(self, value):
         """Return source text that evaluates to an equal value. Raises NoText."""
@@ -113,25 +117,32 @@ class Assertions:
     def _long(self, value, expression):
         """Return assertions on the length and both ends of a value that is too long for a literal."""
         found = [["equal", "len(%s)" % expression, str(len(value))]]
+        if type(value) in (list, tuple) and len({type(one) for one in value}) == 1 and _shown(type(value[0])):
+            shown = _shown(type(value[0]))
+            texts = functools.partial(list, map(functools.partial(_text_of, shown), value))
+            self._add(found, texts, "list(map(%s, %s))" % (shown.__name__, expression))
+            return found[::-1]
         for part, end in ((value[:SHOWN_OF_LONG], "[:%d]"), (value[-SHOWN_OF_LONG:], "[-%d:]")):
             self._add(found, functools.partial(part.__getitem__, slice(None)), expression + end % SHOWN_OF_LONG)
         return found
 
     def _object(self, value, kind, expression):
-        """Return assertions on an object's class, its items if any, and its public attributes that have source text."""
+        """Return assertions on what an object shows: its text, its items, its public attributes, and at last its
+        class."""
         found = []
-        if self.names.get(kind.__name__) is kind:
-            found.append(["isa", expression, kind.__name__])
-        else:
-            found.append(["equal", "type(%s).__name__" % expression, repr(kind.__name__)])
         if isinstance(value, dict):  # include the order of items, which `==` of dicts ignores
             self._add(found, lambda: list(value.items()), "list(%s.items())" % expression)
         else:
             self._add_contents(found, value, kind, expression)
-        for name in self._attributes(value, kind):
+        shown = _shown(kind)
+        if shown and not found:
+            self._add(found, functools.partial(_text_of, shown, value), "%s(%s)" % (shown.__name__, expression))
+        for name in self.attributes(value, kind)[:ATTRIBUTES]:
             self._add(found, functools.partial(getattr, value, name), "%s.%s" % (expression, name))
-        if len(found) == 1 and getattr(kind.__repr__, "__code__", None) and " at 0x" not in repr(value):
-            self._add(found, lambda: repr(value), "repr(%s)" % expression)
+        if self.name(kind) and not isinstance(value, FUNCTIONS):
+            found.append(["isa", expression, kind.__name__])
+        else:
+            found.append(["equal", "type(%s).__name__" % expression, repr(kind.__name__)])
         return found
 
     def _add_contents(self, found, value, kind, expression):
@@ -146,7 +157,8 @@ class Assertions:
             if hasattr(kind, "__iter__"):
                 self._add(found, lambda: list(value), "list(%s)" % expression)
 
-    def _attributes(self, value, kind):
+    def attributes(self, value, kind):
+        """Return the names of the public attributes and properties of an object."""
         own = getattr(value, "__dict__", None)
         names = list(own) if isinstance(own, dict) else []
         for one in kind.__mro__:
@@ -154,7 +166,7 @@ class Assertions:
             names += [slots] if isinstance(slots, str) else list(slots)
             names += [name for name, held in vars(one).items() if isinstance(held, property)]
         public = [name for name in names if isinstance(name, str) and name.isidentifier() and name[0] != "_"]
-        return sorted(set(public))[:ATTRIBUTES]
+        return sorted(set(public))
 
     def _add(self, found, look, expression):
         try:
@@ -167,3 +179,16 @@ class Assertions:
                 found.append(["equal", expression, self.text(value)])
         except Exception:  # noqa: BLE001 - accessing an object may raise anything
             return
+
+
+def _shown(kind):
+    """Return `str` or `repr` if the class defines how its objects are shown, else None."""
+    return next((one for one in (str, repr) if hasattr(getattr(kind, "__%s__" % one.__name__), "__code__")), None)
+
+
+def _text_of(shown, value):
+    """Return the value's text. Raises NoText if it contains an address."""
+    text = shown(value)
+    if " at 0x" in text:
+        raise NoText
+    return text

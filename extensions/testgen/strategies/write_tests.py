@@ -1,8 +1,8 @@
 """Write tests for functions: the tests cover code that no test covers, detect mutants that no test detects, and pass
 every time.
 
-Without a model it runs a search based on DynaMOSA with inputs from Hypothesis, including malicious ones; a model is
-asked for the rest, based on CodaMosa (ICSE 2023), ChatUniTest (FSE 2024) and HITS (ASE 2024).
+Without a model it runs a search based on DynaMOSA with inputs from the repository's examples and Hypothesis; a model is
+asked for the rest, based on ChatUniTest (FSE 2024) and HITS (ASE 2024).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from agent.engine.permission_checks import REFUSED, may_test
 from agent.run_state.attempt_outcome import Outcome
 from extensions.testgen.changed_functions import parse_targets
 from extensions.testgen.coverage_loop import FileCoverage, passes_with_new_tests, test_command
-from extensions.testgen.model_cases import PATIENCE, CoverageState, ask_for_tests
+from extensions.testgen.model_cases import CoverageState, ask_for_tests
 from trajectories.errors import UsageError
 from trajectories.verdict import Verdict
 
@@ -72,8 +72,7 @@ def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step,
     task.note("phase", f"measure the tests of {cover.path}")
     before = cover.existing_coverage()
     task.note("phase", f"search for tests of {cover.path}")
-    asked_early = bool(task.turn.settings.model) and task.turn.settings.ask_at_plateau
-    found = cover.found(PATIENCE if asked_early else 0)
+    found = cover.found()
     cases, dropped = cover.holding(found.cases, found.module)
     if cases:
         tree = task.trees.write({cover.place(): cover.text(cases, found.module).encode()}, task.tree)
@@ -83,22 +82,15 @@ def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step,
     if task.turn.settings.model:
         task.note("phase", f"ask for tests of {cover.path}")
         yield from ask_for_tests(task, more)
-        is_continued = False
-        if more.found is not found:
-            later, others = cover.holding(more.found.cases, found.module)
-            dropped += others
-            if is_continued := bool(later):
-                cases, found = later, more.found
         cases, others = _merge_cases(cover, cases, more.cases, found.module)
         dropped += others
         by_model = sum(not one.case.call for one in cases)
-        if by_model or is_continued:
+        if by_model:
             tree = task.trees.write({cover.place(): cover.text(cases, found.module).encode()}, task.tree)
-            searched = f"{len(cases) - by_model} found by the continued search, " if is_continued else ""
-            yield task.adopt(tree, f"{cover.place()}: {searched}{by_model} more written by the model.", author=AUTHOR)
-        if by_model == len(more.cases) and not is_continued:
+            yield task.adopt(tree, f"{cover.place()}: {by_model} more written by the model.", author=AUTHOR)
+        if by_model == len(more.cases):
             killed = frozenset(more.killed)
-        elif by_model or is_continued:
+        elif by_model:
             killed = cover.noticed(cases, found.usable)
     killed |= before.killed
     start = cover.reach(before.arcs, before.killed, found.usable)

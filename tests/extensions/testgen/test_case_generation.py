@@ -11,10 +11,19 @@ from threading import Event
 import pytest
 
 from aci.repository.test_placement import choose_test_path
-from extensions.testgen.case_generation import cases_from_json, generate_cases
+from extensions.testgen.case_generation import (
+    EXAMPLES_AT_ONCE,
+    GenerationRequest,
+    cases_from_json,
+    explore_examples,
+    generate_cases,
+)
 from extensions.testgen.case_rendering import name_tests, rebound_helpers, render_tests
 from extensions.testgen.changed_functions import format_targets, parse_targets
+from extensions.testgen.existing_coverage import ExistingCoverage
 from extensions.testgen.module_exerciser import Case, CaseOutcome
+from extensions.testgen.mutants import find_mutants
+from extensions.testgen.usage_mining import find_subjects
 from tests.extensions.testgen.conftest import make_request
 
 SECONDS = 20.0
@@ -180,7 +189,7 @@ def test_names_of_tests_do_not_clash_with_names_of_module(tmp_path: Path, style:
     ]
     tests = name_tests([*cases, returned_case("f_1")])
     assert len({test.name for test in tests}) == 6
-    rebound = rebound_helpers(NAMES.encode())
+    rebound = rebound_helpers(NAMES.encode(), "m")
     assert rebound == {"copy", "asyncio"}
     text = render_tests(tests, "m", 'x"""+(print(\'injected\'))+"""\\', style, rebound)
     (tmp_path / "m.py").write_text(NAMES)
@@ -199,3 +208,67 @@ def test_targets_with_any_paths_round_trip() -> None:
         "a.py": [],
         "b.py": ["f", "g"],
     }
+
+
+def test_examples_run_only_while_there_is_time() -> None:
+    class Exerciser:
+        def explore(self, examples):
+            return list(examples)
+
+    times = iter([False, False, True])
+    examples = [Case((), f"f({number})") for number in range(100)]
+    explored = explore_examples(Exerciser(), examples, lambda: next(times))
+    assert explored == examples[: 2 * EXAMPLES_AT_ONCE]
+
+
+TREE = '''"""A tree of words."""
+
+
+class Node:
+    """A part of a text."""
+
+    def __init__(self, parts):
+        self._parts = parts
+
+    def __str__(self):
+        return " ".join(map(str, self._parts))
+
+    def first(self):
+        """Return the first word, or None."""
+        if not self._parts:
+            return None
+        return self._first(0)
+
+    def _first(self, start):
+        return self._parts[start]
+
+
+def _hidden(value):
+    return value
+
+
+def parse(text):
+    """Return a tree."""
+    return Node([_Word(word) for word in text.split()])
+
+
+class _Word:
+    def __init__(self, text):
+        self.text = text
+
+    def __str__(self):
+        return self.text
+'''
+
+
+@pytest.mark.slow
+def test_objects_are_made_as_in_documents_and_private_names_are_not_called(open_ws, make_repo) -> None:
+    files = {"pkg/__init__.py": "from .tree import parse\n", "pkg/tree.py": TREE}
+    subjects = find_subjects(TREE.encode())
+    mutants = find_mutants("pkg/tree.py", TREE.encode())
+    readme = b">>> import pkg\n>>> pkg.parse('one two').first()\n"
+    request = GenerationRequest("pkg/tree.py", TREE.encode(), subjects, mutants, ExistingCoverage(), {"a.md": readme})
+    generated = generate_cases(open_ws("local", make_repo(files)), request, Event(), 8.0)
+    calls = call_texts(generated)
+    assert any("parse('" in call and ".first()" in call for call in calls), calls
+    assert not any("Node(" in call or "._first" in call or "_hidden" in call for call in calls), calls

@@ -22,6 +22,13 @@ def raised(call: str, error: str) -> CaseOutcome:
     [
         (returned("f(3, -2)", ("equal", "result", "'aa...'")), "test_f_returns_aa_for_3_and_minus_2"),
         (returned("f('', [])", ("is", "result", "None")), "test_f_returns_none_for_empty_text_and_empty_list"),
+        (returned("Cart(1).pay('x')", ("equal", "result", "2"), about="Cart.__getitem__"),
+         "test_cart_pay_returns_2_for_x"),
+        (returned("Cart(1)", ("equal", "str(result)", "'a'"), about="Cart.pay"), "test_cart_returns_a_for_1"),
+        (returned("cart[1]", ("equal", "result", "2"), about="Cart.__getitem__"), "test_cart_getitem_returns_2"),
+        (returned("list(f('a'))", ("equal", "result", "['a']")), "test_f_returns_list_of_1_for_a"),
+        (returned("f(1)", ("equal", "str(result)", "'one'")), "test_f_returns_one_for_1"),
+        (returned("a.f(1) == 2", ("is", "result", "True")), "test_f"),
         (returned("f()", ("isa", "result", "RateTable")), "test_f_returns_rate_table"),
         (returned("f(x=1.5)", ("nan", "result", "")), "test_f_returns_nan_for_1_5"),
         (returned("f('\\n')", ("equal", "result", "[1, 2]")), "test_f_returns_list_of_2_for_text"),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from extensions.testgen.module_exerciser import Case, CaseOutcome, parse_outcome
+from extensions.testgen.answer_schema import is_exploration
+from extensions.testgen.module_exerciser import AssertionCheck, Case, CaseOutcome, parse_outcome
 from trajectories.errors import UsageError
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ def test_changed_object_is_asserted_by_its_state(start_exerciser) -> None:
     outcome = observe(shop, "stock.take(2)", "stock = Stock(5)", watch=("stock",))
     assert ("equal", "stock.left", "3") in outcome.asserts
     created = observe(shop, "Stock(7)")
-    assert created.asserts == (("isa", "result", "Stock"), ("equal", "result.left", "7"))
+    assert created.asserts == (("equal", "result.left", "7"), ("isa", "result", "Stock"))
 
 
 def test_line_that_raises_early_becomes_call(start_exerciser) -> None:
@@ -143,6 +144,45 @@ def test_random_time_and_path_dependent_results_are_not_steady(start_exerciser) 
     assert steady == {"seeded", "drawn", "logged", "slow"}
 
 
+def test_mutants_are_in_place_only_after_the_objects_are_made(start_exerciser) -> None:
+    shop = start_exerciser()
+    (outcome,) = shop.observe([Case(("stock = Stock(5)", "stock.take(2)"), "stock.left + 0", ("stock",))])
+    (found,) = shop.check([(outcome, sorted(shop.usable()))])
+    assert found == AssertionCheck(True, frozenset())
+
+
+def test_example_shows_arguments_and_objects(start_exerciser) -> None:
+    shop = start_exerciser(
+        "class Word:\n    def __init__(self, text):\n        self.text = text\n\n\n"
+        "class Line:\n    def __init__(self, words):\n        self.words, self._all = words, words\n\n\n"
+        "def parse(text, sep=None):\n    return Line([Word(one) for one in text.split(sep)])\n"
+    )
+    first, second = shop.explore([Case(("text = 'a b'",), "parse(text)"), Case((), "parse(3)")])
+    assert first.case == Case(("text = 'a b'",), "parse(text)", (), "parse")
+    assert first.objects == (("Line", ""), ("Word", ".words[0]"), ("Word", ".words[1]"))
+    assert set(first.calls) == {
+        ("parse", "text", "'a b'", ""), ("parse", "sep", "None", ""), ("Word", "text", "'a'", ""),
+        ("Word", "text", "'b'", ""), ("Line", "words", "", ""),
+    }  # fmt: skip
+    assert second.objects == ()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"calls": [["f", "x", "__import__('os').system('id')", ""]]},
+        {"calls": [["f", "x", "1"]]},
+        {"objects": [["Node", ".close()"]]},
+        {"objects": [["Node", "[0]\n"]]},
+        {"about": 3},
+    ],
+)
+def test_exploration_is_accepted_only_in_expected_form(changed: dict) -> None:
+    answer = {"about": "f", "calls": [["f", "x", "(pkg.WORD, -1)", "Node"]], "objects": [["Node", "[0].left"]]}
+    assert is_exploration(answer)
+    assert not is_exploration(answer | changed)
+
+
 def test_caches_do_not_hide_mutants(start_exerciser) -> None:
     shop = start_exerciser("from functools import lru_cache\n\n\n@lru_cache\ndef f(a):\n    return a + 1\n")
     outcome = observe(shop, "f(4)")
@@ -233,7 +273,7 @@ def test_forged_messages_of_code_under_test_are_ignored(start_exerciser, message
     assert outcomes[1].kind == "returned"
 
 
-ANSWER = {"lines": ["a = [1]"], "call": "f(a)", "kind": "returned", "arcs": [[1, 2]], "ran": [2]}
+ANSWER = {"lines": ["a = [1]"], "call": "f(a)", "kind": "returned", "arcs": [[1, 2]]}
 
 
 @pytest.mark.parametrize(
@@ -251,7 +291,6 @@ ANSWER = {"lines": ["a = [1]"], "call": "f(a)", "kind": "returned", "arcs": [[1,
         ({"lines": 3}, "died"),
         ({"arcs": [[1, "2"]]}, "died"),
         ({"arcs": [1]}, "died"),
-        ({"ran": ["2"]}, "died"),
         ({"line": "x"}, "died"),
         ({"kind": "other"}, "died"),
         ({"asserts": [["equal", "result", "__import__('os').system('id')"]]}, "died"),
@@ -266,3 +305,13 @@ ANSWER = {"lines": ["a = [1]"], "call": "f(a)", "kind": "returned", "arcs": [[1,
 )
 def test_answer_is_accepted_only_in_expected_form(changed: dict, kind: str) -> None:
     assert parse_outcome(Case(("a = [1]",), "f(a)"), ANSWER | changed).kind == kind
+
+
+def test_alias_of_types_in_annotation_is_described(start_exerciser) -> None:
+    shop = start_exerciser(
+        "from typing import Union\n\nclass Node:\n    def __init__(self, part: 'Tree'):\n        self.part = part\n\n\n"
+        "Tree = Union[Node, str]\n\n\ndef f(a: 'Tree', b: 'int', c: 'Unknown'):\n    return a\n"
+    )
+    (function,), (node,) = shop.offers["functions"], shop.offers["classes"]
+    texts = [param["annotation"] for param in (*node["params"], *function["params"])]
+    assert texts == ["typing.Union[shop.Node, str]", "typing.Union[shop.Node, str]", "int", "Unknown"]

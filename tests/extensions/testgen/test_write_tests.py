@@ -31,14 +31,12 @@ OPTIONS = {"function": "lock.py:opened", "test": "", "max_time": 100.0, "files":
 
 @pytest.fixture(autouse=True)
 def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search finds no input for LOCK, however long it runs."""
     shorten_search(monkeypatch)
 
 
 def shorten_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search finds no input for LOCK and SAFE, however long it runs."""
     monkeypatch.setattr("extensions.testgen.case_search.PLATEAU", 360)
-    monkeypatch.setattr("extensions.testgen.strategies.write_tests.PATIENCE", 120)
-    monkeypatch.setattr("extensions.testgen.model_cases.PATIENCE", 120)
     monkeypatch.setattr("extensions.testgen.coverage_loop.SECONDS", 600.0)
 
 
@@ -147,38 +145,3 @@ def test_required_python_path_is_reported(run_strategy: RunStrategy) -> None:
     )
     assert run.kind == "written"
     assert "Run them with PYTHONPATH=src: without it `" in run.result.word
-
-
-SAFE = '''"""A safe."""
-
-
-def opened(word, turns):
-    """What the word and the turns open."""
-    if len(word) == 9 and word[2:5] == "x9x" and word[-1] == word[0] == "Q":
-        if turns % 2:
-            return "drawer"
-        if turns > 90:
-            return "safe"
-        return "door"
-    return ""
-'''
-SAFE_FILES = {"safe.py": SAFE, ".gitignore": "__pycache__/\n"}
-SAFE_OPTIONS = {"function": "safe.py:opened", "test": "", "files": SAFE_FILES}
-ONE_CALL = reply(
-    "```python\ndef test_it_opens():\n    word = 'Qkx9xkkkQ'\n    assert opened(word, 3) == 'no idea'\n```"
-)
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("at_plateau", [False, True])
-def test_search_mutates_calls_of_answer(run_strategy: RunStrategy, at_plateau: bool) -> None:
-    """The answer's expected value is wrong, and its call opens one of three: neither one more question nor the search
-    alone finds the others."""
-    run = run_strategy("write-tests", ONE_CALL, ask_at_plateau=at_plateau, **SAFE_OPTIONS)
-    assert opened_by(run) == (["drawer", "door", "safe"] if at_plateau else []), run.result.word
-    assert len(run.trajectory.replies) == (1 if at_plateau else 3)
-
-
-def opened_by(run: FinishedRun) -> list[str]:
-    text = written_tests(run, "tests/test_safe_opened.py")
-    return [name for name in ("drawer", "door", "safe") if f"== '{name}'" in text]
