@@ -26,7 +26,7 @@ REPORT = b"""<testsuite name="sum.bats"><testcase classname="sum.bats" name="add
 
 def example(heading: str) -> str:
     """Return the first Python block below a heading."""
-    section = GUIDE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    (section,) = re.findall(rf"\n##+ {heading}\n(.*?)(?=\n##+ |\Z)", GUIDE, re.DOTALL)
     (code, *_) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     return str(code)
 
