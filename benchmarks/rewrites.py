@@ -134,7 +134,7 @@ class Trial:
 def measure(folder: Path, name: str, backend: str, most: int, counted: int) -> Row:
     """Try all rewrites of a function."""
     data = (folder / f"{name}.py").read_bytes()
-    target = Target(f"{name}.py", _function(data))
+    target = Target(f"{name}.py", find_function(data))
     offered = rewrites(data, target)[:most]
     with room(folder) as workspace:
         trial = Trial(workspace, target, f"{name}_inputs", folder, backend, counted)
@@ -234,7 +234,7 @@ def functions(folder: Path) -> list[str]:
     return sorted(name for name in found if (folder / f"{name}.py").exists())
 
 
-def _function(data: bytes) -> str:
+def find_function(data: bytes) -> str:
     """The value of the module's constant FUNCTION."""
     for node in ast.parse(data).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FUNCTION":
