@@ -15,8 +15,25 @@ MAPPINGS = (dict, collections.OrderedDict, collections.defaultdict, collections.
 CONTAINERS = (*SEQUENCES, *MAPPINGS, tuple, set, frozenset)
 
 MAKERS = ("__init__", "__new__", "__post_init__", "__setstate__")
-CHANGES = "add append appendleft clear discard extend insert pop popitem popleft remove reverse setdefault sort update"
-CHANGES = frozenset(CHANGES.split())
+CHANGES = frozenset(
+    [
+        "add",
+        "append",
+        "appendleft",
+        "clear",
+        "discard",
+        "extend",
+        "insert",
+        "pop",
+        "popitem",
+        "popleft",
+        "remove",
+        "reverse",
+        "setdefault",
+        "sort",
+        "update",
+    ]
+)
 """Names of methods that change a container."""
 
 
