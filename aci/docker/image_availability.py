@@ -1,35 +1,14 @@
-"""Whether an image can be pulled, and what works if it cannot."""
+"""What works if an image cannot be pulled."""
 
 from __future__ import annotations
 
 import re
 
-from aci.docker.docker_daemon import OTHER_WORKSPACE, Daemon, error_message
-
-PATIENCE = 5
-"""Seconds to wait for a registry's answer."""
+from aci.docker.docker_daemon import OTHER_WORKSPACE, Daemon
 
 MOST_NAMED = 3
 _OURS = re.compile(r"swe-agent-(?:base|environment)/|swe-agent-test-|<none>")
 """Images that runs made, which start from another one."""
-
-
-def registry_error(daemon: Daemon, image: str) -> str:
-    """Return why the daemon cannot find an image in its registry; empty if it can. Nothing is pulled."""
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException, Timeout
-
-    other = daemon.again()
-    other.client.api.timeout = PATIENCE
-    try:
-        other.client.images.get_registry_data(image)
-    except Timeout:
-        return f"no answer within {PATIENCE} s"
-    except (DockerException, RequestException) as error:
-        return error_message(error)
-    finally:
-        other.rest()
-    return ""
 
 
 def alternatives(daemon: Daemon, image: str) -> str:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
     from aci.graph.outline import Location
 
+LEAST_FILES, LEAST_BYTES = 10, 50_000
+"""Number and size of the test files from which a suite may take long."""
 LARGE = 40
 """Number of test files from which related ones are selected when tests run before there is a patch."""
 MOST = 25
@@ -73,9 +75,10 @@ def related_tests(
     ]
 
 
-def count_test_files(trees: Trees, tree: str) -> int:
-    """Return the number of test files in all languages of the code graph."""
-    return len(_all_test_files(trees, tree))
+def may_take_long(trees: Trees, tree: str) -> bool:
+    """Whether the suite has so many or so large test files that it may take longer than to open a workspace."""
+    files, tests = trees.files(tree), _all_test_files(trees, tree)
+    return len(tests) >= LEAST_FILES or sum(files[path].size for path in tests) >= LEAST_BYTES
 
 
 def has_large_suite(trees: Trees, tree: str) -> bool:

@@ -10,6 +10,8 @@ from trajectories.errors import UsageError
 
 LONGEST_PATH, LONGEST_SHOWN = 4096, 200
 """Maximum number of characters of a node's path (Linux opens no longer one); of a path in a message."""
+ROOT = "{repository}"
+"""Stands for the workspace's root in ids of tests, since the workspaces of a run are in different folders."""
 _NAME = re.compile(r"::| > | \(|\[")
 """Matches the start of a test's name, or of its parameters, after the path or the dotted name of a module."""
 
@@ -17,7 +19,7 @@ _NAME = re.compile(r"::| > | \(|\[")
 def nodes_inside(nodes: Sequence[str], root: str) -> tuple[str, ...]:
     """Return the nodes; absolute paths in the repository at `root` become relative. Raises UsageError for a path
     outside the repository."""
-    return tuple(_inside(node, root) for node in nodes)
+    return tuple(_inside(node.replace(ROOT, root), root) for node in nodes)
 
 
 def _inside(node: str, root: str) -> str:

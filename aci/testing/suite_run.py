@@ -16,7 +16,7 @@ from functools import cache
 from aci.runtime.guest_programs import PACKAGE
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult, OnOutput, Workspace
 from aci.testing.browser_tests import check_server, server_hook
-from aci.testing.node_paths import nodes_inside
+from aci.testing.node_paths import ROOT, nodes_inside
 from aci.testing.other_languages import compiler_lines, own_command, unread_results
 from aci.testing.project_commands import split_command
 from aci.testing.result_collection import CollectedResults
@@ -86,7 +86,9 @@ def run_tests(
         collected.removed, request = False, replace(request, folder=f"{folder}-plain")
         workspace.write(f"{request.folder}/command.sh", b"unset PYTEST_PLUGINS\n" + command.encode() + b"\n")
         report = build_report(command, workspace.run(_shell_line(request, hooked), timeout, SESSION), [])
-    report = replace(report, facts=(*report.facts, *unread_results(workspace, report, SESSION)))
+    root = workspace.root
+    results = tuple(replace(one, id=one.id.replace(root, ROOT)) if root in one.id else one for one in report.results)
+    report = replace(report, facts=(*report.facts, *unread_results(workspace, report, SESSION)), results=results)
     if not collected.removed:
         workspace.run(shlex.join(["rm", "-rf", folder, request.folder]), session=SESSION)
     return report

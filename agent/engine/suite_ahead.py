@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aci.proof.proof_run import fork_for_tests
 from aci.proof.suite_baselines import Baselines
-from aci.proof.suite_selection import count_test_files
+from aci.proof.suite_selection import may_take_long
 from aci.runtime.workspace import BackgroundTask, Workspace
 from aci.testing.suite_run import run_tests
 from agent.limits.cancellation import CancellationToken
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings
     from trajectories.git_store.trees import Trees
     from trajectories.records import Step
-
-LEAST_FILES = 10
-"""Number of test files from which the suite runs ahead; a smaller one takes about as long as its workspace."""
 
 
 class SuiteAhead:
@@ -40,7 +37,7 @@ class SuiteAhead:
 
     def start(self, base: str, settings: Settings, parent: CancellationToken) -> None:
         """Start the run without the patch if there are many tests. Runs end when `parent` is set."""
-        if self._base is None and count_test_files(self._trees, base) >= LEAST_FILES:
+        if self._base is None and may_take_long(self._trees, base):
             cancel = CancellationToken(parent)
             self._base = base, settings, cancel
             self._without = BackgroundTask(lambda: self._run(base, settings, cancel), "suite")

@@ -27,6 +27,9 @@ MISSING = Finding(
     "environment", True, f"the extension {EXTENSION} is not installed", "Install swe-agent again.", warning=True
 )
 
+PATIENCE = 5
+"""Seconds to wait for a registry's answer."""
+
 LOCAL = Finding("workspace", True, "local, which isolates nothing: commands run as you, without limits")
 
 
@@ -153,11 +156,31 @@ def _image(daemon: Daemon, image: str, reason: str = "") -> tuple[Finding, bool]
 
 
 def _registry(daemon: Daemon, image: str) -> Finding:
-    from aci.docker.image_availability import alternatives, registry_error
+    from aci.docker.image_availability import alternatives
 
     if error := registry_error(daemon, image):
         return Finding("registry", False, f"{image} cannot be pulled: {error}", alternatives(daemon, image))
     return Finding("registry", True, f"{image} can be pulled")
+
+
+def registry_error(daemon: Daemon, image: str) -> str:
+    """Return why the daemon cannot find an image in its registry; empty if it can. Nothing is pulled."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException, Timeout
+
+    from aci.docker.docker_daemon import error_message
+
+    other = daemon.again()
+    other.client.api.timeout = PATIENCE
+    try:
+        other.client.images.get_registry_data(image)
+    except Timeout:
+        return f"no answer within {PATIENCE} s"
+    except (DockerException, RequestException) as error:
+        return error_message(error)
+    finally:
+        other.rest()
+    return ""
 
 
 def _seccomp(info: Mapping[str, Any], is_podman: bool) -> Finding:

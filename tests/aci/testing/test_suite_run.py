@@ -2,6 +2,8 @@
 
 import re
 import shlex
+from dataclasses import replace
+from unittest.mock import ANY
 
 import pytest
 
@@ -61,6 +63,17 @@ def test_runner_can_ask_whether_any_file_exists(open_local, path):
     exists = suite_run._existing(open_local({path: "", "node_modules/x.js": ""}))
     assert exists(path)
     assert not any(map(exists, (f"no/{path}", "node_modules/x.js", "src")))
+
+
+def test_id_with_the_folder_of_its_workspace_is_the_same_in_another_one(open_local):
+    """The id also names the test in a later run."""
+    test = "import pathlib, pytest\n@pytest.mark.parametrize('path', [__file__])\ndef test_it(path): pass\n"
+    workspace = open_local({"tests/test_path.py": test})
+    [result] = run_tests(workspace, "").results
+    assert result.id == "tests/test_path.py::test_it[{repository}/tests/test_path.py]"
+    other = workspace.fork(workspace.options.base.tree)
+    assert run_tests(other, "", [result.id]).results == (replace(result, seconds=ANY),)
+    other.close()
 
 
 @pytest.mark.slow

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from aci.proof.suite_baselines import MOST_STORED, Baselines, BaselineStore
+from aci.proof.suite_selection import LEAST_FILES
 from aci.testing.suite_results import SuiteReport, TestResult
 from agent.engine.engine import environment_digest
-from agent.engine.suite_ahead import LEAST_FILES
 from agent.prompts.test_command_prompt import TRIED
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, edit_calc, equal, new_test, run_strategy  # noqa: F401

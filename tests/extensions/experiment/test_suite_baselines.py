@@ -7,8 +7,8 @@ import pytest
 
 from aci.proof.proof import prove
 from aci.proof.suite_baselines import MOST_PATCHED, Baselines
+from aci.proof.suite_selection import LEAST_FILES
 from aci.testing.suite_results import SuiteReport, TestResult
-from agent.engine.suite_ahead import LEAST_FILES
 from extensions.experiment import patch_experiment
 from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST
 from tests.agent.conftest import act, line

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from aci.docker.docker_daemon import connect
 from extensions.housekeeping.commands.doctor import command
+from extensions.housekeeping.workspace_checks import registry_error
 from tests.conftest import MakeRepo, git
 
 pytestmark = pytest.mark.slow
@@ -100,3 +102,12 @@ def test_python_is_the_one_that_runs_use(repository: Path, capsys: pytest.Captur
     git(repository, "add", "-f", ".venv")
     _, results = checks(capsys, collect=False)
     assert f"{repository / '.venv'}" not in results["python"]["found"], "an environment that git tracks is not trusted"
+
+
+@pytest.mark.docker
+def test_registry_that_does_not_answer_is_reported() -> None:
+    daemon = connect()
+    try:
+        assert "localhost:1" in registry_error(daemon, "localhost:1/python:3.14")
+    finally:
+        daemon.rest()
