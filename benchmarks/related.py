@@ -33,15 +33,15 @@ from aci.graph.code_graph import Graph, query_graph
 from aci.graph.outline import FUNCTION
 from aci.graph.patch_impact import edits_between
 from aci.history.commit_search import History
-from aci.localization import edit_signals
-from aci.localization.edit_signals import find_reasons
-from aci.localization.issue_localization import FROM_FILE, WEIGHTS, combined_score, past_changes
 from aci.localization.place_ranking import file_reader
 from aci.repository.patch import diff_sections
 from aci.repository.proposed_patch import patched_files
 from aci.repository.test_files import is_test
 from aci.repository.user_repository import Repository
 from benchmarks.localization import Instance, load
+from extensions.code_search import edit_signals
+from extensions.code_search.edit_signals import find_reasons
+from extensions.code_search.related_places import FROM_FILE, WEIGHTS, combined_score, past_changes
 from trajectories.errors import SweAgentError, UsageError
 
 AT = (1, 3, 5, 10)

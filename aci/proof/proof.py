@@ -228,16 +228,19 @@ def run_suites(
     spare: float,
     known: Baselines,
 ) -> None:
-    """Run the suite without and with a patch, so that its proof finds the results in `known`. The arguments are those
-    of the proof. Raises WorkspaceError."""
-    parts = split_patch(trees, base_tree, tree, command)
-    if not parts.source:
+    """Run the suite with a patch, so that its proof finds the results in `known`, if the suite without it has run. The
+    arguments are those of the proof. Raises WorkspaceError."""
+    baseline = known.get((base_tree, command))
+    parts = split_patch(trees, base_tree, tree, baseline.command) if baseline else None
+    if baseline is None or parts is None or not parts.source:
         return
-    with closing(fork_for_tests(fork, base_tree)) as before:
-        parts = parts if command else split_patch(trees, base_tree, tree, detect_command(before))
-        trial = _new_trial(trees, base_tree, tree, parts, Issue(""), command, timeout, spare, lambda _: None)
-        with closing(fork_for_tests(fork, trial.shipped)) as after:
-            _suites(trial, before, after, known)
+    trial = _new_trial(trees, base_tree, tree, parts, Issue(""), command, timeout, spare, lambda _: None)
+    with closing(fork_for_tests(fork, trial.shipped)) as after:
+        if not baseline.timed_out:
+            _run_suites(trial, after, after, known)
+            return
+        with closing(fork_for_tests(fork, base_tree)) as before:  # runs the related tests, too
+            _run_suites(trial, before, after, known)
 
 
 def _new_trial(
@@ -332,8 +335,9 @@ def _suites(
     key = _key(trial)
     baseline, suite = _run_suites(trial, before, after, known)
     is_lossless = suite is not None and not suite.failed and all(passes(suite, id) for id in _passed(baseline))
-    if key in known.stored and not is_lossless:
-        known.forget(key)
+    if key in known.stored - known.own and not is_lossless:
+        with known.lock_for(key):
+            known.forget(key)
         if baseline:
             known.keep_patched(_patched_key(trial, baseline), None)
         before.restore(trial.base)

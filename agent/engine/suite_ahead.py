@@ -44,13 +44,18 @@ class SuiteAhead:
 
     def follow(self, step: Step) -> None:
         """Start the run with the files of a step in which tests passed; a step with other files ends it."""
-        if self._base is None or step.tree in (self._tree, self._base[0]):
+        if self._base is None or step.tree == self._tree:
             return
+        base, settings, parent = self._base
         self._cancel_patched.set()
-        if any(seen.data.get("passed") and not seen.data.get("failed") for seen in step.observations):
+        self._tree = ""
+        passed = any(seen.data.get("passed") and not seen.data.get("failed") for seen in step.observations)
+        if passed and step.tree != base:
             before, self._tree = self._patched, step.tree
-            self._cancel_patched = cancel = CancellationToken(self._base[2])
-            self._patched = BackgroundTask(lambda: self._run_patched(step.tree, before, cancel), "suite with the patch")
+            self._cancel_patched = cancel = CancellationToken(parent)
+            self._patched = BackgroundTask(
+                lambda: self._run_patched(base, step.tree, settings, before, cancel), "suite with the patch"
+            )
 
     def stop(self) -> None:
         """End the runs that are in progress."""
@@ -59,6 +64,7 @@ class SuiteAhead:
         for task in filter(None, (self._patched, self._without)):
             task.wait()
         self._base = self._without = self._patched = None
+        self._tree = ""
 
     def _run(self, base: str, settings: Settings, cancel: CancellationToken) -> None:
         key = (base, settings.test)
@@ -73,13 +79,15 @@ class SuiteAhead:
                     self._known[key] = report
                     self._known.own.add(key)
 
-    def _run_patched(self, tree: str, before: BackgroundTask[None] | None, cancel: CancellationToken) -> None:
+    def _run_patched(
+        self, base: str, tree: str, settings: Settings, before: BackgroundTask[None] | None, cancel: CancellationToken
+    ) -> None:
         from aci.proof.proof import run_suites
 
-        assert self._base
-        base, settings, _ = self._base
         for task in filter(None, (self._without, before)):
             task.wait()
+        if cancel.is_set():
+            return
         with suppress(SweAgentError):
             run_suites(
                 lambda tree: self._fork(tree, cancel),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ MOST_RERUNS, RERUN_SHARE = 3, 0.25
 """Maximum number of cut-off tests that are rerun one by one to see whether they hang, and the share of the remaining
 time that each may take."""
 _NO_MODULE = re.compile(r"(ModuleNotFoundError: No module named '(\w+)[^'\n]*')")
-_NOT_IMPORTED = re.compile(r"No module named '(\w+)|cannot import name '\w+' from '(\w+)")
+_NOT_IMPORTED = re.compile(r"\s*(?:\w*Error: )?No module named '(\w+)")
 NEAREST = 12
 """Maximum number of test files nearest to the likeliest places that are run from a large suite, in addition to the
 given ones."""
@@ -64,7 +65,7 @@ def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
         if near and not report.failed:
             report = run_tests(task.workspace, report.command, (), settings.suite_time, limit)
         lacking = _lacking_packages(task, report)
-        failing = list(report.failed) if given else [id for id in _select_failing(task, report) if id not in lacking]
+        failing = list(report.failed) if given else _select_failing(task, report, lacking)
         rerun = _rerun_cut_off(task, report, failing)
         files = tuple(dict.fromkeys(node.partition("::")[0] for node in given))
         beside = _passing(task, report.command, files) if failing and files != tuple(given) else []
@@ -79,8 +80,8 @@ def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
         _save_baseline(task, report)
     slow = failing if rerun and all(result.ok for result in rerun.values()) else [id for id in rerun if rerun[id].ok]
     notes = [f"Slow, but passing: {format_names(slow)}."] if slow else []
-    if lacking and not given:
-        notes.append(f"Left out, since a package is missing: {format_names(lacking)}.")
+    if left_out := [id for id in lacking if not (given or id in failing)]:
+        notes.append(f"Left out, since a package is missing: {format_names(left_out)}.")
     if given and not report.failed:
         how = "pass or were cut off" if report.results else "were not found"
         notes.append(f"The given tests ({format_names(given)}) {how}.")
@@ -178,11 +179,12 @@ def _save_baseline(task: Task, report: SuiteReport) -> None:
         task.branch.engine.baselines.setdefault((task.turn.base.tree, task.turn.settings.test), report)
 
 
-def _select_failing(task: Task, report: SuiteReport) -> list[str]:
+def _select_failing(task: Task, report: SuiteReport, lacking: Sequence[str]) -> list[str]:
     if named := [test for test in report.failed if _is_named(test, task.turn.issue.text)]:
         return named
     if in_file := [one.id for one in report.results if one.bad and _is_in_named_file(one, task.turn.issue.text)]:
         return in_file
+    report = replace(report, results=tuple(result for result in report.results if result.id not in lacking))
     hanging = {result.id for result in report.results if result.too_long}
     slowest = max((result.seconds for result in report.results if result.ok), default=0.0)
     if TIMES_SLOWER * slowest <= HASTY or hanging.issuperset(report.failed):
@@ -196,12 +198,15 @@ def _is_named(test: str, text: str) -> bool:
 
 
 def _is_in_named_file(result: TestResult, text: str) -> bool:
-    file = result.path.rpartition("/")[2]
-    return bool(file) and re.search(rf"(?<![\w.]){re.escape(file)}(?!\w)", text) is not None
+    """Return whether a text names the file of a test, by its whole path if it gives a path."""
+    name = result.path.rpartition("/")[2]
+    named = re.findall(rf"(?<![\w./-])((?:[\w.-]+/)*{re.escape(name)})(?!\w)", text) if name else []
+    return any(f"/{result.path}".endswith(f"/{path}") for path in named)
 
 
 def _lacking_packages(task: Task, report: SuiteReport) -> list[str]:
-    """Return the failing tests that lack a package which is not the repository's."""
-    found = [(result.id, _NOT_IMPORTED.search(result.message)) for result in report.results if result.bad]
+    """Return the failing tests that lack a package which is neither the repository's nor Python's own."""
+    found = [(result.id, _NOT_IMPORTED.match(result.message)) for result in report.results if result.bad]
     files = task.trees.files(task.tree) if any(match for _, match in found) else {}
-    return [id for id, match in found if match and not _is_own(match[1] or match[2], files)]
+    known = sys.stdlib_module_names
+    return [id for id, match in found if match and match[1] not in known and not _is_own(match[1], files)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.localization.edit_signals import SIBLING, TEXT, TOGETHER
+from extensions.code_search.edit_signals import SIBLING, TEXT, TOGETHER
 from benchmarks.related import Query, fit, main, rank
 from tests.conftest import MakeRepo, git
 

@@ -120,8 +120,9 @@ def _for_issue(
 
 
 def _for_patch(source: Repository, diff: str, base: str | None, top: int, progress: Rich) -> LocalizationResult:
-    from aci.localization.issue_localization import HistoryBase, find_related_places
+    from aci.localization.issue_localization import HistoryBase
     from aci.repository.proposed_patch import patched_files
+    from extensions.code_search.related_places import find_related_places
 
     with patched_files(source, diff, base) as (without, patched):
         return find_related_places(

@@ -88,7 +88,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     if best is not None and best != place:
         yield _run_tool(task, "undo", {"steps": 1})
         yield _run_tool(task, "edit", {name: found["edits"][best][name] for name in ("path", "old", "new")})
-    yield task.say("\n".join(["No edit is proven.", *_not_proven(found, tried, best), likely]), author=AUTHOR)
+    yield task.say("\n".join(["No edit is proven.", *_not_proven(found, tried, best, refuted), likely]), author=AUTHOR)
     return Outcome(task.tree, tried[best]) if best is not None else task.best()
 
 
@@ -173,7 +173,9 @@ def _change(found: dict[str, Any], place: int, refuted: Sequence[int]) -> str:
     return "\n".join(filter(None, [" ".join(filter(None, parts)), explain_doubt(found, place, refuted)]))
 
 
-def _not_proven(found: dict[str, Any], tried: Mapping[int, Verdict], best: int | None) -> Iterator[str]:
+def _not_proven(
+    found: dict[str, Any], tried: Mapping[int, Verdict], best: int | None, refuted: Sequence[int]
+) -> Iterator[str]:
     """Yield a line for each tried edit with the reason why it is not proven; the `best` one is the patch."""
     for place, verdict in tried.items():
         edit = found["edits"][place]
@@ -181,7 +183,7 @@ def _not_proven(found: dict[str, Any], tried: Mapping[int, Verdict], best: int |
         doubts = [fact.text for fact in verdict.facts if fact.kind == "doubt"]
         is_patch = " (the patch now)" if place == best else ""
         yield f"{_letter(place)}{is_patch}: {what} {' '.join([verdict.headline, *doubts])}"
-    others = [_letter(place) for place in tried if place != best and place < len(choice_letters(found))]
+    others = [_letter(place) for place in tried if place not in (best, *refuted) and place < len(choice_letters(found))]
     if others:
         yield f"`swe-agent resume RUN --choose {others[0]}`, or `/choose {others[0]}` in a session, applies another."
 

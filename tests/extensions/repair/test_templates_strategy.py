@@ -262,9 +262,9 @@ def test_next_edit_is_used_after_rejected_proof(start_run, monkeypatch, doubts: 
 
 
 def test_edits_that_are_not_proven_are_shown_and_can_be_chosen(start_run, monkeypatch) -> None:
-    """The first edit is not proven, since its generality is doubted, and the second breaks a test."""
-    edits = [search_edit("a + b", ""), search_edit("a + b + (not a)", "")]
-    counts = {"places": 1, "tried": 2, "cpu": 0.1, "seconds": 0.1, "why": "", "suspects": [], "plausible": []}
+    """The first and last edits are not proven, since their generality is doubted, and the second breaks a test."""
+    edits = [search_edit("a + b", ""), search_edit("a + b + (not a)", ""), search_edit("b + a", "")]
+    counts = {"places": 1, "tried": 3, "cpu": 0.1, "seconds": 0.1, "why": "", "suspects": [], "plausible": []}
     search_result = counts | {"edits": edits, "telling": [], "doubt": ""}
     monkeypatch.setattr(
         "extensions.repair.template_search._search", lambda task, *_: search_result | {"tree": task.tree}
@@ -280,7 +280,7 @@ def test_edits_that_are_not_proven_are_shown_and_can_be_chosen(start_run, monkey
     assert "It fits." in result.word
     assert "B: " in result.word
     assert "Unproven: the patch breaks a test that passed before." in result.word
-    assert "--choose B" in result.word
+    assert "--choose C" in result.word
 
 
 def test_without_failing_test_suspicious_places_are_reported(start_run) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from aci.graph.code_graph import query_graph
 from aci.graph.patch_impact import Edit
-from aci.localization.edit_signals import PastChanges
-from aci.localization.issue_localization import find_impact
 from aci.localization.place_ranking import RankedPlace, file_reader
+from extensions.code_search.edit_signals import PastChanges
+from extensions.code_search.related_places import find_impact
 from tests.aci.graph.test_reachability import FILES
 from tests.text_blobs import TextBlobs
 
