@@ -1,5 +1,5 @@
 """Diagnosis of a slow function: the lines that take its time, how this time grows with the input, the likely cause,
-and what a person would do about it.
+and a remedy.
 
 The line profiler measures how often a line runs and how long it takes for inputs of several sizes. The syntax of the
 line and the types of its variables then say which of its operations can take that time.
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from tokenize import detect_encoding
@@ -28,16 +29,17 @@ if TYPE_CHECKING:
 
 MOST_LINES, LEAST_SHARE = 2, 0.1
 """Maximum number of lines that are named, and the minimum share of the function's time of each."""
-GROWS = 0.3
+LEAST_GROWTH = 0.3
 """Exponent from which the time of one execution of a line grows with the input."""
-SUPERLINEAR, EXPLODES = 1.4, 3.2
+SUPERLINEAR, EXPLOSIVE = 1.4, 3.2
 """Exponents from which a line runs more often than once for each item of the input, and than nested loops explain."""
-CALLS = 0.5
+LEAST_CALLING_SHARE = 0.5
 """Minimum share of a line for which the functions of the file that it calls are profiled too."""
 LONGEST = 100
 """Maximum number of characters of a line of code that is shown."""
+LISTS = {"list", "bytearray"}
 SEQUENCES = {"list", "tuple", "str", "bytes", "deque", "bytearray"}
-WHOLE = {
+CONSUMERS = {
     "sorted",
     "min",
     "max",
@@ -65,7 +67,7 @@ ADVICE = {
     "again": "Remember what was handled already, in a set of the visited items or a dictionary of the results.",
     "loop": "Each execution is cheap: save executions (stop early, skip items), or let a built-in do the loop.",
 }
-"""What a person would do, by cause."""
+"""The remedy, by cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,10 @@ def diagnose(data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Se
     """Return the slow lines of the function of this name in a file. `profiles` are its lines' times for inputs of these
     `sizes`, or one profile of several calls without a size."""
     functions = _functions(data)
+    target = dict(functions)[name]
+    inside = [time for time in profiles[-1] if target.lineno <= time.line <= (target.end_lineno or 0)]
     found: list[SlowLine] = []
-    for time in profiles[-1][:MOST_LINES]:
+    for time in inside[:MOST_LINES]:
         if time.share < LEAST_SHARE and found:
             break
         found.append(_slow_line(data, functions, time, sizes, profiles))
@@ -163,7 +167,7 @@ def diagnose(data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Se
 def calls_file(data: bytes, lines: Sequence[SlowLine]) -> bool:
     """Return whether the slowest line calls another function of the file and takes most of the time."""
     functions = _functions(data)
-    if not lines or lines[0].share < CALLS:
+    if not lines or lines[0].share < LEAST_CALLING_SHARE:
         return False
     parts, _ = _parts_of_line(_around(functions, lines[0].line)[1], lines[0].line)
     return any(_own_calls(part, functions) for part in parts)
@@ -175,11 +179,9 @@ def diagnose_called(
     """Return the slowest line of the other functions of the file, from profiles of the whole file, if it takes a share
     of the time."""
     functions = _functions(data)
-    target = dict(functions)[name]
-    outside = [time for time in profiles[-1] if not target.lineno <= time.line <= (target.end_lineno or 0)]
-    for time in outside[:1]:
-        other, _ = _around(functions, time.line)
-        if time.share >= LEAST_SHARE and other:
+    others = [(_around(functions, time.line)[0], time) for time in profiles[-1]]
+    for other, time in [one for one in others if one[0] not in ("", name)][:1]:
+        if time.share >= LEAST_SHARE:
             return [replace(_slow_line(data, functions, time, sizes, profiles), function=other)]
     return []
 
@@ -221,7 +223,7 @@ def _slow_line(
     line = _Line(function, functions, parts, loops, growth, runs, time.types)
     cause, operation = line.cause()
     encoding, _ = detect_encoding(BytesIO(data).readline)
-    code = data.decode(encoding, "replace").split("\n")[time.line - 1].strip()
+    code = re.split("\r\n|\r|\n", data.decode(encoding, "replace"))[time.line - 1].strip()
     shown = code if len(code) <= LONGEST else f"{code[:LONGEST]}…"
     return SlowLine(time.line, shown, time.share, growth, runs, cause, operation)
 
@@ -253,19 +255,15 @@ class _Line:
 
     def cause(self) -> tuple[str, str]:
         """Return the cause of the line's time and the operation in words."""
-        each_grows = self.growth is None or self.runs is None or self.growth - self.runs >= GROWS
+        each_grows = self.growth is None or self.runs is None or self.growth - self.runs >= LEAST_GROWTH
         own = [call for part in self.parts for call in _own_calls(part, self.functions)]
         recursive = [call for call in own if _last(call.func) == self.function.name]  # type: ignore[arg-type]
-        if self.runs is not None and self.runs > EXPLODES:
+        if self.runs is not None and self.runs > EXPLOSIVE:
             cause = "recursion" if recursive else "again"
             return cause, f"it runs far more often than there are items (n^{self.runs:.1f}): work is done again"
-        operations = [one for part in self.parts for one in _operations(part, self.types)]
-        if (
-            each_grows
-            and operations
-            and not own
-            and (self.loops or (self.runs or 0) > GROWS or self.growth is not None)
-        ):
+        types = _Types(self.types, self.growth is not None)
+        operations = [one for part in self.parts for one in _operations(part, types)]
+        if each_grows and operations and not own and (self.loops or self.growth is not None):
             return operations[0]
         if recursive and (self.runs is None or self.runs > SUPERLINEAR):
             return "recursion", f"{self.function.name} calls itself many times"
@@ -310,56 +308,69 @@ def _parts_of_line(function: Function, line: int) -> tuple[list[ast.AST], list[a
     return parts, loops
 
 
-def _operations(part: ast.AST, types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Types:
+    """The types of a line's variables. A value of unknown type may have any if it `is_measured` that the line's time
+    grows; otherwise nothing is said about it."""
+
+    names: Mapping[str, str]
+    is_measured: bool
+
+    def may_be(self, node: ast.AST, kinds: Collection[str]) -> bool:
+        kind = self.names.get(node.id, "") if isinstance(node, ast.Name) else ""
+        return kind in kinds if kind else self.is_measured
+
+
+def _operations(part: ast.AST, types: _Types) -> Iterator[tuple[str, str]]:
     """Yield the operations in a part of a line whose time grows with a value, the likeliest cause first."""
     nodes = list(ast.walk(part))
     for find in (_front, _search, _growing, _slice, _whole, _copy):
         yield from (found for node in nodes if (found := find(node, types)))
 
 
-def _front(node: ast.AST, types: Mapping[str, str]) -> tuple[str, str] | None:
+def _front(node: ast.AST, types: _Types) -> tuple[str, str] | None:
     match node:
         case ast.Call(func=ast.Attribute(value=value, attr="pop"), args=[ast.Constant(value=0)]):
-            return "front", f"`{_text(node)}` moves all items of `{_text(value)}`"
-        case ast.Call(func=ast.Attribute(value=value, attr="insert"), args=[first, _]) if (
-            _kind(value, types) != "deque"
-        ):
-            where = "front" if isinstance(first, ast.Constant) else "middle"
-            return "front", f"`{_text(node)}` inserts in the {where} and moves the items of `{_text(value)}` behind it"
+            if types.may_be(value, LISTS):
+                return "front", f"`{_text(node)}` moves all items of `{_text(value)}`"
+        case ast.Call(func=ast.Attribute(value=value, attr="insert"), args=[_, _]) if types.may_be(value, LISTS):
+            return "front", f"`{_text(node)}` moves the items of `{_text(value)}` behind the new one"
     return None
 
 
-def _search(node: ast.AST, types: Mapping[str, str]) -> tuple[str, str] | None:
+def _search(node: ast.AST, types: _Types) -> tuple[str, str] | None:
     match node:
         case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[where]):
-            if _kind(where, types) in SEQUENCES or (
-                not _kind(where, types) and not isinstance(where, ast.Set | ast.Dict)
-            ):
+            is_new = isinstance(where, ast.Set | ast.Dict) or (
+                isinstance(where, ast.Call) and _text(where.func) in CONSUMERS
+            )
+            if types.may_be(where, SEQUENCES) and not is_new:
                 return "search", f"`{_text(node)}` searches `{_text(where)}` from its beginning"
         case ast.Call(func=ast.Attribute(value=value, attr="index" | "count" | "remove" | "find")):
-            return "search", f"`{_text(node)}` searches `{_text(value)}` from its beginning"
+            if types.may_be(value, SEQUENCES):
+                return "search", f"`{_text(node)}` searches `{_text(value)}` from its beginning"
     return None
 
 
-def _growing(node: ast.AST, types: Mapping[str, str]) -> tuple[str, str] | None:
+def _growing(node: ast.AST, types: _Types) -> tuple[str, str] | None:
     match node:
         case ast.Assign(targets=[target], value=ast.BinOp(op=ast.Add(), left=left, right=right)):
-            if _text(target) in (_text(left), _text(right)) and _kind(target, types) in (*SEQUENCES, ""):
+            if _text(target) in (_text(left), _text(right)) and types.may_be(target, SEQUENCES):
                 return "growing", f"`{_text(node)}` builds all of `{_text(target)}` anew each time"
-        case ast.AugAssign(target=target, op=ast.Add()) if _kind(target, types) in ("tuple", "bytes", "str", ""):
+        case ast.AugAssign(target=target, op=ast.Add()) if types.may_be(target, ("tuple", "bytes", "str")):
             return "growing", f"`{_text(node)}` builds all of `{_text(target)}` anew each time"
     return None
 
 
-def _slice(node: ast.AST, types: Mapping[str, str]) -> tuple[str, str] | None:
+def _slice(node: ast.AST, types: _Types) -> tuple[str, str] | None:
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and isinstance(node.ctx, ast.Load):
         return "slice", f"`{_text(node)}` copies a part of `{_text(node.value)}`"
     return None
 
 
-def _whole(node: ast.AST, types: Mapping[str, str]) -> tuple[str, str] | None:
+def _whole(node: ast.AST, types: _Types) -> tuple[str, str] | None:
     match node:
-        case ast.Call(func=ast.Name(id=name), args=[_, *_]) if name in WHOLE:
+        case ast.Call(func=ast.Name(id=name), args=[_]) if name in CONSUMERS:
             return "whole", f"`{_text(node)}` goes through all items"
         case ast.Call(func=ast.Attribute(attr="sort" | "join")):
             return "whole", f"`{_text(node)}` goes through all items"
@@ -368,16 +379,11 @@ def _whole(node: ast.AST, types: Mapping[str, str]) -> tuple[str, str] | None:
     return None
 
 
-def _copy(node: ast.AST, types: Mapping[str, str]) -> tuple[str, str] | None:
+def _copy(node: ast.AST, types: _Types) -> tuple[str, str] | None:
     match node:
         case ast.Call(func=ast.Attribute(attr="copy" | "deepcopy")):
             return "copy", f"`{_text(node)}` copies all items"
     return None
-
-
-def _kind(node: ast.AST, types: Mapping[str, str]) -> str:
-    """Return the name of a value's type; "" if it is unknown."""
-    return types.get(node.id, "") if isinstance(node, ast.Name) else ""
 
 
 def _last(node: ast.Name | ast.Attribute) -> str:

@@ -31,6 +31,8 @@ _OUTPUT_FOLLOWS = re.compile(
 )
 """Matches prose before a block that shows a value."""
 MOST_STEPS = 80
+MOST_OPEN = 60
+"""Maximum number of lines of a statement that is followed without prompts, and of a quoted command."""
 
 Kind = Literal["step", "output", "words"]
 
@@ -165,7 +167,7 @@ def _regular_prompts(text: str) -> Iterator[str]:
             indent = typed["indent"]
             code = typed["code"] if typed["prompt"] == ">>>" else f"{code}\n{typed['code']}"
             yield f"{indent}{typed['prompt'][:3]} {typed['code']}"
-        elif _is_open(code):
+        elif code.count("\n") < MOST_OPEN and _is_open(code):
             code += f"\n{line}"
             yield f"{indent}... {line}"
         else:
@@ -193,8 +195,8 @@ def _commands(text: str, number: int) -> list[Piece]:
     while n < len(lines):
         steps, after = [], n + 1
         if _COMMAND.match(lines[n]):
-            for end in range(n + 1, len(lines) + 1):
-                with suppress(ValueError):  # a quotation is not closed yet
+            for end in range(n + 1, min(len(lines), n + MOST_OPEN) + 1):
+                with suppress(ValueError, IndexError):  # a quotation is not closed yet, or there is no code
                     words = shlex.split("\n".join(lines[n:end]))
                     steps, after = _statements(words[words.index("-c") + 1], number), end
                     break

@@ -4,9 +4,9 @@ JOB is a JSON file {"root", "path", "name", "calls": [files], "seconds", "is_who
 [[line, runs, starts, seconds, types], ..], "calls": number of completed calls, "error"}. `runs` are all events of a
 line, with the rounds of a loop in its head, and `starts` those at its beginning; `types` are the names of the local
 variables' types there. With `is_whole`, all functions of the file are profiled, and a line has the time of what it
-calls elsewhere only. `seconds` is the CPU time until the function's next
-line, including calls, minus the tracing overhead measured beforehand. It is at least the time that a cheap line takes
-for as many runs. Standard library only, for the target's own Python (3.7 and later).
+calls elsewhere only. `seconds` is the CPU time until the function's next line, including calls, minus the tracing
+overhead measured beforehand. It is at least the time that a cheap line takes for as many runs. Standard library only,
+for the target's own Python (3.7 and later).
 """
 
 import dis
@@ -124,8 +124,11 @@ def main(file):
     function, _ = load_subject(job["root"], job["path"], job["name"])
     function = inspect.unwrap(function)
     extra, extra_call, least = cost()
-    file = function.__code__.co_filename if job["is_whole"] else None
-    lines, ended, error = Lines(nested_codes(function.__code__), file), 0, ""
+    code = function.__code__
+    # A decorator may hide the function behind one of another file.
+    is_own = os.path.realpath(code.co_filename) == os.path.realpath(os.path.join(job["root"], job["path"]))
+    codes = nested_codes(code) if is_own else set()
+    lines, ended, error = Lines(codes, code.co_filename if is_own and job["is_whole"] else None), 0, ""
     until = time.monotonic() + job["seconds"]
     for recorded in job["calls"]:
         if time.monotonic() > until:

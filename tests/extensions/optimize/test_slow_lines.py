@@ -86,7 +86,7 @@ FUNCTIONS = {
     """,
 }
 
-SIZES = {"recursion": (10, 14, 18), "slice": (2000, 4000, 8000)}
+SIZES = {"recursion": (10, 14, 18), "slice": (2000, 4000, 8000), "front": (5000, 10000, 40000)}
 
 
 @pytest.mark.slow
@@ -105,10 +105,26 @@ def call(items: list[int]) -> InputCall:
     return InputCall(pickle.dumps(((items,), {})), "")
 
 
-def test_search_in_set_is_no_cause() -> None:
-    source = "def f(items, known):\n    for item in items:\n        if item in known:\n            return item\n"
-    times = (LineTime(3, 900, 1.0, 900, 0.1, {"known": "set"}),)
+@pytest.mark.parametrize(
+    ("line", "types"),
+    [
+        ("if item in known:", {"known": "set"}),
+        ("if item in self.known:", {}),
+        ("x = known.pop(0)", {"known": "dict"}),
+        ("x = known.count(item)", {"known": "Counter"}),
+        ("x = max(0, item - 1)", {}),
+    ],
+)
+def test_operation_that_may_be_cheap_is_no_cause(line: str, types: dict[str, str]) -> None:
+    source = f"def f(items, known):\n    for item in items:\n        {line}\n            return item\n"
+    source = source if line.endswith(":") else source.replace("            return item\n", "")
+    times = (LineTime(3, 900, 1.0, 900, 0.1, types),)
     assert [one.cause for one in diagnose(source.encode(), "f", (), [times])] == ["loop"]
+
+
+def test_lines_outside_the_function_are_left_out() -> None:
+    times = (LineTime(201, 9, 0.9, 9, 0.1), LineTime(2, 9, 0.1, 9, 0.1))
+    assert [one.line for one in diagnose(b"def f(x):\r    return [x]\r", "f", (), [times])] == [2]
 
 
 def test_same_operation_is_described_once() -> None:

@@ -42,11 +42,17 @@ def test_session_as_people_paste_it(session: str, expected: list[tuple[str, str]
         ('python3 -W error -c "\nimport a\na.f(1)\n"\nKeyError: 1', [("import a", ""), ("a.f(1)", "KeyError: 1")]),
         ("$ python -c 'f(1)'\n2\n$ python -c 'f(2)'\n3", [("f(1)", "2"), ("f(2)", "3")]),
         ("$ python -c 'f(1)", []),
+        ("$ python -c ", []),
     ],
-    ids=["one line", "several lines", "two commands", "not closed"],
+    ids=["one line", "several lines", "two commands", "not closed", "empty"],
 )
 def test_command_with_code(block: str, expected: list[tuple[str, str]]) -> None:
     assert steps(f"```sh\n{block}\n```") == expected
+
+
+@pytest.mark.parametrize("text", [">>> f([\n" + "1,\n" * 8000, "```sh\npython -c 'x\n" + "a\n" * 8000 + "```"])
+def test_reading_of_long_open_statement_ends(text: str) -> None:
+    assert steps(text) == []
 
 
 def test_traceback_is_output_of_its_statement() -> None:
