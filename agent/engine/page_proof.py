@@ -42,7 +42,7 @@ class PageCheck:
     def environment(self, verdict: Verdict) -> dict[str, str | list[str]]:
         """Return what the verdict's tests need besides the image to open pages, for a script that repeats the proof."""
         module = installed_module("extensions.bundles.proof_server")
-        if module is None or not verdict.commands:
+        if module is None or not verdict.tests or not verdict.commands:
             return {}
         engine, command = self.branch.engine, verdict.commands[1]
         recorded: dict[str, str | list[str]] = module.record_server(
