@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KIND = "aci.proof.compiled_tests"
 HAS_TESTS = re.compile(rb"#!?\[\s*(?:cfg\s*\(.*\btest\b|(?:\w+\s*::\s*)*test\b)", re.DOTALL)
 """Matches a file with tests beside code, and some others."""
-VERB = re.compile(r"\b(?:impl|deriv|trait)\w*", re.IGNORECASE)
+TRAIT_WORD = re.compile(r"\b(?:impl|deriv|trait)\w*", re.IGNORECASE)
 INLINE = ".rs"
 """Suffix of the files that may hold tests beside code."""
 
@@ -55,8 +55,8 @@ def _is_named_trait(issue: str, name: str) -> bool:
     word = re.compile(rf"(?<!\w){name}(?!\w)")
     is_in_code = len(word.findall(issue)) > len(word.findall(prose(issue)))
     is_compound = re.search(r"[a-z][A-Z]", name) is not None and is_mentioned(issue, name)
-    verbs = ((line, VERB.search(line)) for line in issue.split("\n") if name in line)
-    return is_in_code or is_compound or any(verb and word.search(line, verb.end()) for line, verb in verbs)
+    words = ((line, TRAIT_WORD.search(line)) for line in issue.split("\n") if name in line)
+    return is_in_code or is_compound or any(before and word.search(line, before.end()) for line, before in words)
 
 
 @dataclass(frozen=True, slots=True)
