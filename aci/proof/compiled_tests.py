@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 KIND = "aci.proof.compiled_tests"
 HAS_TESTS = re.compile(rb"#!?\[\s*(?:cfg\s*\(.*\btest\b|(?:\w+\s*::\s*)*test\b)", re.DOTALL)
 """Matches a file with tests beside code, and some others."""
+TRAIT_WORD = re.compile(r"\b(?:impl|deriv|trait)\w*", re.IGNORECASE)
 INLINE = ".rs"
 """Suffix of the files that may hold tests beside code."""
 
@@ -51,10 +52,11 @@ class MissingNames:
 def _is_named_trait(issue: str, name: str) -> bool:
     """Whether an issue names a trait. A name that is also a word, such as `Add` or `From`, counts in code, and after
     "implement", "derive" or "trait" in its line."""
-    word = rf"(?<!\w){name}(?!\w)"
-    is_in_code = len(re.findall(word, issue)) > len(re.findall(word, prose(issue)))
+    word = re.compile(rf"(?<!\w){name}(?!\w)")
+    is_in_code = len(word.findall(issue)) > len(word.findall(prose(issue)))
     is_compound = re.search(r"[a-z][A-Z]", name) is not None and is_mentioned(issue, name)
-    return is_in_code or is_compound or bool(re.search(rf"(?i:\b(?:impl|deriv|trait)\w*)\b.*{word}", issue))
+    words = ((line, TRAIT_WORD.search(line)) for line in issue.split("\n") if name in line)
+    return is_in_code or is_compound or any(before and word.search(line, before.end()) for line, before in words)
 
 
 @dataclass(frozen=True, slots=True)

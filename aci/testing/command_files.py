@@ -150,7 +150,9 @@ def _other_languages_command(command: str, nodes: Sequence[str]) -> str:
         return f"{command} -run {shlex.quote('^(' + '|'.join(functions) + ')$')}"
     if runner["runner"] == "cargo test":
         exact = [name for name in names if not name.startswith("doc ")]  # examples in documentation
-        return f"{command} -- --exact {shlex.join(exact)}" if exact else f"{command} --doc"
+        docs = [shlex.quote(node) for node in nodes if node.partition("::")[2].startswith("doc ")] if exact else []
+        left_out = f"  # {one_line(' '.join(docs))}" if docs else ""
+        return f"{command} -- --exact {shlex.join(exact)}{left_out}" if exact else f"{command} --doc"
     if runner["runner"] == "phpunit":
         return f"{command} --filter {shlex.quote('::(' + '|'.join(map(re.escape, names)) + ')$')}"
     if runner["runner"] == "mvn":

@@ -40,9 +40,11 @@ class PageCheck:
         return found
 
     def environment(self, verdict: Verdict) -> dict[str, str | list[str]]:
-        """Return what the verdict's tests need besides the image to open pages, for a script that repeats the proof."""
+        """Return what the verdict's tests need besides the image to open pages, for a script that repeats the proof.
+        The tests of a local workspace run without the project's server."""
         module = installed_module("extensions.bundles.proof_server")
-        if module is None or not verdict.commands:
+        is_local = self.branch.turn.settings.workspace == "local"
+        if module is None or is_local or not verdict.tests or not verdict.commands:
             return {}
         engine, command = self.branch.engine, verdict.commands[1]
         recorded: dict[str, str | list[str]] = module.record_server(

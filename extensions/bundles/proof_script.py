@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import filterfalse
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -73,17 +75,27 @@ changes are taken out and put back."""
 def script_of_run(engine: Engine, patch: Path, commands: Sequence[str]) -> str:
     """Return the script that repeats the proof of a run, whose patch is in the file `patch`."""
     environment, programs = proof_environment(engine.trajectory), engine.workspaces.programs
-    return local_script(engine.run.base, patch, commands, _guard(engine, commands), environment, programs)
+    guard = _guard(engine, commands, environment)
+    return local_script(engine.run.base, patch, commands, guard, environment, programs)
 
 
-def _guard(engine: Engine, commands: Sequence[str]) -> Sequence[str]:
+def _guard(engine: Engine, commands: Sequence[str], environment: Environment) -> Sequence[str]:
     """Return what the script checks first: code that ran in isolation, or came with a patch or a run from elsewhere,
     needs a container again."""
     is_strangers = has_untrusted_origin(engine.trajectory)
     is_own = not is_strangers and find_proposal(engine.trajectory).get("own", True) is True
     if is_own and engine.settings.workspace == "local":
         return ()
-    return container_guard(commands if is_strangers else ())
+    server = environment.get("server")
+    started = server[:1] if isinstance(server, list) else []
+    return container_guard([*filterfalse(_only_applies, commands), *map(str, started)] if is_strangers else ())
+
+
+def _only_applies(line: str) -> bool:
+    """Whether a command only applies a patch: it has no characters with a meaning for the shell."""
+    with suppress(ValueError):
+        return line.startswith(APPLY) and shlex.join(shlex.split(line)) == line
+    return False
 
 
 def container_guard(shown: Sequence[str] = ()) -> tuple[str, ...]:
@@ -91,7 +103,7 @@ def container_guard(shown: Sequence[str] = ()) -> tuple[str, ...]:
 
     The script first shows the commands in `shown`, which somebody else has chosen.
     """
-    commands = dict.fromkeys(_printable(line) for line in shown if not line.startswith(APPLY))
+    commands = dict.fromkeys(map(_printable, shown))
     lines = (f"This command is from somebody else's record: {line}" for line in commands)
     return (*(f"printf '%s\\n' {shlex.quote(line)} >&2" for line in lines), *_CONTAINER)
 

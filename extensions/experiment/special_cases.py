@@ -27,7 +27,8 @@ FUNCTIONS = frozenset(
 )
 COLLECTIONS = re.compile(r"array|list|slice|tuple|literal_value|token_tree")
 LITERAL = re.compile(r"string|number|integer|int|float|decimal|char|rune|bytes")
-NAME = re.compile(r"identifier|constant|variable")
+SINGLETONS = frozenset({"true", "false", "boolean", "boolean_literal", "null", "null_literal", "nil", "undefined"})
+NAME = re.compile(r"identifier|constant|variable|^name$")
 EQUALITY = re.compile(r"===?")
 BOTH = re.compile(r"&&|and")
 WRAPPERS = frozenset(
@@ -45,7 +46,9 @@ WRAPPERS = frozenset(
     *("else_clause", "expression_case", "argument_list"),
 }
 """Nodes that stand for the one node in them."""
-EDGES = frozenset({"", "0", "1", "0.0", "1.0", "-1"})
+SINGLETON = "\0"
+"""What stands for a boolean and for null, which many functions give."""
+EDGES = frozenset({"", "0", "1", "0.0", "1.0", SINGLETON})
 
 
 class SpecialCase(NamedTuple):
@@ -62,14 +65,22 @@ def find_special_case(language: str, before: bytes, after: bytes, tests: Sequenc
     """Return the line of a new condition that compares with values of the tests and gives what they expect, if such
     conditions handle every test; else 0.
 
-    Conditions that compare only with 0 or 1, or with one value that the issue names in its prose, and those in a new
-    function or one that gave constants before, do not count: they may be an edge case, or one more entry of a list.
+    Conditions that compare only with 0, 1, booleans or null, or with one value that the issue names in its prose, and
+    those in a new function or one that gave constants before, do not count: they may be an edge case, or one more entry
+    of a list. A boolean or null, which tests may expect without naming it, counts for values that the issue does not
+    name, in a function that compared with no constants before.
     """
     cases = [one for one in _special_cases(language, before, after) if not one.is_doubtful]
     held = [frozenset(value for node in nodes for value in _shown_values(node)) for nodes in tests]
-    sure = [one for one in cases if len(one.values) > 1 or not all(is_in_prose(issue, value) for value in one.values)]
-    found = [next((one for one in sure if one.values | one.answers <= values), None) for values in held]
+    sure = [one for one in cases if not _is_named(one, issue)]
+    found = [next((one for one in sure if one.values | one.answers - {SINGLETON} <= values), None) for values in held]
     return found[0].line if found and all(found) and found[0] else 0
+
+
+def _is_named(case: SpecialCase, issue: str) -> bool:
+    """Whether an issue names the value of a special case, or one of the values if it gives a boolean or null."""
+    named = [is_in_prose(issue, value) for value in case.values - {SINGLETON}]
+    return any(named) if case.answers == {SINGLETON} else len(named) == 1 and all(named)
 
 
 def _special_cases(language: str, before: bytes, after: bytes) -> Iterator[SpecialCase]:
@@ -85,8 +96,9 @@ def _special_cases(language: str, before: bytes, after: bytes) -> Iterator[Speci
         answers = _constants(_only(body)) if body is not None else None
         if values and answers:
             earlier = functions.get(_function_name(node))
-            is_listed = earlier is None or _gives_constants(earlier)
-            yield SpecialCase(values, answers, node.start_point[0] + 1, is_listed or values <= EDGES)
+            is_listed = _gives_constants if answers != {SINGLETON} else _gives_or_compares_constants
+            is_doubtful = earlier is None or is_listed(earlier) or values <= EDGES
+            yield SpecialCase(values, answers, node.start_point[0] + 1, is_doubtful)
 
 
 def _only(node: Node) -> Node:
@@ -101,23 +113,44 @@ def _only(node: Node) -> Node:
 
 def _compared(condition: Node) -> frozenset[str] | None:
     """Return the values that a condition compares with for equality; None if it is another condition."""
-    condition = _only(condition)
-    parts = [child for child in condition.named_children if "comment" not in child.type]
-    if len(parts) != 2:
+    waiting = [condition]
+    found: set[str] = set()
+    while waiting:
+        node = _only(waiting.pop())
+        if BOTH.fullmatch(_operator(node)):
+            waiting += _parts(node)
+        elif values := _equal_constants(node):
+            found |= values
+        else:
+            return None
+    return frozenset(found)
+
+
+def _parts(node: Node) -> list[Node]:
+    return [child for child in node.named_children if "comment" not in child.type]
+
+
+def _operator(node: Node) -> str:
+    """Return the operator between the two parts of an expression; "" if it has not two."""
+    is_binary = len(_parts(node)) == 2
+    return "".join(node_text(child) for child in node.children if not child.is_named).strip() if is_binary else ""
+
+
+def _equal_constants(node: Node) -> frozenset[str] | None:
+    """Return the constants that an expression compares with for equality; None if it is another expression."""
+    if not EQUALITY.fullmatch(_operator(node)):
         return None
-    operator = "".join(node_text(child) for child in condition.children if not child.is_named).strip()
-    if BOTH.fullmatch(operator):
-        both = [_compared(part) for part in parts]
-        return both[0] | both[1] if both[0] is not None and both[1] is not None else None
-    if not EQUALITY.fullmatch(operator):
-        return None
-    return next((values for part in parts if (values := _constants(part)) is not None), None)
+    return next((values for part in _parts(node) if (values := _constants(part)) is not None), None)
+
+
+def _gives_or_compares_constants(function: Node) -> bool:
+    """Whether a function gives constants, or compares with some for equality that are no edge cases."""
+    return _gives_constants(function) or any(not (_equal_constants(node) or EDGES) <= EDGES for node in walk(function))
 
 
 def _constants(node: Node) -> frozenset[str] | None:
     """Return the literals of an expression that consists of them; None if it has a name."""
-    leaves = [leaf for leaf in walk(node) if not leaf.child_count]
-    if any(NAME.search(leaf.type) for leaf in leaves):
+    if any(NAME.search(leaf.type) and not _is_singleton(leaf) for leaf in walk(node) if not leaf.child_count):
         return None
     return frozenset(_literals(node)) or None
 
@@ -126,10 +159,16 @@ def _literals(node: Node) -> Iterator[str]:
     waiting = [node]
     while waiting:
         each = waiting.pop()
-        if LITERAL.search(each.type) and not COLLECTIONS.search(each.type) and each.is_named:
+        if _is_singleton(each):
+            yield SINGLETON
+        elif LITERAL.search(each.type) and not COLLECTIONS.search(each.type) and each.is_named:
             yield re.sub(r"(?<=\d)_?[iuf](?:8|16|32|64|128|size)$", "", node_text(each).strip("\"'`"))
         else:
             waiting += each.named_children
+
+
+def _is_singleton(node: Node) -> bool:
+    return node.is_named and (node.type in SINGLETONS or (node.type == "identifier" and node.text == b"None"))
 
 
 def _shown_values(test: Node) -> Iterator[str]:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 FENCE = b"```"
 LEADING = ("attribute_item", "inner_attribute_item", "line_comment", "block_comment")
-RUN = re.compile(r"(?:rust|should_panic|no_run|compile_fail|edition\d+|[\s,])*")
-"""The words after the fence of an example that rustdoc compiles; others, such as `text`, name another language."""
+TAGS = r"rust|should_panic|no_run|compile_fail|standalone_crate|test_harness|edition\d+"
+RUN = re.compile(rf"[\s,]*(?:(?:{TAGS})(?:{TAGS}|[\s,]|(?<=[\s,])E\d{{4}}(?![^\s,]))*)?")
+"""The words after the fence of an example that rustdoc compiles, perhaps with an error's code behind them;
+others, such as `text`, name another language."""
 STUB = b"#[cfg(doctest)]\n#[allow(warnings)]\n"
 """What precedes an item that only rustdoc sees when it collects examples: no test can use it."""
 

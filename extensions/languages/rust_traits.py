@@ -18,15 +18,17 @@ METHODS = {
 """The trait that gives a method."""
 OPERATORS = {
     **{"==": "PartialEq", "!=": "PartialEq", "<": "PartialOrd", "<=": "PartialOrd", ">": "PartialOrd"},
-    **{">=": "PartialOrd", "&": "BitAnd", "|": "BitOr", "^": "BitXor", "<<": "Shl", ">>": "Shr", "!": "Not"},
-    **{"add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "calculate": "Rem", "-": "Neg"},
+    **{">=": "PartialOrd", "&": "BitAnd", "|": "BitOr", "^": "BitXor", "<<": "Shl", ">>": "Shr"},
+    **{"add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "calculate": "Rem"},
     **{"+=": "AddAssign", "-=": "SubAssign", "*=": "MulAssign", "/=": "DivAssign", "%=": "RemAssign"},
+    **{"+": "Add", "-": "Sub", "*": "Mul", "/": "Div", "%": "Rem", "operator `-": "Neg", "operator `!": "Not"},
     **{"&=": "BitAndAssign", "|=": "BitOrAssign", "^=": "BitXorAssign", "<<=": "ShlAssign", ">>=": "ShrAssign"},
 }
-"""The trait that gives an operator, which the compiler names by a verb or writes as it is."""
+"""The trait that gives an operator, which the compiler names by a verb or writes as it is; unary ones are preceded
+by a word."""
 OPERATOR = re.compile(
     r"cannot (add|subtract|multiply|divide|calculate)\b"
-    r"|(?:binary operation|binary assignment operation|cannot apply unary operator) `([^`\s]+)`"
+    r"|(?:binary operation|binary assignment operation) `([^`\s]+)`|cannot apply unary (operator `[^`\s]+)`"
     r"|no implementation for `.+? ([&|^]|<<|>>)=? .+`"
 )
 SYNTAX = {
@@ -65,5 +67,6 @@ def lacking_traits(error: str) -> set[str]:
         start = len(called[2])
         found |= {METHODS[name] for name in [called[1][start : start + len(called[3])]] if name in METHODS}
     if operator := OPERATOR.search(first):
-        found |= {OPERATORS[next(filter(None, operator.groups()))]}
+        name = next(filter(None, operator.groups()))
+        found |= {OPERATORS[name]} if name in OPERATORS else set()
     return found or set(NAMED.findall(first)) or set(LABEL.findall(notes))

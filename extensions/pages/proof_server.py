@@ -48,7 +48,7 @@ def record_server(trees: Trees, tree: str, tests: Sequence[str], command: str, s
 
 def script_lines(record: Record, give_up: Sequence[str]) -> list[str]:
     """Return the lines that define `beside_server`, which runs a command beside the server, and that end the script
-    with the lines `give_up` if the driver is not installed or the server does not start."""
+    with the lines `give_up` if a known driver is not installed or the server does not start."""
     lines = [f"if [ -d {VENV}/bin ]; then PATH={VENV}/bin:$PATH; fi"]
     variables = " ".join(f"{name}={value}" for name, value in VARIABLES.items())
     lines += [f"if [ -d {FOLDER} ]; then export {variables}; fi", *_driver_lines(record, give_up)]
@@ -66,7 +66,8 @@ def script_lines(record: Record, give_up: Sequence[str]) -> list[str]:
 
 def _driver_lines(record: Record, give_up: Sequence[str]) -> list[str]:
     program, package = _texts(record.get("driver"), least=2)[:2]
-    if not package:
+    name = {PYTHON: PYTHON_DRIVER.match(f"import {package}"), NODE: NODE_DRIVER.match(f'"{package}"')}.get(program)
+    if name is None or name[1] != package:
         return []
     probe = f"import {package}" if program == PYTHON else f"require.resolve({package!r})"
     start = f"{PYTHON} -c" if program == PYTHON else f"{NODE} -e"
@@ -77,5 +78,5 @@ def _driver_lines(record: Record, give_up: Sequence[str]) -> list[str]:
 
 def _texts(value: str | list[str] | None, least: int) -> list[str]:
     """Return a recorded list of texts, with empty ones up to `least`: a bundle may be anybody's."""
-    found = list(value) if isinstance(value, list) else []
+    found = [*map(str, value)] if isinstance(value, list) else []
     return found + [""] * (least - len(found))

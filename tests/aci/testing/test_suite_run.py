@@ -420,7 +420,11 @@ def test_command_for_nodes_can_be_repeated_in_shell():
             "cargo test --all-features -- --exact tests::split b",
         ),
         ("cargo test", ["a:src/lib.rs::doc crate #2"], "cargo test --doc"),
-        ("cargo test", ["a:src/lib.rs::doc crate", "a:src/lib.rs::b"], "cargo test -- --exact b"),
+        (
+            "cargo test",
+            ["a:src/lib.rs::doc crate", "a:src/lib.rs::b"],
+            "cargo test -- --exact b  # 'a:src/lib.rs::doc crate'",
+        ),
         ("cargo test -- --nocapture", ["a:src/lib.rs::b"], "cargo test -- --nocapture  # a:src/lib.rs::b"),
         ("node --test", ["test/a.test.js::x", "test/a.test.js::y > z"], "node --test test/a.test.js"),
         ("npx vitest run", ["a b.test.ts::x"], "npx vitest run 'a b.test.ts'"),

@@ -12,7 +12,7 @@ from agent.lifecycle.result_files import write_result_files
 from agent.run_state.proposed_tree import Proposal, proposal_note
 from agent.run_state.run_ownership import UNTRUSTED
 from tests.agent.conftest import bench, line
-from trajectories.records import Note, Patch
+from trajectories.records import Note, Observation, Patch, Step
 
 __all__ = ["bench"]
 
@@ -20,6 +20,7 @@ GUARD = "PROOF_WITHOUT_CONTAINER"
 COMMANDS = ["git apply patch.diff", "echo ran; false \x1b]0;title\x07"]
 OTHERS = Note("main", "forked", "Forked.", {UNTRUSTED: True})
 PROPOSED = Proposal("a patch", lambda trees: "")
+SERVED = Observation("", data={"environment": {"server": ["git apply x; vite\x1b", "", "80"]}})
 OWN, ELSEWHERE = (proposal_note(each, "", None, ()) for each in (replace(PROPOSED, is_own=True), PROPOSED))
 
 
@@ -70,3 +71,16 @@ def test_command_of_a_strangers_record_is_shown_before_it_runs(script_of, bench,
     assert done.returncode == 1
     refused = "This runs code from elsewhere. Run it in a container, or set PROOF_WITHOUT_CONTAINER=yes."
     assert (refused in rest) == (done.stdout == "") == (not value)
+
+
+def test_server_and_shell_code_of_a_strangers_record_are_shown(bench):
+    bench.begin(line("x"))
+    engine = bench.engine()
+    engine.journal.append(Step("main", 1, "", "proof", engine.run.base.tree, observations=(SERVED,)), OTHERS)
+    taken_out = "git apply -R '--include=a b' patch.diff"
+    commands = ["git apply patch.diff", "first", "suite", taken_out, "git apply -R x; evil", "first"]
+    write_result_files(engine, Patch(), commands)
+    script = (engine.journal.directory / "proof.sh").read_text()
+    engine.close()
+    shown = [each.split(": ", 1)[1] for each in script.splitlines() if each.startswith("printf") and ": " in each]
+    assert shown == [f"{each}' >&2" for each in ("first", "suite", "git apply -R x; evil", "git apply x; vite ")]

@@ -79,6 +79,62 @@ def test_entry_of_a_list_and_a_value_that_the_issue_names_are_no_special_cases()
     assert not find("javascript", "function other(xs) { if (xs[0] === 7) return 24 }", "%s\n")
 
 
+PREDICATES = [
+    ("javascript", "function ok(a) {%s\n  return a > 'b'\n}\n", "if (a === 'abc') { return true }",
+     "assert.ok(ok('abc'))"),
+    ("javascript", "function ok(a) {%s\n  return a > 'b'\n}\n", "if (a === 'abc') return undefined", "is(ok('abc'))"),
+    ("javascript", "function ok(a, b) {%s\n  return b\n}\n", "if (a === 'abc' && b === null) return 5",
+     "ok('abc', null) == 5"),
+    ("go", "package a\nfunc ok(a string) bool {%s\n\treturn len(a) > 9\n}\n", 'if a == "abc" {\n\t\treturn true\n\t}',
+     'package a\nfunc TestA(t *testing.T) { if !ok("abc") { t.Fatal() } }'),
+    ("rust", "fn ok(a: &str) -> bool {%s\n    a.len() > 9\n}\n", 'if a == "abc" { return true; }',
+     'fn a() { assert!(ok("abc")); }'),
+    ("rust", "fn ok(a: &str) -> Option<u8> {%s\n    get(a)\n}\n", 'if a == "abc" { return None; }',
+     'fn a() { assert!(ok("abc").is_none()); }'),
+    ("java", "class T { boolean ok(String a, int b) {%s\n return b > 9; } }", "if (b == 5) return true;",
+     "class A { void a() { assertTrue(ok(null, 5)); } }"),
+    ("java", "class T { String ok(int b) {%s\n return get(b); } }", "if (b == 5) return null;",
+     "class A { void a() { assertNull(ok(5)); } }"),
+    ("ruby", "def ok(a)%s\n  a.size > 9\nend\n", "return true if a == 'abc'", "def test_a; assert ok('abc'); end"),
+    ("php", "<?php function ok($a) {%s\n return strlen($a) > 9; }", "if ($a === 'abc') { return TRUE; }",
+     "<?php function testA() { $this->assertTrue(ok('abc')); }"),
+]  # fmt: skip
+
+
+def find_predicate(language: str, code: str, added: str, test: str, issue: str = "Some words are wrong.") -> int:
+    nodes = [[parse_syntax(language, test.encode())]]
+    return find_special_case(language, (code % "").encode(), (code % f"\n{added}").encode(), nodes, issue)
+
+
+@pytest.mark.parametrize(("language", "code", "added", "test"), PREDICATES)
+def test_condition_that_gives_a_boolean_or_null_is_found(language: str, code: str, added: str, test: str) -> None:
+    assert find_predicate(language, code, added, test)
+
+
+@pytest.mark.parametrize(
+    ("added", "issue", "more"),
+    [
+        ("if (a === 'abc') return true", "The word abc is missing.", ""),
+        ("if (a === 'abc' && a[0] === 'q') return true", "The word abc is missing.", ""),
+        ("if (a === null) return false", "", ""),
+        ("if (a === true) return 24", "", ""),
+        ("if (a === '') return true", "", ""),
+        ("if (a === 'other') return true", "", ""),
+        ("if (a === 'abc') return true", "", "\n  if (a === 'abd') return true"),
+        ("if (a === 'abc') return true", "", "\n  if (b) return a === 'abd'"),
+    ],
+)
+def test_boolean_for_an_edge_case_a_named_value_or_a_list_is_no_special_case(added: str, issue: str, more: str) -> None:
+    code = f"function ok(a, b) {{%s{more}\n  return a > 'b'\n}}\n"
+    test = "assert.ok(ok('abc')); assert.ok(ok('q', null, true, '', 24))"
+    assert not find_predicate("javascript", code, added, test, issue)
+
+
+def test_condition_of_many_parts_is_read() -> None:
+    parts = " && ".join(f"xs[{index}] === 7" for index in range(2_000))
+    assert find("javascript", f"if ({parts}) return 24")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("is_right", [True, False])
 def test_patch_that_handles_only_values_of_its_test_is_unproven(prove_patch, is_right: bool) -> None:

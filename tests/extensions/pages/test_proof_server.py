@@ -11,7 +11,7 @@ import pytest
 
 from extensions.bundles import proof_script
 from extensions.bundles.proof_script import local_script
-from extensions.pages.proof_server import record_server
+from extensions.pages.proof_server import record_server, script_lines
 from tests.conftest import MakeRepo, git
 from trajectories import plugins
 from trajectories.git_store.trees import EMPTY_TREE, Trees
@@ -70,7 +70,7 @@ def test_server_that_does_not_start_is_said_before_a_test_runs(make_repo: MakeRe
     assert not any("fails without" in line for line in lines)
 
 
-@pytest.mark.parametrize("driver", [["python3", "playwright_of_nobody"], ["node", "@nobody/playwright"]])
+@pytest.mark.parametrize("driver", [["python3", "pyppeteer"], ["node", "puppeteer-core"]])
 def test_missing_driver_is_named(make_repo: MakeRepo, driver: list[str]) -> None:
     code, lines = repeat(make_repo, server=[SERVER, ""], driver=driver)
     missing = f"The tests need the package {driver[1]} of {driver[0]}, which is not installed here."
@@ -89,6 +89,22 @@ def test_script_made_without_pages_says_that_it_starts_no_server(
 def test_record_of_somebody_else_gives_a_script(make_repo: MakeRepo, server: list[str]) -> None:
     script = local_script(Base("c" * 40, ""), Path("patch.diff"), ["true"], (), {"server": server, "driver": "x"})
     assert subprocess.run(["sh", "-n"], input=script, text=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "driver",
+    [
+        ["python3", "os; os.system('id')"],
+        ["python3", "playwright\nimport os"],
+        ["python3", "puppeteer"],
+        ["node", "x'); evil('"],
+        ["evil", "playwright"],
+        [["evil"], 1],
+    ],
+)
+def test_unknown_driver_of_somebody_elses_record_is_not_run(driver: list[str]) -> None:
+    record = {"server": ["vite", ""]}
+    assert script_lines(record | {"driver": driver}, ["exit 1"]) == script_lines(record, ["exit 1"])
 
 
 @pytest.mark.parametrize(

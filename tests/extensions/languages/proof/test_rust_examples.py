@@ -116,6 +116,24 @@ def test_documentation_without_changed_examples_is_code(after: str) -> None:
     assert split(after) is None
 
 
+@pytest.mark.parametrize(
+    ("words", "is_run"),
+    [
+        ("compile_fail,E0277", True),
+        ("compile_fail E0277, edition2021", True),
+        ("standalone_crate", True),
+        ("test_harness", True),
+        ("", True),
+        ("E0277", False),
+        ("compile_fail,E02777", False),
+        ("toml", False),
+    ],
+)
+def test_words_of_an_example_say_whether_it_runs(words: str, is_run: bool) -> None:
+    more = MORE.replace("```\n", f"```{words}\n", 1)
+    assert (split(TOP + more + CART) is not None) == is_run
+
+
 def test_delivered_patch_has_its_own_documentation(make_repo, open_ws) -> None:
     workspace = open_ws("local", make_repo(MANIFEST | {"src/lib.rs": BASE}))
     trees, base = workspace.options.trees, workspace.options.base.tree

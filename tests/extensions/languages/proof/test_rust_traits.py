@@ -1,10 +1,11 @@
 """Rust's standard traits as what a test misses that does not build without the patch."""
 
 import shutil
+import time
 
 import pytest
 
-from aci.proof.compiled_tests import missing_names
+from aci.proof.compiled_tests import MissingNames, missing_names
 from aci.testing.suite_run import TestResult
 from trajectories.records import Issue
 
@@ -87,7 +88,12 @@ error[E0599]: `shop::T` is not an iterator
         ("binary operation `>=` cannot be applied to type `T`", {"PartialOrd"}),
         ("binary assignment operation `+=` cannot be applied to type `T`", {"AddAssign"}),
         ("no implementation for `T << T`", {"Shl"}),
+        ("binary operation `+` cannot be applied to type `T`", {"Add"}),
+        ("binary operation `-` cannot be applied to type `T`", {"Sub"}),
+        ("binary operation `&&` cannot be applied to type `T`", None),
         ("cannot apply unary operator `-` to type `T`", {"Neg"}),
+        ("cannot apply unary operator `!` to type `T`", {"Not"}),
+        ("cannot apply unary operator `*` to type `T`", None),
         ("cannot index into a value of type `T`", {"Index", "IndexMut"}),
         ("type `T` cannot be dereferenced", {"Deref"}),
         ("can't compare `T` with `u8`\n  = help: the trait `PartialEq<u8>` is not implemented for `T`", {"PartialEq"}),
@@ -125,6 +131,16 @@ def test_trait_counts_if_the_issue_names_it_or_its_method(issue: str, is_asked: 
     assert found
     assert (not found.unasked(issue)) == is_asked
     assert found.unasked(issue, lambda name: name == "marker") == {"Extend", "extend"}
+
+
+def test_long_issue_is_searched_quickly() -> None:
+    issue = "impl " * 13_000
+    found = MissingNames(frozenset(), traits=frozenset({"Add"}))
+    start = time.process_time()
+    assert found.unasked(issue) == {"Add"}
+    assert found.unasked(f"{issue}\n{issue}Add") == set()
+    assert found.unasked(f"{issue}\nAdd impl") == {"Add"}
+    assert time.process_time() - start < 2
 
 
 def test_marker_beside_a_trait_is_not_asked_for() -> None:
