@@ -141,12 +141,13 @@ class FileCoverage:
         return {path: data for path, data in found.items() if word in data}
 
     def _examples(self) -> dict[str, bytes]:
-        """Return the files that may show how the module is used."""
+        """Return the files that may show how the module is used, the module first, since time may run out."""
         near = self.path.partition("/")[0] + "/"
         paths = [one for one in self.task.trees.files(self.task.tree) if one.endswith(SHOWING) and not is_test(one)]
         paths.sort(key=lambda path: (path != self.path, not path.startswith(near), path))
         found = {path: self.task.trees.read(self.task.tree, path) for path in paths[:MOST_EXAMPLE_FILES]}
-        return self._tests() | {path: data for path, data in found.items() if len(data) <= LARGEST_EXAMPLE}
+        files = self._tests() | {path: data for path, data in found.items() if len(data) <= LARGEST_EXAMPLE}
+        return {path: files[path] for path in sorted(files, key=lambda path: path != self.path)}
 
     def _left(self) -> float | None:
         """Return the seconds that the run has left, or None if it has no time limit."""
