@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from extensions.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
-from extensions.testgen.usage_mining import free_names
+from extensions.testgen.usage_mining import free_names, replace_names
 
 AT_ONCE, ROUNDS, MOST_NATURAL = 12, 40, 12
 PLAIN = ("2", "3")
@@ -120,18 +120,31 @@ def smaller_cases(case: Case, natural: Collection[str] = ()) -> Iterator[Case]:
     for lines in _fewer_lines(case.lines):
         yield Case(lines, case.call, _bound(case.watch, lines), case.about)
     for place, line in enumerate(case.lines):
-        name, mark, value = line.partition(" = ")
-        rest = "\n".join((*case.lines[:place], *case.lines[place + 1 :], case.call))
-        if mark and name.isidentifier() and len(re.findall(rf"\b{name}\b", rest)) == 1:
-            text = re.sub(rf"\b{name}\b", lambda _, value=value: value, case.call)  # type: ignore[misc]
-            watch = tuple(one for one in case.watch if one != name)
-            yield Case((*case.lines[:place], *case.lines[place + 1 :]), text, watch, case.about)
+        name, _, value = line.partition(" = ")
+        rest = (*case.lines[:place], *case.lines[place + 1 :])
+        if name.isidentifier() and (call := _inlined(case.call, name, value, rest)):
+            yield Case(rest, call, tuple(one for one in case.watch if one != name), case.about)
     for text in _simpler(case.call, natural):
         yield Case(case.lines, text, case.watch, case.about)
     for place, line in enumerate(case.lines):
         for text in _simpler(line, natural):
             lines = (*case.lines[:place], text, *case.lines[place + 1 :])
             yield Case(lines, case.call, case.watch, case.about)
+
+
+def _inlined(call: str, name: str, value: str, others: Sequence[str]) -> str:
+    """Return the call with the value in the place of the name; "" unless that is the only use of the name."""
+    try:
+        elsewhere = any(_uses(ast.parse(code), name) for code in others)
+        tree = replace_names(call, {name: ast.parse(value, mode="eval").body})
+        is_only = not elsewhere and _uses(ast.parse(call), name) == 1 and not _uses(tree, name)
+        return ast.unparse(tree) if is_only else ""
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+
+
+def _uses(tree: ast.AST, name: str) -> int:
+    return sum(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
 
 
 def _without_unneeded(case: Case) -> Case:
