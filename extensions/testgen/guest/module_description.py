@@ -19,7 +19,7 @@ SKIPPED = {
 """Methods that are not called by name."""
 
 
-def describe_module(module, file, root):
+def describe_module(module, root):
     """Return {"functions": [...], "classes": [...], "public": [...], "shared": [...], "enums": {...}}.
 
     `public` are the names that the package offers, and `shared` those that mean the same in the module. `enums` holds
@@ -36,7 +36,7 @@ def describe_module(module, file, root):
         elif callable(value) and not isinstance(value, types.ModuleType):
             functions.append(_function(name, value))
     package = vars(sys.modules[module.__name__.partition(".")[0]])
-    shared = sorted(name for name, value in vars(module).items() if package.get(name, None) is value)
+    shared = sorted(name for name, value in vars(module).items() if name in package and package[name] is value)
     public = sorted(
         name for name, value in package.items() if name[0] != "_" and not isinstance(value, types.ModuleType)
     )
