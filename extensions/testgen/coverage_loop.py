@@ -49,7 +49,7 @@ ELSEWHERE = "export TZ=XXX-13:45 LC_ALL=C\n"
 GATHER = "import sys; sys.path[:] = filter(None, sys.path); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 LIMIT_OF_WRITTEN = 1.0
 """Limit in CPU seconds for a test written by a model."""
-CALLS = 0
+MOST_SEARCH_CALLS = 0
 """Number of calls that the search in one file makes; 0 for no limit. Benchmarks set it, since seconds depend on the
 load of the machine."""
 LEAST = 4.0
@@ -128,7 +128,7 @@ class FileCoverage:
 
         asked = GenerationRequest(
             self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._examples(), self.names,
-            CALLS,
+            MOST_SEARCH_CALLS,
         )  # fmt: skip
         with closing(task.branch.place.fork(task.tree)) as room:
             return generate_cases(room, asked, task.branch.cancel, self._search_time(), tell)

@@ -16,14 +16,14 @@ from extensions.testgen.answer_schema import has_huge
 from extensions.testgen.module_exerciser import Case, ExampleRecord
 from extensions.testgen.usage_mining import free_names, replace_names
 
-MOST_EXAMPLES, MOST_OTHERS, LONGEST, MOST_LINES, MOST_WATCHED = 400, 60, 300, 8, 2
+MOST_EXAMPLES, MOST_EXAMPLES_WITH_OTHER_TEXTS, LONGEST_EXAMPLE, MOST_EXAMPLE_LINES, MOST_WATCHED = 400, 60, 300, 8, 2
 DOCUMENTS = (".md", ".rst", ".txt")
-WORD = re.compile(r"\w+")
-CALLING = ast.Call | ast.BinOp | ast.Compare
-WRITTEN = (ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.List, ast.UnaryOp, ast.USub, ast.Load)
-POSITIONAL = (0, 1)
+EXAMPLE_WORD = re.compile(r"\w+")
+EXAMPLE_EXPRESSIONS = ast.Call | ast.BinOp | ast.Compare
+WRITABLE_NODES = (ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.List, ast.UnaryOp, ast.USub, ast.Load)
+POSITIONAL_KINDS = (0, 1)
 """Kinds of parameters (`inspect.Parameter.kind`) that take positional arguments."""
-FLOW = ast.With | ast.If | ast.For | ast.While | ast.Try
+FLOW_STATEMENTS = ast.With | ast.If | ast.For | ast.While | ast.Try
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """Errors of the parser, and of code that is nested too deeply for the functions of `ast`."""
 
@@ -51,7 +51,8 @@ def usage_examples(
                 found.update(dict.fromkeys(_cases([names.visit(one) for one in statements], set(known))))
     own = {one["name"] for kind in ("functions", "classes") for one in offers[kind]}
     codes = {case: "\n".join((*case.lines, case.call)) for case in found}
-    return sorted(found, key=lambda case: (not own & set(WORD.findall(codes[case])), len(codes[case])))[:MOST_EXAMPLES]
+    ordered = sorted(found, key=lambda case: (not own & set(EXAMPLE_WORD.findall(codes[case])), len(codes[case])))
+    return ordered[:MOST_EXAMPLES]
 
 
 def written_arguments(
@@ -91,7 +92,7 @@ def with_other_texts(examples: Sequence[Case], records: Iterable[ExampleRecord])
         if len(own) == 1:
             others = (repr(text) for text in texts if text != own[0] and not text.isidentifier())
             found |= {Case((), call.replace(repr(own[0]), text)): None for text in others}
-    return list(found)[:MOST_OTHERS]
+    return list(found)[:MOST_EXAMPLES_WITH_OTHER_TEXTS]
 
 
 def texts_in(code: str) -> list[str]:
@@ -118,7 +119,7 @@ def _called_name(call: ast.Call) -> str:
 
 def _by_parameter(call: ast.Call, params: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ast.expr]]:
     for node, param in zip(call.args, params, strict=False):
-        if isinstance(node, ast.Starred) or param["kind"] not in POSITIONAL:
+        if isinstance(node, ast.Starred) or param["kind"] not in POSITIONAL_KINDS:
             break
         yield param["name"], node
     yield from ((one.arg, one.value) for one in call.keywords if one.arg)
@@ -128,7 +129,7 @@ def _written(node: ast.expr, names: _Qualifier, known: Collection[str]) -> str:
     """Return the argument as source text; "" if it is more than literals and importable names."""
     node = names.visit(copy.deepcopy(node))
     parts = list(ast.walk(node))
-    is_plain = all(isinstance(one, WRITTEN) for one in parts)
+    is_plain = all(isinstance(one, WRITABLE_NODES) for one in parts)
     is_known = all(one.id in known for one in parts if isinstance(one, ast.Name))
     return ast.unparse(node) if is_plain and is_known else ""
 
@@ -175,7 +176,7 @@ def _doctest_statements(text: str) -> Iterator[ast.stmt]:
 def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield the statements of a test, including those inside its blocks."""
     for statement in body:
-        if isinstance(statement, FLOW):
+        if isinstance(statement, FLOW_STATEMENTS):
             yield from _flat(statement.body)
         else:
             yield statement
@@ -247,7 +248,7 @@ def _values(statement: ast.stmt) -> Iterator[ast.expr]:
     else:
         parts = [node for node in ast.walk(statement) if isinstance(node, ast.Call)][:1]
     for one in parts:
-        yield from (node for node in ast.walk(one) if isinstance(node, CALLING))
+        yield from (node for node in ast.walk(one) if isinstance(node, EXAMPLE_EXPRESSIONS))
 
 
 def _with_assignments(node: ast.expr, bound: Mapping[str, str], known: set[str]) -> Case | None:
@@ -256,9 +257,10 @@ def _with_assignments(node: ast.expr, bound: Mapping[str, str], known: set[str])
     lines: list[str] = []
     while missing := free_names(Case(tuple(lines), call)) - known:
         name = min(missing)
-        if bound.get(name, "") in ("", *lines) or len(lines) >= MOST_LINES:
+        if bound.get(name, "") in ("", *lines) or len(lines) >= MOST_EXAMPLE_LINES:
             return None
         lines.insert(0, bound[name])
     used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
     watch = [name for name in (line.partition(" = ")[0] for line in lines) if name in used]
-    return Case(tuple(lines), call, tuple(watch[:MOST_WATCHED])) if len("".join((*lines, call))) <= LONGEST else None
+    is_short = len("".join((*lines, call))) <= LONGEST_EXAMPLE
+    return Case(tuple(lines), call, tuple(watch[:MOST_WATCHED])) if is_short else None

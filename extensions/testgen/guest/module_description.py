@@ -10,7 +10,7 @@ import os
 import sys
 import types
 
-LONGEST, LONGEST_ANNOTATION, MOST_MEMBERS, MOST_PAIRS = 60, 300, 40, 100
+LONGEST_DEFAULT, LONGEST_ANNOTATION, MOST_MEMBERS, MOST_PAIRS = 60, 300, 40, 100
 SKIPPED = {
     *("__init__", "__new__", "__class__", "__init_subclass__", "__subclasshook__", "__class_getitem__", "__del__"),
     *("__getattribute__", "__setattr__", "__delattr__", "__getattr__", "__dir__", "__sizeof__", "__prepare__"),
@@ -110,7 +110,7 @@ def parameters(value, drop):
     ]
 
 
-def _text(value, longest=LONGEST):
+def _text(value, longest=LONGEST_DEFAULT):
     try:
         return repr(value)[:longest]
     except Exception:  # noqa: BLE001 - any object may refuse to be shown
