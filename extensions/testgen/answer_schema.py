@@ -15,7 +15,7 @@ KINDS = {"returned", "raised", "late", "died", "harm", "setup"}
 CLAIMS = {"equal", "is", "close", "nan", "isa"}
 DRAWN = 30
 """Maximum number of items taken from lazy values; the same as in `extensions/testgen/guest/exercise_server.py`."""
-LONGEST, MOST_LINE = 2000, 10**7
+LONGEST_ANSWER_TEXT, MOST_LINE = 2000, 10**7
 SUFFIX = re.compile(r"(?:\.[A-Za-z]\w*|\[\d+\])*", re.ASCII)
 """Steps from a value to one of its parts."""
 HUGE = 10**60
@@ -49,7 +49,7 @@ def is_sound(lines: Sequence[str], call: str, answer: Mapping[str, Any]) -> bool
         and _is_list(arcs, _is_step)
         and _is_list(asserts, _is_claim)
         and all(isinstance(one, str) and (not one or one.isidentifier()) for one in names)
-        and all(isinstance(one, str) and len(one) <= LONGEST for one in texts)
+        and all(isinstance(one, str) and len(one) <= LONGEST_ANSWER_TEXT for one in texts)
         and _is_line(answer.get("line", 0))
     )
 
@@ -115,7 +115,7 @@ def is_exploration(answer: Mapping[str, Any]) -> bool:
 
 
 def _is_texts(value: Any, count: int) -> bool:
-    return _is_list(value, lambda one: isinstance(one, str) and len(one) <= LONGEST) and len(value) == count
+    return _is_list(value, lambda one: isinstance(one, str) and len(one) <= LONGEST_ANSWER_TEXT) and len(value) == count
 
 
 def is_offer(value: Mapping[str, Any]) -> bool:

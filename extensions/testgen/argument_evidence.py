@@ -7,22 +7,22 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from extensions.testgen.argument_generation import PLAIN, kind_of
+from extensions.testgen.argument_generation import PLAIN_KINDS, kind_of
 from extensions.testgen.module_exerciser import ExampleRecord
 
 LIKELY, RARE = 40.0, 0.1
 """Weights of kinds that a name suggests, and of kinds that nothing suggests and few functions take."""
 GIVEN, OBJECT = "given", "object"
 """Kinds of arguments besides the plain ones: a recorded expression that is no literal, and an object of a class."""
-COMMON = ("int", "float", "str", "list", "dict", "tuple", OBJECT)
-ANNOTATED = {
+COMMON_KINDS = ("int", "float", "str", "list", "dict", "tuple", OBJECT)
+ANNOTATION_PATTERNS = {
     "int": r"\bint\b|Integral", "float": r"\bfloat\b|Real|Number", "str": r"\bstr\b|Text|String|StrOr",
     "bytes": r"\bbytes\b|OrBytes|Buffer",
     "bool": r"\bbool\b", "none": r"\bNone\b|Optional", "list": r"[Ll]ist|Sequence|Iterable|Collection|Sized",
     "tuple": r"[Tt]uple|Hashable", "dict": r"[Dd]ict|Mapping", "set": r"\b[Ss]et\b|[Ff]rozenset|AbstractSet",
     "callable": r"Callable|[Ff]unction", "iterator": r"Iterator|Generator",
 }  # fmt: skip
-NAMES = {
+NAME_PATTERNS = {
     "callable": r"func|fn|^f$|key$|pred|callback|binop|getsizeof|timer|factory|op$|^key|ctor|filter|cmp",
     "int": r"^[nijk]$|size|count|num|index|width|max|min|len|depth|level|start|stop|end|step|limit|bits|precision|ttl",
     "float": r"^[xyz]$|ratio|prob|value|lower|upper|seconds|frac|rate",
@@ -96,20 +96,21 @@ class ArgumentEvidence:
         name, default = str(param["name"]), param["default"]
         own = "|".join(map(re.escape, self._classes)) or "$."
         annotation = re.sub(rf"\b({own})\b", "", _without_parts(param["annotation"]))
-        annotated = {kind for kind, pattern in ANNOTATED.items() if re.search(pattern, annotation)}
+        annotated = {kind for kind, pattern in ANNOTATION_PATTERNS.items() if re.search(pattern, annotation)}
         members = [text for one, texts in self._enums.items() for text in texts if one in param["annotation"]]
         if members:
             self._texts[_last(owner), name] = dict.fromkeys(members)
         recorded = {recorded_kind(text) for text in self.texts(owner, name)}
         known = annotated | recorded | ({OBJECT} if self.classes(owner, param) else set())
-        if not known and default not in (None, "None") and (kind := kind_of(default)) in PLAIN:
+        if not known and default not in (None, "None") and (kind := kind_of(default)) in PLAIN_KINDS:
             known = {kind}
         if known:
             return {kind: RARE if kind == "none" else 1.0 for kind in sorted(recorded if members else known)}
-        hinted = [kind for kind, pattern in NAMES.items() if re.search(pattern, name.lower())]
+        hinted = [kind for kind, pattern in NAME_PATTERNS.items() if re.search(pattern, name.lower())]
         if not hinted and has_objects and "." in owner:
             hinted = [OBJECT]
-        guesses = {kind: 1.0 if kind in COMMON else RARE for kind in (*PLAIN, *([OBJECT] if self._classes else []))}
+        kinds = (*PLAIN_KINDS, *([OBJECT] if self._classes else []))
+        guesses = {kind: 1.0 if kind in COMMON_KINDS else RARE for kind in kinds}
         return guesses | dict.fromkeys(hinted, LIKELY)
 
 

@@ -16,7 +16,7 @@ from extensions.testgen.answer_schema import HUGE
 FROM_CODE, SPECIAL = 0.3, 0.08
 """Probabilities of a constant of the code under test, and of a float that is no finite number."""
 SPECIAL_FLOATS = ("float('nan')", "float('inf')", "float('-inf')")
-PLAIN = ("int", "float", "str", "bytes", "bool", "none", "list", "tuple", "dict", "set", "callable", "iterator")
+PLAIN_KINDS = ("int", "float", "str", "bytes", "bool", "none", "list", "tuple", "dict", "set", "callable", "iterator")
 PIECES = (
     *("a", "b", "x", "abc", "key", "word", "Hello", "ABC", "\u00e9", "0", "1", "9", "12", "2.5"),
     *(" ", " ", "_", "-", ".", ",", ":", ";", "/", "%", "=", "+", "*", "#", "(", ")", "\n", "\t"),

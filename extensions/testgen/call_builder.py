@@ -32,8 +32,8 @@ MOST_MADE = 40
 SCALARS = ("int", "float", "str", "bytes", "bool")
 """Kinds of which other arguments are as likely as recorded ones. Of other kinds, the recorded ones are taken as they
 are, since what is in a container matters."""
-WORSE, BETTER, LEAST, MOST = 0.8, 1.25, 0.02, 12.0
-POSITIONAL_ONLY, EITHER, VARIADIC, KEYWORD_ONLY, NAMED = range(5)
+WORSE, BETTER, LOWEST_WEIGHT, HIGHEST_WEIGHT = 0.8, 1.25, 0.02, 12.0
+POSITIONAL_ONLY, EITHER, VARIADIC, KEYWORD_ONLY, VARIADIC_KEYWORD = range(5)
 MANGLED = re.compile(r"_\w*[A-Za-z0-9]__[a-z]\w*(?<!__)$")
 
 
@@ -127,7 +127,7 @@ class CallBuilder:
         """Use arguments of these kinds more often if the result was good, else less often."""
         for key in given:
             old = self._weights.get(key, 1.0)
-            self._weights[key] = min(MOST, max(LEAST, old * (BETTER if good else WORSE)))
+            self._weights[key] = min(HIGHEST_WEIGHT, max(LOWEST_WEIGHT, old * (BETTER if good else WORSE)))
 
     # Arguments
 
@@ -155,7 +155,7 @@ class CallBuilder:
                 if not named:
                     found += [self._argument(owner, param, depth) for _ in range(self.chance.choice((0, 1, 2, 3)))]
                 continue
-            if param["kind"] == NAMED:
+            if param["kind"] == VARIADIC_KEYWORD:
                 if self.chance.random() < OPTIONAL:
                     found.append(f"{self.chance.choice('abc')}={self._argument(owner, param, depth)}")
                 continue

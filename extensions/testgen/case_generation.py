@@ -28,8 +28,10 @@ from extensions.testgen.usage_mining import (
 
 SEED = 1
 EXPLORED, SEARCHED, SHRUNK, CONFIRMING = 0.1, 0.55, 0.28, 0.05
-"""Fractions of the time budget for running examples, for searching, for shrinking cases and for repeating calls that
-hang."""
+"""Fractions of the time budget for reading and running examples, for searching, for shrinking cases and for repeating
+calls that hang."""
+SHARE_FOR_READING = 0.03
+"""Maximum fraction of the time budget for reading examples, and also for reading the arguments of calls."""
 EXAMPLES_AT_ONCE, AT_ONCE = 24, 6
 """Number of examples that are run at a time, and of cases that are run on all mutants at a time."""
 CONFIRMED = 2.0
@@ -119,7 +121,7 @@ def generate_cases(
         closing(ModuleExerciser(room, asked.path, asked.mutants, cancel)) as exercise,
         closing(ModuleExerciser(room, asked.path, (), cancel, hash_seed=1)) as witness,
     ):
-        search = _search(exercise, asked, deadline(seconds * EXPLORED, cancel.is_set))
+        search = _search(exercise, asked, seconds, cancel)
         stop = partial(_report_progress, search, tell)
         why = search.run(deadline(seconds * SEARCHED, stop))
         kept = _keep_steady(witness, search.kept)
@@ -158,16 +160,21 @@ def explore_examples(
     return records
 
 
-def _search(exercise: ModuleExerciser, asked: GenerationRequest, over: Callable[[], bool]) -> CaseSearch:
+def _search(exercise: ModuleExerciser, asked: GenerationRequest, seconds: float, cancel: Event) -> CaseSearch:
     maker = CallBuilder(exercise.offers, code_constants(asked.data), SEED, asked.wanted)
     package = str(exercise.offers.get("module")).partition(".")[0]
     shared = [name for name in exercise.offers["shared"] if not name.startswith("_")]
     known = {*dir(builtins), *HELPERS, *maker.functions, *maker.classes, *shared, package}
-    examples = usage_examples(asked.examples, exercise.offers, known)
+    no_builtins = known.difference(dir(builtins))
+    over = deadline(seconds * EXPLORED, cancel.is_set)
+    reading = deadline(seconds * SHARE_FOR_READING, cancel.is_set)
+    examples = usage_examples(asked.examples, exercise.offers, known, reading)
+    reading = deadline(seconds * SHARE_FOR_READING, cancel.is_set)
+    arguments = written_arguments(asked.examples, exercise.offers, no_builtins, reading)
     records = explore_examples(exercise, examples, over)
     records += explore_examples(exercise, with_other_texts(examples, records), over)
     maker.learn_examples(records)
-    maker.evidence.record_written(written_arguments(asked.examples, exercise.offers, known.difference(dir(builtins))))
+    maker.evidence.record_written(arguments)
     names = {one.name for one in asked.subjects}
     owners = {name.split(".")[0] for name in names}
     seeds = [one.case for one in records if one.case.about and maker.may_call(one.case.about)]

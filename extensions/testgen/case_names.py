@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from extensions.testgen.answer_schema import has_huge
 from extensions.testgen.module_exerciser import Case, CaseOutcome
 
-LONGEST, LONGEST_VALUE = 70, 24
+LONGEST_CASE_NAME, LONGEST_VALUE = 70, 24
 """Maximum number of characters of a name with arguments, and of the words for a value."""
-SHOWN = re.compile(r"(?:str|repr|list|tuple|list\(map)?\(?(?:str, |repr, )?(\w+)\)*")
+SHOWN_VALUE = re.compile(r"(?:str|repr|list|tuple|list\(map)?\(?(?:str, |repr, )?(\w+)\)*")
 """A name, alone or in a call that shows its value."""
 SHOWING = {"list", "tuple", "islice", "str", "repr", "len"}
 """Functions around the call that a test is about."""
@@ -27,7 +27,7 @@ def case_name(seen: CaseOutcome) -> str:
         callee, outcome, arguments = _snake(seen.case.about), "", ""
     name = "_".join(filter(None, ("test", callee, outcome)))
     full = f"{name}_for_{arguments}"
-    return full if arguments and len(full) <= LONGEST else name
+    return full if arguments and len(full) <= LONGEST_CASE_NAME else name
 
 
 def _callee(case: Case) -> str:
@@ -49,7 +49,7 @@ def _outcome(seen: CaseOutcome) -> str:
         if isinstance(_parse(seen.case.call), ast.Compare):
             return ""
         value = "nan" if kind == "nan" else _value(_parse(text))
-        shown = SHOWN.fullmatch(expression)
+        shown = SHOWN_VALUE.fullmatch(expression)
         if shown and shown[1] == "result":
             return f"returns_{value}" if value else "returns_value"
         subject = _snake(shown[1] if shown else expression.removeprefix("result"))

@@ -160,7 +160,7 @@ class CaseSearch:
         """Whether a case asserts more than a class, and more than a None result of a function that never returns a
         value."""
         found = [one for one in seen.asserts if one[0] != "isa" and not one[1].startswith("type(")]
-        if any(one != NOTHING for one in found) or not found:
+        if any(one != RETURNS_NONE for one in found) or not found:
             return bool(found)
         is_called = re.search(rf"\b{seen.case.about.rpartition('.')[2]}\b", seen.case.call)
         return bool(is_called) and any(one.returns for one in self.subjects if one.lines & seen.lines)
@@ -174,7 +174,7 @@ class CaseSearch:
     def _next(self) -> GeneratedCase:
         if self.seeds:
             return GeneratedCase(self.seeds.pop(0))
-        if self._makers and self.chance.random() < CALLED:
+        if self._makers and self.chance.random() < RESULT_CALLED:
             cases = self._makers[self.chance.choice(list(self._makers))]
             return self.changer.called(self.chance.choice(cases))
         if self.kept and self.chance.random() < 0.55:
@@ -246,10 +246,10 @@ class CaseSearch:
         return found
 
 
-NOTHING = ("is", "result", "None")
+RETURNS_NONE = ("is", "result", "None")
 FUNCTIONS = {"'function'", "'method'", "'builtin_function_or_method'", "'partial'"}
 """Classes of results that are functions, for example one returned by a decorator; the search then calls them."""
-MOST_MAKERS, CALLED = 8, 0.15
+MOST_MAKERS, RESULT_CALLED = 8, 0.15
 """Number of cases with such results that are kept for each function, and probability that one of them is called."""
 NOISE = {"TypeError", "AttributeError", "NameError", "SyntaxError", "Harm", "SystemExit", "MemoryError", "ImportError"}
 """Exceptions that usually mean, with generated arguments, that an argument had the wrong type."""

@@ -8,16 +8,16 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from extensions.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
-from extensions.testgen.usage_mining import free_names
+from extensions.testgen.usage_mining import free_names, replace_names
 
-AT_ONCE, ROUNDS, MOST_NATURAL = 12, 40, 12
-PLAIN = ("2", "3")
+SHRUNK_AT_ONCE, MOST_SHRINKING_ROUNDS, MOST_NATURAL = 12, 40, 12
+SIMPLE_NUMBERS = ("2", "3")
 UNNATURAL, UNUSUAL, UNUSUAL_CHARACTERS = 15, 3, re.compile(r"[^\w\s'()\[\]{},.=:]|\\\\")
 MINUS_ZERO = re.compile(r"-0(?![.\w])")
-WORDS = re.compile(r"[^\W_]+|\s+|[^\w\s]|_")
-MOST_CUTS, LONGEST_WORD = 12, 15
+WORD_OR_SIGN = re.compile(r"[^\W_]+|\s+|[^\w\s]|_")
+MOST_WORD_CUTS, LONGEST_WORD = 12, 15
 """Maximum number of places at which a word is left out of a text, and of characters in a word."""
-FEW = 2
+LEAST_PARTS_KEPT = 2
 """Minimum number of arguments, elements and characters to keep, since empty values rarely reveal new faults."""
 
 
@@ -48,8 +48,8 @@ class CaseShrinker:
         All cases lose the statements that their calls do not need before any is shrunk further, since time may run out.
         """
         best = [one.seen for one in goals]
-        for start in range(0, len(goals), AT_ONCE):
-            part = list(range(start, min(start + AT_ONCE, len(goals))))
+        for start in range(0, len(goals), SHRUNK_AT_ONCE):
+            part = list(range(start, min(start + SHRUNK_AT_ONCE, len(goals))))
             units = [(place, _without_unneeded(best[place].case)) for place in part if not self.over()]
             for place, seen in self._reaching(units, goals, best):
                 best[place] = seen
@@ -58,12 +58,12 @@ class CaseShrinker:
         return [self._with_fewest_assertions(seen, one.mutants) for seen, one in zip(best, goals, strict=True)]
 
     def _shrink_one(self, place: int, goals: Sequence[ShrinkingGoal], best: list[CaseOutcome]) -> None:
-        for _ in range(ROUNDS):
+        for _ in range(MOST_SHRINKING_ROUNDS):
             options = list(smaller_cases(best[place].case, self.natural))
-            for start in range(0, len(options), AT_ONCE):
+            for start in range(0, len(options), SHRUNK_AT_ONCE):
                 if self.over():
                     return
-                units = [(place, one) for one in options[start : start + AT_ONCE]]
+                units = [(place, one) for one in options[start : start + SHRUNK_AT_ONCE]]
                 if better := next(self._reaching(units, goals, best), None):
                     best[place] = better[1]
                     break
@@ -110,7 +110,7 @@ def case_size(case: Case, natural: Collection[str] = ()) -> tuple[int, int]:
     character codes, so that simpler values come first."""
     text = "\n".join((*case.lines, case.call))
     constants = (node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant))
-    odd = sum(isinstance(value, str) and len(value) >= FEW and value not in natural for value in constants)
+    odd = sum(isinstance(value, str) and len(value) >= LEAST_PARTS_KEPT and value not in natural for value in constants)
     unusual = UNUSUAL * len(UNUSUAL_CHARACTERS.findall(text)) + UNNATURAL * odd
     return len(case.lines) * 4 + len(text) + unusual, sum(map(ord, text))
 
@@ -120,18 +120,31 @@ def smaller_cases(case: Case, natural: Collection[str] = ()) -> Iterator[Case]:
     for lines in _fewer_lines(case.lines):
         yield Case(lines, case.call, _bound(case.watch, lines), case.about)
     for place, line in enumerate(case.lines):
-        name, mark, value = line.partition(" = ")
-        rest = "\n".join((*case.lines[:place], *case.lines[place + 1 :], case.call))
-        if mark and name.isidentifier() and len(re.findall(rf"\b{name}\b", rest)) == 1:
-            text = re.sub(rf"\b{name}\b", lambda _, value=value: value, case.call)  # type: ignore[misc]
-            watch = tuple(one for one in case.watch if one != name)
-            yield Case((*case.lines[:place], *case.lines[place + 1 :]), text, watch, case.about)
+        name, _, value = line.partition(" = ")
+        rest = (*case.lines[:place], *case.lines[place + 1 :])
+        if name.isidentifier() and (call := _inlined(case.call, name, value, rest)):
+            yield Case(rest, call, tuple(one for one in case.watch if one != name), case.about)
     for text in _simpler(case.call, natural):
         yield Case(case.lines, text, case.watch, case.about)
     for place, line in enumerate(case.lines):
         for text in _simpler(line, natural):
             lines = (*case.lines[:place], text, *case.lines[place + 1 :])
             yield Case(lines, case.call, case.watch, case.about)
+
+
+def _inlined(call: str, name: str, value: str, others: Sequence[str]) -> str:
+    """Return the call with the value in the place of the name; "" unless that is the only use of the name."""
+    try:
+        elsewhere = any(_uses(ast.parse(code), name) for code in others)
+        tree = replace_names(call, {name: ast.parse(value, mode="eval").body})
+        is_only = not elsewhere and _uses(ast.parse(call), name) == 1 and not _uses(tree, name)
+        return ast.unparse(tree) if is_only else ""
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+
+
+def _uses(tree: ast.AST, name: str) -> int:
+    return sum(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
 
 
 def _without_unneeded(case: Case) -> Case:
@@ -189,21 +202,21 @@ def _simpler_nodes(node: ast.AST, natural: Collection[str]) -> Iterator[str | in
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "iter":
         yield ast.unparse(node.args[0])
     elif isinstance(node, ast.Call):
-        first = 0 if len(node.args) > FEW else len(node.args)
+        first = 0 if len(node.args) > LEAST_PARTS_KEPT else len(node.args)
         yield from range(first, len(node.args) + len(node.keywords))
     elif isinstance(node, ast.List | ast.Tuple | ast.Set):
-        yield from range(len(node.elts)) if len(node.elts) > FEW else ()
+        yield from range(len(node.elts)) if len(node.elts) > LEAST_PARTS_KEPT else ()
     elif isinstance(node, ast.Dict):
-        yield from range(len(node.keys)) if len(node.keys) > FEW else ()
+        yield from range(len(node.keys)) if len(node.keys) > LEAST_PARTS_KEPT else ()
     elif isinstance(node, ast.Constant):
         yield from _simpler_constants(node.value, natural)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
         yield from (
-            *PLAIN,
+            *SIMPLE_NUMBERS,
             *(f"-{one}" for one in _simpler_constants(node.operand.value, natural) if one[0] not in "-0"),
         )
     elif isinstance(node, ast.UnaryOp | ast.BinOp | ast.GeneratorExp):
-        yield from PLAIN
+        yield from SIMPLE_NUMBERS
 
 
 def _simpler_constants(value: object, natural: Collection[str]) -> Iterator[str]:
@@ -217,20 +230,20 @@ def _simpler_constants(value: object, natural: Collection[str]) -> Iterator[str]
         yield from (repr(one) for one in (1.5, 2.0, 0.5, float(round(value))) if len(repr(one)) <= len(repr(value)))
     elif isinstance(value, bytes):
         options = [value[: len(value) // 2], value[len(value) // 2 :], value[:-1], value[1:]]
-        yield from (repr(one) for one in options if FEW <= len(one) < len(value))
+        yield from (repr(one) for one in options if LEAST_PARTS_KEPT <= len(one) < len(value))
     elif isinstance(value, str) and value not in natural:
         yield from map(repr, sorted(natural, key=lambda text: abs(len(text) - len(value)))[:MOST_NATURAL])
-        yield from (repr(one) for one in _shorter_texts(value) if FEW <= len(one) < len(value))
-        if len(value) == FEW and not value.isalnum():
+        yield from (repr(one) for one in _shorter_texts(value) if LEAST_PARTS_KEPT <= len(one) < len(value))
+        if len(value) == LEAST_PARTS_KEPT and not value.isalnum():
             yield "'ab'"
 
 
 def _shorter_texts(value: str) -> Iterator[str]:
     """Yield the text without some of its words and signs; words stay whole, since a person would write them."""
-    words = WORDS.findall(value)
+    words = WORD_OR_SIGN.findall(value)
     half = len(words) // 2
     yield from ("".join(words[:half]), "".join(words[half:]))
-    for place in range(len(words) - 1, max(-1, len(words) - 1 - MOST_CUTS), -1):
+    for place in range(len(words) - 1, max(-1, len(words) - 1 - MOST_WORD_CUTS), -1):
         yield "".join((*words[:place], *words[place + 1 :]))
     if max(map(len, words), default=0) > LONGEST_WORD:
         yield from (value[: len(value) // 2], value[len(value) // 2 :])

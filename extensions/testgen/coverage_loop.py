@@ -49,7 +49,7 @@ ELSEWHERE = "export TZ=XXX-13:45 LC_ALL=C\n"
 GATHER = "import sys; sys.path[:] = filter(None, sys.path); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 LIMIT_OF_WRITTEN = 1.0
 """Limit in CPU seconds for a test written by a model."""
-CALLS = 0
+MOST_SEARCH_CALLS = 0
 """Number of calls that the search in one file makes; 0 for no limit. Benchmarks set it, since seconds depend on the
 load of the machine."""
 LEAST = 4.0
@@ -128,7 +128,7 @@ class FileCoverage:
 
         asked = GenerationRequest(
             self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._examples(), self.names,
-            CALLS,
+            MOST_SEARCH_CALLS,
         )  # fmt: skip
         with closing(task.branch.place.fork(task.tree)) as room:
             return generate_cases(room, asked, task.branch.cancel, self._search_time(), tell)
@@ -141,12 +141,13 @@ class FileCoverage:
         return {path: data for path, data in found.items() if word in data}
 
     def _examples(self) -> dict[str, bytes]:
-        """Return the files that may show how the module is used."""
+        """Return the files that may show how the module is used, the module first, since time may run out."""
         near = self.path.partition("/")[0] + "/"
         paths = [one for one in self.task.trees.files(self.task.tree) if one.endswith(SHOWING) and not is_test(one)]
         paths.sort(key=lambda path: (path != self.path, not path.startswith(near), path))
         found = {path: self.task.trees.read(self.task.tree, path) for path in paths[:MOST_EXAMPLE_FILES]}
-        return self._tests() | {path: data for path, data in found.items() if len(data) <= LARGEST_EXAMPLE}
+        files = self._tests() | {path: data for path, data in found.items() if len(data) <= LARGEST_EXAMPLE}
+        return {path: files[path] for path in sorted(files, key=lambda path: path != self.path)}
 
     def _left(self) -> float | None:
         """Return the seconds that the run has left, or None if it has no time limit."""

@@ -6,71 +6,79 @@ import ast
 import copy
 import doctest
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aci.repository.test_files import is_test
 from aci.runtime.target_function import Function
 from extensions.testgen.answer_schema import has_huge
 from extensions.testgen.module_exerciser import Case, ExampleRecord
-from extensions.testgen.usage_mining import free_names
+from extensions.testgen.usage_mining import free_names, replace_names
 
-MOST_EXAMPLES, MOST_OTHERS, LONGEST, MOST_LINES, MOST_WATCHED = 400, 60, 300, 8, 2
+MOST_EXAMPLES, MOST_EXAMPLES_WITH_OTHER_TEXTS, LONGEST_EXAMPLE, MOST_EXAMPLE_LINES, MOST_WATCHED = 400, 60, 300, 8, 2
 DOCUMENTS = (".md", ".rst", ".txt")
-WORD = re.compile(r"\w+")
-CALLING = ast.Call | ast.BinOp | ast.Compare
-WRITTEN = (ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.List, ast.UnaryOp, ast.USub, ast.Load)
-POSITIONAL = (0, 1)
+EXAMPLE_WORD = re.compile(r"\w+")
+EXAMPLE_EXPRESSIONS = ast.Call | ast.BinOp | ast.Compare
+WRITABLE_NODES = (ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.List, ast.UnaryOp, ast.USub, ast.Load)
+POSITIONAL_KINDS = (0, 1)
 """Kinds of parameters (`inspect.Parameter.kind`) that take positional arguments."""
-FLOW = ast.With | ast.If | ast.For | ast.While | ast.Try
+FLOW_STATEMENTS = ast.With | ast.If | ast.For | ast.While | ast.Try
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""Errors of the parser, and of code that is nested too deeply for the functions of `ast`."""
 
 Bindings = dict[str, str]
 """What a name stands for in a file: the dotted name of a module of the package or of something in it."""
 
 
-def usage_examples(files: Mapping[str, bytes], offers: Mapping[str, Any], known: Collection[str]) -> list[Case]:
+def usage_examples(
+    files: Mapping[str, bytes], offers: Mapping[str, Any], known: Collection[str], over: Callable[[], bool]
+) -> list[Case]:
     """Return the expressions in `files` that use only names that a test can import, each with the assignments that it
     needs; those that name a function or class of the module come first, and of these the shortest.
 
-    `offers` is the module's description, and `known` contains the names that a test can use.
+    `offers` is the module's description, and `known` contains the names that a test can use. `over` tells whether time
+    is up; the other files are then skipped.
     """
     module = str(offers.get("module"))
     found: dict[Case, None] = {}
     for path, data in files.items():
-        try:
-            sessions = list(_sessions(path, data.decode("utf-8", "replace"), module))
-        except (SyntaxError, ValueError, RecursionError):
-            continue
-        for statements, bindings in sessions:
-            names = _Qualifier(bindings, offers)
-            found.update(dict.fromkeys(_cases([names.visit(one) for one in statements], set(known))))
+        if over():
+            break
+        with suppress(*UNREADABLE):
+            for statements, bindings in _sessions(path, data.decode("utf-8", "replace"), module):
+                names = _Qualifier(bindings, offers)
+                found.update(dict.fromkeys(_cases([names.visit(one) for one in statements], set(known))))
     own = {one["name"] for kind in ("functions", "classes") for one in offers[kind]}
     codes = {case: "\n".join((*case.lines, case.call)) for case in found}
-    return sorted(found, key=lambda case: (not own & set(WORD.findall(codes[case])), len(codes[case])))[:MOST_EXAMPLES]
+    ordered = sorted(found, key=lambda case: (not own & set(EXAMPLE_WORD.findall(codes[case])), len(codes[case])))
+    return ordered[:MOST_EXAMPLES]
 
 
 def written_arguments(
-    files: Mapping[str, bytes], offers: Mapping[str, Any], known: Collection[str]
+    files: Mapping[str, bytes], offers: Mapping[str, Any], known: Collection[str], over: Callable[[], bool]
 ) -> set[tuple[str, str, str]]:
     """Return the arguments of calls in the package's code that a test can write: (function, parameter, text).
 
-    A method is recognised by its name alone, without its class.
+    A method is recognised by its name alone, without its class. `over` is that of `usage_examples`.
     """
     module = str(offers.get("module"))
     own = {one["name"]: one for kind in ("functions", "classes") for one in offers[kind]}
     own |= {method["name"]: method for one in offers["classes"] for method in one["methods"]}
     found = set()
     for path, data in files.items():
-        try:
-            tree = ast.parse(data) if path.endswith(".py") and not is_test(path) else ast.Module([], [])
-        except (SyntaxError, ValueError, RecursionError):
+        if over():
+            break
+        if not path.endswith(".py") or is_test(path):
             continue
-        bindings = _imports(ast.walk(tree), module.partition(".")[0], _module_name(path, module))
-        names = _Qualifier(bindings, offers)
-        for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
-            called = ast.unparse(call.func).rpartition(".")[2]
-            given = _by_parameter(call, own[called]["params"] or ()) if called in own else ()
-            found |= {(called, param, text) for param, node in given if (text := _written(node, names, known))}
+        with suppress(*UNREADABLE):
+            tree = ast.parse(data)
+            bindings = _imports(ast.walk(tree), module.partition(".")[0], _module_name(path, module))
+            names = _Qualifier(bindings, offers)
+            for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
+                called = _called_name(call)
+                given = _by_parameter(call, own[called]["params"] or ()) if called in own else ()
+                found |= {(called, param, text) for param, node in given if (text := _written(node, names, known))}
     return found
 
 
@@ -84,7 +92,7 @@ def with_other_texts(examples: Sequence[Case], records: Iterable[ExampleRecord])
         if len(own) == 1:
             others = (repr(text) for text in texts if text != own[0] and not text.isidentifier())
             found |= {Case((), call.replace(repr(own[0]), text)): None for text in others}
-    return list(found)[:MOST_OTHERS]
+    return list(found)[:MOST_EXAMPLES_WITH_OTHER_TEXTS]
 
 
 def texts_in(code: str) -> list[str]:
@@ -96,20 +104,22 @@ def texts_in(code: str) -> list[str]:
 def as_expression(case: Case) -> str:
     """Return the case as one expression, with the values of its variables in the places of their names."""
     values: dict[str, ast.expr] = {}
-
-    class Inliner(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:
-            return values.get(node.id, node)
-
     for line in case.lines:
         name, _, value = line.partition(" = ")
-        values[name] = Inliner().visit(ast.parse(value, mode="eval").body)
-    return ast.unparse(Inliner().visit(ast.parse(case.call, mode="eval").body))
+        values[name] = replace_names(value, values)
+    return ast.unparse(replace_names(case.call, values))
+
+
+def _called_name(call: ast.Call) -> str:
+    """Return the name of the called function or method, without the object; "" if it has none."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def _by_parameter(call: ast.Call, params: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ast.expr]]:
     for node, param in zip(call.args, params, strict=False):
-        if isinstance(node, ast.Starred) or param["kind"] not in POSITIONAL:
+        if isinstance(node, ast.Starred) or param["kind"] not in POSITIONAL_KINDS:
             break
         yield param["name"], node
     yield from ((one.arg, one.value) for one in call.keywords if one.arg)
@@ -119,7 +129,7 @@ def _written(node: ast.expr, names: _Qualifier, known: Collection[str]) -> str:
     """Return the argument as source text; "" if it is more than literals and importable names."""
     node = names.visit(copy.deepcopy(node))
     parts = list(ast.walk(node))
-    is_plain = all(isinstance(one, WRITTEN) for one in parts)
+    is_plain = all(isinstance(one, WRITABLE_NODES) for one in parts)
     is_known = all(one.id in known for one in parts if isinstance(one, ast.Name))
     return ast.unparse(node) if is_plain and is_known else ""
 
@@ -159,16 +169,14 @@ def _doctest_statements(text: str) -> Iterator[ast.stmt]:
     except ValueError:
         return
     for part in parts:
-        try:
+        with suppress(*UNREADABLE):
             yield from ast.parse(part.source).body
-        except (SyntaxError, ValueError):
-            continue
 
 
 def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield the statements of a test, including those inside its blocks."""
     for statement in body:
-        if isinstance(statement, FLOW):
+        if isinstance(statement, FLOW_STATEMENTS):
             yield from _flat(statement.body)
         else:
             yield statement
@@ -223,8 +231,9 @@ def _cases(statements: Sequence[ast.stmt], known: set[str]) -> Iterator[Case]:
         for node in _values(statement):
             if (case := _with_assignments(node, bound, known)) is not None:
                 yield case
-        if isinstance(statement, ast.Assign) and isinstance(target := statement.targets[0], ast.Name):
-            bound[target.id] = ast.unparse(statement)
+        if isinstance(statement, ast.Assign) and not isinstance(statement.value, ast.Yield | ast.YieldFrom):
+            value = ast.unparse(statement.value)
+            bound |= {one.id: f"{one.id} = {value}" for one in statement.targets if isinstance(one, ast.Name)}
 
 
 def _values(statement: ast.stmt) -> Iterator[ast.expr]:
@@ -239,7 +248,7 @@ def _values(statement: ast.stmt) -> Iterator[ast.expr]:
     else:
         parts = [node for node in ast.walk(statement) if isinstance(node, ast.Call)][:1]
     for one in parts:
-        yield from (node for node in ast.walk(one) if isinstance(node, CALLING))
+        yield from (node for node in ast.walk(one) if isinstance(node, EXAMPLE_EXPRESSIONS))
 
 
 def _with_assignments(node: ast.expr, bound: Mapping[str, str], known: set[str]) -> Case | None:
@@ -248,9 +257,10 @@ def _with_assignments(node: ast.expr, bound: Mapping[str, str], known: set[str])
     lines: list[str] = []
     while missing := free_names(Case(tuple(lines), call)) - known:
         name = min(missing)
-        if bound.get(name, "") in ("", *lines) or len(lines) >= MOST_LINES:
+        if bound.get(name, "") in ("", *lines) or len(lines) >= MOST_EXAMPLE_LINES:
             return None
         lines.insert(0, bound[name])
     used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
     watch = [name for name in (line.partition(" = ")[0] for line in lines) if name in used]
-    return Case(tuple(lines), call, tuple(watch[:MOST_WATCHED])) if len("".join((*lines, call))) <= LONGEST else None
+    is_short = len("".join((*lines, call))) <= LONGEST_EXAMPLE
+    return Case(tuple(lines), call, tuple(watch[:MOST_WATCHED])) if is_short else None

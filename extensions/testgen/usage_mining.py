@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aci.runtime.target_function import Function, iter_functions
@@ -111,3 +111,20 @@ def free_names(case: Case) -> set[str]:
             elif isinstance(node, ast.alias):
                 bound.add((node.asname or node.name).split(".")[0])
     return used - bound
+
+
+def replace_names(code: str, values: Mapping[str, ast.expr]) -> ast.expr:
+    """Return an expression with values in the places of names; names that the expression binds stay.
+
+    Raises SyntaxError for code that is no expression.
+    """
+    tree = ast.parse(code, mode="eval").body
+    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+
+    class Inliner(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return node if node.id in bound else values.get(node.id, node)
+
+    replaced: ast.expr = Inliner().visit(tree)
+    return replaced

@@ -7,7 +7,7 @@ import contextlib
 import sys
 import types
 
-LONGEST, DEEPEST, MOST_VISITED, MOST_ITEMS, MOST_OF_CLASS = 80, 6, 200, 16, 2
+LONGEST_ARGUMENT, DEEPEST, MOST_VISITED, MOST_ITEMS, MOST_OF_CLASS = 80, 6, 200, 16, 2
 
 
 class ExampleRecorder:
@@ -50,7 +50,7 @@ class ExampleRecorder:
             text = self.assertions.text(value)
         except Exception:  # noqa: BLE001 - any object may refuse to be looked at
             text = self.dotted.get(id(value), "")
-        return (text if len(text) <= LONGEST else ""), owner
+        return (text if len(text) <= LONGEST_ARGUMENT else ""), owner
 
     def objects(self, value):
         """Return [class, suffix] for objects of the module's classes: `result` with the suffix is such an object."""

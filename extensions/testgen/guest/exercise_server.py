@@ -420,7 +420,7 @@ def main(file):
             return
         module = server.module
         hello = {"module": module.__name__, "mutants": sorted(server.mutants), "version": list(sys.version_info[:2])}
-        say(dict(hello, guarded=AuditGuard.is_possible(), **describe_module(module, server.file, server.root)))
+        say(dict(hello, guarded=AuditGuard.is_possible(), **describe_module(module, server.root)))
         with os.fdopen(SOURCE, "rb", closefd=False) as source:
             for line in source:
                 say(server.answer(json.loads(line.decode())))

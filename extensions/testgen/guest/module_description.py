@@ -10,7 +10,7 @@ import os
 import sys
 import types
 
-LONGEST, LONGEST_ANNOTATION, MOST_MEMBERS, MOST_PAIRS = 60, 300, 40, 100
+LONGEST_DEFAULT, LONGEST_ANNOTATION, MOST_MEMBERS, MOST_PAIRS = 60, 300, 40, 100
 SKIPPED = {
     *("__init__", "__new__", "__class__", "__init_subclass__", "__subclasshook__", "__class_getitem__", "__del__"),
     *("__getattribute__", "__setattr__", "__delattr__", "__getattr__", "__dir__", "__sizeof__", "__prepare__"),
@@ -19,7 +19,7 @@ SKIPPED = {
 """Methods that are not called by name."""
 
 
-def describe_module(module, file, root):
+def describe_module(module, root):
     """Return {"functions": [...], "classes": [...], "public": [...], "shared": [...], "enums": {...}}.
 
     `public` are the names that the package offers, and `shared` those that mean the same in the module. `enums` holds
@@ -36,7 +36,7 @@ def describe_module(module, file, root):
         elif callable(value) and not isinstance(value, types.ModuleType):
             functions.append(_function(name, value))
     package = vars(sys.modules[module.__name__.partition(".")[0]])
-    shared = sorted(name for name, value in vars(module).items() if package.get(name, None) is value)
+    shared = sorted(name for name, value in vars(module).items() if name in package and package[name] is value)
     public = sorted(
         name for name, value in package.items() if name[0] != "_" and not isinstance(value, types.ModuleType)
     )
@@ -110,7 +110,7 @@ def parameters(value, drop):
     ]
 
 
-def _text(value, longest=LONGEST):
+def _text(value, longest=LONGEST_DEFAULT):
     try:
         return repr(value)[:longest]
     except Exception:  # noqa: BLE001 - any object may refuse to be shown

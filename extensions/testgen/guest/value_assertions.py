@@ -10,7 +10,7 @@ import functools
 import math
 import types
 
-LONGEST, DEEPEST, PARTS = 300, 6, 60
+LONGEST_VALUE, DEEPEST, MOST_PARTS = 300, 6, 60
 """Limits: characters of a literal, levels and parts of a nested value."""
 ATTRIBUTES, ITEMS = 6, 30
 SIMPLE = 8
@@ -64,9 +64,9 @@ class Assertions:
 
     def text(self, value):
         """Return source text that evaluates to an equal value. Raises NoText."""
-        self.left = PARTS
+        self.left = MOST_PARTS
         text = self._text(value, 0)
-        if len(text) > LONGEST:
+        if len(text) > LONGEST_VALUE:
             raise NoText
         return text
 
@@ -80,7 +80,7 @@ class Assertions:
                 raise NoText
             return repr(value)
         if kind in (str, bytes, bytearray):
-            if len(value) > LONGEST:
+            if len(value) > LONGEST_VALUE:
                 raise NoText
             return ascii(value) if kind is str and not value.isprintable() else repr(value)
         if kind is float:
@@ -88,7 +88,7 @@ class Assertions:
         if kind is complex and not (math.isnan(value.real) or math.isnan(value.imag)):
             return "complex(%s, %s)" % (self._float(value.real), self._float(value.imag))
         if kind in (list, tuple, set, frozenset, dict):
-            if len(value) > PARTS:
+            if len(value) > MOST_PARTS:
                 raise NoText
             return self._container(value, kind, depth + 1)
         if isinstance(value, enum.Enum) and self.names.get(kind.__name__) is kind and isinstance(value.name, str):

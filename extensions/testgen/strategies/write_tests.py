@@ -1,8 +1,8 @@
 """Write tests for functions: the tests cover code that no test covers, detect mutants that no test detects, and pass
 every time.
 
-Without a model it runs a search based on DynaMOSA with inputs from the repository's examples and Hypothesis; a model is
-asked for the rest, based on ChatUniTest (FSE 2024) and HITS (ASE 2024).
+Without a model it runs a search based on DynaMOSA with inputs from the repository's examples and its own generator; a
+model is asked for the rest, based on ChatUniTest (FSE 2024) and HITS (ASE 2024).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extensions.testgen.case_names import LONGEST, case_name
+from extensions.testgen.case_names import LONGEST_CASE_NAME, case_name
 from extensions.testgen.case_rendering import name_tests, render_tests
 from extensions.testgen.module_exerciser import Case, CaseOutcome
 
@@ -57,7 +57,7 @@ def test_name_of_hostile_values_is_a_short_identifier() -> None:
         name = case_name(returned(call, ("equal", "result", long)))
         assert name.isidentifier()
         assert name.isascii()
-        assert len(name) <= LONGEST
+        assert len(name) <= LONGEST_CASE_NAME
 
 
 def test_same_names_get_numbers() -> None:

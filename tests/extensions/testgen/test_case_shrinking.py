@@ -62,6 +62,13 @@ def test_values_stay_as_a_person_would_write_them() -> None:
     assert not any("{0: 5, 0: 6}" in call or "-0" in call for call in calls)
 
 
+def test_value_in_place_of_variable_keeps_its_meaning() -> None:
+    calls = [case.call for case in smaller_cases(Case(("a = 1 + 2",), "f(a * 3, 'a b')")) if not case.lines]
+    assert "f((1 + 2) * 3, 'a b')" in calls
+    assert not any("1 + 2 * 3" in call or "'1 + 2 b'" in call for call in calls)
+    assert not any("g()" in case.call for case in smaller_cases(Case(("a = g()",), "f(a, a)")))
+
+
 def test_natural_text_stays_and_replaces_others() -> None:
     calls = [case.call for case in smaller_cases(Case((), "f('one two', 'one two%')"), {"one two"})]
     assert "f('one two', 'one two')" in calls

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from extensions.testgen.module_exerciser import Case, ExampleRecord
 from extensions.testgen.usage_examples import as_expression, usage_examples, with_other_texts, written_arguments
 
@@ -22,7 +24,7 @@ KNOWN = {"Node", "pkg", "len", "str"}
 
 def found(**files: str) -> list[tuple[tuple[str, ...], str]]:
     data = {name.replace("__", "/").replace("_py", ".py"): text.encode() for name, text in files.items()}
-    return [(case.lines, case.call) for case in usage_examples(data, OFFERS, KNOWN)]
+    return [(case.lines, case.call) for case in usage_examples(data, OFFERS, KNOWN, lambda: False)]
 
 
 def test_example_has_only_the_assignments_that_it_needs() -> None:
@@ -41,7 +43,7 @@ def test_names_in_documents_are_those_that_a_test_can_import() -> None:
     >>> unknown(3)
     >>> Node (
     """
-    examples = usage_examples({"docs/use.rst": text.encode()}, OFFERS, KNOWN)
+    examples = usage_examples({"docs/use.rst": text.encode()}, OFFERS, KNOWN, lambda: False)
     assert [(case.lines, case.call) for case in examples] == [
         ((), "Node(1, 'x')"),
         (("tree = pkg.parse('a b')",), "tree.find(Node)"),
@@ -67,13 +69,35 @@ def test_arguments_in_code_are_written_under_importable_names() -> None:
         "    x.find(K.Word, deep=True)\n    x.find(tree.Node)\n"
         "    x.find((K.Word, 'a'))\n    x.find(x)\n    Node(1, x)\n"
     )
-    assert written_arguments({"src/pkg/rules.py": code.encode()}, OFFERS, KNOWN) == {
+    assert written_arguments({"src/pkg/rules.py": code.encode()}, OFFERS, KNOWN, lambda: False) == {
         ("find", "kind", "pkg.kinds.Word"),
         ("find", "deep", "True"),
         ("find", "kind", "Node"),
         ("find", "kind", "(pkg.kinds.Word, 'a')"),
         ("Node", "kind", "1"),
     }
+
+
+@pytest.mark.parametrize("deep", [" + ".join(["'a'"] * 3000), "pkg" + ".find(1)" * 1500], ids=["strings", "chain"])
+def test_deeply_nested_code_is_skipped(deep: str) -> None:
+    test = f"import pkg\n\ndef test_first():\n    pkg.parse('a')\n\ndef test_deep():\n    x = {deep}\n    pkg.find(x)\n"
+    assert found(tests__test_a_py=test, tests__test_b_py="import pkg\ndef test_b():\n    pkg.parse('b')\n") == [
+        ((), "pkg.parse('a')"),
+        ((), "pkg.parse('b')"),
+    ]
+    files = {"pkg/a.py": f"f = {deep}\nf.find({deep})\n".encode(), "pkg/b.py": b"f.find(2)\n"}
+    assert ("find", "kind", "2") in written_arguments(files, OFFERS, KNOWN, lambda: False)
+
+
+def test_files_are_skipped_when_time_is_up() -> None:
+    times = iter([False, True, False, True])
+    files = {f"pkg/{name}.py": f">>> Node(1, '{name}')\n".encode() for name in "ab"}
+    documents = {path.replace(".py", ".md"): data for path, data in files.items()}
+    calls = [case.call for case in usage_examples(documents, OFFERS, KNOWN, lambda: next(times))]
+    assert calls == ["Node(1, 'a')"]
+    code = {path: data.removeprefix(b">>> ") for path, data in files.items()}
+    arguments = written_arguments(code, OFFERS, KNOWN, lambda: next(times))
+    assert arguments == {("Node", "kind", "1"), ("Node", "text", "'a'")}
 
 
 def test_examples_that_make_objects_get_texts_of_other_examples() -> None:
@@ -84,3 +108,9 @@ def test_examples_that_make_objects_get_texts_of_other_examples() -> None:
 
 def test_case_becomes_one_expression() -> None:
     assert as_expression(Case(("a = f(1)", "b = a[0]"), "b.c + a")) == "f(1)[0].c + f(1)"
+    assert as_expression(Case(("a = 1 + 2", "x = 3"), "a * sum(x for x in 'a')")) == "(1 + 2) * sum((x for x in 'a'))"
+
+
+def test_assignment_to_several_names_is_an_assignment_to_each() -> None:
+    test = "import pkg\n\n\ndef test_find():\n    a = b = pkg.parse('a')\n    b.find(2)\n"
+    assert (("b = pkg.parse('a')",), "b.find(2)") in found(tests__test_tree_py=test)
