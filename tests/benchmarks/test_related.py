@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from extensions.code_search.edit_signals import SIBLING, TEXT, TOGETHER
 from benchmarks.related import Query, fit, main, rank
+from extensions.code_search.edit_signals import SIBLING, TEXT, TOGETHER
 from tests.conftest import MakeRepo, git
 
 FILES = {
