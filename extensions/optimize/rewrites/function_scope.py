@@ -378,12 +378,6 @@ class Scope:
             return name, None
         return name, self._import(f"from {module} import {name}", module)
 
-    def import_names(self, module: str, *names: str) -> Draft | None:
-        """Return the draft of one import of several names that the file does not use yet."""
-        if any(name in self.names for name in names) or module in self.modules.values():
-            return None
-        return self._import(f"from {module} import {', '.join(names)}", module)
-
     def _import(self, line: str, module: str) -> Draft | None:
         body = self.source.tree.body
         first = next((at for at, node in enumerate(body) if isinstance(node, ast.Import | ast.ImportFrom)), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from extensions.experiment.source.source_file import Draft
 from extensions.optimize.rewrites.access_paths import is_affected, is_same_code, path, read_paths
@@ -44,7 +44,6 @@ TOTAL = (
     *("sorted", "str", "sum", "tuple", "zip"),
 )
 """Builtins that raise no exception for arguments of suitable types."""
-PATTERNS = frozenset(["match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"])
 
 
 def hoist_expressions(scope: Scope) -> Drafts:
@@ -92,94 +91,6 @@ def hoist_statements(scope: Scope) -> Drafts:
                 if _movable(scope, loop, group):
                     yield _moved(scope, loop, group)
                     break
-
-
-def tabulate_inner_loop(scope: Scope) -> Drafts:
-    """If an expression depends only on the item of an inner loop, compute it once for each item before the outer
-    loop."""
-    for loop in scope.nodes:
-        if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Name):
-            continue
-        region = scope.outermost(loop, loop.iter)
-        if region is None or scope.kind(loop.iter) == "iterator":
-            continue
-        for node in [one for statement in loop.body for one in ast.walk(statement)]:
-            if (
-                not isinstance(node, ast.expr)
-                or not _costly(scope, node)
-                or loop.target.id not in map(_first, read_paths(node))
-            ):
-                continue
-            changed = scope.changes(region)
-            inner = {one for statement in loop.body for one in scope.changes(statement)}
-            others = [one for one in read_paths(node) if _first(one) != loop.target.id]
-            if (
-                not scope.pure(node)
-                or any(is_affected(changed, one) for one in others)
-                or is_affected(inner, loop.target.id)
-            ):
-                continue
-            if not is_immutable(scope, node) and not is_read_only(scope, node):
-                continue
-            name, text = _name(scope, node), scope.text(node)
-            twins = [one for one in ast.walk(loop) if isinstance(one, ast.expr) and is_same_code(one, node)]
-            parent = scope.source.parents[node]
-            swaps: list[Draft | None] = [scope.swap(one, name) for one in twins]
-            if parent in loop.body and isinstance(parent, ast.Assign) and len(twins) == len(parent.targets) == 1:
-                bound = path(parent.targets[0])
-                if len(scope.bindings(bound)) == 1 and not scope.comments(parent, parent):
-                    name, swaps = bound, [scope.remove(parent)]
-            yield _tabled(scope, loop, region, name, text, swaps)
-
-
-def _tabled(
-    scope: Scope, loop: ast.For, region: ast.AST, name: str, text: str, swaps: Sequence[Draft | None]
-) -> Draft | None:
-    """Build a table of items with their computed values, and let the inner loop run over it."""
-    assert isinstance(loop.target, ast.Name)
-    item = loop.target.id
-    table = scope.fresh(f"{item}_{name}s" if not name.startswith(item) else f"{name}s", f"{name}_of_each")
-    made = f"[({item}, {text}) for {item} in {scope.text(loop.iter)}]"
-    return join_drafts(
-        f"compute `{text}` once for each `{item}`, before the loop",
-        scope.insert(scope.statement(region), f"{table} = {made}"),
-        scope.swap(loop.target, f"{item}, {name}"),
-        scope.swap(loop.iter, table),
-        *swaps,
-    )
-
-
-def compile_patterns(scope: Scope) -> Drafts:
-    """Compile the pattern of `re.search(p, s)` before the loop if `p` does not change in the loop."""
-    for node in scope.nodes:
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-            continue
-        if scope.module(node.func.value) != "re" or node.func.attr not in PATTERNS or len(node.args) < 2:
-            continue
-        flags = [one for one in node.keywords if one.arg == "flags"]
-        most = 3 if node.func.attr in ("sub", "subn") else 2
-        region = scope.outermost(node, node.args[0])
-        if len(node.args) > most:
-            continue
-        word = scope.text(node.func.value)
-        name = scope.fresh("pattern", "compiled")
-        given = ", ".join([scope.text(node.args[0]), *(scope.text(one.value) for one in flags)])
-        rest = [scope.text(one) for one in node.args[1:]]
-        rest += [f"{one.arg}={scope.text(one.value)}" for one in node.keywords if one not in flags]
-        swap = scope.swap(node, f"{name}.{node.func.attr}({', '.join(rest)})")
-        text = f"{word}.compile({given})"
-        if region is not None:
-            yield join_drafts(
-                f"compile `{scope.text(node.args[0])}` once",
-                scope.insert(scope.statement(region), f"{name} = {text}"),
-                swap,
-            )
-            continue
-        for loop in scope.regions(node):
-            about = {_first(one) for one in read_paths(node.args[0])}
-            around = scope.outermost(loop, loop.iter) if isinstance(loop, ast.For) else None
-            if around is not None and isinstance(loop, ast.For) and about == {path(loop.target)}:
-                yield _tabled(scope, loop, around, name, text, [swap])
 
 
 def _once(scope: Scope, region: ast.AST, name: str, text: str, node: ast.expr) -> Draft | None:

@@ -38,7 +38,7 @@ def memoize_function(scope: Scope) -> Drafts:
         return
     keys = _keys(scope, function, calls, names)
     keys = [one for one, name in zip(keys, names, strict=True) if name in passed]
-    yield _nested(scope, body, calls, names, passed, [] if keys == passed else keys)
+    yield _nested(scope, body, calls, names, passed, keys)
 
 
 def memoize_local_function(scope: Scope) -> Drafts:
@@ -55,10 +55,6 @@ def memoize_local_function(scope: Scope) -> Drafts:
         if not body or body[0].lineno == node.lineno:
             continue
         keys = _keys(scope, node, calls, names)
-        if keys == names:
-            cache, needed = scope.imports("functools", "cache")
-            yield join_drafts(f"cache the results of `{node.name}`", needed, scope.insert(node, f"@{cache}"))
-            continue
         known, key = scope.fresh("known", "results"), scope.fresh("key", "asked")
         yield join_drafts(
             f"keep the results of `{node.name}` in a dict",
@@ -76,7 +72,7 @@ def _nested(
     passed: list[str],
     keys: list[str],
 ) -> Draft | None:
-    """Move the body into a local function, with functools.cache or, for given keys, with a dict."""
+    """Move the body into a local function that keeps its results in a dict."""
     known, visit, key = scope.fresh("known", "results"), scope.fresh("visit", "answer"), scope.fresh("key", "asked")
     source = scope.source
     start = source.line_start(source.span(body[0])[0])
@@ -85,14 +81,10 @@ def _nested(
     if margin.strip() or _multiline(scope, body):
         return None
     edits = [(at, at, source.indent) for at in _line_starts(scope, start, end)]
-    cache, needed = scope.imports("functools", "cache")
-    if needed is None and not keys:
-        return None
-    head = [f"{known} = {{}}", ""] if keys else [f"@{cache}"]
-    head.append(f"def {visit}({', '.join(passed)}):")
+    head = [f"{known} = {{}}", "", f"def {visit}({', '.join(passed)}):"]
     if body[0] is not scope.function.body[0]:
         head.insert(0, "")  # after the docstring
-    look = [scope.indented(line) for line in _lookup(scope, known, key, keys)] if keys else []
+    look = [scope.indented(line) for line in _lookup(scope, known, key, keys)]
     opening = source.newline.join(margin + line if line else "" for line in [*head, *look]) + source.newline
     ending = source.newline * 2 + margin + f"return {visit}({', '.join(passed)})"
     tail = source.data.find(b"\n", end)
@@ -103,11 +95,9 @@ def _nested(
         edits.append((left, right, visit))
         if passed != names:
             edits += _fewer(scope, call, names, passed)
-    made = [edit for one in _cached_returns(scope, scope.function, known, key) for edit in one.edits if keys]
+    made = [edit for one in _cached_returns(scope, scope.function, known, key) for edit in one.edits]
     made.append((end + len(comment), end + len(comment), ending))
-    if not keys and needed is not None:
-        made += needed.edits
-    return Draft(f"cache results of the recursion {'in a dict ' if keys else ''}within the call", tuple(edits + made))
+    return Draft("cache results of the recursion in a dict within the call", tuple(edits + made))
 
 
 def _keys(scope: Scope, function: Definition, calls: list[ast.Call], names: list[str]) -> list[str]:

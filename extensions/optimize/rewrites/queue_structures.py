@@ -1,10 +1,9 @@
-"""Rewrites of lists that are changed at the front: they use a deque, a heap, or appending with a final reversal."""
+"""Rewrites of lists that are changed at the front: they use a deque."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from itertools import pairwise
 
 from extensions.experiment.source.source_file import Draft
 from extensions.optimize.rewrites.access_paths import is_same_code
@@ -46,97 +45,6 @@ def use_deques_for_parameters(scope: Scope) -> Drafts:
             changes += [_deque_use(scope, use, name) for use in after]
             line = scope.insert(node, f"{name} = {deque}({name})")
             yield join_drafts(f"take items of `{name}` from a deque", needed, line, *changes)
-
-
-def reverse_at_end(scope: Scope) -> Drafts:
-    """Replace `xs.insert(0, x)`, if it is the only use of the list in a loop, by appending and one reversal after the
-    loop."""
-    for name, calls in _inserts(scope).items():
-        start = scope.start(name)
-        loop = _loop(scope, calls[0])
-        if start is None or start.value is None or loop is None:
-            continue
-        if any(_loop(scope, one) is not loop for one in calls):
-            continue
-        inside = scope.uses(name, loop)
-        if len(inside) != len(calls) or any(_loop(scope, start) is each for each in [loop]):
-            continue
-        if not (isinstance(start.value, ast.List) and not start.value.elts) and not scope.called(start.value, "list"):
-            continue
-        if isinstance(start.value, ast.Call) and start.value.args:
-            continue
-        appended = []
-        for call in calls:
-            assert isinstance(call.func, ast.Attribute)
-            end = scope.source.span(call.func)[1]
-            appended.append(Draft("", ((end - len("insert"), end, "append"),)))
-            appended.append(Draft("", ((scope.source.span(call.args[0])[0], scope.source.span(call.args[1])[0], ""),)))
-        last = scope.insert(loop, f"{name}.reverse()", after=True)
-        yield join_drafts(f"append to `{name}` and reverse it once", *appended, last)
-
-
-def use_heaps(scope: Scope) -> Drafts:
-    """Replace a local list that is sorted before each `pop(0)` by a heap."""
-    for node in scope.nodes:
-        name = _sorted_in_place(node)
-        start = _begin(scope, name) if name else None
-        if not name or start is None or not any(scope.regions(node)):
-            continue
-        heappop, pops = scope.imports("heapq", "heappop")
-        heappush, pushes = scope.imports("heapq", "heappush")
-        changes: list[Draft | None] = []
-        assert isinstance(node, ast.Expr)
-        for use in scope.uses(name):
-            parent = scope.source.parents[use]
-            call = scope.source.parents.get(parent)
-            if parent is start or call is node.value:
-                continue
-            if isinstance(parent, ast.Attribute) and isinstance(call, ast.Call) and parent.attr == "append":
-                changes.append(scope.swap(call, f"{heappush}({name}, {scope.text(call.args[0])})"))
-            elif isinstance(call, ast.Call) and _first(call, "pop"):
-                changes.append(scope.swap(call, f"{heappop}({name})"))
-            elif not _is_read(scope, use):
-                changes.append(None)
-        short = isinstance(start.value, ast.List) and len(start.value.elts) < 2
-        heapify, ordered = scope.imports("heapq", "heapify")
-        begin = None if short else scope.insert(start, f"{heapify}({name})", after=True)
-        parts = [] if short else [ordered, begin]
-        if pops is not None and pops.edits and pushes is not None:
-            names = sorted({"heappop", "heappush", *([] if short else ["heapify"])})
-            at, stop, text = pops.edits[0]
-            pops = Draft("", ((at, stop, text.replace("import heappop", f"import {', '.join(names)}")),))
-            pushes, parts = Draft("", ()), parts[1:]
-        yield join_drafts(f"`{name}` becomes a heap", pops, pushes, *parts, scope.remove(node), *changes)
-
-
-def use_heaps_for_minimum(scope: Scope) -> Drafts:
-    """Replace `x = min(xs)` and `xs.remove(x)` of a local list in a loop by a heap."""
-    for node in scope.nodes:
-        block = getattr(node, "body", None)
-        for first, second in pairwise(block if isinstance(block, list) else []):
-            if not isinstance(first, ast.Assign) or not isinstance(first.targets[0], ast.Name):
-                continue
-            call = scope.called(first.value, "min")
-            name = call.args[0].id if call and len(call.args) == 1 and isinstance(call.args[0], ast.Name) else ""
-            start = _begin(scope, name) if name and call and not call.keywords else None
-            removed = ast.parse(f"{name or 'x'}.remove({first.targets[0].id})").body[0]
-            if start is None or not is_same_code(second, removed) or not any(scope.regions(first)):
-                continue
-            heapify, needed = scope.imports("heapq", "heapify")
-            heappop, pops = scope.imports("heapq", "heappop")
-            if needed is not None and pops is not None and needed.edits:
-                at, stop, text = needed.edits[0]
-                needed, pops = Draft("", ((at, stop, text.replace("heapify", "heapify, heappop")),)), Draft("", ())
-            others = [one for one in scope.uses(name) if scope.statement(one) not in (start, first, second)]
-            if all(_is_read(scope, one) for one in others):
-                yield join_drafts(
-                    f"`{name}` becomes a heap",
-                    needed,
-                    pops,
-                    scope.insert(start, f"{heapify}({name})", after=True),
-                    scope.swap(first.value, f"{heappop}({name})"),
-                    scope.remove(second),
-                )
 
 
 def _begin(scope: Scope, name: str) -> ast.Assign | ast.AnnAssign | None:
@@ -265,35 +173,3 @@ def _content(node: ast.expr, text: str) -> str:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "list" and not node.keywords:
         return text[text.index("(") + 1 : -1]
     return text
-
-
-def _inserts(scope: Scope) -> dict[str, list[ast.Call]]:
-    found: dict[str, list[ast.Call]] = {}
-    for node in scope.nodes:
-        if isinstance(node, ast.Call) and _first(node, "insert") and isinstance(scope.source.parents[node], ast.Expr):
-            assert isinstance(node.func, ast.Attribute)
-            if isinstance(node.func.value, ast.Name) and any(scope.regions(node)):
-                found.setdefault(node.func.value.id, []).append(node)
-    return found
-
-
-def _loop(scope: Scope, node: ast.AST) -> ast.stmt | None:
-    """Return the outermost loop that contains a node."""
-    found = None
-    for region in scope.regions(node):
-        found = region if isinstance(region, ast.For | ast.While) else found
-    return found
-
-
-def _sorted_in_place(node: ast.AST) -> str:
-    """Return the name of the list in a statement `xs.sort()`, or ""."""
-    if (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Call)
-        and not node.value.args
-        and not node.value.keywords
-    ):
-        function = node.value.func
-        if isinstance(function, ast.Attribute) and function.attr == "sort" and isinstance(function.value, ast.Name):
-            return function.value.id
-    return ""

@@ -23,10 +23,7 @@ from extensions.optimize.rewrites import (
     incremental_index,
     loop_invariants,
     memoization,
-    partial_sorting,
-    prefix_sums,
     queue_structures,
-    redundant_copies,
     repeated_counting,
     set_membership,
 )
@@ -47,40 +44,19 @@ FAMILIES: tuple[tuple[float, Family], ...] = (
     (0.88, repeated_counting.index_positions),
     (0.87, repeated_counting.count_remaining),
     (0.86, hash_join.pair_equal_keys),
-    (0.85, prefix_sums.use_running_results),
-    (0.85, partial_sorting.insert_by_search),
-    (0.84, queue_structures.use_heaps),
-    (0.84, queue_structures.use_heaps_for_minimum),
-    (0.83, partial_sorting.insert_sorted),
     (0.82, queue_structures.use_deques),
     (0.82, queue_structures.use_deques_for_parameters),
-    (0.8, queue_structures.reverse_at_end),
     (0.78, loop_invariants.hoist_statements),
     (0.77, loop_invariants.hoist_expressions),
-    (0.75, loop_invariants.compile_patterns),
-    (0.74, loop_invariants.tabulate_inner_loop),
     (0.72, concatenation.grow_in_place),
     (0.71, concatenation.append_and_reverse),
     (0.7, set_membership.use_membership_tests),
     (0.7, set_membership.inline_searches),
-    (0.68, prefix_sums.slice_sums),
     (0.65, concatenation.collect_tuples),
     (0.64, concatenation.flatten_sum),
-    (0.6, partial_sorting.replace_sorted_ends),
-    (0.6, partial_sorting.replace_named_ends),
-    (0.6, partial_sorting.replace_sort_in_place),
-    (0.55, partial_sorting.replace_sorted_slices),
-    (0.5, redundant_copies.remove_read_copies),
-    (0.5, redundant_copies.use_any),
-    (0.45, set_membership.simplify_tests),
     (0.4, concatenation.join_strings),
-    (0.6, redundant_copies.use_sums),
-    (0.35, redundant_copies.remove_iterated_copies),
-    (0.3, redundant_copies.remove_argument_copies),
-    (0.2, redundant_copies.use_comprehensions),
 )
-"""The families of rewrites, each with its estimated probability of success; rewrites that improve the complexity come
-before those that save a constant factor."""
+"""The families of rewrites, each with its estimated probability of success."""
 AFTER = 0.97
 """Factor applied to the estimated probability of success for each further rewrite by the same family."""
 STEPS = 3

@@ -137,23 +137,6 @@ def _search_by(scope: Scope, called: Definition) -> tuple[str, str, str]:
     return name_or_empty(test.left), operator, name_or_empty(test.comparators[0])
 
 
-def simplify_tests(scope: Scope) -> Drafts:
-    """Simplify `x in list(C)` to `x in C` and `x in d.keys()` to `x in d`, and turn a list of constants into a set."""
-    for test in tests_in(scope):
-        container = test.comparators[0]
-        plain = _unwrapped(scope, container)
-        if plain is not container:
-            yield join_drafts(
-                f"search `{scope.text(plain)}` itself, not a copy", scope.swap(container, scope.text(plain))
-            )
-        elif isinstance(container, ast.List | ast.Tuple) and all(
-            isinstance(one, ast.Constant) for one in container.elts
-        ):
-            items = ", ".join(scope.text(one) for one in container.elts)
-            if len(container.elts) > 2:
-                yield join_drafts("search a set of constants", scope.swap(container, f"{{{items}}}"))
-
-
 def tests_in(scope: Scope) -> list[ast.Compare]:
     return [
         node

@@ -2,7 +2,6 @@
 
 # ruff: noqa
 
-import copy
 import re
 from collections import defaultdict
 from itertools import combinations
@@ -162,38 +161,6 @@ def paths(grid, r, c):
     return total
 
 
-def topk(scores, k):
-    return sorted(scores, reverse=True)[:k]
-
-
-def cheapest(rows):
-    best = []
-    for r in rows:
-        ordered = sorted(r["offers"], key=lambda o: o["price"])
-        best.append(ordered[0])
-    return best
-
-
-def smallest_each(n, xs):
-    out = []
-    items = list(xs)
-    while items:
-        m = min(items)
-        items.remove(m)
-        out.append(m)
-    return out
-
-
-def running_median(xs):
-    seen = []
-    out = []
-    for x in xs:
-        seen.append(x)
-        ordered = sorted(seen)
-        out.append(ordered[len(ordered) // 2])
-    return out
-
-
 def josephus(n, k):
     q = list(range(n))
     out = []
@@ -222,16 +189,6 @@ def digits(n):
         out.insert(0, n % 10)
         n //= 10
     return out
-
-
-def grep(lines, pats):
-    hits = []
-    for line in lines:
-        for p in pats:
-            if re.search(p, line):
-                hits.append((p, line))
-                break
-    return hits
 
 
 def parse(lines):
@@ -282,10 +239,6 @@ def zscores(xs):
 
 def index_sort(order, xs):
     return sorted(xs, key=lambda x: order.index(x))
-
-
-def cumulative(xs):
-    return [sum(xs[: i + 1]) for i in range(len(xs))]
 
 
 def lookup(users, events):
@@ -387,22 +340,6 @@ def filter_stop(text, stop):
     return " ".join(w for w in text.split() if w.lower() not in [s.lower() for s in stop])
 
 
-def deep(cfg, names):
-    out = []
-    for n in names:
-        c = copy.deepcopy(cfg)
-        out.append(c.get(n))
-    return out
-
-
-def window_max(xs, k):
-    return [max(xs[i : i + k]) for i in range(len(xs) - k + 1)]
-
-
-def longest(words):
-    return sorted(words, key=len)[-1]
-
-
 def lis(xs):
     def best(i):
         r = 1
@@ -414,26 +351,11 @@ def lis(xs):
     return max((best(i) for i in range(len(xs))), default=0)
 
 
-def closest(xs, targets):
-    out = []
-    for t in targets:
-        out.append(min(xs, key=lambda x: abs(x - t)))
-    return out
-
-
 def pairs_comb(rows):
     out = []
     for a, b in combinations(rows, 2):
         if a[0] == b[0]:
             out.append((a, b))
-    return out
-
-
-def leaders(xs):
-    out = []
-    for i in range(len(xs)):
-        if all(xs[i] > y for y in xs[i + 1 :]):
-            out.append(xs[i])
     return out
 
 
@@ -588,15 +510,6 @@ def csv(rows):
     return text
 
 
-def invert(pairs):
-    out = {}
-    for k, v in pairs:
-        if v not in out.keys():
-            out[v] = []
-        out[v] = out[v] + [k]
-    return out
-
-
 def recent(hist, n):
     buf = []
     for h in hist:
@@ -604,17 +517,6 @@ def recent(hist, n):
         if len(buf) > n:
             buf.pop()
     return buf
-
-
-def percent(xs):
-    res = []
-    for x in xs:
-        smaller = 0
-        for y in xs:
-            if y < x:
-                smaller += 1
-        res.append(smaller)
-    return res
 
 
 def cnt(words):
@@ -657,67 +559,6 @@ def common_lines(a, b):
     return out
 
 
-def insertion(xs):
-    out = []
-    for x in xs:
-        i = 0
-        while i < len(out) and out[i] <= x:
-            i += 1
-        out.insert(i, x)
-    return out
-
-
-def insertion2(pairs):
-    out = []
-    for pair in pairs:
-        for i in range(len(out)):
-            if pair <= out[i]:
-                out.insert(i, pair)
-                break
-        else:
-            out.append(pair)
-    return out
-
-
-def ranks(xs):
-    seen, places = [], []
-    kept = []
-    for x in xs:
-        kept.append(x)
-        kept.sort()
-        places.append(kept.index(x))
-    return places
-
-
-def pivot(xs):
-    for i in range(len(xs)):
-        if sum(xs[:i]) == sum(xs[i + 1 :]):
-            return i
-    return -1
-
-
-def sums_so_far(xs):
-    out = []
-    for end in range(len(xs)):
-        total = 0
-        for i in range(end + 1):
-            total += xs[i]
-        out.append(total)
-    return out
-
-
-def even_so_far(xs):
-    return [sum(y * 2 for y in xs[: i + 1] if y % 2 == 0) for i, x in enumerate(xs)]
-
-
-def windows(xs, k):
-    out = []
-    for i in range(len(xs) - k + 1):
-        part = xs[i : i + k]
-        out.append(sum(part))
-    return out
-
-
 def is_member(x, xs):
     for y in xs:
         if y == x:
@@ -727,16 +568,6 @@ def is_member(x, xs):
 
 def allowed(xs, ys):
     return [x for x in xs if not is_member(x, ys)]
-
-
-def broken(rows):
-    out = []
-    for i, row in enumerate(rows):
-        if len([x for x in row if x < 0]) > 0:
-            out.append(i)
-        elif sum(1 for x in row if x > 5) == 0:
-            out.append(-i)
-    return out
 
 
 def first_price(wanted, offers):
