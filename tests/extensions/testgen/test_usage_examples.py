@@ -81,10 +81,9 @@ def test_arguments_in_code_are_written_under_importable_names() -> None:
 @pytest.mark.parametrize("deep", [" + ".join(["'a'"] * 3000), "pkg" + ".find(1)" * 1500], ids=["strings", "chain"])
 def test_deeply_nested_code_is_skipped(deep: str) -> None:
     test = f"import pkg\n\ndef test_first():\n    pkg.parse('a')\n\ndef test_deep():\n    x = {deep}\n    pkg.find(x)\n"
-    assert found(tests__test_a_py=test, tests__test_b_py="import pkg\ndef test_b():\n    pkg.parse('b')\n") == [
-        ((), "pkg.parse('a')"),
-        ((), "pkg.parse('b')"),
-    ]
+    seen = found(tests__test_a_py=test, tests__test_b_py="import pkg\ndef test_b():\n    pkg.parse('b')\n")
+    # Python 3.11 cannot parse the whole file.
+    assert seen in ([((), f"pkg.parse('{name}')") for name in names] for names in ("ab", "b"))
     files = {"pkg/a.py": f"f = {deep}\nf.find({deep})\n".encode(), "pkg/b.py": b"f.find(2)\n"}
     assert ("find", "kind", "2") in written_arguments(files, OFFERS, KNOWN, lambda: False)
 

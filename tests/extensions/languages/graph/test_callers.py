@@ -7,7 +7,7 @@ import pytest
 from aci.graph.code_graph import Graph, query_graph
 from aci.graph.outline import Location
 from aci.localization.place_ranking import file_reader, rank_places
-from tests.aci.localization.test_change_impact import find_hits
+from tests.extensions.code_search.test_change_impact import find_hits
 from tests.text_blobs import TextBlobs
 from trajectories.records import Issue
 
