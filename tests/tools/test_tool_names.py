@@ -13,7 +13,7 @@ from tools.base import Toolbox
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("extensions", "agent", "aci", "trajectories")
-ALLOWED = {"agent/prompts/answer_parser.py": "it maps the language of a fenced block to a tool and its argument"}
+ALLOWED = {"extensions/papers/answer_blocks.py": "it maps the language of a fenced block to a tool and its argument"}
 """Modules that may look up a tool by name, with the reason."""
 NAMES = frozenset(Toolbox().tools)
 ABOUT_TOOLS = re.compile(r"tool|action|\bcall\b|\.name\b")
