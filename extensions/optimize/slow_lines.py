@@ -117,9 +117,11 @@ def find_slow_lines(bench: Bench, tree: str) -> tuple[SlowLine, ...]:
             return [profile_lines(room, bench.target, each, is_whole=is_whole) for each in calls]
 
         try:
-            lines = diagnose(data, bench.target.name, sizes, profiles(False))
+            whole = bench.baseline().growth
+            most = whole.high if whole else math.inf
+            lines = diagnose(data, bench.target.name, sizes, profiles(False), most)
             if calls_file(data, lines):
-                lines += diagnose_called(data, bench.target.name, sizes, profiles(True))
+                lines += diagnose_called(data, bench.target.name, sizes, profiles(True), most)
         except UsageError:
             return []
         return [asdict(line) for line in lines]
@@ -150,9 +152,12 @@ def describe_slow_lines(bench: Bench) -> Fact:
     )
 
 
-def diagnose(data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Sequence[LineTime]]) -> list[SlowLine]:
+def diagnose(
+    data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Sequence[LineTime]], most: float = math.inf
+) -> list[SlowLine]:
     """Return the slow lines of the function of this name in a file. `profiles` are its lines' times for inputs of these
-    `sizes`, or one profile of several calls without a size."""
+    `sizes`, or one profile of several calls without a size. `most` is the largest exponent of a line's time: no line
+    grows faster than the function's instructions, and the times of short calls are inexact."""
     functions = _functions(data)
     target = dict(functions)[name]
     inside = [time for time in profiles[-1] if target.lineno <= time.line <= (target.end_lineno or 0)]
@@ -160,7 +165,7 @@ def diagnose(data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Se
     for time in inside[:MOST_LINES]:
         if time.share < LEAST_SHARE and found:
             break
-        found.append(_slow_line(data, functions, time, sizes, profiles))
+        found.append(_slow_line(data, functions, time, sizes, profiles, most))
     return found
 
 
@@ -174,7 +179,7 @@ def calls_file(data: bytes, lines: Sequence[SlowLine]) -> bool:
 
 
 def diagnose_called(
-    data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Sequence[LineTime]]
+    data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Sequence[LineTime]], most: float = math.inf
 ) -> list[SlowLine]:
     """Return the slowest line of the other functions of the file, from profiles of the whole file, if it takes a share
     of the time."""
@@ -182,7 +187,7 @@ def diagnose_called(
     others = [(_around(functions, time.line)[0], time) for time in profiles[-1]]
     for other, time in [one for one in others if one[0] not in ("", name)][:1]:
         if time.share >= LEAST_SHARE:
-            return [replace(_slow_line(data, functions, time, sizes, profiles), function=other)]
+            return [replace(_slow_line(data, functions, time, sizes, profiles, most), function=other)]
     return []
 
 
@@ -214,11 +219,13 @@ def _slow_line(
     time: LineTime,
     sizes: Sequence[int],
     profiles: Sequence[Sequence[LineTime]],
+    most: float,
 ) -> SlowLine:
     function = _around(functions, time.line)[1]
     parts, loops = _parts_of_line(function, time.line)
     is_head = bool(loops) and loops[-1].lineno == time.line
     growth = _exponent(sizes, profiles, time.line, lambda one: one.seconds)
+    growth = None if growth is None else min(growth, most)
     runs = _exponent(sizes, profiles, time.line, lambda one: one.runs if is_head else one.starts)
     line = _Line(function, functions, parts, loops, growth, runs, time.types)
     cause, operation = line.cause()

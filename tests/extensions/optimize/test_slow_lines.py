@@ -122,6 +122,14 @@ def test_operation_that_may_be_cheap_is_no_cause(line: str, types: dict[str, str
     assert [one.cause for one in diagnose(source.encode(), "f", (), [times])] == ["loop"]
 
 
+def test_line_grows_no_faster_than_its_function() -> None:
+    """The short call's time is too small, so that the slice seems to matter."""
+    source = b"def f(x):\n    for i, one in enumerate(x):\n        for other in x[i + 1:]:\n            one + other\n"
+    small, large = LineTime(3, 100, 1.0, 10, 0.0001), LineTime(3, 10_000, 1.0, 100, 0.1)
+    assert [one.cause for one in diagnose(source, "f", (10, 100), [[small], [large]])] == ["slice"]
+    assert [one.cause for one in diagnose(source, "f", (10, 100), [[small], [large]], 2.1)] == ["pairs"]
+
+
 def test_lines_outside_the_function_are_left_out() -> None:
     times = (LineTime(201, 9, 0.9, 9, 0.1), LineTime(2, 9, 0.1, 9, 0.1))
     assert [one.line for one in diagnose(b"def f(x):\r    return [x]\r", "f", (), [times])] == [2]
