@@ -19,8 +19,8 @@ from pathlib import Path
 
 from aci.runtime.target_function import Target
 from benchmarks.rewrites import Trial, find_function, functions, room
-from extensions.optimize.measurement.profiling import profile_lines
-from extensions.optimize.slow_lines import SlowLine, calls_file, diagnose, diagnose_called, line_texts
+from extensions.optimize.measurement.profiling import LineTime, profile_lines
+from extensions.optimize.slow_lines import SlowLine, diagnose_with_calls, line_texts
 
 SHARES, SEED = (4, 2, 1), 7
 
@@ -35,11 +35,11 @@ def slow_lines(folder: Path, name: str) -> list[SlowLine]:
         size, _ = trial.calls([(1, SEED)])
         sizes = [max(number, size // share) for number, share in enumerate(SHARES, 1)]
         calls = [trial.calls([(each, SEED)])[1][:1] for each in sizes]
-        found = diagnose(data, target.name, sizes, [profile_lines(workspace, target, each) for each in calls])
-        if calls_file(data, found):
-            whole = [profile_lines(workspace, target, each, is_whole=True) for each in calls]
-            found += diagnose_called(data, target.name, sizes, whole)
-    return found
+
+        def profiles(is_whole: bool) -> list[tuple[LineTime, ...]]:
+            return [profile_lines(workspace, target, each, is_whole=is_whole) for each in calls]
+
+        return diagnose_with_calls(data, target.name, sizes, profiles)
 
 
 def changed_lines(before: str, after: str) -> set[int]:

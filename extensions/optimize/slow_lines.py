@@ -118,10 +118,7 @@ def find_slow_lines(bench: Bench, tree: str) -> tuple[SlowLine, ...]:
 
         try:
             whole = bench.baseline().growth
-            most = whole.high if whole else math.inf
-            lines = diagnose(data, bench.target.name, sizes, profiles(False), most)
-            if calls_file(data, lines):
-                lines += diagnose_called(data, bench.target.name, sizes, profiles(True), most)
+            lines = diagnose_with_calls(data, bench.target.name, sizes, profiles, whole.high if whole else math.inf)
         except UsageError:
             return []
         return [asdict(line) for line in lines]
@@ -152,6 +149,20 @@ def describe_slow_lines(bench: Bench) -> Fact:
     )
 
 
+def diagnose_with_calls(
+    data: bytes,
+    name: str,
+    sizes: Sequence[int],
+    profiles: Callable[[bool], Sequence[Sequence[LineTime]]],
+    most: float = math.inf,
+) -> list[SlowLine]:
+    """Return the slow lines of a function, and the slowest line of the functions of its file that it calls, if a call
+    takes most of the time. `profiles` returns the times of the function's lines or, given True, of the whole file's;
+    the other arguments are those of `diagnose`."""
+    lines = diagnose(data, name, sizes, profiles(False), most)
+    return [*lines, *_diagnose_called(data, name, sizes, profiles(True), most)] if _calls_file(data, lines) else lines
+
+
 def diagnose(
     data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Sequence[LineTime]], most: float = math.inf
 ) -> list[SlowLine]:
@@ -169,7 +180,7 @@ def diagnose(
     return found
 
 
-def calls_file(data: bytes, lines: Sequence[SlowLine]) -> bool:
+def _calls_file(data: bytes, lines: Sequence[SlowLine]) -> bool:
     """Return whether the slowest line calls another function of the file and takes most of the time."""
     functions = _functions(data)
     if not lines or lines[0].share < LEAST_CALLING_SHARE:
@@ -178,8 +189,8 @@ def calls_file(data: bytes, lines: Sequence[SlowLine]) -> bool:
     return any(_own_calls(part, functions) for part in parts)
 
 
-def diagnose_called(
-    data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Sequence[LineTime]], most: float = math.inf
+def _diagnose_called(
+    data: bytes, name: str, sizes: Sequence[int], profiles: Sequence[Sequence[LineTime]], most: float
 ) -> list[SlowLine]:
     """Return the slowest line of the other functions of the file, from profiles of the whole file, if it takes a share
     of the time."""

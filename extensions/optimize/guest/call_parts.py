@@ -63,11 +63,11 @@ def has_own_state(holder):
     """Return whether this is an object whose attributes may depend on each other: one of several is private, or a
     method changes some, so that not every combination of values is a state that the class reaches."""
     names = attributes(holder) if type(holder) not in CONTAINERS else ()
-    return len(names) > 1 and (any(name.startswith("_") for name in names) or changes_itself(type(holder)))
+    return len(names) > 1 and (any(name.startswith("_") for name in names) or bool(changing_methods(type(holder))))
 
 
 @functools.lru_cache(maxsize=None)
-def changes_itself(kind):
+def changing_methods(kind):
     """Return the names of the methods of a class, apart from those that make an object, that set attributes or call a
     method that changes what one holds."""
     found = []

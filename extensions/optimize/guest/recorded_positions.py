@@ -20,7 +20,7 @@ from .call_parts import (
     MAPPINGS,
     SEQUENCES,
     attributes,
-    changes_itself,
+    changing_methods,
     has_own_state,
     part_at,
     part_chains,
@@ -367,7 +367,7 @@ class Position:
     def _advanced(self, value, alike, chance):
         """Return an object after calls of its public methods that change it, with values from recorded objects: its
         attributes may depend on each other, and only its class knows how."""
-        methods = [name for name in changes_itself(type(value)) if not name.startswith("_")]
+        methods = [name for name in changing_methods(type(value)) if not name.startswith("_")]
         atoms = [part_at(chain) for one in alike[:MOST_ALIKE] for chain in part_chains([[one], {}])]
         atoms = [one for one in atoms if type(one) in ARGUMENTS]
         for _ in range(chance.choice((0, 1, 2, 4)) if methods else 0):
