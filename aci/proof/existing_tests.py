@@ -34,7 +34,7 @@ DATA = re.compile(r"const|static|var|lexical|assignment|expression_statement|fie
 TITLED = {"javascript": " > ", "typescript": " > ", "tsx": " > ", "ruby": " "}
 """Languages in which tests have titles, and what joins these in an id."""
 MINITEST = re.compile(r"::test_(?:\d{4}_)?|::|\s+")
-"""What stands between the titles in an id of Minitest, such as `a.rb::Sum::big::test_0001_adds two`, and between words;
+"""The separators of the titles in an id of Minitest, such as `a.rb::Sum::big::test_0001_adds two`, and of words;
 Rails has `_` there."""
 TITLED_CALL = re.compile(
     r"(?:[\w$]+\.)?[fx]?(?:it|test|specify|describe|context|suite|example|feature|scenario|should)\b(?!\s*=)"

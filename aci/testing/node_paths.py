@@ -11,7 +11,7 @@ from trajectories.errors import UsageError
 LONGEST_PATH, LONGEST_SHOWN = 4096, 200
 """Maximum number of characters of a node's path (Linux opens no longer one); of a path in a message."""
 ROOT = "{repository}"
-"""Stands for the workspace's root in ids of tests, since the workspaces of a run are in different folders."""
+"""Placeholder for the workspace's root in ids of tests, since the workspaces of a run are in different folders."""
 _NAME = re.compile(r"::| > | \(|\[")
 """Matches the start of a test's name, or of its parameters, after the path or the dotted name of a module."""
 

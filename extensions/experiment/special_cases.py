@@ -45,9 +45,9 @@ WRAPPERS = frozenset(
     ),
     *("else_clause", "expression_case", "argument_list"),
 }
-"""Nodes that stand for the one node in them."""
+"""Nodes that only wrap another node."""
 SINGLETON = "\0"
-"""What stands for a boolean and for null, which many functions give."""
+"""The constants for booleans and null, which many functions return."""
 EDGES = frozenset({"", "0", "1", "0.0", "1.0", SINGLETON})
 
 

@@ -28,7 +28,7 @@ UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """Errors of the parser, and of code that is nested too deeply for the functions of `ast`."""
 
 Bindings = dict[str, str]
-"""What a name stands for in a file: the dotted name of a module of the package or of something in it."""
+"""What a name refers to in a file: the dotted name of a module of the package or of something in it."""
 
 
 def usage_examples(
@@ -135,7 +135,7 @@ def _written(node: ast.expr, names: _Qualifier, known: Collection[str]) -> str:
 
 
 def _sessions(path: str, text: str, module: str) -> Iterator[tuple[list[ast.stmt], Bindings]]:
-    """Yield the statements of each example and test, with what the names in it stand for."""
+    """Yield the statements of each example and test, with what the names in it refer to."""
     package = module.partition(".")[0]
     if path.endswith(DOCUMENTS):
         statements = list(_doctest_statements(text))
@@ -183,7 +183,7 @@ def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _imports(nodes: Iterable[ast.AST], package: str, own: str = "") -> Bindings:
-    """Return what the names imported from the package stand for; `own` is the name of the importing module."""
+    """Return what the names imported from the package refer to; `own` is the name of the importing module."""
     found: Bindings = {}
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -200,7 +200,7 @@ def _imports(nodes: Iterable[ast.AST], package: str, own: str = "") -> Bindings:
 
 
 class _Qualifier(ast.NodeTransformer):
-    """Replaces names by what they stand for: names of the module, or dotted names that start with the package."""
+    """Replaces names by what they refer to: names of the module, or dotted names that start with the package."""
 
     def __init__(self, bindings: Bindings, offers: Mapping[str, Any]) -> None:
         self.bindings, self.module = bindings, str(offers.get("module"))

@@ -23,7 +23,7 @@ class ExampleRecorder:
     def profile(self, frame, event, argument):
         """Note the arguments of a call; a function for `sys.setprofile`.
 
-        `name()` stands for the function that a function of the module returns.
+        `name()` means the function that a function of the module returns.
         """
         code = frame.f_code
         if event != "call" or code.co_filename != self.module.__file__:
