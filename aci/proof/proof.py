@@ -218,31 +218,6 @@ def prove(
     return _name_originals(verdict if reproduces or not trial.doubts else replace(verdict, no_loss=None))
 
 
-def run_suites(
-    fork: Callable[[str], Workspace],
-    trees: Trees,
-    base_tree: str,
-    tree: str,
-    command: str,
-    timeout: float,
-    spare: float,
-    known: Baselines,
-) -> None:
-    """Run the suite with a patch, so that its proof finds the results in `known`, if the suite without it has run. The
-    arguments are those of the proof. Raises WorkspaceError."""
-    baseline = known.get((base_tree, command))
-    parts = split_patch(trees, base_tree, tree, baseline.command) if baseline else None
-    if baseline is None or parts is None or not parts.source:
-        return
-    trial = _new_trial(trees, base_tree, tree, parts, Issue(""), command, timeout, spare, lambda _: None)
-    with closing(fork_for_tests(fork, trial.shipped)) as after:
-        if not baseline.timed_out:
-            _run_suites(trial, after, after, known)
-            return
-        with closing(fork_for_tests(fork, base_tree)) as before:  # runs the related tests, too
-            _run_suites(trial, before, after, known)
-
-
 def _new_trial(
     trees: Trees,
     base_tree: str,

@@ -344,7 +344,7 @@ class Branch:
                 tree, seen = revert_out_of_scope(self.scope, self.engine.trees, self.workspace, self.tree, tree, seen)
         step = self._write(author, tree, reply, tuple(actions) or (reply.actions if reply else ()), seen, error)
         if self.name == MAIN:
-            self.engine.suite_ahead.follow(step)
+            self.engine.proof_ahead.follow(step)
         return step
 
     # Other steps

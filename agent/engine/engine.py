@@ -33,9 +33,9 @@ from agent.config.settings import SECRET, Settings, secret_reason
 from agent.conversation.model_roles import RunModels
 from agent.engine.base_instructions import BaseInstructions
 from agent.engine.permission_checks import may_set_up
+from agent.engine.proof_ahead import ProofAhead
 from agent.engine.run_events import RunEvents
 from agent.engine.run_hooks import run_hooks
-from agent.engine.suite_ahead import SuiteAhead
 from agent.engine.tool_servers import tool_servers
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
@@ -269,8 +269,8 @@ class Engine:
         self.workspaces = RunWorkspaces(self._workspace_options, self._record_environment)
         self.baselines = Baselines(BaselineStore(settings.state / "baselines", self.workspaces.digest))
         """Results of the test suites on the base and with patches, shared by the proofs of this process."""
-        self.suite_ahead = SuiteAhead(self.trees, self.baselines, self.workspaces.fork)
-        """The runs of the suite while the model works."""
+        self.proof_ahead = ProofAhead(self.trees, self.baselines, self.workspaces.fork)
+        """The work of proofs that is done while the model works."""
         self.stored_results = StoredResults(
             settings.state, lambda: self.repository, self.run.base.commit, lambda text: self.report("say", "main", text)
         )
@@ -333,7 +333,7 @@ class Engine:
 
     def next_turn(self, turn: Turn, settings: Settings) -> None:
         """Start a turn with these settings, after the previous one has ended. An open workspace is kept."""
-        self.suite_ahead.stop()
+        self.proof_ahead.stop()
         self.journal.append(turn)
         self.settings = settings = self.base_instructions.complete(settings)
         self.cancel.clear()
@@ -377,7 +377,7 @@ class Engine:
 
     def leave_workspace(self) -> None:
         """Close the run's workspace. The work continues in a new one, as in a resumed run."""
-        self.suite_ahead.stop()
+        self.proof_ahead.stop()
         if self.workspaces.opened:
             self.resumed = True
             self.workspaces.close()

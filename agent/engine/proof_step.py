@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from aci.proof.evidence import find_test_file, is_named_in
 from aci.proof.fact_words import UNCHANGED
-from aci.proof.proof_run import format_names
+from aci.proof.proof_run import PageEvidence, format_names
 from aci.repository.patch import split_patch
 from aci.repository.python_source import parse
 from aci.repository.test_files import belongs_to_tests
 from agent.engine.page_proof import PageCheck
 from agent.engine.permission_checks import REFUSED, may_test
+from agent.engine.tool_context import has_front_end
 from agent.run_state.attempt_outcome import Outcome, load_verdict
 from agent.run_state.strategy_traits import is_about_failing_tests, is_by_hand, is_conversational, is_proposed
 from agent.run_state.turn_state import MAIN, current_tree
+from trajectories.errors import Cancelled
 from trajectories.facts import Fact, FactKind, unique_facts
 from trajectories.outcome_words import PART_SENTENCES
 from trajectories.records import Issue, Note, Observation, Run, Step
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from aci.testing.suite_run import SuiteReport
     from agent.engine.branch import Branch
     from agent.engine.engine import Engine
+    from agent.engine.proof_ahead import Fork, Proved, Say
     from trajectories.git_store.trees import Trees
     from trajectories.trajectory import Trajectory
 
@@ -61,14 +64,13 @@ def proof_step(
     Tests that existed before the patch are independent evidence, unless it was `fitted` to them by a search. Tests in
     `contradictions` may fail with the patch; the values say why.
     """
-    from aci.proof.proof import prove
-
     engine = branch.engine
     base = engine.run.base if whole else branch.turn.base
-    parameters = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
+    proof = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces}
+    proof |= {"contradictions": dict(contradictions)} if contradictions else {}
+    parameters = {**proof, "whole": whole}
     parameters |= {"doubt": doubt} if doubt else {}
     parameters |= {"fitted": True} if fitted else {}
-    parameters |= {"contradictions": dict(contradictions)} if contradictions else {}
     observed: dict[str, Any] = {}
     issue = combined_issue(engine.run, engine.trajectory) if whole else branch.turn.issue
     pages = PageCheck(branch, base.tree, tree, issue.text)
@@ -80,26 +82,10 @@ def proof_step(
         verdict = Verdict("unproven", facts=(Fact("limit", REFUSED),))
         return Observation(REFUSED, ok=False, data={"verdict": asdict(verdict), "asked": parameters})
     else:
-        prove_with = partial(
-            prove,
-            branch.place.fork,
-            engine.trees,
-            base.tree,
-            tree,
-            issue=issue,
-            reproduction=reproduction,
-            places=places,
-            timeout=engine.settings.test_timeout,
-            spare=engine.settings.suite_time,
-            say=lambda line: engine.report("say", "proof", line),
-            known=engine.baselines,
-            reproduces=reproduces,
-            changed_tests=engine.settings.update_tests and not reproduces,
-            edited_tests=is_proposed(branch.turn.strategy),
-            contradictions=contradictions or {},
-            check_pages=pages,
-        )
-        verdict, reports = _prove_with_runners(engine.settings.test, prove_with)
+        say = partial(engine.report, "say", "proof")
+        is_expected = branch.name == MAIN and not whole
+        found = engine.proof_ahead.take(tree, json.dumps(proof), say) if is_expected else None
+        verdict, reports = found or _prove(branch, base.tree, tree, issue, proof, branch.place.fork, say, pages)
         observed = _outcomes(*reports) if reports else {}
     verdict = with_doubt(verdict if fitted else _with_earlier_tests(branch, verdict, issue, base.tree, tree), doubt)
     if base.tree != engine.run.base.tree:
@@ -118,9 +104,61 @@ def proof_step(
     return Observation(words, verdict.complete, data=data)
 
 
-def _prove_with_runners(
-    command: str, prove_with: Callable[..., Verdict]
-) -> tuple[Verdict, Sequence[SuiteReport | None]]:
+def expect_proof(branch: Branch, reproduction: Sequence[str], places: Sequence[str]) -> None:
+    """Let the main branch's proof of the turn's changes with these parameters run ahead, whenever tests pass while the
+    model works.
+
+    Pages are not compared ahead, since the branch itself does so; such a proof leaves only the results of its suites.
+    """
+    if branch.name != MAIN:
+        return
+    proof = {"reproduction": list(reproduction), "places": list(places), "reproduces": True}
+    base, issue, compares_pages = branch.turn.base.tree, branch.turn.issue, has_front_end(branch)
+
+    def check_pages(verdict: Verdict) -> PageEvidence:
+        if compares_pages:
+            raise Cancelled("Pages are compared after the work.")
+        return PageEvidence()
+
+    def prove(tree: str, fork: Fork, say: Say) -> Proved:
+        return _prove(branch, base, tree, issue, proof, fork, say, check_pages)
+
+    branch.engine.proof_ahead.expect(json.dumps(proof), prove)
+
+
+def _prove(
+    branch: Branch,
+    base: str,
+    tree: str,
+    issue: Issue,
+    parameters: Mapping[str, Any],
+    fork: Fork,
+    say: Say,
+    check_pages: Callable[[Verdict], PageEvidence],
+) -> Proved:
+    from aci.proof.proof import prove
+
+    engine = branch.engine
+    prove_with = partial(
+        prove,
+        fork,
+        engine.trees,
+        base,
+        tree,
+        issue=issue,
+        timeout=engine.settings.test_timeout,
+        spare=engine.settings.suite_time,
+        say=say,
+        known=engine.baselines,
+        changed_tests=engine.settings.update_tests and not parameters["reproduces"],
+        edited_tests=is_proposed(branch.turn.strategy),
+        check_pages=check_pages,
+        **parameters,
+    )
+    return _prove_with_runners(engine.settings.test, prove_with)
+
+
+def _prove_with_runners(command: str, prove_with: Callable[..., Verdict]) -> Proved:
     """Return the verdict, and the reports of the suite without and with the patch.
 
     If the `command` is detected and reports no test, Python's own runners are tried. A command of the model is not: it

@@ -57,7 +57,7 @@ def _try(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
         return {"tries": []}
     near = _near_files(branch, found)
     tried = {"tries": _tries_of(branch, near[0]), "file": near[0]} if near else {"tries": []}
-    branch.engine.suite_ahead.start(branch.turn.base.tree, branch.turn.settings, branch.cancel)
+    branch.engine.proof_ahead.start(branch.turn.base.tree, branch.turn.settings, branch.cancel)
     return tried
 
 

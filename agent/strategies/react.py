@@ -23,6 +23,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask and act until `submit`, then prove the result."""
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task.branch)))
+    task.expect_proof(given, likely_sources(task.branch))
     yield from loop(task.branch)
     yield from task.prove(given, likely_sources(task.branch))
     return task.best()

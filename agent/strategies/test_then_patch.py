@@ -35,6 +35,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     places(task.branch)
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task.branch)))
+    task.expect_proof(given, likely_sources(task.branch))
     has_test = bool(given) or (yield from draft_test(task))
     submitted = False if has_test else is_submission((yield from _reproduce(task)))
     for number in range(task.turn.settings.rounds):
