@@ -75,9 +75,11 @@ def removed_tests(tests: Sequence[str]) -> Fact:
     return Fact("tests", f"Removed from tests that were changed: {format_names(tests)}.")
 
 
-def new_check_finding(line: str) -> Fact:
-    """Return the fact that a check of the repository has a new finding."""
-    return Fact("covered", f"A check of the repository reports something new: {line}.")
+def new_check_findings(line: str, found: Sequence[str]) -> Fact:
+    """Return the fact that a check of the repository found something new; `line` is its line in the verdict."""
+    return Fact(
+        "covered", f"A check of the repository reports something new: {line}.", {"check": line, "found": tuple(found)}
+    )
 
 
 def affected_calls(name: str, path: str, line: int, change: str, calls: Sequence[str], most: int) -> Fact:

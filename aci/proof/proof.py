@@ -31,7 +31,7 @@ from aci.proof.fact_words import (
     edited_tests_in,
     left_out_changes,
     more_affected_calls,
-    new_check_finding,
+    new_check_findings,
     related_run,
     suite_result,
 )
@@ -414,8 +414,8 @@ def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verd
     """Return the verdict with the results of the repository's own checks."""
     checks = run_checks(trial, before, after)
     for check in checks:
-        if check.has_new:
-            trial.add(new_check_finding(check.line))
+        if check.found:
+            trial.add(new_check_findings(check.line, check.found))
     return replace(verdict, checks=tuple(check.line for check in checks))
 
 

@@ -19,11 +19,11 @@ NOT_INSTALLED = "the repository's own checks: not run (the extension repository_
 class CheckResult:
     """What one check of the repository says about the changed files, such as `ruff: nothing new`.
 
-    `has_new` is whether it reports something that it does not report on the base.
+    `found` are the first messages that it does not report on the base, each with the name of the check.
     """
 
     line: str
-    has_new: bool = False
+    found: tuple[str, ...] = ()
 
 
 def run_checks(trial: ProofRun, before: Workspace, after: Workspace) -> tuple[CheckResult, ...]:

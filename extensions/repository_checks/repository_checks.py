@@ -256,7 +256,8 @@ def _judge(
     if not added:
         return CheckResult(f"{check.name}: not run (it ended with exit code {new.code})"), seconds
     more = f" and {len(added) - MOST_SHOWN} more" if len(added) > MOST_SHOWN else ""
-    return CheckResult(f"{check.name}: {len(added)} new: {'; '.join(added[:MOST_SHOWN])}{more}", True), seconds
+    named = tuple(f"{check.name}: {message}" for message in added[:MOST_SHOWN])
+    return CheckResult(f"{check.name}: {len(added)} new: {'; '.join(added[:MOST_SHOWN])}{more}", named), seconds
 
 
 def _run(check: RepositoryCheck, workspace: Workspace, files: Sequence[str]) -> CommandResult:

@@ -31,7 +31,6 @@ _RULES: dict[FactKind, str] = {
     "tests": "behaviour-change",
 }
 """Rules of a verdict's facts; all others are limits of the proof."""
-_CHECK = re.compile(r"(?P<name>[^:]+): \d+ new: (?P<found>.*)", re.DOTALL)
 _PLACE = re.compile(r"(?P<path>\S+?):(?P<line>[1-9]\d{0,8})\b")
 
 
@@ -54,14 +53,13 @@ def _of_verdict(verdict: Verdict, changed: Collection[str], stopped: bool = Fals
         rule = "not-verified" if is_untested or verdict.red else "missing-test"
         yield Finding(rule, proof_headline(verdict, stopped))
     for fact in verdict.facts:
-        if fact.kind not in ROUTINE and fact.kind != "covered":
+        if isinstance(found := fact.data.get("found"), tuple):
+            for each in found:
+                yield Finding("new-check-finding", each, *place_in(each, changed))
+        elif fact.kind not in ROUTINE and fact.kind != "covered":
             is_shown = fact.kind == "behaviour" and verdict.generality == "shown"
             rule = "shown-change" if is_shown else _RULES.get(fact.kind, "proof-limit")
             yield Finding(rule, fact.text, *_place(fact, changed))
-    for line in verdict.checks:
-        if match := _CHECK.fullmatch(line):
-            for each in match["found"].split("; "):
-                yield Finding("new-check-finding", f"{match['name']}: {each}", *place_in(each, changed))
 
 
 def _place(fact: Fact, changed: Collection[str]) -> tuple[str, int]:

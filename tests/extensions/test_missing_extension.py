@@ -128,7 +128,7 @@ def test_notes_say_that_run_was_not_audited(monkeypatch: pytest.MonkeyPatch) -> 
 def test_repository_checks_are_named_as_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "extension_names", lambda: ())
     (result,) = repository_checks.run_checks(FRONT_END, FRONT_END, FRONT_END)
-    assert (result.line, result.has_new) == (repository_checks.NOT_INSTALLED, False)
+    assert (result.line, result.found) == (repository_checks.NOT_INSTALLED, ())
 
 
 def test_environment_without_extension_has_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:

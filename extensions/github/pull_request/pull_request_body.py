@@ -34,7 +34,6 @@ LONGEST = 60_000
 parts together are shorter than this limit. The text as a whole is never truncated, so no part can displace another."""
 MOST_NAMED, MOST_COMMANDS, MOST_CHECKS = 3, 12, 10
 LONGEST_COMMAND, LONGEST_COMMANDS = 2_000, 4_000
-NOT_RUN = re.compile(r"([^:\n]*): not run \((.*)\)", re.DOTALL)
 _ABSOLUTE = re.compile(
     r"""(?P<quote>['"])/[^'"\n]*/(?P<quoted>[^'"/\n]+)(?P=quote)"""
     r"""|(?:(?<![^\s=:;&|(>'"])|(?<=\s-[A-Za-z]))/(?!dev/)(?:(?:\\.|[^\s/'"=:\\])+/)+(?P<bare>(?:\\.|[^\s/'"=:;)\\])+)"""
@@ -87,7 +86,7 @@ def proof(outcome: Outcome, without: str = "this change") -> str:
     lines = [
         _reproduction_sentence(verdict, without),
         _regression_sentence(verdict),
-        *_check_sentences(verdict),
+        _check_sentence(verdict),
     ]
     lines.append(GENERALITY.get(verdict.get("generality", ""), ""))
     return " ".join([f"**{patch_word(verdict['kind']).capitalize()}:**", *filter(None, lines)])
@@ -182,18 +181,11 @@ def _scope(verdict: Mapping[str, Any]) -> str:
     return f" in {_first_names(files)}" if files else ""
 
 
-def _check_sentences(verdict: Mapping[str, Any]) -> list[str]:
-    clean = [line.partition(":")[0] for line in verdict["checks"] if line.endswith(": nothing new")]
-    names = [escape_markdown(name[:LONGEST_NAME]) for name in clean[:MOST_CHECKS]]
-    sentences = [f"Nothing new from {_joined(names)}."] if names else []
-    reasons: dict[str, list[str]] = {}
-    for match in filter(None, map(NOT_RUN.fullmatch, verdict["checks"])):
-        reasons.setdefault(match[2].removeprefix("it is "), []).append(match[1][:LONGEST_NAME])
-    for why, which in [*reasons.items()][:MOST_NAMED]:
-        sentences.append(
-            f"Not run here: {escape_markdown(', '.join(which[:MOST_CHECKS]))} ({escape_markdown(why[:LONGEST_NAME])})."
-        )
-    return sentences
+def _check_sentence(verdict: Mapping[str, Any]) -> str:
+    """Return the results of the repository's checks but new findings, which are facts of the verdict."""
+    new = {fact.data.get("check") for fact in facts_of(verdict)}
+    lines = [escape_markdown(line[:LONGEST_NAME]) for line in verdict["checks"] if line not in new]
+    return f"Checks of the repository: {'; '.join(lines[:MOST_CHECKS])}." if lines else ""
 
 
 def _tests(names: Sequence[str]) -> str:

@@ -22,7 +22,6 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "fixed_tests": (("tests/test_a.py::t",), "named in the issue"),
     "left_out_changes": (("conftest.py",), True),
     "removed_tests": (("tests/test_a.py::t",),),
-    "new_check_finding": ("ruff: 1 new: a.py:1: F401",),
     "affected_calls": ("area", "calc/core.py", 3, "has a new signature: `scale` is new", ("a.py:1", "b.py:2"), 1),
     "more_affected_calls": (4,),
     "changed_behaviour": ("3 of 9 variants of the tests' values", ", such as f(1)"),
@@ -31,7 +30,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "tests_answers": ("3 of 9 variants",),
     "compared_pages": ("9 views of 3 pages", "1 view differs, as the issue asks."),
 }
-NEW = {"edited_tests_in", "related_run", "fitted_to_tests"}
+NEW = {"edited_tests_in", "related_run", "fitted_to_tests", "new_check_findings"}
 """Facts, or their data, that no earlier version recorded."""
 
 

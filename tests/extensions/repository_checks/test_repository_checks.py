@@ -44,7 +44,7 @@ def check(make_repo, open_ws):
         tree = trees.write({name: text.encode() for name, text in patch.items()}, start)
         with workspace.fork(tree) as after:
             results = run_checks(trees, start, tree, workspace, after, sorted(patch))
-            assert all(result.has_new == (" new: " in result.line) for result in results)
+            assert all(bool(result.found) == (" new: " in result.line) for result in results)
             return tuple(result.line for result in results)
 
     return run

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from aci.proof.fact_words import new_check_findings
 from agent.patch_checks.findings import RULES, Finding
 from agent.run_state.attempt_outcome import load_verdict
 from extensions.review.patch_findings import _of_merge_review, _of_verdict, place_in, places_in
@@ -48,7 +50,7 @@ def of_verdict(**parts: Any) -> list[tuple[str, str]]:
         (
             {
                 "kind": "verified",
-                "checks": ("ruff: 2 new: calc/core.py:3:1: F401 unused; calc/other.py:2: E501", "mypy: nothing new"),
+                "facts": [asdict(new_check_findings("ruff: 2 new", ["calc/core.py:3:1: F401", "calc/other.py:2"]))],
             },
             [("new-check-finding", "calc/core.py:3"), ("new-check-finding", "")],
         ),
