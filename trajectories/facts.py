@@ -44,12 +44,13 @@ class Fact:
     patch. `reproduction`: where the reproduction tests come from. `environment`: a copy of the package outside the
     repository. `behaviour`: for which inputs the patch changes the behaviour. `tests`: changes to tests or their
     configuration that were left out, or removed tests. `callers`: calls outside the patch that may break (`path` and
-    `line` of the changed function). `covered`: what another field of the verdict says too. `independent`: what tests
-    say that somebody wrote without the patch (`word`: agrees, disputed or undecided). `challenge`: which tests of a
-    challenger fail with the patch, by what the examiner decides (`required`, `minor`, `withdrawn`). In the review of a
-    patch, `unneeded`: hunks that no test needs (`places`, such as `a.py:3`), and `companion`: a kind of file that
-    earlier changes came with (`is_test`). Of `optimize`, `slow_function`: the growth and the slow lines of a `function`
-    that was not made faster (exponent `growth`, and of each line its number, its share of the time and the cause).
+    `line` of the changed function). `covered`: what another field of the verdict says too (the line of a check of the
+    repository, `check`, with what it `found`). `independent`: what tests say that somebody wrote without the patch
+    (`word`: agrees, disputed or undecided). `challenge`: which tests of a challenger fail with the patch, by what the
+    examiner decides (`required`, `minor`, `withdrawn`). In the review of a patch, `unneeded`: hunks that no test needs
+    (`places`, such as `a.py:3`), and `companion`: a kind of file that earlier changes came with (`is_test`). Of
+    `optimize`, `slow_function`: the growth and the slow lines of a `function` that was not made faster (exponent
+    `growth`, and of each line its number, its share of the time and the cause).
     """
 
     kind: FactKind

@@ -50,7 +50,7 @@ from aci.proof.proof_run import (
 from aci.proof.regressions import judge_loss, judge_test_configuration
 from aci.proof.repository_checks import run_checks
 from aci.proof.reproduction import find_fixed_tests, judge_reproduction
-from aci.proof.suite_baselines import Baselines
+from aci.proof.suite_baselines import Baselines, SuiteKey, suite_key
 from aci.proof.suite_selection import related_tests
 from aci.repository.added_tests import COPY, copy_path
 from aci.repository.python_source import definitions
@@ -184,7 +184,7 @@ def prove(
         trial = _new_trial(trees, base_tree, tree, parts, issue, command, timeout, spare, say)
         after = stack.enter_context(closing(fork_for_tests(fork, trial.shipped)))
         known = known if known is not None else Baselines()
-        key, run_key = _stored_key(trial), _key(trial)
+        key = _key(trial)
         baseline, suite = _suites(trial, before, after, known)
         observe(baseline, suite)
         verdict = Verdict()
@@ -198,7 +198,7 @@ def prove(
         verdict = _without_unread(verdict, baseline, suite)
         if baseline:
             known.keep_patched(_patched_key(trial, baseline), None if trial.is_unsteady else suite)
-            if run_key in known.own:
+            if key in known.own:
                 known.keep(key, baseline, None if trial.is_unsteady else suite)
         if changed_tests and parts.kept_out and verdict.lost:
             verdict = judge_test_configuration(trial, after, trees.overlay(trial.proved, tree, parts.kept_out), verdict)
@@ -376,13 +376,8 @@ def can_run_two_suites() -> bool:
     return False
 
 
-def _key(trial: ProofRun) -> tuple[str, ...]:
-    return trial.base, trial.command
-
-
-def _stored_key(trial: ProofRun) -> object:
-    """Return what the results of the suite without the patch depend on, apart from the environment and chance."""
-    return [trial.base, trial.command, trial.timeout, trial.spare]
+def _key(trial: ProofRun) -> SuiteKey:
+    return suite_key(trial.base, trial.command, trial.timeout, trial.spare)
 
 
 def _patched_key(trial: ProofRun, baseline: SuiteReport) -> object:
@@ -395,7 +390,7 @@ def _baseline(trial: ProofRun, before: Workspace, known: Baselines) -> SuiteRepo
     """Return the suite's report without the patch; it runs once for all proofs that run the same tests."""
     key = _key(trial)
     if key not in known:
-        known.take_stored(key, _stored_key(trial))
+        known.take_stored(key)
         if key not in known:
             trial.say(ActivityMessage("Running the tests without the patch"))
             known[key] = trial.suite(before)

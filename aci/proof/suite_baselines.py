@@ -14,7 +14,7 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 from aci.testing.suite_run import SuiteReport, TestResult
 from trajectories.errors import UsageError
@@ -32,6 +32,15 @@ MOST_STORED = 50
 MOST_BYTES = 100_000_000
 _LEFT_OUT = {"output", "facts", "_by_id"}
 """Fields that only reports of suites with an unusual end need."""
+
+
+SuiteKey: TypeAlias = tuple[str, str, float, float]
+
+
+def suite_key(base: str, command: str, timeout: float, spare: float) -> SuiteKey:
+    """Return what the results of the suite without a patch depend on, apart from the environment and chance: the tree,
+    the command, and the limits of each run and of the suite in seconds."""
+    return base, command, timeout, spare
 
 
 class BaselineStore:
@@ -135,9 +144,9 @@ class Baselines(UserDict[object, SuiteReport | None]):
             for oldest in list(self._patched)[:-MOST_PATCHED]:
                 del self._patched[oldest]
 
-    def take_stored(self, key: object, stored_key: object) -> None:
+    def take_stored(self, key: object) -> None:
         """Use the report that an earlier run stored, if there is one that was not refused before."""
-        report = self.store.load(stored_key) if self.store and key not in self.stored else None
+        report = self.store.load(key) if self.store and key not in self.stored else None
         if report:
             self[key] = report
             self.stored.add(key)

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aci.proof.proof_run import fork_for_tests
-from aci.proof.suite_baselines import Baselines
+from aci.proof.suite_baselines import Baselines, suite_key
 from aci.proof.suite_selection import may_take_long
 from aci.runtime.workspace import BackgroundTask, Workspace
 from aci.testing.suite_run import SuiteReport, run_tests
@@ -93,11 +93,11 @@ class ProofAhead:
         self._proved = "", ""
 
     def _run_suite(self, base: str, settings: Settings) -> None:
-        key = (base, settings.test)
+        key = suite_key(base, settings.test, settings.test_timeout, settings.suite_time)
         with self._known.lock_for(key), suppress(SweAgentError):  # the proof runs the suite, and says why it cannot
             if key in self._known:
                 return
-            self._known.take_stored(key, [*key, settings.test_timeout, settings.suite_time])
+            self._known.take_stored(key)
             if key not in self._known:
                 with closing(fork_for_tests(lambda tree: self._fork(tree, self._parent), base)) as workspace:
                     report = run_tests(workspace, settings.test, (), min(settings.suite_time, settings.test_timeout))

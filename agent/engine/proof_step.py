@@ -41,6 +41,8 @@ name no problem to fix."""
 NO_LOSS_TEXT = "All tests that passed before still pass. The change is unproven: /prove runs the whole proof."
 UNKNOWN_LOSS_TEXT = "It is unknown whether the tests that passed before still pass. /prove runs the whole proof."
 PYTHON_RUNNERS = ("python3 -m pytest", "python3 -m unittest discover")
+TURN_SHARE = 1 / 6
+"""Part of the suite's time that the tests after a turn of a session have, for which a person waits."""
 WHOLE_PROOF = f"Proof: complete. {PASSES.capitalize()}."
 """The message about a complete proof: the evidence that makes it *verified* is judged after the work."""
 NO_TESTS = "No test ran before the change, so nothing shows whether it breaks anything."
@@ -147,7 +149,7 @@ def _prove(
         tree,
         issue=issue,
         timeout=engine.settings.test_timeout,
-        spare=engine.settings.suite_time,
+        spare=engine.settings.suite_time * (1 if parameters["reproduces"] else TURN_SHARE),
         say=say,
         known=engine.baselines,
         changed_tests=engine.settings.update_tests and not parameters["reproduces"],

@@ -13,6 +13,7 @@ from aci.localization.issue_localization import text_of
 from aci.observation.activity_message import ActivityMessage
 from aci.proof.proof_run import format_names
 from aci.proof.reproduction import was_ended_early
+from aci.proof.suite_baselines import suite_key
 from aci.proof.suite_selection import has_large_suite, nearest_tests
 from aci.repository.test_files import is_test
 from aci.runtime.snapshots import FIX, describe_submodule, submodule_missing_in
@@ -176,7 +177,9 @@ def _is_own(module: str, files: Collection[str]) -> bool:
 def _save_baseline(task: Task, report: SuiteReport) -> None:
     """Save the results as a baseline, so that the proof need not run the suite without the patch again."""
     if task.tree == task.turn.base.tree and not task.turn.is_later and not task.branch.engine.resumed:
-        task.branch.engine.baselines.setdefault((task.turn.base.tree, task.turn.settings.test), report)
+        settings = task.turn.settings
+        key = suite_key(task.turn.base.tree, settings.test, settings.test_timeout, settings.suite_time)
+        task.branch.engine.baselines.setdefault(key, report)
 
 
 def _select_failing(task: Task, report: SuiteReport, lacking: Sequence[str]) -> list[str]:

@@ -92,6 +92,18 @@ def test_large_suite_without_related_tests_has_time_limit(prove_patch):
     assert verdict.no_loss
 
 
+@pytest.mark.slow
+def test_suite_that_was_cut_off_after_a_turn_runs_again_in_a_proof_with_more_time(prove_patch):
+    base = {**BASE, "tests/test_slow.py": "import time\ndef test_s(): time.sleep(4)\n", "data.json": "{}"}
+    known = Baselines()
+    early, late = (
+        prove_patch({"data.json": "[]"}, base, command="", reproduces=False, spare=spare, known=known)
+        for spare in (2, 60)
+    )
+    assert early.compared == "2 tests", early.notes
+    assert late.compared == "3 tests", late.compared
+
+
 def result(id, outcome, error=""):
     return TestResult(id, outcome, error=error)
 
