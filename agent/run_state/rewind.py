@@ -188,6 +188,11 @@ def turn_history(trajectory: Trajectory) -> TurnHistory:
     return TurnHistory(tuple(done), tuple(undone))
 
 
+def turn_start(trajectory: Trajectory, number: int) -> Mark:
+    """Return the state before turn `number`, counted from 0."""
+    return _mark(trajectory, trajectory.turns_at[number], trajectory.run.base.tree if trajectory.run else "")
+
+
 def abandoned_turn_start(trajectory: Trajectory) -> int | None:
     """Return the number of the step before the previous turn if that turn was the user's own action and did not finish;
     otherwise None.

@@ -3,5 +3,6 @@
 PLUGINS = {
     "agent.cli.commands": "commands",
     "agent.cli.default_command": "default_session",
+    "agent.strategies": "strategies",
 }
 REQUIRES = ("replay",)

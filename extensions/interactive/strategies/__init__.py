@@ -1,0 +1,1 @@
+"""Strategies of a session's commands."""
