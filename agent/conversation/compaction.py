@@ -343,6 +343,11 @@ class Compaction:
         return [part.message for part in self.parts]
 
     @property
+    def token_characters(self) -> float:
+        """The estimated number of characters of a token."""
+        return self._token_characters
+
+    @property
     def token_bounds(self) -> list[int]:
         """The result of `token_bound` for each message."""
         for part in self.parts:

@@ -325,14 +325,19 @@ def build_request(
     model: Model,
 ) -> ModelRequest:
     """Return request number `ask` of a branch, whose steps so far are `steps`, to a model."""
+    settings = conversation_settings(trajectory, branch, system, model)
+    return conversation.request(ask, settings, steps, trajectory.replies)
+
+
+def conversation_settings(trajectory: Trajectory, branch: str, system: str, model: Model) -> ConversationSettings:
+    """Return what the requests of a branch to a model depend on besides its steps."""
     limits = [
         (note.data["ask"], note.data["characters"])
         for note in trajectory.notes
         if note.kind == "overflow" and note.branch == branch and note.data["model"] == model.name
     ]
     images = images_by_step(trajectory, branch)
-    settings = ConversationSettings(system, reader_of(model.name, model), limits, images)
-    return conversation.request(ask, settings, steps, trajectory.replies)
+    return ConversationSettings(system, reader_of(model.name, model), limits, images)
 
 
 def system_prompt(prompts: Mapping[str, str], role: str) -> str:
