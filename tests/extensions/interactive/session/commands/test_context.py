@@ -9,10 +9,7 @@ LONG = "".join(f"line_{number} = {number}\n" for number in range(2_000))
 
 def table(talk):
     lines = talk.messages[-1].split("\n\n")[0].splitlines()
-    return {
-        name.strip(): int(tokens.replace(",", ""))
-        for name, tokens in (line.split("  ")[0:1] + [line.split()[-2]] for line in lines)
-    }
+    return {line.partition("  ")[0]: int(line.split()[-2].replace(",", "")) for line in lines}
 
 
 def test_context_without_run_says_so(talk):
