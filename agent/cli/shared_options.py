@@ -23,7 +23,7 @@ RunName = Annotated[
         autocompletion=complete_run,
     ),
 ]
-IssueUrl = Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")]
+IssueUrl = Annotated[str, typer.Option(help="URL of a GitHub issue, or its number in REPO.", metavar="URL|N")]
 IssueFile = Annotated[Path | None, typer.Option(help="File with the issue's text; `-` means stdin.", metavar="F")]
 IssueText = Annotated[str | None, typer.Option(help="Text of the issue.", metavar="T")]
 Repo = Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")]

@@ -25,6 +25,10 @@ ADDRESS = re.compile(
 )
 
 
+ISSUE_NUMBER = re.compile(r"#?(?P<number>[1-9]\d{0,9})", re.ASCII)
+"""The number of an issue of the user's repository, as in `#300`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A repository on a server, and the number of an issue or pull request there (0: the repository itself)."""
@@ -96,12 +100,16 @@ def address_of(url: str) -> Address:
 def known_server(match: re.Match[str], what: str) -> str:
     """Return the server of a matched URL. Raises UsageError for one to which no request may be sent."""
     server = match["server"].lower().replace("://www.github.com", "://github.com")
-    if server not in (GITHUB, own_server(), _other_server()) and not re.fullmatch(GHE, server):
+    if not is_known_server(server):
         raise UsageError(
             f"{match[0]} is not the address of {what} on GitHub.",
             f"If {match['host']} is a GitHub Enterprise server, set GH_HOST={match['host']}.",
         )
     return server
+
+
+def is_known_server(server: str) -> bool:
+    return server in (GITHUB, own_server(), _other_server()) or re.fullmatch(GHE, server) is not None
 
 
 def _other_server() -> str:

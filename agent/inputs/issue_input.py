@@ -15,7 +15,7 @@ from aci.issue_text.vulnerability import is_advisory, parse_advisory, with_advis
 from aci.observation.file_contents import binary_kind, wide_encoding
 from aci.observation.untrusted_text import clean_output
 from aci.repository.patch import read_patch
-from agent.inputs.github_urls import github_input
+from agent.inputs.github_urls import ISSUE_NUMBER, github_input
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, open_stream
 from trajectories.records import Issue
@@ -39,16 +39,18 @@ def issue_from(
     say: Callable[[str], object] = lambda _: None,
     waiting: Waiting = nullcontext,
     advisory: Path | None = None,
+    repo: str | None = None,
 ) -> Issue:
     """Return the issue from a URL, a file or the given text; `say` is called with notes about it. An `advisory` in a
-    file describes the issue, or is added to it.
+    file describes the issue, or is added to it. Instead of the URL, `#300` or `300` names an issue of the repository
+    `repo` (by default the one in the current folder), by its remote.
 
     Raises UsageError unless exactly one of them is given, or if it is empty or unreadable; for a URL, raises what
     `fetch_issue` raises.
     """
     if advisory is not None:
         is_alone = not url and file is None and text is None
-        issue = None if is_alone else issue_from(url, file, text, say, waiting)
+        issue = None if is_alone else issue_from(url, file, text, say, waiting, repo=repo)
         return with_advisory(issue, _read(advisory, "advisory"))
     given = [
         name
@@ -57,9 +59,13 @@ def issue_from(
     ]
     if len(given) != 1:
         what = f"{' and '.join(given)} were all given" if given else "No issue was given"
-        raise UsageError(f"{what}.", "Give one of --issue URL, --issue-file F, --text T.")
+        raise UsageError(f"{what}.", "Give one of --issue URL|N, --issue-file F, --text T.")
     if url:
         github = github_input()
+        if number := ISSUE_NUMBER.fullmatch(url.strip()):
+            from aci.repository.user_repository import Repository
+
+            url = github.find_issue_url(Repository.open(repository_from(repo or ".", waiting)), int(number["number"]))
         with waiting("Reading the issue"):
             fetched: Issue = github.fetch_issue(url, say)
             return fetched

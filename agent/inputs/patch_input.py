@@ -87,7 +87,7 @@ def find_patch(
     if given.pr:
         with plain_waiting("Reading the pull request"):
             return _from_pull_request(given.pr, base, issue, repo, say)
-    asked = find_issue(issue, say)
+    asked = find_issue(issue, say, repo=repo)
     source = repository_for(asked, repo, lambda why: mismatch_ok or confirm(why), say, waiting=plain_waiting)
     return FoundPatch(source, *proposal_from(source, base, given.patch, given.branch, given.staged), asked)
 
@@ -138,12 +138,14 @@ def _from_pull_request(url: str, base: str | None, issue: IssueOptions, repo: st
     return FoundPatch(source, commit, proposal, asked, head=changes.head)
 
 
-def find_issue(given: IssueOptions, say: Say, default: str = "") -> Issue:
-    """Return the issue that the options name, or the one at the URL `default`; an empty one if there is none."""
+def find_issue(given: IssueOptions, say: Say, default: str = "", repo: str | None = None) -> Issue:
+    """Return the issue that the options name, or the one at the URL `default`; an empty one if there is none. `repo` is
+    the repository to which the number of an issue refers."""
     url, file, text = given
     if not url and file is None and text is None:
         url = default
-    return issue_from(url, file, text, say, plain_waiting) if url or file is not None or text is not None else Issue("")
+    is_given = url or file is not None or text is not None
+    return issue_from(url, file, text, say, plain_waiting, repo=repo) if is_given else Issue("")
 
 
 def _tree_of_commit(source: Repository, rev: str, trees: Trees) -> str:

@@ -44,7 +44,7 @@ def find_bundled_patch(
     if base:
         raise UsageError("--check and --base were both given.", "The bundle names the base.")
     bundle = read_bundle(file)
-    asked = find_issue(issue, say)
+    asked = find_issue(issue, say, repo=repo)
     source = repository_for(None, repo, confirm, say, waiting=plain_waiting)
     commit, proposal = proposal_of_bundle(source, bundle)
     own = load_settings(source.file(".swe-agent.toml", commit) or b"").test

@@ -1,6 +1,7 @@
 """What the core reads from GitHub: issues with their repository, earlier items, and pull requests."""
 
 from extensions.github.api.github_issue import fetch_issue
+from extensions.github.api.github_remotes import find_issue_url
 from extensions.github.api.issue_images import fetch_images
 from extensions.github.api.issue_repository import check_belongs, open_checkout
 from extensions.github.api.past_items import fetch_past_items
@@ -12,6 +13,7 @@ __all__ = [
     "fetch_issue",
     "fetch_past_items",
     "fetch_proposed_changes",
+    "find_issue_url",
     "open_checkout",
     "open_clone",
 ]

@@ -105,7 +105,7 @@ def command(
             return code
         base = base or checks.commit
     else:
-        asked = issue_from(issue, issue_file, text, say, plain_waiting, advisory) if is_given else FAILING_TESTS
+        asked = issue_from(issue, issue_file, text, say, plain_waiting, advisory, repo) if is_given else FAILING_TESTS
         asked = marked(asked, vulnerability)
         needs = "--apply" if wanted.apply else "--branch" if wanted.branch else ""
         source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, needs, plain_waiting)

@@ -76,7 +76,7 @@ def command(
 
     diff = patch_from(patch, issue or None, issue_file, text)
     say = clean_printer(console(plain, stderr=True))
-    asked = None if patch else issue_from(issue, issue_file, text, say, plain_waiting)
+    asked = None if patch else issue_from(issue, issue_file, text, say, plain_waiting, repo=repo)
     source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, waiting=plain_waiting)
     asked = limit_to_base_date(asked, source, base) if asked else None
     title = asked.title if asked else f"Places related to {patch}"

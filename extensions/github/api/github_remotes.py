@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.inputs.github_urls import Address, is_known_server
 from trajectories.errors import ConfigError, UsageError
 from trajectories.git_store.git_commands import GitFailed, decode
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from github.Repository import Repository as Hosted
 
     from aci.repository.user_repository import Repository
-    from agent.inputs.github_urls import Address
 
 _NAME = r"/*(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/*"
 _HTTP = re.compile(rf"(?P<server>https?://(?:[^/@\s]*@)?(?P<host>[\w.-]+(?::\d+)?)){_NAME}", re.IGNORECASE)
@@ -50,6 +50,37 @@ def remotes(source: Repository, address: Address) -> Iterator[Remote]:
             continue
         if found := _remote(called, url, address):
             yield found
+
+
+def find_issue_url(source: Repository, number: int) -> str:
+    """Return the URL of an issue of the user's repository on GitHub: of the remote `upstream`, else `origin`, else
+    another one, as GitHub's command line chooses it.
+
+    The configured URLs are read as they are: `insteadOf` does not change them. Raises UsageError if no remote is on a
+    server to which requests may be sent.
+    """
+    others = ""
+    for called in sorted(names(source), key=lambda name: (name != "upstream", name != "origin", name)):
+        for url in decode(source._git("config", "--get-all", f"remote.{called}.url", ok=(0, 1))).splitlines():
+            if not (match := _HTTP.fullmatch(url) or _SSH.fullmatch(url)):
+                continue
+            server = _server(match)
+            if is_known_server(server):
+                return Address(server, match["name"], number).issue_url
+            others = others or server.partition("://")[2]
+    if others:
+        advice = f"If {others} is a GitHub Enterprise server, set GH_HOST={others}; else give the text with --text."
+        raise UsageError(f"No remote of {source.root} is on GitHub; {others} is not known as a GitHub server.", advice)
+    raise UsageError(f"No remote of {source.root} is on GitHub.", f"Give the URL of issue {number}.")
+
+
+def _server(match: re.Match[str]) -> str:
+    """Return the server that a remote's URL names, without user and password."""
+    parts = match.groupdict()
+    if server := parts.get("server"):
+        scheme, _, rest = server.lower().partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2].removeprefix('www.')}"
+    return f"https://{(parts['host'] or parts['short']).lower().removeprefix('ssh.')}"
 
 
 def has_remote(source: Repository, address: Address) -> bool:

@@ -47,7 +47,7 @@ def command(
     from agent.run_state.terminal_question import confirm
 
     say = clean_printer(console(plain, stderr=True))
-    asked = issue_from(issue, issue_file, text, say)
+    asked = issue_from(issue, issue_file, text, say, repo=repo)
     source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say)
     asked = limit_to_base_date(asked, source, base)
     own = source.file(".swe-agent.toml", base) or b""

@@ -63,6 +63,17 @@ def test_issues_repository_is_cloned_outside_of_any_checkout(locate: Locate, tmp
     assert f"{tmp_path / 'empty'} is not a checkout of octo/calc: using a clone of it, {clone}." in result["stderr"]
 
 
+@pytest.mark.parametrize("named", ["{number}", "#{number}"])
+def test_number_names_an_issue_of_the_repositorys_remote(
+    issue: Issue, make_repo: MakeRepo, hub: Hub, capsys: pytest.CaptureFixture[str], named: str
+) -> None:
+    own = make_repo(FILES)
+    git(own, "remote", "add", "origin", f"{hub.url}/octo/calc.git")
+    code = command_line.run(["locate", "--issue", named.format(number=issue.number), "--repo", str(own), "--json"])
+    assert code == 0
+    assert json.loads(capsys.readouterr().out)["files"][0]["path"] == "calc.py"
+
+
 def test_unrelated_repository_is_not_used(
     locate: Locate, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, hub: Hub
 ) -> None:

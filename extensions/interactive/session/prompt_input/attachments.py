@@ -14,6 +14,7 @@ from aci.issue_text.image_links import MAGIC, MOST_PICTURES
 from aci.observation.file_contents import binary_kind
 from aci.observation.untrusted_text import clean_text, wrap_code
 from aci.repository.untracked_files import is_ignored
+from agent.inputs.github_urls import ISSUE_NUMBER
 from agent.inputs.issue_input import from_text, issue_from
 from agent.prompts.quotation import discussion
 from trajectories.errors import UsageError
@@ -109,9 +110,9 @@ def resolve_attachments(words: str, root: Path, inside_only: bool = False) -> Re
     may not be read.
     """
     words = words.strip()
-    if ADDRESS.fullmatch(words):
+    if ADDRESS.fullmatch(words) or (words.startswith("#") and ISSUE_NUMBER.fullmatch(words)):
         notices: list[str] = []
-        issue = issue_from(url=words, say=notices.append)
+        issue = issue_from(url=words, say=notices.append, repo=str(root))
         return Request(words, images=issue.images, whole=issue, read=tuple(notices))
     alone = MENTION.fullmatch(words)
     name = (alone[1] or alone[2]) if alone else ""

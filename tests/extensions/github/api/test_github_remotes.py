@@ -6,8 +6,9 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.inputs.github_urls import Address
-from extensions.github.api.github_remotes import remotes
+from extensions.github.api.github_remotes import find_issue_url, remotes
 from tests.conftest import MakeRepo, git
+from trajectories.errors import UsageError
 
 HOME = Address("https://github.com", "octo/calc", 1)
 PORT = Address("https://git.example.org:8443", "octo/calc", 1)
@@ -53,3 +54,41 @@ def test_origin_and_upstream_come_first_with_their_push_urls(make_repo: MakeRepo
         ("upstream", "upstream/calc"),
         ("ada", "ada/calc"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("remotes", "url"),
+    [
+        ({"origin": "git@github.com:me/calc.git"}, "https://github.com/me/calc/issues/300"),
+        ({"origin": "git@github.com:me/calc", "upstream": "https://github.com/octo/calc"}, "octo/calc/issues/300"),
+        (
+            {"origin": "https://git.example.org/me/calc", "work": "https://acme.ghe.com/o/c"},
+            "acme.ghe.com/o/c/issues/300",
+        ),
+        ({"origin": "https://ada:pw@www.github.com/octo/calc.git"}, "https://github.com/octo/calc/issues/300"),
+    ],
+)
+def test_number_names_an_issue_of_the_upstream_or_own_repository(make_repo: MakeRepo, remotes, url):
+    root = make_repo({"a": "1"})
+    for name, address in remotes.items():
+        git(root, "remote", "add", name, address)
+    git(root, "config", "url.https://evil.org/.insteadOf", "https://github.com/")
+    assert find_issue_url(Repository.open(root), 300).endswith(url)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("git@gitlab.com:me/calc.git", "gitlab.com is not known as a GitHub server"),
+        ("http://github.com/me/calc", "github.com is not known"),
+        ("../calc", "is on GitHub. Give the URL of issue 300"),
+        ("", "is on GitHub. Give the URL of issue 300"),
+    ],
+)
+def test_number_without_a_remote_on_github_is_refused(make_repo: MakeRepo, address, message):
+    root = make_repo({"a": "1"})
+    if address:
+        git(root, "remote", "add", "origin", address)
+    with pytest.raises(UsageError) as error:
+        find_issue_url(Repository.open(root), 300)
+    assert message in f"{error.value.message} {error.value.fix}"
