@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SHORT = 4
 """Maximum number of lines of a task message that is assumed to only repeat the user's message."""
-CLOSING = ("undo", "compact", "rewind")
+CLOSING = ("undo", "compact", "rewind", "init")
 """Authors of steps whose message is shown at the end of the turn instead."""
 NAMED = {"by-hand": "test"}
 """Command for each strategy whose command name differs from the strategy's name."""
