@@ -24,6 +24,7 @@ SECTIONS = {
         "rounds": "Maximum number of rounds of work and proof.",
         "delegate": "Let the model delegate tasks to helpers.",
         "update_tests": "Keep changes to existing tests in the patch.",
+        "in_place": "Sessions write changes to your files at once.",
         "exploit_test": "Publish the test of a vulnerability.",
         "merge_review": "List changes that the fix does not need.",
         "independent": "Judge patches by tests of an examiner.",

@@ -127,6 +127,7 @@ class Settings(BaseSettings):
     model_timeout: float = Field(default=300.0, gt=0)
     max_reply: str = Field(default="64m", pattern=r"^[1-9]\d{0,11}[kmg]?$")
     update_tests: bool = False
+    in_place: bool = False
     merge_review: bool = False
     independent: bool = True
     accept: Literal["verified", "plausible"] = "verified"

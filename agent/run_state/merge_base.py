@@ -22,7 +22,10 @@ from trajectories.trajectory import Trajectory
 EFFECT, MOVED, FAILED = "effect", "moved", "failed"
 """Keys in the data of a `done` note: the effect, the old and the new common tree, and whether the effect failed."""
 UNDONE = "turns"
-"""Key in the data of a step that rewinds: the number of turns. Without this key, the step does not change the files."""
+"""Key in the data of a step that rewinds: the number of turns. Without this key or RESTORED, the step does not change
+the files."""
+RESTORED = "restored"
+"""Key in the data of a step that rewinds: the number of the step whose files it restores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class _Replay:
             kept = tuple(each for each in self.now.open if not set(each.paths) & set(host["changed"]))
             new = OpenConflict(tuple(host["conflicts"]), host["seen"], step.tree)
             self.now = MergeBase(host["synced"], (*kept, new) if new.paths else kept)
-        elif (number := rewinds(step)) is not None and any(UNDONE in seen.data for seen in step.observations):
+        elif (number := _restored_step(step)) is not None:
             before = self.at[number]
             self.now = MergeBase(before.tree, before.open)
             for at, old, new_tree in self.moves:
@@ -84,6 +87,16 @@ class _Replay:
             if rest := tuple(path for path in each.paths if path not in changed):
                 left.append(OpenConflict(rest, each.seen, each.ours))
         self.now = MergeBase(synced, tuple(left))
+
+
+def _restored_step(step: Step) -> int | None:
+    """Return the number of the step whose files this one restores; None if it restores none."""
+    for seen in step.observations:
+        if RESTORED in seen.data:
+            return int(seen.data[RESTORED])
+        if UNDONE in seen.data:
+            return rewinds(step)
+    return None
 
 
 def find_merge_base(trees: Trees, trajectory: Trajectory, base: str) -> MergeBase:

@@ -51,6 +51,9 @@ def command(
     serve: options.Serve = None,
     budget: options.Budget = None,
     max_tokens: options.MaxTokens = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Write each change to your files at once, not on /apply.")
+    ] = False,
     screen: Annotated[
         str | None, typer.Option(help="Screen: full, inline (keeps the terminal's scrollback) or auto.", metavar="S")
     ] = None,
@@ -86,7 +89,10 @@ def command(
         "serve": serve,
         "budget": budget,
         "max_tokens": max_tokens,
+        "in_place": in_place or None,
     }
+    if in_place and base:
+        raise UsageError("--in-place and --base were both given.", "Your files are those of HEAD: choose one.")
 
     def prepare(trouble: tuple[str, ...]) -> Start:
         from extensions.interactive.session.session_start import start

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aci.repository.tree_merge import Conflict, MergeResult, merge_trees
 from agent.lifecycle.exploit_quotes import warn_of_quotes
@@ -40,6 +40,15 @@ REVERTS, REVERTS_PARTLY = "back", "partly"
 """Keys in an effect's data that hold the name of the effect that it reverts, in full or in part."""
 OVERLOOKED = "git ignores your edits of it; git update-index {option} {path} ends that"
 SOLVE = "Ask the session to merge them: it gets your edits with your next request. Then use /apply again."
+
+
+class WrittenChanges(NamedTuple):
+    """Changes that were written to the user's files: the common tree since then, their paths, and what was kept back
+    because of the user's own edits."""
+
+    tree: str
+    written: Sequence[str]
+    conflicts: Sequence[Conflict]
 
 
 def engine_of(session: DeliverySession) -> Engine:
@@ -122,26 +131,35 @@ def apply_changes(session: DeliverySession, words: Sequence[str] = ()) -> bool:
     chosen = _ask_for_parts(session, engine, base, mine, all_parts)
     if not chosen:
         return False
-    wanted = apply_parts(engine.trees, base, mine, chosen, all_parts)
+    written = write_changes(engine, base, apply_parts(engine.trees, base, mine, chosen, all_parts))
+    if not written.written:
+        session.show(_with_conflicts(written.conflicts, "Nothing was applied.", SOLVE), "error")
+        return False
+    text = f"Applied to {describe_paths(written.written)}. /apply --undo reverts this."
+    findings = check_delivery(engine.trees, base, written.tree, engine.repository)
+    flagged = describe_flagged(findings)  # a rule may have allowed it without asking
+    session.show(" ".join(filter(None, [_with_conflicts(written.conflicts, text, SOLVE), flagged])))
+    return True
+
+
+def write_changes(engine: Engine, base: str, wanted: str) -> WrittenChanges:
+    """Merge the changes from the common tree `base` to `wanted` into the user's files, and record it. Files that the
+    user changed too keep the user's version. Raises UsageError, with nothing changed, if they cannot be written."""
     host = engine.working_tree.tree()  # read again, because the user may have edited files meanwhile
     merged = _merge_into(engine, base, host, wanted)
     if merged.conflicts:
         wanted = engine.trees.overlay(wanted, base, merged.paths)
     if host == merged.tree and base == wanted:
-        session.show(_with_conflicts(merged, "Nothing was applied.", SOLVE), "error")
-        return False
+        return WrittenChanges(base, (), merged.conflicts)
     data = {
         EFFECT: recorded_effects.effect_name(engine, "apply"),
         "host": host,
         "after": merged.tree,
         MOVED: [base, wanted],
     }
-    _write(engine, data, f"{_files(engine, base, wanted)} applied to {engine.repository.root}.")
-    text = f"Applied to {_files(engine, base, wanted)}. /apply --undo reverts this."
-    findings = check_delivery(engine.trees, base, wanted, engine.repository)
-    flagged = describe_flagged(findings)  # a rule may have allowed it without asking
-    session.show(" ".join(filter(None, [_with_conflicts(merged, text, SOLVE), flagged])))
-    return True
+    paths = tuple(change.path for change in engine.trees.changed(base, wanted))
+    _write(engine, data, f"{describe_paths(paths)} applied to {engine.repository.root}.")
+    return WrittenChanges(wanted, paths, merged.conflicts)
 
 
 def _check_paths(engine: Engine, mine: str, words: Sequence[str]) -> None:
@@ -163,7 +181,7 @@ def _ask_for_parts(session: DeliverySession, engine: Engine, base: str, mine: st
     all_of_it = apply_parts(engine.trees, base, mine, every, every)
     merged = _merge_into(engine, base, engine.working_tree.tree(), all_of_it)
     if len(set(merged.paths)) == len(every):  # one part per file, and all of them conflict
-        session.show(_with_conflicts(merged, "Nothing was applied.", SOLVE), "error")
+        session.show(_with_conflicts(merged.conflicts, "Nothing was applied.", SOLVE), "error")
         return []
     findings = check_delivery(engine.trees, base, all_of_it, engine.repository)
     refuse(findings, engine.journal.directory / "patch.diff", "/apply PATH… applies other files.")
@@ -173,7 +191,7 @@ def _ask_for_parts(session: DeliverySession, engine: Engine, base: str, mine: st
     answer = session.ask(
         Approval(
             "apply",
-            _with_conflicts(merged, title),
+            _with_conflicts(merged.conflicts, title),
             subject="\n".join(paths),
             detail="".join(part.text for part in every) if len(every) == 1 else engine.trees.diff(base, all_of_it),
             parts=tuple(part.text for part in every),
@@ -204,9 +222,8 @@ def undo_apply(session: DeliverySession) -> None:
         if merged.tree != before or not merged.conflicts:
             break
         text = f"The changes applied to {_files(engine, last['host'], last['after'])} cannot be reverted."
-        session.show(
-            _with_conflicts(merged, text, "Remove your own changes of these lines, then use /apply --undo again.")
-        )
+        fix = "Remove your own changes of these lines, then use /apply --undo again."
+        session.show(_with_conflicts(merged.conflicts, text, fix))
     else:
         return
     if merged.tree != before:
@@ -215,7 +232,7 @@ def undo_apply(session: DeliverySession) -> None:
         detail = engine.trees.diff(before, merged.tree)
         asked = Approval(
             "apply",
-            _with_conflicts(merged, title),
+            _with_conflicts(merged.conflicts, title),
             subject="\n".join(paths),
             detail=detail,
             cancel=uncancelled_event(),
@@ -243,7 +260,7 @@ def undo_apply(session: DeliverySession) -> None:
     text = f"Reverted in {_files(engine, before, merged.tree)}. The session still has the changes; /apply applies them."
     if merged.tree == before and not merged.conflicts:
         text = "Your files no longer contain what was applied last."
-    session.show(_with_conflicts(merged, text, "They were not changed."))
+    session.show(_with_conflicts(merged.conflicts, text, "They were not changed."))
 
 
 def applied_changes(engine: Engine) -> list[Mapping[str, Any]]:
@@ -302,11 +319,11 @@ def _write(engine: Engine, data: Mapping[str, Any], text: str) -> None:
     recorded_effects.run_recorded(engine, data, do, text)
 
 
-def _with_conflicts(merged: MergeResult, text: str, fix: str = "") -> str:
+def _with_conflicts(conflicts: Sequence[Conflict], text: str, fix: str = "") -> str:
     """Return the text, followed by a list of the files that were skipped because of conflicts."""
-    if not merged.conflicts:
+    if not conflicts:
         return text
-    return f"{text} Skipped, because you changed them too: {', '.join(map(str, merged.conflicts))}. {fix}".strip()
+    return f"{text} Skipped, because you changed them too: {', '.join(map(str, conflicts))}. {fix}".strip()
 
 
 def _files(engine: Engine, old: str, new: str) -> str:

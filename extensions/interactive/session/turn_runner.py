@@ -21,8 +21,10 @@ from agent.permissions.approvals import Approval
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import run_owner
 from agent.run_state.strategy_traits import WITHOUT_MODEL, is_by_hand, offered_strategies, reads_messages
+from agent.run_state.turn_state import MAIN
 from extensions.interactive.session import applied_changes, session_commit
 from extensions.interactive.session.error_messages import to_swe_agent_error
+from extensions.interactive.session.in_place import InPlace
 from extensions.interactive.session.prompt_input.attachments import NOT_ATTACHED, Request, resolve_attachments
 from extensions.interactive.session.session_events import (
     ProgressReported,
@@ -63,6 +65,8 @@ class TurnRunner:
         """The engine of the current turn, if its strategy reads messages."""
         self._turn_settings: Settings | None = None
         """The session's settings when the current turn started."""
+        self.in_place = InPlace(session)
+        """Writes changes to the user's files while they are made, if the user chose that."""
 
     # Requests
 
@@ -197,10 +201,13 @@ class TurnRunner:
         self.leave_for_other_run()
         self._use_engine(engine)
         given = {name: getattr(self._start.settings, name) for name in self._start.given}
-        ours = {"update_tests": self._start.settings.update_tests}
+        ours = {name: getattr(self._start.settings, name) for name in ("update_tests", "in_place")}
         documented = {"test": ""} if engine.base_instructions.test else {}  # chosen again for each turn
         session.settings = self._turn_settings = engine.settings.model_copy(update=documented | ours | given)
         applied_changes.finish_interrupted_apply(session)
+        self.in_place.begin()
+        self.in_place.write()
+        self.in_place.end()
         session_commit.check_interrupted_commit(session)
 
     def fork(self) -> str:
@@ -291,6 +298,7 @@ class TurnRunner:
             engine.cancel.set()
         session.hear(TurnStarted(engine.trajectory.turns[-1], words))
         self._listening_engine = engine if reads_messages(engine.trajectory.turns[-1].strategy) else None
+        self.in_place.begin()
         steps = solve(engine)
         try:
             while True:
@@ -306,12 +314,15 @@ class TurnRunner:
                 reply = engine.trajectory.replies.get((step.branch, step.reply)) if step.reply else None
                 self._snapshot.refresh(head=False)
                 session.hear(StepRecorded(step, reply))
+                if step.branch == MAIN:
+                    self.in_place.write()
         except Exception as error:  # noqa: BLE001 - an error stops the turn, not the session
             if isinstance(error, WorkspaceError):
                 engine.leave_workspace()
             self._queue.hold()
             session.hear(TurnStopped(to_swe_agent_error(error)))
         finally:
+            self.in_place.end()
             with self._lock:
                 self._listening_engine = None
 

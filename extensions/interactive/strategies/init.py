@@ -29,9 +29,7 @@ STAYS = BY_HAND = True
 AUTHOR = "init"
 PATH = "AGENTS.md"
 EXISTS = "AGENTS.md exists and is kept: edit it, or tell the model what to change."
-WRITTEN = (
-    "AGENTS.md is among the session's changes. /diff shows it, /apply writes it to your files."
-)
+WRITTEN = "AGENTS.md is among the session's changes. /diff shows it, /apply writes it to your files."
 MOST_FOLDERS, MOST_USED, MOST_ENTRIES = 12, 6, 8
 CHECKS = {
     ".pre-commit-config.yaml": "pre-commit",

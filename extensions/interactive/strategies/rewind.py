@@ -9,6 +9,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.run_state.attempt_outcome import Outcome
+from agent.run_state.merge_base import RESTORED
 from agent.run_state.rewind import turn_start
 from agent.run_state.strategy_traits import is_by_hand
 from trajectories.errors import UsageError
@@ -50,7 +51,8 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         words = FILES_CHANGED.format(request=prompt.words)
     else:
         words = f"Returned to before {prompt.words}{'; the files stay' if part else ''}. /undo reverts this."
-    yield task.branch.rewind(number, tree, words, AUTHOR, told=part == "files")
+    restored = {} if part == "conversation" else {RESTORED: start.number}
+    yield task.branch.rewind(number, tree, words, AUTHOR, told=part == "files", **restored)
     return Outcome(tree, Verdict(), "undone")
 
 

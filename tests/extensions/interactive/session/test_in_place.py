@@ -1,0 +1,215 @@
+"""Work in place: changes are written to the user's files after each step, and the user's own edits are kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.permissions.approvals import Answer
+from extensions.interactive.session import session_events
+from tests.conftest import git
+from tests.extensions.interactive.session.scripted_session import calls, says
+
+pytestmark = pytest.mark.slow
+FILES = {"calc.py": "def add(a, b):\n    return a + b\n", "notes.txt": "one\ntwo\nthree\nfour\nfive\n"}
+
+
+def change(path, old, new):
+    return calls("edit", path=path, old=old, new=new)
+
+
+FIRST = says("I change it.", change("calc.py", "a + b", "b + a"), n=1)
+SECOND = says("And this.", change("notes.txt", "one", "ONE"), n=2)
+SCRIPT = [FIRST, SECOND, says("Done.")]
+
+
+@pytest.fixture
+def root(make_repo):
+    return make_repo(FILES)
+
+
+@pytest.fixture
+def in_place(talk, root):
+    def open_session(script=SCRIPT, **settings):
+        return talk(script, root=root, settings={"in_place": True, "max_steps": 20, **settings})
+
+    return open_session
+
+
+def text(root, path="calc.py"):
+    return (root / path).read_text()
+
+
+def when_step(talk, number, do):
+    """Call `do` before the step with this number is written."""
+    hear = talk.session.hear
+
+    def heard(event):
+        hear(event)
+        if isinstance(event, session_events.StepRecorded) and event.step.reply == number:
+            do()
+
+    talk.session.hear = heard
+
+
+def test_each_step_is_written_at_once(in_place, root):
+    talk = in_place()
+    seen = []
+    when_step(talk, 2, lambda: seen.append((text(root), text(root, "notes.txt")[:3])))
+    talk.say("Change it")
+    assert seen == [("def add(a, b):\n    return b + a\n", "one")]
+    assert text(root, "notes.txt").startswith("ONE")
+    assert "Written to 2 files. /undo reverts the turn there too." in talk.messages
+    assert git(root, "diff", "--cached") == ""
+
+
+def test_undo_and_redo_change_the_users_files(in_place, root):
+    talk = in_place().say("Change it").say("/undo")
+    assert git(root, "status", "--porcelain") == ""
+    talk.say("/redo")
+    assert "b + a" in text(root)
+
+
+def test_files_change_only_on_apply_by_default(talk, root):
+    talk(SCRIPT, root=root).say("Change it")
+    assert git(root, "status", "--porcelain") == ""
+
+
+def test_command_switches_it_on_and_off(talk, root):
+    talk = talk(SCRIPT, root=root).say("Change it").say("/in-place on")
+    assert "b + a" in text(root)
+    talk.say("/in-place off").say("/undo")
+    assert "b + a" in text(root)
+    assert (
+        talk.say("/in-place maybe").messages[-1] == "/in-place cannot be 'maybe'. Write /in-place on, or /in-place off."
+    )
+
+
+def test_own_edit_of_other_lines_is_merged(in_place, root):
+    talk = in_place()
+    own = text(root, "notes.txt").replace("five", "FIVE")
+    when_step(talk, 1, lambda: (root / "notes.txt").write_text(own))
+    talk.say("Change it")
+    assert text(root, "notes.txt") == "ONE\ntwo\nthree\nfour\nFIVE\n"
+
+
+def test_own_edit_of_the_same_line_is_kept(in_place, root):
+    talk = in_place()
+    when_step(talk, 1, lambda: (root / "notes.txt").write_text("mine\ntwo\nthree\nfour\nfive\n"))
+    talk.say("Change it")
+    assert text(root, "notes.txt").startswith("mine\n")
+    assert "b + a" in text(root)
+    assert any(one.startswith("Kept back, since you changed the same lines: notes.txt") for one in talk.messages)
+
+
+def test_switched_branch_gets_nothing(in_place, root):
+    git(root, "branch", "other")
+    talk = in_place()
+    when_step(talk, 1, lambda: git(root, "stash", "-q") or git(root, "checkout", "-q", "other"))
+    talk.say("Change it")
+    assert git(root, "status", "--porcelain") == ""
+    assert any("was left for other: the changes of this turn are kept back" in one for one in talk.messages)
+
+
+def test_file_that_starts_programs_needs_a_yes(in_place, root):
+    script = [says("A hook.", calls("edit", path=".envrc", old="", new="echo hi\n"), n=1), SECOND, says("Done.")]
+    talk = in_place(script)
+    talk.answers = Answer(False)
+    talk.say("Change it")
+    asked = [event.approval for event in talk.all(session_events.QuestionAsked) if event.approval.kind == "apply"]
+    assert [one.subject for one in asked] == [".envrc"]
+    assert not (root / ".envrc").exists()
+
+
+def test_full_disk_loses_nothing(in_place, root, monkeypatch):
+    talk = in_place()
+    (root / "own.txt").write_text("mine\n")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("extensions.interactive.session.recorded_effects.write", full)
+        talk.say("Change it")
+    assert text(root) == FILES["calc.py"]
+    assert any("No space left on device" in one for one in talk.messages)
+    talk.say("/in-place on")
+    assert ("b + a" in text(root), text(root, "own.txt")) == (True, "mine\n")
+
+
+PROGRAM = """
+import sys, json
+from pathlib import Path
+from tests.extensions.interactive.session.scripted_session import RecordedSession
+root, state, script = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
+run = Path(sys.argv[4]) if len(sys.argv) > 4 else None
+talk = RecordedSession(root, state, script, run=run, settings={"in_place": True})
+talk.session.open()
+talk.wait_until_idle()
+print("open", flush=True)
+if run is None:
+    talk.say("Change it")
+talk.session.close()
+"""
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_killed_session_loses_nothing(root, tmp_path, seed):
+    """The session dies at a random moment. Every file is the old or the new one, or the person's, and a resumed
+    session writes what is missing."""
+    state = tmp_path / "state" / "swe"
+    edits = [
+        says("More.", calls("edit", path=f"new{number}.txt", old="", new=f"{number}\n" * 2_000), n=number + 1)
+        for number in range(8)
+    ]
+    command = [sys.executable, "-c", PROGRAM, str(root), str(state), json.dumps([*edits, says("Done.")])]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    (root / "own.txt").write_text("mine\n")
+    time.sleep(random.Random(seed).uniform(0.0, 1.5))
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    runs = sorted((state / "runs").glob("*/journal.jsonl"))
+    if runs:
+        subprocess.run([*command, str(runs[-1].parent)], env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert text(root, "own.txt") == "mine\n"
+    assert text(root) == FILES["calc.py"]
+    for path in root.glob("new*.txt"):
+        number = path.stem.removeprefix("new")
+        assert path.read_text() == f"{number}\n" * 2_000
+    if runs:
+        steps = [
+            json.loads(line) for line in runs[-1].read_text().splitlines() if '"type":"step"' in line.replace(" ", "")
+        ]
+        done = sum(1 for step in steps if step.get("reply"))
+        assert len(list(root.glob("new*.txt"))) >= min(done, 8) - 1
+
+
+def test_base_and_in_place_exclude_each_other(root):
+    words = [
+        sys.executable,
+        "-m",
+        "swe_agent",
+        "session",
+        "--repo",
+        str(root),
+        "--in-place",
+        "--base",
+        "HEAD",
+        "-p",
+        "x",
+    ]
+    ended = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    assert ended.returncode == 2
+    assert "--in-place and --base were both given." in " ".join(ended.stderr.split())
