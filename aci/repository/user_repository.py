@@ -267,6 +267,10 @@ class Repository:
             raise UsageError(f"There is no commit {rev!r} in {self.root}.", "Give a branch, tag or commit id.")
         return commit
 
+    def checked_out_branch(self) -> str:
+        """Return the name of the branch that is checked out; "" if a commit is."""
+        return decode(self._git("symbolic-ref", "-q", "--short", "HEAD", ok=(0, 1)).strip())
+
     def release(self, commit: str) -> str:
         """Return the version number in the name of the nearest tag at or before a commit, or "" if there is none."""
         tag = decode(self._git("describe", "--tags", "--abbrev=0", commit, ok=(0, 128)))

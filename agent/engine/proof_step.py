@@ -107,8 +107,8 @@ def proof_step(
 
 
 def expect_proof(branch: Branch, reproduction: Sequence[str], places: Sequence[str]) -> None:
-    """Let the main branch's proof of the turn's changes with these parameters run ahead, whenever tests pass while the
-    model works.
+    """Announce that `Task.prove` will be called with these parameters: this proof of the main branch then runs ahead,
+    whenever tests pass while the model works.
 
     Pages are not compared ahead, since the branch itself does so; such a proof leaves only the results of its suites.
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.engine.loop import is_submission, loop
 from agent.engine.parallel_attempts import Attempt, run_all
-from agent.engine.proof_step import best_outcome, expect_proof, proof_step, verdict_of
+from agent.engine.proof_step import best_outcome, proof_step, verdict_of
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
@@ -138,11 +138,6 @@ class Task:
         )
         yield step
         return verdict_of(step)
-
-    def expect_proof(self, reproduction: Sequence[str] = (), places: Sequence[str] = ()) -> None:
-        """Announce that `prove` will be called with these parameters, so that the proof may run while the model still
-        works: whenever tests pass, with the files of that step."""
-        expect_proof(self.branch, reproduction, places)
 
     def best(self) -> Outcome:
         """Return the best tree of this branch and its sub-branches, as ranked by `best_outcome`."""

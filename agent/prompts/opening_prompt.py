@@ -20,7 +20,8 @@ from aci.repository.test_files import is_test
 from aci.runtime.workspace import BackgroundTask
 from agent.engine.run_memory import run_memory
 from agent.prompts.quotation import framed_issue
-from agent.prompts.test_command_prompt import describe_tests, search_tree, tried_command
+from agent.prompts.source_excerpts import find_siblings, first_test_excerpt, without_docstring
+from agent.prompts.test_command_prompt import describe_tests, near_files, search_tree, tried_command
 
 if TYPE_CHECKING:
     from aci.localization.place_ranking import RankedPlace
@@ -148,7 +149,7 @@ def facts(branch: Branch, located: bool = True) -> str:
     parts = [
         f"Layout: {_layout(branch.turn, branch.engine.trees)}",
         LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
-        f"Tests: {describe_tests(branch, found, tried_command(branch, found))}",
+        f"Tests: {describe_tests(branch, found, tried_command(branch, found))}{_test_example(branch, found)}",
         repository_notes(branch, found),
         memory.notes(branch),
         _likeliest(branch, found) if located else "",
@@ -157,19 +158,33 @@ def facts(branch: Branch, located: bool = True) -> str:
     return "\n\n".join(filter(None, parts))
 
 
+def _test_example(branch: Branch, found: dict[str, Any]) -> str:
+    """Return the head of the nearest test file, which shows how the project writes its tests."""
+    for path in near_files(branch, found)[:1]:
+        if head := first_test_excerpt(_text(branch, path)):
+            return f"\n{quote_source(head, file=path)}"
+    return ""
+
+
 def _likeliest(branch: Branch, found: dict[str, Any]) -> str:
-    """Return the likeliest places and classes, and the source of the first places where it is short; a source that is
-    shown need not be viewed."""
+    """Return the likeliest places and classes, and the source of the first places where it is short, each with the
+    definitions that often change with it; a source that is shown need not be viewed."""
     hits = _hits(found)[:SHOWN_PLACES]
     parts = [f"Likeliest places (found without a model, not certain):\n{_list_hits(hits) or 'none'}"]
     if classes := found.get("classes"):  # records of earlier versions have none
         parts.append(f"Likeliest classes, if the fault is outside their methods:\n{_list_hits(classes)}")
+    shown = {(hit["path"], hit["line"]): hit["end"] for hit in hits[:SHOWN_SOURCES] if hit.get("end")}
     room = MOST_SOURCE_LINES
-    for hit in hits[:SHOWN_SOURCES]:
-        length = hit["end"] - hit["line"] + 1 if hit.get("end") else 0
-        if 0 < length <= room:
-            parts.append(_source(branch, hit))
-            room -= length
+    for (path, line), end in list(shown.items()):
+        if end - line < room:
+            parts.append(_source(branch, path, line, end))
+            room -= end - line + 1
+    for hit in hits[:SHOWN_SOURCES] if room > 0 else []:
+        for one in find_siblings(hit["path"], _text(branch, hit["path"]), hit["name"]) if "name" in hit else []:
+            if (hit["path"], one.line) not in shown and one.end - one.line < room:
+                shown[hit["path"], one.line] = one.end
+                parts.append(_source(branch, hit["path"], one.line, one.end, docstring=False))
+                room -= one.end - one.line + 1
     return "\n".join(parts)
 
 
@@ -182,13 +197,16 @@ def _hits(found: dict[str, Any]) -> list[dict[str, Any]]:
     return hits
 
 
-def _source(branch: Branch, hit: dict[str, Any]) -> str:
-    """Return the numbered source of a function at the base."""
-    entry = branch.engine.trees.files(branch.turn.base.tree).get(hit["path"])
-    text = branch.engine.trees.read_blob(entry.id).decode("utf-8", "replace") if entry else ""
-    first, last = hit["line"], hit["end"]
-    lines = numbered(text.split("\n")[first - 1 : last], first)
-    return quote_source(lines, file=hit["path"], lines=f"{first}-{last}")
+def _source(branch: Branch, path: str, first: int, last: int, docstring: bool = True) -> str:
+    """Return the numbered lines of a function at the base."""
+    lines = numbered(_text(branch, path).split("\n")[first - 1 : last], first)
+    return quote_source(lines if docstring else without_docstring(lines), file=path, lines=f"{first}-{last}")
+
+
+def _text(branch: Branch, path: str) -> str:
+    """Return a file's text at the base."""
+    entry = branch.engine.trees.files(branch.turn.base.tree).get(path)
+    return branch.engine.trees.read_blob(entry.id).decode("utf-8", "replace") if entry else ""
 
 
 def _base(turn: TurnInput, tree: str) -> str:

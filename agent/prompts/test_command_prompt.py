@@ -55,7 +55,7 @@ def _try(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
     is_read = is_repair(strategy) and reads_messages(strategy) and not is_proposed(strategy)
     if not is_read or not _test_files(branch) or not may_test(branch):
         return {"tries": []}
-    near = _near_files(branch, found)
+    near = near_files(branch, found)
     tried = {"tries": _tries_of(branch, near[0]), "file": near[0]} if near else {"tries": []}
     branch.engine.proof_ahead.start(branch.turn.base.tree, branch.turn.settings, branch.cancel)
     return tried
@@ -108,7 +108,7 @@ def describe_tests(branch: Branch, found: dict[str, Any], tried: dict[str, Any] 
         how = error.message.rstrip(".")
         if isinstance(error, NeedsPytest):
             branch.notify(f"{NOT_CHECKED} {error.message} {error.fix}")
-    near = _near_files(branch, found)
+    near = near_files(branch, found)
     folders = Counter(path.rpartition("/")[0] for path in _test_files(branch)).most_common(1)
     where = ", ".join(near) or (f"{folders[0][0]}/" if folders else "none yet")
     return f"{how}; nearest: {where}"
@@ -140,7 +140,8 @@ def nearest_test_files(turn: TurnInput, trees: Trees, found: dict[str, Any]) -> 
     return nearest_tests(trees, search_tree(turn, trees), places, text_of(turn.issue), any_language=True)
 
 
-def _near_files(branch: Branch, found: dict[str, Any]) -> list[str]:
+def near_files(branch: Branch, found: dict[str, Any]) -> list[str]:
+    """Return the nearest test files, those with printable names."""
     return [path for path in nearest_test_files(branch.turn, branch.engine.trees, found) if path.isprintable()]
 
 

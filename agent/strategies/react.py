@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from agent.engine.loop import loop
+from agent.engine.proof_step import expect_proof
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
 
@@ -23,7 +24,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask and act until `submit`, then prove the result."""
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task.branch)))
-    task.expect_proof(given, likely_sources(task.branch))
+    expect_proof(task.branch, given, likely_sources(task.branch))
     yield from loop(task.branch)
     yield from task.prove(given, likely_sources(task.branch))
     return task.best()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aci.proof.evidence import function_name
 from agent.engine.loop import is_submission, loop
+from agent.engine.proof_step import expect_proof
 from agent.phases.reproduction_gate import Gate, draft_test, judge
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening, places
@@ -35,7 +36,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     places(task.branch)
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task.branch)))
-    task.expect_proof(given, likely_sources(task.branch))
+    expect_proof(task.branch, given, likely_sources(task.branch))
     has_test = bool(given) or (yield from draft_test(task))
     submitted = False if has_test else is_submission((yield from _reproduce(task)))
     for number in range(task.turn.settings.rounds):

@@ -84,7 +84,7 @@ def _url(remote: Remote, there: Hosted, address: Address) -> str:
 def _target(source: Repository, hosted: Hosted, remote: Remote, commit: str) -> str:
     """Return the branch to merge into: the default branch or the current branch's upstream, if `commit` is on it."""
     names = [hosted.default_branch]
-    head = source._git("symbolic-ref", "-q", "--short", "HEAD", ok=(0, 1)).decode("utf-8", "replace").strip()
+    head = source.checked_out_branch()
     followed = (
         source._git("config", f"branch.{head}.merge", ok=(0, 1)).decode("utf-8", "replace").strip() if head else ""
     )

@@ -124,4 +124,4 @@ def _head(engine: Engine | None) -> str:
     """Return the user's branch; "" if a commit is checked out, or there is no run."""
     if engine is None or engine.repository.bare:
         return ""
-    return engine.repository._git("symbolic-ref", "-q", "--short", "HEAD", ok=(0, 1)).decode("utf-8", "replace").strip()
+    return engine.repository.checked_out_branch()

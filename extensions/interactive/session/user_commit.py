@@ -54,7 +54,7 @@ def branch_to_commit_to(repository: Repository) -> str:
         raise UsageError(f"A merge or a rebase is under way in {root}.", "Finish it, then commit.")
     if repository._git("ls-files", "-u"):
         raise UsageError(f"{root} has unmerged files.", "Resolve them, then commit.")
-    branch = repository._git("symbolic-ref", "-q", "--short", "HEAD", ok=(0, 1)).decode().strip()
+    branch = repository.checked_out_branch()
     if not branch:
         raise UsageError(f"{root} has no branch checked out.", "Switch to one, or use /commit --branch NAME.")
     commit_identity(repository)

@@ -63,6 +63,20 @@ def test_message_shows_source_of_short_likely_functions(bench: Bench) -> None:
     assert "total += 1" not in message
 
 
+def test_message_shows_nearest_test_and_siblings_without_docstrings(bench: Bench) -> None:
+    sums = (
+        "class Sum:\n    def __add__(self, other):\n        return subtracts(self, other)\n\n"
+        '    def __radd__(self, other):\n        """From the left."""\n        return self + other\n\n\n'
+        "def subtracts(one, other):\n    return other  # add subtracts\n"
+    )
+    tests = "import sums\n\n\ndef test_sum():\n    sums.Sum()\n"
+    message = first_message(bench, {"sums.py": sums, "tests/test_sums.py": tests, "calc.py": "x = 1\n"})
+    assert '<source file="sums.py" lines="5-7">\n5\t    def __radd__(self, other):\n7\t' in message
+    assert (
+        '<source file="tests/test_sums.py">\nimport sums\n…\ndef test_sum():\n    sums.Sum()\n…\n</source>' in message
+    )
+
+
 @pytest.mark.slow
 def test_message_lists_likely_classes(bench: Bench) -> None:
     files = {"sums.py": "class Subtracts(Base):\n    sign = -1\n", "names.py": "class Name:\n    pass\n"}

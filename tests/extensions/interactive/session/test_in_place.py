@@ -78,6 +78,15 @@ def test_undo_and_redo_change_the_users_files(in_place, root):
     assert "b + a" in text(root)
 
 
+def test_rewind_keeps_own_edit_that_was_merged(in_place, root):
+    talk = in_place([FIRST, SECOND, says("Done."), says("Nothing to do.", n=3)])
+    own = text(root, "notes.txt").replace("five", "FIVE")
+    when_step(talk, 1, lambda: (root / "notes.txt").write_text(own))
+    talk.say("Change it").say("And now?").say("/rewind 1 files")
+    assert text(root, "notes.txt") == own
+    assert "a + b" in text(root)
+
+
 def test_files_change_only_on_apply_by_default(talk, root):
     talk(SCRIPT, root=root).say("Change it")
     assert git(root, "status", "--porcelain") == ""
