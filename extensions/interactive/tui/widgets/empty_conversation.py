@@ -13,7 +13,7 @@ HINTS = (
     "Say what is wrong, what to build, or ask about the code.",
     "@file attaches a file; a URL is an issue.",
     "shift-tab switches to plan, which only reads.",
-    "Your files do not change until you /apply.",
+    "Your files change when you /apply, or at once with /in-place on.",
     "f1 shows keys and commands.",
 )
 
