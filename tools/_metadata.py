@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
 
 ResultKind = Literal["file", "command", "diff", "tests", "other"]
-Need = Literal["", "user", "helpers", "browser", "conversation"]
+Need = Literal["", "user", "helpers", "senior", "browser", "conversation"]
 WhenLimited = Literal["revert", "check_path", "refuse"]
 
 

@@ -129,6 +129,8 @@ class HelperReport:
 
 Delegate = Callable[[str, bool], HelperReport]
 """Function that has a helper do a task; the second argument says whether it may change files."""
+AskSenior = Callable[[str], HelperReport]
+"""Function that asks the model of the role `senior` one question."""
 
 
 __all__ = [
@@ -166,7 +168,8 @@ class Context:
     phase. `subtree` is the folder to view and test, the whole repository if empty. `needs_test` tells whether the work
     is proved by a test that reproduces the issue and that the user has not given. `may_run` tells whether a tool may
     start programs that run or check the repository's code and that no one was asked about. `instructions` are those of
-    the run's base. `sees_images` tells whether the model accepts pictures. `ask_user` and `delegate` may be None.
+    the run's base. `sees_images` tells whether the model accepts pictures. `ask_user`, `delegate` and
+    `ask_senior` may be None.
     """
 
     workspace: Workspace
@@ -190,6 +193,7 @@ class Context:
     sees_images: Callable[[], bool] = lambda: False
     ask_user: AskUser | None = None
     delegate: Delegate | None = None
+    ask_senior: AskSenior | None = None
 
     def place(self, path: str) -> str:
         """Return a model's path in the form that trees use: `src` for `./src/`, and `.` for the root, or the subtree if

@@ -16,7 +16,7 @@ from threading import Lock
 from agent.config.settings import Settings
 from agent.models.base import Model, load_model
 from agent.run_state.rewind import rewinds
-from agent.run_state.strategy_traits import find_strategy, is_conversational
+from agent.run_state.strategy_traits import find_strategy, is_conversational, may_delegate
 from trajectories.errors import ConfigError
 from trajectories.plugins import extension_module, find
 from trajectories.trajectory import Trajectory
@@ -26,6 +26,8 @@ EXAMINER = "examiner"
 """The role that writes tests before the repair, if the setting `independent` is on."""
 CHALLENGER = "challenger"
 """The role that looks for the situation in which a patch of somebody else is wrong; by default the examiner's model."""
+SENIOR = "senior"
+"""The role of a stronger model, which the coder may ask, if it has a model of its own."""
 LESSON_WRITER = "lesson_writer"
 """The role that writes a lesson after a run, if it has a model of its own and the experience bank is on."""
 
@@ -47,7 +49,8 @@ def assign_roles(settings: Settings, strategy: str) -> dict[str, str]:
     settings."""
     writes = settings.experience and needs_model(strategy) and not is_conversational(strategy)
     judges = (EXAMINER, CHALLENGER) if settings.independent else ()
-    roles = (*roles_of(strategy), *((LESSON_WRITER,) if writes else ()), *judges)
+    seniors = (SENIOR,) if settings.delegate and may_delegate(strategy) else ()
+    roles = (*roles_of(strategy), *seniors, *((LESSON_WRITER,) if writes else ()), *judges)
     own = {role: settings.roles[role] for role in roles if role in settings.roles and role != CODER}
     return ({CODER: settings.model} if settings.model else {}) | own
 

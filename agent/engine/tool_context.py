@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agent.conversation.model_roles import SENIOR
 from agent.engine.user_choices import AskingBranch, ask_user, may_ask
 from agent.run_state.strategy_traits import is_conversational
 from tools.base import Context, HelperReport
@@ -29,6 +30,7 @@ class Helpers(Protocol):
     """The helpers to which a branch may delegate tasks."""
 
     def run(self, number: int, task: str, changes: bool) -> HelperReport: ...
+    def ask_senior(self, number: int, question: str) -> HelperReport: ...
     def take_steps(self) -> Sequence[Step]: ...
 
 
@@ -76,6 +78,7 @@ def tool_context(branch: CallingBranch, before: Sequence[tuple[Action, Observati
         sees_images=lambda: bool(engine.models.of_role(branch.role).images),
         ask_user=partial(ask_user, branch, number) if may_ask(branch) else None,
         delegate=partial(branch.delegation.run, number) if branch.delegation else None,
+        ask_senior=partial(branch.delegation.ask_senior, number) if branch.delegation else None,
     )
 
 
@@ -87,6 +90,7 @@ def offered_tools(branch: CallingBranch) -> tuple[dict[str, Any], ...]:
         "conversation": is_conversation,
         "user": may_ask(branch),
         "helpers": branch.delegation is not None and (is_conversation or _is_large(branch)),
+        "senior": branch.delegation is not None and SENIOR in engine.settings.roles,
         "browser": has_browser(branch),
     }
     # A run of an earlier version has recorded tools that are offered in conversations only.

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from aci.observation.output_text import shorten
 from aci.repository.tree_merge import MergeResult, merge_trees
+from agent.conversation.model_roles import SENIOR
 from agent.engine.loop import is_answer, is_submission, loop
 from agent.engine.permission_checks import Scope
+from agent.prompts.quotation import framed_issue
 from tools.base import HelperReport
-from trajectories.errors import GivenUp, ModelError, Stuck
+from trajectories.errors import GivenUp, ModelError, Stuck, UsageError
 from trajectories.records import Step
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_REPLIES = 20
 """Maximum number of replies of a helper before it must report."""
+MOST_QUESTIONS = 5
+"""Maximum number of questions to the senior in a run."""
 LONGEST_REPORT = 6_000
 """Maximum number of characters of a report, and of the diff of changes that could not be merged."""
 START = """You are the helper of another agent, which sees only your last message. Do this task and nothing else:
@@ -35,6 +39,16 @@ READ_ONLY = "You may read and run anything; changes to files are reverted."
 MAY_CHANGE = "You may change files."
 REPORT_NOW = "You have no replies left. Report now, in words, what you found or did and what remains."
 STOPPED = "The helper stopped without a report: {} Do the task yourself, or delegate a smaller one."
+QUESTION = """Another agent works on this issue and asks you one question. You have no tools. Answer it in few
+words, with code where that is clearer; say what you cannot know.
+
+{issue}
+
+Its changes so far:
+{changes}
+
+The question:
+{question}"""
 CONFLICTS = "Not merged, since you changed the same places: {}. The helper's changes to these files:\n{}"
 
 
@@ -63,6 +77,28 @@ class Delegation:
         with closing(helper.place):
             report = self._talk(helper, task, MAY_CHANGE, caller.scope)
         return self._merge(helper, report)
+
+    def ask_senior(self, number: int, question: str) -> HelperReport:
+        """Ask the model of the role `senior` the question of action `number` of the current reply. Raises UsageError if
+        the run's questions are used up, and the stops of the run's limits."""
+        caller, engine = self._branch, self._branch.engine
+        senior = caller.beside(f"{SENIOR}-{len(caller.steps) + 1}-{number + 1}", SENIOR)
+        asked = [name for name in engine.trajectory.steps if name.rpartition("/")[2].startswith(f"{SENIOR}-")]
+        if len(set(asked) - {senior.name}) >= MOST_QUESTIONS:
+            raise UsageError(f"The senior was asked {MOST_QUESTIONS} times in this run.", "Decide yourself.")
+        changes = engine.trees.diff(caller.turn.base.tree, caller.workspace.snapshot().tree)
+        given = {
+            "issue": framed_issue(caller.turn.issue),
+            "changes": shorten(changes, LONGEST_REPORT, "the caller's branch") or "none",
+            "question": question,
+        }
+        self._steps.append(senior.say(QUESTION.format(**given)))
+        try:
+            reply = senior.ask(tools=False)
+        except ModelError as stop:
+            return HelperReport(f"The senior did not answer: {stop.message} Decide yourself.", ok=False)
+        self._steps.append(senior.step(reply, ()))
+        return HelperReport(shorten(reply.text.strip(), LONGEST_REPORT, "the senior's branch"))
 
     def _talk(self, helper: Branch, task: str, rule: str, scope: Scope) -> HelperReport:
         helper.scope, helper.needs_test = scope, False

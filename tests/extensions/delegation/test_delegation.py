@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.engine.branch import Branch
+from agent.engine.tool_context import offered_tools
 from extensions.delegation import delegation as delegation
+from extensions.delegation.delegation import MOST_QUESTIONS
 from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import Sent, TurnSession
 from trajectories.records import Reply, Step
@@ -37,6 +42,10 @@ def talk(talk: Talk) -> Talk:
         return session
 
     return open_session
+
+
+def ask_senior(question: str = "Why does add subtract?") -> dict[str, Any]:
+    return act("ask_senior", question=question)
 
 
 def edit(old: str, new: str) -> dict[str, Any]:
@@ -187,3 +196,44 @@ def test_reading_helper_keeps_callers_edit_of_same_reply(talk: Talk) -> None:
     seen = session.engine.trajectory.steps[helper][-2].observations[0].text
     assert "a + b" in seen
     assert "Restored, since a helper only reads: new.txt" in seen
+
+
+@pytest.fixture
+def senior(tmp_path: Path) -> dict[str, str]:
+    """The roles, with a senior that always gives the same answer."""
+    script = tmp_path / "senior.jsonl"
+    script.write_text("".join(f"{json.dumps(line('The sign is wrong.', n=1))}\n" for _ in range(MOST_QUESTIONS + 1)))
+    return {"senior": f"scripted:{script}"}
+
+
+def test_senior_sees_issue_changes_and_question_only(
+    talk: Talk, senior: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = Sent(monkeypatch)
+    reply = line("", edit("a - b", "b - a"), ask_senior(), n=1, branch="main")
+    session = talk(reply, line("Done.", n=2, branch="main"), roles=senior)
+    session.finish_turn()
+    [asked] = [messages for messages in sent if "Why does add subtract?" in messages[-1][1]]
+    assert "add() subtracts" in asked[-1][1]
+    assert "+    return b - a" in asked[-1][1]
+    [_, seen] = session.steps[1].observations
+    assert (seen.text, seen.ok) == ("The sign is wrong.", True)
+
+
+def test_senior_is_asked_five_times_in_a_run(talk: Talk, senior: dict[str, str]) -> None:
+    questions = [ask_senior(f"Question {number}") for number in range(MOST_QUESTIONS + 1)]
+    session = talk(line("", *questions, n=1, branch="main"), line("Done.", n=2, branch="main"), roles=senior)
+    session.finish_turn()
+    seen = session.steps[1].observations
+    assert [one.ok for one in seen] == [True] * MOST_QUESTIONS + [False]
+    assert seen[-1].text == "The senior was asked 5 times in this run.\nDecide yourself."
+
+
+@pytest.mark.parametrize("has_model", [False, True])
+def test_senior_is_offered_only_if_it_has_a_model(talk: Talk, senior: dict[str, str], has_model: bool) -> None:
+    session = talk(line("Done."), roles=senior if has_model else {})
+    session.finish_turn()
+    branch = Branch(session.engine)
+    branch.delegation = delegation.Delegation(branch)
+    names = [schema["function"]["name"] for schema in offered_tools(branch)]
+    assert ("ask_senior" in names) == has_model
