@@ -9,8 +9,9 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from agent.config.api_keys import find_key, usual_variable
 from agent.config.model_table import ModelTable
@@ -19,7 +20,7 @@ from agent.config.user_config import change
 from agent.limits.run_budget import UNPRICED_TOKENS
 from agent.models.provider import own_server
 from extensions.interactive.session.session_events import FrontEndRequested
-from trajectories.errors import SweAgentError
+from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings
@@ -36,6 +37,7 @@ MOST_MODELS = 10
 """Maximum number of models of one server that are offered."""
 MODEL_NAME = re.compile(r"[\w.:/@+-]{1,100}", re.ASCII)
 PROVIDER_MODELS = ("anthropic/claude-sonnet-4-5", "openai/gpt-5", "gemini/gemini-2.5-pro")
+SERVED_USAGE = "An address is such as http://127.0.0.1:8000."
 NO_MODEL = (
     "No model is configured. `swe-agent config set model NAME` sets one, `swe-agent config key PROVIDER` stores its "
     "key; then `/model`. Until then /locate, /test, !command and repair without a model work."
@@ -60,16 +62,26 @@ class ModelOffer:
 def find_offers() -> list[ModelOffer]:
     """Return the models of local servers that answer, then one of each usual provider."""
     with ThreadPoolExecutor(len(LOCAL_SERVERS) or 1) as pool:
-        local = [offer for found in pool.map(_served_models, LOCAL_SERVERS.items()) for offer in found]
+        local = [offer for found in pool.map(_local_models, LOCAL_SERVERS.items()) for offer in found]
     return [*local, *map(_provider_offer, PROVIDER_MODELS)]
 
 
-def _served_models(server: tuple[str, int]) -> list[ModelOffer]:
-    """Return the models that a local server lists; empty if nothing answers, or not by OpenAI's protocol."""
+def _local_models(server: tuple[str, int]) -> list[ModelOffer]:
     program, port = server
-    connection = HTTPConnection(LOOPBACK, port, timeout=PATIENCE)
+    return served_models(f"http://{LOOPBACK}:{port}/v1", f"on {LOOPBACK}:{port} (usually {program})")
+
+
+def served_models(address: str, where: str = "") -> list[ModelOffer]:
+    """Return the models that the server at an address such as `http://gpu:8000/v1` lists; empty if nothing answers, or
+    not by OpenAI's protocol."""
+    url = urlsplit(address)
+    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     try:
-        connection.request("GET", "/v1/models")
+        connection = kind(url.hostname or "", url.port, timeout=PATIENCE)
+    except (ValueError, HTTPException):  # a port that is no number
+        return []
+    try:
+        connection.request("GET", f"{url.path}/models")
         response = connection.getresponse()
         listed = json.loads(response.read(LARGEST))["data"] if response.status == 200 else []
         names = [str(one["id"]) for one in listed]
@@ -77,11 +89,27 @@ def _served_models(server: tuple[str, int]) -> list[ModelOffer]:
         return []
     finally:
         connection.close()
-    address = f"http://{LOOPBACK}:{port}"
     usable = [name for name in names if MODEL_NAME.fullmatch(name)][:MOST_MODELS]
-    return [
-        ModelOffer(f"openai/{name}", f"on {LOOPBACK}:{port} (usually {program})", f"{address}/v1") for name in usable
-    ]
+    return [ModelOffer(f"openai/{name}", where or f"on {url.netloc}", address) for name in usable]
+
+
+def choose_served_model(session: ModelSession, address: str, name: str = "") -> None:
+    """Use a model of the server at an address, which may lack `/v1`: the named one, or the only one. Raises UsageError
+    if the server lists no such model, or several and none is named."""
+    url = urlsplit(address)
+    if url.username or url.password or url.query or url.fragment:
+        raise UsageError("Give the server's address without a user, a password or parameters.", SERVED_USAGE)
+    plain = address.rstrip("/")
+    offers = served_models(plain) or served_models(f"{plain}/v1")
+    if not offers:
+        raise UsageError(
+            f"{plain} lists no models by OpenAI's protocol.", "Check that the server runs. " + SERVED_USAGE
+        )
+    chosen = [offer for offer in offers if offer.name == f"openai/{name}" or (not name and len(offers) == 1)]
+    if not chosen:
+        names = ", ".join(offer.name.removeprefix("openai/") for offer in offers)
+        raise UsageError(f"{plain} lists these models: {names}.", f"Choose one: /model {plain} NAME")
+    accept_offer(session, chosen[0])
 
 
 def _provider_offer(name: str) -> ModelOffer:

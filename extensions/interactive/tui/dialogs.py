@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from extensions.interactive.tui.question_screen import QuestionScreen
 
 MODELS = (
-    "The choice is written to your config; keys are not. Any other model: `swe-agent config set model NAME`, "
-    "then `/model`."
+    "The choice is written to your config; keys are not. A server elsewhere: `/model http://HOST:PORT`. Any other "
+    "model: `swe-agent config set model NAME`, then `/model`."
 )
 MODELS_LATER = "No model is chosen yet; /model offers some."
 PRICE_LATER = "No price is known for {model}; `/model {model}` asks whether it costs anything."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.config.settings import under_policy
 from agent.conversation.model_roles import check_models
-from extensions.interactive.session.model_choice import NO_MODEL, request_price
+from extensions.interactive.session.model_choice import NO_MODEL, choose_served_model, request_price
 from extensions.interactive.session.session_events import FrontEndRequested, StatusChanged
 from trajectories.errors import SweAgentError, UsageError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.models.base import Model
     from extensions.interactive.session.session import Session
 
-USAGE = "[NAME]"
+USAGE = "[NAME | ADDRESS [NAME]]"
 ONLY_FOR_LATER = "with words"
 GROUP = "how"
 ADVICE = "`swe-agent config set models.NAME.price_in DOLLARS` and similar commands describe others."
@@ -29,6 +29,10 @@ def run(session: Session, words: str) -> None:
             session.show(_listed(session, names), title="Models")
         else:
             session.hear(FrontEndRequested("models", NO_MODEL))
+        return
+    if words.startswith(("http://", "https://")):
+        address, _, name = words.partition(" ")
+        choose_served_model(session, address, name.strip())
         return
     settings = under_policy(session.settings.model_copy(update={"model": words}))
     if settings.model != words:

@@ -143,6 +143,40 @@ def test_chosen_local_model_is_configured_and_used(talk, tmp_path, config):
     assert config.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("path", ["", "/", "/v1"])
+def test_only_model_of_an_address_is_configured_and_used(talk, tmp_path, server, path):
+    server.body = b'{"data": [{"id": "qwen3:8b"}]}'
+    address = f"http://127.0.0.1:{model_choice.LOCAL_SERVERS['Ollama']}"
+    opened = open_talk(talk, tmp_path).say(f"/model {address}{path}")
+    opened.wait_until_idle()
+    assert load_settings().models["openai/qwen3:8b"].api_base == f"{address}/v1"
+    assert opened.session.settings.model == "openai/qwen3:8b"
+
+
+def test_one_of_several_models_of_an_address_is_named(talk, tmp_path, server):
+    server.body = b'{"data": [{"id": "a"}, {"id": "b"}]}'
+    address = f"http://127.0.0.1:{model_choice.LOCAL_SERVERS['Ollama']}"
+    opened = open_talk(talk, tmp_path).say(f"/model {address}")
+    assert opened.messages[-1] == f"{address} lists these models: a, b. Choose one: /model {address} NAME"
+    opened.say(f"/model {address} b").wait_until_idle()
+    assert opened.session.settings.model == "openai/b"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("http://127.0.0.1:9", "http://127.0.0.1:9 lists no models by OpenAI's protocol."),
+        ("http://127.0.0.1:x", "http://127.0.0.1:x lists no models by OpenAI's protocol."),
+        ("http://", "http: lists no models by OpenAI's protocol."),
+        ("http://me:secret@127.0.0.1:9", "Give the server's address without a user, a password or parameters."),
+    ],
+)
+def test_address_without_models_is_refused(talk, tmp_path, address, message):
+    opened = open_talk(talk, tmp_path).say(f"/model {address}")
+    assert opened.messages[-1].startswith(message)
+    assert not load_settings().model
+
+
 def test_chosen_provider_without_key_says_which_variable_to_set(talk, tmp_path):
     opened = open_talk(talk, tmp_path)
     accept_offer(opened.session, ModelOffer("anthropic/claude-sonnet-4-5", "needs $ANTHROPIC_API_KEY"))
