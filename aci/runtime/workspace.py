@@ -283,14 +283,13 @@ class BackgroundTask(Generic[Answer]):
     raises its exception."""
 
     def __init__(self, do: Callable[[], Answer], name: str) -> None:
-        self._do = do
         self._error: BaseException | None = None
-        self._thread = Thread(target=self._work, name=name, daemon=True)
+        self._thread = Thread(target=self._work, args=(do,), name=name, daemon=True)  # which drops `do` when it ends
         self._thread.start()
 
-    def _work(self) -> None:
+    def _work(self, do: Callable[[], Answer]) -> None:
         try:
-            self._answer = self._do()
+            self._answer = do()
         except BaseException as error:  # noqa: BLE001 - `answer` raises it
             self._error = error
 

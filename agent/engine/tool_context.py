@@ -82,8 +82,9 @@ def tool_context(branch: CallingBranch, before: Sequence[tuple[Action, Observati
     )
 
 
-def offered_tools(branch: CallingBranch) -> tuple[dict[str, Any], ...]:
-    """Return the schemas of the tools that the branch's model is offered, before its scope limits them."""
+def offered_tools(branch: CallingBranch, only_known: bool = False) -> tuple[dict[str, Any], ...]:
+    """Return the schemas of the tools that the branch's model is offered, before its scope limits them. With
+    `only_known`, the workspace is not opened to look for a browser."""
     engine, toolbox = branch.engine, branch.engine.toolbox
     is_conversation = is_conversational(branch.turn.strategy)
     needs: dict[Need, bool] = {
@@ -91,7 +92,7 @@ def offered_tools(branch: CallingBranch) -> tuple[dict[str, Any], ...]:
         "user": may_ask(branch),
         "helpers": branch.delegation is not None and (is_conversation or _is_large(branch)),
         "senior": branch.delegation is not None and SENIOR in engine.settings.roles,
-        "browser": has_browser(branch),
+        "browser": not only_known and has_browser(branch),
     }
     # A run of an earlier version has recorded tools that are offered in conversations only.
     recorded = {schema["function"]["name"] for schema in engine.run.tools}

@@ -108,8 +108,15 @@ def known_server(match: re.Match[str], what: str) -> str:
     return server
 
 
+def known_servers() -> tuple[str, ...]:
+    """Return the servers to which requests may be sent: GitHub and those that the environment names."""
+    other = (_other_server(),) if os.environ.get("GH_HOST", "").strip() else ()
+    return GITHUB, own_server(), *other
+
+
 def is_known_server(server: str) -> bool:
-    return server in (GITHUB, own_server(), _other_server()) or re.fullmatch(GHE, server) is not None
+    """Return whether requests may be sent to a server."""
+    return server in known_servers() or re.fullmatch(GHE, server) is not None
 
 
 def _other_server() -> str:

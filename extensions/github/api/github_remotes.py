@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.inputs.github_urls import Address, is_known_server
+from agent.inputs.github_urls import Address, is_known_server, known_servers
 from trajectories.errors import ConfigError, UsageError
 from trajectories.git_store.git_commands import GitFailed, decode
 
@@ -59,28 +59,31 @@ def find_issue_url(source: Repository, number: int) -> str:
     The configured URLs are read as they are: `insteadOf` does not change them. Raises UsageError if no remote is on a
     server to which requests may be sent.
     """
-    others = ""
+    other = ""
     for called in sorted(names(source), key=lambda name: (name != "upstream", name != "origin", name)):
         for url in decode(source._git("config", "--get-all", f"remote.{called}.url", ok=(0, 1))).splitlines():
             if not (match := _HTTP.fullmatch(url) or _SSH.fullmatch(url)):
                 continue
-            server = _server(match)
-            if is_known_server(server):
-                return Address(server, match["name"], number).issue_url
-            others = others or server.partition("://")[2]
-    if others:
-        advice = f"If {others} is a GitHub Enterprise server, set GH_HOST={others}; else give the text with --text."
-        raise UsageError(f"No remote of {source.root} is on GitHub; {others} is not known as a GitHub server.", advice)
+            parts = match.groupdict()
+            host = (parts["host"] or parts.get("short") or "").lower()
+            for server in (*known_servers(), f"https://{host}"):
+                if is_known_server(server) and _is_on(host, server, is_ssh="server" not in parts):
+                    return Address(server, match["name"], number).issue_url
+            other = other or (host if "." in host else "")
+    if other:
+        advice = f"If {other} is a GitHub Enterprise server, set GH_HOST={other}; else give the text with --text."
+        raise UsageError(f"No remote of {source.root} is on GitHub; {other} is not known as a GitHub server.", advice)
     raise UsageError(f"No remote of {source.root} is on GitHub.", f"Give the URL of issue {number}.")
 
 
-def _server(match: re.Match[str]) -> str:
-    """Return the server that a remote's URL names, without user and password."""
-    parts = match.groupdict()
-    if server := parts.get("server"):
-        scheme, _, rest = server.lower().partition("://")
-        return f"{scheme}://{rest.rpartition('@')[2].removeprefix('www.')}"
-    return f"https://{(parts['host'] or parts['short']).lower().removeprefix('ssh.')}"
+def _is_on(host: str, server: str, is_ssh: bool) -> bool:
+    """Return whether a remote's host is that of a server. For ssh it may be an alias such as `github.com-work`, which
+    users choose in their configuration, and the port differs."""
+    there = server.partition("://")[2]
+    if not is_ssh:
+        return host.removeprefix("www.").removesuffix(":443") == there
+    own = there.partition(":")[0]
+    return host in (own, f"ssh.{own}") or re.fullmatch(rf"{re.escape(own)}[-_][\w-]+", host) is not None
 
 
 def has_remote(source: Repository, address: Address) -> bool:
@@ -109,15 +112,11 @@ def has_remote(source: Repository, address: Address) -> bool:
 def _remote(called: str, url: str, address: Address) -> Remote | None:
     """Return the remote, or None if it is not on the server of `address`."""
     if match := _HTTP.fullmatch(url):
-        host, scheme = match["host"].lower().removeprefix("www."), address.server.partition("//")[0]
-        same = host == address.host and url.lower().startswith(scheme)
+        scheme = address.server.partition("//")[0]
+        same = _is_on(match["host"].lower(), address.server, is_ssh=False) and url.lower().startswith(scheme)
         return Remote(called, match["name"], f"{address.server}/{match['name']}.git") if same else None
     match = _SSH.fullmatch(url)
-    if match is None:
-        return None
-    host, own = (match["host"] or match["short"]).lower(), address.host.partition(":")[0]
-    # host aliases in ssh configurations are often named like `github.com-work`
-    if host in (own, f"ssh.{own}") or re.fullmatch(rf"{re.escape(own)}[-_][\w-]+", host):
+    if match and _is_on((match["host"] or match["short"]).lower(), address.server, is_ssh=True):
         return Remote(called, match["name"], url)
     return None
 

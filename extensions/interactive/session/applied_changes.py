@@ -42,6 +42,10 @@ OVERLOOKED = "git ignores your edits of it; git update-index {option} {path} end
 SOLVE = "Ask the session to merge them: it gets your edits with your next request. Then use /apply again."
 
 
+HEAD = "head"
+"""Key in the data of an applied change: the branch, or else the commit, that was checked out."""
+
+
 class WrittenChanges(NamedTuple):
     """Changes that were written to the user's files: the common tree since then, their paths, and what was kept back
     because of the user's own edits."""
@@ -156,10 +160,21 @@ def write_changes(engine: Engine, base: str, wanted: str) -> WrittenChanges:
         "host": host,
         "after": merged.tree,
         MOVED: [base, wanted],
+        HEAD: describe_head(engine),
     }
     paths = tuple(change.path for change in engine.trees.changed(base, wanted))
     _write(engine, data, f"{describe_paths(paths)} applied to {engine.repository.root}.")
     return WrittenChanges(wanted, paths, merged.conflicts)
+
+
+def describe_head(engine: Engine) -> str:
+    """Return the branch that is checked out, or else the commit."""
+    return engine.repository.checked_out_branch() or engine.repository.commit()
+
+
+def find_conflicts(engine: Engine, base: str, wanted: str) -> Sequence[Conflict]:
+    """Return the files whose changes from the common tree `base` cannot be merged into the user's files now."""
+    return _merge_into(engine, base, engine.working_tree.tree(), wanted).conflicts
 
 
 def _check_paths(engine: Engine, mine: str, words: Sequence[str]) -> None:

@@ -1,58 +1,75 @@
 """Work in place: each change of the session is written to the user's files as soon as it is made.
 
-It takes the way of `/apply`: a merge with the user's own edits, an intent and its completion in the journal, and a
-write that is complete or not done. Commands still run in the session's copy of the files.
+Changes are merged and recorded as by `/apply`. Commands still run in the session's copy of the files.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.lifecycle.user_change_detection import PINNED
 from agent.patch_checks.delivery_check import check_delivery, describe_flagged
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
+from agent.run_state.merge_base import effects, merge_data
+from agent.run_state.turn_state import MAIN
 from extensions.interactive.session.applied_changes import (
+    HEAD,
     common_tree,
     deliverable_tree,
+    describe_head,
     describe_paths,
+    find_conflicts,
     uncancelled_event,
     write_changes,
 )
 from trajectories.errors import SweAgentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from agent.engine.engine import Engine
     from agent.patch_checks.delivery_check import DeliveryFindings
     from extensions.interactive.session.session_protocols import TurnSession
 
-MOVED_HEAD = "{old} was left for {new}: the changes of this turn are kept back. /apply applies them here."
-KEPT_BACK = "Kept back, since you changed the same lines: {conflicts}. Your next request gets your version to merge."
+MOVED_HEAD = (
+    "You left {old} for {new}, so changes are kept back. /in-place on writes them here; /apply lets you choose."
+)
+KEPT_BACK = "Kept back, since you have changes of your own there: {conflicts}."
 REFUSED = "Not written to your files: {paths}. /apply says why."
-DETACHED = "the present commit"
+DECLINED = "Not written, as you said: {paths}. /apply asks again."
+HOOKED = "Your files are not changed in place, because a hook checks each patch before it is delivered. Use /apply."
+PINNED_BASE = "Your files are not changed in place, because the session does not start from HEAD. Use /apply."
+CONTESTED = "you changed the same lines"
 
 
 class InPlace:
     """Writes the session's changes to the user's files, if the setting `in_place` is on.
 
-    Changes to files that start programs are written only after the user's yes. What the user refuses, and what
-    conflicts with the user's own edits, is kept back and shown once.
+    Changes to files that start programs, and to files in which the user's own edits conflicted with the session's, are
+    written only after the user's yes. Files that the user declines or that conflict are kept back and shown once a
+    turn.
     """
 
     def __init__(self, session: TurnSession) -> None:
         self._session = session
-        self._head = ""
+        self._run, self._head = "", ""
         self._written: dict[str, None] = {}
-        self._refused: dict[str, object] = {}
-        """The entries of files that the user refused to write, by path."""
+        self._answers: dict[str, tuple[object, bool]] = {}
+        """The user's answers about files: the entry that was shown, and whether it may be written, by path."""
         self._shown: set[str] = set()
 
-    def begin(self) -> None:
-        """Start a turn on the branch that is checked out now."""
-        self._head = _head(self._session.engine)
+    def begin(self, here: bool = False) -> None:
+        """Start a turn. Changes go to the branch on which the run's changes were written last; with `here`, to the
+        branch that is checked out now."""
+        engine = self._session.engine
         self._written, self._shown = {}, set()
+        if not self._session.settings.in_place or engine is None or engine.repository.bare:
+            return
+        if here or self._run != engine.run.id:
+            last = [data[HEAD] for data in effects(engine.trajectory, "apply") if HEAD in data]
+            self._run, self._answers = engine.run.id, {}
+            self._head = last[-1] if last and not here else describe_head(engine)
 
     def end(self) -> None:
         """Show what the turn wrote."""
@@ -62,7 +79,7 @@ class InPlace:
             self._written = {}
 
     def write(self) -> None:
-        """Write what the session changed since the last time. What prevents it is shown, and the next step tries
+        """Write what the session changed since the last time. A reason not to do so is shown, and the next step tries
         again."""
         engine = self._session.engine
         if not self._session.settings.in_place or engine is None or engine.repository.bare:
@@ -77,51 +94,60 @@ class InPlace:
         base, mine = common_tree(engine), deliverable_tree(engine)
         if base == mine:
             return
-        if (head := _head(engine)) != self._head:
-            self._show_once(MOVED_HEAD.format(old=self._head or DETACHED, new=head or DETACHED))
+        if reason := self._obstacle(engine):
+            self._show_once(reason)
             return
         findings = check_delivery(engine.trees, base, mine, engine.repository)
         if findings.refused:
             self._show_once(REFUSED.format(paths=", ".join(findings.refused)))
-        kept = [*findings.refused, *self._refuse_flagged(engine, base, mine, findings)]
-        merged = write_changes(engine, base, engine.trees.overlay(mine, base, kept))
-        self._written |= dict.fromkeys(merged.written)
-        if merged.conflicts:
-            conflicts = ", ".join(map(str, merged.conflicts))
-            self._show_once(KEPT_BACK.format(conflicts=conflicts))
+        wanted = engine.trees.overlay(mine, base, list(findings.refused))
+        if conflicts := find_conflicts(engine, base, wanted):
+            self._show_once(KEPT_BACK.format(conflicts=", ".join(map(str, conflicts))))
+            wanted = engine.trees.overlay(wanted, base, [conflict.path for conflict in conflicts])
+        wanted = self._without_declined(engine, base, wanted, findings)
+        self._written |= dict.fromkeys(write_changes(engine, base, wanted).written)
 
-    def _refuse_flagged(self, engine: Engine, base: str, mine: str, findings: DeliveryFindings) -> Iterable[str]:
-        """Return the flagged files that are not written: the user is asked once about each version of a file."""
-        entries = {path: engine.trees.entry(mine, path) for path in findings.flagged}
-        asked = [path for path, entry in entries.items() if self._refused.get(path, "") != entry]
+    def _obstacle(self, engine: Engine) -> str:
+        """Return why nothing is written in place now; "" if nothing prevents it."""
+        if self._session.settings.hooks.patch:
+            return HOOKED
+        if any(PINNED in note.data for note in engine.trajectory.notes):
+            return PINNED_BASE
+        if (head := describe_head(engine)) != self._head:
+            return MOVED_HEAD.format(old=self._head, new=head)
+        return ""
+
+    def _without_declined(self, engine: Engine, base: str, wanted: str, findings: DeliveryFindings) -> str:
+        """Return the tree to write: without files that need the user's yes and have none. The user is asked once about
+        each version of a file."""
+        changed = [change.path for change in engine.trees.changed(base, wanted)]
+        contested = {
+            path for step in engine.trajectory.steps[MAIN] for path in (merge_data(step) or {}).get("conflicts", ())
+        }
+        reasons = dict.fromkeys(contested, CONTESTED) | dict(findings.flagged)
+        entries = {path: engine.trees.entry(wanted, path) for path in changed if path in reasons}
+        asked = [path for path, entry in entries.items() if self._answers.get(path, (None,))[0] != entry]
         if asked:
-            every = [path for path in (one.path for one in engine.trees.changed(base, mine)) if path not in asked]
-            only = engine.trees.overlay(mine, base, every)
-            title = f"Write {describe_paths(asked)} to {engine.repository.root}? {describe_flagged(findings)}"
+            only = engine.trees.overlay(wanted, base, [path for path in changed if path not in asked])
+            flagged = replace(findings, flagged={path: reasons[path] for path in asked})
             answer = self._session.ask(
                 Approval(
                     "apply",
-                    title,
+                    f"Write {describe_paths(asked)} to {engine.repository.root}? {describe_flagged(flagged)}",
                     subject="\n".join(asked),
                     detail=engine.trees.diff(base, only),
                     other_names=partial(names_through_links, engine.trees, base, only),
                     cancel=uncancelled_event(),
                 )
             )
-            for path in asked:
-                self._refused.pop(path, None)
-                if not answer.yes:
-                    self._refused[path] = entries[path]
-        return [path for path in entries if path in self._refused]
+            if not answer.yes:
+                self._show_once(DECLINED.format(paths=", ".join(asked)))
+            if not answer.yes and self._session.stopped.is_set():
+                return engine.trees.overlay(wanted, base, asked)
+            self._answers |= {path: (entries[path], answer.yes) for path in asked}
+        return engine.trees.overlay(wanted, base, [path for path in entries if not self._answers[path][1]])
 
     def _show_once(self, text: str) -> None:
         if text not in self._shown:
             self._shown.add(text)
             self._session.show(text, "notice")
-
-
-def _head(engine: Engine | None) -> str:
-    """Return the user's branch; "" if a commit is checked out, or there is no run."""
-    if engine is None or engine.repository.bare:
-        return ""
-    return engine.repository.checked_out_branch()

@@ -199,11 +199,12 @@ class TurnRunner:
                 f"Open it there: swe-agent --repo {engine.run.repository} --resume {engine.run.id}",
             )
         self.leave_for_other_run()
+        chosen = {"in_place": session.settings.in_place}  # also by /in-place
         self._use_engine(engine)
         given = {name: getattr(self._start.settings, name) for name in self._start.given}
-        ours = {name: getattr(self._start.settings, name) for name in ("update_tests", "in_place")}
+        ours = {name: getattr(self._start.settings, name) for name in ("update_tests",)}
         documented = {"test": ""} if engine.base_instructions.test else {}  # chosen again for each turn
-        session.settings = self._turn_settings = engine.settings.model_copy(update=documented | ours | given)
+        session.settings = self._turn_settings = engine.settings.model_copy(update=documented | ours | given | chosen)
         applied_changes.finish_interrupted_apply(session)
         self.in_place.begin()
         self.in_place.write()
@@ -307,6 +308,7 @@ class TurnRunner:
                 except StopIteration as end:
                     if end.value.exit.message:
                         self._queue.hold()
+                    self.in_place.write()  # the end may leave out changes of steps
                     session.hear(TurnEnded(end.value, last_proof(engine.trajectory.of_turn)))
                     return
                 if step.id in known:

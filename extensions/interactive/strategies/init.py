@@ -4,6 +4,7 @@ model."""
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -17,6 +18,7 @@ from aci.repository.test_files import is_test
 from aci.testing.suite_command import detect_command
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.git_store.trees import SUBMODULE
 from trajectories.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ STAYS = BY_HAND = True
 AUTHOR = "init"
 PATH = "AGENTS.md"
 EXISTS = "AGENTS.md exists and is kept: edit it, or tell the model what to change."
-WRITTEN = "AGENTS.md is among the session's changes. /diff shows it, /apply writes it to your files."
+WRITTEN = "AGENTS.md is among the session's changes; /diff shows it."
 MOST_FOLDERS, MOST_USED, MOST_ENTRIES = 12, 6, 8
 CHECKS = {
     ".pre-commit-config.yaml": "pre-commit",
@@ -43,6 +45,8 @@ CHECKS = {
     "rustfmt.toml": "rustfmt",
 }
 """Configuration files at the root, with the check that they are for."""
+NAME = re.compile(r"[\w./:@+ \[\]-]{1,100}", re.ASCII)
+"""Names from manifests that are written to the file; others may be meant for the reader."""
 TOOLS = ("black", "isort", "mypy", "pyright", "ruff")
 """Checks that pyproject.toml may configure, as `[tool.NAME]`."""
 
@@ -116,8 +120,10 @@ class _Manifests:
 
     def __init__(self, task: Task) -> None:
         def read(path: str) -> str:
-            is_there = path in task.trees.files(task.tree)
-            return task.trees.read(task.tree, path).decode("utf-8", "replace") if is_there else ""
+            entry = task.trees.files(task.tree).get(path)
+            if entry is None or entry.mode == SUBMODULE:
+                return ""
+            return task.trees.read_blob(entry.id).decode("utf-8", "replace")
 
         self._python, self._node = (
             _table(tomllib.loads, read("pyproject.toml")),
@@ -127,9 +133,10 @@ class _Manifests:
     def entry_points(self) -> list[str]:
         """Return the commands that the project installs, and the main module of a Node package."""
         commands = {**_dict(self._python, "project", "scripts"), **_dict(self._node, "bin")}
-        main = self._node.get("main")
-        found = [f"`{one_line(str(name))}` starts `{one_line(str(place))}`" for name, place in commands.items()]
-        return found + ([f"`{one_line(main)}` is what importers get"] if isinstance(main, str) else [])
+        shown = [(name, place) for name, place in commands.items() if NAME.fullmatch(f"{name} {place}")]
+        main = str(self._node.get("main", ""))
+        found = [f"`{name}` starts `{place}`" for name, place in shown]
+        return found + ([f"`{main}` is the main module"] if NAME.fullmatch(main) else [])
 
     def checks(self, paths: list[str]) -> list[str]:
         """Return the names of the checks that are configured."""

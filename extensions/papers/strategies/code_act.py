@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from agent.engine.loop import loop
+from agent.engine.proof_step import expect_proof
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
 from extensions.papers.answer_blocks import parse_action
@@ -26,6 +27,7 @@ NUDGE = "Your reply contained no code block, so nothing ran. Write one, or a `su
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Run one code block per reply until the model submits; the result of a failed proof goes back to the model."""
     given = yield from given_tests(task)
+    expect_proof(task.branch, given, likely_sources(task.branch))
     yield task.say(task.once("opening", lambda: opening(task.branch)))
     for number in range(task.turn.settings.rounds):
         yield from loop(task.branch, nudge=(Observation(NUDGE, ok=False),), written=parse_action)

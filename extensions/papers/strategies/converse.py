@@ -29,6 +29,7 @@ from agent.candidates.diverse_attempts import (
 from agent.candidates.patch_deduplication import deduplicate
 from agent.engine.loop import is_answer, is_submission, loop
 from agent.engine.permission_checks import Scope
+from agent.engine.proof_step import expect_proof
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
 from agent.run_state.attempt_outcome import Outcome
@@ -50,6 +51,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask for an explanation of the fault, then for patches until one is proven; each patch starts from the
     explanation, with feedback on the earlier patches."""
     given = yield from given_tests(task)
+    expect_proof(task.branch, given, likely_sources(task.branch))
     start = task.tree
     task.note("phase", "understand")
     task.branch.scope = Scope(nothing=True, because=READING)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aci.observation.untrusted_text import quote_text
 from agent.candidates.role_questions import LETTERS, Question, ask_roles, parse_letter
 from agent.engine.loop import loop
+from agent.engine.proof_step import expect_proof
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
 from agent.prompts.quotation import framed_issue
@@ -34,6 +35,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Find call chains, debate for three rounds, and let the judge choose; if a plan is not proven, the judge chooses
     again."""
     given = yield from given_tests(task)
+    expect_proof(task.branch, given, likely_sources(task.branch))
     start = task.tree
     task.note("phase", "chains")
     found = call_chains(task, task.turn.settings.attempts)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aci.observation.untrusted_text import quote_text
 from agent.engine.loop import is_submission, loop
+from agent.engine.proof_step import expect_proof
 from agent.engine.run_memory import run_memory
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
@@ -83,6 +84,7 @@ class Node(UctNode):
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Choose a node, expand it and score the new node; repeat until a node is proven or all steps are used."""
     given = yield from given_tests(task)
+    expect_proof(task.branch, given, likely_sources(task.branch))
     yield task.say(task.once("opening", lambda: opening(task.branch)))
     root = Node(task.branch.steps[-1].n, task.tree)
     node = root

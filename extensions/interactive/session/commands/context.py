@@ -51,7 +51,7 @@ def describe_context(engine: Engine) -> str:
     last = max((ask for name, ask in replies if name == branch.name), default=0)
     compaction = BranchConversation(engine.journal.recall).add_steps(last + 1, settings, steps, replies)
     compaction.decide(last + 1)
-    sizes = Counter({TOOLS: len(json.dumps(offered_tools(branch)))})
+    sizes = Counter({TOOLS: len(json.dumps(offered_tools(branch, only_known=True)))})
     for part in compaction.parts:
         for name, size in _parts(part):
             sizes[name] += size

@@ -24,7 +24,7 @@ def run(session: Session, words: str) -> None:
         if settings.in_place != (words == "on"):
             raise UsageError("The administrator's policy sets in_place.", "Only the administrator can change it.")
         session.settings = settings
-        session.turns.in_place.begin()
+        session.turns.in_place.begin(here=True)
         session.turns.in_place.write()
         session.turns.in_place.end()
     session.show(ON if session.settings.in_place else OFF)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from aci.repository.user_repository import Repository
 from agent.inputs.github_urls import Address
+from agent.inputs.patch_input import PatchOptions, find_patch
+from extensions.github import github_input
 from extensions.github.api.github_remotes import find_issue_url, remotes
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
@@ -66,6 +70,9 @@ def test_origin_and_upstream_come_first_with_their_push_urls(make_repo: MakeRepo
             "acme.ghe.com/o/c/issues/300",
         ),
         ({"origin": "https://ada:pw@www.github.com/octo/calc.git"}, "https://github.com/octo/calc/issues/300"),
+        ({"origin": "git@github.com-work:octo/calc.git"}, "https://github.com/octo/calc/issues/300"),
+        ({"origin": "https://github.com:443/octo/calc"}, "https://github.com/octo/calc/issues/300"),
+        ({"origin": "http://github.com/octo/calc"}, "https://github.com/octo/calc/issues/300"),
     ],
 )
 def test_number_names_an_issue_of_the_upstream_or_own_repository(make_repo: MakeRepo, remotes, url):
@@ -80,7 +87,9 @@ def test_number_names_an_issue_of_the_upstream_or_own_repository(make_repo: Make
     ("address", "message"),
     [
         ("git@gitlab.com:me/calc.git", "gitlab.com is not known as a GitHub server"),
-        ("http://github.com/me/calc", "github.com is not known"),
+        ("gh:me/calc", "is on GitHub. Give the URL of issue 300"),
+        ("C:/users/calc", "is on GitHub. Give the URL of issue 300"),
+        ("https://github.com#@evil.org/me/calc", "evil.org is not known as a GitHub server"),
         ("../calc", "is on GitHub. Give the URL of issue 300"),
         ("", "is on GitHub. Give the URL of issue 300"),
     ],
@@ -92,3 +101,18 @@ def test_number_without_a_remote_on_github_is_refused(make_repo: MakeRepo, addre
     with pytest.raises(UsageError) as error:
         find_issue_url(Repository.open(root), 300)
     assert message in f"{error.value.message} {error.value.fix}"
+
+
+def test_number_beside_a_pull_request_names_an_issue_of_its_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def fetch_issue(url: str, say: object) -> None:
+        asked.append(url)
+        raise UsageError("Read no further.")
+
+    monkeypatch.setattr(github_input, "fetch_issue", fetch_issue)
+    monkeypatch.setattr(github_input, "fetch_proposed_changes", lambda url: SimpleNamespace(issue=""))
+    patch = PatchOptions(None, None, False, "https://github.com/octo/calc/pull/5", None)
+    with pytest.raises(UsageError, match="Read no further"):
+        find_patch(patch, None, ("#300", None, None), None, False, None, print)
+    assert asked == ["https://github.com/octo/calc/issues/300"]

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.hook_table import HookTable
 from agent.permissions.approvals import Answer
 from extensions.interactive.session import session_events
+from extensions.interactive.session.applied_changes import common_tree, deliverable_tree
 from tests.conftest import git
 from tests.extensions.interactive.session.scripted_session import calls, says
 
@@ -46,6 +48,16 @@ def in_place(talk, root):
 
 def text(root, path="calc.py"):
     return (root / path).read_text()
+
+
+def approvals(talk):
+    asked = (event.approval for event in talk.all(session_events.QuestionAsked))
+    return [approval for approval in asked if approval.kind == "apply"]
+
+
+def changed_in_session(talk):
+    engine = talk.session.engine
+    return [change.path for change in engine.trees.changed(engine.run.base.tree, deliverable_tree(engine))]
 
 
 def when_step(talk, number, do):
@@ -116,7 +128,23 @@ def test_own_edit_of_the_same_line_is_kept(in_place, root):
     talk.say("Change it")
     assert text(root, "notes.txt").startswith("mine\n")
     assert "b + a" in text(root)
-    assert any(one.startswith("Kept back, since you changed the same lines: notes.txt") for one in talk.messages)
+    assert any(
+        one.startswith("Kept back, since you have changes of your own there: notes.txt") for one in talk.messages
+    )
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_contested_file_is_written_only_after_a_yes(in_place, root, writes):
+    more = says("More.", change("notes.txt", "five", "FIVE"), n=4)
+    talk = in_place([FIRST, SECOND, says("Done.", n=3), more, says("Done.")])
+    when_step(talk, 1, lambda: (root / "notes.txt").write_text("mine\ntwo\nthree\nfour\nfive\n"))
+    talk.say("Change it")
+    talk.answers = Answer(writes)
+    talk.say("And the last line")
+    [asked] = approvals(talk)
+    assert "notes.txt (you changed the same lines)" in asked.title
+    assert "-mine" in asked.detail
+    assert text(root, "notes.txt").startswith("ONE" if writes else "mine")
 
 
 def test_switched_branch_gets_nothing(in_place, root):
@@ -125,7 +153,56 @@ def test_switched_branch_gets_nothing(in_place, root):
     when_step(talk, 1, lambda: git(root, "stash", "-q") or git(root, "checkout", "-q", "other"))
     talk.say("Change it")
     assert git(root, "status", "--porcelain") == ""
-    assert any("was left for other: the changes of this turn are kept back" in one for one in talk.messages)
+    assert any("You left main for other, so changes are kept back." in one for one in talk.messages)
+
+
+def test_switched_branch_gets_nothing_until_the_user_says_so(in_place, root):
+    git(root, "branch", "other")
+    talk = in_place(
+        [FIRST, SECOND, says("Done.", n=3), says("More.", change("notes.txt", "two", "TWO"), n=4), says("D")]
+    )
+    when_step(talk, 1, lambda: git(root, "stash", "-q") or git(root, "checkout", "-q", "other"))
+    talk.say("Change it").say("And more")
+    assert git(root, "status", "--porcelain") == ""
+    talk.say("/in-place on")
+    assert text(root, "notes.txt").startswith("ONE\nTWO")
+
+
+def test_commit_without_branch_is_a_place_of_its_own(in_place, root):
+    git(root, "commit", "-qm", "Two", "--allow-empty")
+    git(root, "checkout", "-q", "--detach")
+    talk = in_place()
+    when_step(talk, 1, lambda: git(root, "stash", "-q") or git(root, "checkout", "-q", "HEAD~1"))
+    talk.say("Change it")
+    assert git(root, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("command", ["/fork", "/resume {run}"])
+def test_off_holds_in_fork_and_resumed_run(in_place, root, command):
+    talk = in_place().say("/in-place off").say("Change it")
+    name = talk.session.engine.run.id
+    if "resume" in command:
+        talk.say("/new")
+    talk.say(command.format(run=name))
+    assert git(root, "status", "--porcelain") == ""
+    assert not talk.session.settings.in_place
+
+
+def test_hook_for_patches_prevents_writing(in_place, root):
+    hooks = HookTable.model_validate({"patch": [{"command": ["/bin/false"]}]})
+    talk = in_place(hooks=hooks).say("Change it")
+    assert git(root, "status", "--porcelain") == ""
+    assert any("because a hook checks each patch" in one for one in talk.messages)
+
+
+def test_changes_left_out_at_the_end_are_left_out_of_the_files(in_place, root):
+    (root / "test_calc.py").write_text("from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "Test")
+    edit = says("I change the test.", change("test_calc.py", "== 3", "== 4"), n=1)
+    talk = in_place([edit, says("Done.")], update_tests=False).say("Change it")
+    assert common_tree(talk.session.engine) == deliverable_tree(talk.session.engine)
+    assert git(root, "diff", "--name-only").split() == changed_in_session(talk)
 
 
 def test_file_that_starts_programs_needs_a_yes(in_place, root):
@@ -133,9 +210,22 @@ def test_file_that_starts_programs_needs_a_yes(in_place, root):
     talk = in_place(script)
     talk.answers = Answer(False)
     talk.say("Change it")
-    asked = [event.approval for event in talk.all(session_events.QuestionAsked) if event.approval.kind == "apply"]
-    assert [one.subject for one in asked] == [".envrc"]
+    assert [one.subject for one in approvals(talk)] == [".envrc"]
+    assert "Not written, as you said: .envrc. /apply asks again." in talk.messages
     assert not (root / ".envrc").exists()
+
+
+def test_file_that_cannot_be_written_is_not_asked_about(in_place, root):
+    (root / ".gitignore").write_text(".envrc\n")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "Ignore")
+    (root / ".envrc").write_text("mine\n")
+    talk = in_place(
+        [says("A hook.", calls("edit", path=".envrc", old="", new="echo hi\n"), n=1), SECOND, says("Done.")]
+    )
+    talk.say("Change it")
+    assert not approvals(talk)
+    assert text(root, ".envrc") == "mine\n"
 
 
 def test_full_disk_loses_nothing(in_place, root, monkeypatch):
