@@ -288,6 +288,8 @@ def applied_changes(engine: Engine) -> list[Mapping[str, Any]]:
 def report_applied_changes(session: DeliverySession) -> None:
     """After an undo, report that the user's files still have applied changes, and how to update them."""
     engine = session.engine
+    if session.settings.in_place:
+        return  # written already, or shown as kept back
     if engine and applied_changes(engine) and common_tree(engine) != session_tree(engine):
         session.show("Your own files still have the applied changes: /apply updates them, /apply --undo reverts them.")
 

@@ -55,6 +55,8 @@ class InPlace:
         self._session = session
         self._run, self._head = "", ""
         self._written: dict[str, None] = {}
+        self._kept: tuple[str, ...] = ()
+        """The changed files that were not written the last time."""
         self._answers: dict[str, tuple[object, bool]] = {}
         """The user's answers about files: the entry that was shown, and whether it may be written, by path."""
         self._shown: set[str] = set()
@@ -75,7 +77,8 @@ class InPlace:
         """Show what the turn wrote."""
         if self._written:
             paths = describe_paths(list(self._written))
-            self._session.show(f"Written to {paths}. /undo reverts the turn there too.", "notice")
+            kept = f" Kept back: {describe_paths(list(self._kept))}." if self._kept else ""
+            self._session.show(f"Written to {paths}.{kept}", "notice")
             self._written = {}
 
     def write(self) -> None:
@@ -93,6 +96,7 @@ class InPlace:
     def _write(self, engine: Engine) -> None:
         base, mine = common_tree(engine), deliverable_tree(engine)
         if base == mine:
+            self._kept = ()
             return
         if reason := self._obstacle(engine):
             self._show_once(reason)
@@ -106,6 +110,7 @@ class InPlace:
             wanted = engine.trees.overlay(wanted, base, [conflict.path for conflict in conflicts])
         wanted = self._without_declined(engine, base, wanted, findings)
         self._written |= dict.fromkeys(write_changes(engine, base, wanted).written)
+        self._kept = tuple(change.path for change in engine.trees.changed(wanted, mine))
 
     def _obstacle(self, engine: Engine) -> str:
         """Return why nothing is written in place now; "" if nothing prevents it."""

@@ -36,6 +36,7 @@ WIDE = 80
 """Minimum number of screen columns for showing the choices in two columns, which leaves more rows to the detail."""
 FRAME = 3
 """Number of rows of the border, and of the status line below it."""
+TYPING = "You were typing a text: press enter before you answer."
 SHOWN_LINES = 4
 """Number of rows of the conversation that stay visible above the question."""
 DETAIL_LINES = 3
@@ -59,7 +60,10 @@ class ChoiceLine(Static):
 
 
 class ApprovalScreen(ModalScreen[Answer]):
-    """Asks for an approval and returns the answer. `clock` returns the current time in seconds."""
+    """Asks for an approval and returns the answer. `clock` returns the current time in seconds.
+
+    If the user `was_typing`, letters are no answers until Enter, since they may belong to the text in the prompt.
+    """
 
     DEFAULT_CSS = """
     ApprovalScreen {
@@ -76,6 +80,7 @@ class ApprovalScreen(ModalScreen[Answer]):
         }
         #detail { height: auto; background: $surface; scrollbar-size-vertical: 1; }
         #choices { height: auto; margin-top: 1; }
+        #typing { text-style: bold; }
         .aside { max-height: 4; color: $text-muted; }
         Choice:hover { background: $block-hover-background; }
         #reason, #reason:focus { display: none; height: 1; border: none; padding: 0; background: $panel; }
@@ -105,9 +110,12 @@ class ApprovalScreen(ModalScreen[Answer]):
     ]
     AUTO_FOCUS = "#detail"
 
-    def __init__(self, approval: Approval, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, approval: Approval, clock: Callable[[], float] = time.monotonic, was_typing: bool = False
+    ) -> None:
         super().__init__()
         self.approval = approval
+        self._was_typing = was_typing
         self._edited = ""
         """The message as the user edited it."""
         self._rules = ", ".join(map(escape_invisible, approval.always))
@@ -139,6 +147,8 @@ class ApprovalScreen(ModalScreen[Answer]):
                 yield _detail_widget(detail, approval.kind)
             with Vertical(id="choices"):
                 yield from self._choices()
+            if self._was_typing:
+                yield Static(TYPING, id="typing", markup=False)
             yield from self._aside()
             yield Input(placeholder="Why not? Enter sends, esc goes back", id="reason", compact=True)
 
@@ -199,9 +209,13 @@ class ApprovalScreen(ModalScreen[Answer]):
 
     def on_key(self, event: events.Key) -> None:
         """Ignore keys that are too early; they were meant for the previous screen."""
-        if self.is_early():
+        is_early = self.is_early()
+        if is_early or (self._was_typing and (event.is_printable or event.key == "enter")):
             event.prevent_default()
             event.stop()
+        if self._was_typing and event.key == "enter" and not is_early:
+            self._was_typing = False
+            self.query_one("#typing").remove()
 
     def is_early(self) -> bool:
         """Return whether input is too early to be an answer; if so, the grace period starts again."""

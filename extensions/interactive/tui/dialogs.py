@@ -44,6 +44,7 @@ class Dialogs:
     def ask(self, session: Session, approval: Approval) -> None:
         from extensions.interactive.tui.approval_screen import ApprovalScreen
         from extensions.interactive.tui.question_screen import QuestionScreen
+        from extensions.interactive.tui.widgets.prompt import Prompt
 
         def answered(answer: Answer | None) -> None:
             self._asked = None
@@ -53,7 +54,8 @@ class Dialogs:
 
         self._close_choice()
         is_question = approval.kind == "question"
-        screen = QuestionScreen(approval) if is_question else ApprovalScreen(approval)
+        was_typing = any(prompt.entry.text.strip() for prompt in self._app.screen_stack[0].query(Prompt))
+        screen = QuestionScreen(approval) if is_question else ApprovalScreen(approval, was_typing=was_typing)
         self._asked = (approval.id, screen)
         self._app.push_screen(screen, answered)
 

@@ -79,7 +79,7 @@ def test_each_step_is_written_at_once(in_place, root):
     talk.say("Change it")
     assert seen == [("def add(a, b):\n    return b + a\n", "one")]
     assert text(root, "notes.txt").startswith("ONE")
-    assert "Written to 2 files. /undo reverts the turn there too." in talk.messages
+    assert "Written to 2 files." in talk.messages
     assert git(root, "diff", "--cached") == ""
 
 

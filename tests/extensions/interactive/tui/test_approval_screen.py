@@ -35,15 +35,15 @@ APPLY = Approval(
 class ApprovalApp(App[None]):
     """An app with one approval dialog; its clock only advances with `wait`."""
 
-    def __init__(self, approval: Approval) -> None:
+    def __init__(self, approval: Approval, was_typing: bool = False) -> None:
         super().__init__()
-        self.approval = approval
+        self.approval, self.was_typing = approval, was_typing
         self.answers: list[Answer | None] = []
         self.now = 100.0
 
     def on_mount(self) -> None:
         theme.register(self, "dark")
-        self.push_screen(ApprovalScreen(self.approval, lambda: self.now), self.answers.append)
+        self.push_screen(ApprovalScreen(self.approval, lambda: self.now, self.was_typing), self.answers.append)
 
     def wait(self, seconds: float = GRACE) -> None:
         self.now += seconds
@@ -114,6 +114,25 @@ def test_keys_pressed_too_early_are_ignored() -> None:
             app.wait(GRACE * 0.9)
             await pilot.press(key)
         answers_before = list(app.answers)
+        app.wait()
+        await pilot.press("y")
+        await pilot.pause()
+        return [answers_before, *app.answers]
+
+    assert run_app(app, interact) == [[], Answer(True)]
+
+
+def test_typed_letters_are_no_answers_until_enter() -> None:
+    app = ApprovalApp(COMMAND, was_typing=True)
+
+    async def interact(pilot: Pilot[Any]) -> list[Any]:
+        for key in "asyn":
+            app.wait()
+            await pilot.press(key)
+        app.wait()
+        await pilot.pause()
+        answers_before = list(app.answers)
+        await pilot.press("enter")
         app.wait()
         await pilot.press("y")
         await pilot.pause()
