@@ -55,11 +55,6 @@ def test_siblings_are_other_forms_of_operator_and_functions_of_same_name(name: s
     assert [one.name for one in find_siblings("money.py", MONEY, name)] == siblings
 
 
-def test_siblings_in_another_language() -> None:
-    text = "class A {\n  show() { return 1; }\n}\nclass B extends A {\n  show() { return 2; }\n}\n"
-    assert [one.name for one in find_siblings("a.js", text, "B.show")] == ["A.show"]
-
-
 def test_long_sibling_is_left_out() -> None:
     text = "class A:\n    def f(self):\n" + "        x = 1\n" * 20 + "class B(A):\n    def f(self):\n        pass\n"
     assert not find_siblings("a.py", text, "B.f")
