@@ -146,10 +146,11 @@ def describe_workspace(branch: Branch) -> str:
 def facts(branch: Branch, located: bool = True) -> str:
     """Return the facts that are the same in all workspaces of a run."""
     found, memory = places(branch), run_memory()
+    tried, near = tried_command(branch, found), near_files(branch, found)
     parts = [
         f"Layout: {_layout(branch.turn, branch.engine.trees)}",
         LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
-        f"Tests: {describe_tests(branch, found, tried_command(branch, found))}{_test_example(branch, found)}",
+        f"Tests: {describe_tests(branch, near, tried)}{_test_example(branch, near)}",
         repository_notes(branch, found),
         memory.notes(branch),
         _likeliest(branch, found) if located else "",
@@ -158,9 +159,9 @@ def facts(branch: Branch, located: bool = True) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def _test_example(branch: Branch, found: dict[str, Any]) -> str:
+def _test_example(branch: Branch, near: list[str]) -> str:
     """Return the head of the nearest test file, which shows how the project writes its tests."""
-    for path in near_files(branch, found)[:1]:
+    for path in near[:1]:
         if head := first_test_excerpt(_text(branch, path)):
             return f"\n{quote_source(head, file=path)}"
     return ""

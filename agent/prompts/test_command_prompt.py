@@ -22,6 +22,8 @@ from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aci.testing.suite_results import SuiteReport
     from agent.engine.branch import Branch
     from agent.run_state.turn_state import TurnInput
@@ -96,8 +98,8 @@ def _other_runners(command: str, file: str) -> tuple[str, ...]:
     return ("python3 -m unittest",) if PYTEST.search(command) else ("python3 -m pytest",)
 
 
-def describe_tests(branch: Branch, found: dict[str, Any], tried: dict[str, Any] | None = None) -> str:
-    """Return how tests are run, what the command did when it was `tried`, and which test files are nearest to the
+def describe_tests(branch: Branch, near: Sequence[str], tried: dict[str, Any] | None = None) -> str:
+    """Return how tests are run, what the command did when it was `tried`, and which test files are `near` to the
     likeliest places."""
     try:
         command, version = (branch.turn.settings.test, "") if branch.turn.settings.test else detect(branch.workspace)
@@ -108,7 +110,6 @@ def describe_tests(branch: Branch, found: dict[str, Any], tried: dict[str, Any] 
         how = error.message.rstrip(".")
         if isinstance(error, NeedsPytest):
             branch.notify(f"{NOT_CHECKED} {error.message} {error.fix}")
-    near = near_files(branch, found)
     folders = Counter(path.rpartition("/")[0] for path in _test_files(branch)).most_common(1)
     where = ", ".join(near) or (f"{folders[0][0]}/" if folders else "none yet")
     return f"{how}; nearest: {where}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aci.observation.output_text import shorten
 from aci.observation.untrusted_text import quote_fully, quote_source, quote_text
 from aci.repository.test_files import is_test
-from agent.prompts.test_command_prompt import describe_tests, nearest_test_files
+from agent.prompts.test_command_prompt import describe_tests, near_files, nearest_test_files
 from extensions.examiner.page_prompt import describe_pages
 from trajectories.errors import UsageError
 
@@ -130,7 +130,7 @@ def examiner_prompt(branch: Branch, found: dict[str, Any]) -> str:
 def describe_test_style(branch: Branch, found: dict[str, Any]) -> str:
     """Return how tests are run, and the beginning of the test file nearest to the places that were `found`."""
     sample = _sample(branch, nearest_test_files(branch.turn, branch.engine.trees, found))
-    return "\n\n".join(filter(None, [f"Tests: {describe_tests(branch, found)}", sample]))
+    return "\n\n".join(filter(None, [f"Tests: {describe_tests(branch, near_files(branch, found))}", sample]))
 
 
 def second_look(failing: Sequence[BlindResult]) -> str:

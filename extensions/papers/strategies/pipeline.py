@@ -20,7 +20,7 @@ from agent.phases.user_reproduction import given_tests
 from agent.prompts.answer_parser import lines_of, parse_edits, parse_names
 from agent.prompts.opening_prompt import likely_sources, places
 from agent.prompts.quotation import framed_issue
-from agent.prompts.test_command_prompt import describe_tests, nearest_test_files, search_tree
+from agent.prompts.test_command_prompt import describe_tests, near_files, nearest_test_files, search_tree
 from agent.run_state.attempt_outcome import Outcome
 from extensions.papers.answer_blocks import parse_file
 from trajectories.git_store.packs import is_plain
@@ -185,7 +185,9 @@ def _test_example(task: Task) -> tuple[str, str]:
     found = places(task.branch)
     near = next((path for path in nearest_test_files(task.turn, task.trees, found) if path.isprintable()), "")
     text = task.trees.read(task.turn.base.tree, near).decode("utf-8", "replace") if near else "(there is none)"
-    return describe_tests(task.branch, found), "\n".join([near, *lines_of(text)[:MOST_EXAMPLE]])
+    return describe_tests(task.branch, near_files(task.branch, found)), "\n".join(
+        [near, *lines_of(text)[:MOST_EXAMPLE]]
+    )
 
 
 def _is_allowed(task: Task, path: str) -> bool:
