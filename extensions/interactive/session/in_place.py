@@ -28,6 +28,8 @@ from extensions.interactive.session.applied_changes import (
 from trajectories.errors import SweAgentError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from agent.engine.engine import Engine
     from agent.patch_checks.delivery_check import DeliveryFindings
     from extensions.interactive.session.session_protocols import TurnSession
@@ -35,9 +37,10 @@ if TYPE_CHECKING:
 MOVED_HEAD = (
     "You left {old} for {new}, so changes are kept back. /in-place on writes them here; /apply lets you choose."
 )
-KEPT_BACK = "Kept back, since you have changes of your own there: {conflicts}."
+KEPT_BACK = "Kept back, since you have changes of your own there: {paths}."
 REFUSED = "Not written to your files: {paths}. /apply says why."
 DECLINED = "Not written, as you said: {paths}. /apply asks again."
+FOR_MODEL = "[Not written to the user's files, because {why}: {paths}]"
 HOOKED = "Your files are not changed in place, because a hook checks each patch before it is delivered. Use /apply."
 PINNED_BASE = "Your files are not changed in place, because the session does not start from HEAD. Use /apply."
 CONTESTED = "you changed the same lines"
@@ -51,14 +54,15 @@ class InPlace:
     turn.
     """
 
-    def __init__(self, session: TurnSession) -> None:
-        self._session = session
+    def __init__(self, session: TurnSession, tell_model: Callable[[str], object]) -> None:
+        self._session, self._tell_model = session, tell_model
         self._run, self._head = "", ""
         self._written: dict[str, None] = {}
         self._kept: tuple[str, ...] = ()
         """The changed files that were not written the last time."""
-        self._answers: dict[str, tuple[object, bool]] = {}
-        """The user's answers about files: the entry that was shown, and whether it may be written, by path."""
+        self._answers: dict[tuple[str, object], bool] = {}
+        """Whether a version of a file may be written, by path and tree entry: the user's answers, and the versions that
+        an allowed one replaced."""
         self._shown: set[str] = set()
 
     def begin(self, here: bool = False) -> None:
@@ -103,10 +107,10 @@ class InPlace:
             return
         findings = check_delivery(engine.trees, base, mine, engine.repository)
         if findings.refused:
-            self._show_once(REFUSED.format(paths=", ".join(findings.refused)))
+            self._show_left_out(REFUSED, findings.refused, "such changes are never written")
         wanted = engine.trees.overlay(mine, base, list(findings.refused))
         if conflicts := find_conflicts(engine, base, wanted):
-            self._show_once(KEPT_BACK.format(conflicts=", ".join(map(str, conflicts))))
+            self._show_left_out(KEPT_BACK, map(str, conflicts), "the user has own changes there")
             wanted = engine.trees.overlay(wanted, base, [conflict.path for conflict in conflicts])
         wanted = self._without_declined(engine, base, wanted, findings)
         self._written |= dict.fromkeys(write_changes(engine, base, wanted).written)
@@ -131,7 +135,7 @@ class InPlace:
         }
         reasons = dict.fromkeys(contested, CONTESTED) | dict(findings.flagged)
         entries = {path: engine.trees.entry(wanted, path) for path in changed if path in reasons}
-        asked = [path for path, entry in entries.items() if self._answers.get(path, (None,))[0] != entry]
+        asked = [path for path, entry in entries.items() if (path, entry) not in self._answers]
         if asked:
             only = engine.trees.overlay(wanted, base, [path for path in changed if path not in asked])
             flagged = replace(findings, flagged={path: reasons[path] for path in asked})
@@ -146,13 +150,25 @@ class InPlace:
                 )
             )
             if not answer.yes:
-                self._show_once(DECLINED.format(paths=", ".join(asked)))
+                self._show_left_out(DECLINED, asked, "the user declined")
             if not answer.yes and self._session.stopped.is_set():
                 return engine.trees.overlay(wanted, base, asked)
-            self._answers |= {path: (entries[path], answer.yes) for path in asked}
-        return engine.trees.overlay(wanted, base, [path for path in entries if not self._answers[path][1]])
+            self._answers |= {(path, entries[path]): answer.yes for path in asked}
+            if answer.yes:
+                self._answers |= {(path, engine.trees.entry(base, path)): True for path in asked}
+        kept = [path for path, entry in entries.items() if not self._answers[path, entry]]
+        return engine.trees.overlay(wanted, base, kept)
 
-    def _show_once(self, text: str) -> None:
-        if text not in self._shown:
-            self._shown.add(text)
-            self._session.show(text, "notice")
+    def _show_left_out(self, text: str, paths: Iterable[str], why: str) -> None:
+        """Show which files are not written; the model reads it at its next step."""
+        names = ", ".join(paths)
+        if self._show_once(text.format(paths=names)):
+            self._tell_model(FOR_MODEL.format(why=why, paths=names))
+
+    def _show_once(self, text: str) -> bool:
+        """Show a sentence and return True, unless it was shown in this turn."""
+        if text in self._shown:
+            return False
+        self._shown.add(text)
+        self._session.show(text, "notice")
+        return True

@@ -132,11 +132,13 @@ class Lines:
                 pass
 
     def _result(self, result: Result) -> None:
-        """Print the answer, the patch if the turn changed it, and the error that stopped the turn, if any."""
+        """Print the patch if the turn changed it and did not write it to the user's files, the answer, and the error
+        that stopped the turn, if any."""
         console, exit = self.console, result.exit
         if result.patch.diff != self._shown:
             self._shown = result.patch.diff
-            self._diff(result.patch.diff)
+            if not self.session.settings.in_place:
+                self._diff(result.patch.diff)
         if result.word:
             console.out.print(Text(clean_text(result.word)), soft_wrap=True)
         if exit.message:

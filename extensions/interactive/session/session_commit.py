@@ -180,9 +180,22 @@ def _uncommitted(engine: Engine) -> list[Mapping[str, Any]]:
     return [data for data in found if data[EFFECT] not in reverted and data.get(REVERTS) not in reverted]
 
 
+def pending_changes(engine: Engine) -> tuple[str, str]:
+    """Return the trees without and with the session's changes that are not in a commit, applied or not."""
+    applied = _uncommitted(engine)
+    if not applied:
+        return applied_changes.common_tree(engine), applied_changes.session_tree(engine)
+    own = _own_changes(engine, applied, every=True)
+    return own.head.tree, own.tree
+
+
 def _own_changes(engine: Engine, applied: list[Mapping[str, Any]], every: bool = False) -> OwnChanges:
-    """Return HEAD with the applied changes; if `every` is set, changes that are not applied yet are included too."""
-    trees, head = engine.trees, engine.repository.base(engine.trees, "HEAD")
+    """Return HEAD with the applied changes; if `every` is set, changes that are not applied yet are included too.
+
+    Without git, the files at the start of the run take HEAD's place.
+    """
+    trees = engine.trees
+    head = engine.run.base if engine.repository.plain else engine.repository.base(trees, "HEAD")
     changes = [(data[EFFECT], data["host"], data["after"]) for data in applied]
     if every:
         changes.append(("", applied_changes.common_tree(engine), applied_changes.deliverable_tree(engine)))

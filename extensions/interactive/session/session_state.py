@@ -14,6 +14,7 @@ from agent.conversation.model_roles import context_share
 from agent.engine.proof_step import verdict_of
 from agent.run_state.merge_base import effects, find_merge_base, present_tree
 from extensions.interactive.session.applied_changes import pending_user_changes
+from extensions.interactive.session.session_commit import pending_changes
 from extensions.interactive.session.session_status import ChangedFile, Status
 from trajectories.errors import SweAgentError
 from trajectories.records import Exit, Note, Step, Turn
@@ -68,11 +69,13 @@ class SessionSnapshot:
             self._files, self._computed_for, self._committed = (), (), ""
             return
         trajectory, base = engine.trajectory, engine.run.base.tree
-        seen = (trajectory.run, self.tree, sum(note.kind == "done" for note in trajectory.notes))
+        in_place = self._session.settings.in_place
+        seen = (trajectory.run, self.tree, in_place, sum(note.kind == "done" for note in trajectory.notes))
         if seen != self._computed_for:
             self._computed_for = seen
             self._committed = next((str(data["commit"]) for data in reversed([*effects(trajectory, "commit")])), "")
-            self._files = _changed_files(engine.trees, find_merge_base(engine.trees, trajectory, base).tree, self.tree)
+            shared = find_merge_base(engine.trees, trajectory, base).tree
+            self._files = _changed_files(engine.trees, *(pending_changes(engine) if in_place else (shared, self.tree)))
 
     def check_user_changes(self) -> None:
         """Find the files that the user has changed meanwhile. Call it in the session's thread from time to time."""
@@ -100,6 +103,7 @@ class SessionSnapshot:
             phases=self._phases,
             files=self._files if engine else (),
             edited=self._edited if engine else (),
+            in_place=settings.in_place,
             verdict=verdict if engine is not None and proven == self.tree else None,
         )
 

@@ -30,8 +30,9 @@ class Status:
     `context` is the share of the model's context window that the last request used, or None if unknown. `base` is the
     state from which the run started ("1a2b3c4 + 3 changes"), or the session's last commit on the user's branch.
     `branch` is that branch, and `seconds` is the time for which the run was active. `phases` are the phases of the turn
-    so far, `files` are the session's changes that are not applied, and `verdict` is the verdict of the last proof if it
-    still applies to these files. `edited` are files that the user changed and the session has not merged yet.
+    so far, `files` are the session's changes that are not applied (in place: not committed), and `verdict` is the
+    verdict of the last proof if it still applies to these files. `edited` are files that the user changed and the
+    session has not merged yet.
     """
 
     state: State
@@ -50,3 +51,5 @@ class Status:
     files: tuple[ChangedFile, ...] = ()
     verdict: Verdict | None = None
     edited: tuple[str, ...] = ()
+    in_place: bool = False
+    """Whether changes are written to the user's files at once."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from extensions.interactive.session.session_events import MessageEvent
 from extensions.interactive.session.user_commit import recover_commit
-from trajectories.errors import SweAgentError
+from trajectories.errors import SweAgentError, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,9 @@ NO_DOCKER = (
     "Nothing can be run yet: {why} Start Docker, or open the session with --workspace {other}. It works on a copy of "
     "the repository."
 )
+
+UNFINISHED = "The last run here did not end: {run}, “{title}”. `/resume {run}` resumes it."
+OTHER_SESSION = "Another session works on this repository: {run}, “{title}”."
 
 
 def run_startup_checks(
@@ -82,6 +85,26 @@ def _run_slow_checks(start: Start, current_settings: Callable[[], Settings], hea
     for look in (_docker,) if is_unknown else (_model, _docker):
         if event := look(current_settings()):
             hear(event)
+    if not is_resumed and not start.broken and (words := _unfinished_run(start)):
+        hear(MessageEvent(words, "notice"))
+
+
+def _unfinished_run(start: Start) -> str:
+    """Return a message about the repository's newest run if its last turn did not end."""
+    from agent.runs.resumable_runs import runs_of
+    from trajectories.journal import lock_run
+
+    runs = start.settings.runs
+    newest = next((run for run in runs_of(runs, start.source.root) if not run.is_proof), None)
+    if newest is None or newest.ended:
+        return ""
+    try:
+        lock_run(runs / newest.name).release()
+    except TryLater:
+        return OTHER_SESSION.format(run=newest.name, title=newest.title)
+    except (SweAgentError, OSError):
+        return ""
+    return UNFINISHED.format(run=newest.name, title=newest.title)
 
 
 def _model(settings: Settings) -> Event | None:

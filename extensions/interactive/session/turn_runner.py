@@ -65,7 +65,7 @@ class TurnRunner:
         """The engine of the current turn, if its strategy reads messages."""
         self._turn_settings: Settings | None = None
         """The session's settings when the current turn started."""
-        self.in_place = InPlace(session)
+        self.in_place = InPlace(session, self.steer)
         """Writes changes to the user's files while they are made, if the user chose that."""
 
     # Requests

@@ -54,10 +54,12 @@ def farewell(
         strips += [pen.line(f"{file.letter} {file.path}", indent=2) for file in files[:FILES]]
         more = len(files) - FILES
         strips += [pen.line((f"and {more} more", "muted"), indent=2)] * (more > 0)
-    if files and run:
+    is_in_place = status is not None and status.in_place
+    if files and run and not is_in_place:
         strips += [pen.line(""), *pen.paragraph(NOT_APPLIED.format(apply), "warning")]
     if run:
-        strips += [pen.line(""), *pen.paragraph(f"Resume with: swe-agent --resume {clean_text(run)}", "muted")]
+        words = f"Resume with: swe-agent --resume {clean_text(run)}{' --in-place' * is_in_place}"
+        strips += [pen.line(""), *pen.paragraph(words, "muted")]
     return strips
 
 

@@ -1,4 +1,4 @@
-"""Show the session's changes that are not applied yet, or what one turn changed."""
+"""Show the session's changes that are not applied yet (in place: not committed), or what one prompt changed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from aci.repository.patch import count_diff_lines
 from agent.run_state.turn_state import tree_at
-from extensions.interactive.session import applied_changes
+from extensions.interactive.session import applied_changes, session_commit
 from extensions.interactive.session.diff_hunks import is_within
+from extensions.interactive.strategies.rewind import prompts
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ def run(session: Session, words: str) -> None:
         paths: tuple[str, ...] = ()
         title = f"Turn {given[1]}"
     else:
-        old, new = applied_changes.common_tree(engine), applied_changes.session_tree(engine)
-        paths, title = applied_changes.tree_paths(engine, given), "Not applied yet"
+        paths = applied_changes.tree_paths(engine, given)
+        if session.settings.in_place:
+            (old, new), title = session_commit.pending_changes(engine), "Not committed yet"
+        else:
+            old, new = applied_changes.common_tree(engine), applied_changes.session_tree(engine)
+            title = "Not applied yet"
     all_paths = [change.path for change in engine.trees.changed(old, new)]
     changed = [path for path in all_paths if not paths or is_within(path, paths)]
     if not changed:
@@ -50,13 +55,14 @@ def diff_stat(diff: str, files: int) -> str:
 
 
 def _of_turn(engine: Engine, words: list[str]) -> tuple[str, str]:
-    """Return the trees before and after a turn. Raises UsageError for an unknown turn."""
-    turns = engine.trajectory.turns_at
-    if len(words) != 1 or not words[0].isdecimal() or not 1 <= int(words[0]) <= len(turns):
+    """Return the trees before and after the turn of a prompt, numbered as by `/rewind`. Raises UsageError for an
+    unknown one."""
+    known = prompts(engine.trajectory)
+    if len(words) != 1 or not words[0].isdecimal() or not 1 <= int(words[0]) <= len(known):
         raise UsageError(
-            f"There is no turn {' '.join(words) or 'without a number'}.", f"Name one from 1 to {len(turns)}."
+            f"There is no turn {' '.join(words) or 'without a number'}.", f"Name one from 1 to {len(known)}."
         )
-    number = int(words[0])
-    end = turns[number] if number < len(turns) else len(engine.trajectory.records)
+    turns, turn = engine.trajectory.turns_at, known[int(words[0]) - 1].turn
+    end = turns[turn + 1] if turn + 1 < len(turns) else len(engine.trajectory.records)
     base = engine.run.base.tree
-    return tree_at(engine.trajectory, turns[number - 1], base), tree_at(engine.trajectory, end, base)
+    return tree_at(engine.trajectory, turns[turn], base), tree_at(engine.trajectory, end, base)

@@ -114,7 +114,8 @@ def parts(status: Status, mark: str) -> list[Part]:
 
 
 def _mode(status: Status) -> str:
-    return status.mode if status.strategy in ("", status.mode) else f"{status.mode}: {status.strategy}"
+    mode = status.mode if status.strategy in ("", status.mode) else f"{status.mode}: {status.strategy}"
+    return f"{mode}, in place" if status.in_place and status.mode == "build" else mode
 
 
 def _short(name: str) -> str:

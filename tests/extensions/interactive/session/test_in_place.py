@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from agent.config.hook_table import HookTable
 from agent.permissions.approvals import Answer
 from extensions.interactive.session import session_events
 from extensions.interactive.session.applied_changes import common_tree, deliverable_tree
+from extensions.interactive.session.line_interface import Lines
 from tests.conftest import git
 from tests.extensions.interactive.session.scripted_session import calls, says
 
@@ -213,6 +215,44 @@ def test_file_that_starts_programs_needs_a_yes(in_place, root):
     assert [one.subject for one in approvals(talk)] == [".envrc"]
     assert "Not written, as you said: .envrc. /apply asks again." in talk.messages
     assert not (root / ".envrc").exists()
+
+
+def test_model_reads_what_was_declined(in_place, root):
+    talk = in_place([says("A hook.", calls("edit", path=".envrc", old="", new="echo hi\n"), n=1), says("Done.", n=2)])
+    talk.answers = Answer(False)
+    talk.say("Change it")
+    notes = [note.text for note in talk.session.engine.trajectory.notes if note.kind == "message"]
+    assert notes == ["[Not written to the user's files, because the user declined: .envrc]"]
+
+
+def test_undo_of_an_allowed_file_does_not_ask_again(in_place, root):
+    talk = in_place([says("A hook.", calls("edit", path=".envrc", old="", new="echo hi\n"), n=1), says("Done.")])
+    talk.say("Change it").say("/undo")
+    assert not (root / ".envrc").exists()
+    talk.say("/redo")
+    assert (text(root, ".envrc"), len(approvals(talk))) == ("echo hi\n", 1)
+
+
+def test_diff_and_status_show_what_is_not_committed(in_place, root):
+    talk = in_place([FIRST, SECOND, says("Done.")]).say("Change it")
+    assert [file.path for file in talk.session.status.files] == ["calc.py", "notes.txt"]
+    assert talk.say("/diff").all(session_events.MessageEvent)[-1].title == "Not committed yet: 2 files, +2 -2"
+    git(root, "commit", "-qam", "Mine")
+    assert talk.say("/diff").messages[-1] == "Not committed yet: no changes."
+
+
+def test_prompts_are_counted_as_by_rewind(in_place):
+    talk = in_place([FIRST, says("Done.", n=2), SECOND | {"n": 3}, says("Done.")])
+    talk.say("Change it").say("!true").say("And the notes").say("/diff turn 2")
+    assert talk.all(session_events.MessageEvent)[-1].title == "Turn 2: 1 file, +1 -1"
+    assert talk.say("/diff turn 3").messages[-1] == "There is no turn 3. Name one from 1 to 2."
+
+
+def test_print_shows_no_diff_of_what_was_written(in_place, root, capsys):
+    start = in_place().session.start
+    Lines(replace(start, request="Change it"), is_single=True).run(())
+    assert "b + a" in text(root)
+    assert capsys.readouterr().out.startswith("Done.")
 
 
 def test_file_that_cannot_be_written_is_not_asked_about(in_place, root):

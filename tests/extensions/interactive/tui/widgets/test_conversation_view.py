@@ -454,6 +454,9 @@ def test_farewell_reports_unapplied_changes() -> None:
     assert line.endswith("then use /apply.")
     assert "then use /commit --branch NAME." in farewell_text(status(files=files), "/commit --branch NAME")
     assert "Not applied" not in farewell_text(status(files=()))
+    text = farewell_text(status(files=files, in_place=True))
+    assert "Not applied" not in text
+    assert "swe-agent --resume 20260101-abc --in-place" in text
 
 
 def test_split_markdown_cuts_no_code_block() -> None:

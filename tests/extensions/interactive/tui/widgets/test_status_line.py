@@ -127,3 +127,8 @@ def test_line_reports_files_edited_by_user():
     assert "you changed 2 files" in line(status(edited=("a.py", "b.py")), 200).plain
     assert "you changed 1 file " in line(status(edited=("a.py",)), 200).plain
     assert "you changed" not in line(status(), 200).plain
+
+
+def test_line_says_that_changes_are_written_in_place() -> None:
+    assert "build, in place · " in line(status(in_place=True), 200).plain
+    assert "in place" not in line(status(mode="plan", strategy="plan", in_place=True), 200).plain
