@@ -104,6 +104,15 @@ def extension_module(kind: str, what: str, extension: str) -> Any:
     raise missing_extension(what, extension)
 
 
+def serving_module(kind: str, url: str, what: str, extension: str) -> Any:
+    """Import and return the module that an extension has for `kind` whose `serves(url)` is true, else the one of the
+    `extension`. Raises UsageError, for `what`, if that is not installed."""
+    modules = {package.split(".")[1]: import_module(package) for package in extension_packages(kind)}
+    if module := next((each for each in modules.values() if each.serves(url)), modules.get(extension)):
+        return module
+    raise missing_extension(what, extension)
+
+
 def installed_module(kind: str) -> Any:
     """Import and return the module that an extension has for `kind`; None if no such extension is installed."""
     return next(map(import_module, extension_packages(kind)), None)

@@ -10,10 +10,8 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from trajectories.errors import UsageError
-from trajectories.plugins import extension_module
 
 GITHUB = "https://github.com"
 GHE = r"https://[a-z0-9-]+\.ghe\.com"
@@ -23,10 +21,6 @@ ADDRESS = re.compile(
     r"(?P<number>[1-9]\d{0,9})(?:[/?#].*)?",
     re.ASCII | re.IGNORECASE,
 )
-
-
-ISSUE_NUMBER = re.compile(r"#?(?P<number>[1-9]\d{0,9})", re.ASCII)
-"""The number of an issue of the user's repository, as in `#300`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +119,3 @@ def _other_server() -> str:
 
 def own_server() -> str:
     return (os.environ.get("GITHUB_SERVER_URL") or GITHUB).rstrip("/").lower()
-
-
-def github_input(what: str = "An issue on GitHub") -> Any:
-    """Return the module of the extension that reads from GitHub, for `what`. Raises UsageError if it is missing."""
-    return extension_module("agent.inputs.github", what, "github")

@@ -15,7 +15,7 @@ from aci.issue_text.vulnerability import is_advisory, parse_advisory, with_advis
 from aci.observation.file_contents import binary_kind, wide_encoding
 from aci.observation.untrusted_text import clean_output
 from aci.repository.patch import read_patch
-from agent.inputs.github_urls import ISSUE_NUMBER, github_input
+from agent.inputs.issue_hosts import ISSUE_NUMBER, find_issue_url, issue_host
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, open_stream
 from trajectories.records import Issue
@@ -61,13 +61,13 @@ def issue_from(
         what = f"{' and '.join(given)} were all given" if given else "No issue was given"
         raise UsageError(f"{what}.", "Give one of --issue URL|N, --issue-file F, --text T.")
     if url:
-        github = github_input()
         if number := ISSUE_NUMBER.fullmatch(url.strip()):
             from aci.repository.user_repository import Repository
 
-            url = github.find_issue_url(Repository.open(repository_from(repo or ".", waiting)), int(number["number"]))
+            issue_host()  # without the extension of GitHub, that is said first
+            url = find_issue_url(Repository.open(repository_from(repo or ".", waiting)), int(number["number"]))
         with waiting("Reading the issue"):
-            fetched: Issue = github.fetch_issue(url, say)
+            fetched: Issue = issue_host(url).fetch_issue(url, say)
             return fetched
     if file == STDIN:
         if sys.stdin is not None and sys.stdin.isatty():
@@ -223,20 +223,20 @@ def repository_for(
 ) -> Repository:
     """Return the repository for an issue: the one that `repo` names, or else the one in the current folder.
 
-    For an issue on GitHub without `repo`, it is a checkout or a clone of the issue's repository, see `open_checkout`;
+    For an issue with a URL, without `repo`, it is a checkout or a clone of the issue's repository, see `open_checkout`;
     with `repo`, the issue must belong to it, see `check_belongs`. Raises UsageError.
     """
     from aci.repository.user_repository import Repository
 
     if issue is None or not issue.url:
         return Repository.open(repository_from(repo or ".", waiting))
-    github = github_input()
+    host = issue_host(issue.url)
     if repo is None:
         with waiting("Opening the issue's repository"):
-            checkout: Repository = github.open_checkout(issue.url, Path(), say, needs)
+            checkout: Repository = host.open_checkout(issue.url, Path(), say, needs)
             return checkout
     source = Repository.open(repository_from(repo, waiting))
-    github.check_belongs(source, issue.url, accept, "Give a checkout of it with --repo, or --repo-mismatch-ok.")
+    host.check_belongs(source, issue.url, accept, "Give a checkout of it with --repo, or --repo-mismatch-ok.")
     return source
 
 

@@ -9,7 +9,6 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from trajectories.errors import SweAgentError
-from trajectories.plugins import installed_module
 
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
@@ -32,15 +31,15 @@ def add_past_items(
     """
     from agent.engine.strategy_prompts import load_prompts
     from agent.inputs.github_urls import address_of
+    from agent.inputs.issue_hosts import issue_host
 
     if not (issue.url and settings.strategy):
         return issue
     prompts = load_prompts(settings.strategy, settings.prompts)
     if not any("routes" in Template(text).get_identifiers() for text in prompts.values()):
         return issue
-    address = address_of(issue.url)
-    github = installed_module("agent.inputs.github")
-    if not (address.token and github):
+    github = issue_host(issue.url)
+    if not hasattr(github, "fetch_past_items") or not (address := address_of(issue.url)).token:
         return issue
     from datetime import UTC, datetime
 

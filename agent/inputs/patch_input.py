@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from aci.repository.proposed_patch import OTHER_BASE, branch_start, fork_point, tree_of_diff, tree_of_index
 from agent.console.rich_terminal import plain_waiting
-from agent.inputs.github_urls import ISSUE_NUMBER, address_of, github_input
+from agent.inputs.github_urls import address_of
+from agent.inputs.issue_hosts import ISSUE_NUMBER, issue_host
 from agent.inputs.issue_input import STDIN, issue_from, patch_from, repository_for
 from agent.run_state.proposed_tree import NOT_ISOLATED, Proposal
 from agent.run_state.terminal_question import confirm
@@ -129,7 +130,7 @@ def _from_pull_request(url: str, base: str | None, issue: IssueOptions, repo: st
 
     if repo:
         raise UsageError("--pr and --repo were both given.", "A pull request is proved in a clone of its repository.")
-    github = github_input("A pull request on GitHub")
+    github = issue_host(what="A pull request on GitHub")
     if number := ISSUE_NUMBER.fullmatch(issue[0].strip()):  # an issue of the pull request's repository
         issue = replace(address_of(url), number=int(number["number"])).issue_url, *issue[1:]
     changes = github.fetch_proposed_changes(url)

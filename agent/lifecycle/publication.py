@@ -8,7 +8,7 @@ from typing import Any
 from agent.engine.engine import Engine
 from agent.lifecycle import run_lifecycle
 from agent.lifecycle.run_result import Result
-from trajectories.plugins import extension_module
+from trajectories.plugins import serving_module
 from trajectories.records import Step
 
 
@@ -17,10 +17,11 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
     return run_lifecycle.solve(engine, _publish)
 
 
-def pull_requests() -> Any:
-    """Return the module of the extension that opens pull requests. Raises UsageError if it is not installed."""
-    return extension_module("agent.lifecycle.pull_requests", "Opening a pull request", "github")
+def pull_requests(issue: str) -> Any:
+    """Return the module of the extension that opens pull requests where the issue at the URL `issue` is. Raises
+    UsageError if it is not installed."""
+    return serving_module("agent.lifecycle.pull_requests", issue, "Opening a pull request", "github")
 
 
 def _publish(engine: Engine, result: Result) -> None:
-    pull_requests().deliver_request(engine, result)
+    pull_requests(engine.run.issue.url).deliver_request(engine, result)

@@ -3,7 +3,7 @@
 PLUGINS = {
     "agent.cli.commands": "commands",
     "agent.cli.failed_ci": "ci.ci_fix",
-    "agent.inputs.github": "github_input",
+    "agent.inputs.issue_hosts": "github_input",
     "agent.lifecycle.pull_requests": "pull_request.pull_request_delivery",
     "extensions.review.posting": "github_review",
 }

@@ -117,7 +117,7 @@ def command(
     if pr:
         from agent.lifecycle.publication import pull_requests
 
-        base = pull_requests().check_destination(source, asked.url, base)
+        base = pull_requests(asked.url).check_destination(source, asked.url, base)
     settings = load_settings(
         source.file(".swe-agent.toml", base) or b"",
         reproduce=reproduction_from(reproduce, source.root),

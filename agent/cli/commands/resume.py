@@ -125,6 +125,7 @@ def _solve_and_deliver(engine: Engine, console: Console, apply: bool, branch: st
 def _solve_with_pr(engine: Engine, console: Console) -> Result:
     from agent.lifecycle.publication import pull_requests
 
-    pull_requests().check(engine)
-    pull_requests().deliver_on_request(engine, _solve(engine, console))
+    requests = pull_requests(engine.run.issue.url)
+    requests.check(engine)
+    requests.deliver_on_request(engine, _solve(engine, console))
     return result(engine)

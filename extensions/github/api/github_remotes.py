@@ -52,28 +52,17 @@ def remotes(source: Repository, address: Address) -> Iterator[Remote]:
             yield found
 
 
-def find_issue_url(source: Repository, number: int) -> str:
-    """Return the URL of an issue of the user's repository on GitHub: of the remote `upstream`, else `origin`, else
-    another one, as GitHub's command line chooses it.
-
-    The configured URLs are read as they are: `insteadOf` does not change them. Raises UsageError if no remote is on a
-    server to which requests may be sent.
-    """
-    other = ""
-    for called in sorted(names(source), key=lambda name: (name != "upstream", name != "origin", name)):
-        for url in decode(source._git("config", "--get-all", f"remote.{called}.url", ok=(0, 1))).splitlines():
-            if not (match := _HTTP.fullmatch(url) or _SSH.fullmatch(url)):
-                continue
-            parts = match.groupdict()
-            host = (parts["host"] or parts.get("short") or "").lower()
-            for server in (*known_servers(), f"https://{host}"):
-                if is_known_server(server) and _is_on(host, server, is_ssh="server" not in parts):
-                    return Address(server, match["name"], number).issue_url
-            other = other or (host if "." in host else "")
-    if other:
-        advice = f"If {other} is a GitHub Enterprise server, set GH_HOST={other}; else give the text with --text."
-        raise UsageError(f"No remote of {source.root} is on GitHub; {other} is not known as a GitHub server.", advice)
-    raise UsageError(f"No remote of {source.root} is on GitHub.", f"Give the URL of issue {number}.")
+def issue_url(remote: str, number: int) -> str:
+    """Return the URL of an issue of the repository to which the URL of a remote points; "" if that is not on a server
+    to which requests may be sent."""
+    if not (match := _HTTP.fullmatch(remote) or _SSH.fullmatch(remote)):
+        return ""
+    parts = match.groupdict()
+    host = (parts["host"] or parts.get("short") or "").lower()
+    for server in (*known_servers(), f"https://{host}"):
+        if is_known_server(server) and _is_on(host, server, is_ssh="server" not in parts):
+            return Address(server, match["name"], number).issue_url
+    return ""
 
 
 def _is_on(host: str, server: str, is_ssh: bool) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agent.inputs.github_urls import address_of
 from agent.lifecycle.exploit_quotes import quoting_files
 from agent.lifecycle.exploit_withholding import public_patch
+from extensions.github.github_input import serves as serves
 from extensions.github.pull_request.pull_requests import OpenedPullRequest, branches, open_pull
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import encode

@@ -12,7 +12,7 @@ from aci.observation.secret_masking import mask_secrets
 from agent.config.settings import under_policy
 from agent.conversation.model_roles import check_models, needs_model
 from agent.engine.engine import known_secrets
-from agent.inputs.github_urls import github_input
+from agent.inputs.issue_hosts import issue_host
 from agent.lifecycle.publication import solve
 from agent.lifecycle.run_lifecycle import begin, reopen
 from agent.lifecycle.turn_lifecycle import end_interrupted, next_turn, resume_turn
@@ -252,8 +252,7 @@ class TurnRunner:
             asked = Approval("issue", f"{reason} Work on it here?", subject=url, why=why, cancel=self._session.stopped)
             return self._session.ask(asked).yes
 
-        github = github_input()
-        github.check_belongs(self._start.source, url, accept, "Open a session in a checkout of it.")
+        issue_host(url).check_belongs(self._start.source, url, accept, "Open a session in a checkout of it.")
 
     def _turn(self, request: Request, strategy: str) -> None:
         """Start the run's first or next turn; an interrupted turn is abandoned."""

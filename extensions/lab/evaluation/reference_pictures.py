@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from aci.runtime.workspace import Workspace
-from agent.inputs.github_urls import GITHUB, Address, github_input
+from agent.inputs.github_urls import GITHUB, Address
+from agent.inputs.issue_hosts import issue_host
 from extensions.lab.evaluation.grading_files import files
 from extensions.lab.instances.dataset_instances import PICTURES, parse_list
 from trajectories.errors import WorkspaceError
@@ -48,7 +49,7 @@ def without_pictures(patch: str, paths: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=64)
 def _fetched(url: str, repo: str) -> bytes:
-    found = github_input().fetch_images([f'<img src="{url}">'], Address(GITHUB, repo))
+    found = issue_host().fetch_images([f'<img src="{url}">'], Address(GITHUB, repo))
     if not found:
         raise WorkspaceError(
             f"The picture {url[:200]!r} of the instance's tests cannot be fetched.",

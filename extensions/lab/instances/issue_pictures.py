@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.inputs.github_urls import GITHUB, Address, github_input
+from agent.inputs.github_urls import GITHUB, Address
+from agent.inputs.issue_hosts import issue_host
 from extensions.lab.instances.jobs import Instance
 from trajectories.records import Issue
 
@@ -18,5 +19,5 @@ def with_pictures(instance: Instance) -> Issue:
     if not instance.pictures:
         return instance.issue
     links = [f'<img src="{url}">' for url in instance.pictures]
-    fetched = github_input().fetch_images(links, Address(GITHUB, instance.repo))
+    fetched = issue_host().fetch_images(links, Address(GITHUB, instance.repo))
     return replace(instance.issue, images=tuple(dict.fromkeys([*instance.issue.images, *fetched])))

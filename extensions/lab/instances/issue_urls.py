@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from agent.inputs.github_urls import GITHUB, address_of, github_input
+from agent.inputs.github_urls import GITHUB, address_of
+from agent.inputs.issue_hosts import issue_host
 from extensions.lab.instances.append_log import write_error
 from extensions.lab.instances.jobs import Instance
 from trajectories.errors import RunBroken, UsageError
@@ -37,7 +38,7 @@ def read_issue_urls(path: Path, out: Path | None) -> Iterator[Instance]:
                 f"Line {number} of {path} is not an issue URL.", "Give https://…/issues/N on each line."
             ) from None
         if url not in issues:
-            issues[url] = github_input().fetch_issue(url)
+            issues[url] = issue_host(url).fetch_issue(url)
             if out is not None:
                 issues = _store(out / ISSUES, issues)
         id = f"{address.repository.replace('/', '__')}-{address.number}"

@@ -14,7 +14,7 @@ from aci.issue_text.image_links import MAGIC, MOST_PICTURES
 from aci.observation.file_contents import binary_kind
 from aci.observation.untrusted_text import clean_text, wrap_code
 from aci.repository.untracked_files import is_ignored
-from agent.inputs.github_urls import ISSUE_NUMBER
+from agent.inputs.issue_hosts import ISSUE_NUMBER
 from agent.inputs.issue_input import from_text, issue_from
 from agent.prompts.quotation import discussion
 from trajectories.errors import UsageError

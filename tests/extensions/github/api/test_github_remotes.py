@@ -8,9 +8,10 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.inputs.github_urls import Address
+from agent.inputs.issue_hosts import find_issue_url
 from agent.inputs.patch_input import PatchOptions, find_patch
 from extensions.github import github_input
-from extensions.github.api.github_remotes import find_issue_url, remotes
+from extensions.github.api.github_remotes import remotes
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
 
@@ -86,15 +87,16 @@ def test_number_names_an_issue_of_the_upstream_or_own_repository(make_repo: Make
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("git@gitlab.com:me/calc.git", "gitlab.com is not known as a GitHub server"),
-        ("gh:me/calc", "is on GitHub. Give the URL of issue 300"),
-        ("C:/users/calc", "is on GitHub. Give the URL of issue 300"),
-        ("https://github.com#@evil.org/me/calc", "evil.org is not known as a GitHub server"),
-        ("../calc", "is on GitHub. Give the URL of issue 300"),
-        ("", "is on GitHub. Give the URL of issue 300"),
+        ("git@git.acme.org:me/calc.git", "git.acme.org is not known as a server of them"),
+        ("ssh://git@git.acme.org:222/me/calc.git", "git.acme.org is not known as a server of them"),
+        ("gh:me/calc", "is on GitHub or GitLab. Give the URL of issue 300"),
+        ("C:/users/calc", "is on GitHub or GitLab. Give the URL of issue 300"),
+        ("https://github.com#@evil.org/me/calc", "evil.org is not known as a server of them"),
+        ("../calc", "is on GitHub or GitLab. Give the URL of issue 300"),
+        ("", "is on GitHub or GitLab. Give the URL of issue 300"),
     ],
 )
-def test_number_without_a_remote_on_github_is_refused(make_repo: MakeRepo, address, message):
+def test_number_without_a_remote_on_a_known_server_is_refused(make_repo: MakeRepo, address, message):
     root = make_repo({"a": "1"})
     if address:
         git(root, "remote", "add", "origin", address)
