@@ -127,8 +127,9 @@ class HelperReport:
     ok: bool = True
 
 
-Delegate = Callable[[str, bool], HelperReport]
-"""Function that has a helper do a task; the second argument says whether it may change files."""
+Delegate = Callable[[str, bool, str], HelperReport]
+"""Function that has a helper do a task; the second argument says whether it may change files, the third is the name of
+an agent, or empty."""
 AskSenior = Callable[[str], HelperReport]
 """Function that asks the model of the role `senior` one question."""
 

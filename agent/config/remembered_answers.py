@@ -15,7 +15,7 @@ from agent.config.user_file import write_user_file
 from trajectories.errors import UsageError
 from trajectories.file_limits import read_config
 
-Question = Literal["offered-models", "model-price", "mcp-tool"]
+Question = Literal["offered-models", "model-price", "mcp-tool", "agent-notice"]
 """Ids in files: never change or reuse one."""
 _EARLIER = ((re.compile("no model"), "offered-models"), (re.compile(r"price unknown: (\S+ \S+)"), r"model-price \1"))
 """Lines of earlier versions, and what is written today."""

@@ -143,10 +143,12 @@ class RunModels:
         self._models: dict[str, Model] = {}
         self._earlier_secrets: tuple[str, ...] = ()
         self._lock = Lock()
+        self.defaults: dict[str, str] = {}
+        """The models of roles for which the settings name none, such as those of the user's own agents."""
 
     def of_role(self, role: str) -> Model:
         """Return the model of a role: its own if it has one, else the default model. Raises ConfigError."""
-        named = self._settings.roles.get(role) if role != CODER else ""
+        named = (self._settings.roles.get(role) or self.defaults.get(role)) if role != CODER else ""
         return self.named(named or self._settings.model)
 
     def cheapest_first(self, roles: Sequence[str]) -> list[str]:

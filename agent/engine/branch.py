@@ -201,11 +201,11 @@ class Branch:
         """Return a branch with a separate conversation in the same workspace, starting from the current files."""
         return self._start(name, self.place, self.cancel, role or self.role)
 
-    def fork(self, name: str) -> Branch:
+    def fork(self, name: str, role: str = CODER) -> Branch:
         """Return a branch with a separate conversation in a fork of the workspace. It can be cancelled by itself."""
         cancel = CancellationToken(self.cancel)
         place = BranchWorkspace(self.engine.workspaces, self.engine.run.base.tree, cancel, apart=True)
-        return self._start(name, place, cancel)
+        return self._start(name, place, cancel, role)
 
     def _start(self, name: str, place: BranchWorkspace, cancel: CancellationToken, role: str = CODER) -> Branch:
         branch = Branch(self.engine, self._child(name), self.tree, place, cancel, role)

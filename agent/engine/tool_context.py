@@ -29,7 +29,8 @@ _FRONT_ENDS: dict[str, bool] = {}
 class Helpers(Protocol):
     """The helpers to which a branch may delegate tasks."""
 
-    def run(self, number: int, task: str, changes: bool) -> HelperReport: ...
+    def offer(self, schemas: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]: ...
+    def run(self, number: int, task: str, changes: bool, agent: str = "") -> HelperReport: ...
     def ask_senior(self, number: int, question: str) -> HelperReport: ...
     def take_steps(self) -> Sequence[Step]: ...
 
@@ -98,6 +99,7 @@ def offered_tools(branch: CallingBranch, only_known: bool = False) -> tuple[dict
     recorded = {schema["function"]["name"] for schema in engine.run.tools}
     more = [schema for need, is_met in needs.items() if is_met for schema in toolbox.schemas_with(need)]
     more = [schema for schema in more if schema["function"]["name"] not in recorded]
+    more = list(branch.delegation.offer(more)) if branch.delegation else more
     return (*engine.run.tools, *more, *engine.servers.schemas())
 
 

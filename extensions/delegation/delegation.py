@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import shorten
 from aci.repository.tree_merge import MergeResult, merge_trees
@@ -16,12 +18,14 @@ from agent.conversation.model_roles import SENIOR
 from agent.engine.loop import is_answer, is_submission, loop
 from agent.engine.permission_checks import Scope
 from agent.prompts.quotation import framed_issue
+from extensions.delegation.agent_roster import agents_of_turn, role_of_agent, schema_with_agents
 from tools.base import HelperReport
 from trajectories.errors import GivenUp, ModelError, Stuck, UsageError
 from trajectories.records import Step
 
 if TYPE_CHECKING:
     from agent.engine.branch import Branch
+    from extensions.delegation.agent_files import Agent
 
 MOST_REPLIES = 20
 """Maximum number of replies of a helper before it must report."""
@@ -35,6 +39,7 @@ START = """You are the helper of another agent, which sees only your last messag
 
 {rule} You have {most} replies.
 When you are done, answer in words, without a tool call: what you found or did, with paths and lines, in few words."""
+AGENT = "Do it as the agent {name}, whose instructions are from {where}:\n\n{text}"
 READ_ONLY = "You may read and run anything; changes to files are reverted."
 MAY_CHANGE = "You may change files."
 REPORT_NOW = "You have no replies left. Report now, in words, what you found or did and what remains."
@@ -64,19 +69,48 @@ class Delegation:
         steps, self._steps = self._steps, []
         return steps
 
-    def run(self, number: int, task: str, changes: bool) -> HelperReport:
-        """Have a helper do the task of action `number` of the current reply. Raises the stops of the run's limits."""
+    @cached_property
+    def _agents(self) -> dict[str, Agent]:
+        return {agent.name: agent for agent in agents_of_turn(self._branch)}
+
+    def offer(self, schemas: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the schemas of tools, with the agents of the turn in that of `delegate`."""
+        named = [(schema["function"]["name"], schema) for schema in schemas]
+        return [
+            schema_with_agents(schema, tuple(self._agents.values())) if name == "delegate" else schema
+            for name, schema in named
+        ]
+
+    def run(self, number: int, task: str, changes: bool, agent: str = "") -> HelperReport:
+        """Have a helper do the task of action `number` of the current reply, as the agent of this name if there is one.
+        Raises UsageError for an agent that cannot be used, and the stops of the run's limits."""
         caller = self._branch
+        chosen = self._agent(agent) if agent else None
+        role = role_of_agent(caller, chosen) if chosen else caller.role
+        tools = chosen.tools if chosen else caller.scope.tools
         name = f"helper-{len(caller.steps) + 1}-{number + 1}"
-        caller.engine.report("phase", caller.name, f"delegate to {name}")
+        caller.engine.report("phase", caller.name, f"delegate to {name}{f', the agent {agent}' if agent else ''}")
         if not changes:
-            reader = caller.beside(name)
+            reader = caller.beside(name, role)
             reader.tree = caller.workspace.snapshot().tree  # with the changes of the reply's earlier actions
-            return self._talk(reader, task, READ_ONLY, Scope(nothing=True, because="a helper only reads"))
-        helper = caller.fork(name)
+            scope = Scope(nothing=True, because="a helper only reads", tools=tools)
+            return self._talk(reader, task, READ_ONLY, scope, chosen)
+        helper = caller.fork(name, role)
         with closing(helper.place):
-            report = self._talk(helper, task, MAY_CHANGE, caller.scope)
+            report = self._talk(helper, task, MAY_CHANGE, replace(caller.scope, tools=tools), chosen)
         return self._merge(helper, report)
+
+    def _agent(self, name: str) -> Agent:
+        """Return the agent of this name, with those of its tools that the caller may use. Raises UsageError."""
+        agent = self._agents.get(name)
+        if agent is None:
+            others = ", ".join(self._agents) or "there is none"
+            raise UsageError(f"There is no agent {name[:40]!r}.", f"Name one ({others}), or none.")
+        own = self._branch.scope.tools
+        tools = tuple(tool for tool in agent.tools if tool in own) if agent.tools and own else agent.tools or own
+        if not tools and agent.tools:
+            raise UsageError(f"The agent {name} has none of the tools that may be used here.", "Do the task yourself.")
+        return replace(agent, tools=tools)
 
     def ask_senior(self, number: int, question: str) -> HelperReport:
         """Ask the model of the role `senior` the question of action `number` of the current reply. Raises UsageError if
@@ -100,9 +134,14 @@ class Delegation:
         self._steps.append(senior.step(reply, ()))
         return HelperReport(shorten(reply.text.strip(), LONGEST_REPORT, "the senior's branch"))
 
-    def _talk(self, helper: Branch, task: str, rule: str, scope: Scope) -> HelperReport:
+    def _talk(self, helper: Branch, task: str, rule: str, scope: Scope, agent: Agent | None) -> HelperReport:
         helper.scope, helper.needs_test = scope, False
-        self._steps.append(helper.say(START.format(task=task, rule=rule, most=MOST_REPLIES)))
+        start = START.format(task=task, rule=rule, most=MOST_REPLIES)
+        if agent is not None:
+            about = {"agent": agent.name, "where": agent.where, "sha256": agent.sha256, "role": helper.role}
+            helper.note("agent", f"{agent.name} from {agent.where}, {agent.sha256[:12]}", aloud=False, **about)
+            start += "\n\n" + AGENT.format(name=agent.name, where=agent.where, text=agent.text)
+        self._steps.append(helper.say(start))
         try:
             last = self._work(helper)
         except (Stuck, GivenUp, ModelError) as stop:

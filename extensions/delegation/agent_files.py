@@ -1,0 +1,186 @@
+"""Files that define agents: Markdown with a name, when to use it, and instructions, as in Claude Code and opencode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from re import compile as pattern
+from typing import Any
+
+from aci.instructions.front_matter import LONGEST as MAX_FRONT_MATTER
+from aci.instructions.front_matter import split_front_matter
+from aci.observation.untrusted_text import clean_text, one_line
+from agent.config.user_file import user_file
+from trajectories.errors import UsageError
+from trajectories.file_limits import read_limited
+from trajectories.outside_calls import SEPARATOR
+from trajectories.plugins import names
+
+MAX_AGENTS = 20
+"""Maximum number of agents, and of files that are read in a folder."""
+MAX_BYTES = 10_000
+"""Maximum size of a file in bytes."""
+MAX_DESCRIPTION = 300
+"""Maximum number of characters of a description, which each request of the main conversation contains."""
+USERS = "your configuration"
+CLAUDE_FOLDER = ".claude/agents"
+REPOSITORY_FOLDERS = (".swe-agent/agents", CLAUDE_FOLDER)
+CLAUDE_TOOLS = {
+    "Bash": "shell",
+    "Edit": "edit",
+    "Glob": "search",
+    "Grep": "search",
+    "LS": "view",
+    "MultiEdit": "edit",
+    "Read": "view",
+    "Write": "edit",
+}
+"""Our tools for those that files of Claude Code name; its other tools are left out."""
+USED_NAMES = frozenset(
+    {"coder", "examiner", "challenger", "senior"}
+    | {"hint", "host", "proof", "resume", "safety", "task", "turn", "undo", "user"}
+)
+"""Roles and authors of steps, which an agent's name must not be taken for."""
+_NAME = pattern(r"[a-z][a-z0-9-]{0,39}")
+_FIELDS = ("name", "description", "tools", "model")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent that the tool `delegate` offers."""
+
+    name: str
+    description: str
+    """When to use it."""
+    text: str
+    """Its instructions."""
+    tools: tuple[str, ...]
+    """The only tools that it may call; empty for those that any helper has."""
+    model: str
+    """The model to use if the settings name none for the role of the agent's name; "" for the caller's."""
+    where: str
+    """The file, for display."""
+    sha256: str
+    """The hash of the file."""
+    is_users: bool
+    """Whether the file is in the user's configuration, not in the repository."""
+
+
+@dataclass(frozen=True)
+class AgentFiles:
+    """The agents that files define, and a sentence for each file or field that is not used."""
+
+    agents: list[Agent] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+class _NotUsable(Exception):
+    """Raised for a file that defines no agent. The message says why, as the rest of a sentence."""
+
+
+def find_agents(root: Path | None) -> AgentFiles:
+    """Return the agents of the user's configuration, then those of the repository in the folder `root`, if there is
+    one. No file raises an error."""
+    found = AgentFiles()
+    _add(found, user_file().parent / "agents", USERS, None)
+    for folder in REPOSITORY_FOLDERS if root is not None else ():
+        assert root is not None
+        _add(found, root / folder, folder, root)
+    return found
+
+
+def _add(found: AgentFiles, folder: Path, shown: str, inside: Path | None) -> None:
+    try:
+        files = sorted(islice(folder.glob("*.md"), 10 * MAX_AGENTS))
+    except OSError as error:
+        found.problems.append(f"{shown} cannot be read: {error.strerror}.")
+        return
+    for file in files:
+        where = f"{one_line(file.name)} of {shown}" if inside is None else f"{shown}/{one_line(file.name)}"
+        try:
+            if len(found.agents) == MAX_AGENTS:
+                raise _NotUsable(f"there are more than {MAX_AGENTS} agents")
+            agent, ignored = _read(file, where, inside)
+            if other := next((each for each in found.agents if each.name == agent.name), None):
+                raise _NotUsable(f"{other.where} defines the agent {agent.name} too")
+        except _NotUsable as error:
+            found.problems.append(f"{where} is not used: {error}.")
+            continue
+        found.agents.append(agent)
+        if ignored:
+            has = "has" if inside is None else "of the repository has"
+            found.problems.append(f"{where} is used without {', '.join(ignored)}, which no agent {has}.")
+
+
+def _read(file: Path, where: str, inside: Path | None) -> tuple[Agent, list[str]]:
+    """Return the agent of a file, and the names of the fields that have no effect. Raises _NotUsable."""
+    try:
+        data = read_limited(file, MAX_BYTES, inside)
+    except UsageError:
+        raise _NotUsable(f"it has more than {MAX_BYTES:,} bytes") from None
+    except OSError as error:
+        raise _NotUsable(f"it cannot be read ({error.strerror})") from None
+    front, text = split_front_matter(data.decode("utf-8", "replace"))
+    fields, text = _parse(clean_text(front)), clean_text(text).strip()
+    name = _text(fields, "name") or file.stem
+    if not _NAME.fullmatch(name):
+        raise _NotUsable("its name is not of lower-case letters, digits and hyphens, at most 40")
+    if name in USED_NAMES:
+        raise _NotUsable(f"the name {name} has a meaning of its own in runs")
+    description = one_line(_text(fields, "description"))
+    if not description or not text:
+        raise _NotUsable("it has no description" if not description else "it has no text below the front matter")
+    if len(description) > MAX_DESCRIPTION:
+        description = f"{description[:MAX_DESCRIPTION]}…"
+    tools = _tools(fields.get("tools"), is_claudes=where.startswith(CLAUDE_FOLDER))
+    digest = sha256(data).hexdigest()
+    agent = Agent(name, description, text, tools, _text(fields, "model"), where, digest, inside is None)
+    known = _FIELDS if inside is None else _FIELDS[:-1]
+    agent = agent if inside is None else replace(agent, model="")
+    return agent, sorted(one_line(str(each))[:40] for each in fields.keys() - set(known))
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """Return the fields of front matter, whose values are strings and lists. Raises _NotUsable."""
+    import yaml
+
+    if not text:
+        raise _NotUsable("it has no front matter between two lines ---")
+    if len(text) > MAX_FRONT_MATTER:
+        raise _NotUsable(f"its front matter has more than {MAX_FRONT_MATTER:,} characters")
+    try:
+        # This loader makes strings, lists and mappings only.
+        fields = yaml.load(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
+    except yaml.MarkedYAMLError as error:
+        line = f" at line {error.problem_mark.line + 2}" if error.problem_mark else ""
+        raise _NotUsable(f"its front matter is not valid YAML{line}") from None
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError):
+        raise _NotUsable("its front matter is not valid YAML") from None
+    if not isinstance(fields, dict):
+        raise _NotUsable("its front matter has no fields")
+    return fields
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise _NotUsable(f"its {name} is not a text")
+    return value.strip()
+
+
+def _tools(value: Any, is_claudes: bool) -> tuple[str, ...]:
+    """Return the names of the tools in a list, or in a text with commas. Raises _NotUsable for an unknown tool."""
+    named = value.split(",") if isinstance(value, str) else value
+    if not isinstance(named or [], list) or not all(isinstance(each, str) for each in named or ()):
+        raise _NotUsable("its tools are not a list of names")
+    if value == []:
+        raise _NotUsable("its list of tools is empty")
+    named = [each.strip() for each in named or () if each.strip()]
+    known = {name.replace("-", "_") for name in names("tools")} - {"base"}
+    tools = [CLAUDE_TOOLS.get(each, each) if is_claudes else each.replace("-", "_") for each in named]
+    unknown = [each for each in tools if each not in known and SEPARATOR not in each]
+    if unknown and (not is_claudes or len(unknown) == len(tools)):
+        raise _NotUsable(f"there is no tool {one_line(unknown[0])[:40]}; the tools are {', '.join(sorted(known))}")
+    return tuple(dict.fromkeys(each for each in tools if each not in unknown))

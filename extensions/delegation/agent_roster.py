@@ -1,0 +1,77 @@
+"""The agents of a turn: read at its first request and recorded, so that a resumed turn does not read files again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from agent.config.remembered_answers import is_remembered, remember
+from agent.config.settings import under_policy
+from agent.run_state.turn_state import MAIN
+from extensions.delegation.agent_files import Agent, find_agents
+from trajectories.errors import ConfigError, SweAgentError, UsageError
+from trajectories.records import Reply
+
+if TYPE_CHECKING:
+    from agent.engine.branch import Branch
+    from agent.engine.engine import Engine
+
+AGENTS = "agents"
+"""The name under which the agents of a turn are recorded."""
+
+
+def agents_of_turn(branch: Branch) -> list[Agent]:
+    """Return the agents that the branch's model may choose in this turn."""
+    engine = branch.engine
+    if AGENTS not in branch.known(AGENTS):
+        if any(isinstance(record, Reply) and record.branch == branch.name for record in engine.trajectory.of_turn):
+            return []  # the turn began without agents
+        found = find_agents(None)
+        for problem in found.problems:
+            _report_once(engine, problem)
+        if not found.agents:
+            return []
+        branch.once(AGENTS, lambda: [asdict(agent) for agent in found.agents])
+    return [Agent(**{**row, "tools": tuple(row["tools"])}) for row in branch.known(AGENTS)[AGENTS]]
+
+
+def _report_once(engine: Engine, text: str) -> None:
+    """Report a sentence about a file to the user, unless that was done for this repository before."""
+    about, state = sha256(f"{engine.run.repository}\n{text}".encode()).hexdigest()[:16], engine.settings.state
+    if not is_remembered(state, "agent-notice", about):
+        with suppress(ConfigError):
+            remember(state, "agent-notice", about)
+        engine.report("say", MAIN, f"{text} `/agents` lists all.")
+
+
+def schema_with_agents(schema: dict[str, Any], agents: Sequence[Agent]) -> dict[str, Any]:
+    """Return the schema of `delegate` with the names and descriptions of the agents; without agents, without the
+    argument for them."""
+    function = schema["function"]
+    parameters = function["parameters"]
+    properties = {name: value for name, value in parameters["properties"].items() if name != "agent"}
+    if agents:
+        lines = [f"{agent.name}: {agent.description}" for agent in agents]
+        told = "\n".join(["Who does it, if one of these helpers fits:", *lines])
+        properties["agent"] = {"type": "string", "enum": [agent.name for agent in agents], "description": told}
+    return {**schema, "function": {**function, "parameters": {**parameters, "properties": properties}}}
+
+
+def role_of_agent(caller: Branch, agent: Agent) -> str:
+    """Return the role in which the agent answers: its own if the settings or its file name a model, else the caller's.
+    Raises UsageError if that model cannot be used."""
+    engine = caller.engine
+    settings = engine.settings
+    if agent.name not in settings.roles:
+        changed = settings.model_copy(update={"roles": settings.roles | {agent.name: agent.model}})
+        if not agent.model or under_policy(changed).roles.get(agent.name) != agent.model:
+            return caller.role
+        engine.models.defaults[agent.name] = agent.model
+    try:
+        engine.models.of_role(agent.name)
+    except SweAgentError as error:
+        raise UsageError(f"The agent {agent.name} cannot be used: {error.message}", error.fix) from None
+    return agent.name

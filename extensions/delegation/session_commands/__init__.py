@@ -1,0 +1,1 @@
+"""Commands of a session about the agents that files define."""
