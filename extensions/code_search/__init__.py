@@ -1,3 +1,3 @@
-"""Questions about a repository without a model: places for an issue, patch or error log, and neighbours of a symbol."""
+"""Questions about a repository: places for an issue, patch or error log, and neighbours of a symbol."""
 
-PLUGINS = {"agent.cli.commands": "commands"}
+PLUGINS = {"agent.cli.commands": "commands", "agent.strategies": "strategies"}

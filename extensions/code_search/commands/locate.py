@@ -1,4 +1,4 @@
-"""Find the likely places to fix an issue, without a model."""
+"""Find the likely places to fix an issue, without a model unless one is given."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli import shared_options as options
+from extensions.code_search.locator_request import LISTED_FUNCTIONS
+from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from aci.issue_text.issue_snippets import SnippetTrace
     from aci.localization.issue_localization import LocalizationResult
     from aci.repository.user_repository import Repository
     from agent.console.rich_terminal import Rich
+    from extensions.code_search.model_localization import ModelAnswer
     from trajectories.records import Issue
 
 NOTHING = "No place in the repository matches."
@@ -52,18 +55,25 @@ def command(
         typer.Option(help="Where --run and --reproduce execute code: docker, sandbox or local.", metavar="W"),
     ] = None,
     image: Annotated[str | None, typer.Option(help="Docker image for --run and --reproduce.", metavar="I")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model that reads the first places once, and ranks them; default: none.", metavar="M"),
+    ] = None,
+    budget: options.Budget = None,
+    max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     plain: options.Plain = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="List each file that was skipped.")] = False,
 ) -> int:
-    """Find the files, functions and classes where an issue is likely to be fixed, with reasons; no model is used.
+    """Find the files, functions and classes where an issue is likely to be fixed, with reasons.
 
-    With --patch, find other places that are likely to need a change. With --log, find the places that an error log
-    names.
+    Without --model, no model is used. With --patch, find other places that are likely to need a change. With --log,
+    find the places that an error log names.
 
-    Exit codes: 0 (done), 1 (--reproduce found no single commit), 2 (usage), 3 (configuration), 5 (workspace),
-    75 (try again later), 130 (interrupted).
+    Exit codes: 0 (done), 1 (--reproduce found no single commit, or the model failed), 2 (usage), 3 (configuration),
+    4 (budget), 5 (workspace), 75 (try again later), 130 (interrupted).
     """
+    _check_model_options(model, budget, max_tokens, "--patch" if patch else "--log" if log else "")
     if log or good or reproduce or test:
         from extensions.code_search.log_search import LogOptions, locate_log
 
@@ -79,6 +89,11 @@ def command(
     asked = None if patch else issue_from(issue, issue_file, text, say, plain_waiting, repo=repo)
     source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, waiting=plain_waiting)
     asked = limit_to_base_date(asked, source, base) if asked else None
+    settings = None
+    if model:
+        from extensions.code_search.model_localization import locator_settings
+
+        settings = locator_settings(source, base, model, budget, max_tokens)
     title = asked.title if asked else f"Places related to {patch}"
     with waiting("Reading the repository", plain or json) as progress:
         if asked:
@@ -87,13 +102,20 @@ def command(
                 from extensions.code_search.issue_rehearsal import run_issue_code
 
                 traced = run_issue_code(source, base, asked, workspace, image, clean_printer(progress))
-            found = _for_issue(source, asked, base, top, progress, traced)
+            found = _for_issue(source, asked, base, max(top, LISTED_FUNCTIONS) if model else top, progress, traced)
         else:
             found = _for_patch(source, diff, base, top, progress)
+    answer: ModelAnswer | None = None
+    if settings and asked:
+        from extensions.code_search.model_localization import ask_locator
+
+        with waiting("Asking the model", plain or json) as progress:
+            answer = ask_locator(found, asked, source, settings, base, clean_printer(progress))
+        found = answer.places_of(top)
     if json:
         from json import dumps
 
-        typer.echo(dumps(found.as_json(verbose)))
+        typer.echo(dumps(found.as_json(verbose) | ({"model": answer.document} if answer else {})))
     else:
         from extensions.code_search.localization_output import print_places
 
@@ -105,7 +127,21 @@ def command(
             plain,
             verbose,
         )
-    return 0
+        if answer:
+            console(plain).print(answer.summary, style="dim", markup=False, soft_wrap=True)
+    if answer and answer.error:
+        say(answer.error)
+    return answer.code if answer else 0
+
+
+def _check_model_options(model: str | None, budget: float | None, max_tokens: int | None, other: str) -> None:
+    """Raise UsageError if the options of a request to a model do not fit the others; `other` is what takes the place of
+    an issue."""
+    limit = "--budget" if budget is not None else "--max-tokens" if max_tokens is not None else ""
+    if limit and not model:
+        raise UsageError(f"{limit} was given without a model.", "Give one with --model M.")
+    if model and other:
+        raise UsageError(f"--model and {other} were both given.", "A model ranks the places of an issue only.")
 
 
 def _for_issue(

@@ -1,0 +1,1 @@
+"""The strategy of `swe-agent locate --model`."""
