@@ -197,9 +197,12 @@ def prove(
         verdict = judge_loss(trial, before, after, baseline, suite, verdict, contradictions)
         verdict = _without_unread(verdict, baseline, suite)
         if baseline:
-            known.keep_patched(_patched_key(trial, baseline), None if trial.is_unsteady else suite)
+            steady = None if trial.is_unsteady else suite
+            known.keep_patched(_patched_key(trial, baseline), steady)
+            if trial.shipped == tree and not _is_partial(baseline):  # the next turn may start from these files
+                known.keep_patched(suite_key(tree, command, timeout, spare), steady)
             if key in known.own:
-                known.keep(key, baseline, None if trial.is_unsteady else suite)
+                known.keep(key, baseline, steady)
         if changed_tests and parts.kept_out and verdict.lost:
             verdict = judge_test_configuration(trial, after, trees.overlay(trial.proved, tree, parts.kept_out), verdict)
         # Otherwise the checks cannot affect the verdict.
@@ -390,7 +393,7 @@ def _baseline(trial: ProofRun, before: Workspace, known: Baselines) -> SuiteRepo
     """Return the suite's report without the patch; it runs once for all proofs that run the same tests."""
     key = _key(trial)
     if key not in known:
-        known.take_stored(key)
+        known.take_kept(key)
         if key not in known:
             trial.say(ActivityMessage("Running the tests without the patch"))
             known[key] = trial.suite(before)

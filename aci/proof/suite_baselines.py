@@ -23,7 +23,7 @@ from trajectories.git_store.git_commands import make_folder
 from trajectories.journal import write_durably
 from trajectories.plugins import extension_packages
 
-MOST_PATCHED = 8
+MOST_PATCHED = 16
 """Maximum number of reports of suites with a patch; the report of a large suite takes megabytes."""
 MOST_SECONDS = 7 * 24 * 3600.0
 """Age from which a report is not used any more."""
@@ -144,8 +144,12 @@ class Baselines(UserDict[object, SuiteReport | None]):
             for oldest in list(self._patched)[:-MOST_PATCHED]:
                 del self._patched[oldest]
 
-    def take_stored(self, key: object) -> None:
-        """Use the report that an earlier run stored, if there is one that was not refused before."""
+    def take_kept(self, key: object) -> None:
+        """Use the report of these files from an earlier proof, in which they were the patched ones, or else from an
+        earlier run, if there is one that was not refused before."""
+        if patched := self.find_patched(key):
+            self[key] = patched
+            return
         report = self.store.load(key) if self.store and key not in self.stored else None
         if report:
             self[key] = report

@@ -48,13 +48,14 @@ class ProofAhead:
         self._proved = "", ""
         self._say: Say = _say_nothing
 
-    def start(self, base: str, settings: Settings, parent: CancellationToken) -> None:
-        """Allow runs until `parent` is set, and start the suite without the patch if there are many tests."""
+    def start(self, base: str, settings: Settings, parent: CancellationToken, spare: float) -> None:
+        """Allow runs until `parent` is set, and start the suite without the patch if there are many tests. It has
+        `spare` seconds, as in the proof."""
         if self._base:
             return
         self._base, self._parent = base, CancellationToken(parent)
         if may_take_long(self._trees, base):
-            self._suite = BackgroundTask(lambda: self._run_suite(base, settings), "suite")
+            self._suite = BackgroundTask(lambda: self._run_suite(base, settings, spare), "suite")
 
     def expect(self, parameters: str, prove: Prove) -> None:
         """State which proof a strategy will ask for: `parameters` identify it, apart from the tree."""
@@ -92,15 +93,15 @@ class ProofAhead:
         self._base, self._suite, self._expected, self._proof = "", None, None, None
         self._proved = "", ""
 
-    def _run_suite(self, base: str, settings: Settings) -> None:
-        key = suite_key(base, settings.test, settings.test_timeout, settings.suite_time)
+    def _run_suite(self, base: str, settings: Settings, spare: float) -> None:
+        key = suite_key(base, settings.test, settings.test_timeout, spare)
         with self._known.lock_for(key), suppress(SweAgentError):  # the proof runs the suite, and says why it cannot
             if key in self._known:
                 return
-            self._known.take_stored(key)
+            self._known.take_kept(key)
             if key not in self._known:
                 with closing(fork_for_tests(lambda tree: self._fork(tree, self._parent), base)) as workspace:
-                    report = run_tests(workspace, settings.test, (), min(settings.suite_time, settings.test_timeout))
+                    report = run_tests(workspace, settings.test, (), min(spare, settings.test_timeout))
                 if report.results or report.granularity == "command":
                     self._known[key] = report
                     self._known.own.add(key)

@@ -106,6 +106,15 @@ def proof_step(
     return Observation(words, verdict.complete, data=data)
 
 
+def start_turn_suite(branch: Branch) -> None:
+    """Run the suite without the changes of a session's turn while the model still works. Not in the workspace `local`,
+    where the user decides at the end of the turn whether tests may run."""
+    settings = branch.turn.settings
+    if branch.name == MAIN and settings.workspace != "local":
+        base = branch.turn.base.tree
+        branch.engine.proof_ahead.start(base, settings, branch.cancel, settings.suite_time * TURN_SHARE)
+
+
 def expect_proof(branch: Branch, reproduction: Sequence[str], places: Sequence[str]) -> None:
     """Announce that `Task.prove` will be called with these parameters: this proof of the main branch then runs ahead,
     whenever tests pass while the model works.

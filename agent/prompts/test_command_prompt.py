@@ -59,7 +59,8 @@ def _try(branch: Branch, found: dict[str, Any]) -> dict[str, Any]:
         return {"tries": []}
     near = near_files(branch, found)
     tried = {"tries": _tries_of(branch, near[0]), "file": near[0]} if near else {"tries": []}
-    branch.engine.proof_ahead.start(branch.turn.base.tree, branch.turn.settings, branch.cancel)
+    settings = branch.turn.settings
+    branch.engine.proof_ahead.start(branch.turn.base.tree, settings, branch.cancel, settings.suite_time)
     return tried
 
 

@@ -8,9 +8,11 @@ The tests only show that no passing test breaks; `/prove` runs the full proof. T
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.engine.loop import is_answer, is_submission, loop
+from agent.engine.proof_step import start_turn_suite
 from agent.prompts.turn_prompt import turn_prompt
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.verdict import Verdict
@@ -28,13 +30,24 @@ AGAIN = (
 ROUNDS = 2
 
 
+def _is_end(step: Step) -> bool:
+    return is_answer(step) or is_submission(step)
+
+
+def _start_suite(task: Task, step: Step) -> Generator[Step, None, None]:
+    """Start the tests without the change at the first change."""
+    if step.tree != task.branch.start:
+        start_turn_suite(task.branch)
+    yield from ()
+
+
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask and act until the model is done; then run the tests if files were changed. A regression is reported to the
     model once."""
     yield task.say(turn_prompt(task.branch, after_plan=PLANNED))
     verdict, proven, sent_back = Verdict(), "", 0
     while True:
-        yield from loop(task.branch, lambda step: is_answer(step) or is_submission(step), nudge=())
+        yield from loop(task.branch, _is_end, nudge=(), after=partial(_start_suite, task))
         # Otherwise nothing was changed, or the model kept the files that were already tested.
         if task.tree not in (task.branch.start, proven):
             task.note("phase", "test")

@@ -88,10 +88,10 @@ def test_old_report_is_not_used(store: BaselineStore, tmp_path: Path) -> None:
 def test_refused_report_is_not_taken_again(store: BaselineStore) -> None:
     store.save("key", REPORT)
     known = Baselines(store)
-    known.take_stored("key")
+    known.take_kept("key")
     assert (known["key"], known.stored) == (replace(REPORT, output=b""), {"key"})
     known.forget("key")
-    known.take_stored("key")
+    known.take_kept("key")
     assert "key" not in known
 
 

@@ -53,7 +53,7 @@ def ahead(proofs: Proofs, monkeypatch: pytest.MonkeyPatch) -> ProofAhead:
     """`fork` returns the token of the run, instead of a workspace."""
     monkeypatch.setattr(proof_ahead, "may_take_long", lambda trees, base: False)
     found = ProofAhead(SimpleNamespace(), SimpleNamespace(), lambda tree, cancel: cancel)  # type: ignore[arg-type, return-value]
-    found.start("base", SimpleNamespace(), CancellationToken())  # type: ignore[arg-type]
+    found.start("base", SimpleNamespace(), CancellationToken(), 60)  # type: ignore[arg-type]
     found.expect("parameters", proofs)
     return found
 
