@@ -59,7 +59,7 @@ def connection_error(error: RequestException, what: str) -> SweAgentError:
     elif isinstance(error, requests.exceptions.Timeout):
         why = "it did not answer in time"
     else:
-        why = _innermost(error)
+        why = innermost_message(error)
     return TryLater(f"GitHub could not be reached to {what}: {why}.", "Try again.")
 
 
@@ -141,7 +141,7 @@ def _clock(seconds: int) -> str:
     return time.strftime("%H:%M UTC", time.gmtime(seconds))
 
 
-def _innermost(error: BaseException) -> str:
+def innermost_message(error: BaseException) -> str:
     """Return the message of the innermost error, without memory addresses of objects and without details of retries."""
     seen: list[BaseException] = []
     while error not in seen:

@@ -28,7 +28,7 @@ MOST_READ = 2_000_000
 """Maximum number of bytes of a file that are read for its outline."""
 MOST_NAMES = 200
 MENTION = re.compile(r"(?<!\S)@(?:\"([^\"\n]+)\"|(\S+))")
-ADDRESS = re.compile(r"https?://\S+/issues/\d+\S*")
+ADDRESS = re.compile(r"https?://\S+/(?:issues|work_items)/(?:incident/)?\d+\S*")
 PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp)", re.IGNORECASE)
 SUFFIXES = frozenset(
     [

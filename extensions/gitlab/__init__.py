@@ -1,0 +1,6 @@
+"""GitLab: issues with their discussion, and merge requests for patches."""
+
+PLUGINS = {
+    "agent.inputs.issue_hosts": "gitlab_input",
+}
+REQUIRES = ("github",)
