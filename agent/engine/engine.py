@@ -251,6 +251,8 @@ class Engine:
         self.cancel = CancellationToken(parent)
         self.approve: Approve = self._allow_unless_denied
         """Called to ask for permission before anything leaves the workspace."""
+        self.is_allowed: Callable[[Approval], bool] = lambda approval: False
+        """Whether the user's rules allow an action. No one is asked; without a user who can be asked, nothing is."""
         self.choose: Approve | None = None
         """Asks the user a multiple-choice question; None if the front end has no one to ask."""
         self.asks_later = False

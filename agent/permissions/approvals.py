@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Literal, get_args
 
-Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue", "mcp", "question"]
+Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue", "mcp", "agent", "question"]
 KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "question")
 """The kinds that permission rules can name."""
 Scope = Literal["once", "session", "project"]
@@ -24,10 +24,10 @@ class Approval:
 
     `detail` is the text that the user should see before answering (a diff, the reasons). `parts` are the parts that can
     be approved separately (the hunks of a diff); empty if only the whole can be approved. `subject` is the text that
-    rules apply to: a command line, the name of an MCP server's tool, or hosts, paths or a branch, one per line. `root`
-    is the repository's folder, and `folder` is the working directory of a command; setting `cancel` ends the wait with
-    the answer no. `message` is the commit message, shown above the commit's diff. `other_names` returns other paths of
-    the same files, to which only denying rules apply; None if they are unknown.
+    rules apply to: a command line, the name of an MCP server's tool or of an agent, or hosts, paths or a branch, one
+    per line. `root` is the repository's folder, and `folder` is the working directory of a command; setting `cancel`
+    ends the wait with the answer no. `message` is the commit message, shown above the commit's diff. `other_names`
+    returns other paths of the same files, to which only denying rules apply; None if they are unknown.
 
     `why` is the reason why no rule may allow the action, so that the user can only allow it once; the rules may find
     further reasons. The session sets `why`, the `id` that the answer repeats, and `always`, the rules to store if the

@@ -231,6 +231,7 @@ def _stays_inside(word: str, folder: str, root: str) -> bool:
 
 HARMLESS = frozenset(("true", "false", ":", "pwd"))
 NOWHERE = "/dev/null"
+CHANGED_AGENT = "The file of this agent has changed since you allowed it."
 CHANGED = "This tool has changed since you allowed it: the server describes it differently, or is another one."
 
 
@@ -259,8 +260,8 @@ def judge(approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) 
     kept = [each for each in kept if each.rule.kind == approval.kind]
     if approval.kind == "command":
         return _decide_command(parse_line(approval.subject), approval, deny, kept)
-    if approval.kind == "mcp":
-        return _decide_tool(approval, deny, kept)
+    if approval.kind in ("mcp", "agent"):
+        return _decide_pinned(approval, deny, kept)
     return _decide_names(approval, deny, kept)
 
 
@@ -296,17 +297,19 @@ def _decide_names(approval: Approval, deny: Sequence[Rule], kept: Sequence[Store
     return Decision(None, always=(Rule(approval.kind, "**"),))
 
 
-def _decide_tool(approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) -> Decision:
-    """Return the decision on a call of an MCP server's tool, whose stored rules hold its name and pin."""
+def _decide_pinned(approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) -> Decision:
+    """Return the decision on a call of an MCP server's tool, or on an agent, whose stored rules hold its name and
+    pin."""
     if denied := [rule for rule in deny if rule.is_denied_at(approval.subject)]:
         return Decision(False, tuple(denied), "config")
     if approval.is_allowed:
         return Decision(True, by="config")
-    rule = Rule("mcp", f"{approval.subject} {approval.pin}")
+    rule = Rule(approval.kind, f"{approval.subject} {approval.pin}")
     if found := [each for each in kept if each.rule == rule]:
         return _allow(found[:1])
     was_allowed = any(each.rule.pattern.split(" ")[0] == approval.subject for each in kept)
-    return Decision(None, always=(rule,), notice=CHANGED if was_allowed else "")
+    changed = CHANGED if approval.kind == "mcp" else CHANGED_AGENT
+    return Decision(None, always=(rule,), notice=changed if was_allowed else "")
 
 
 def _allow(by: Sequence[StoredRule]) -> Decision:

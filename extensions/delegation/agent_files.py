@@ -97,11 +97,12 @@ def _add(found: AgentFiles, folder: Path, shown: str, inside: Path | None) -> No
     except OSError as error:
         found.problems.append(f"{shown} cannot be read: {error.strerror}.")
         return
-    for file in files:
+    for number, file in enumerate(files):
+        if len(found.agents) == MAX_AGENTS or number == 2 * MAX_AGENTS:
+            found.problems.append(f"{shown} has more files than are read: at most {MAX_AGENTS} agents are offered.")
+            return
         where = f"{one_line(file.name)} of {shown}" if inside is None else f"{shown}/{one_line(file.name)}"
         try:
-            if len(found.agents) == MAX_AGENTS:
-                raise _NotUsable(f"there are more than {MAX_AGENTS} agents")
             agent, ignored = _read(file, where, inside)
             if other := next((each for each in found.agents if each.name == agent.name), None):
                 raise _NotUsable(f"{other.where} defines the agent {agent.name} too")
@@ -110,8 +111,8 @@ def _add(found: AgentFiles, folder: Path, shown: str, inside: Path | None) -> No
             continue
         found.agents.append(agent)
         if ignored:
-            has = "has" if inside is None else "of the repository has"
-            found.problems.append(f"{where} is used without {', '.join(ignored)}, which no agent {has}.")
+            whose = "" if inside is None else " in an agent of the repository"
+            found.problems.append(f"{where}: {' and '.join(ignored)} has no effect{whose}.")
 
 
 def _read(file: Path, where: str, inside: Path | None) -> tuple[Agent, list[str]]:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.config.remembered_answers import is_remembered, remember
 from agent.config.settings import under_policy
+from agent.permissions.approvals import Approval
 from agent.run_state.turn_state import MAIN
 from extensions.delegation.agent_files import Agent, find_agents
 from trajectories.errors import ConfigError, SweAgentError, UsageError
@@ -19,8 +21,16 @@ if TYPE_CHECKING:
     from agent.engine.branch import Branch
     from agent.engine.engine import Engine
 
+QUESTION = "Let the model use this agent of the repository?"
+UNUSED = "The repository defines agents that are not used: {}. `/agents use NAME` shows one and asks."
 AGENTS = "agents"
 """The name under which the agents of a turn are recorded."""
+
+
+def consent(agent: Agent) -> Approval:
+    """Return the question whether an agent of the repository may be used; the answer holds for its file as it is."""
+    detail = f"{agent.where}: {agent.description}\n\n{agent.text}"
+    return Approval("agent", QUESTION, agent.name, detail, needs_user=True, pin=agent.sha256)
 
 
 def agents_of_turn(branch: Branch) -> list[Agent]:
@@ -29,12 +39,15 @@ def agents_of_turn(branch: Branch) -> list[Agent]:
     if AGENTS not in branch.known(AGENTS):
         if any(isinstance(record, Reply) and record.branch == branch.name for record in engine.trajectory.of_turn):
             return []  # the turn began without agents
-        found = find_agents(None)
+        found = find_agents(Path(engine.run.repository) if engine.servers.can_ask else None)
         for problem in found.problems:
             _report_once(engine, problem)
-        if not found.agents:
+        used = [agent for agent in found.agents if agent.is_users or engine.is_allowed(consent(agent))]
+        if others := ", ".join(agent.name for agent in found.agents if agent not in used):
+            _report_once(engine, UNUSED.format(others))
+        if not used:
             return []
-        branch.once(AGENTS, lambda: [asdict(agent) for agent in found.agents])
+        branch.once(AGENTS, lambda: [asdict(agent) for agent in used])
     return [Agent(**{**row, "tools": tuple(row["tools"])}) for row in branch.known(AGENTS)[AGENTS]]
 
 

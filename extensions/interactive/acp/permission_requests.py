@@ -16,6 +16,7 @@ KINDS: dict[Kind, str] = {
     "hooks": "execute",
     "issue": "fetch",
     "mcp": "other",
+    "agent": "other",
     "question": "think",
 }
 """The protocol's kinds for questions; all others change files."""

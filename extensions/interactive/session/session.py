@@ -240,6 +240,10 @@ class Session:
         """Ask the user and wait for the answer; the run's clock is paused meanwhile."""
         return self.questions.ask(approval)
 
+    def is_allowed(self, approval: Approval) -> bool:
+        """Return whether the user's rules allow this, without asking; False if the front end cannot ask."""
+        return self.can_ask and self.questions.is_allowed(approval)
+
     def write_commit_message(self, material: str) -> str:
         """Return the model's commit message for a change; "" if the user interrupted it. Raises ConfigError."""
         return self.turns.write_commit_message(material)

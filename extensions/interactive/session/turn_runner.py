@@ -329,6 +329,7 @@ class TurnRunner:
 
     def _use_engine(self, engine: Engine) -> None:
         engine.approve = self._session.ask
+        engine.is_allowed = self._session.is_allowed
         engine.servers.can_ask = self._session.can_ask
         engine.delegates = True
         engine.choose = self._session.ask if self._session.can_choose else None

@@ -85,6 +85,10 @@ class UserQuestions:
             self._session.hear(QuestionAnswered(approval, answer))
         return self._by_user(approval, answer, decision)
 
+    def is_allowed(self, approval: Approval) -> bool:
+        """Return whether the rules allow this, without asking the user."""
+        return self._decide(approval).yes is True
+
     def answer(self, id: int, answer: Answer) -> bool:
         """Answer the open question. Return False if the question with that id is not open or already has an answer."""
         with self._turn:

@@ -194,8 +194,8 @@ def test_number_of_agents_is_limited_and_fields_without_effect_are_named(folder:
         (folder / f"a{number:02}.md").write_text("---\ndescription: x\ncolor: red\n---\nLook.\n")
     found = find_agents(None)
     assert len(found.agents) == MAX_AGENTS
-    assert found.problems[0] == "a00.md of your configuration is used without color, which no agent has."
-    assert found.problems[-1] == "a20.md of your configuration is not used: there are more than 20 agents."
+    assert found.problems[0] == "a00.md of your configuration: color has no effect."
+    assert found.problems[-1].startswith("your configuration has more files than are read: at most 20 agents")
 
 
 def test_command_lists_agents_and_problems(folder: Path, tmp_path: Path) -> None:
@@ -205,6 +205,7 @@ def test_command_lists_agents_and_problems(folder: Path, tmp_path: Path) -> None
     shown: list[str] = []
     settings = Settings(state=tmp_path / "state", delegate=False)
     session = SimpleNamespace(settings=settings, show=lambda text, kind="text", title="": shown.append(text))
+    session.start = SimpleNamespace(source=SimpleNamespace(root=tmp_path))
     find_command("agents").run(session, "")
     lines = shown[0].split("\n")
     assert lines[0] == "reviewer (reviewer.md of your configuration, only view, search; in use): Reviews a change."
