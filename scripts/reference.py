@@ -75,6 +75,8 @@ OTHER_VARIABLES = {
     "VISUAL": "Editor that a session opens for a long prompt.",
     "EDITOR": "Editor that a session opens for a long prompt, if `VISUAL` is not set.",
     "GIT_CONFIG_GLOBAL": "File with your settings of git, in place of `~/.gitconfig`.",
+    "HF_ENDPOINT": "Address of the Hugging Face hub or of a mirror, as for its client; data sets are fetched from it.",
+    "HF_TOKEN": "Token for the Hugging Face hub, as for its client; it is sent only for gated data sets, after a yes.",
     "XDG_CONFIG_HOME": "Folder of git's configuration.",
 }
 """What each environment variable that this program reads, and does not define itself, is for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ class BatchOptions:
     engine: str = "local"
     engine_options: tuple[str, ...] = ()
     leaderboard: Path | None = None
+    before_images: Callable[[int], object] | None = None
+    """Called with the number of instances before a new batch pulls images."""
 
     @property
     def noted(self) -> dict[str, object]:

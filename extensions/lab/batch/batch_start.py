@@ -73,6 +73,8 @@ def start_batch(asked: BatchOptions, plain: bool = False) -> BatchSummary:
             given["workspace"] = settings.workspace
         wanted = manifest(settings, instances, asked.files, {}, options=asked.noted)
         check(asked.out, wanted, is_started, partial(used_images, settings.runs, settings))
+        if asked.before_images and asked.engine == "local" and settings.workspace == "docker" and not is_started:
+            asked.before_images(len(instances))
         preparing = JobPreparation(Repositories(asked.repos or state / "clones"), given, asked.out)
         batch_budget = BatchBudget(asked.total, _spent(store.done.values(), found, settings, asked.total))
         limiter, cancel = Limiter(settings.retry_wait, settings.patience), CancellationToken()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,12 +17,19 @@ from extensions.lab.batch.batch_options import BatchOptions
 from extensions.lab.batch.batch_start import start_batch
 from extensions.lab.batch.batch_summary import as_json, summary_text
 from extensions.lab.batch.reports.fault_tolerant_display import discard_stderr
+from extensions.lab.instances.dataset_fetch import confirm_images, dataset_files
+from extensions.lab.instances.named_datasets import DATASETS
 from trajectories.errors import Cancelled
 
 Instances = Annotated[
-    list[Path],
-    typer.Option(help="File of instances: JSONL, JSON, Parquet, or one issue URL per line; repeatable.", metavar="F"),
+    list[str],
+    typer.Option(
+        help="File of instances (JSONL, JSON, Parquet, or one issue URL per line), or a public data set: "
+        f"{', '.join(DATASETS)}; repeatable.",
+        metavar="F|NAME",
+    ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Answer questions about data sets and their images with yes.")]
 
 
 @options.with_run_options
@@ -60,6 +68,7 @@ def command(
     leaderboard: Annotated[
         Path | None, typer.Option(help="Also write a submission for SWE-bench's experiments repository.", metavar="DIR")
     ] = None,
+    yes: Yes = False,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
@@ -79,7 +88,7 @@ def command(
         **run_settings,
     }
     asked = BatchOptions(
-        files=tuple(instances),
+        files=dataset_files(instances, yes),
         out=out.absolute(),
         flags=flags,
         repos=repos.absolute() if repos else None,
@@ -95,6 +104,7 @@ def command(
         engine=engine,
         engine_options=tuple(engine_option or ()),
         leaderboard=leaderboard.absolute() if leaderboard else None,
+        before_images=partial(confirm_images, yes=yes) if set(instances) & DATASETS.keys() else None,
     )
     try:
         summary = start_batch(asked, plain)

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 def command(
-    instances: Annotated[list[Path], typer.Option(help="File of instances with their tests; repeatable.", metavar="F")],
+    instances: Annotated[
+        list[str],
+        typer.Option(
+            help="File of instances with their tests, or the name of a data set as in `batch`; repeatable.",
+            metavar="F|NAME",
+        ),
+    ],
     predictions: Annotated[
         str, typer.Option(help="Predictions: all_preds.jsonl, preds.json, a batch's folder, or `gold`.", metavar="P")
     ],
@@ -47,6 +53,7 @@ def command(
     test: Annotated[
         str, typer.Option(help="Test command for all instances, in place of their own commands.", metavar="CMD")
     ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Answer questions about data sets with yes.")] = False,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
@@ -60,9 +67,10 @@ def command(
     """
     from extensions.lab.evaluation.evaluation import EvaluateOptions
     from extensions.lab.evaluation.grading_queue import RESUME_ADVICE
+    from extensions.lab.instances.dataset_fetch import dataset_files
 
     asked = EvaluateOptions(
-        instances=tuple(instances),
+        instances=dataset_files(instances, yes),
         predictions=predictions,
         out=out.absolute(),
         repos=repos.absolute() if repos else None,
