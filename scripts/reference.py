@@ -46,6 +46,7 @@ EXIT_CODES = {
 }
 OTHER_VARIABLES = {
     "CI": "If this variable is set, commands ask no questions at a terminal.",
+    "CI_SERVER_URL": "Address of the GitLab server; GitLab sets it in jobs.",
     "COLORFGBG": "Colours of the terminal; the theme `auto` uses them to choose between light and dark.",
     "COLUMNS": "Width of the output in columns.",
     "DOCKER_CONFIG": "Configuration folder of Docker, as for `docker`.",
@@ -62,6 +63,9 @@ OTHER_VARIABLES = {
     "GITHUB_TOKEN": "Token for GitHub, as for `gh`. You can also set `GH_TOKEN`. For another host, set `GH_HOST` and "
     "`GH_ENTERPRISE_TOKEN`.",
     "GITHUB_WORKFLOW_REF": "Path and ref of the workflow; GitHub sets it for Actions.",
+    "GITLAB_HOST": "GitLab server of your own, with its port and path if it has them, as for `glab`.",
+    "GITLAB_TOKEN": "Token for `GITLAB_HOST`, or for gitlab.com if that is not set.",
+    "GITLAB_CI": "Whether this is a job of GitLab's CI; GitLab sets it.",
     "NO_COLOR": "If this variable is set and not empty, the output has no colours.",
     "PAGER": "Program that shows long output at a terminal.",
     "PATH": "Folders of programs, also for commands in the workspace `local`.",

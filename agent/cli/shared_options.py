@@ -23,7 +23,7 @@ RunName = Annotated[
         autocompletion=complete_run,
     ),
 ]
-IssueUrl = Annotated[str, typer.Option(help="URL of a GitHub issue, or its number in REPO.", metavar="URL|N")]
+IssueUrl = Annotated[str, typer.Option(help="URL of an issue, or its number in REPO.", metavar="URL|N")]
 IssueFile = Annotated[Path | None, typer.Option(help="File with the issue's text; `-` means stdin.", metavar="F")]
 IssueText = Annotated[str | None, typer.Option(help="Text of the issue.", metavar="T")]
 Repo = Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")]
@@ -68,7 +68,9 @@ MaxTime = Annotated[
 ]
 Apply = Annotated[bool, typer.Option("--apply", help="Apply the patch, whatever its verdict is.")]
 Branch = Annotated[str | None, typer.Option(help="Commit the patch on a new branch.", metavar="B")]
-Pr = Annotated[bool, typer.Option("--pr", help="Open a draft pull request if the verdict has exit code 0.")]
+Pr = Annotated[
+    bool, typer.Option("--pr", "--mr", help="Open a draft pull or merge request if the verdict has exit code 0.")
+]
 IssueRepo = Annotated[
     str | None,
     typer.Option(
@@ -188,12 +190,14 @@ def _with_parameters(command: Callable[..., int], parameters: list[inspect.Param
 
 
 def check_delivery(apply: bool, branch: str | None, pr: bool = False, issue: str = "") -> None:
-    """Raise UsageError if the patch has more than one destination, or if a pull request has no GitHub issue."""
+    """Raise UsageError if the patch has more than one destination, or if a pull request has no issue on a host."""
     given = [name for name, value in (("--apply", apply), ("--branch", branch), ("--pr", pr)) if value]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} were {'both' if len(given) == 2 else 'all'} given.", "Choose one.")
     if pr and not issue:
-        raise UsageError("--pr needs an issue on GitHub: the pull request goes to its repository.", "Give --issue URL.")
+        raise UsageError(
+            "--pr needs an issue on GitHub or GitLab: the request goes to its repository.", "Give --issue URL."
+        )
 
 
 def check_writable(file: Path | None) -> None:

@@ -2,5 +2,6 @@
 
 PLUGINS = {
     "agent.inputs.issue_hosts": "gitlab_input",
+    "agent.lifecycle.pull_requests": "merge_request_delivery",
 }
 REQUIRES = ("github",)

@@ -30,7 +30,7 @@ PR_CHECKED_LATER = "URL"
 @options.with_events
 def command(
     run: options.RunName,
-    pr: Annotated[bool, typer.Option("--pr", help="Open a draft pull request, whatever the verdict is.")] = False,
+    pr: Annotated[bool, typer.Option("--pr", "--mr", help="Open a draft request, whatever the verdict is.")] = False,
     apply: options.Apply = False,
     branch: options.Branch = None,
     choose: Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extensions.github.api.github_client import connect, translate_errors
 from extensions.github.api.github_remotes import Remote, known_remotes, names
+from extensions.github.pull_request.pull_requests import OpenedPullRequest, open_pull
 from extensions.github.task.policy_files import check_policies
 from extensions.github.task.trigger_event import TriggerSkipped
 from trajectories.errors import ConfigError, UsageError
@@ -34,6 +35,14 @@ class Destination:
     url: str
     token: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> int:
+        return self.home.number
+
+    def open(self, branch: str, title: str, text: str) -> OpenedPullRequest:
+        """Open a draft to merge the branch, or return the one that is open already. Raises what `open_pull` raises."""
+        return open_pull(self.hosted, f"{self.owner}:{branch}", self.target, title, text)
 
 
 def destination(source: Repository, address: Address, commit: str) -> Destination:

@@ -10,6 +10,8 @@ from extensions.github.text_escaping import code, escape_markdown, strip_invisib
 
 FOLDERS = (".github/", "", "docs/")
 """The folders where GitHub looks for a template, in search order; the first template found is used."""
+OF_GITLAB = ".gitlab/merge_request_templates/default.md"
+"""The template that GitLab uses by default."""
 LARGEST, LONGEST_PLACEHOLDER = 20_000, 200
 """Maximum number of bytes of a template and of characters of a placeholder."""
 KINDS = (
@@ -54,12 +56,12 @@ class Section:
 
 def find_template(files: Iterable[str], read: Callable[[str], bytes | None]) -> str:
     """Return the text of the repository's template; "" without one."""
-    names = {path.lower(): path for path in files if "pull_request_template" in path.lower()}
-    for folder in FOLDERS:
-        for name in ("pull_request_template.md", "pull_request_template.txt", "pull_request_template"):
-            if path := names.get(folder + name):
-                data = read(path) or b""
-                return data.decode("utf-8", "replace") if len(data) <= LARGEST else ""
+    names = {path.lower(): path for path in files if "_request_template" in path.lower()}
+    endings = "pull_request_template.md", "pull_request_template.txt", "pull_request_template"
+    for name in (*(f"{folder}{ending}" for folder in FOLDERS for ending in endings), OF_GITLAB):
+        if path := names.get(name):
+            data = read(path) or b""
+            return data.decode("utf-8", "replace") if len(data) <= LARGEST else ""
     return ""
 
 

@@ -57,7 +57,7 @@ REFUSALS: tuple[tuple[str, type[SweAgentError], str, str], ...] = (
         r"protected branch|GH006|GH013|rule violations|hook declined|push declined",
         RuleViolation,
         "A rule of {place} forbids the branch {branch}: {reason}.",
-        "Let its rulesets (Settings > Rules) allow branches of that name.",
+        "Let its rules for branches (in its settings) allow branches of that name.",
     ),
     (
         r"stale info|fetch first|non-fast-forward|reference already exists|cannot lock ref|\[rejected\]",
@@ -76,7 +76,7 @@ REFUSALS: tuple[tuple[str, type[SweAgentError], str, str], ...] = (
         r"not granted|not found|invalid username|access rights|archived|read.only",
         NotAllowed,
         "{place} does not let you push: {reason}.",
-        "Pushing needs `contents: write`. Check that the token, or your git credentials, have it.",
+        "Pushing needs `contents: write`, on GitLab `write_repository`. Check your token or git credentials.",
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -31,17 +32,24 @@ def check_policies(place: Repository, here: Address, base: str, *, asked: bool) 
     Raises TriggerSkipped if one of them, or the contributing guide, refuses AI-written contributions; `asked` as in
     `ai_policy.refusal`.
     """
-    linked = []
     with translate_errors("read the repository's policy on AI", "contents: read"):
-        for path in _files(place, base):
-            file = place.get_contents(path, ref=base)
-            text = "" if isinstance(file, list) else file.decoded_content.decode("utf-8", "replace")
-            on_ai = is_policy(path.rpartition("/")[2])
-            if sentence := refusal(text, asked=asked, on_ai=on_ai):
-                raise TriggerSkipped(f"{path} says: {sentence}")
-            if on_ai:
-                linked.append(f"{here.url}/blob/{base}/{quote(path)}")
-    return tuple(linked)
+        files = ((path, place.get_contents(path, ref=base)) for path in _files(place, base))
+        texts = (
+            (path, "" if isinstance(file, list) else file.decoded_content.decode("utf-8", "replace"))
+            for path, file in files
+        )
+        return tuple(f"{here.url}/blob/{base}/{quote(path)}" for path in policies_among(texts, asked=asked))
+
+
+def policies_among(texts: Iterable[tuple[str, str]], *, asked: bool) -> list[str]:
+    """Return the paths of AI policies among files and their texts. Raises what `check_policies` raises."""
+    linked = []
+    for path, text in texts:
+        on_ai = is_policy(path.rpartition("/")[2])
+        if sentence := refusal(text, asked=asked, on_ai=on_ai):
+            raise TriggerSkipped(f"{path} says: {sentence}")
+        linked += [path] if on_ai else []
+    return linked
 
 
 def is_policy(name: str) -> bool:
@@ -56,7 +64,13 @@ def _files(place: Repository, base: str) -> list[str]:
     found = {one.path: one for one in top}
     for folder in (one for one in top if one.type == "tree" and one.path.lower() in FOLDERS):
         found |= {f"{folder.path}/{one.path}": one for one in place.get_git_tree(folder.sha).tree}
-    paths = [path for path, one in found.items() if one.mode in FILES and 0 < (one.size or 0) <= MOST_BYTES]
+    return policy_paths(path for path, one in found.items() if one.mode in FILES and 0 < (one.size or 0) <= MOST_BYTES)
+
+
+def policy_paths(found: Iterable[str]) -> list[str]:
+    """Return the paths of policies and guides among those of the top folder and of FOLDERS, policies first."""
+    folders = ("", *FOLDERS)
+    paths = [path for path in found if path.rpartition("/")[0].lower() in folders]
     policies = [path for path in paths if is_policy(path.rpartition("/")[2])]
     return (policies + [path for path in paths if _is_guide(path.rpartition("/")[2])])[:MOST_FILES]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 TYPED = (
-    ("words", "an issue, a question or an instruction; the URL of a GitHub issue alone, or `#300`, fetches the issue"),
+    ("words", "an issue, a question or an instruction; the URL of an issue alone, or `#300`, fetches the issue"),
     ("@path", "attaches a file's text, a folder's listing or a picture"),
     ("!command", "runs the command in the workspace"),
     ("/command", "runs a built-in command or a custom command"),

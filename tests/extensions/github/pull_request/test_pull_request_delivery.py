@@ -154,7 +154,7 @@ def test_refused_push_is_reported_and_run_can_be_resumed(user: TerminalUser):
     user.hub.token(TOKEN, "ada")
     assert result["exit"] == 3
     assert (
-        "Pushing needs `contents: write`" in result["error"]["fix"]
+        "Pushing needs `contents: write`, on GitLab" in result["error"]["fix"]
         or "You have no push access" in result["error"]["message"]
     )
     assert user.pulls == []
@@ -296,7 +296,7 @@ def test_file_that_git_includes_is_not_published(user: TerminalUser):
         ((True, None, True, "url"), "--apply and --pr were both given."),
         ((False, "b", True, "url"), "--branch and --pr were both given."),
         ((True, "b", True, "url"), "--apply and --branch and --pr were all given."),
-        ((False, None, True, ""), "--pr needs an issue on GitHub: the pull request goes to its repository."),
+        ((False, None, True, ""), "--pr needs an issue on GitHub or GitLab: the request goes to its repository."),
     ],
     ids=["apply", "branch", "all", "no issue"],
 )
