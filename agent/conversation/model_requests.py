@@ -99,7 +99,8 @@ def send(run: RequestResources, model: Model, ask: RequestSpec) -> Reply:
             if other is None or other.name in tried:
                 raise
             why = f"{model.name} failed ({error.message}), trying {other.name}"
-            run.journal.append(Note(ask.branch, "fallback", why, {"ask": ask.number}))
+            about = {"ask": ask.number, "from": model.name, "to": other.name, "why": error.message}
+            run.journal.append(Note(ask.branch, "fallback", why, about))
             run.report("say", ask.branch, why)
             tried.add(other.name)
             model = other

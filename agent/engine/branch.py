@@ -107,6 +107,7 @@ EFFECTS = {
     "life",
     "overflow",
     "fallback",
+    "model",
     "forked",
     "replay",
     "parted",

@@ -44,7 +44,7 @@ SAME = "replayed"
 AGAIN = "Replay the run again."
 MOST_FILES = 200
 """Maximum number of files that a note names."""
-CONVERSATION_NOTES = frozenset({"message", "approval", "overflow", "fallback"})
+CONVERSATION_NOTES = frozenset({"message", "approval", "overflow", "fallback", "model"})
 """Kinds of notes about the conversation, which a replay copies.
 
 All other notes that are not written by strategies concern the process or the user's files and are not copied.

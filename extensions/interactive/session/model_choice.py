@@ -13,17 +13,23 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from aci.observation.secret_masking import mask_secrets
 from agent.config.api_keys import find_key, usual_variable
 from agent.config.model_table import ModelTable
 from agent.config.remembered_answers import is_remembered, remember
 from agent.config.user_config import change
+from agent.conversation.model_roles import CODER, needs_model
 from agent.limits.run_budget import UNPRICED_TOKENS
 from agent.models.provider import own_server
+from agent.run_state.turn_state import MAIN
 from extensions.interactive.session.session_events import FrontEndRequested
 from trajectories.errors import SweAgentError, UsageError
+from trajectories.plugins import names
+from trajectories.records import Note
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings
+    from agent.engine.engine import Engine
     from agent.models.base import Model
     from extensions.interactive.session.session_protocols import ModelSession
 
@@ -84,12 +90,12 @@ def served_models(address: str, where: str = "") -> list[ModelOffer]:
         connection.request("GET", f"{url.path}/models")
         response = connection.getresponse()
         listed = json.loads(response.read(LARGEST))["data"] if response.status == 200 else []
-        names = [str(one["id"]) for one in listed]
+        served = [str(one["id"]) for one in listed]
     except (OSError, HTTPException, ValueError, LookupError, TypeError, RecursionError):
         return []
     finally:
         connection.close()
-    usable = [name for name in names if MODEL_NAME.fullmatch(name)][:MOST_MODELS]
+    usable = [name for name in served if MODEL_NAME.fullmatch(name)][:MOST_MODELS]
     return [ModelOffer(f"openai/{name}", where or f"on {url.netloc}", address) for name in usable]
 
 
@@ -107,9 +113,26 @@ def choose_served_model(session: ModelSession, address: str, name: str = "") -> 
         )
     chosen = [offer for offer in offers if offer.name == f"openai/{name}" or (not name and len(offers) == 1)]
     if not chosen:
-        names = ", ".join(offer.name.removeprefix("openai/") for offer in offers)
-        raise UsageError(f"{plain} lists these models: {names}.", f"Choose one: /model {plain} NAME")
+        listed = ", ".join(offer.name.removeprefix("openai/") for offer in offers)
+        raise UsageError(f"{plain} lists these models: {listed}.", f"Choose one: /model {plain} NAME")
     accept_offer(session, chosen[0])
+
+
+def record_switch(engine: Engine, reason: str) -> None:
+    """Record that the turn that begins uses another model than the last turn that used one, and the user's reason."""
+    *earlier, turn = engine.trajectory.turns
+    known = names("agent.strategies")
+    used = [
+        each.models[CODER]
+        for each in earlier
+        if CODER in each.models and each.strategy.replace("_", "-") in known and needs_model(each.strategy)
+    ]
+    new = turn.models.get(CODER, "")
+    if not used or used[-1] == new or not needs_model(turn.strategy):
+        return
+    why = mask_secrets(reason, engine.secrets)
+    text = f"from {used[-1]} to {new}{f': {why}' if why else ''}"
+    engine.journal.append(Note(MAIN, "model", text, {"from": used[-1], "to": new, "why": why}))
 
 
 def _provider_offer(name: str) -> ModelOffer:

@@ -71,6 +71,8 @@ class Session:
         self.mode = start.mode
         self.strategy = start.settings.strategy if "strategy" in start.given else ""
         """The strategy that the user chose; "" for the mode's strategy."""
+        self.model_reason = ""
+        """Why the user chose the current model, for the record of the next turn."""
         self.engine: Engine | None = None
         self.state: State = "idle"
         self.stopped = Flag()

@@ -96,6 +96,7 @@ class TurnSession(Protocol):
     strategy: str
     can_ask: bool
     can_choose: bool
+    model_reason: str
 
     @property
     def next_strategy(self) -> str: ...

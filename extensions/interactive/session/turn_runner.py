@@ -25,6 +25,7 @@ from agent.run_state.turn_state import MAIN
 from extensions.interactive.session import applied_changes, session_commit
 from extensions.interactive.session.error_messages import to_swe_agent_error
 from extensions.interactive.session.in_place import InPlace
+from extensions.interactive.session.model_choice import record_switch
 from extensions.interactive.session.prompt_input.attachments import NOT_ATTACHED, Request, resolve_attachments
 from extensions.interactive.session.session_events import (
     ProgressReported,
@@ -278,6 +279,7 @@ class TurnRunner:
             secrets = (*known_secrets(os.environ), *session.engine.secrets)
             text, more = (mask_secrets(each, secrets) for each in (request.text, request.more))
             next_turn(session.engine, text, strategy, settings, request.images, more)
+            record_switch(session.engine, session.model_reason)
         self._turn_settings = session.settings
 
     def _settings(self, strategy: str) -> Settings:

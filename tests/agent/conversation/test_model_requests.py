@@ -218,6 +218,7 @@ def test_fallback_answers_if_first_model_fails(ask):
     assert [hold.model for hold in trajectory.holds.values()] == ["temperamental", "second"]
     (note,) = [note for note in trajectory.notes if note.kind == "fallback"]
     assert "temperamental failed (No.)" in note.text
+    assert note.data == {"ask": 1, "from": "temperamental", "to": "second", "why": "No."}
 
 
 def test_circular_fallbacks_end_with_error(ask):

@@ -1,4 +1,4 @@
-"""Choose the model for the next turns, or list the configured models; the configuration is read again."""
+"""Choose the model for the next turns, with a reason for the record, or list the configured models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.models.base import Model
     from extensions.interactive.session.session import Session
 
-USAGE = "[NAME | ADDRESS [NAME]]"
+USAGE = "[NAME [REASON] | ADDRESS [NAME]]"
 ONLY_FOR_LATER = "with words"
 GROUP = "how"
 ADVICE = "`swe-agent config set models.NAME.price_in DOLLARS` and similar commands describe others."
@@ -34,13 +34,14 @@ def run(session: Session, words: str) -> None:
         address, _, name = words.partition(" ")
         choose_served_model(session, address, name.strip())
         return
-    settings = under_policy(session.settings.model_copy(update={"model": words}))
-    if settings.model != words:
+    name, _, reason = words.partition(" ")
+    settings = under_policy(session.settings.model_copy(update={"model": name}))
+    if settings.model != name:
         raise UsageError(
             f"The administrator's policy sets the model to {settings.model}.", "Only the administrator can change it."
         )
     chosen = check_models(settings)
-    session.settings = settings
+    session.settings, session.model_reason = settings, reason.strip()
     session.hear(StatusChanged())
     session.show(f"The next turns use {chosen.name} ({_price(chosen)}).")
     if question := request_price(settings, chosen):

@@ -108,6 +108,28 @@ def test_unavailable_model_is_not_selected(talk, tmp_path):
     talk.say("Hi").say(f"/model scripted:{other}").say("Hi again")
     assert talk.replies == ["One.", "From the other."]
     assert before in talk.say("/model").messages[-1]
+    [note] = [note for note in talk.session.engine.trajectory.notes if note.kind == "model"]
+    assert note.data == {"from": before, "to": f"scripted:{other}", "why": ""}
+
+
+@pytest.mark.slow
+def test_switch_of_model_is_recorded_with_its_reason(talk, tmp_path):
+    script = [says("One."), says("Three.")]
+    talk = talk(script, mode="plan")
+    first = talk.session.settings.model
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"reply": {"text": "Two."}}\n')
+    talk.say("Hi").say(f"/model scripted:{other} the first one is too slow").say("!true").say("Hi again")
+    engine = talk.session.engine
+    [note] = [note for note in engine.trajectory.notes if note.kind == "model"]
+    assert note.text == f"from {first} to scripted:{other}: the first one is too slow"
+    assert note.data == {"from": first, "to": f"scripted:{other}", "why": "the first one is too slow"}
+    turn = engine.trajectory.turns[-1]
+    assert turn.at <= note.at
+    talk.say("/report " + str(tmp_path / "report.html"))
+    assert "the first one is too slow" in (tmp_path / "report.html").read_text()
+    talk.say(f"/model {first}").say("Hi")
+    assert [note.data["why"] for note in engine.trajectory.notes if note.kind == "model"][1:] == [""]
 
 
 @pytest.mark.slow
