@@ -1,3 +1,7 @@
 """Questions about a repository: places for an issue, patch or error log, and neighbours of a symbol."""
 
-PLUGINS = {"agent.cli.commands": "commands", "agent.strategies": "strategies"}
+PLUGINS = {
+    "agent.cli.commands": "commands",
+    "agent.cli.model_localization": "model_localization",
+    "agent.strategies": "strategies",
+}

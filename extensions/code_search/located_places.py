@@ -86,8 +86,9 @@ def list_located(located: Mapping[str, Any]) -> str:
     return "\n".join(lines) or "The model named no place of the repository."
 
 
-def merge_places(found: LocalizationResult, located: Mapping[str, Any]) -> LocalizationResult:
-    """Return the ranking with the model's places first, in its order; a file counts from the first place in it."""
+def merge_places(found: LocalizationResult, located: Mapping[str, Any], top: int) -> LocalizationResult:
+    """Return the first `top` places of each kind: those of the model in its order, then the ranking's. A file counts
+    from the first place in it."""
     first: dict[str, list[RankedPlace]] = {kind: [] for kind in KINDS}
     known = {hit.path: hit for hit in found.places.files}
     for place in located["places"]:
@@ -95,15 +96,10 @@ def merge_places(found: LocalizationResult, located: Mapping[str, Any]) -> Local
         first["files"].append(replace(known.get(hit.path, RankedPlace(hit.path, 0.0)), why=hit.why))
         if hit.name:
             first[place["kind"]].append(hit)
-    merged = RankedPlaces(*(_without_repetitions([*first[kind], *getattr(found.places, kind)]) for kind in KINDS))
+    merged = RankedPlaces(*(_distinct([*first[kind], *getattr(found.places, kind)])[:top] for kind in KINDS))
     return found._replace(places=merged)
 
 
-def _without_repetitions(hits: Sequence[RankedPlace]) -> tuple[RankedPlace, ...]:
+def _distinct(hits: Sequence[RankedPlace]) -> tuple[RankedPlace, ...]:
     by_name = {(hit.path, hit.name): hit for hit in reversed(hits)}
     return tuple(by_name[key] for key in dict.fromkeys((hit.path, hit.name) for hit in hits))
-
-
-def limit_places(found: LocalizationResult, top: int) -> LocalizationResult:
-    """Return the first `top` places of each kind."""
-    return found._replace(places=RankedPlaces(*(getattr(found.places, kind)[:top] for kind in KINDS)))

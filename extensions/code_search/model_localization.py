@@ -1,8 +1,8 @@
-"""One localization that a model takes part in, as a run of its own: `swe-agent locate --model`."""
+"""One localization that a model takes part in, as a run of its own: `swe-agent locate --model`, and a tool over MCP."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,9 @@ from agent.console.foreground_run import run_to_end
 from agent.console.run_display import Console
 from agent.conversation.model_roles import validate_models
 from agent.lifecycle.result_json import as_json
-from agent.lifecycle.run_lifecycle import begin, reopen, solve
+from agent.lifecycle.run_lifecycle import begin, reopen
 from agent.run_state.turn_state import MAIN
-from extensions.code_search.located_places import LOCATED, RANKING, limit_places, merge_places, record_ranking
+from extensions.code_search.located_places import LOCATED, RANKING, merge_places, record_ranking
 from trajectories.errors import SweAgentError
 from trajectories.records import Once
 
@@ -25,18 +25,15 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings
     from agent.engine.engine import Engine
     from agent.lifecycle.run_result import Result
-    from trajectories.records import Issue
+    from agent.run_state.progress_event import ProgressEvent
+    from trajectories.records import Issue, Step
+    from trajectories.trajectory import Trajectory
 
-STRATEGY = "locate-places"
-SETTINGS: dict[str, Any] = {
-    **WITHOUT_MEMORY,
-    "strategy": STRATEGY,
-    "roles": {},
-    "subtree": "",
-    "independent": False,
-    "merge_review": False,
-}
-"""Settings of such a run. The model that was given answers, not that of a role."""
+STRATEGY, LOCATOR = "locate-places", "locator"
+SETTINGS: dict[str, Any] = {"strategy": STRATEGY, "subtree": "", "independent": False, "merge_review": False}
+"""Settings of such a run."""
+NOTHING: dict[str, Any] = {"places": [], "dropped": []}
+"""The record of the model's places if there is no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +49,6 @@ class ModelAnswer:
     error: str = ""
     """Why there is no answer, and what to do."""
 
-    def places_of(self, top: int) -> LocalizationResult:
-        """Return the result with the first `top` places of each kind."""
-        return limit_places(self.found, top)
-
     @property
     def summary(self) -> str:
         """One line on the answer and the run: its tokens, its cost and its name."""
@@ -70,28 +63,32 @@ class ModelAnswer:
 def locator_settings(
     source: Repository, rev: str | None, model: str, budget: float | None = None, max_tokens: int | None = None
 ) -> Settings:
-    """Return the settings of a run that asks this model. Raises ConfigError if the model is not available."""
+    """Return the settings of a run that asks this model, whatever model the role has. Raises ConfigError if it is not
+    available."""
     own = source.file(".swe-agent.toml", rev) or b""
-    settings = load_settings(own, model=model, budget=budget, max_tokens=max_tokens, **SETTINGS)
+    settings = load_settings(
+        own, model=model, budget=budget, max_tokens=max_tokens, roles={}, **WITHOUT_MEMORY, **SETTINGS
+    )
     return validate_models(settings, STRATEGY)[0].model_copy(update=NOWHERE)
 
 
 class _SilentConsole(Console):
-    """The console of a run whose result the caller shows."""
+    """The console of a run whose result the caller shows; only messages, such as those about retries, go to `say`."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        super().__init__(json=True)
+        super().__init__(json=True, plain=True)
         self._say = say
 
     def heartbeat(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def happening(self, event: Any) -> None:
+    def happening(self, event: ProgressEvent) -> None:
         if event.kind == "say":
             self._say(event.text)
 
-    def result(self, result: Result, error: SweAgentError | None = None) -> None:
-        pass
+    def heading(self, trajectory: Trajectory) -> None: ...
+    def step(self, step: Step) -> None: ...
+    def result(self, result: Result, error: SweAgentError | None = None) -> None: ...
 
 
 def ask_locator(
@@ -100,9 +97,11 @@ def ask_locator(
     source: Repository,
     settings: Settings,
     rev: str | None,
+    top: int,
     say: Callable[[str], None],
 ) -> ModelAnswer:
-    """Let the settings' model rank the places that were `found` without it, in a recorded run.
+    """Let the settings' model rank the places that were `found` without it, in a recorded run; `top` is the number of
+    places of each kind in the answer.
 
     `say` gets messages about retries. Raises what the creation of a run raises; later errors are in the answer.
     """
@@ -113,33 +112,29 @@ def ask_locator(
         engine.journal.append(Once(MAIN, RANKING, record_ranking(found.places)))
         return engine
 
-    def work(engine: Engine, _: Console) -> Result:
-        steps = solve(engine)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-
     def on_end(engine: Engine, ended: Result, error: SweAgentError | None) -> None:
-        located = engine.trajectory.results.get((MAIN, LOCATED))
-        answers.append(_answer(found, settings.model, located.value if located else None, ended, error))
+        answers.append(answer_of(engine, found, top, as_json(ended, error)))
 
     console = _SilentConsole(say)
-    run_to_end(start, console, work, on_end)
+    run_to_end(start, console, on_end=on_end)
     return answers[0]
 
 
-def _answer(
-    found: LocalizationResult, model: str, located: Any, ended: Result, error: SweAgentError | None
-) -> ModelAnswer:
-    run = as_json(ended, error)
-    document: dict[str, Any] = {"name": model} | {name: run[name] for name in ("run", "usage", "error") if name in run}
-    document |= {"places": [], "dropped": []} if located is None else _public(located)
+def answer_of(engine: Engine, found: LocalizationResult, top: int, run: Mapping[str, Any]) -> ModelAnswer:
+    """Return what came of a run on the places that were `found` without a model; `run` is the result as JSON."""
+    recorded = engine.trajectory.results.get((MAIN, LOCATED))
+    located = recorded.value if recorded else NOTHING
+    document = {"name": engine.settings.roles.get(LOCATOR, engine.settings.model)}
+    document |= {name: run[name] for name in ("run", "usage", "error") if name in run} | _public(located)
     problem = run.get("error")
     text = f"{problem['message']} {problem['fix']}".strip() if problem else ""
-    return ModelAnswer(merge_places(found, located) if located else found, document, run["exit"], text)
+    return ModelAnswer(merge_places(found, located, top), document, run["exit"], text)
+
+
+def answer_json(engine: Engine, found: LocalizationResult, top: int, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the object that `locate --model --json` prints."""
+    answer = answer_of(engine, found, top, run)
+    return answer.found.as_json() | {"model": answer.document}
 
 
 def _public(located: dict[str, Any]) -> dict[str, Any]:

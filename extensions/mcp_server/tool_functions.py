@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agent.limits.cancellation import CancellationToken
 from extensions.mcp_server import tool_arguments as arguments
 from extensions.mcp_server.server_options import ServerOptions
-from trajectories.errors import Cancelled, SweAgentError, UsageError
+from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError
 from trajectories.git_store.git_commands import encode
 from trajectories.records import Issue
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
     from aci.repository.user_repository import Repository
     from agent.config.settings import Settings
+    from agent.engine.engine import Engine
     from agent.run_state.progress_event import ProgressEvent
     from agent.run_state.proposed_tree import Proposal
 
@@ -47,6 +48,22 @@ def locate(call: ToolCall, given: arguments.Locate) -> dict[str, Any]:
     before = HistoryBase(source.git_dir, source.commit())
     with source.blobs() as blobs:
         return localize_issue(blobs, issue, before, given.top, call.say).as_json()
+
+
+def locate_with_model(call: ToolCall, given: arguments.Locate) -> dict[str, Any]:
+    from aci.localization.issue_localization import HistoryBase, localize_issue
+    from trajectories.plugins import extension_module
+
+    by_model = extension_module("agent.cli.model_localization", "Localization with a model", "code_search")
+    source, issue = call.server.open_repository(given.repository), _issue(given.issue)
+    settings, before = call.server.settings(source, **by_model.SETTINGS), HistoryBase(source.git_dir, source.commit())
+    if not settings.model:
+        raise ConfigError("This server has no model.", "Call locate; the server's user names a model with --model.")
+    with source.blobs() as blobs:
+        found = localize_issue(blobs, issue, before, given.top, call.say)
+    return _run(
+        call, issue, source, settings, answer=lambda engine, run: by_model.answer_json(engine, found, given.top, run)
+    )
 
 
 def graph(call: ToolCall, given: arguments.Graph) -> dict[str, Any]:
@@ -179,8 +196,10 @@ def _run(
     settings: Settings,
     rev: str | None = None,
     proposal: Proposal | None = None,
+    answer: Callable[[Engine, dict[str, Any]], dict[str, Any]] = lambda engine, run: run,
 ) -> dict[str, Any]:
-    """Solve a new run with what is left of the server's budget, and return what `fix --json` prints.
+    """Solve a new run with what is left of the server's budget, and return what `fix --json` prints, or the `answer`
+    that is made of it.
 
     Errors before the run is open are raised; one that stops the run is part of the answer. A run that is cancelled can
     be resumed.
@@ -205,4 +224,5 @@ def _run(
             call.secrets.extend(engine.secrets)  # with the keys of models that it has used since
             trajectory = engine.trajectory
             call.server.budget.book(engine.ledger.spent, trajectory.holds.values(), trajectory.settles)
+        document = answer(engine, document)
     return {name: value for name, value in document.items() if name != "directory"}

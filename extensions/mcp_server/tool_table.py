@@ -68,6 +68,15 @@ TOOLS = {
             runs_code=False,
         ),
         ServerTool(
+            "locate_with_model",
+            "Find where to fix an issue, with a model",
+            "As locate, but the server's model reads the first places and ranks them: one or two short requests, which "
+            "cost money of the server's budget. More often right than locate; no code runs.",
+            arguments.Locate,
+            functions.locate_with_model,
+            asks_model=True,
+        ),
+        ServerTool(
             "graph",
             "Show a symbol's neighbours",
             "Show what calls, tests, extends and uses a function, class or file, from the code graph; no model.",

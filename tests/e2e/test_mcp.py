@@ -90,7 +90,8 @@ def test_client_solves_an_issue_and_nothing_is_changed(machine: Machine, calcula
 
     async def act(client: Any) -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert list(tools) == ["locate", "graph", "symbols", "run_tests", "prove", "optimize", "fix"]
+        names = ["locate", "locate_with_model", "graph", "symbols", "run_tests", "prove", "optimize", "fix"]
+        assert list(tools) == names
         assert tools["graph"].annotations.read_only_hint
         assert not tools["fix"].annotations.read_only_hint
         assert (await ask(client, "locate", issue=ISSUE))["files"][0]["path"] == "calc/core.py"

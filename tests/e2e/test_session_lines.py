@@ -122,7 +122,7 @@ def test_broken_config_opens_with_defaults_and_runs_nothing(machine, run_session
     (machine.home / "config.toml").write_text("budget = [")
     completed = run_session("/help locate\nDo something\n")
     assert f"{machine.home / 'config.toml'} cannot be read" in completed.stderr
-    assert "`/locate WORDS`" in completed.stdout
+    assert "`/locate [--model] WORDS`" in completed.stdout
     assert completed.returncode == 3
     assert not (machine.home / "state" / "runs").exists()
 

@@ -110,8 +110,8 @@ def command(
         from extensions.code_search.model_localization import ask_locator
 
         with waiting("Asking the model", plain or json) as progress:
-            answer = ask_locator(found, asked, source, settings, base, clean_printer(progress))
-        found = answer.places_of(top)
+            answer = ask_locator(found, asked, source, settings, base, top, clean_printer(progress))
+        found = answer.found
     if json:
         from json import dumps
 

@@ -7,6 +7,7 @@ functions that it names.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,12 @@ from trajectories.verdict import Verdict
 if TYPE_CHECKING:
     from aci.localization.place_ranking import RankedPlaces
     from agent.engine.task import Task
-    from trajectories.records import Step
+    from trajectories.records import Issue, Step
 
 ROLES = (LOCATOR := "locator",)
 STAYS = BY_HAND = LOOKS = APART = True
+COMMAND = "/locate --model"
+"""How a session's request for this strategy begins."""
 MAX_SOURCE_LINES = 80
 """Maximum number of lines that are shown of a function."""
 
@@ -41,7 +44,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Rank the places, ask the locator, check its answer against the code graph, and record the places that exist."""
     ranking = load_ranking(task.once(RANKING, partial(_rank, task)))
     branch = task.branch.beside(LOCATOR, LOCATOR)
-    branch.say(locator_request(task.turn.issue, ranking))
+    branch.say(locator_request(_issue(task), ranking))
     reply = branch.ask(tools=False)
     yield branch.step(reply, ())
     answer = parse_answer(reply.text)
@@ -57,13 +60,19 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     return Outcome(task.tree, Verdict(), "done")
 
 
+def _issue(task: Task) -> Issue:
+    """Return the issue; in a session, the words after the command."""
+    issue = task.turn.issue
+    return replace(issue, title=issue.title.removeprefix(COMMAND).strip())
+
+
 def _blobs(task: Task) -> TreeBlobs:
     return TreeBlobs(task.trees, search_tree(task.turn, task.trees))
 
 
 def _rank(task: Task) -> dict[str, Any]:
     before = HistoryBase(task.branch.engine.repository.git_dir, task.turn.base.commit)
-    found = localize_issue(_blobs(task), task.turn.issue, before, LISTED_FUNCTIONS, task.branch.notify)
+    found = localize_issue(_blobs(task), _issue(task), before, LISTED_FUNCTIONS, task.branch.notify)
     return record_ranking(found.places)
 
 
@@ -72,7 +81,7 @@ def _check(task: Task, ranking: RankedPlaces, answer: LocatorAnswer) -> dict[str
     tree = task.trees.files(search_tree(task.turn, task.trees))
     return query_tree_graph(
         _blobs(task),
-        text_of(task.turn.issue),
+        text_of(_issue(task)),
         lambda graph: resolve(answer.places, ranking, graph, tree),
         task.branch.notify,
     )

@@ -35,10 +35,10 @@ def command(
     *,
     run_settings: dict[str, Any],
 ) -> int:
-    """Serve locate, graph, symbols, run_tests, prove, optimize and fix as tools for another agent, over MCP.
+    """Serve locate, locate_with_model, graph, symbols, run_tests, prove, optimize and fix as tools for other agents.
 
-    Clients cannot choose the model, the workspace, the budget or the test command. They get patches; the working tree
-    is not changed. --budget and --max-tokens limit all runs together.
+    The protocol is MCP. Clients cannot choose the model, the workspace, the budget or the test command. They get
+    patches; the working tree is not changed. --budget and --max-tokens limit all runs together.
 
     With --http, clients must send a token: the value of $SWE_AGENT_MCP_TOKEN, or the token that is printed on stderr if
     this variable is not set.

@@ -49,7 +49,7 @@ def call(server: ServerOptions, tool: str, **given: Any) -> dict[str, Any]:
 
 
 def test_tools_are_those_of_the_issue() -> None:
-    assert list(TOOLS) == ["locate", "graph", "symbols", "run_tests", "prove", "optimize", "fix"]
+    assert list(TOOLS) == ["locate", "locate_with_model", "graph", "symbols", "run_tests", "prove", "optimize", "fix"]
     assert [tool.name for tool in TOOLS.values() if not tool.runs_code] == ["locate", "graph", "symbols"]
 
 
@@ -102,6 +102,23 @@ def test_locate_answers_as_the_command_does(server: ServerOptions) -> None:
     found = call(server, "locate", issue="add() subtracts", top=1)
     assert [each["path"] for each in found["files"]] == ["calc/core.py"]
     assert (found["functions"][0]["name"], found["functions"][0]["line"]) == ("add", 1)
+
+
+def test_model_of_the_server_ranks_places_within_its_budget(
+    server: ServerOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SweAgentError, match="This server has no model"):
+        call(server, "locate_with_model", issue="add() subtracts")
+    reply = {"text": "calc/core.py::double: calls it", "usage": {"input_tokens": 9, "output_tokens": 2}}
+    (tmp_path / "script.jsonl").write_text(json.dumps({"reply": reply}))
+    monkeypatch.setenv("SWE_AGENT_MODEL", f"scripted:{tmp_path / 'script.jsonl'}")
+    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
+    found = call(server, "locate_with_model", issue="add() subtracts", top=1)
+    assert [(each["name"], each["why"]) for each in found["functions"]] == [("double", ["calls it"])]
+    assert found["model"]["usage"]["calls"] == 1
+    server.budget._pico = server.budget._total or 0
+    with pytest.raises(SweAgentError, match="The server's budget of"):
+        call(server, "locate_with_model", issue="add() subtracts")
 
 
 def test_graph_and_symbols(server: ServerOptions) -> None:

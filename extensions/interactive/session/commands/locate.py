@@ -1,4 +1,4 @@
-"""Find the likely places for a problem or change, without a model."""
+"""Find the likely places for a problem or change, without a model; with --model, one chooses among them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,33 @@ from typing import TYPE_CHECKING
 from aci.observation.untrusted_text import clean_text
 from agent.inputs.issue_input import from_text
 from trajectories.errors import UsageError
+from trajectories.plugins import missing_extension, names
 
 if TYPE_CHECKING:
     from aci.localization.place_ranking import RankedPlace, RankedPlaces
     from extensions.interactive.session.session import Session
 
-USAGE = "WORDS"
+USAGE = "[--model] WORDS"
 GROUP = "what"
 IN_EDITORS = "always"
 TOP = 10
 REASONS = 2
+STRATEGY = "locate-places"
 
 
 def run(session: Session, words: str) -> None:
     from aci.localization.issue_localization import HistoryBase, localize_issue
 
+    first, _, rest = words.strip().partition(" ")
+    is_asked = first == "--model"
+    words = rest.strip() if is_asked else words
     if not words:
         raise UsageError("There is nothing to search for.", "Describe what goes wrong, or what to change.")
+    if is_asked:
+        if STRATEGY not in names("agent.strategies"):
+            raise missing_extension("`/locate --model`", "code_search")
+        session.turns.act(f"/locate --model {words}", STRATEGY)
+        return
     source, base = session.start.source, session.start.base
     with source.blobs(base) as blobs:
         before = HistoryBase(source.git_dir, source.commit(base))

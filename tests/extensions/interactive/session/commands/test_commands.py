@@ -21,7 +21,7 @@ def test_help_lists_commands_and_keys(talk):
     talk = talk([]).say("/help")
     for part in ("/mode build|plan", "@path", "ctrl-s", "/quit", "/undo"):
         assert part in talk.all(FrontEndRequested)[-1].words
-    assert talk.say("/help /locate").messages[-1].startswith("`/locate WORDS`: ")
+    assert talk.say("/help /locate").messages[-1].startswith("`/locate [--model] WORDS`: ")
 
 
 @pytest.mark.parametrize("command", ["/quit", "/exit"])
@@ -267,6 +267,16 @@ def test_locate_works_without_model(talk):
     talk = talk([]).say("/locate").say("/locate the function f in a.py")
     assert "There is nothing to search for" in talk.messages[-2]
     assert "a.py" in talk.messages[-1]
+
+
+def test_locate_with_model_lists_the_places_of_its_answer(talk):
+    talk = talk([says("#1: it is f")]).say("/locate --model the function f in a.py")
+    [ended] = talk.all(session_events.TurnEnded)
+    assert ended.result.exit.kind == "done"
+    assert ended.result.word.startswith(" 1. a.py:1 f - it is f")
+    locator = talk.session.engine.trajectory.steps["main/locator"]
+    assert locator[0].observations[0].text.startswith("<issue>\nthe function f in a.py")
+    assert "There is nothing to search for" in talk.say("/locate --model").messages[-1]
 
 
 def test_locate_lists_classes_last(talk, make_repo):
