@@ -46,6 +46,7 @@ ROWS = {
     "synth": (".", "--out", "OUT.tasks.jsonl", *TEST),
     "batch": ("--instances", "INSTANCES", "--repos", "REPOS", "--out", "OUT", "--model", "MODEL", *TEST),
     "evaluate": ("--instances", "INSTANCES", "--predictions", "gold", "--repos", "REPOS", "--out", "OUT.graded", *TEST),
+    "bench": ("--set", "INSTANCES", "--repos", "REPOS", "--out", "OUT.bench", "--model", "MODEL", *TEST),
     "env": ("why",),
     "experience": (),
     "memory": ("add", "The tests are in tests/"),
@@ -68,7 +69,7 @@ CODES |= {"prove": 5, "review": 5} if unavailable_reason() else {"prove": 6}
 run tests, the proof has no test (or
 there is no sandbox for it), and the others find nothing to change in so small a repository. With any other code, a row
 ends before the repository is used."""
-NO_REPOSITORY = frozenset({"runs", "batch", "evaluate", "gc", "config", "strategies", "completion", "count"})
+NO_REPOSITORY = frozenset({"runs", "batch", "bench", "evaluate", "gc", "config", "strategies", "completion", "count"})
 """Subcommands that need no repository in the current folder. In an embedded git directory, where no run
 can be made, all others end with 2."""
 

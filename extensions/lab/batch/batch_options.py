@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,3 +46,8 @@ class BatchOptions:
             "hints": self.hints,
             "engine": self.engine,
         }
+
+
+def default_workers() -> int:
+    """Return the default number of workers. They mostly wait for the model, but also run tests."""
+    return max(2, min(8, os.cpu_count() or 2))

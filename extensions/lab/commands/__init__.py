@@ -1,1 +1,1 @@
-"""The subcommands `batch`, `evaluate` and `synth`."""
+"""The subcommands `batch`, `bench`, `evaluate`, `export` and `synth`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from json import dumps
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from agent.cli import shared_options as options
 from agent.console.error_report import INTERRUPTED, report_error
 from agent.console.process_end import exit_process
-from extensions.lab.batch.batch_options import BatchOptions
+from extensions.lab.batch.batch_options import BatchOptions, default_workers
 from extensions.lab.batch.batch_start import start_batch
 from extensions.lab.batch.batch_summary import as_json, summary_text
 from extensions.lab.batch.reports.fault_tolerant_display import discard_stderr
@@ -92,7 +91,7 @@ def command(
         out=out.absolute(),
         flags=flags,
         repos=repos.absolute() if repos else None,
-        workers=workers or _workers(),
+        workers=workers or default_workers(),
         filter=filter,
         seed=shuffle,
         slice=slice,
@@ -118,8 +117,3 @@ def command(
         typer.echo(summary_text(summary))
     discard_stderr()
     return summary.code
-
-
-def _workers() -> int:
-    """Return the default number of workers. They mostly wait for the model, but also run tests."""
-    return max(2, min(8, os.cpu_count() or 2))
