@@ -47,6 +47,7 @@ EXIT_CODES = {
 OTHER_VARIABLES = {
     "CI": "If this variable is set, commands ask no questions at a terminal.",
     "CI_SERVER_URL": "Address of the GitLab server; GitLab sets it in jobs.",
+    "CI_JOB_URL": "Address of the job, to which `gitlab comment` links; GitLab sets it in jobs.",
     "COLORFGBG": "Colours of the terminal; the theme `auto` uses them to choose between light and dark.",
     "COLUMNS": "Width of the output in columns.",
     "DOCKER_CONFIG": "Configuration folder of Docker, as for `docker`.",

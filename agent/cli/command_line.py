@@ -90,6 +90,7 @@ EXTENSIONS = {
     "fork": "replay",
     "gc": "housekeeping",
     "github": "github",
+    "gitlab": "gitlab",
     "graph": "code_search",
     "locate": "code_search",
     "mcp": "mcp_server",

@@ -32,14 +32,14 @@ class GitLabAddress:
 
     server: str
     """Scheme, host, port and path of the server, without a slash at its end."""
-    project: str
+    repository: str
     """Path of the project with its groups, such as `group/sub/project`."""
     number: int = 0
 
     @property
     def url(self) -> str:
         """The project's URL, for browsers and for git."""
-        return f"{self.server}/{self.project}"
+        return f"{self.server}/{self.repository}"
 
     @property
     def issue_url(self) -> str:
@@ -53,7 +53,7 @@ class GitLabAddress:
     @property
     def path(self) -> str:
         """The project in the API."""
-        return f"/projects/{quote(self.project, safe='')}"
+        return f"/projects/{quote(self.repository, safe='')}"
 
     @property
     def token(self) -> str:

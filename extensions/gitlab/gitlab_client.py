@@ -14,8 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urljoin
 
-from aci.observation.secret_masking import mask_secrets
-from aci.observation.untrusted_text import clean_text
+from extensions.github.api.api_errors import connection_error, single_line
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ MAX_BYTES = 32 << 20
 """Maximum number of bytes of a response."""
 MAX_REDIRECTS = 3
 PAGE_LENGTH, MAX_PAGES = 100, 30
-MAX_MESSAGE_CHARACTERS = 300
-"""Maximum number of characters of the server's own message that are shown."""
 JOB_TOKEN = "The token of a CI job (CI_JOB_TOKEN) may not do this. "
 
 
@@ -118,11 +115,11 @@ class GitLabClient:
                 url, query = urljoin(url, answer.headers["Location"]), {}
                 if method != "GET" or not url.startswith(f"{self.address.api}/"):
                     raise ConfigError(
-                        f"GitLab redirects to another address when asked to {what}: {_single_line(url)}.",
+                        f"GitLab redirects to another address when asked to {what}: {single_line(url)}.",
                         "Use the project's current address.",
                     )
         except requests.RequestException as error:
-            raise _connection_error(error, what) from error
+            raise connection_error(error, what, "GitLab") from error
         if answer.status_code >= 300:
             raise self._refusal(answer, data, what)
         return data, answer
@@ -180,28 +177,8 @@ def _message(data: bytes) -> str:
         said = "; ".join(f"{name} {value}" for name, value in said.items())
     elif isinstance(said, list):
         said = "; ".join(map(str, said))
-    return f": {_single_line(said).rstrip('.')}." if isinstance(said, str) and said.strip() else ""
-
-
-def _connection_error(error: Exception, what: str) -> TryLater:
-    import requests
-
-    if isinstance(error, requests.exceptions.SSLError):
-        why = "its certificate is not trusted; REQUESTS_CA_BUNDLE names a file of trusted ones"
-    elif isinstance(error, requests.exceptions.Timeout):
-        why = "it did not answer in time"
-    else:
-        from extensions.github.api.api_errors import innermost_message
-
-        why = innermost_message(error)
-    return TryLater(f"GitLab could not be reached to {what}: {why}.", "Try again.")
+    return f": {single_line(said).rstrip('.')}." if isinstance(said, str) and said.strip() else ""
 
 
 def _invalid_answer(what: str) -> TryLater:
     return TryLater(f"GitLab gave an invalid answer when asked to {what}.", "Try again, or check GITLAB_HOST.")
-
-
-def _single_line(text: str) -> str:
-    """Return untrusted text on one line, masked and shortened."""
-    line = " ".join(mask_secrets(clean_text(text)).split())
-    return line if len(line) <= MAX_MESSAGE_CHARACTERS else f"{line[:MAX_MESSAGE_CHARACTERS]}…"

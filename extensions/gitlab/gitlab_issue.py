@@ -45,10 +45,10 @@ def fetch_issue(url: str, say: Say = lambda _: None) -> Issue:
     address = address_of(url)
     with GitLabClient(address) as client:
         data = read_issue(client, address)
-        now = find_address(str(data.get("web_url") or "")) or address
-        if now.server != address.server:
+        now = find_address(str(data.get("web_url") or ""))
+        if now is None or now.server != address.server:
             now = address
-        elif now.issue_url.lower() != address.issue_url.lower():
+        if now.issue_url.lower() != address.issue_url.lower():
             say(f"{address.issue_url} has moved to {now.issue_url}.")
         what, place = f"read {now.issue_url}", f"{now.path}/issues/{now.number}"
         notes, is_whole = client.pages(f"{place}/notes", what, sort="asc", order_by="created_at")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aci.repository.user_repository import Repository
+from extensions.github.api.issue_repository import check_remotes, checkout_or_clone
 from extensions.gitlab.gitlab_address import PROJECT, GitLabAddress, address_of, known_servers
 from extensions.gitlab.gitlab_client import GitLabClient, is_object
-from trajectories.errors import ConfigError, NoRepository, TryLater, UsageError
+from trajectories.errors import ConfigError, TryLater, UsageError
 from trajectories.git_store.git_commands import decode
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def remotes(source: Repository, server: str) -> Iterator[Remote]:
 
 def read_project(client: GitLabClient, path: str) -> dict[str, Any]:
     """Return the JSON of a project by its path in the API. Raises what `GitLabClient.get` raises."""
-    what = f"read {client.address.project}"
+    what = f"read {client.address.repository}"
     data = client.get(path, what)
     if not is_object(data, id=int, path_with_namespace=str):
         raise TryLater(f"GitLab gave an invalid answer when asked to {what}.", "Try again, or check GITLAB_HOST.")
@@ -109,7 +110,7 @@ def belongs_to(source: Repository, address: GitLabAddress) -> bool:
     Requests are sent to GitLab only if the names alone do not decide it.
     """
     there = list(remotes(source, address.server))
-    if any(remote.project.lower() == address.project.lower() for remote in there):
+    if any(remote.project.lower() == address.repository.lower() for remote in there):
         return True
     if not there:
         return False
@@ -118,41 +119,10 @@ def belongs_to(source: Repository, address: GitLabAddress) -> bool:
 
 
 def open_checkout(url: str, folder: Path, say: Callable[[str], object], needs: str = "") -> Repository:
-    """Return the repository that contains `folder` if the issue at `url` belongs to it, else a clone.
-
-    `say` is called with a message if the repository is cloned. `needs` is an option that requires the user's own
-    checkout, "" for none. Raises UsageError if such an option is given without a checkout, and for a repository that
-    cannot be cloned.
-    """
-    address = address_of(url)
-    try:
-        source = Repository.open(folder)
-        if belongs_to(source, address):
-            return source
-        where = source.root
-    except NoRepository:
-        where = folder.resolve()
-    if needs:
-        raise UsageError(
-            f"{needs} needs a checkout of {address.project}, and {where} is not one.",
-            "Give it with --repo DIR, or use --mr.",
-        )
-    from aci.repository.clone import clone
-    from agent.config.settings import load_settings
-
-    place = clone(f"{address.url}.git", load_settings().state / "clones", address.token)
-    say(f"{where} is not a checkout of {address.project}: using a clone of it, {place}.")
-    return Repository.open(place)
+    """As that of GitHub (`issue_repository.py`): a checkout of the issue\'s project in `folder`, else a clone."""
+    return checkout_or_clone(address_of(url), belongs_to, folder, say, needs, "--mr")
 
 
 def check_belongs(source: Repository, url: str, accept: Callable[[str], bool], fix: str) -> None:
-    """Raise UsageError with the advice `fix` if the issue at `url` does not belong to the repository.
-
-    `accept` gets the reason and may return True to continue anyway.
-    """
-    address = address_of(url)
-    if belongs_to(source, address):
-        return
-    why = f"The issue belongs to {address.project}, but no remote of {source.root} points to it."
-    if not accept(why):
-        raise UsageError(why, fix)
+    """Raise UsageError with the advice `fix` if the issue at `url` belongs elsewhere, unless `accept` returns True."""
+    check_remotes(source, address_of(url), belongs_to, accept, fix)

@@ -89,9 +89,9 @@ def find_destination(source: Repository, issue: str, commit: str) -> MergeReques
         if read_issue(client, address).get("confidential"):
             raise UsageError("The issue is confidential, and a merge request may show what it says.", "Use --branch.")
         project = read_project(client, address.path)
-        home = replace(address, project=str(project["path_with_namespace"]))
+        home = replace(address, repository=str(project["path_with_namespace"]))
         if project.get("archived") or project.get("can_create_merge_request_in") is False:
-            raise UsageError(f"{home.project} accepts no merge requests from you.", "Use --branch.")
+            raise UsageError(f"{home.repository} accepts no merge requests from you.", "Use --branch.")
         remote, there = _push_remote(client, source, home, project)
         target = _target(client, source, remote, project, commit)
     url = f"{home.server}/{there['path_with_namespace']}.git" if remote.https else remote.url
@@ -110,10 +110,10 @@ def _push_remote(
             return remote, there
     if not known:
         raise UsageError(
-            f"No remote of {source.root} is {home.project} or a fork of it.", f"git remote add gitlab {home.url}.git"
+            f"No remote of {source.root} is {home.repository} or a fork of it.", f"git remote add gitlab {home.url}.git"
         )
     raise ConfigError(
-        f"You have no push access to {home.project}, and no remote is a fork of it with push access.",
+        f"You have no push access to {home.repository}, and no remote is a fork of it with push access.",
         f"Fork it at {home.url}/-/forks/new and add the fork as a remote, then try again.",
     )
 
@@ -126,13 +126,13 @@ def _target(client: GitLabClient, source: Repository, remote: Remote, project: M
     for name in dict.fromkeys(names):
         try:
             path, query = f"/projects/{project['id']}/repository/compare", {"from": name, "to": commit}
-            compared = client.get(path, f"compare commits of {client.address.project}", **query)
+            compared = client.get(path, f"compare commits of {client.address.repository}", **query)
         except UsageError:  # the branch or the commit is not on the server
             continue
         if is_object(compared, commits=list) and not compared["commits"]:
             return name
     raise UsageError(
-        f"The commit {commit[:10]} is not on the branch {default} of {client.address.project}.",
+        f"The commit {commit[:10]} is not on the branch {default} of {client.address.repository}.",
         f"Push it first, or git fetch {remote.called} and start with --base {remote.called}/{default}.",
     )
 
@@ -148,7 +148,7 @@ def _policy_notes(source: Repository, home: GitLabAddress, commit: str, *, asked
         policies = policies_among(texts, asked=asked)
     except TriggerSkipped as refused:
         raise UsageError(
-            f"{home.project} does not accept this merge request. {refused}", "Use --branch, and ask the project."
+            f"{home.repository} does not accept this merge request. {refused}", "Use --branch, and ask the project."
         ) from None
     return tuple(f"The project's policy on AI: {home.url}/-/blob/{commit}/{quote(path)}" for path in policies)
 

@@ -37,6 +37,11 @@ def route(method: str, pattern: str) -> Callable[[Handler], Handler]:
 
 
 def answer(server: GitLab, request: Request) -> Answer:
+    if (request.method, request.path) == ("GET", "/user"):
+        user = server.tokens.get(request.token, "")
+        sent = Answer(200, _user(server, user)) if user else Answer(401, {"message": "401 Unauthorized"})
+        server.violations += violations(request, sent, f"{API}/user", {})
+        return sent
     for method, pattern, expression, handler in ROUTES:
         if request.method == method and (match := expression.fullmatch(request.path)):
             parts = {name: unquote(value) for name, value in match.groupdict().items()}

@@ -50,7 +50,7 @@ def translate_refusal(error: GithubException, what: str, needs: str = "", token:
             return TryLater(f"GitHub has a problem: it answered {status} when asked to {what}.", "Try again later.")
 
 
-def connection_error(error: RequestException, what: str) -> SweAgentError:
+def connection_error(error: RequestException, what: str, host: str = "GitHub") -> SweAgentError:
     """Return the error for a request that got no response."""
     import requests
 
@@ -59,13 +59,13 @@ def connection_error(error: RequestException, what: str) -> SweAgentError:
     elif isinstance(error, requests.exceptions.Timeout):
         why = "it did not answer in time"
     else:
-        why = innermost_message(error)
-    return TryLater(f"GitHub could not be reached to {what}: {why}.", "Try again.")
+        why = _innermost(error)
+    return TryLater(f"{host} could not be reached to {what}: {why}.", "Try again.")
 
 
 def redirect_error(error: RuntimeError, what: str) -> SweAgentError:
     """Return the error for a redirect to another server, which does not get the token."""
-    said = _single_line(str(error).partition(", ")[0])
+    said = single_line(str(error).partition(", ")[0])
     return ConfigError(
         f"GitHub redirects to another server when asked to {what}: {said}.", "Use that server's own address."
     )
@@ -82,7 +82,7 @@ def message(error: GithubException) -> str:
             parts.append(fault.get("message") or of)
         else:
             parts.append(fault)
-    lines = [_single_line(part).rstrip(".") for part in parts if isinstance(part, str) and part.strip()]
+    lines = [single_line(part).rstrip(".") for part in parts if isinstance(part, str) and part.strip()]
     return f"{'; '.join(dict.fromkeys(lines))}." if lines else ""
 
 
@@ -112,7 +112,7 @@ def _forbidden(headers: dict[str, str], said: str, what: str, needs: str) -> Con
     if sso := re.search(r"url=(https://[^\s;]+)", headers.get("x-github-sso", "")):
         return ConfigError(
             f"GitHub does not let you {what}: the organisation requires the token to be authorised.",
-            f"Open {_single_line(sso[1])}.",
+            f"Open {single_line(sso[1])}.",
         )
     accepted = _accepted(headers.get("x-accepted-github-permissions", ""))
     reason = f": {said}" if said else "."
@@ -141,7 +141,7 @@ def _clock(seconds: int) -> str:
     return time.strftime("%H:%M UTC", time.gmtime(seconds))
 
 
-def innermost_message(error: BaseException) -> str:
+def _innermost(error: BaseException) -> str:
     """Return the message of the innermost error, without memory addresses of objects and without details of retries."""
     seen: list[BaseException] = []
     while error not in seen:
@@ -149,12 +149,12 @@ def innermost_message(error: BaseException) -> str:
         inner = [one for one in (*error.args, getattr(error, "reason", None)) if isinstance(one, BaseException)]
         error = (inner or [error.__cause__ or error])[0]
     if isinstance(error, OSError) and error.strerror:
-        return _single_line(error.strerror)
+        return single_line(error.strerror)
     text = re.sub(r"^<?[\w.]+(?:\([^)]*\))?(?: object at 0x\w+)?>?: ", "", str(error))
-    return _single_line(re.sub(r"^\[Errno -?\d+\] ", "", text)).rstrip(".") or type(error).__name__
+    return single_line(re.sub(r"^\[Errno -?\d+\] ", "", text)).rstrip(".") or type(error).__name__
 
 
-def _single_line(text: str) -> str:
+def single_line(text: str) -> str:
     """Return untrusted text on one line, masked and shortened."""
     line = " ".join(mask_secrets(clean_text(text)).split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from aci.repository.user_repository import Repository
 from agent.inputs.github_urls import address_of
@@ -16,6 +16,25 @@ if TYPE_CHECKING:
     from agent.inputs.github_urls import Address
 
 
+class HostedRepository(Protocol):
+    """A repository on a host of issues."""
+
+    @property
+    def repository(self) -> str:
+        """Its owner or groups, and its name."""
+
+    @property
+    def url(self) -> str:
+        """Its URL, for browsers and for git."""
+
+    @property
+    def token(self) -> str:
+        """The user's token for its server, or ""."""
+
+
+Hosted = TypeVar("Hosted", bound=HostedRepository)
+
+
 def open_checkout(url: str, folder: Path, say: Callable[[str], object], needs: str = "") -> Repository:
     """Return the repository that contains `folder` if the issue at `url` belongs to it, else a clone.
 
@@ -23,10 +42,21 @@ def open_checkout(url: str, folder: Path, say: Callable[[str], object], needs: s
     checkout, "" for none. Raises UsageError if such an option is given without a checkout, and for a repository that
     cannot be cloned.
     """
-    address = address_of(url)
+    return checkout_or_clone(address_of(url), belongs_to, folder, say, needs)
+
+
+def checkout_or_clone(
+    address: Hosted,
+    belongs: Callable[[Repository, Hosted], bool],
+    folder: Path,
+    say: Callable[[str], object],
+    needs: str,
+    request: str = "--pr",
+) -> Repository:
+    """As `open_checkout`, on any host: `belongs` says whether a repository is the one at `address` or a fork of it."""
     try:
         source = Repository.open(folder)
-        if belongs_to(source, address):
+        if belongs(source, address):
             return source
         where = source.root
     except NoRepository:
@@ -34,7 +64,7 @@ def open_checkout(url: str, folder: Path, say: Callable[[str], object], needs: s
     if needs:
         raise UsageError(
             f"{needs} needs a checkout of {address.repository}, and {where} is not one.",
-            "Give it with --repo DIR, or use --pr.",
+            f"Give it with --repo DIR, or use {request}.",
         )
     from aci.repository.clone import clone
     from agent.config.settings import load_settings
@@ -49,8 +79,18 @@ def check_belongs(source: Repository, url: str, accept: Callable[[str], bool], f
 
     `accept` gets the reason and may return True to continue anyway.
     """
-    address = address_of(url)
-    if belongs_to(source, address):
+    check_remotes(source, address_of(url), belongs_to, accept, fix)
+
+
+def check_remotes(
+    source: Repository,
+    address: Hosted,
+    belongs: Callable[[Repository, Hosted], bool],
+    accept: Callable[[str], bool],
+    fix: str,
+) -> None:
+    """As `check_belongs`, on any host; `belongs` as in `checkout_or_clone`."""
+    if belongs(source, address):
         return
     why = f"The issue belongs to {address.repository}, but no remote of {source.root} points to it."
     if not accept(why):

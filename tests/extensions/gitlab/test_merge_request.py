@@ -23,6 +23,14 @@ TOKEN = "glpat-0123456789abcdefghij"
 pytestmark = pytest.mark.slow
 
 
+def write_script(folder: Path, actions: Any) -> Path:
+    """Write the replies of a model that does this in its first step."""
+    script = folder / "script.jsonl"
+    calls = [{"tool": tool, "arguments": arguments} for tool, arguments in actions]
+    script.write_text(json.dumps({"reply": {"text": "Done.", "actions": calls, "usage": {"input_tokens": 50}}}))
+    return script
+
+
 @dataclass
 class User:
     """Ada at a terminal, whose `clone` has the project as `origin`."""
@@ -34,9 +42,7 @@ class User:
     clone: Path
 
     def fix(self, *options: str, actions: Any = SOLVED) -> dict[str, Any]:
-        script = self.folder / "script.jsonl"
-        calls = [{"tool": tool, "arguments": arguments} for tool, arguments in actions]
-        script.write_text(json.dumps({"reply": {"text": "Done.", "actions": calls, "usage": {"input_tokens": 50}}}))
+        script = write_script(self.folder, actions)
         model = "--model", f"scripted:{script}", "--workspace", "local", "--test", UNITTEST, "--max-steps", "1"
         return self.run("fix", "--issue", self.issue.url, "--repo", str(self.clone), *model, *(options or ("--mr",)))
 
@@ -214,3 +220,36 @@ def test_push_is_refused_by_the_server(user: User) -> None:
     error = user.fix()["error"]
     assert "forbids the branch swe-agent/issue-1" in error["message"]
     assert TOKEN not in json.dumps(error)
+
+
+def test_comment_says_how_the_run_ended_and_is_updated(user: User, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    user.issue.note("eve", "<!-- swe-agent: status -->\nNot mine.")
+    user.fix(actions=(EDIT, SUBMIT))
+    monkeypatch.setenv("CI_JOB_URL", f"{user.project.url}/-/jobs/7")
+    [run] = (user.folder / "state" / "runs").iterdir()
+    assert command_line.run(["gitlab", "comment", run.name]) == 0
+    [_, note] = user.issue.notes
+    assert f"{user.issue.url}#note_{note.id}" in capsys.readouterr().out.replace("\n", "")
+    assert note.body.startswith("<!-- swe-agent: status -->\nThere is a patch that is ")
+    assert note.body.endswith(f"[Job]({user.project.url}/-/jobs/7)")
+    user.resume()
+    monkeypatch.setenv("CI_JOB_URL", "https://evil.org/x")
+    assert command_line.run(["gitlab", "comment", run.name]) == 0
+    assert len(user.issue.notes) == 2
+    assert f"{user.request.url} has a patch that is " in note.body
+    assert "evil" not in note.body
+
+
+def test_comment_needs_an_ended_run_and_a_token(user: User, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    user.gitlab.fault("POST", "/merge_requests$", 500, times=9)
+    user.fix()
+    [run] = (user.folder / "state" / "runs").iterdir()
+    assert command_line.run(["gitlab", "comment", run.name]) == 2
+    user.gitlab.faults.clear()
+    user.resume()
+    monkeypatch.delenv("GITLAB_TOKEN")
+    assert command_line.run(["gitlab", "comment", run.name]) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "has not ended" in said
+    assert "Writing a comment requires a token. Set GITLAB_TOKEN" in said
+    assert not user.issue.notes
