@@ -90,10 +90,11 @@ class MessageEvent:
 @dataclass(frozen=True, slots=True)
 class FrontEndRequested:
     """An action of the front end is requested: `theme`, `copy` (copy `words`), `fill` (put `words` into the prompt),
-    `help` (show `words`, or a help of its own), `runs` (show a list of runs to resume), `models` (offer models),
-    `price` (ask whether the model costs anything) or `quit`.
+    `paste` (put the picture in the clipboard into the prompt), `help` (show `words`, or a help of its own), `runs`
+    (show a list of runs to resume), `models` (offer models), `price` (ask whether the model costs anything) or `quit`.
 
-    For `models` and `price`, `words` is what a front end shows that cannot ask; `model` is the model with the price.
+    For `models`, `price` and `paste`, `words` is what a front end shows that cannot do it; `model` is the model with
+    the price.
     `at_start` says that the session requests it at its start, as opposed to a command of the user.
     """
 

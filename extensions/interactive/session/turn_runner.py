@@ -27,6 +27,7 @@ from extensions.interactive.session.error_messages import to_swe_agent_error
 from extensions.interactive.session.in_place import InPlace
 from extensions.interactive.session.model_choice import record_switch
 from extensions.interactive.session.prompt_input.attachments import NOT_ATTACHED, Request, resolve_attachments
+from extensions.interactive.session.prompt_input.pasted_pictures import PASTED_FOLDER, why_unseen
 from extensions.interactive.session.session_events import (
     ProgressReported,
     RunOpened,
@@ -88,7 +89,8 @@ class TurnRunner:
 
     def _resolve(self, words: str, more: str, images: tuple[str, ...]) -> Request:
         """Return the request with what it mentions and what the user attached to it."""
-        request = resolve_attachments(words, self._start.source.root, self._start.in_editor)
+        pasted = self._session.settings.state / PASTED_FOLDER
+        request = resolve_attachments(words, self._start.source.root, self._start.in_editor, pasted)
         more = "\n\n".join(filter(None, [request.more, more]))
         return replace(request, more=more, images=request.images + images)
 
@@ -99,6 +101,8 @@ class TurnRunner:
             self._check_issue(request.whole.url)
         self._queue.release()
         strategy = self._session.next_strategy
+        if request.images and (unseen := why_unseen(self._session.settings, strategy)):
+            self._session.show(f"{unseen} It only learns how many are attached.", "notice")
         if self._is_paused() and self._is_same_turn(strategy) and not request.images:
             engine = self._engine()
             resume_turn(engine, mask_secrets(request.message, engine.secrets))

@@ -33,7 +33,7 @@ from extensions.interactive.tui.widgets.conversation_view import WALKING, Conver
 from extensions.interactive.tui.widgets.prompt import Prompt
 from extensions.interactive.tui.widgets.side_panel import Panel
 from extensions.interactive.tui.widgets.status_line import StatusLine
-from trajectories.errors import Cancelled, SweAgentError
+from trajectories.errors import Cancelled, SweAgentError, UsageError
 
 if TYPE_CHECKING:
     from textual.filter import LineFilter
@@ -287,6 +287,23 @@ class SessionApp(App[int]):
         """Put a text into the prompt, for the user to send."""
         self.prompt.put(words)
         self.prompt.focus()
+
+    def paste_picture(self) -> None:
+        """Put the picture in the clipboard into the prompt; the programs that read it may take seconds."""
+        self.run_worker(self._paste_picture, thread=True, exclusive=True, group="paste")
+
+    def _paste_picture(self) -> None:
+        from extensions.interactive.session.prompt_input.pasted_pictures import PASTED_FOLDER
+        from extensions.interactive.tui.clipboard import save_picture
+
+        if self.session is None:
+            return
+        try:
+            picture = save_picture(self.session.settings.state / PASTED_FOLDER)
+        except UsageError as error:
+            self.call_from_thread(self.prompt.show_hint, f"{error.message} {error.fix}")
+            return
+        self.call_from_thread(self.prompt.entry.insert_pasted, str(picture))
 
     @on(Prompt.ModeSwitched)
     def _switched(self) -> None:

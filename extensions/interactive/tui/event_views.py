@@ -66,6 +66,8 @@ class SessionDisplay(Protocol):
 
     def fill_prompt(self, words: str) -> None: ...
 
+    def paste_picture(self) -> None: ...
+
     def action_leave(self) -> None: ...
 
     @property
@@ -180,6 +182,8 @@ def _run_request(display: SessionDisplay, session: Session, request: session_eve
             display.copy_to_clipboard(words)
         case "fill":
             display.fill_prompt(words)
+        case "paste":
+            display.paste_picture()
         case "help":
             display.dialogs.help(session)
         case "runs":

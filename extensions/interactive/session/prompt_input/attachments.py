@@ -98,14 +98,15 @@ class Request:
         return Issue(issue.title, issue.body, images=self.images, attachments=self.more)
 
 
-def resolve_attachments(words: str, root: Path, inside_only: bool = False) -> Request:
+def resolve_attachments(words: str, root: Path, inside_only: bool = False, pasted: Path | None = None) -> Request:
     """Return the user's request with its attachments. Files are looked up in the current folder, then in the repository
     at `root`.
 
     Only files in the repository are read, and none that belong to git itself. A file elsewhere is read only if its full
     path (from / or ~) is the whole prompt, because pasted text and links may refer to files that the user does not want
     to send. A full path of an image may also appear within other text if the prompt is a single line. `read` lists
-    files that were read although they are outside the repository or git ignores them. With `inside_only`, files are
+    files that were read although they are outside the repository or git ignores them. Any prompt may name pictures in
+    the folder `pasted`, into which the user pastes them. With `inside_only`, files are
     looked up in the repository alone, and none elsewhere is read. Raises UsageError for a file that does not exist or
     may not be read.
     """
@@ -123,11 +124,17 @@ def resolve_attachments(words: str, root: Path, inside_only: bool = False) -> Re
         return Request(words, images=issue.images, whole=issue, read=_read_notice(file, root))
     names = [quoted or bare for quoted, bare in MENTION.findall(words)]
     pictures = [word for word in words.split() if PICTURE.search(word[-6:]) and not word.startswith("@")]
-    return _with_attachments(words, names, pictures, root, alone is not None, inside_only)
+    return _with_attachments(words, names, pictures, root, alone is not None, inside_only, pasted)
 
 
 def _with_attachments(
-    words: str, names: list[str], pictures: list[str], root: Path, alone: bool, inside_only: bool
+    words: str,
+    names: list[str],
+    pictures: list[str],
+    root: Path,
+    alone: bool,
+    inside_only: bool,
+    pasted: Path | None,
 ) -> Request:
     texts, images, read, room = [], [], [], MOST_PICTURES
     for name in dict.fromkeys([*names, *pictures]):
@@ -139,15 +146,16 @@ def _with_attachments(
         picture = _picture(path)
         if not picture and name not in names:
             continue
+        is_pasted = bool(picture) and pasted is not None and path.parent == pasted.resolve()
         try:
-            _check_allowed(path, name, root, alone or (bool(picture) and "\n" not in words))
+            _check_allowed(path, name, root, alone or is_pasted or (bool(picture) and "\n" not in words))
         except UsageError as refused:
             if name in names:
                 raise
             # The name is kept as text, because a pasted log may name many files.
             read.append(f"Not read: {refused.message}")
             continue
-        read += _read_notice(path, root)
+        read += () if is_pasted else _read_notice(path, root)
         if path.is_dir():
             texts.append(_listing(path, name))
         elif picture:

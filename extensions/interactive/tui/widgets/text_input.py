@@ -1,9 +1,11 @@
-"""The text input of the prompt. Pasted text is kept unchanged; a long paste is shown as a short mark."""
+"""The text input of the prompt. Pasted text is kept unchanged; a long paste, or a picture, is shown as a short
+mark."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 from textual import events
@@ -11,6 +13,8 @@ from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.keys import Keys
 from textual.widgets import TextArea
 from textual.widgets.text_area import Location
+
+from aci.observation.untrusted_text import one_line
 
 LONG = 4000
 """Maximum number of characters of a paste that is shown in full; a longer one is shown as a mark and sent in full."""
@@ -103,8 +107,26 @@ class Entry(TextArea):
         else:
             super().action_delete_left()
 
+    def insert_pasted(self, text: str) -> None:
+        """Insert text as if the terminal had pasted it."""
+        self._paste(text)
+
     def _paste(self, text: str) -> None:
+        from extensions.interactive.session.prompt_input.pasted_pictures import pasted_pictures
+
+        if not self.text.startswith(("!", "/")) and (pictures := pasted_pictures(text)):
+            before = self.text[: self.at]
+            text = "".join(f"{self._picture_mark(path)} " for path in pictures)
+            text = f" {text}" if before and not before[-1].isspace() else text
+            self.replace(text, *self.selection, maintain_selection_offset=False)
+            return
         self.replace(self._shortened(normalize_input(text)), *self.selection, maintain_selection_offset=False)
+
+    def _picture_mark(self, path: Path) -> str:
+        """Return the mark of a picture, which is sent as a mention of its file."""
+        mark = f"[picture {len(self._pasted) + 1}: {one_line(path.name)}]"
+        self._pasted[mark] = f'@"{path}"'
+        return mark
 
     def _shortened(self, text: str) -> str:
         """Return the text, or a mark if it is long."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from extensions.interactive.session import model_choice
 from extensions.interactive.session.session_events import FrontEndRequested, TurnEnded
@@ -256,5 +257,28 @@ def test_textual_theme_colours_all_text(tmp_path: Path) -> None:
         app.theme = "textual-light"
         await pilot.pause()
         assert app.conversation.pen().style("text").color.triplet.hex == "#1f1f1f"  # type: ignore[union-attr]
+
+    run_recorded_app(tmp_path, interact)
+
+
+def test_picture_of_clipboard_goes_into_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+
+    async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
+        app.session.settings = SimpleNamespace(state=tmp_path / "state")  # type: ignore[union-attr, assignment]
+        app.paste_picture()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "No program is installed" in str(app.prompt.query_one("#hint", Static).content)
+        (programs / "xclip").write_text("#!/bin/sh\nprintf '\\211PNG\\r\\n\\032\\n picture'\n")
+        (programs / "xclip").chmod(0o755)
+        app.paste_picture()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        [file] = (app.session.settings.state / "pasted").iterdir()  # type: ignore[union-attr]
+        assert app.prompt.entry.text == f"[picture 1: {file.name}] "
+        assert app.prompt.entry.words == f'@"{file}" '
 
     run_recorded_app(tmp_path, interact)

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
-from extensions.interactive.tui.clipboard import LARGEST, copy
+from extensions.interactive.tui import clipboard
+from extensions.interactive.tui.clipboard import LARGEST, MAX_KEPT, copy, save_picture
 from extensions.interactive.tui.terminal_sequences import writer
+from trajectories.errors import UsageError
 
 
 def clipboard_text(sequence: str) -> str:
@@ -76,3 +78,74 @@ def test_tmux_buffer_is_loaded_and_terminal_is_fallback(tmp_path: Path, code: in
 
 def test_writer_of_app_without_terminal_writes_nothing() -> None:
     writer(App())("\a")
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder of programs that read the clipboard, which is empty."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    return folder
+
+
+def add_program(programs: Path, name: str, script: str) -> dict[str, str]:
+    """Add a program and return an environment in which only this folder's programs are found."""
+    (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+    (programs / name).chmod(0o755)
+    return {"PATH": f"{programs}", "PICTURE": str(programs.parent / "picture")}
+
+
+@pytest.mark.parametrize("name", ["wl-paste", "xclip", "pngpaste"])
+def test_picture_of_clipboard_is_saved(tmp_path: Path, programs: Path, name: str) -> None:
+    (tmp_path / "picture").write_bytes(PNG)
+    environment = add_program(programs, name, '/bin/cat "$PICTURE"')
+    file = save_picture(tmp_path / "state" / "pasted", environment)
+    assert file.suffix == ".png"
+    assert file.read_bytes() == PNG
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"text", "There is no PNG or JPEG picture in the clipboard."),
+        (b"GIF89a" + bytes(40), "There is no PNG or JPEG picture in the clipboard."),
+        (PNG + bytes(1000), "The picture has more than 1,000 bytes."),
+    ],
+)
+def test_other_content_is_refused(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, why: str
+) -> None:
+    monkeypatch.setattr(clipboard, "LARGEST_PICTURE", 1000)
+    (tmp_path / "picture").write_bytes(data)
+    environment = add_program(programs, "wl-paste", '/bin/cat "$PICTURE"')
+    with pytest.raises(UsageError, match=why):
+        save_picture(tmp_path / "pasted", environment)
+    assert not (tmp_path / "pasted").exists()
+
+
+def test_program_that_fails_or_hangs_is_no_picture(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clipboard, "PICTURE_PATIENCE", 0.1)
+    environment = add_program(programs, "wl-paste", "exit 1")
+    add_program(programs, "xclip", "/bin/sleep 1000 & wait")
+    with pytest.raises(UsageError, match="There is no PNG or JPEG picture"):
+        save_picture(tmp_path / "pasted", environment)
+
+
+def test_without_a_program_the_user_is_told(tmp_path: Path, programs: Path) -> None:
+    with pytest.raises(UsageError, match="No program is installed that reads pictures"):
+        save_picture(tmp_path / "pasted", {"PATH": str(programs)})
+
+
+def test_old_pictures_are_removed(tmp_path: Path, programs: Path) -> None:
+    environment = add_program(programs, "wl-paste", '/bin/cat "$PICTURE"')
+    for number in range(MAX_KEPT + 1):
+        (tmp_path / "picture").write_bytes(PNG + bytes([number]))
+        os.utime(save_picture(tmp_path / "pasted", environment), (number, number))
+    kept = {file.read_bytes()[-1] for file in (tmp_path / "pasted").iterdir()}
+    assert kept == set(range(1, MAX_KEPT + 1))

@@ -7,6 +7,7 @@ import pytest
 from agent.config.model_table import ModelTable
 from agent.config.settings import load_settings
 from agent.engine.branch import ABANDONED
+from agent.models.scripted import Scripted
 from extensions.interactive.session import session_events
 from extensions.interactive.session.session_events import FrontEndRequested
 from extensions.interactive.session.session_start import session_settings
@@ -385,3 +386,17 @@ def test_undo_skips_command_without_effect(talk):
     talk = talk([]).say("!echo x > c.txt").say("/compact").say("/undo")
     assert talk.all(session_events.StepRecorded)[-1].step.observations[0].text == "Undone: “!echo x > c.txt”."
     assert not talk.session.status.files
+
+
+@pytest.mark.parametrize("sees", [False, True])
+def test_model_that_cannot_see_pictures_is_one_sentence(talk, tmp_path, monkeypatch, sees):
+    monkeypatch.setattr(Scripted, "images", sees)
+    talk = talk([says("One.")], mode="plan")
+    (talk.session.start.source.root / "shot.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    talk.say("/paste")
+    requests = [event.what for event in talk.all(FrontEndRequested)]
+    talk.say("See shot.png")
+    unseen = f"{talk.session.settings.model} cannot see pictures."
+    assert requests == (["paste"] if sees else [])
+    assert (f"{unseen} Choose another model: `/model NAME`." in talk.messages) != sees
+    assert (f"{unseen} It only learns how many are attached." in talk.messages) != sees

@@ -68,6 +68,20 @@ def test_picture_is_recognised_by_its_content(root):
     assert request.more == ""
 
 
+def test_pasted_picture_may_be_named_in_any_prompt(root, tmp_path):
+    folder = tmp_path / "pasted"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(PNG)
+    (folder / "a.txt").write_text("secret")
+    words = f'Look at @"{folder}/a.png"\nand fix it.'
+    request = resolve_attachments(words, root, pasted=folder)
+    assert (len(request.images), request.read) == (1, ())
+    with pytest.raises(UsageError, match="outside the repository"):
+        resolve_attachments(words, root)
+    with pytest.raises(UsageError, match="outside the repository"):
+        resolve_attachments(words.replace("a.png", "a.txt"), root, pasted=folder)
+
+
 def test_folder_is_listed(root):
     assert "src contains:\na.py" in resolve_attachments("What is in @src ?", root).more
 

@@ -45,7 +45,7 @@ def test_page_agrees_with_help():
 def test_every_command_is_documented():
     expected = "help model strategy mode diff apply commit undo redo fork cost compact locate test prove resume"
     expected += " permissions remember copy theme quit exit new export report choose clear rewind context init in-place"
-    expected += " agents"
+    expected += " agents paste"
     assert _names(commands.summaries()) == {f"/{name}" for name in expected.split()}
     assert all(description.endswith(".") for _, description in commands.summaries())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -349,6 +350,58 @@ def test_long_paste_is_shown_and_deleted_as_one_placeholder() -> None:
 
     assert len(text) > 1_000_000
     assert run_app(app, interact) == ["see[pasted 1: 40000 lines]", "True", "see!"]
+
+
+@pytest.mark.parametrize("form", ["{}", "'{}'", '"{}"', "file://{}", " {} \n"])
+def test_pasted_path_of_picture_is_mark_with_its_name(tmp_path: Path, form: str) -> None:
+    app, file = PromptApp(), tmp_path / "my shot.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    path = str(file).replace(" ", "%20") if form.startswith("file") else str(file)
+
+    async def interact(pilot: Pilot[None]) -> list[str]:
+        await press(pilot, "'see")
+        await paste(pilot, form.format(path))
+        shown = app.prompt.entry.text
+        await press(pilot, "'!")
+        sent = app.prompt.entry.words
+        await press(pilot, "backspace", "backspace", "backspace")
+        return [shown, sent, app.prompt.entry.words]
+
+    mark = "see [picture 1: my shot.png] "
+    assert run_app(app, interact) == [mark, f'see @"{file}" !', "see "]
+
+
+def test_other_pastes_are_text(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "shot.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    for before, text in (
+        ("", f"{tmp_path}/text.png"),
+        ("", f"{tmp_path}/none.png"),
+        ("", f"see {tmp_path}/shot.png"),
+        ("", f"{tmp_path}/shot.png\n{tmp_path}/shot.png"),
+        ("", "shot.png"),
+        ("!ls ", f"{tmp_path}/shot.png"),
+    ):
+        app = PromptApp()
+
+        async def interact(pilot: Pilot[None], before: str = before, text: str = text, app: PromptApp = app) -> str:
+            app.prompt.put(before)
+            await paste(pilot, text)
+            return app.prompt.entry.words
+
+        assert run_app(app, interact) == before + text
+
+
+def test_escaped_paths_of_several_pictures(tmp_path: Path) -> None:
+    app, paths = PromptApp(), [tmp_path / "my shot.jpg", tmp_path / "b.jpeg"]
+    for path in paths:
+        path.write_bytes(b"\xff\xd8\xff" + bytes(40))
+
+    async def interact(pilot: Pilot[None]) -> str:
+        await paste(pilot, " ".join(str(path).replace(" ", "\\ ") for path in paths))
+        return app.prompt.entry.words
+
+    assert run_app(app, interact) == "".join(f'@"{path}" ' for path in paths)
 
 
 def test_long_prompt_from_history_is_complete() -> None:
