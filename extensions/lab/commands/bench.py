@@ -17,7 +17,7 @@ from extensions.lab.bench.bench_page import headline, write_page
 from extensions.lab.bench.benchmark import BenchOptions, run_benchmark
 from extensions.lab.evaluation.grading_store import path_part
 from extensions.lab.instances.dataset_fetch import confirm_images, dataset_files
-from extensions.lab.instances.named_datasets import DATASETS, named_dataset
+from extensions.lab.instances.named_datasets import DATASETS
 from trajectories.errors import Cancelled, WorkspaceError
 
 
@@ -66,7 +66,7 @@ def command(
     from agent.config.settings import load_settings
     from agent.console.rich_terminal import clean_printer, console
 
-    dataset = named_dataset(set)
+    dataset = DATASETS.get(set)
     name = set if dataset else Path(set).stem
     used = load_settings(model=model).model or strategy or "default"
     folder = (out or Path(path_part(f"bench-{name}-{used.replace('/', '-')}-{count}-{seed}"))).absolute()

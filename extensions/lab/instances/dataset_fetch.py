@@ -19,7 +19,7 @@ from agent.config.settings import load_settings
 from agent.installation import extra_advice
 from agent.run_state.terminal_question import at_terminal, confirm
 from extensions.lab.instances.append_log import write_error
-from extensions.lab.instances.named_datasets import NamedDataset, named_dataset, unknown_dataset
+from extensions.lab.instances.named_datasets import DATASETS, NamedDataset
 from trajectories.errors import ConfigError, TryLater, UsageError
 from trajectories.file_limits import open_regular, read_limited
 from trajectories.journal import write_durably
@@ -57,17 +57,17 @@ def confirm_images(count: int, yes: bool = False) -> None:
     text = f"The images of {count} instances need roughly {size / 1e9:.0f} GB of disk space, if they must be pulled."
     if size >= LARGE_IMAGES and at_terminal() and not yes:
         if not confirm(text):
-            raise UsageError("Nothing was pulled.", "Select fewer instances, or give --disk-limit.")
+            raise UsageError("Nothing was pulled.", "Select fewer instances.")
     else:
         _say(text)
 
 
 def _file(name: str, yes: bool) -> Path:
-    dataset = named_dataset(name)
-    path = Path(name)
+    dataset, path = DATASETS.get(name), Path(name)
     if dataset is None:
         if not path.exists() and re.fullmatch(r"[\w-]+", name):
-            raise unknown_dataset(name)
+            fix = f"Give a file with instances, or one of: {', '.join(DATASETS)}."
+            raise UsageError(f"{name} is neither a file nor the name of a data set.", fix)
         return path
     if path.exists():
         _say(f"{name} is the public data set; the file or folder of that name is ./{name}.")
@@ -112,7 +112,7 @@ def _fetch(name: str, dataset: NamedDataset, folder: Path, yes: bool) -> str:
         what = f"The data set {name} is fetched with huggingface_hub, which is not installed."
         raise ConfigError(what, extra_advice("datasets")) from None
     place: dict[str, Any] = {"repo_type": "dataset", "revision": dataset.revision}
-    place["endpoint"] = os.environ.get("HF_ENDPOINT") or None
+    place["endpoint"] = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
     url = hf_hub_url(dataset.repository, dataset.path, **place)
     try:
         token: str | bool = False
@@ -133,7 +133,7 @@ def _fetch(name: str, dataset: NamedDataset, folder: Path, yes: bool) -> str:
         what = f"The hub has no {dataset.path} at revision {dataset.revision} of {dataset.repository}."
         raise UsageError(what, "Download the data set yourself, and give its file.") from None
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, httpx.HTTPError, ConnectionError) as error:
-        what = f"The data set {name} was not fetched yet, and the hub does not answer: {_first_line(error)}."
+        what = f"The data set {name} was not fetched yet, and the hub does not answer: {_reason(error)}."
         raise TryLater(what, "Try again with a network, or give a file.") from None
     except OSError as error:
         raise write_error(folder, error) from error
@@ -188,5 +188,6 @@ def _page(dataset: NamedDataset, url: str) -> str:
     return f"{url.split('/datasets/')[0]}/datasets/{dataset.repository}"
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+def _reason(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return "HF_HUB_OFFLINE is set" if "offline mode" in text else text.splitlines()[0].rstrip(".")

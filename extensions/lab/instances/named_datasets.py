@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trajectories.errors import UsageError
-
 
 @dataclass(frozen=True, slots=True)
 class NamedDataset:
@@ -100,16 +98,3 @@ DATASETS = {
     ),
     "rebench": NamedDataset("nebius/SWE-rebench", "89cdfbab4ab1bd8f5a658bb212d1b63624f4f881", "filtered", 6542),
 }
-
-
-def named_dataset(name: str) -> NamedDataset | None:
-    """Return the data set with this name; None if `name` is to be read as a path."""
-    return DATASETS.get(name)
-
-
-def unknown_dataset(name: str) -> UsageError:
-    """Return the error for something that is neither a name nor a file."""
-    known = ", ".join(sorted(DATASETS))
-    return UsageError(
-        f"{name} is neither a file nor the name of a data set.", f"Give a file with instances, or one of: {known}."
-    )

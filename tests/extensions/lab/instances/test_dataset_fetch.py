@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import re
 import sys
@@ -74,6 +75,15 @@ def test_data_set_is_fetched_once(hub: DatasetHub, capsys: pytest.CaptureFixture
     assert len(hub.requests) == count
 
 
+def test_rows_are_parquet(hub: DatasetHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(importlib.import_module("pyarrow").Table.from_pylist([ROW]), tmp_path / "rows.parquet")
+    hub.content = hub.original = (tmp_path / "rows.parquet").read_bytes()
+    without_digest(hub, monkeypatch)
+    monkeypatch.setenv("HF_ENDPOINT", f"{hub.endpoint}/")
+    assert [instance.repo for instance in read_instances(dataset_files(["verified"]))] == ["people/calc"]
+
+
 def test_no_token_is_sent_for_an_open_set(hub: DatasetHub) -> None:
     dataset_files(["verified"], yes=True)
     assert hub.tokens() == {""}
@@ -124,6 +134,8 @@ def test_hub_that_does_not_answer_is_one_sentence(hub: DatasetHub, monkeypatch: 
     assert "was not fetched yet, and the hub does not answer" in refusal(TryLater).message
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert "was not fetched yet, and the hub does not answer" in refusal(TryLater).message
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert "the hub does not answer: HF_HUB_OFFLINE is set." in refusal(TryLater).message
 
 
 def test_file_that_the_hub_lacks_is_one_sentence(hub: DatasetHub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +185,7 @@ def test_file_of_that_name_is_reached_by_its_path(
 def test_word_that_is_neither_name_nor_file_is_refused_with_the_names() -> None:
     with pytest.raises(UsageError, match="neither a file nor the name of a data set") as caught:
         dataset_files(["verfied"])
-    assert "full, lite, live, multilingual" in caught.value.fix
+    assert "verified, lite, full, multilingual" in caught.value.fix
 
 
 def test_large_data_and_images_are_asked_about_at_a_terminal(
