@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from itertools import takewhile
 from threading import Lock
 
-from agent.config.settings import Settings
+from agent.config.settings import Settings, under_policy
 from agent.models.base import Model, load_model
 from agent.run_state.rewind import rewinds
-from agent.run_state.strategy_traits import find_strategy, is_conversational, may_delegate
+from agent.run_state.strategy_traits import find_strategy, is_conversational, is_proposed, is_repair, may_delegate
 from trajectories.errors import ConfigError
 from trajectories.plugins import extension_module, find
 from trajectories.trajectory import Trajectory
@@ -26,6 +26,8 @@ EXAMINER = "examiner"
 """The role that writes tests before the repair, if the setting `independent` is on."""
 CHALLENGER = "challenger"
 """The role that looks for the situation in which a patch of somebody else is wrong; by default the examiner's model."""
+LOCATOR = "locator"
+"""The role that ranks the likely places before a fix, if it has a model of its own."""
 SENIOR = "senior"
 """The role of a stronger model, which the coder may ask, if it has a model of its own."""
 LESSON_WRITER = "lesson_writer"
@@ -50,7 +52,8 @@ def assign_roles(settings: Settings, strategy: str) -> dict[str, str]:
     writes = settings.experience and needs_model(strategy) and not is_conversational(strategy)
     judges = (EXAMINER, CHALLENGER) if settings.independent else ()
     seniors = (SENIOR,) if settings.delegate and may_delegate(strategy) else ()
-    roles = (*roles_of(strategy), *seniors, *((LESSON_WRITER,) if writes else ()), *judges)
+    guides = (LOCATOR,) if needs_model(strategy) and is_repair(strategy) and not is_proposed(strategy) else ()
+    roles = (*roles_of(strategy), *guides, *seniors, *((LESSON_WRITER,) if writes else ()), *judges)
     own = {role: settings.roles[role] for role in roles if role in settings.roles and role != CODER}
     return ({CODER: settings.model} if settings.model else {}) | own
 
@@ -69,6 +72,15 @@ def check_examiner(settings: Settings) -> None:
             "--independent needs a model, which writes tests from the issue.",
             "Name one with --model, or with `swe-agent config set roles.examiner MODEL`.",
         )
+
+
+def with_locator(settings: Settings, model: str) -> Settings:
+    """Return the settings with a model for the locator. Raises UsageError if it is not installed, or ConfigError if no
+    model makes the fix."""
+    extension_module("agent.lifecycle.locator", "`--locator`", "code_search")
+    if not settings.model:
+        raise ConfigError("--locator needs a model that makes the fix.", "Name one with --model.")
+    return under_policy(settings.model_copy(update={"roles": settings.roles | {LOCATOR: model}}), settings)
 
 
 def validate_models(settings: Settings, strategy: str) -> tuple[Settings, tuple[str, ...]]:

@@ -1,7 +1,8 @@
 """The lifecycle of a run: create, solve, deliver and close it. `fix`, `resume` and batches use this module.
 
 An examiner may judge the outcome of a strategy. The extension examiner provides it by the plug-in kind
-`agent.lifecycle.examiner`, whose `examined` asks for tests before a repair and judges its outcome by them.
+`agent.lifecycle.examiner`, whose `examined` asks for tests before a repair and judges its outcome by them. Before it,
+`locate_first` of the kind `agent.lifecycle.locator` may let a model rank the likely places.
 """
 
 from __future__ import annotations
@@ -285,6 +286,8 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         yield from branch.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
         if not is_apart(name):
             yield from take_over_changes(branch)
+        if locator := installed_module("agent.lifecycle.locator"):
+            yield from locator.locate_first(branch)
         outcome = yield from _with_examiner(branch, strategy(Task(branch)))
         if engine.settings.merge_review:
             record_review(branch, outcome)

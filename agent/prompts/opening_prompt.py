@@ -24,7 +24,7 @@ from agent.prompts.source_excerpts import find_siblings, first_test_excerpt, wit
 from agent.prompts.test_command_prompt import describe_tests, near_files, search_tree, tried_command
 
 if TYPE_CHECKING:
-    from aci.localization.place_ranking import RankedPlace
+    from aci.localization.place_ranking import RankedPlace, RankedPlaces
     from agent.engine.branch import Branch
     from agent.run_state.turn_state import TurnInput
     from trajectories.git_store.trees import Trees
@@ -67,13 +67,18 @@ NO_CODE = re.compile(
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
 
 
+PLACES = "localize"
+"""The name of the recorded result of `places`."""
+
+
 def places(branch: Branch, top: int = 10) -> dict[str, Any]:
     """Return the likeliest files, functions and classes with their reasons; the result is recorded."""
-    found: dict[str, Any] = branch.once("localize", lambda: _localize(branch, top))
+    found: dict[str, Any] = branch.once(PLACES, lambda: record_places(localize(branch, top)))
     return found
 
 
-def _localize(branch: Branch, top: int) -> dict[str, Any]:
+def localize(branch: Branch, top: int) -> RankedPlaces:
+    """Return the likeliest files, functions and classes, as ranked without a model."""
     branch.engine.report("progress", branch.name, "finding the likely places")
     repository = branch.engine.repository
     before, traced = HistoryBase(repository.git_dir, branch.turn.base.commit), _trace_snippets(branch)
@@ -91,11 +96,15 @@ def _localize(branch: Branch, top: int) -> dict[str, Any]:
         _ = branch.workspace  # opened in the meantime, since it is needed next and takes longer to open
     finally:
         search.wait()
-    found = search.answer().places
+    return search.answer().places
+
+
+def record_places(ranked: RankedPlaces) -> dict[str, Any]:
+    """Return places as `places` records them."""
     return {
-        "files": [{"path": hit.path, "why": list(hit.why)} for hit in found.files],
-        "functions": [_definition_record(hit) for hit in found.functions],
-        "classes": [_definition_record(hit) for hit in found.classes[:SHOWN_CLASSES]],
+        "files": [{"path": hit.path, "why": list(hit.why)} for hit in ranked.files],
+        "functions": [_definition_record(hit) for hit in ranked.functions],
+        "classes": [_definition_record(hit) for hit in ranked.classes[:SHOWN_CLASSES]],
     }
 
 

@@ -3,5 +3,6 @@
 PLUGINS = {
     "agent.cli.commands": "commands",
     "agent.cli.model_localization": "model_localization",
+    "agent.lifecycle.locator": "locator",
     "agent.strategies": "strategies",
 }

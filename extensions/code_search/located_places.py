@@ -12,7 +12,6 @@ from extensions.code_search.locator_request import LISTED_FILES, LISTED_FUNCTION
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
-    from aci.localization.issue_localization import LocalizationResult
     from extensions.code_search.locator_request import NamedPlace
 
 RANKING, LOCATED = "ranking", "located"
@@ -86,18 +85,17 @@ def list_located(located: Mapping[str, Any]) -> str:
     return "\n".join(lines) or "The model named no place of the repository."
 
 
-def merge_places(found: LocalizationResult, located: Mapping[str, Any], top: int) -> LocalizationResult:
+def merge_places(ranking: RankedPlaces, located: Mapping[str, Any], top: int) -> RankedPlaces:
     """Return the first `top` places of each kind: those of the model in its order, then the ranking's. A file counts
     from the first place in it."""
     first: dict[str, list[RankedPlace]] = {kind: [] for kind in KINDS}
-    known = {hit.path: hit for hit in found.places.files}
+    known = {hit.path: hit for hit in ranking.files}
     for place in located["places"]:
         hit = _load_place({name: value for name, value in place.items() if name != "kind"})
         first["files"].append(replace(known.get(hit.path, RankedPlace(hit.path, 0.0)), why=hit.why))
         if hit.name:
             first[place["kind"]].append(hit)
-    merged = RankedPlaces(*(_distinct([*first[kind], *getattr(found.places, kind)])[:top] for kind in KINDS))
-    return found._replace(places=merged)
+    return RankedPlaces(*(_distinct([*first[kind], *getattr(ranking, kind)])[:top] for kind in KINDS))
 
 
 def _distinct(hits: Sequence[RankedPlace]) -> tuple[RankedPlace, ...]:

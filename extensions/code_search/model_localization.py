@@ -11,11 +11,12 @@ from aci.observation.untrusted_text import clean_text
 from agent.config.settings import NOWHERE, WITHOUT_MEMORY, load_settings
 from agent.console.foreground_run import run_to_end
 from agent.console.run_display import Console
-from agent.conversation.model_roles import validate_models
+from agent.conversation.model_roles import LOCATOR, validate_models
 from agent.lifecycle.result_json import as_json
 from agent.lifecycle.run_lifecycle import begin, reopen
 from agent.run_state.turn_state import MAIN
 from extensions.code_search.located_places import LOCATED, RANKING, merge_places, record_ranking
+from extensions.code_search.locator import STRATEGY
 from trajectories.errors import SweAgentError
 from trajectories.records import Once
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from trajectories.records import Issue, Step
     from trajectories.trajectory import Trajectory
 
-STRATEGY, LOCATOR = "locate-places", "locator"
 SETTINGS: dict[str, Any] = {"strategy": STRATEGY, "subtree": "", "independent": False, "merge_review": False}
 """Settings of such a run."""
 NOTHING: dict[str, Any] = {"places": [], "dropped": []}
@@ -128,7 +128,7 @@ def answer_of(engine: Engine, found: LocalizationResult, top: int, run: Mapping[
     document |= {name: run[name] for name in ("run", "usage", "error") if name in run} | _public(located)
     problem = run.get("error")
     text = f"{problem['message']} {problem['fix']}".strip() if problem else ""
-    return ModelAnswer(merge_places(found, located, top), document, run["exit"], text)
+    return ModelAnswer(found._replace(places=merge_places(found.places, located, top)), document, run["exit"], text)
 
 
 def answer_json(engine: Engine, found: LocalizationResult, top: int, run: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from agent.console.foreground_run import drive_new
 from agent.console.rich_terminal import clean_printer, plain_waiting
 from agent.console.rich_terminal import console as progress
 from agent.console.run_display import Console
-from agent.conversation.model_roles import check_examiner
+from agent.conversation.model_roles import check_examiner, with_locator
 from agent.inputs.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
 from agent.run_state.strategy_traits import FAILING_TESTS
 from agent.run_state.terminal_question import confirm
@@ -52,6 +52,9 @@ def command(
     base: options.Base = None,
     reproduce: Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")] = None,
     model: options.Model = None,
+    locator: Annotated[
+        str | None, typer.Option(help="Model that ranks the likely places, once, before the fix.", metavar="M")
+    ] = None,
     strategy: options.Strategy = None,
     attempts: options.Attempts = None,
     prompts: options.Prompts = None,
@@ -95,7 +98,7 @@ def command(
         checks = fixes.checks_from(ci, plain_waiting)
         asked, source = fixes.issue_of_checks(checks), fixes.repository_of_checks(checks, repo, plain_waiting)
         asked = marked(asked, vulnerability)
-        changed_flags = (base, strategy, reproduce, attempts, merge_review, wanted.branch)
+        changed_flags = (base, strategy, reproduce, attempts, merge_review, wanted.branch, locator)
         is_new = any(changed_flags) or vulnerability is not None or independent is not None
         if not is_new and (own := fixes.find_run_of_branch(source, checks, wanted)):
             say(f"The run {own.name} made the branch {one_line(checks.branch)}, so a copy of it is continued.")
@@ -136,6 +139,8 @@ def command(
     )
     if independent:
         check_examiner(settings)
+    if locator:
+        settings = with_locator(settings, locator)
     if issue:
         from agent.inputs.past_items import add_past_items
 

@@ -73,7 +73,9 @@ def command(
     Exit codes: 0 (done), 1 (--reproduce found no single commit, or the model failed), 2 (usage), 3 (configuration),
     4 (budget), 5 (workspace), 75 (try again later), 130 (interrupted).
     """
-    _check_model_options(model, budget, max_tokens, "--patch" if patch else "--log" if log else "")
+    if model and (patch or log):
+        name = "--patch" if patch else "--log"
+        raise UsageError(f"--model and {name} were both given.", "A model ranks the places of an issue only.")
     if log or good or reproduce or test:
         from extensions.code_search.log_search import LogOptions, locate_log
 
@@ -132,16 +134,6 @@ def command(
     if answer and answer.error:
         say(answer.error)
     return answer.code if answer else 0
-
-
-def _check_model_options(model: str | None, budget: float | None, max_tokens: int | None, other: str) -> None:
-    """Raise UsageError if the options of a request to a model do not fit the others; `other` is what takes the place of
-    an issue."""
-    limit = "--budget" if budget is not None else "--max-tokens" if max_tokens is not None else ""
-    if limit and not model:
-        raise UsageError(f"{limit} was given without a model.", "Give one with --model M.")
-    if model and other:
-        raise UsageError(f"--model and {other} were both given.", "A model ranks the places of an issue only.")
 
 
 def _for_issue(

@@ -163,12 +163,11 @@ def test_ranking_is_printed_if_the_model_fails(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--text", ISSUE, "--budget", "1"], "--budget was given without a model."),
         (["--patch", "x.diff", "--model", "scripted:x"], "--model and --patch were both given."),
         (["--log", "x.log", "--model", "scripted:x"], "--model and --log were both given."),
     ],
 )
-def test_options_of_the_request_need_a_model_and_an_issue(
+def test_model_needs_an_issue(
     repository: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
     assert run(["locate", *options]) == 2
