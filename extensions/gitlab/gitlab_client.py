@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -164,6 +165,11 @@ class GitLabClient:
 def is_object(data: Any, **fields: type) -> bool:
     """Whether data is a JSON object whose fields have these types."""
     return isinstance(data, dict) and all(isinstance(data.get(name), kind) for name, kind in fields.items())
+
+
+def without_quick_actions(text: str) -> str:
+    """Return Markdown without lines that GitLab would carry out, such as `/approve` in a template of the repository."""
+    return re.sub(r"(?m)^(\s*)/(?=[a-z])", r"\1\\/", text, flags=re.IGNORECASE)
 
 
 def _message(data: bytes) -> str:

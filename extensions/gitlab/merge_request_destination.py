@@ -12,7 +12,7 @@ from extensions.github.pull_request.pull_requests import OpenedPullRequest
 from extensions.github.task.policy_files import MOST_BYTES, policies_among, policy_paths
 from extensions.github.task.trigger_event import TriggerSkipped
 from extensions.gitlab.gitlab_address import GitLabAddress, address_of
-from extensions.gitlab.gitlab_client import JOB_TOKEN, GitLabClient, is_object
+from extensions.gitlab.gitlab_client import JOB_TOKEN, GitLabClient, is_object, without_quick_actions
 from extensions.gitlab.gitlab_issue import DEVELOPER, read_issue
 from extensions.gitlab.gitlab_remotes import Remote, known_remotes, read_project
 from trajectories.errors import ConfigError, TryLater, UsageError
@@ -53,7 +53,7 @@ class MergeRequestDestination:
             "target_branch": self.target,
             "target_project_id": self.home_id,
             "title": f"Draft: {title}"[:MAX_TITLE_CHARACTERS],
-            "description": text,
+            "description": without_quick_actions(text),
         }
         with GitLabClient(self.home) as client:
             if there := self._find_open(client, branch):
@@ -125,11 +125,11 @@ def _target(client: GitLabClient, source: Repository, remote: Remote, project: M
     names = [default, *([followed.removeprefix("refs/heads/")] if followed.startswith("refs/heads/") else [])]
     for name in dict.fromkeys(names):
         try:
-            path, query = f"/projects/{project['id']}/repository/compare", {"from": name, "to": commit}
-            compared = client.get(path, f"compare commits of {client.address.repository}", **query)
+            path, refs = f"/projects/{project['id']}/repository/merge_base", {"refs[]": [name, commit]}
+            common = client.get(path, f"compare commits of {client.address.repository}", **refs)
         except UsageError:  # the branch or the commit is not on the server
             continue
-        if is_object(compared, commits=list) and not compared["commits"]:
+        if is_object(common, id=str) and common["id"] == commit:
             return name
     raise UsageError(
         f"The commit {commit[:10]} is not on the branch {default} of {client.address.repository}.",

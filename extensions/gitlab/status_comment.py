@@ -12,7 +12,7 @@ from extensions.github.pull_request.pull_request_body import cost, proof
 from extensions.github.pull_request.run_outcome import outcome_of
 from extensions.github.text_escaping import cut
 from extensions.gitlab.gitlab_address import address_of
-from extensions.gitlab.gitlab_client import GitLabClient, is_object
+from extensions.gitlab.gitlab_client import GitLabClient, is_object, without_quick_actions
 from trajectories.errors import ConfigError, UsageError
 from trajectories.outcome_words import patch_word
 
@@ -37,7 +37,7 @@ def show_status(engine: Engine) -> str:
         raise ConfigError(
             "Writing a comment requires a token.", f"Set {address.token_name} to one with the scope `api`."
         )
-    body = f"{MARK}\n{cut(_text(engine, address.server), LONGEST, CUT)}"
+    body = f"{MARK}\n{cut(without_quick_actions(_text(engine, address.server)), LONGEST, CUT)}"
     place, what = f"{address.path}/issues/{address.number}/notes", f"comment on {address.issue_url}"
     with GitLabClient(address) as client:
         own = client.get("/user", "read who you are")

@@ -39,6 +39,8 @@ class Request:
     body: Any = None
     token: str = ""
     status: int = 0
+    lists: Mapping[str, list[str]] = field(default_factory=dict)
+    """All values of each parameter of the query, for servers that read lists."""
 
 
 @dataclass(frozen=True, slots=True)

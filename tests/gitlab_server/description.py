@@ -44,7 +44,7 @@ def violations(request: Request, answer: Answer, pattern: str, parts: Mapping[st
         path,
         path_pattern=pattern,
         view_args=dict(parts),
-        args=dict(request.query),
+        args={name.removesuffix("[]"): values for name, values in request.lists.items()},
         headers=dict(request.headers),
         data=request.data or None,
         content_type=request.headers.get("content-type", "application/json"),

@@ -172,20 +172,17 @@ def _upload(server: GitLab, request: Request, project: Project, parts: dict[str,
     return data
 
 
-@route("GET", "/projects/{id}/repository/compare")
-def _compare(server: GitLab, request: Request, project: Project, parts: dict[str, str]) -> Any:
-    start, end = request.query["from"], request.query["to"]
-    if not all(git(project.git, "rev-parse", "--verify", f"{each}^{{commit}}", check=False) for each in (start, end)):
+@route("GET", "/projects/{id}/repository/merge_base")
+def _merge_base(server: GitLab, request: Request, project: Project, parts: dict[str, str]) -> Any:
+    refs = request.lists["refs[]"]
+    if not all(git(project.git, "rev-parse", "--verify", f"{each}^{{commit}}", check=False) for each in refs):
         raise Refused(404, "404 Ref Not Found")
-    listed = git(project.git, "log", "--format=%H %s", f"{start}..{end}").splitlines()
-    commits = [{"id": line[:40], "short_id": line[:8], "title": line[41:]} for line in listed]
+    if not (common := git(project.git, "merge-base", *refs, check=False).strip()):
+        raise Refused(404, "404 Merge Base Not Found")
     return {
-        "commit": commits[0] if commits else None,
-        "commits": commits,
-        "diffs": [],
-        "compare_timeout": False,
-        "compare_same_ref": False,
-        "web_url": f"{project.url}/-/compare/{start}...{end}",
+        "id": common,
+        "short_id": common[:8],
+        "title": git(project.git, "show", "-s", "--format=%s", common).strip(),
     }
 
 

@@ -9,7 +9,7 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from tests.github_server.gitserver import _backend
 from tests.github_server.request import Answer, Request
@@ -51,7 +51,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         data, query = self._data(), dict(parse_qsl(parts.query, keep_blank_values=True))
         path = parts.path.removeprefix(gitlab.root) if parts.path.startswith(f"{gitlab.root}/") else ""
-        request = Request(self.command, path, query, headers, data, token=_token(headers))
+        lists = parse_qs(parts.query, keep_blank_values=True)
+        request = Request(self.command, path, query, headers, data, token=_token(headers), lists=lists)
         gitlab.requests.append(request)
         if path.startswith(f"{API}/"):
             request.path = path.removeprefix(API)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.inputs.past_items import add_past_items
 from extensions.gitlab.gitlab_issue import fetch_issue
+from tests.conftest import MakeRepo
 from tests.gitlab_server import GitLab, Project
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 
@@ -120,6 +126,14 @@ def test_private_project_in_ci_names_the_job_token(
     with pytest.raises(UsageError) as error:
         fetch_issue(project.issue("add() subtracts").url)
     assert error.value.fix.startswith("The token of a CI job (CI_JOB_TOKEN) may not do this. ")
+
+
+def test_earlier_issues_are_not_read(gitlab: GitLab, project: Project, make_repo: MakeRepo) -> None:
+    issue = fetch_issue(project.issue("add() subtracts", "As in #12.").url)
+    source, settings = Repository.open(make_repo({"a": "1"})), Settings(strategy="retrieve")
+    gitlab.requests.clear()
+    assert add_past_items(issue, source, None, settings, print, nullcontext) == issue
+    assert not gitlab.requests
 
 
 def test_empty_issue_is_refused(gitlab: GitLab, project: Project) -> None:

@@ -157,13 +157,16 @@ def test_taken_branch_is_left_alone(user: User) -> None:
 def test_template_and_policy_of_the_project_are_used(user: User) -> None:
     template, policy = user.clone / ".gitlab/merge_request_templates/Default.md", user.clone / "AI_POLICY.md"
     template.parent.mkdir(parents=True)
-    template.write_text("## What does this MR do?\n\n## How to test\n\n- [ ] I read the guide.\n")
+    template.write_text(
+        "## What does this MR do?\n\n## How to test\n\n- [ ] I read the guide.\n\n/approve\n  /assign me\n"
+    )
     policy.write_text("AI-assisted changes are welcome if a person reviewed them.\n")
     git(user.clone, "add", "-A")
     git(user.clone, "commit", "-q", "-m", "A template")
     git(user.clone, "push", "-q", str(user.project.git), "main")
     user.fix()
     assert "## What does this MR do?" in user.request.body
+    assert "\n/" not in user.request.body.replace(" ", "")
     assert f"The project's policy on AI: {user.project.url}/-/blob/" in user.request.body
 
 
