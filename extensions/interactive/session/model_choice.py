@@ -118,8 +118,9 @@ def choose_served_model(session: ModelSession, address: str, name: str = "") -> 
     accept_offer(session, chosen[0])
 
 
-def record_switch(engine: Engine, reason: str) -> None:
-    """Record that the turn that begins uses another model than the last turn that used one, and the user's reason."""
+def record_switch(engine: Engine, reason: str) -> str:
+    """Record that the turn that begins uses another model than the last turn that used one, and the user's reason.
+    Return the reason if it is still to be recorded, by the next turn that uses a model."""
     *earlier, turn = engine.trajectory.turns
     known = names("agent.strategies")
     used = [
@@ -128,11 +129,14 @@ def record_switch(engine: Engine, reason: str) -> None:
         if CODER in each.models and each.strategy.replace("_", "-") in known and needs_model(each.strategy)
     ]
     new = turn.models.get(CODER, "")
-    if not used or used[-1] == new or not needs_model(turn.strategy):
-        return
+    if not needs_model(turn.strategy):
+        return reason
+    if not used or used[-1] == new:
+        return ""
     why = mask_secrets(reason, engine.secrets)
     text = f"from {used[-1]} to {new}{f': {why}' if why else ''}"
     engine.journal.append(Note(MAIN, "model", text, {"from": used[-1], "to": new, "why": why}))
+    return ""
 
 
 def _provider_offer(name: str) -> ModelOffer:

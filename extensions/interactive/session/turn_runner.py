@@ -283,7 +283,7 @@ class TurnRunner:
             secrets = (*known_secrets(os.environ), *session.engine.secrets)
             text, more = (mask_secrets(each, secrets) for each in (request.text, request.more))
             next_turn(session.engine, text, strategy, settings, request.images, more)
-            record_switch(session.engine, session.model_reason)
+        session.model_reason = record_switch(self._engine(), session.model_reason)
         self._turn_settings = session.settings
 
     def _settings(self, strategy: str) -> Settings:

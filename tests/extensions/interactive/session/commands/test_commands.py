@@ -120,7 +120,8 @@ def test_switch_of_model_is_recorded_with_its_reason(talk, tmp_path):
     first = talk.session.settings.model
     other = tmp_path / "other.jsonl"
     other.write_text('{"reply": {"text": "Two."}}\n')
-    talk.say("Hi").say(f"/model scripted:{other} the first one is too slow").say("!true").say("Hi again")
+    talk.say(f"/model {first} tried first").say("Hi")
+    talk.say(f"/model scripted:{other} the first one is too slow").say("!true").say("Hi again")
     engine = talk.session.engine
     [note] = [note for note in engine.trajectory.notes if note.kind == "model"]
     assert note.text == f"from {first} to scripted:{other}: the first one is too slow"
