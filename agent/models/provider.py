@@ -525,7 +525,9 @@ def _early() -> None:
     # If the import fails, its error is raised again where litellm is needed, at the first reply.
     with suppress(Exception):
         library()
-        import_module("openai.resources")  # this import takes half a second, which would delay the first request
+        # these imports take half a second, which would delay the first request
+        import_module("openai.resources")
+        import_module("litellm.litellm_core_utils.default_encoding")
 
 
 @cache

@@ -6,6 +6,7 @@ from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from agent.conversation.model_roles import needs_model
 from extensions.interactive.session.session_events import MessageEvent
 from extensions.interactive.session.user_commit import recover_commit
 from trajectories.errors import SweAgentError, TryLater
@@ -79,6 +80,7 @@ def _unfinished_commit(source: Repository) -> list[str]:
 
 def _run_slow_checks(start: Start, current_settings: Callable[[], Settings], hear: Callable[[Event], object]) -> None:
     """Run the slow checks: importing a provider's library or connecting to Docker can take a second."""
+    needs_model("build")  # imports the strategies before the first request
     # With an invalid config file the model is unknown, because that file may set it; a resumed run has its own.
     is_resumed = start.run is not None or start.choose
     is_unknown = start.broken or (is_resumed and not start.settings.model)

@@ -34,6 +34,8 @@ SHORTEST = 1.0
 """Minimum number of seconds that are shown."""
 BY_HAND = 12
 """Maximum number of output lines of a user's command that are shown while the item is closed."""
+CLOSED_DIFF = 12
+"""Maximum number of lines of an edit's diff that are shown while the item is closed."""
 
 
 def no_outputs(number: int) -> str:
@@ -82,6 +84,8 @@ class StepItem:
                 found += self._whole(action, seen, self.outputs if whole else no_outputs)
             elif self.step.author == "hand" and seen is not None:
                 found += text_blocks("\n".join(seen.text.rstrip().split("\n")[-BY_HAND:]), "text", 4)
+            elif seen is not None and seen.ok:
+                found += _first_changes(action, seen.text)
         if self.step.error:
             found += text_blocks(self.step.error, "error", 4)
         return found
@@ -108,6 +112,20 @@ class StepItem:
         else:
             yield from text_blocks(text, "text" if seen.ok else "warning", 4)
         yield blank_block()
+
+
+def _first_changes(action: Action, text: str) -> Iterator[Block]:
+    """Yield the first lines of an edit's diff."""
+    from tools.base import metadata_of
+
+    lines = text.rstrip().split("\n")
+    start = next((number for number, line in enumerate(lines) if line.startswith("@@ ")), None)
+    if start is None or metadata_of(action.tool).result != "diff":
+        return
+    changes = lines[start + 1 :]
+    yield from code_blocks("\n".join(changes[:CLOSED_DIFF]), language="diff", indent=4)
+    if len(changes) > CLOSED_DIFF:
+        yield from text_blocks(f"… {len(changes) - CLOSED_DIFF} more lines", "muted", 4)
 
 
 def _arguments(arguments: dict[str, Any], path: str) -> Iterator[Block]:

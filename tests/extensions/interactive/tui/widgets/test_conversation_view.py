@@ -91,6 +91,20 @@ def test_failed_command_shows_exit_code() -> None:
     run_conversation(interact)
 
 
+@pytest.mark.parametrize(("lines", "more"), [(12, ""), (15, "… 3 more lines")])
+def test_edit_shows_the_first_lines_of_its_diff(lines: int, more: str) -> None:
+    async def interact(app: ConversationApp) -> None:
+        action = Action("edit", {"path": "a.py", "old": "x", "new": "y"})
+        diff = "\n".join(f"+line {number}" for number in range(lines))
+        seen = Observation(f"Edited a.py\n@@ -1 +1,{lines} @@\n{diff}")
+        app.conversation.add(StepItem(Step("main", 1, "", "coder", "tree", 1, (action,), (seen,))))
+        assert "line 11" in app.text()
+        assert "line 12" not in app.text()
+        assert [line.strip() for line in app.lines() if "more lines" in line] == [more] * bool(more)
+
+    run_conversation(interact)
+
+
 def test_open_action_toggles_step_at_cursor() -> None:
     async def interact(app: ConversationApp) -> None:
         conversation = app.conversation
