@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ class Terminal:
         """The screen, once the pattern no longer matches."""
         return self._wait(lambda screen: not re.search(pattern, screen), f"still shown: {pattern}", seconds)
 
-    def _wait(self, condition, message: str, seconds: float) -> str:
+    def _wait(self, condition: Callable[[str], object], message: str, seconds: float) -> str:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             screen = self.screen
