@@ -43,7 +43,10 @@ def run(session: Session, words: str) -> None:
     chosen = check_models(settings)
     session.settings, session.model_reason = settings, reason.strip()
     session.hear(StatusChanged())
-    session.show(f"The next turns use {chosen.name} ({_price(chosen)}).")
+    more = ""
+    if (engine := session.engine) and engine.trajectory.exit is None:
+        more = f" Words start one now; Enter alone resumes this turn with {engine.settings.model}."
+    session.show(f"The next turns use {chosen.name} ({_price(chosen)}).{more}")
     if question := request_price(settings, chosen):
         session.hear(question)
 

@@ -137,6 +137,19 @@ def test_held_prompt_runs_when_no_turn_can_be_resumed(talk):
 
 
 @pytest.mark.slow
+def test_interrupted_turn_continues_with_another_model(talk, tmp_path):
+    talk = interrupt_with_queue(talk)
+    first, other = talk.session.settings.model, tmp_path / "other.jsonl"
+    other.write_text('{"reply": {"text": "From the other."}}\n')
+    talk.say(f"/model scripted:{other} it is slow")
+    assert talk.messages[-1].endswith(f" Words start one now; Enter alone resumes this turn with {first}.")
+    talk.say("Go on")
+    assert talk.replies[-1] == "From the other."
+    [note] = [note for note in talk.session.engine.trajectory.notes if note.kind == "model"]
+    assert note.data == {"from": first, "to": f"scripted:{other}", "why": "it is slow"}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["/new", "/fork", "/resume {}"])
 def test_queue_is_discarded_on_change_of_run(talk, change):
     check_action = [says("Look.", LOOK, n=1), says("Wait.", SLEEP, n=2), says("Done.")]
