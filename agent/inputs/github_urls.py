@@ -97,7 +97,7 @@ def known_server(match: re.Match[str], what: str) -> str:
     if not is_known_server(server):
         raise UsageError(
             f"{match[0]} is not the address of {what} on GitHub.",
-            f"If {match['host']} is a GitHub Enterprise server, set GH_HOST={match['host']}.",
+            f"If {match['host']} is a GitHub Enterprise server, set GH_HOST={match['host']}; for GitLab, GITLAB_HOST.",
         )
     return server
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,8 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.inputs.past_items import add_past_items
 from extensions.gitlab.gitlab_issue import fetch_issue
-from tests.conftest import MakeRepo
+from extensions.gitlab.gitlab_remotes import check_belongs, issue_url
+from tests.conftest import MakeRepo, git
 from tests.gitlab_server import GitLab, Project
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 
@@ -74,6 +76,28 @@ def test_moved_project_is_followed_on_its_server_and_named(gitlab: GitLab, proje
     old = issue.url.replace(project.path, "old/calc")
     assert fetch_issue(old, said.append).url == issue.url
     assert said == [f"{old} has moved to {issue.url}."]
+
+
+def test_server_below_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with GitLab(tmp_path, root="/code/gitlab") as server:
+        project = server.project("group/sub/calc", private=True, members={"ada": 30})
+        issue = project.issue("add() subtracts")
+        monkeypatch.setenv("GITLAB_HOST", f"{server.url}/")
+        monkeypatch.setenv("GITLAB_TOKEN", server.token("t-ada", "ada"))
+        assert fetch_issue(issue.url).url == issue.url
+        assert issue_url(f"{project.url}.git", 7) == f"{project.url}/-/issues/7"
+
+
+def test_issue_of_another_project_is_asked_about(gitlab: GitLab, project: Project, make_repo: MakeRepo) -> None:
+    issue, source = project.issue("add() subtracts"), Repository.open(make_repo({"a": "1"}))
+    git(source.root, "remote", "add", "origin", f"{gitlab.url}/group/other.git")
+    asked: list[str] = []
+    check_belongs(source, issue.url, lambda why: not asked.append(why), "Elsewhere.")
+    assert asked == [f"The issue belongs to group/sub/calc, but no remote of {source.root} points to it."]
+    with pytest.raises(UsageError, match="no remote of"):
+        check_belongs(source, issue.url, lambda why: False, "Elsewhere.")
+    gitlab.moved["group/other"] = project
+    check_belongs(source, issue.url, lambda why: False, "It is an earlier name.")
 
 
 def test_redirect_elsewhere_gets_no_token(gitlab: GitLab, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
