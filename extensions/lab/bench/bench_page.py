@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from trajectories.pages import beginning, part
 MARKDOWN, HTML = "bench.md", "bench.html"
 SHOWN_SUBMISSIONS = 10
 GRADES = {True: "right", False: "wrong", None: "not graded"}
-_MARKS = re.compile(r"([\\`*_\[\]<>|#&])")
+_MARKS = re.compile(r"([\\`*\[\]<>|#&])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,10 @@ class PageTable:
 def write_page(found: Mapping[str, Any], out: Path) -> tuple[Path, Path]:
     """Write the page to `out` as Markdown and HTML, and return the paths. Raises WorkspaceError."""
     title, tables = f"Benchmark: {single_line(found['model'])} on {single_line(found['set'])}", list(_tables(found))
+    text = _markdown(title, tables)
     try:
-        write_durably(out / MARKDOWN, _markdown(title, tables).encode("utf-8", "replace"))
-        write_durably(out / HTML, _html(title, tables).encode("utf-8", "replace"))
+        write_durably(out / MARKDOWN, text.encode("utf-8", "replace"))
+        write_durably(out / HTML, _html(title, text).encode("utf-8", "replace"))
     except OSError as error:
         raise write_error(out, error) from error
     return out / MARKDOWN, out / HTML
@@ -79,11 +79,11 @@ def _tables(found: Mapping[str, Any]) -> Iterator[PageTable]:
         best = published[:SHOWN_SUBMISSIONS]
         as_good = sum(one["resolved"] >= found["resolved"] for one in published)
         yield PageTable(
-            "Published results of the same instances",
-            ("submission", f"resolved of {found['instances']}"),
+            "Published results of the graded instances",
+            ("submission", f"resolved of {rated}"),
             [(single_line(one["name"]), str(one["resolved"])) for one in best],
-            f"{len(published)} submissions, of which {as_good} resolve at least {found['resolved']}. "
-            "These figures are those of their authors; they were not measured here.",
+            f"Submissions: {len(published)}; with at least {found['resolved']} resolved instances: {as_good}. "
+            "The figures are those of the authors and were not measured here.",
         )
     yield PageTable(
         "Instances",
@@ -141,19 +141,10 @@ def _escaped(text: str) -> str:
     return _MARKS.sub(r"\\\1", text)
 
 
-def _html(title: str, tables: Sequence[PageTable]) -> str:
-    sections = "".join(
-        f'<section class="wide"><h2>{escape(table.title)}</h2>\n<p>{escape(table.note)}</p>\n'
-        f'<div class="scroll"><table><thead>{_html_row(table.heads, "th")}</thead>\n'
-        f"<tbody>{''.join(_html_row(row, 'td') for row in table.rows)}</tbody></table></div></section>\n"
-        for table in tables
-    )
+def _html(title: str, markdown: str) -> str:
+    from markdown_it import MarkdownIt
+
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
     style = part("failures.style.css", "extensions.lab.batch.reports")
-    return (
-        f"{beginning(title, style, kind='bench')}<body>\n<header><h1>{escape(title)}</h1></header>\n"
-        f"<main>\n{sections}</main>\n</body>\n</html>\n"
-    )
-
-
-def _html_row(cells: Sequence[str], tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>\n"
+    head = beginning(title, style, kind="bench")
+    return f'{head}<body>\n<main><section class="wide">\n{body}</section></main>\n</body>\n</html>\n'

@@ -15,14 +15,15 @@ from typing import Any
 from extensions.lab.batch.batch_driver import BatchSummary
 from extensions.lab.batch.batch_options import BatchOptions
 from extensions.lab.batch.batch_start import start_batch
+from extensions.lab.batch.batch_summary import as_json
 from extensions.lab.batch.reports.batch_results import read_results
 from extensions.lab.batch.reports.evaluation_verdicts import EVALUATION
-from extensions.lab.bench.published_results import PublishedResult, published_results
+from extensions.lab.bench.published_results import published_results
 from extensions.lab.evaluation.confidence_intervals import wilson
 from extensions.lab.evaluation.evaluation import EvaluateOptions, evaluate
 from extensions.lab.instances.dataset_instances import read_instances, select
 from extensions.lab.instances.jobs import JobResult
-from trajectories.errors import Cancelled, SweAgentError
+from trajectories.errors import Cancelled
 
 VERDICTS = ("verified", "plausible", "disputed", "unproven", "none")
 Say = Callable[[str], None]
@@ -65,7 +66,7 @@ def run_benchmark(asked: BenchOptions, say: Say, plain: bool = False) -> dict[st
     """
     batch = asked.batch
     sample = [one.id for one in select(read_instances(batch.files), batch.filter, batch.slice, batch.seed)]
-    published = published_results(asked.published, asked.leaderboard, sample) if asked.published else []
+    published = published_results(asked.published, asked.leaderboard, sample) if asked.published else {}
     summary = start_batch(batch, plain)
     results = {done.instance: done for done in read_results(batch.out) if done.final}
     if isinstance(summary.error, Cancelled) or (summary.error and not results):
@@ -94,12 +95,13 @@ def _summed_up(
     results: Mapping[str, JobResult],
     graded: Mapping[str, Any],
     summary: BatchSummary,
-    published: Sequence[PublishedResult],
+    published: Mapping[str, frozenset[str]],
 ) -> dict[str, Any]:
     rows = [_row(name, results.get(name), _grades(graded)) for name in sample]
     run = [row for row in rows if row.verdict]
     rated = [row for row in run if row.right is not None]
     right = [row for row in rated if row.right]
+    theirs = [(-len(ids.intersection(row.instance for row in rated)), name) for name, ids in published.items()]
     verified = [row for row in rated if row.verdict == "verified"]
     verified_right = sum(bool(row.right) for row in verified)
     priced = all(row.dollars is not None for row in run)
@@ -122,11 +124,11 @@ def _summed_up(
         "median_seconds": round(median(row.seconds for row in run), 1) if run else None,
         "workspace": graded["workspace"],
         "environment_failures": graded["environment_failures"],
-        "published": [asdict(one) for one in published],
+        "published": [{"name": name, "resolved": -count} for count, name in sorted(theirs)],
         "rows": [asdict(row) for row in rows],
         "out": str(asked.batch.out),
     }
-    return found | ({"error": _error(summary.error)} if summary.error else {})
+    return found | {name: value for name, value in as_json(summary).items() if name == "error"}
 
 
 def _grades(graded: Mapping[str, Any]) -> dict[str, bool]:
@@ -156,7 +158,3 @@ def _interval(hits: int, total: int) -> list[float] | None:
         return None
     found = wilson(hits, total)
     return [found.low, found.high]
-
-
-def _error(error: SweAgentError) -> dict[str, Any]:
-    return {"code": error.code, "message": error.message, "fix": error.fix}

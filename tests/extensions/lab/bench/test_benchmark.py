@@ -15,7 +15,7 @@ from extensions.lab.batch.batch_options import BatchOptions
 from extensions.lab.bench import benchmark
 from extensions.lab.bench.bench_page import headline, write_page
 from extensions.lab.bench.benchmark import BenchOptions, run_benchmark
-from extensions.lab.bench.published_results import PublishedResult, published_results
+from extensions.lab.bench.published_results import published_results
 from extensions.lab.evaluation.evaluation import EvaluateOptions
 from extensions.lab.instances.jobs import JobResult
 from trajectories.errors import Cancelled, SweAgentError, UsageError
@@ -110,17 +110,17 @@ def test_published_figures_are_those_of_the_same_instances(
     sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "experiments" / "evaluation" / "verified"
-    submit(folder, "best", json.dumps({"resolved": ["a-1", "b-2", "z-9"], "no_logs": []}))
+    submit(folder, "best", json.dumps({"resolved": ["a-1", "b-2", "z-9", "f-6"], "no_logs": []}))
     submit(folder, "second", json.dumps({"resolved": ["a-1"]}))
     for number, content in enumerate(("[]", "{", '{"resolved": 5}', '{"resolved": [[1]]}', "[" * 100_000)):
         submit(folder, f"strange{number}", content)
     found = published_results(tmp_path / "experiments", "verified", ["a-1", "b-2", "c-3"])
-    assert found[:2] == [PublishedResult("best", 2), PublishedResult("second", 1)]
-    assert {one.resolved for one in found[2:]} == {0}
-    assert published_results(folder, "", ["a-1"])[0] == PublishedResult("best", 1)
+    assert found == {"best": {"a-1", "b-2"}, "second": {"a-1"}, "strange3": frozenset()}
+    assert published_results(folder, "", ["a-1"])["best"] == {"a-1"}
     page = write_page(run(sample, monkeypatch, published=folder), tmp_path)[0].read_text()
-    assert "| best | 2 |" in page
-    assert "3 submissions, of which 1 resolve at least 2" in page
+    assert "| submission | resolved of 4 |" in page
+    assert "| best | 2 |" in page, "the instance that was not run is not counted"
+    assert "Submissions: 3; with at least 2 resolved instances: 1." in page
 
 
 def test_folder_without_figures_is_refused_before_anything_is_solved(
