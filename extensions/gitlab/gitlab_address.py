@@ -80,9 +80,7 @@ def address_of(url: str) -> GitLabAddress:
 
 def find_address(url: str) -> GitLabAddress | None:
     """Return the address of an issue on a known server, or None."""
-    scheme, mark, rest = url.strip().partition("://")
-    host, slash, path = rest.partition("/")
-    whole = f"{scheme.lower()}{mark}{host.lower().removeprefix('www.')}{slash}{path}"
+    whole = _normal(url)
     for server in known_servers():
         if whole.startswith(f"{server}/") and (match := _ISSUE.fullmatch(whole[len(server) + 1 :])):
             return GitLabAddress(server, match["project"], int(match["number"]))
@@ -90,13 +88,21 @@ def find_address(url: str) -> GitLabAddress | None:
 
 
 def serves(url: str) -> bool:
-    """Whether a URL is that of an issue on GitLab, or on a server that the user named or has to name."""
-    return find_address(url) is not None or _LIKE_GITLAB.fullmatch(url.strip()) is not None
+    """Whether a URL is on GitLab, or on a server that the user named or, as its form shows, has to name."""
+    is_known = any(_normal(url).startswith(f"{server}/") for server in known_servers())
+    return is_known or _LIKE_GITLAB.fullmatch(url.strip()) is not None
 
 
 def known_servers() -> tuple[str, ...]:
     """Return the servers to which requests may be sent: the one that the environment names, and gitlab.com."""
     return tuple(dict.fromkeys((own_server(), GITLAB)))
+
+
+def _normal(url: str) -> str:
+    """Return a URL with its scheme and host in lower case, without `www.`."""
+    scheme, mark, rest = url.strip().partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme.lower()}{mark}{host.lower().removeprefix('www.')}{slash}{path}"
 
 
 def _host(server: str) -> str:
@@ -108,6 +114,4 @@ def own_server() -> str:
     named = os.environ.get("GITLAB_HOST", "").strip()
     if not named and os.environ.get("GITLAB_CI"):
         named = os.environ.get("CI_SERVER_URL", "").strip()
-    scheme, mark, rest = named.partition("://") if "://" in named else ("https", "://", named)
-    host, slash, path = rest.partition("/")
-    return f"{scheme.lower()}{mark}{host.lower()}{slash}{path}".rstrip("/") if host else GITLAB
+    return _normal(named if "://" in named else f"https://{named}").rstrip("/") if named else GITLAB

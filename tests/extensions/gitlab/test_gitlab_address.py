@@ -66,6 +66,7 @@ def test_other_urls_are_refused(url: str, message: str) -> None:
 def test_host_of_an_issue_is_chosen_by_its_url() -> None:
     assert issue_host("https://github.com/octo/calc/issues/5") is github_input
     assert issue_host("https://git.acme.org/me/calc/-/issues/5") is gitlab_input
+    assert issue_host("https://gitlab.com/me/calc/-/merge_requests/5") is gitlab_input
     assert issue_host("https://git.acme.org/me/calc/issues/5") is github_input, "it says how to name the server"
 
 
