@@ -79,6 +79,20 @@ def test_bench_solves_grades_and_writes_a_page(rows: Path, machine: Machine, tmp
     assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 3, "no instance is solved twice"
 
 
+def test_bench_grades_what_the_total_covers_and_continues(rows: Path, machine: Machine, tmp_path: Path) -> None:
+    model = machine.script(answer("Done.", FIX, call("submit")))
+    arguments = ["bench", "--model", model, "--set", str(rows), "--count", "3", "--test", TEST, "--workers", "1"]
+    arguments += ["--repos", str(tmp_path / "repos")]
+    first = machine.json(*arguments, "--total", "2", timeout=280)
+    assert (first["returncode"], first["error"]["code"], first["run"], first["rated"]) == (4, 4, 1, 1), first
+    assert Path(first["out"]).parent == machine.home, "the folder is named after the options"
+    page = Path(first["out"], "bench.md").read_text()
+    assert "2 of them were not run, and are in no figure." in page
+    assert "The batch ended early: The total is used up" in page
+    second = machine.json(*arguments, "--total", "6", timeout=280)
+    assert (second["returncode"], second["run"], second["out"]) == (0, 3, first["out"]), second
+
+
 def test_named_set_is_fetched_from_the_hub(rows: Path, machine: Machine, tmp_path: Path) -> None:
     content = rows.read_bytes()
     with serve_dataset(DatasetHub(DATASETS["rebench"], content, content)) as hub:
