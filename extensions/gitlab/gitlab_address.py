@@ -73,7 +73,8 @@ def address_of(url: str) -> GitLabAddress:
     if address := find_address(url):
         return address
     match = _LIKE_GITLAB.fullmatch(url.strip())
-    if match and (host := match["host"].lower().removeprefix("www.")) not in map(_host, known_servers()):
+    known = [server.split("/")[2] for server in known_servers()]
+    if match and (host := match["host"].lower().removeprefix("www.")) not in known:
         raise UsageError(f"{host} is not known as a GitLab server.", f"If it is one, set GITLAB_HOST={host}.")
     raise UsageError(f"{url} is not the address of an issue.", f"Give {own_server()}/GROUP/PROJECT/-/issues/N.")
 
@@ -103,10 +104,6 @@ def _normal(url: str) -> str:
     scheme, mark, rest = url.strip().partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme.lower()}{mark}{host.lower().removeprefix('www.')}{slash}{path}"
-
-
-def _host(server: str) -> str:
-    return server.partition("://")[2].partition("/")[0]
 
 
 def own_server() -> str:
