@@ -25,7 +25,7 @@ from threading import Lock
 from typing import Any
 
 from aci.repository.user_repository import Repository
-from agent.cli.strategy_table import strategy_rows
+from agent.cli.commands.strategies import strategy_rows
 from agent.config.settings import Settings
 from agent.lifecycle.run_lifecycle import begin, reopen, solve
 from agent.limits.run_budget import Price

@@ -9,6 +9,8 @@ A layer then adds the repository and the snapshot store. Saving files in an imag
 indexes must be refreshed afterwards: if the repository is small, each container does this as it starts
 (`RENEW_SCRIPT`); otherwise, a second layer contains the refreshed indexes.
 
+The images are prepared in containers with a root shell and commands of other users (`start_container`).
+
 The host copies the repository's history up to the base commit, and the base tree's pack, into a base image.
 """
 
@@ -19,20 +21,23 @@ import json
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.docker.container_limits import preparation_limits
-from aci.docker.disk_quota import BYTES_PER_FILE
+from aci.docker.container_exec import execute
+from aci.docker.container_limits import parse_size, preparation_limits
+from aci.docker.disk_quota import BYTES_PER_FILE, DiskWatch
 from aci.docker.docker_daemon import BASE, Daemon, error_message
+from aci.docker.exec_stream import ExecProgram, FirstProgram, first_program_arguments
 from aci.docker.image_availability import alternatives
-from aci.docker.image_builder import LAYOUT_TIMEOUT, ROOT_USER, RootShell, run_as, start_container, watch_disk
 from aci.observation.activity_message import ActivityMessage
-from aci.runtime.control_shell import LONG, CommandTimeout, print_command
-from aci.runtime.shell_session import quote
+from aci.observation.untrusted_text import clean_output
+from aci.runtime.control_shell import LONG, QUICK, CommandTimeout, ControlShell, print_command
+from aci.runtime.process_channel import Channel
+from aci.runtime.shell_session import quote, shell_arguments
 from aci.runtime.snapshots import (
     checkout_script,
     create_store_script,
@@ -48,6 +53,139 @@ from trajectories.git_store.git_commands import decode
 if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.models.images import Image
+
+ROOT_USER = "0:0"
+LAYOUT_TIMEOUT = 1800.0
+"""The time limit in seconds for work on all files in an image's repository folder, whose number is unknown."""
+
+_MAX_OUTPUT = 64_000  # maximum number of bytes kept of a step's output
+
+
+class RootShell:
+    """A root shell in a container, used instead of `docker exec`, which would take 50 ms for each step."""
+
+    def __init__(self, daemon: Daemon, container: Container, options: WorkspaceOptions) -> None:
+        self._daemon, self._id = daemon, str(container.id)
+        self._first_words: list[str] | None = shell_arguments("sh")
+        self._service = ControlShell(self._start, "/", options.cancel, shared=False)
+
+    def _start(self, program: Sequence[str]) -> Channel:
+        if program == self._first_words:
+            self._first_words = None
+            return FirstProgram(self._daemon, self._id)
+        return ExecProgram(self._daemon, self._id, program, {})
+
+    def __call__(self, script: str, env: Mapping[str, str], seconds: float = QUICK, program: str = "sh") -> str:
+        """Run a script for at most `seconds` and return its output. `program` is the name used in the error message of
+        a time-out.
+
+        Raises WorkspaceError and Cancelled.
+        """
+        exports = b"".join(b"export %b=%b\n" % (name.encode(), quote(value)) for name, value in env.items())
+        body = b"(exec 2>&1\n%b%b)" % (exports, script.encode("utf-8", "surrogateescape"))
+        try:
+            ran = self._service.run(body, _MAX_OUTPUT, seconds)
+        except CommandTimeout:
+            raise _timeout_error(program, seconds) from None
+        return _checked_output(ran.code, ran.text)
+
+    def close(self) -> None:
+        self._service.close()
+
+
+@contextmanager
+def start_container(
+    daemon: Daemon, source: Image, name: str, options: WorkspaceOptions
+) -> Iterator[tuple[Container, RootShell, DiskWatch]]:
+    """Start a container of the image `name`, and check that it has a shell and git. The container is removed at the end
+    of the context."""
+    from docker.errors import APIError
+
+    advice = "Use an image that has both git and a POSIX shell, such as python:3.12."
+    try:
+        container = daemon.start(
+            str(source.id),
+            user="0",
+            **(preparation_limits(options) | first_program_arguments(shell_arguments("sh"), {})),
+        )
+    except APIError as error:
+        if "executable file not found" in error_message(error) or "no such file" in error_message(error):
+            raise WorkspaceError(f"The image {name} has no POSIX shell.", advice) from error
+        raise
+    try:
+        with watch_disk(daemon, container, source, options) as watch:
+            as_root = RootShell(daemon, container, options)
+            try:
+                try:
+                    as_root("command -v git", {})
+                except CommandTimeout:
+                    raise
+                except WorkspaceError as error:
+                    raise WorkspaceError(f"The image {name} has no git.", advice) from error
+                yield container, as_root, watch
+            finally:
+                as_root.close()
+    finally:
+        daemon.discard(str(container.id))
+
+
+@contextmanager
+def watch_disk(daemon: Daemon, container: Container, image: Image, options: WorkspaceOptions) -> Iterator[DiskWatch]:
+    """Limit the disk usage of a container while an image is prepared: its programs may come from an untrusted set-up.
+
+    Changing owners may copy all files of the image, so its size is added to the limit. Raises WorkspaceError if more is
+    written.
+    """
+    watch = DiskWatch(daemon, str(container.id), parse_size(options.disk) + int(image.attrs["Size"]))
+    try:
+        yield watch
+    except WorkspaceError as error:
+        _refuse_full(watch, error)
+        raise
+    finally:
+        watch.stop()
+    _refuse_full(watch)
+
+
+def _refuse_full(watch: DiskWatch, error: WorkspaceError | None = None) -> None:
+    if notice := watch.notice():
+        full = notice.decode().strip("[]\n").partition(". ")[0]
+        fix = "Set a larger `disk`, free space where Docker writes, or name another --image."
+        raise WorkspaceError(f"The base image could not be prepared. {full}.", fix) from error
+
+
+def run_as(
+    daemon: Daemon,
+    container: Container,
+    options: WorkspaceOptions,
+    script: str,
+    user: str,
+    env: Mapping[str, str],
+    seconds: float = QUICK,
+    program: str = "sh",
+) -> str:
+    """Run a script as the user and return its output; see `RootShell`. Raises WorkspaceError and Cancelled."""
+    ran = execute(daemon, str(container.id), script, options.cancel, seconds, user=user, env=env)
+    if ran.late:
+        raise _timeout_error(program, seconds)
+    return _checked_output(ran.code, ran.text)
+
+
+def _timeout_error(program: str, seconds: float) -> CommandTimeout:
+    return CommandTimeout(
+        f"The base image could not be prepared: `{program}` of the image did not end within {seconds:.0f} s.",
+        "Check that it works there, or name another image with --image.",
+    )
+
+
+def _checked_output(code: int, text: str) -> str:
+    if code:
+        raise WorkspaceError(
+            f"The base image could not be prepared: {clean_output(text.strip()[-500:])}",
+            "Check that Docker's disk is not full.",
+        )
+    return text.strip()
+
 
 HISTORY, PACK = "history.git", "base.pack"
 _SMALL = 30_000  # maximum number of bytes that are sent through a shell
@@ -213,8 +351,8 @@ def _remove_old(daemon: Daemon) -> None:
     from docker.errors import APIError
 
     api = daemon.client.api  # `client.images.list` inspects each image, and fails if another process removes one
-    found = sorted(api.images(filters={"label": BASE}), key=lambda image: int(image["Created"]), reverse=True)
-    for image in found[_MAX_IMAGES:]:
+    images = sorted(api.images(filters={"label": BASE}), key=lambda image: int(image["Created"]), reverse=True)
+    for image in images[_MAX_IMAGES:]:
         with suppress(APIError):
             api.remove_image(image["Id"])
 
@@ -233,10 +371,10 @@ def source_image(daemon: Daemon, options: WorkspaceOptions) -> Image:
             f"{name!r} is not a valid image name: {error_message(error)}.", "Use another --image."
         ) from error
     try:
-        found = BackgroundTask(lambda: daemon.client.images.pull(name), "pull").answer(
+        pulled = BackgroundTask(lambda: daemon.client.images.pull(name), "pull").answer(
             options.cancel
         )  # after a cancellation, the pull continues in its thread
-        return found[0] if isinstance(found, list) else found
+        return pulled[0] if isinstance(pulled, list) else pulled
     except APIError as error:
         raise WorkspaceError(
             f"The image {name} does not exist locally and cannot be pulled: {error_message(error)}.",

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 from aci.graph.signature_changes import REMOVED, breaking_changes
 from aci.observation.activity_message import ActivityMessage
-from aci.proof import outside_checks
+from aci.observation.untrusted_text import one_line
 from aci.proof.experiments import find_source_doubts, try_patch
 from aci.proof.fact_words import (
     UNCHANGED,
@@ -65,6 +66,7 @@ from aci.testing.suite_run import SuiteReport
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.facts import Fact
 from trajectories.git_store.trees import SUBMODULE, Trees
+from trajectories.plugins import names
 from trajectories.records import Issue
 from trajectories.verdict import Verdict
 
@@ -72,7 +74,8 @@ if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
     from aci.graph.patch_impact import BreakingChange, Edit
 
-MOST_FUNCTIONS, MOST_CALLERS = 5, 6
+
+MAX_CHANGED_FUNCTIONS, MAX_REPORTED_CALLERS = 5, 6
 """Maximum number of changed functions that are reported, and of callers of each."""
 
 
@@ -100,7 +103,7 @@ def _facts(graph: Graph, edits: Sequence[Edit]) -> list[Fact]:
     from aci.graph.patch_impact import broken_callers
 
     broken = broken_callers(graph, edits)
-    facts = [_fact(graph, one, edits) for one in broken[:MOST_FUNCTIONS]]
+    facts = [_fact(graph, one, edits) for one in broken[:MAX_CHANGED_FUNCTIONS]]
     rest = len(broken) - len(facts)
     return [*facts, more_affected_calls(rest)] if rest else facts
 
@@ -112,7 +115,7 @@ def _fact(graph: Graph, broken: BreakingChange, edits: Sequence[Edit]) -> Fact:
     places = [f"{link.place.path}:{link.line}" for link in calls]
     after = next(edit.after for edit in edits if edit.path == broken.place.path)
     line = next((one.header for one in definitions(after) if one.name == broken.name), 0)
-    return affected_calls(broken.name, broken.place.path, line, _changed(broken.words), places, MOST_CALLERS)
+    return affected_calls(broken.name, broken.place.path, line, _changed(broken.words), places, MAX_REPORTED_CALLERS)
 
 
 def _changed(words: str) -> str:
@@ -212,11 +215,11 @@ def prove(
         if verdict.red and verdict.green and verdict.red_again and verdict.no_loss is not False and not trial.doubts:
             verdict = _judge_pages(trial, baseline, verdict, check_pages(verdict))
         if _is_proven(trial, verdict):
-            found = try_patch(trial, after, verdict.tests, suite)
-            trial.add(found.reason)
-            if found.doubt:
-                trial.doubt(found.doubt)
-            verdict = replace(verdict, generality=found.generality)
+            experiment = try_patch(trial, after, verdict.tests, suite)
+            trial.add(experiment.reason)
+            if experiment.doubt:
+                trial.doubt(experiment.doubt)
+            verdict = replace(verdict, generality=experiment.generality)
         verdict = _conclude(trial, baseline, suite, verdict)
     return _name_originals(verdict if reproduces or not trial.doubts else replace(verdict, no_loss=None))
 
@@ -248,15 +251,15 @@ def _test_files(report: SuiteReport | None) -> list[str]:
     return list(dict.fromkeys(result.path for result in report.results if result.path)) if report else []
 
 
-def _judge_pages(trial: ProofRun, baseline: SuiteReport | None, verdict: Verdict, found: PageEvidence) -> Verdict:
-    if found.doubt:
-        trial.doubt(found.doubt)
-    elif found.fact:
-        trial.add(found.fact)
+def _judge_pages(trial: ProofRun, baseline: SuiteReport | None, verdict: Verdict, pages: PageEvidence) -> Verdict:
+    if pages.doubt:
+        trial.doubt(pages.doubt)
+    elif pages.fact:
+        trial.add(pages.fact)
     has_tests = baseline is not None and bool(baseline.results)
-    if found.compared and verdict.no_loss is None and not has_tests:
+    if pages.compared and verdict.no_loss is None and not has_tests:
         trial.facts[:] = [fact for fact in trial.facts if fact.kind != "untested"]
-        return replace(verdict, no_loss=True, compared=found.compared)
+        return replace(verdict, no_loss=True, compared=pages.compared)
     return verdict
 
 
@@ -441,7 +444,7 @@ def _find_doubts(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteRepo
         trial.doubt(reason)
     if any(report and report.is_unread for report in (baseline, suite)):
         trial.doubt(UNREAD)
-    for fact in outside_checks.find_doubts(trial.trees, trial.base, trial.proved, trial.issue):
+    for fact in find_outside_doubts(trial.trees, trial.base, trial.proved, trial.issue):
         trial.doubt(fact)
     changed = (change.path for change in trial.trees.changed(trial.base, trial.proved))
     if not are_supported() and any(path.lower().endswith(FILE_ENDS) for path in changed):
@@ -546,3 +549,21 @@ def _is_test_by_name_only(trees: Trees, versions: Sequence[str], path: str) -> b
         with suppress(OSError, UsageError):
             texts.append(trees.read(tree, path))
     return bool(texts) and not any(map(MAY_CONTAIN_TESTS.search, texts))
+
+
+MAX_OUTSIDE_DOUBTS, MAX_DOUBT_CHARACTERS = 10, 400
+
+
+def find_outside_doubts(trees: Trees, base: str, tree: str, issue: Issue) -> Iterator[Fact]:
+    """Yield what each check of another distribution says against the patch from the tree `base` to `tree`.
+
+    Such checks are modules in the group of entry points `swe_agent.aci.proof.checks`. They add no evidence, and the
+    verdict names them. A check that fails is a doubt too, since it may have been about to find one.
+    """
+    for name, module in names("aci.proof.checks").items():
+        try:
+            doubts = [str(text) for text in import_module(module).find_doubts(trees, base, tree, issue)]
+        except Exception as error:  # noqa: BLE001 - of another distribution
+            doubts = [f"the check failed ({type(error).__name__})."]
+        for text in doubts[:MAX_OUTSIDE_DOUBTS]:
+            yield Fact("doubt", f"{name}: {one_line(text)[:MAX_DOUBT_CHARACTERS]}", {"check": name})

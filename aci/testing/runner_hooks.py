@@ -9,7 +9,7 @@ A runner is a module `aci/runners/<name>.py`, or one in the folder of an extensi
 
 `build_report` in `aci/testing/suite_results.py` describes the lines. `read` may be missing if the hook itself appends
 lines to `request.lines`. Files of a workspace are not trusted: a runner reads them with limits, and skips what it does
-not understand. Files that are too large for all their limits (`result_collection.py`) make the results incomplete.
+not understand. Files that are too large for all their limits (`suite_run.py`) make the results incomplete.
 """
 
 from __future__ import annotations

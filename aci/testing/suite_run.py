@@ -1,29 +1,35 @@
-"""Running a repository's tests and reading the result of each.
+"""Running a repository's tests and collecting the result of each.
 
 Hooks from `aci/runners/` and the extension `languages` are placed in the workspace, outside the repository. They make
 the test runner report each test, whatever command runs it. For other commands, only the exit code is used.
+
+Results come from lines that hooks write, the runners' own files, and reports in the repository. All of these may come
+from untrusted code under test, so their total numbers of bytes and lines are limited.
 """
 
 from __future__ import annotations
 
+import json
 import posixpath
+import re
 import secrets
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 from aci.runtime.guest_programs import PACKAGE
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult, OnOutput, Workspace
 from aci.testing.browser_tests import check_server, server_hook
+from aci.testing.junit_reports import junit_lines
 from aci.testing.node_paths import ROOT, nodes_inside
 from aci.testing.other_languages import compiler_lines, own_command, unread_results
 from aci.testing.project_commands import split_command
-from aci.testing.result_collection import CollectedResults
-from aci.testing.runner_hooks import Hook, RunnerRequest, collect_hooks
+from aci.testing.runner_hooks import Hook, RunnerRequest, collect_hooks, reader_of
 from aci.testing.suite_command import detect_command
-from aci.testing.suite_results import SuiteReport, TestResult, build_report
-from trajectories.errors import UsageError, WorkspaceError
+from aci.testing.suite_results import Line, SuiteReport, TestResult, build_report
+from trajectories.errors import SweAgentError, UsageError, WorkspaceError
 from trajectories.facts import Fact
 
 __all__ = ["SuiteReport", "TestResult", "run_tests"]
@@ -33,7 +39,7 @@ UNREACHABLE = f"No module named '{PACKAGE}".encode()
 MANIFEST_LIMIT = 1_000_000
 JVM_ENDS = (".java", ".kt", ".groovy", ".scala")
 """Suffixes of the source files that may hold a JVM class."""
-MOST_LISTED = 200_000
+MAX_LISTED_FILES = 200_000
 TEST_LIMIT = 60.0
 """Maximum number of seconds for one test, if an alarm can end it, so that one hanging test does not prevent other
 results."""
@@ -100,7 +106,7 @@ def all_pass(workspace: Workspace, command: str, tests: Sequence[str], timeout: 
         report = run_tests(workspace, command, tests, timeout)
     except UsageError:
         return False
-    return all((found := report.find(test)) and found.ok for test in tests)
+    return all((result := report.find(test)) and result.ok for test in tests)
 
 
 def limit_per_test(timeout: float) -> float:
@@ -130,8 +136,8 @@ def _existing(workspace: Workspace) -> Callable[[str], bool]:
         ignored = r"\( -name node_modules -o -name .git -o -name target \) -prune -o"
         chosen = " -o ".join(f"-name {shlex.quote(f'*{end}')}" for end in ends)
         command = f"cd {shlex.quote(workspace.root)} && find . {ignored} ! -type d \\( {chosen} \\) -print"
-        found = workspace.run(command, 60, SESSION).text.splitlines()
-        return frozenset(path.removeprefix("./") for path in found[:MOST_LISTED])
+        paths = workspace.run(command, 60, SESSION).text.splitlines()
+        return frozenset(path.removeprefix("./") for path in paths[:MAX_LISTED_FILES])
 
     def exists(path: str) -> bool:
         end = posixpath.splitext(path)[1]
@@ -188,3 +194,155 @@ def _shell_line(request: RunnerRequest, hooked: Sequence[Hook]) -> str:
         + f"SWE_AGENT_RUN={place}/run.json {' '.join(words)} "
         f'"$(command -v bash || command -v sh)" {place}/command.sh)'
     )
+
+
+MAX_RESULT_BYTES, MAX_RESULT_LINES, MAX_RESULT_FILES = 150_000_000, 600_000, 3_000
+MIN_FREE_BYTES = 65_536
+"""Minimum number of free bytes on the disk after the tests; if fewer are free, tests may have failed for lack of
+space."""
+MAX_LINE_BYTES, MAX_TRACE_FRAMES = 1_000_000, 100
+LINE_KINDS = ("start", "running", "id", "unasked", "finish")
+LINE_KEYS = (*LINE_KINDS, "outcome", "message", "path", "line", "seconds", "error", "expected", "code")
+LAST_SEPARATOR = re.compile(r"::| > |\.(?=\w+$)")
+"""Separators before the last name in a test's id."""
+
+
+@dataclass
+class CollectedResults:
+    """The results of one run."""
+
+    workspace: Workspace
+    session: str
+    lines: list[Line] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What could not be read."""
+    whole: bool = True
+    removed: bool = False
+    """Whether the run's folder was removed."""
+    _bytes: int = 0
+
+    def read(self, request: RunnerRequest, hooked: Sequence[Hook]) -> None:
+        """Read all results of the run."""
+        self._add(_appended(self._data(request.lines)))
+        self._own_files(request, last=not any(hook.reports for hook in hooked))
+        self._reports(request, hooked)
+
+    def _own_files(self, request: RunnerRequest, last: bool) -> None:
+        """Read the files that runners wrote into the run's folder, each named after the runner that reads it.
+
+        If there are no such files and nothing else is left to read (`last`), the command that lists them also removes
+        the run's folder.
+        """
+        folder, out = shlex.quote(request.folder), shlex.quote(request.out)
+        none = f"rm -rf {folder} >/dev/null 2>&1 &" if last else ":"
+        room = f"rm -rf {folder}/room; (set -C; printf %{MIN_FREE_BYTES}s '' >{folder}/room)"
+        full = f"[ -e {folder}/full ] || {{ [ -w {folder} ] && ! {{ {room}; }}; }} 2>/dev/null"
+        any = f'for __swe_file in {out}/*; do [ -e "$__swe_file" ] && break; done'
+        script = [f"{full} && echo {folder}/full", any, f'if [ -e "$__swe_file" ]; then ls -1 {out}; else', none, "fi"]
+        names = self._listed("\n".join(script))
+        if f"{request.folder}/full" in names:
+            raise WorkspaceError(
+                "The disk of the workspace is full: results of the tests may be missing or wrong.",
+                "Free some space; `swe-agent resume` continues in a new workspace.",
+            )
+        self.removed = last and not names
+        for name in names:
+            runner = name.partition("-")[0]
+            read = reader_of(runner)
+            if read is None or name.endswith(".cwd"):
+                continue
+            path = f"{request.out}/{name}"
+            data = self._data(path)
+            try:
+                lines = list(self._limited(read(request, path, data)))
+            except SweAgentError:
+                raise
+            except Exception as error:  # noqa: BLE001 - untrusted output that a reader cannot handle must not end the run
+                self._stop(f"The results of {runner} could not be read ({type(error).__name__}).")
+                continue
+            self.lines += lines
+
+    def _reports(self, request: RunnerRequest, hooked: Sequence[Hook]) -> None:
+        """Read JUnit reports, except those whose tests the runner has already reported."""
+        names = [name for hook in hooked for name in hook.reports]
+        if not names:
+            return
+        chosen = " -o ".join(f"-name {shlex.quote(name)}" for name in names)
+        ignored = r"\( -name node_modules -o -name .git \) -prune -o"
+        newer = f"-type f \\( {chosen} \\) -newer {shlex.quote(request.folder)}/command.sh -print"
+        known = {name for line in self.lines if "id" in line for name in _names(str(line["id"]))}
+        for path in sorted(self._listed(f"find {shlex.quote(request.root)} {ignored} {newer} 2>/dev/null")):
+            reported = list(self._limited(junit_lines(request, path, self._data(path))))
+            ids = [str(line["id"]) for line in reported if "id" in line]
+            if not ids or 2 * sum(not known.isdisjoint(_names(id)) for id in ids) <= len(ids):
+                self.lines = reported + self.lines
+
+    def _add(self, lines: Iterable[Line]) -> None:
+        self.lines += self._limited(lines)
+
+    def _limited(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """Yield lines until the run has MAX_RESULT_LINES lines."""
+        room = MAX_RESULT_LINES - len(self.lines)
+        for line in lines:
+            if room <= 0:
+                self._stop(f"The test results have more than {MAX_RESULT_LINES} lines: the rest was not read.")
+                return
+            room -= 1
+            yield line
+
+    def _data(self, path: str) -> bytes:
+        try:
+            data = self.workspace.read(path, MAX_RESULT_BYTES - self._bytes) if self._bytes < MAX_RESULT_BYTES else b""
+        except FileNotFoundError:
+            return b""
+        except (OSError, UsageError):
+            self._stop(f"{path.rpartition('/')[2]} could not be read, or is too large.")
+            return b""
+        self._bytes += len(data)
+        if self._bytes >= MAX_RESULT_BYTES:
+            self._stop(f"The test results have more than {MAX_RESULT_BYTES} bytes: the rest was not read.")
+        return data
+
+    def _listed(self, command: str) -> list[str]:
+        """Return the files that a command lists."""
+        names = self.workspace.run(command, 60, self.session).text.splitlines()
+        if len(names) > MAX_RESULT_FILES:
+            self._stop(f"Of {len(names)} files with results, {MAX_RESULT_FILES} were read.")
+        return names[:MAX_RESULT_FILES]
+
+    def _stop(self, note: str) -> None:
+        self.whole = False
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+def _appended(data: bytes) -> Iterator[Line]:
+    """Yield the result lines of a file; lines that are cut off or that other programs wrote are skipped."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        line, start = data[start : min(end, start + MAX_LINE_BYTES)], end + 1
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and any(kind in value for kind in LINE_KINDS):
+            yield _plain(value)
+
+
+def _plain(value: dict[str, Any]) -> Line:
+    """Return a result line with only the known keys, and with only strings and numbers as values."""
+    line: Line = {name: value[name] for name in LINE_KEYS if isinstance(value.get(name), str | int | float)}
+    frames = value.get("trace")
+    if isinstance(frames, list):
+        known = [frame[:3] for frame in frames[:MAX_TRACE_FRAMES] if isinstance(frame, list)]
+        line["trace"] = [[part if isinstance(part, str | int) else "" for part in frame] for frame in known]
+    return line
+
+
+def _names(id: str) -> list[str]:
+    """Return a test's own name, and its name prefixed with the names of the suites that contain it, as other reporters
+    write it."""
+    parts = LAST_SEPARATOR.split(id)
+    return [parts[-1], " ".join(parts[1:] or parts)]

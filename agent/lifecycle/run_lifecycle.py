@@ -12,7 +12,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +40,6 @@ from agent.engine.user_choices import assumptions
 from agent.lifecycle.closing_text import closing_text
 from agent.lifecycle.delivery import Publish, deliver, delivered_flags
 from agent.lifecycle.merge_review import record_review, recorded_review
-from agent.lifecycle.result_files import write_result_files
 from agent.lifecycle.run_result import Result
 from agent.lifecycle.user_change_detection import take_over_changes
 from agent.limits.cancellation import CancellationToken
@@ -77,7 +76,7 @@ from trajectories.errors import (
 from trajectories.facts import Fact
 from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.git_store.trees import Trees
-from trajectories.journal import Journal, encode, first_record, read
+from trajectories.journal import Journal, encode, first_record, read, write_durably
 from trajectories.outside_calls import describe_calls
 from trajectories.page_picture import pages_of_tree
 from trajectories.plugins import find, installed_module
@@ -481,3 +480,21 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
         review=recorded_review(trajectory),
         candidates=tuple(_candidates(trajectory)),
     )
+
+
+def write_result_files(engine: Engine, patch: Patch, commands: Sequence[str]) -> None:
+    """Write `patch.diff`, and `proof.sh` if the verdict has commands that repeat the proof and the extension `bundles`,
+    which makes the script, is installed. Raises WorkspaceError."""
+    folder = engine.journal.directory
+    scripts = installed_module("agent.lifecycle.proof_script") if commands else None
+    try:
+        write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
+        if scripts:
+            script: str = scripts.script_of_run(engine, folder / "patch.diff", commands)
+            write_durably(folder / "proof.sh", script.encode("utf-8", "surrogateescape"))
+        else:
+            (folder / "proof.sh").unlink(missing_ok=True)  # an existing script belongs to an earlier turn's patch
+    except OSError as error:
+        raise WorkspaceError(
+            f"The patch cannot be written: {error.strerror}.", "Free space on the disk, then resume."
+        ) from error

@@ -6,21 +6,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from aci.graph.file_outline import numbered
+from aci.graph.file_outline import find_definitions, numbered
 from aci.instructions.instruction_frames import frame_for_places
 from aci.issue_text.issue_discussion import append_discussion
 from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
 from aci.localization.issue_localization import HistoryBase, localize_issue
 from aci.localization.place_ranking import SHOWN_CLASSES
+from aci.observation.output_text import cut, cut_lines
 from aci.observation.untrusted_text import quote_source, quote_text
 from aci.repository.file_blobs import TreeBlobs
+from aci.repository.python_source import Definition
 from aci.repository.test_files import is_test
 from aci.runtime.workspace import BackgroundTask
 from agent.engine.run_memory import run_memory
 from agent.prompts.quotation import framed_issue
-from agent.prompts.source_excerpts import find_siblings, first_test_excerpt, without_docstring
 from agent.prompts.test_command_prompt import describe_tests, near_files, search_tree, tried_command
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from agent.engine.branch import Branch
     from agent.run_state.turn_state import TurnInput
     from trajectories.git_store.trees import Trees
+
 
 NEAR_PLACES = 5
 """Maximum number of likely places whose instruction files are shown."""
@@ -42,7 +45,7 @@ ABOUT_NUMBERS = re.compile(
 )
 
 
-def repository_notes(branch: Branch, found: dict[str, Any]) -> str:
+def repository_notes(branch: Branch, ranked: dict[str, Any]) -> str:
     """Return the instruction files of the base, which are data and not instructions for this run, and its skills.
 
     Lines about the contributor's name, and without a URL of the issue those about its number, cannot be followed and
@@ -53,12 +56,12 @@ def repository_notes(branch: Branch, found: dict[str, Any]) -> str:
     def is_usable(text: str) -> bool:
         return not ABOUT_NAMES.search(text) and (has_number or not ABOUT_NUMBERS.search(text))
 
-    hits = [hit["path"] for hit in (found["functions"] or found["files"])[:NEAR_PLACES]]
+    hits = [hit["path"] for hit in (ranked["functions"] or ranked["files"])[:NEAR_PLACES]]
     return frame_for_places(branch.engine.base_instructions.files, hits, is_usable)
 
 
-SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 5, 2, 70
-SHOWN_SOURCES, MOST_SOURCE_LINES = 2, 80
+SHOWN_PLACES, SHOWN_REASONS, MAX_REASON_CHARACTERS = 5, 2, 70
+SHOWN_SOURCES, MAX_SOURCE_LINES = 2, 80
 NO_CODE = re.compile(
     r"(?i)(?:authors|changes|changelog|codeowners|code_of_conduct|contributors|copying|history|license|licence"
     r"|manifest|news|notice|readme|security)(?:\.(?:md|rst|txt|in))?"
@@ -73,8 +76,8 @@ PLACES = "localize"
 
 def places(branch: Branch, top: int = 10) -> dict[str, Any]:
     """Return the likeliest files, functions and classes with their reasons; the result is recorded."""
-    found: dict[str, Any] = branch.once(PLACES, lambda: record_places(localize(branch, top)))
-    return found
+    recorded: dict[str, Any] = branch.once(PLACES, lambda: record_places(localize(branch, top)))
+    return recorded
 
 
 def localize(branch: Branch, top: int) -> RankedPlaces:
@@ -125,9 +128,9 @@ def _trace_snippets(branch: Branch) -> SnippetTrace | None:
     text = append_discussion(branch.turn.issue).text
     if branch.turn.settings.workspace == "local" or not find_snippets(text):
         return None
-    found = trace_snippets(branch.workspace, text)
+    traces = trace_snippets(branch.workspace, text)
     branch.workspace.restore(branch.tree)  # reverts changes that the code made to the files
-    return found
+    return traces
 
 
 def likely_sources(branch: Branch) -> list[str]:
@@ -154,16 +157,16 @@ def describe_workspace(branch: Branch) -> str:
 
 def facts(branch: Branch, located: bool = True) -> str:
     """Return the facts that are the same in all workspaces of a run."""
-    found, memory = places(branch), run_memory()
-    tried, near = tried_command(branch, found), near_files(branch, found)
+    ranked, memory = places(branch), run_memory()
+    tried, near = tried_command(branch, ranked), near_files(branch, ranked)
     parts = [
         f"Layout: {_layout(branch.turn, branch.engine.trees)}",
         LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
         f"Tests: {describe_tests(branch, near, tried)}{_test_example(branch, near)}",
-        repository_notes(branch, found),
+        repository_notes(branch, ranked),
         memory.notes(branch),
-        _likeliest(branch, found) if located else "",
-        memory.past_runs(branch, found),
+        _likeliest(branch, ranked) if located else "",
+        memory.past_runs(branch, ranked),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -176,15 +179,15 @@ def _test_example(branch: Branch, near: list[str]) -> str:
     return ""
 
 
-def _likeliest(branch: Branch, found: dict[str, Any]) -> str:
+def _likeliest(branch: Branch, ranked: dict[str, Any]) -> str:
     """Return the likeliest places and classes, and the source of the first places where it is short, each with the
     definitions that often change with it; a source that is shown need not be viewed."""
-    hits = _hits(found)[:SHOWN_PLACES]
+    hits = _hits(ranked)[:SHOWN_PLACES]
     parts = [f"Likeliest places (found without a model, not certain):\n{_list_hits(hits) or 'none'}"]
-    if classes := found.get("classes"):  # records of earlier versions have none
+    if classes := ranked.get("classes"):  # records of earlier versions have none
         parts.append(f"Likeliest classes, if the fault is outside their methods:\n{_list_hits(classes)}")
     shown = {(hit["path"], hit["line"]): hit["end"] for hit in hits[:SHOWN_SOURCES] if hit.get("end")}
-    room = MOST_SOURCE_LINES
+    room = MAX_SOURCE_LINES
     for (path, line), end in list(shown.items()):
         if end - line < room:
             parts.append(_source(branch, path, line, end))
@@ -202,8 +205,8 @@ def _list_hits(hits: list[dict[str, Any]]) -> str:
     return quote_text("\n".join(f"- {_name(hit)}" for hit in hits))
 
 
-def _hits(found: dict[str, Any]) -> list[dict[str, Any]]:
-    hits: list[dict[str, Any]] = found["functions"] or found["files"]
+def _hits(ranked: dict[str, Any]) -> list[dict[str, Any]]:
+    hits: list[dict[str, Any]] = ranked["functions"] or ranked["files"]
     return hits
 
 
@@ -227,14 +230,14 @@ def _base(turn: TurnInput, tree: str) -> str:
     return "in its present state" if turn.is_later else f"at {turn.base}"
 
 
-def name_places(found: dict[str, Any], most: int = 10) -> str:
+def name_places(ranked: dict[str, Any], most: int = 10) -> str:
     """Return one line for each likely function, or for each file if there are no functions, with its location."""
-    return "\n".join(f"- {_name(hit)}" for hit in _hits(found)[:most]) or "none"
+    return "\n".join(f"- {_name(hit)}" for hit in _hits(ranked)[:most]) or "none"
 
 
-def describe_places(found: dict[str, Any]) -> str:
+def describe_places(ranked: dict[str, Any]) -> str:
     """Return the lines of `name_places` with the strongest reasons for each place."""
-    return "\n".join(f"- {_name(hit)}{_why(hit)}" for hit in _hits(found)) or "none"
+    return "\n".join(f"- {_name(hit)}{_why(hit)}" for hit in _hits(ranked)) or "none"
 
 
 def _name(hit: dict[str, Any]) -> str:
@@ -242,7 +245,10 @@ def _name(hit: dict[str, Any]) -> str:
 
 
 def _why(hit: dict[str, Any]) -> str:
-    shown = [reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…" for reason in hit["why"]]
+    shown = [
+        reason if len(reason) <= MAX_REASON_CHARACTERS else f"{reason[:MAX_REASON_CHARACTERS]}…"
+        for reason in hit["why"]
+    ]
     return f" ({'; '.join(shown[:SHOWN_REASONS])})" if shown else ""
 
 
@@ -257,3 +263,65 @@ def _layout(turn: TurnInput, trees: Trees) -> str:
     )
     shown = [f"{name} ({counts[name]})" if name.endswith("/") else name for name in names]
     return (f"{quote_text(top)}: " if top else "") + ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
+
+
+MAX_SIBLINGS, MAX_SIBLING_LINES = 2, 15
+MAX_IMPORTS, MAX_IMPORT_CHARACTERS = 6, 80
+MAX_TEST_LINES = 7
+OPERATOR = re.compile(
+    r"__(?:[ri](?=(?:add|sub|mul|matmul|truediv|floordiv|mod|divmod|pow|[lr]shift|and|x?or)__))?(\w+)__"
+)
+DOCSTRING = re.compile(r"(?s)\A(.*?:[ \t]*\n)[ \t]*[rR]?(\"\"\"|''').*?\2[ \t]*(?=\n)")
+IMPORT = re.compile(
+    r"(?m)^(?:from|import|package|use|using|require|#include|(?:const|let|var)\b[^\n=]*=\s*require)\b"
+    r"[^\n({]*(?:[({][^)}]*[)}])?[^\n]*"
+)
+FIRST_TEST = re.compile(
+    r"(?m)^[ \t]*(?:(?:async )?def test|(?:test|it|describe)[ (]|func Test|#\[test\]|@Test\b|public function test)"
+)
+
+
+def find_siblings(path: str, text: str, name: str) -> list[Definition]:
+    """Return the short definitions of a file that often change with the function `name`: the operator's other forms in
+    its class (`__radd__` for `__add__`), and functions of the same name, such as the inherited one.
+    """
+    holder, _, bare = name.rpartition(".")
+
+    def is_sibling(other: Definition) -> bool:
+        other_holder, _, other_bare = other.name.rpartition(".")
+        if other.kind == "class" or other.name == name or other.end - other.line >= MAX_SIBLING_LINES:
+            return False
+        forms = OPERATOR.fullmatch(bare), OPERATOR.fullmatch(other_bare)
+        is_form = other_holder == holder and forms[0] and forms[1] and forms[0][1] == forms[1][1]
+        return bool(is_form) or (other_bare == bare and bare not in ("__init__", "constructor"))
+
+    return [definition for definition in find_definitions(path, text) if is_sibling(definition)][:MAX_SIBLINGS]
+
+
+def without_docstring(excerpt: str) -> str:
+    """Return a numbered excerpt of Python without the definition's docstring."""
+    numbers = [line.partition("\t") for line in excerpt.split("\n")]
+    code = "\n".join(line for _, _, line in numbers)
+    if not (docstring := DOCSTRING.match(code)):
+        return excerpt
+    first, last = docstring[1].count("\n"), code[: docstring.end()].count("\n")
+    return "\n".join("".join(parts) for parts in (*numbers[:first], *numbers[last + 1 :]))
+
+
+def first_test_excerpt(text: str) -> str:
+    """Return a test file's imports and the first lines of its first test; "" if it has no test."""
+    first_test = FIRST_TEST.search(text)
+    if not first_test:
+        return ""
+    imports = [
+        cut(" ".join(each[0].split()), MAX_IMPORT_CHARACTERS) for each in IMPORT.finditer(text, 0, first_test.start())
+    ]
+    lines = text[first_test.start() :].lstrip("\n").split("\n")[:MAX_TEST_LINES]
+    return "\n".join([*imports[:MAX_IMPORTS], "…", *_until_blank(lines), "…"])
+
+
+def _until_blank(lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        if not line.strip():
+            return
+        yield cut_lines(line)

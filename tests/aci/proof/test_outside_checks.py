@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.proof.outside_checks import LONGEST_DOUBT, MOST_DOUBTS, find_doubts
+from aci.proof.proof import MAX_DOUBT_CHARACTERS, MAX_OUTSIDE_DOUBTS, find_outside_doubts
 from tests.aci.conftest import CASE, RIGHT
 from trajectories.facts import Fact
 from trajectories.git_store.trees import EMPTY_TREE, Trees
@@ -35,7 +35,7 @@ def install_check(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str, na
 def doubts(folder: Path) -> list[Fact]:
     with Trees(folder / "trees.git") as trees:
         base = trees.write({"a.py": b"new()\n"}, EMPTY_TREE)
-        return list(find_doubts(trees, base, trees.write({"a.py": b"old()\n"}, base), Issue("Pay")))
+        return list(find_outside_doubts(trees, base, trees.write({"a.py": b"old()\n"}, base), Issue("Pay")))
 
 
 def test_check_names_what_it_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,8 +58,8 @@ def test_failing_check_is_a_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_doubts_are_few_and_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_check(tmp_path / "site", monkeypatch, "def find_doubts(*_):\n    return ['x' * 10_000] * 10_000\n")
     found = doubts(tmp_path)
-    assert len(found) == MOST_DOUBTS
-    assert len(found[0].text) == len("payments: ") + LONGEST_DOUBT
+    assert len(found) == MAX_OUTSIDE_DOUBTS
+    assert len(found[0].text) == len("payments: ") + MAX_DOUBT_CHARACTERS
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aci.instructions.instruction_files import LARGEST
-from aci.instructions.instruction_frames import MOST_OF_FILE
+from aci.instructions.instruction_frames import MAX_FILE_CHARACTERS
 from agent.engine.branch import Branch
 from agent.engine.permission_checks import may_test
 from agent.lifecycle.run_lifecycle import confirm_test_command
@@ -128,7 +128,7 @@ def test_advice_is_quoted_and_limited(bench: Bench) -> None:
     guide = "# Guide\n\nBe kind.\n\nAdd a line to the changelog for each fix.\n\n" + "Words. " * 999
     message = first_message(bench, {"AGENTS.md": "Use tabs.\n" * 5_000, "CONTRIBUTING.md": guide})
     assert '<advice file="AGENTS.md">\nUse tabs.' in message
-    assert message.count("Use tabs.") * len("Use tabs.\n") <= MOST_OF_FILE
+    assert message.count("Use tabs.") * len("Use tabs.\n") <= MAX_FILE_CHARACTERS
     message = first_message(bench, {"AGENTS.md": "", "CONTRIBUTING.md": guide})
     assert "Add a line to the changelog" in message
     assert "Be kind" not in message

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.command_line import run
-from agent.cli.strategy_table import strategy_rows
+from agent.cli.commands.strategies import strategy_rows
 from tests.agent.conftest import line
 from tests.agent.strategies.conftest import SUBMIT, RunStrategy, edit_calc, equal, new_test
 from trajectories.plugins import names

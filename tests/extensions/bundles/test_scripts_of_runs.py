@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.lifecycle.result_files import write_result_files
+from agent.lifecycle.run_lifecycle import write_result_files
 from agent.run_state.proposed_tree import Proposal, proposal_note
 from agent.run_state.run_ownership import UNTRUSTED
 from tests.agent.conftest import bench, line

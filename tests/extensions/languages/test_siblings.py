@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.prompts.source_excerpts import find_siblings
+from agent.prompts.opening_prompt import find_siblings
 
 
 def test_siblings_in_another_language() -> None:
