@@ -56,6 +56,7 @@ ROWS = {
         *("solve", "--task", "OUT.task", "--digest", "DIGEST", "--repo", ".", "--out", "OUT.action"),
         *("--model", "MODEL", *TEST, "--workspace", "local", "--strategy", "react"),
     ),
+    "gitlab": ("comment", "RUN"),
     "gc": (),
     "config": (),
     "strategies": (),
@@ -63,11 +64,12 @@ ROWS = {
     "count": ("--", "true"),
 }
 """Arguments of each subcommand; words in capital letters are replaced."""
-CODES = {"fix": 6, "resume": 6, "fork": 6, "session": 6, "optimize": 1, "test": 1, "synth": 1}
+CODES = {"fix": 6, "resume": 6, "fork": 6, "session": 6, "optimize": 1, "test": 1, "synth": 1, "gitlab": 2}
 CODES |= {"prove": 5, "review": 5} if unavailable_reason() else {"prove": 6}
 """Exit codes of subcommands that end otherwise than with 0: a fix without blind tests is plausible, the session may not
 run tests, the proof has no test (or
-there is no sandbox for it), and the others find nothing to change in so small a repository. With any other code, a row
+there is no sandbox for it), the run has no issue on GitLab, and the others find nothing to change in so small a
+repository. With any other code, a row
 ends before the repository is used."""
 NO_REPOSITORY = frozenset({"runs", "batch", "bench", "evaluate", "gc", "config", "strategies", "completion", "count"})
 """Subcommands that need no repository in the current folder. In an embedded git directory, where no run
