@@ -19,6 +19,7 @@ FactKind = Literal[
     "behaviour",
     "tests",
     "callers",
+    "mirror",
     "covered",
     "independent",
     "challenge",
@@ -44,7 +45,8 @@ class Fact:
     patch. `reproduction`: where the reproduction tests come from. `environment`: a copy of the package outside the
     repository. `behaviour`: for which inputs the patch changes the behaviour. `tests`: changes to tests or their
     configuration that were left out, or removed tests. `callers`: calls outside the patch that may break (`path` and
-    `line` of the changed function). `covered`: what another field of the verdict says too (the line of a check of the
+    `line` of the changed function). `mirror`: an unchanged function (`name`, `path`, `line`) that
+    probably needs the same change. `covered`: what another field of the verdict says too (the line of a check of the
     repository, `check`, with what it `found`). `independent`: what tests say that somebody wrote without the patch
     (`word`: agrees, disputed or undecided). `challenge`: which tests of a challenger fail with the patch, by what the
     examiner decides (`required`, `minor`, `withdrawn`). In the review of a patch, `unneeded`: hunks that no test needs

@@ -38,7 +38,7 @@ class Edit:
     after: str
 
     @cached_property
-    def _pieces(self) -> list[tuple[str, int, int, int, int]]:
+    def pieces(self) -> list[tuple[str, int, int, int, int]]:
         """The opcodes of difflib, computed without the equal lines at the start and the end to save time."""
         old, new = self.before.splitlines(), self.after.splitlines()
         head = _common_prefix(old, new)
@@ -52,19 +52,19 @@ class Edit:
     def lines(self) -> list[tuple[int, int]]:
         """The changed spans of lines, counted from 1 and inclusive; the span of an insertion is the lines on both sides
         of it."""
-        spans = [(a + 1, b) if b > a else (a, a + 1) for tag, a, b, _, _ in self._pieces if tag != "equal"]
+        spans = [(a + 1, b) if b > a else (a, a + 1) for tag, a, b, _, _ in self.pieces if tag != "equal"]
         return [(max(first, 1), last) for first, last in spans]
 
     def changed_text(self, removed_only: bool = False) -> list[str]:
         """Return the lines that are removed and, unless `removed_only`, those that are added."""
         old, new = self.before.splitlines(), self.after.splitlines()
-        pieces = [(a, b, c, d) for tag, a, b, c, d in self._pieces if tag != "equal"]
+        pieces = [(a, b, c, d) for tag, a, b, c, d in self.pieces if tag != "equal"]
         removed = [line for a, b, _, _ in pieces for line in old[a:b]]
         return removed if removed_only else removed + [line for _, _, c, d in pieces for line in new[c:d]]
 
     def moved(self, line: int) -> int:
         """Return a line's number after the patch; 0 if the line was changed or removed."""
-        for tag, first, last, now, _ in self._pieces:
+        for tag, first, last, now, _ in self.pieces:
             if tag == "equal" and first < line <= last:
                 return now + line - first
         return 0

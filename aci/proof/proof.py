@@ -36,6 +36,7 @@ from aci.proof.fact_words import (
     related_run,
     suite_result,
 )
+from aci.proof.mirrors import find_mirrors
 from aci.proof.missing_reproduction import MAY_CONTAIN_TESTS
 from aci.proof.proof_run import (
     SLACK,
@@ -426,6 +427,7 @@ def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport 
         *_ran(trial, baseline, suite),
         *_about(trial.trees, trial.base, trial.proved, trial.parts),
         *affected_callers(trial.trees, trial.base, trial.proved, trial.parts.source),
+        *find_mirrors(trial.trees, trial.base, trial.proved),
     )
     is_proven = _is_proven(trial, verdict)
     return replace(

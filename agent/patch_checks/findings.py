@@ -32,6 +32,7 @@ RULES = {
     "affected-caller": Rule(
         "warning", "Callers", "Affected caller", "Calls outside the change may break: it changes a signature."
     ),
+    "unchanged-mirror": Rule("note", "Similar code", "Unchanged mirror", "Code that probably needs the same change."),
     "behaviour-change": Rule(
         "note", "Changes of behaviour", "Change of behaviour", "How the change alters what existing code does."
     ),

@@ -3,6 +3,7 @@
 PLUGINS = {
     "agent.cli.commands": "commands",
     "agent.cli.model_localization": "model_localization",
+    "aci.proof.mirrors": "mirrors",
     "agent.lifecycle.locator": "locator",
     "agent.strategies": "strategies",
 }

@@ -27,6 +27,7 @@ MOST_TESTS = 50
 """Maximum number of tests that get a finding of their own."""
 _RULES: dict[FactKind, str] = {
     "callers": "affected-caller",
+    "mirror": "unchanged-mirror",
     "behaviour": "behaviour-change",
     "tests": "behaviour-change",
 }
