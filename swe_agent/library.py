@@ -155,7 +155,7 @@ def start_fix(
     from agent.cli.shared_options import check_delivery
     from agent.config.settings import load_settings
     from agent.inputs.issue_input import from_text, limit_to_base_date, repository_for
-    from agent.lifecycle.new_run import open_new_run
+    from agent.lifecycle.run_lifecycle import open_new_run
     from agent.run_state.strategy_traits import FAILING_TESTS
 
     events: SimpleQueue[Event | None] = SimpleQueue()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tarfile
 import tempfile
@@ -30,9 +31,8 @@ from typing import TYPE_CHECKING
 from aci.docker.container_exec import execute
 from aci.docker.container_limits import parse_size, preparation_limits
 from aci.docker.disk_quota import BYTES_PER_FILE, DiskWatch
-from aci.docker.docker_daemon import BASE, Daemon, error_message
+from aci.docker.docker_daemon import BASE, OTHER_WORKSPACE, Daemon, error_message
 from aci.docker.exec_stream import ExecProgram, FirstProgram, first_program_arguments
-from aci.docker.image_availability import alternatives
 from aci.observation.activity_message import ActivityMessage
 from aci.observation.untrusted_text import clean_output
 from aci.runtime.control_shell import LONG, QUICK, CommandTimeout, ControlShell, print_command
@@ -53,6 +53,7 @@ from trajectories.git_store.git_commands import decode
 if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.models.images import Image
+
 
 ROOT_USER = "0:0"
 LAYOUT_TIMEOUT = 1800.0
@@ -510,3 +511,36 @@ def _env(root: str) -> dict[str, str]:
 
 def _script(*parts: bytes) -> str:
     return b"\n".join([b"set -e", *parts]).decode("utf-8", "surrogateescape")
+
+
+MAX_NAMED_IMAGES = 3
+_OWN_IMAGES = re.compile(r"swe-agent-(?:base|environment)/|swe-agent-test-|<none>")
+"""Images that runs made, which start from another one."""
+
+
+def alternatives(daemon: Daemon, image: str) -> str:
+    """Return what works without a registry: images that are present, and other workspaces.
+
+    This is advice about an error that is reported, so an error of the daemon here only leaves out the images.
+    """
+    name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+    present = sorted(_present_tags(daemon), key=lambda tag: (name not in tag, tag))[:MAX_NAMED_IMAGES]
+    others = f" (or {', '.join(present[1:])})" if present[1:] else ""
+    images = f"--image {present[0]}{others}, which is present, if it has what the tests need; " if present else ""
+    return f"Without a registry: {images}--workspace {OTHER_WORKSPACE}; or `docker load` of the image."
+
+
+def _present_tags(daemon: Daemon) -> list[str]:
+    """Return one tag of each image that the daemon has and that no run made; none if the daemon fails."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        images = daemon.client.api.images()  # one request, since an image may be removed meanwhile
+    except (DockerException, RequestException):
+        return []
+    tags = []
+    for each in images:
+        named = [tag for tag in each["RepoTags"] or () if not _OWN_IMAGES.match(tag)]
+        tags += sorted(named, key=lambda tag: not tag.endswith(":latest"))[:1]
+    return tags

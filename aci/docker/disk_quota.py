@@ -1,27 +1,35 @@
-"""A limit on the total size of a container's files, which a thread checks, since few storage drivers have quotas.
+"""Limits on the disk usage of a container, which a thread checks, since few storage drivers have quotas.
 
-The daemon counts what the container has written (not its image), so no program inside can falsify it. If usage exceeds
-the limit, all processes in the container are ended, and the session reports it. If usage exceeds twice the limit, the
-container is removed.
+The total size of a container's files is limited: the daemon counts what it has written (not its image), so no program
+inside can falsify it. If usage exceeds the limit, all processes in the container are ended, and the session reports it.
+If usage exceeds twice the limit, the container is removed.
 
 Usage that the daemon does not count is limited by the free space of its disk: if this falls below a floor, all
 processes in the container are ended, which frees removed files that were still open. If the disk continues to fill up,
-the container is removed, which frees directories (those of ext4 never shrink) and extended attributes.
+the container is removed, which frees directories (those of ext4 never shrink) and extended attributes. Unlike a limit
+on how fast free space falls, a floor of free space gives no false alarm if containers or other programs write to the
+same disk. The processes of a container cannot be inspected instead: an ordinary user may not read their
+`/proc/<pid>/fd`, and a program inside the container could be made to report wrong values.
 """
 
 from __future__ import annotations
 
+import os
+import platform
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aci.docker.disk_space import DiskSpace, data_folders
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from docker import APIClient
 
     from aci.docker.docker_daemon import Daemon
+
 
 CHECK_INTERVAL = 1.0
 """Minimum number of seconds between two checks; a slow check is followed by a pause of four times its duration, so that
@@ -140,8 +148,8 @@ class DiskWatch:
 
     def _check_usage(self, api: APIClient) -> None:
         began = time.monotonic()
-        found = api.containers(all=True, size=True, filters={"id": self._id})
-        taken = int(found[0].get("SizeRw") or 0) if found else 0
+        listed = api.containers(all=True, size=True, filters={"id": self._id})
+        taken = int(listed[0].get("SizeRw") or 0) if listed else 0
         files = self._files(api, time.monotonic() - began)
         share = max(taken / self.limit, files / self.most_files)
         if share <= 1.0:
@@ -186,3 +194,84 @@ class DiskWatch:
 def _usage_text(taken: int, files: int, limit: int, most_files: int) -> str:
     what = f"{taken / 2**20:,.0f} MiB" if taken > limit else f"{files:,} files"
     return f"{what} were written; the limit is {limit / 2**20:,.0f} MiB and {most_files:,} files"
+
+
+RESERVED_BYTES = 1 << 30
+"""The number of bytes that must remain free, or half of the free space if that is less."""
+
+_CONTAINERD = "/var/lib/containerd"  # containerd's default folder, since Docker does not report the actual one
+_SNAPSHOTTER = ["driver-type", "io.containerd.snapshotter.v1"]
+
+_folders: dict[str, tuple[str, ...]] = {}
+
+
+class DiskSpace:
+    """The free space on the disks of these folders, and whether one of them is nearly full. Without folders, no disk
+    counts as nearly full."""
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._folders = folders
+        self.free = self.floor = 0
+        self.is_short()
+
+    def is_short(self) -> bool:
+        """Return whether fewer than `floor` bytes are `free` to ordinary users on the fullest disk.
+
+        The floor rises with the free space, up to the reserve.
+        """
+        try:
+            self.free = min(map(free_bytes, self._folders))
+        except (OSError, ValueError):  # a disk was unmounted, or there are no folders
+            return False
+        self.floor = max(self.floor, reserve(self.free))
+        return self.free < self.floor
+
+    def reset_floor(self) -> None:
+        """Recompute the floor from the current free space, since another program may have filled the disk."""
+        self.floor = 0
+        self.is_short()
+
+
+def reserve(free: int) -> int:
+    """Return how many of these free bytes should remain free."""
+    return min(RESERVED_BYTES, free // 2)
+
+
+def free_bytes(folder: str) -> int:
+    """Return how many bytes ordinary users can still write to the disk of a folder."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+def data_folders(daemon: Daemon) -> tuple[str, ...]:
+    """Return folders on the disks to which the daemon's containers write; none if it runs on another machine.
+
+    The user need not be able to read them.
+    """
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    if daemon.address not in _folders:
+        with suppress(DockerException, RequestException):
+            _folders[daemon.address] = local_folders(daemon.client.info())
+    return _folders.get(daemon.address, ())
+
+
+def local_folders(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the folders in the daemon's info that are on this machine. The daemon reports the host name of its machine
+    or virtual machine, which is compared with this machine's."""
+    if info.get("Name") != platform.node():
+        return ()
+    folders = [info.get("DockerRootDir"), _CONTAINERD if _SNAPSHOTTER in (info.get("DriverStatus") or ()) else None]
+    return tuple(reachable for folder in folders if folder and (reachable := _reachable(folder)))
+
+
+def _reachable(folder: str) -> str:
+    """Return the folder, or its nearest parent that the user may access; empty if it does not exist."""
+    try:
+        os.statvfs(folder)
+    except PermissionError:
+        return _reachable(str(Path(folder).parent))
+    except OSError:
+        return ""
+    return folder

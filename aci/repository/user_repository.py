@@ -531,6 +531,11 @@ class Repository:
         named = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in ours.items()}
         return {key: value for key, value in named.items() if key not in os.environ}
 
+    def is_ancestor(self, commit: str, later: str) -> bool:
+        """Whether `commit` is `later` or one of its ancestors; False for commits that the repository does not have."""
+        ids = [self._commit(commit), self._commit(later)]
+        return all(ids) and not self._git("rev-list", "--max-count=1", ids[0], f"^{ids[1]}")
+
     def _lock(self) -> AbstractContextManager[None]:
         busy = TryLater(f"Another swe-agent is changing {self.root}.", "Try again in a minute.")
         return exclusive(self.git_dir / "swe-agent.lock", LOCK_SECONDS, busy)

@@ -1,13 +1,14 @@
-"""The settings' options for environments and services, in the form that `aci/` expects."""
+"""The settings' options for environments and services, in the form that `aci/` expects, and where they come from."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 
 from aci.environments.environment_plan import EnvironmentOptions
 from aci.environments.registries import local_certificates
 from aci.runtime.workspace import Service
-from agent.config.settings import Settings
+from agent.config.settings import REPOSITORY, Settings, load_settings, origins
 
 
 def environment_options(settings: Settings, named: Mapping[str, str] | None = None) -> EnvironmentOptions:
@@ -35,3 +36,31 @@ def services(settings: Settings, repository: str) -> tuple[Service, ...]:
         name: table for name, table in settings.services.items() if repository in (table.repositories or [repository])
     }
     return tuple(Service(name, **table.model_dump(exclude={"repositories"})) for name, table in selected.items())
+
+
+def option_source(settings: Settings, of_repository: bytes) -> dict[str, str]:
+    """Return descriptions of where `image`, `setup` and `test` of these settings come from, for
+    `EnvironmentOptions.named`.
+
+    A run's settings do not record their sources. They are found by comparing the values with the user's current
+    settings and the repository's `.swe-agent.toml`. An image found in neither of them must have been given on the
+    command line. Raises ConfigError.
+    """
+    today, sources, theirs = load_settings(), origins(), _read_repository(of_repository)
+    origin: dict[str, str] = {}
+    for name in ("image", "setup", "test"):
+        value = getattr(settings, name)
+        if value and name in sources and getattr(today, name) == value:
+            origin[name] = sources[name]
+        elif value and theirs.get(name) == value:
+            origin[name] = REPOSITORY
+        elif value and name == "image":
+            origin[name] = "--image"
+    return origin
+
+
+def _read_repository(of_repository: bytes) -> dict[str, object]:
+    try:
+        return tomllib.loads(of_repository.decode("utf-8"))
+    except (ValueError, RecursionError):  # the settings were not loaded from this file
+        return {}

@@ -9,9 +9,8 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.console.run_display import Console
 from agent.engine.engine import Engine
-from agent.lifecycle.new_run import open_new_run
 from agent.lifecycle.publication import solve
-from agent.lifecycle.run_lifecycle import result
+from agent.lifecycle.run_lifecycle import open_new_run, result
 from agent.lifecycle.run_result import Result
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.permissions.approvals import Answer, Approval

@@ -27,8 +27,7 @@ def open_base(
     documents; its `named` says which. Without isolation, a documented command is not used.
     """
     from aci.runtime.workspace import WorkspaceOptions
-    from agent.config.environment_options import environment_options
-    from agent.config.named_environment import option_source
+    from agent.config.environment_options import environment_options, option_source
     from agent.engine.base_instructions import BaseInstructions
     from trajectories.git_store.trees import Trees
 

@@ -27,8 +27,7 @@ from aci.repository.user_repository import Repository
 from aci.repository.working_tree import WorkingTree
 from aci.runtime.workspace import HARNESS_SESSION, BackgroundTask, Workspace, WorkspaceOptions, open_workspace
 from agent.config.api_keys import looks_secret
-from agent.config.environment_options import environment_options, services
-from agent.config.named_environment import option_source
+from agent.config.environment_options import environment_options, option_source, services
 from agent.config.settings import SECRET, Settings, secret_reason
 from agent.conversation.model_roles import RunModels
 from agent.engine.base_instructions import BaseInstructions

@@ -8,10 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.repository.commit_ancestry import is_ancestor
 from aci.repository.commit_programs import describe_skipped_hooks
-from agent.lifecycle.exploit_quotes import warn_of_quotes
-from agent.lifecycle.exploit_withholding import public_patch, public_title
+from agent.lifecycle.exploit_withholding import public_patch, public_title, warn_of_quotes
 from agent.patch_checks.delivery_check import DeliveryFindings, check_delivery, describe_flagged, refuse
 from agent.permissions.approvals import Approval
 from agent.permissions.link_names import names_through_links
@@ -93,7 +91,7 @@ def _start_tree(engine: Engine, tree: str) -> str:
     """Return the tree to which the changes up to `tree` are applied: the run's base, or the files that a follow-up
     started from."""
     head, base = follow_up_head(engine.trajectory), engine.run.base.tree
-    if not head or not is_ancestor(engine.repository, head, engine.repository.commit()):
+    if not head or not engine.repository.is_ancestor(head, engine.repository.commit()):
         return base
     from agent.run_state.merge_base import find_merge_base
 

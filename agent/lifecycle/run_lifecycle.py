@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aci.observation.secret_masking import mask_secrets
 from aci.proof.compiled_tests import with_base_tests
@@ -26,6 +26,7 @@ from aci.repository.patch import split_patch
 from aci.repository.test_files import is_test
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
+from agent.config.workspace_choice import choose_workspace
 from agent.conversation.model_requests import settle_recorded_replies
 from agent.conversation.model_roles import assign_roles, has_examiner_model, validate_models
 from agent.engine.branch import Branch
@@ -83,6 +84,15 @@ from trajectories.plugins import find, installed_module
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, record_time
 from trajectories.trajectory import Trajectory, replay_of
 from trajectories.verdict import EARLIER_RULES, WHOLE, Verdict
+
+if TYPE_CHECKING:
+    from aci.repository.user_repository import Repository
+    from agent.config.settings import Settings
+    from agent.engine.engine import Engine
+    from agent.limits.cancellation import CancellationToken
+    from agent.run_state.proposed_tree import Proposal
+    from trajectories.records import Issue
+
 
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]
 
@@ -498,3 +508,18 @@ def write_result_files(engine: Engine, patch: Patch, commands: Sequence[str]) ->
         raise WorkspaceError(
             f"The patch cannot be written: {error.strerror}.", "Free space on the disk, then resume."
         ) from error
+
+
+def open_new_run(
+    issue: Issue,
+    source: Repository,
+    settings: Settings,
+    rev: str | None,
+    notify: Callable[[ProgressEvent], object],
+    proposed: Proposal | None = None,
+    parent: CancellationToken | None = None,
+) -> Engine:
+    """Create a run at `rev` and open it; `notify` is called with its progress, from the choice of the workspace on.
+    Cancelling `parent` cancels the run."""
+    chosen = choose_workspace(settings, lambda text: notify(ProgressEvent("say", "main", text)))
+    return reopen(begin(issue, source, chosen, rev, proposed=proposed), chosen.state, notify, parent=parent)

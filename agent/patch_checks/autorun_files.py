@@ -1,4 +1,5 @@
-"""Files that run automatically, or configure what runs, on install, in CI or in an editor.
+"""Files that run automatically, or configure what runs, on install, in CI or in an editor, and the files that the
+configuration of CI names.
 
 A reviewer should read them first.
 """
@@ -6,6 +7,10 @@ A reviewer should read them first.
 from __future__ import annotations
 
 import re
+from itertools import islice
+from typing import Protocol
+
+from agent.patch_checks.protected_paths import is_ci
 
 INSTALL = "runs or is read on install and by builds"
 TESTS = "runs or is read before any test"
@@ -140,3 +145,35 @@ def why_flagged(path: str, is_executable: bool = False) -> str:
 def is_hook(path: str) -> bool:
     """Whether a git hook manager runs this file or is configured by it."""
     return why_flagged(path) == HOOKS
+
+
+MAX_CI_FILES = 50
+"""Maximum number of CI files to read."""
+MAX_CI_FILE_BYTES = 500_000
+"""Maximum size in bytes of one CI file."""
+_WORD = re.compile(r"[\w.+@/-]+")
+COMMON_NAMES = frozenset({"__init__.py"})
+"""Names so common that a mention of one file says nothing about the others."""
+
+
+class Store(Protocol):
+    """The store that holds the base, such as `PublishStore`."""
+
+    def paths(self, rev: str) -> tuple[str, ...]: ...
+    def read(self, rev: str, path: str, limit: int = ...) -> bytes | None: ...
+
+
+def ci_names(store: Store, base: str) -> frozenset[str]:
+    """Return the words in the CI files of a commit or tree that may be a file's path or name."""
+    names: set[str] = set()
+    for path in islice(filter(is_ci, store.paths(base)), MAX_CI_FILES):
+        text = (store.read(base, path, MAX_CI_FILE_BYTES) or b"").decode("utf-8", "replace").casefold()
+        names.update(word.removeprefix("./").rstrip(".") for word in _WORD.findall(text))
+    return frozenset(names)
+
+
+def is_mentioned(path: str, names: frozenset[str]) -> bool:
+    """Whether the names contain the path, a trailing part of it, or the file's name."""
+    parts = path.casefold().split("/")
+    ends = {"/".join(parts[at:]) for at in range(len(parts))} - COMMON_NAMES
+    return not ends.isdisjoint(names)

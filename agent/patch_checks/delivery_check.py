@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.observation.untrusted_text import escape_invisible
-from agent.patch_checks.autorun_files import BY_CI, why_flagged
-from agent.patch_checks.ci_names import ci_names, is_mentioned
+from agent.patch_checks.autorun_files import BY_CI, ci_names, is_mentioned, why_flagged
 from agent.patch_checks.configured_changes import configured_changes
 from agent.patch_checks.forbidden_contents import LARGEST_FILE, invisible_content
 from agent.patch_checks.protected_paths import is_git_folder_name, name_refusal, path_refusal

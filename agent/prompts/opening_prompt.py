@@ -1,5 +1,5 @@
-"""The first message of a conversation: the issue, the facts that every run needs, and the instruction files of the
-repository's root and nearest to likely places.
+"""The first message of a turn, and that of a conversation: the issue, the facts that every run needs, and the
+instruction files of the repository's root and nearest to likely places.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from aci.repository.python_source import Definition
 from aci.repository.test_files import is_test
 from aci.runtime.workspace import BackgroundTask
 from agent.engine.run_memory import run_memory
-from agent.prompts.quotation import framed_issue
+from agent.prompts.quotation import framed_attachments, framed_issue
 from agent.prompts.test_command_prompt import describe_tests, near_files, search_tree, tried_command
+from agent.run_state.rewind import visible_steps
 
 if TYPE_CHECKING:
     from aci.localization.place_ranking import RankedPlace, RankedPlaces
@@ -325,3 +326,28 @@ def _until_blank(lines: list[str]) -> Iterator[str]:
         if not line.strip():
             return
         yield cut_lines(line)
+
+
+PLAN = "plan"
+MODES = (PLAN, "build")
+REQUEST_AUTHORS = ("task", "compact")
+"""Authors of the steps that pass the request to the model."""
+
+
+def turn_prompt(branch: Branch, after_plan: str = "") -> str:
+    """Return the user's message, or the full initial message if the conversation has none yet.
+
+    `after_plan` is added in the first turn after plan mode.
+    """
+    if not any(step.author in REQUEST_AUTHORS for step in visible_steps(branch.steps)):
+        words: str = branch.once("opening", lambda: opening(branch))
+        return words
+    turns = branch.engine.trajectory.turns
+    before = next((turn.strategy for turn in reversed(turns[:-1]) if turn.strategy in MODES), "")
+    parts = [
+        branch.turn.request,
+        framed_attachments(branch.turn.issue),
+        after_plan if before == PLAN else "",
+        run_memory().new_notes(branch),
+    ]
+    return "\n\n".join(filter(None, parts))

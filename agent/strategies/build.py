@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent.engine.loop import is_answer, is_submission, loop
 from agent.engine.proof_step import start_turn_suite
-from agent.prompts.turn_prompt import turn_prompt
+from agent.prompts.opening_prompt import turn_prompt
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.verdict import Verdict
 

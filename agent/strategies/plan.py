@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.engine.loop import is_answer, loop
 from agent.engine.permission_checks import Scope
-from agent.prompts.turn_prompt import turn_prompt
+from agent.prompts.opening_prompt import turn_prompt
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.verdict import Verdict
 

@@ -13,8 +13,8 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aci.environments.default_images import DEFAULTS
 from aci.environments.environment_plan import BROWSER_SETUP, VENV, Command, EnvironmentOptions, Files, Plan
+from aci.environments.preparation import DEFAULT_IMAGES
 from extensions.environments import other_environments, python_environment
 from extensions.environments.documented_setup import add_documented_setup
 from extensions.environments.manifests import devcontainer, dockerfile
@@ -95,7 +95,7 @@ def _folder(files: Files) -> str:
 
 
 def _fallback_plan(settings: EnvironmentOptions) -> Plan:
-    return Plan("nothing in the repository", settings.images.get("python", DEFAULTS["python"]))
+    return Plan("nothing in the repository", settings.images.get("python", DEFAULT_IMAGES["python"]))
 
 
 def _with_own_setup(plan: Plan, files: Files, settings: EnvironmentOptions) -> Plan:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from aci.environments.default_images import DEFAULTS
+from aci.environments.preparation import DEFAULT_IMAGES
 
 Version = tuple[int, ...]
 
@@ -61,7 +61,7 @@ def alternative_images(language: str, wanted: WantedVersion, images: Mapping[str
 def _known(language: str, images: Mapping[str, str]) -> dict[str, str]:
     """Return a language's images by version; the version is empty for an entry without one. The user's entries replace
     all defaults."""
-    for table in (images, DEFAULTS):
+    for table in (images, DEFAULT_IMAGES):
         matches = [(match, image) for key, image in table.items() if (match := _KEY.match(key.lower()))]
         if found := {match["version"] or "": image for match, image in matches if match["language"] == language}:
             return found

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aci.observation.secret_masking import mask_secrets
 from aci.observation.untrusted_text import escape_invisible
-from agent.patch_checks.autorun_files import BY_CI, why_flagged
-from agent.patch_checks.ci_names import ci_names, is_mentioned
+from agent.patch_checks.autorun_files import BY_CI, ci_names, is_mentioned, why_flagged
 from agent.patch_checks.forbidden_contents import LARGEST_FILE, content_refusal, has_key, invisible_content
 from agent.patch_checks.protected_paths import case_collision, name_refusal, path_refusal, spellings
 

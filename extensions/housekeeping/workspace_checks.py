@@ -156,7 +156,7 @@ def _image(daemon: Daemon, image: str, reason: str = "") -> tuple[Finding, bool]
 
 
 def _registry(daemon: Daemon, image: str) -> Finding:
-    from aci.docker.image_availability import alternatives
+    from aci.docker.base_image import alternatives
 
     if error := registry_error(daemon, image):
         return Finding("registry", False, f"{image} cannot be pulled: {error}", alternatives(daemon, image))

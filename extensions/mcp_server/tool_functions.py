@@ -204,9 +204,8 @@ def _run(
     Errors before the run is open are raised; one that stops the run is part of the answer. A run that is cancelled can
     be resumed.
     """
-    from agent.lifecycle.new_run import open_new_run
     from agent.lifecycle.result_json import as_json
-    from agent.lifecycle.run_lifecycle import result, solve
+    from agent.lifecycle.run_lifecycle import open_new_run, result, solve
 
     limits = call.server.budget.left() if settings.model else {}
     settings = settings.model_copy(update=limits)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from aci.docker.disk_space import DiskSpace
+from aci.docker.disk_quota import DiskSpace
 from trajectories.errors import WorkspaceError
 
 BYTES_PER_FILE = 10 << 10

@@ -22,8 +22,7 @@ from agent.console.error_report import report_error
 from agent.console.foreground_run import run_to_end, solve_and_show
 from agent.console.run_display import Console
 from agent.engine.engine import Engine, known_secrets
-from agent.lifecycle.exploit_quotes import quoting_files
-from agent.lifecycle.exploit_withholding import public_tree
+from agent.lifecycle.exploit_withholding import public_tree, quoting_files
 from agent.lifecycle.run_lifecycle import begin, reopen
 from agent.lifecycle.run_result import Result
 from agent.limits.cancellation import SIGNALS

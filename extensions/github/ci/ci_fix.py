@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from aci.issue_text.vulnerability import NOT
 from aci.proof.missing_reproduction import FAILED
-from aci.repository.commit_ancestry import is_ancestor
 from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
 from agent.console.foreground_run import run_to_end
@@ -96,7 +95,7 @@ def find_run_of_branch(source: Repository, checks: FailedChecks, settings: Setti
         with suppress(RunBroken, UsageError, OSError):
             trajectory = read(directory)
             commits = _commits(trajectory, checks.branch)
-            is_maker = any(is_ancestor(source, commit, checks.commit) for commit in commits)
+            is_maker = any(source.is_ancestor(commit, checks.commit) for commit in commits)
             if is_maker and trajectory.steps[MAIN] and trajectory.exit is not None:
                 return directory if is_own(directory, trajectory, settings.state) else None
     return None

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.inputs.github_urls import address_of
-from agent.lifecycle.exploit_quotes import quoting_files
-from agent.lifecycle.exploit_withholding import public_patch
+from agent.lifecycle.exploit_withholding import public_patch, quoting_files
 from extensions.github.github_input import serves as serves
 from extensions.github.pull_request.pull_requests import OpenedPullRequest, branches
 from trajectories.errors import UsageError

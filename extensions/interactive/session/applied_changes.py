@@ -16,8 +16,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from aci.repository.tree_merge import Conflict, MergeResult, merge_trees
-from agent.lifecycle.exploit_quotes import warn_of_quotes
-from agent.lifecycle.exploit_withholding import public_tree
+from agent.lifecycle.exploit_withholding import public_tree, warn_of_quotes
 from agent.lifecycle.user_change_detection import compare_user_tree
 from agent.patch_checks.delivery_check import check_delivery, describe_flagged, refuse
 from agent.permissions.approvals import Approval

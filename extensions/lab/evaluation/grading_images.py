@@ -9,7 +9,7 @@ from dataclasses import replace
 from threading import Lock
 
 from aci.docker.docker_daemon import connect, docker_errors
-from aci.environments.default_images import DEFAULTS
+from aci.environments.preparation import DEFAULT_IMAGES
 from aci.environments.tree_files import TreeFiles
 from aci.host.project_python import project_python
 from aci.observation.activity_message import ActivityMessage
@@ -134,13 +134,13 @@ def _with_host_environment(
 def image_of_python(version: str, images: Mapping[str, str]) -> str:
     """Return the user's image for this version of Python, else the official one."""
     name = f"python{version}"
-    return images.get(name) or DEFAULTS.get(name) or f"python:{version}"
+    return images.get(name) or DEFAULT_IMAGES.get(name) or f"python:{version}"
 
 
 def image_of_node(version: str, images: Mapping[str, str]) -> str:
     """Return the user's image for this version of Node, else the user's for any version, else the official one."""
     name = f"node{version}"
-    return images.get(name) or images.get("node") or DEFAULTS.get(name) or f"node:{version}"
+    return images.get(name) or images.get("node") or DEFAULT_IMAGES.get(name) or f"node:{version}"
 
 
 def _files(place: WorkspaceOptions, commit: str) -> TreeFiles:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.environments.default_images import DEFAULTS, default_image
 from aci.environments.environment_plan import EnvironmentOptions
-from aci.environments.preparation import NOT_PREPARED, prepare_environment
+from aci.environments.preparation import DEFAULT_IMAGES, NOT_PREPARED, default_image, prepare_environment
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
 from tests.conftest import MakeRepo
@@ -44,10 +43,10 @@ def make_options(make_repo: MakeRepo, tmp_path: Path, said: list[str]) -> Iterat
 @pytest.mark.parametrize(
     ("files", "settings", "image"),
     [
-        ({"go.mod": ""}, {}, DEFAULTS["go"]),
+        ({"go.mod": ""}, {}, DEFAULT_IMAGES["go"]),
         ({"package.json": "{}", "setup.py": ""}, {"images": {"python": "own:1"}}, "own:1"),
         ({"go.mod": ""}, {"image": "named:1"}, "named:1"),
-        ({"a.txt": ""}, {}, DEFAULTS["python"]),
+        ({"a.txt": ""}, {}, DEFAULT_IMAGES["python"]),
     ],
 )
 def test_image_is_used_without_set_up(
@@ -75,4 +74,4 @@ def test_set_up_commands_are_refused(make_options: MakeOptions, said: list[str],
 
 
 def test_language_of_first_manifest_decides() -> None:
-    assert default_image({"pom.xml": b"", "Gemfile": b""}, {"ruby": "own"}) == DEFAULTS["java"]
+    assert default_image({"pom.xml": b"", "Gemfile": b""}, {"ruby": "own"}) == DEFAULT_IMAGES["java"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.named_environment import option_source
+from agent.config.environment_options import option_source
 from agent.config.settings import REPOSITORY, load_settings
 
 REPOSITORY_FILE = b'image = "theirs"\nsetup = "make"\n'

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.docker import disk_space
+from aci.docker import disk_quota
 from extensions.sandbox.disk_watch import BYTES_PER_FILE, DiskWatch, Space, folder_usage
 
 MIB = 1 << 20
@@ -116,7 +116,7 @@ def test_processes_are_ended_if_little_space_is_free(
     watch: Watch, ended: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = 4096 * MIB
-    monkeypatch.setattr(disk_space, "free_bytes", lambda folder: free)
+    monkeypatch.setattr(disk_quota, "free_bytes", lambda folder: free)
     began = time.monotonic()
     started = watch(1 << 40)
     assert not wait_for(ended, 1, 0.5)

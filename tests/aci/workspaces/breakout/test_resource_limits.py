@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from aci.docker import disk_space
+from aci.docker import disk_quota
 from aci.docker.container_limits import has_seccomp_profile
 from aci.docker.docker_daemon import connect
 from aci.runtime.workspace import HARNESS_SESSION
@@ -98,7 +98,7 @@ print('holds', sum(os.fstat(each.fileno()).st_blocks for each in held) * 512)
 def test_removed_but_open_files_count_towards_disk_limit(open_container, monkeypatch):
     """The daemon does not count these files, but the free space of the disk shows them."""
     ws = open_container(disk="100m")
-    monkeypatch.setattr(disk_space, "reserve", lambda free: free - (150 << 20))
+    monkeypatch.setattr(disk_quota, "reserve", lambda free: free - (150 << 20))
     text = ws.run(python(REMOVED_FILES), timeout=60).text
     assert "The disk is full: only" in text
     assert "holds" not in text.splitlines()[-1]
@@ -109,7 +109,7 @@ def test_harness_command_ended_by_full_disk_has_no_result(open_container, monkey
     """Another program may have filled the disk, so the tests that ran prove nothing."""
     ws = open_container()
     ws.run("true", session=HARNESS_SESSION)
-    monkeypatch.setattr(disk_space, "free_bytes", lambda folder: 0)
+    monkeypatch.setattr(disk_quota, "free_bytes", lambda folder: 0)
     with pytest.raises(WorkspaceError, match=r"disk .* was nearly full"):
         ws.run("sleep 30", timeout=60, session=HARNESS_SESSION)
     assert ws.run("echo alive", session=HARNESS_SESSION).text == "alive\n"
@@ -128,7 +128,7 @@ def test_harness_command_that_exceeds_disk_limit_fails(open_container):
 def test_workspace_is_removed_if_disk_keeps_filling(open_container, monkeypatch):
     """Ending all processes did not help, so the files of the container are removed too."""
     ws = open_container()
-    monkeypatch.setattr(disk_space, "reserve", lambda free: free + 1)
+    monkeypatch.setattr(disk_quota, "reserve", lambda free: free + 1)
     with pytest.raises(WorkspaceError, match=r"disk is full: only .*The workspace was removed"):
         [ws.run("sleep 5", timeout=60) for _ in range(3)]
 
@@ -144,7 +144,7 @@ def test_containers_are_ended_one_at_a_time_to_free_space(open_container, monkey
     def count_ended() -> int:
         return sum(watch._ended > 0 for watch in watches)
 
-    monkeypatch.setattr(disk_space, "free_bytes", lambda folder: 10 << 30 if count_ended() else 0)
+    monkeypatch.setattr(disk_quota, "free_bytes", lambda folder: 10 << 30 if count_ended() else 0)
     for _ in range(100):
         if not count_ended():
             time.sleep(0.05)

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from aci.docker import disk_space
-from aci.docker.disk_space import RESERVE, DiskSpace, local_folders
+from aci.docker import disk_quota
+from aci.docker.disk_quota import RESERVED_BYTES, DiskSpace, local_folders
 
 HOST = platform.node()
 
 
 def disk_space_with(monkeypatch: pytest.MonkeyPatch, *free: int) -> DiskSpace:
     answers = iter(free)
-    monkeypatch.setattr(disk_space, "free_bytes", lambda folder: next(answers))
+    monkeypatch.setattr(disk_quota, "free_bytes", lambda folder: next(answers))
     return DiskSpace(["/"])
 
 
 def test_disk_is_short_below_reserve(monkeypatch):
-    space = disk_space_with(monkeypatch, 9 * RESERVE, RESERVE, RESERVE - 1)
+    space = disk_space_with(monkeypatch, 9 * RESERVED_BYTES, RESERVED_BYTES, RESERVED_BYTES - 1)
     assert [space.is_short(), space.is_short()] == [False, True]
 
 
@@ -31,7 +31,9 @@ def test_half_of_free_space_is_usable_if_it_is_below_reserve(monkeypatch):
 
 
 def test_floor_rises_again_with_free_space(monkeypatch):
-    space = disk_space_with(monkeypatch, 9 * RESERVE, 1000, 1000, 500, 499, 9 * RESERVE, RESERVE - 1)
+    space = disk_space_with(
+        monkeypatch, 9 * RESERVED_BYTES, 1000, 1000, 500, 499, 9 * RESERVED_BYTES, RESERVED_BYTES - 1
+    )
     assert space.is_short()
     space.reset_floor()
     assert [space.is_short() for _ in range(4)] == [False, True, False, True]
@@ -50,7 +52,7 @@ def test_daemon_on_other_machine_has_no_local_folder(tmp_path):
 
 
 def test_containerd_folder_is_included(tmp_path, monkeypatch):
-    monkeypatch.setattr(disk_space, "_CONTAINERD", str(tmp_path / "containerd"))
+    monkeypatch.setattr(disk_quota, "_CONTAINERD", str(tmp_path / "containerd"))
     (tmp_path / "containerd").mkdir()
     info = {"Name": HOST, "DockerRootDir": str(tmp_path), "DriverStatus": [["driver-type", "overlayfs"]]}
     assert local_folders(info) == (str(tmp_path),)

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
-from aci.docker.base_image import source_image
+from aci.docker.base_image import alternatives, source_image
 from aci.docker.docker_daemon import OTHER_WORKSPACE, Daemon
-from aci.docker.image_availability import alternatives
 from agent.limits.cancellation import CancellationToken
 from trajectories.errors import WorkspaceError
 
