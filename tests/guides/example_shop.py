@@ -219,6 +219,7 @@ class ExampleShop:
             "EDITOR": "true",
             "GIT_CONFIG_NOSYSTEM": "1",
             "SWE_AGENT_STATE": str(self.home / "state"),
+            "HF_ENDPOINT": "http://127.0.0.1:9",
             "SWE_AGENT_CONFIG": str(self.home / "config.toml"),
             "SWE_AGENT_CACHE": str(self.home / "cache"),
             "SWE_AGENT_WORKSPACE": "local",

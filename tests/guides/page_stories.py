@@ -47,6 +47,8 @@ STAGED = f"{RESET} && git apply --index fix.diff"
 WEAK = "sed -i '6,$d' tests/test_cart.py"
 """Leave one assertion, so that several edits pass."""
 TEMPLATES = Expected((0, 6), f"{RESET} && {WEAK}", model="")
+NO_HUB = Expected((75,), output="the hub does not answer")
+"""What a data set by its name leads to: nothing here reaches the hub."""
 TALK = Expected(model="talk.jsonl")
 PROOF = Expected((0, 6), RESET, docker=True)
 EXPECTED: Mapping[str, Expected] = {
@@ -57,6 +59,9 @@ EXPECTED: Mapping[str, Expected] = {
     'swe-agent "add a test"': TALK,
     "pytest": Expected((0, 1)),
     "swe-agent batch --instances tasks.jsonl --out OUT": Expected(before="rm -rf OUT && cp verified.jsonl tasks.jsonl"),
+    "swe-agent batch --instances lite": NO_HUB,
+    "swe-agent bench": NO_HUB,
+    "swe-agent bench --model M --set ./own.jsonl": Expected(before="cp verified.jsonl own.jsonl"),
     "swe-agent locate --issue-file bug.md --run": Expected(docker=True),
     "swe-agent locate --log ci.log --good v1.2 --reproduce": Expected(docker=True),
     "swe-agent mcp --http": Expected((0, 130, 143)),
@@ -85,6 +90,7 @@ EXPECTED: Mapping[str, Expected] = {
 }
 """By the beginning of a command; the longest one counts."""
 NOT_RUN: Mapping[str, str] = {
+    "cd ~/code/calc && swe-agent fix --issue https://gitlab.com": "tests/extensions/gitlab runs it with a stand-in",
     "swe-agent synth ../shop --out tasks.jsonl --count 500": "needs a cluster with Ray, an extra that is not installed",
     "swe-agent synth pathspec": "needs Ray and another person's repository",
     "swe-agent synth $1": "is in a shell function, and the repositories are another person's",
