@@ -23,8 +23,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from aci.host.installed_packages import normalized_name
-from aci.host.project_python import ProjectPython
+from aci.host.project_python import ProjectPython, normalized_name
 from aci.repository.credentials import has_credential_format, has_credentials, is_credential_file, printable_text
 from aci.repository.submodule_files import Submodules, find_submodules
 from aci.repository.untracked_files import ignored_files, lines_with

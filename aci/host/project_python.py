@@ -1,5 +1,5 @@
-"""The Python environment of a project on the user's machine, found by reading files only: no program, plug-in or build
-back end runs."""
+"""The Python environment of a project on the user's machine, and whether the Python on the PATH has the packages that a
+project needs; found by reading files only: no program, plug-in or build back end runs."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import hashlib
 import os
 import posixpath
 import re
+import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.host.installed_packages import normalized_name
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.file_limits import open_regular
 
 MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile")
 FOLDERS = (".venv", "venv")
-MOST_BYTES = 1_000_000
+MAX_FILE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +40,28 @@ class ProjectPython:
     @property
     def version(self) -> str:
         """The version of Python, such as `3.12.1`; "" if the environment does not say."""
-        found = re.search(r"(?m)^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", read_text(self.prefix / "pyvenv.cfg"))
-        return found[1] if found else ""
+        version = re.search(r"(?m)^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", read_text(self.prefix / "pyvenv.cfg"))
+        return version[1] if version else ""
 
     @property
     def home(self) -> Path:
         """The folder of the interpreter that the environment was made with."""
-        found = re.search(r"(?m)^home\s*=\s*(/.+)", read_text(self.prefix / "pyvenv.cfg"))
-        return Path(found[1].strip()) if found else self.programs
+        home = re.search(r"(?m)^home\s*=\s*(/.+)", read_text(self.prefix / "pyvenv.cfg"))
+        return Path(home[1].strip()) if home else self.programs
 
     def editable_folders(self, root: Path) -> list[str]:
         """Return the folders of the project in `root`, relative to it, that are on the environment's path because
         packages of the project are installed as editable."""
-        found: dict[str, None] = {}
+        folders: dict[str, None] = {}
         for site in sorted(self.prefix.glob("lib/python3*/site-packages")):
             for file in sorted(site.glob("*.pth")):
-                found |= dict.fromkeys(line.strip() for line in read_text(file).splitlines() if line.startswith("/"))
+                folders |= dict.fromkeys(line.strip() for line in read_text(file).splitlines() if line.startswith("/"))
             for file in sorted(site.glob("__editable___*_finder.py")):
                 mapping = re.search(r"(?m)^MAPPING\b[^=]*=\s*(\{.*\})", read_text(file))
                 with suppress(ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
                     named = ast.literal_eval(mapping[1]) if mapping else {}
-                    found |= dict.fromkeys(posixpath.dirname(str(path)) for path in named.values())
-        places = [os.path.relpath(folder, root) for folder in found if folder.startswith("/")]
+                    folders |= dict.fromkeys(posixpath.dirname(str(path)) for path in named.values())
+        places = [os.path.relpath(folder, root) for folder in folders if folder.startswith("/")]
         return [place for place in places if not place.startswith("..")]
 
 
@@ -112,7 +112,7 @@ def _kept_elsewhere(
     if not is_tracked(".pdm-python") and named.is_absolute() and not named.is_relative_to(root):
         yield "PDM", named.parent.parent
     project = _tables(root / "pyproject.toml")
-    name = _normalized(str(project.get("poetry", {}).get("name") or project.get("project", {}).get("name") or ""))
+    name = _plain_name(str(project.get("poetry", {}).get("name") or project.get("project", {}).get("name") or ""))
     if name:
         cache = Path(variables.get("POETRY_CACHE_DIR") or caches / "pypoetry")
         folder = Path(variables.get("POETRY_VIRTUALENVS_PATH") or cache / "virtualenvs")
@@ -138,7 +138,7 @@ def _digest(path: Path) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(os.fsencode(path)).digest()).decode()[:8]
 
 
-def _normalized(name: str) -> str:
+def _plain_name(name: str) -> str:
     name = normalized_name(name)
     return name if re.fullmatch(r"[a-z0-9-]+", name) else ""
 
@@ -150,8 +150,8 @@ def _tables(file: Path) -> dict[str, dict[str, object]]:
     except (tomllib.TOMLDecodeError, RecursionError):
         return {}
     tool = text.get("tool")
-    found = {"project": text.get("project"), "poetry": tool.get("poetry") if isinstance(tool, dict) else None}
-    return {name: table for name, table in found.items() if isinstance(table, dict)}
+    tables = {"project": text.get("project"), "poetry": tool.get("poetry") if isinstance(tool, dict) else None}
+    return {name: table for name, table in tables.items() if isinstance(table, dict)}
 
 
 def _is_environment(folder: Path) -> bool:
@@ -166,7 +166,7 @@ def read_text(file: Path) -> str:
     """Return the beginning of a file; "" if it is no regular file or cannot be read."""
     try:
         with open_regular(file) as opened:
-            return opened.read(MOST_BYTES).decode("utf-8", "replace")
+            return opened.read(MAX_FILE_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
 
@@ -204,3 +204,73 @@ def describe_python(python: ProjectPython | None, root: Path) -> str:
         program = shutil.which("python3") or shutil.which("python") or "no Python"
         return f"{program} is used: the project has no environment of its own."
     return ""
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SITES = ("lib/python3*/site-packages", "lib/python3*/dist-packages", "lib/python3/dist-packages")
+
+
+def has_packages(commands: Iterable[str], files: Mapping[str, bytes]) -> bool:
+    """Return whether all packages that the pip `commands` would install are there. `files` are those of the
+    repository. False if a command cannot be understood."""
+    try:
+        needed = {name for command in commands for name in _needed(shlex.split(command), files)}
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return False
+    return needed <= _installed()
+
+
+def _needed(words: list[str], files: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield the names of the packages of a command. Raises KeyError or ValueError if they are unknown."""
+    if words[:3] == ["python3", "-m", "venv"] and len(words) == 4:
+        return
+    if words[:2] != ["pip", "install"]:
+        raise ValueError
+    words = words[2:]
+    while words:
+        word = words.pop(0)
+        if word == "-r":
+            yield from _listed(files[words.pop(0)])
+        elif word == "-e":
+            if words.pop(0) != ".":  # with extras, there are more
+                raise ValueError
+            yield from _declared(tomllib.loads(files["pyproject.toml"].decode()))
+        else:
+            yield _package_name(word)
+
+
+def _listed(content: bytes) -> Iterator[str]:
+    for line in content.decode("utf-8", "replace").splitlines():
+        if text := line.partition("#")[0].strip():
+            yield _package_name(text)
+
+
+def _declared(pyproject: dict[str, object]) -> Iterator[str]:
+    """Yield the dependencies of a project. Raises KeyError if they are not declared there."""
+    project = pyproject["project"]
+    if not isinstance(project, dict) or "dependencies" in project.get("dynamic", ()):
+        raise ValueError
+    for requirement in project.get("dependencies", ()):
+        if not re.search(r";.*(?:platform_system|sys_platform|os_name|python_version)", requirement):
+            yield _package_name(requirement)
+
+
+def _package_name(requirement: str) -> str:
+    """Return the name of the package that a requirement names. Raises ValueError for an option or a URL."""
+    match = _NAME.match(requirement)
+    if not match or "://" in requirement:
+        raise ValueError
+    return normalized_name(match[0])
+
+
+def normalized_name(name: str) -> str:
+    """Return the form that is the same for all spellings of a package's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _installed() -> set[str]:
+    program = Path(shutil.which("python3") or "/usr/bin/python3")
+    prefixes = {program.parents[1], program.resolve().parents[1], Path.home() / ".local"}
+    folders = (folder for prefix in prefixes for site in _SITES for folder in prefix.glob(f"{site}/*-info"))
+    names = (re.sub(r"\.(?:dist|egg)-info$", "", folder.name) for folder in folders)
+    return {_package_name(name.partition("-")[0]) for name in names if _NAME.match(name)}  # pip may leave ~ip-23.1

@@ -6,14 +6,14 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from aci.observation.untrusted_text import clean_text
 
-SHORTEST = 8
+MIN_SECRET = 8
 """Minimum number of characters of a secret; a shorter one might be a word and would be masked in source code."""
 
 MASKED = "[masked]"
@@ -44,7 +44,7 @@ def replace_secrets(text: str, secrets: Iterable[str], mark: str) -> str:
 
     Invisible characters are removed if they hide a secret, since a later reader may remove them too.
     """
-    known = {secret for secret in secrets if len(secret) >= SHORTEST}
+    known = {secret for secret in secrets if len(secret) >= MIN_SECRET}
     return replace_visibly(text, lambda shown: _replace(shown, known, mark)) if known else text
 
 
@@ -121,3 +121,37 @@ def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
 
 def _mask_keys(text: str) -> str:
     return _KEYS.sub(MASKED, text) if any(beginning in text for beginning in _KEYS_BEGIN) else text
+
+
+KEY_BEGIN, KEY_END = "-----BEGIN ", "-----END "
+"""What a private key in text starts and ends with; it has many lines, which are masked as a whole."""
+
+
+class ReplyLines:
+    """The text of a reply in whole lines while it arrives, so that a secret is not split between two pieces.
+
+    It holds the end that is not yet a whole line.
+    """
+
+    def __init__(self) -> None:
+        self._rest = ""
+
+    def add(self, text: str, secrets: Sequence[str]) -> str:
+        """Add a piece of the reply, and return the lines that are now complete, with secrets masked."""
+        self._rest += text
+        end = self._rest.rfind("\n") + 1
+        begun = self._rest.rfind(KEY_BEGIN, 0, end)
+        if begun >= 0 and KEY_END not in self._rest[begun:end]:
+            end = begun
+        whole, self._rest = self._rest[:end], self._rest[end:]
+        return _masked_lines(whole, secrets)
+
+    def finish(self, secrets: Sequence[str]) -> str:
+        """Return the rest of the reply, with secrets masked."""
+        whole, self._rest = self._rest, ""
+        return _masked_lines(whole, secrets)
+
+
+def _masked_lines(text: str, secrets: Sequence[str]) -> str:
+    lines = (line for secret in secrets if "\n" in secret for line in secret.splitlines())
+    return mask_secrets(text, (*secrets, *(line for line in lines if len(line) >= MIN_SECRET)))

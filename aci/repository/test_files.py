@@ -1,8 +1,11 @@
-"""Which paths are tests, belong to tests, or configure how tests run."""
+"""Which paths are tests, belong to tests, or configure how tests run, and where a new test file belongs."""
 
 from __future__ import annotations
 
+import posixpath
 import re
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 _FOLDERS = re.compile(
@@ -51,3 +54,36 @@ def is_test_config(path: str) -> bool:
 def belongs_to_tests(path: str) -> bool:
     """Whether a path belongs to the tests part of a patch, as tests and files that only configure tests do."""
     return is_test(path) or (is_test_config(path) and PurePosixPath(path).name not in _MIXED)
+
+
+SHARED_TEST_FOLDERS = {"test", "tests", "testing"}
+
+
+def choose_test_path(files: Mapping[str, object], path: str, function: str) -> str:
+    """Return a path for the test file, with a file name that is not in use.
+
+    A folder beside the source comes first, then one with a file `test_<module>.py`, then the one with the fewest other
+    folders in its path, then one in `SHARED_TEST_FOLDERS`, then the one with the most test files.
+    """
+    tests = [
+        file for file in files if is_test(file) and file.endswith(".py") and posixpath.basename(file).startswith("test")
+    ]
+    folders = Counter(posixpath.dirname(test) for test in tests)
+    parts = path.removesuffix(".py").split("/")
+    module = parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
+    source = [name for name in parts[:-1] if name not in SHARED_TEST_FOLDERS]
+    near = {posixpath.dirname(test) for test in tests if posixpath.basename(test) == f"test_{module}.py"}
+
+    def order(folder: str) -> tuple[int, bool, int, bool, int, str]:
+        names = folder.split("/")
+        own = [name for name in names if name and name not in SHARED_TEST_FOLDERS]
+        beside = len(own) if own == source[: len(own)] else 0
+        others = len(set(own) - set(source))
+        return -beside, folder not in near, others, not SHARED_TEST_FOLDERS & set(names), -folders[folder], folder
+
+    folder = min(folders, key=order, default="tests")
+    words = "_".join(filter(None, (module.strip("_"), re.sub(r"\W+", "_", function).strip("_").lower())))
+    taken = {posixpath.basename(file) for file in files}
+    names = [f"test_{words}_generated.py", *(f"test_{words}_generated_{number}.py" for number in range(2, 100))]
+    name = next(name for name in (f"test_{words}.py", *names) if name not in taken)
+    return posixpath.join(folder, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -204,3 +205,22 @@ def check_writable(file: Path | None) -> None:
     """Raise UsageError if a file is given whose folder cannot be written, before a long run rather than after it."""
     if file and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
         raise UsageError(f"The file {file} cannot be written.", "Give a file in a folder that you can write.")
+
+
+SECONDS_OF_UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+def parse_time(text: str, now: float) -> float:
+    """Return a point in time, as users write it, in seconds since the epoch.
+
+    `text` is `90m`, `12h`, `3d` or `2w` before `now`, or a local date or time in ISO 8601 (`2026-01-31`,
+    `2026-01-31 14:00`). Raises UsageError for anything else.
+    """
+    from datetime import datetime
+
+    if match := re.fullmatch(r"(\d{1,6})([mhdw])", text.strip()):
+        return now - int(match[1]) * SECONDS_OF_UNITS[match[2]]
+    try:
+        return datetime.fromisoformat(text.strip()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"{text[:40]!r} is not a time.", "Write 12h, 3d, 2w, or a date such as 2026-01-31.") from None

@@ -19,7 +19,7 @@ from aci.environments.preparation import prepare_environment
 from aci.environments.python_description import describe_python
 from aci.host.project_python import project_python
 from aci.instructions.documented_commands import describe_command
-from aci.observation.secret_masking import SHORTEST, secrets_in_url
+from aci.observation.secret_masking import MIN_SECRET, secrets_in_url
 from aci.proof.run_audit import find_installed_copies
 from aci.proof.suite_baselines import Baselines, BaselineStore
 from aci.repository.plain_folder import reopen_repository
@@ -429,13 +429,13 @@ def open_ledger(settings: Settings, trajectory: Trajectory) -> Ledger:
 
 def known_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values of environment variables whose names look secret; no model may see them."""
-    return tuple(value for name, value in environment.items() if SECRET.search(name) and len(value) >= SHORTEST)
+    return tuple(value for name, value in environment.items() if SECRET.search(name) and len(value) >= MIN_SECRET)
 
 
 def secrets_of_services(settings: Settings) -> tuple[str, ...]:
     """Return the values of the services' environment variables, most of which are passwords."""
     tables = settings.services.values()
-    return tuple(value for table in tables for value in table.env.values() if len(value) >= SHORTEST)
+    return tuple(value for table in tables for value in table.env.values() if len(value) >= MIN_SECRET)
 
 
 def secrets_of_servers(settings: Settings, environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -443,7 +443,7 @@ def secrets_of_servers(settings: Settings, environment: Mapping[str, str]) -> tu
     folder, would be masked everywhere."""
     given = ((server, name, environment.get(name, "")) for server in settings.mcp.values() for name in server.variables)
     found = (value for server, name, value in given if name == server.token_env or secret_reason(name, value))
-    return tuple(value for value in found if len(value) >= SHORTEST)
+    return tuple(value for value in found if len(value) >= MIN_SECRET)
 
 
 def secrets_of_addresses(settings: Settings) -> tuple[str, ...]:

@@ -45,9 +45,8 @@ from aci.environments.environment_records import (
     record_of,
 )
 from aci.environments.tree_files import TreeFiles
-from aci.host.installed_packages import has_packages
 from aci.host.local_folders import remove_folder
-from aci.host.project_python import project_python
+from aci.host.project_python import has_packages, project_python
 from aci.observation.activity_message import ActivityMessage
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.posix_workspace import PosixWorkspace

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from aci.observation.reply_lines import ReplyLines
-from aci.observation.secret_masking import mask_secrets
+from aci.observation.secret_masking import ReplyLines, mask_secrets
 from agent.engine.run_events import error_parts, publishing_to
 from extensions.events.event_lines import (
     DeltaLine,

@@ -8,8 +8,7 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from aci.repository.test_files import is_test
-from aci.repository.test_placement import choose_test_path
+from aci.repository.test_files import choose_test_path, is_test
 from extensions.reproduction.django_set_up import SET_UP
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aci.repository.test_files import is_test
-from aci.repository.test_placement import choose_test_path
+from aci.repository.test_files import choose_test_path, is_test
 from aci.runtime.target_function import PYTHON
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.runner_hooks import PYTHON as TOLD_APART

@@ -45,7 +45,7 @@ def command(
 
     Exit codes: 0 (done), 2 (usage), 75 (a named run is in use).
     """
-    from agent.cli.time_spans import parse_time
+    from agent.cli.shared_options import parse_time
     from agent.console.rich_terminal import waiting
     from extensions.housekeeping.garbage_collection import BUSY, RemovalPlan, collect
 

@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.reply_lines import ReplyLines
-from aci.observation.secret_masking import mask_secrets
+from aci.observation.secret_masking import ReplyLines, mask_secrets
 from aci.observation.untrusted_text import clean_text, wrap_code
 from agent.engine.engine import known_secrets
 from agent.engine.proof_step import NO_LOSS_TEXT

@@ -10,7 +10,7 @@ import typer
 
 from aci.observation.untrusted_text import one_line
 from agent.cli import shared_options as options
-from agent.cli.time_spans import parse_time
+from agent.cli.shared_options import parse_time
 from agent.config.settings import load_settings
 from agent.runs.run_listing import RunFilter, RunSummary, Sort, list_runs
 from trajectories.errors import UsageError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.host.installed_packages import has_packages
+from aci.host.project_python import has_packages
 
 PROJECT = b'[project]\nname = "x"\ndependencies = ["Six>=1", "tomli; python_version < \'3.11\'"]\n'
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from agent.cli.time_spans import parse_time
+from agent.cli.shared_options import parse_time
 from agent.config.settings import load_settings
 from agent.runs.run_listing import LOCKS, RunFilter, RunSummary, list_runs, summarize_run
 from extensions.run_views.commands import runs as command

@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from aci.repository.test_placement import choose_test_path
+from aci.repository.test_files import choose_test_path
 from extensions.testgen.case_generation import (
     EXAMPLES_AT_ONCE,
     GenerationRequest,
