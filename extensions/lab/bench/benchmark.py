@@ -21,9 +21,9 @@ from extensions.lab.batch.reports.evaluation_verdicts import EVALUATION
 from extensions.lab.bench.published_results import published_results
 from extensions.lab.evaluation.confidence_intervals import wilson
 from extensions.lab.evaluation.evaluation import EvaluateOptions, evaluate
-from extensions.lab.instances.dataset_instances import read_instances, select
+from extensions.lab.instances.dataset_instances import read_golds, read_instances, select
 from extensions.lab.instances.jobs import JobResult
-from trajectories.errors import Cancelled
+from trajectories.errors import Cancelled, UsageError
 
 VERDICTS = ("verified", "plausible", "disputed", "unproven", "none")
 Say = Callable[[str], None]
@@ -61,11 +61,12 @@ def run_benchmark(asked: BenchOptions, say: Say, plain: bool = False) -> dict[st
     """Solve the sample, grade it, and return the object that `bench --json` prints, without the paths of the page.
 
     A batch that ended early, for example because its total is used up, is graded as far as it came; the key `error`
-    says why it ended. Raises what `start_batch` and `evaluate` raise, Cancelled, and the batch's error if no instance
-    has a result.
+    says why it ended. Raises UsageError before anything is solved if the row of a sampled instance has no tests; what
+    `start_batch` and `evaluate` raise, Cancelled, and the batch's error if no instance has a result.
     """
     batch = asked.batch
     sample = [one.id for one in select(read_instances(batch.files), batch.filter, batch.slice, batch.seed)]
+    _check_tests(sample, batch)
     published = published_results(asked.published, asked.leaderboard, sample) if asked.published else {}
     summary = start_batch(batch, plain)
     results = {done.instance: done for done in read_results(batch.out) if done.final}
@@ -73,6 +74,15 @@ def run_benchmark(asked: BenchOptions, say: Say, plain: bool = False) -> dict[st
         raise summary.error
     graded = evaluate(_evaluation(asked, results), say)
     return _summed_up(asked, sample, results, graded, summary, published)
+
+
+def _check_tests(sample: Sequence[str], batch: BatchOptions) -> None:
+    golds = read_golds(batch.files)
+    if missing := [name for name in sample if name not in golds]:
+        what = (
+            f"{len(missing)} of {len(sample)} sampled instances have no tests for grading, the first is {missing[0]}."
+        )
+        raise UsageError(what, "Give a data set whose rows have FAIL_TO_PASS or a test command.")
 
 
 def _evaluation(asked: BenchOptions, ids: Collection[str]) -> EvaluateOptions:

@@ -40,9 +40,13 @@ def result(name: str, verdict: str) -> JobResult:
 def sample(tmp_path: Path) -> Path:
     """Six instances."""
     path = tmp_path / "rows.jsonl"
-    rows = [{"instance_id": name, "repo": "people/calc", "problem_statement": "x"} for name in (*VERDICTS, "f-6")]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(path, *((name, {"FAIL_TO_PASS": '["test_it"]'}) for name in (*VERDICTS, "f-6")))
     return path
+
+
+def write_rows(path: Path, *given: tuple[str, Mapping[str, str]]) -> None:
+    rows = [{"instance_id": name, "repo": "people/calc", "problem_statement": "x", **more} for name, more in given]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def run(sample: Path, monkeypatch: pytest.MonkeyPatch, error: SweAgentError | None = None, **more: Any) -> Any:
@@ -131,3 +135,13 @@ def test_folder_without_figures_is_refused_before_anything_is_solved(
         asked = BenchOptions("set", BatchOptions((sample,), tmp_path, {}, 1), published=folder, leaderboard="verified")
         with pytest.raises(UsageError, match="holds no submission"):
             run_benchmark(asked, lambda _: None)
+
+
+def test_sample_without_tests_is_refused_before_anything_is_solved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark, "start_batch", pytest.fail)
+    write_rows(tmp_path / "rows.jsonl", ("a-1", {"test": "pytest"}), ("b-2", {}))
+    asked = BenchOptions("set", BatchOptions((tmp_path / "rows.jsonl",), tmp_path, {}, 1))
+    with pytest.raises(UsageError, match="1 of 2 sampled instances have no tests for grading, the first is b-2"):
+        run_benchmark(asked, lambda _: None)
