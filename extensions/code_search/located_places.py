@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 RANKING, LOCATED = "ranking", "located"
 """Names of the recorded results: the ranking without a model, and the checked answer."""
+NOTHING: dict[str, Any] = {"places": [], "dropped": []}
+"""The checked answer of a model that names no place."""
 KINDS = ("files", "functions", "classes")
 
 

@@ -19,7 +19,15 @@ from agent.engine.strategy_prompts import load_prompts
 from agent.prompts.opening_prompt import PLACES, localize, record_places
 from agent.prompts.test_command_prompt import search_tree
 from agent.run_state.strategy_traits import is_about_failing_tests, is_repair
-from extensions.code_search.located_places import LOCATED, RANKING, load_ranking, merge_places, record_ranking, resolve
+from extensions.code_search.located_places import (
+    LOCATED,
+    NOTHING,
+    RANKING,
+    load_ranking,
+    merge_places,
+    record_ranking,
+    resolve,
+)
 from extensions.code_search.locator_request import AGAIN, LISTED_FUNCTIONS, locator_request, parse_answer
 from trajectories.errors import ModelError
 
@@ -37,10 +45,16 @@ FIRST = 10
 
 
 def locate_first(branch: Branch) -> Generator[Step, None, None]:
-    """Before a fix, put the locator's places before the others, if the role has a model. If the model fails, the
-    ranking without it stays; a failure that a later try may avoid is raised."""
+    """Before a fix, put the locator's places before the others, if the role has a model.
+
+    If the model fails, the ranking without it is recorded, so that a resumed turn does not ask again; a failure that a
+    later try may avoid is raised.
+    """
     turn, issue = branch.engine.trajectory.turns[-1], branch.turn.issue
     if LOCATOR not in turn.models or not is_repair(turn.strategy) or is_about_failing_tests(issue):
+        return
+    known = branch.known("")
+    if PLACES in known and LOCATED not in known:  # the model failed before the turn was resumed
         return
     ranking = load_ranking(branch.once(RANKING, lambda: record_ranking(localize(branch, LISTED_FUNCTIONS))))
     try:
@@ -49,7 +63,7 @@ def locate_first(branch: Branch) -> Generator[Step, None, None]:
         if error.retryable:
             raise
         branch.notify(f"The places are ranked without a model: {error.message}")
-        return
+        located = NOTHING
     branch.once(PLACES, lambda: record_places(merge_places(ranking, located, FIRST)))
 
 

@@ -15,7 +15,7 @@ from agent.conversation.model_roles import LOCATOR, validate_models
 from agent.lifecycle.result_json import as_json
 from agent.lifecycle.run_lifecycle import begin, reopen
 from agent.run_state.turn_state import MAIN
-from extensions.code_search.located_places import LOCATED, RANKING, merge_places, record_ranking
+from extensions.code_search.located_places import LOCATED, NOTHING, RANKING, merge_places, record_ranking
 from extensions.code_search.locator import STRATEGY
 from trajectories.errors import SweAgentError
 from trajectories.records import Once
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 SETTINGS: dict[str, Any] = {"strategy": STRATEGY, "subtree": "", "independent": False, "merge_review": False}
 """Settings of such a run."""
-NOTHING: dict[str, Any] = {"places": [], "dropped": []}
-"""The record of the model's places if there is no answer."""
 
 
 @dataclass(frozen=True, slots=True)

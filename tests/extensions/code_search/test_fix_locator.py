@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,22 @@ def test_failed_locator_leaves_the_ranking(machine: Machine, calculator: Path, i
     assert "The places are ranked without a model" in result["stderr"]
     assert "not certain):\n- calc/core.py:1 add" in opening(trajectory)
     assert next(record.branch for record in trajectory.records if isinstance(record, Reply)) == "main"
+
+
+def test_failed_locator_is_not_asked_again(machine: Machine, calculator: Path, issue_file: str) -> None:
+    locator = machine.script()
+    result, _ = fix(machine, calculator, issue_file, "--locator", locator)
+    line = {"branch": "main/locator", "reply": {"text": "calc/text.py::shout: shouts"}}
+    Path(locator.removeprefix("scripted:")).write_text(json.dumps(line) + "\n")
+    journal = Path(result["directory"]) / "journal.jsonl"
+    records = journal.read_bytes().splitlines(keepends=True)
+    [end] = [number for number, record in enumerate(records) if b'"type":"exit"' in record]
+    journal.write_bytes(b"".join(records[:end]))  # the run was killed before its end
+    resumed = machine.json("resume", result["run"])
+    assert resumed["returncode"] == result["returncode"]
+    replied = {record.branch for record in read(Path(result["directory"])).records if isinstance(record, Reply)}
+    assert "main/locator" not in replied, resumed
+    assert "ranked without a model" not in resumed["stderr"]
 
 
 def test_without_a_locator_none_is_asked(machine: Machine, calculator: Path, issue_file: str) -> None:
