@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +68,8 @@ def command(
     """
     from extensions.lab.evaluation.evaluation import EvaluateOptions
     from extensions.lab.evaluation.grading_queue import RESUME_ADVICE
-    from extensions.lab.instances.dataset_fetch import dataset_files
+    from extensions.lab.instances.dataset_fetch import confirm_images, dataset_files
+    from extensions.lab.instances.named_datasets import DATASETS
 
     asked = EvaluateOptions(
         instances=dataset_files(instances, yes),
@@ -84,6 +86,7 @@ def command(
         compare=compare,
         timeout=timeout,
         test=test,
+        before_images=partial(confirm_images, yes=yes) if set(instances) & DATASETS.keys() else None,
     )
     try:
         return _show(asked, json, plain)

@@ -64,6 +64,8 @@ class EvaluateOptions:
     compare: str = ""
     timeout: float = 1800.0
     test: str = ""
+    before_images: Callable[[int], object] | None = None
+    """Called with the number of instances before the first images are pulled; it may raise UsageError."""
 
 
 def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
@@ -87,6 +89,10 @@ def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
         settings = _with_workspace(settings, asked.out, cases, say)
         if report is not None:
             check_same_workspace(Path(asked.compare), settings.workspace)
+        if asked.before_images and settings.workspace == "docker" and not graded_in(asked.out):
+            sets = (theirs | others).values()
+            predicted = {name for each in sets for name, prediction in each.items() if not prediction.empty}
+            asked.before_images(len(cases if asked.gold else predicted & cases.keys()))
         repositories = Repositories(asked.repos or settings.state / "clones")
         plan = Plan(
             out=asked.out,

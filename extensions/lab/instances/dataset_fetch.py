@@ -129,15 +129,21 @@ def _fetch(name: str, dataset: NamedDataset, folder: Path, yes: bool) -> str:
     except errors.GatedRepoError:
         what = f"The hub refuses your token for {dataset.repository}, whose terms you must accept."
         raise ConfigError(what, f"Accept them at {_page(dataset, url)}.") from None
+    except errors.LocalEntryNotFoundError as error:  # the connection failed, or the answer was not the hub's
+        raise _unreachable(name, error) from None
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.EntryNotFoundError):
         what = f"The hub has no {dataset.path} at revision {dataset.revision} of {dataset.repository}."
         raise UsageError(what, "Download the data set yourself, and give its file.") from None
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, httpx.HTTPError, ConnectionError) as error:
-        what = f"The data set {name} was not fetched yet, and the hub does not answer: {_reason(error)}."
-        raise TryLater(what, "Try again with a network, or give a file.") from None
+        raise _unreachable(name, error) from None
     except OSError as error:
         raise write_error(folder, error) from error
     return digest
+
+
+def _unreachable(name: str, error: Exception) -> TryLater:
+    what = f"The data set {name} was not fetched yet, and the hub does not answer: {_reason(error)}."
+    return TryLater(what, "Try again with a network, or give a file.")
 
 
 def _checked(name: str, dataset: NamedDataset, stated: HfFileMetadata) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from agent.config.settings import Settings
-from extensions.lab.evaluation.evaluation import _with_workspace
+from extensions.lab.evaluation.evaluation import EvaluateOptions, _with_workspace, evaluate
 from extensions.lab.evaluation.gold_check import Case
 from extensions.lab.evaluation.grading_store import GradingStore
 from extensions.lab.evaluation.patch_grade import GradingResult
@@ -68,3 +69,27 @@ def test_verdicts_of_earlier_versions_do_not_bind(tmp_path: Path) -> None:
     for workspace in ("docker", "local"):
         given = Settings.model_validate({"workspace": workspace})
         assert _with_workspace(given, tmp_path, cases(), pytest.fail).workspace == workspace
+
+
+def test_images_are_confirmed_before_the_first_grading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
+    row = {"repo": "us/code", "problem_statement": "It fails", "image": "theirs:1", "test": "true", "patch": "P"}
+    rows, predictions = tmp_path / "rows.jsonl", tmp_path / "all_preds.jsonl"
+    rows.write_text("".join(json.dumps({"instance_id": name, **row}) + "\n" for name in ("a-1", "b-2", "c-3")))
+    patches = {"a-1": "PATCH", "b-2": ""}.items()
+    texts = [
+        json.dumps({"instance_id": name, "model_name_or_path": "m", "model_patch": patch}) for name, patch in patches
+    ]
+    predictions.write_text("\n".join(texts) + "\n")
+    counts: list[int] = []
+
+    def refuse(count: int) -> None:
+        counts.append(count)
+        raise UsageError("Nothing was pulled.")
+
+    for gold in (False, True):
+        out = tmp_path / f"out-{gold}"
+        asked = EvaluateOptions((rows,), str(predictions), out, gold=gold, before_images=refuse)
+        with pytest.raises(UsageError, match="Nothing was pulled"):
+            evaluate(asked, lambda _: None)
+    assert counts == [1, 3]

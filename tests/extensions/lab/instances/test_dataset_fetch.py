@@ -138,6 +138,18 @@ def test_hub_that_does_not_answer_is_one_sentence(hub: DatasetHub, monkeypatch: 
     assert "the hub does not answer: HF_HUB_OFFLINE is set." in refusal(TryLater).message
 
 
+def test_connection_that_fails_before_the_download_can_be_tried_later(
+    hub: DatasetHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_client = pytest.importorskip("huggingface_hub")
+
+    def fail(*_: object, **__: object) -> str:
+        raise hub_client.errors.LocalEntryNotFoundError("An error happened while trying to locate the file on the Hub.")
+
+    monkeypatch.setattr(hub_client, "hf_hub_download", fail)
+    assert "the hub does not answer: An error happened" in refusal(TryLater).message
+
+
 def test_file_that_the_hub_lacks_is_one_sentence(hub: DatasetHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "verified", replace(hub.dataset, split="dev"))
     error = refusal(UsageError)
@@ -210,6 +222,7 @@ def test_commands_take_names(command: str, hub: DatasetHub, tmp_path: Path, monk
 
     def start_nothing(options: Any, *_: object) -> int:
         files.extend(options.files if command == "batch" else options.instances)
+        assert options.before_images is not None
         raise UsageError("Nothing is started.")
 
     start = "start_batch" if command == "batch" else "_show"
