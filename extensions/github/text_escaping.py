@@ -1,4 +1,4 @@
-"""Escaping of text from strangers and models, so that GitHub shows it as text and does not act on it.
+"""Escaping of text from strangers and models, so that GitHub and GitLab show it as text and do not act on it.
 
 Unescaped text can mention people, link and close issues, load images, hide comments or skip checks.
 """
@@ -17,7 +17,7 @@ LONGEST_NAME = 200
 MOST_BULLETS = 10
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_LINKED = re.compile(r"@|#\d|GH-\d|://|www\.|[0-9a-f]{7,}", re.IGNORECASE)
+_LINKED = re.compile(r"@|#\d|G[HL]-\d|://|www\.|[0-9a-f]{7,}", re.IGNORECASE)
 _ACTIVE = re.compile(f"{_LINKED.pattern}|_", re.IGNORECASE)
 """Text that GitHub turns into links or mentions, and underscores; a word that contains any of these is shown as
 code."""
@@ -27,7 +27,13 @@ _LEADING = re.compile(r"^(\s*)([-+=>]+|\d{1,9}[.)])(?=\s|$)")
 _TRAILER = re.compile(r"(?<![A-Za-z])(?<![A-Za-z]-)([A-Za-z]+(?:-[A-Za-z]+)*-(?:by|on|checks))(?:\s*:)+", re.IGNORECASE)
 _SKIPS = re.compile(r"\[([^\[\]]{0,30}(?<![a-z])(?:skip|no|ci)(?![a-z])[^\[\]]{0,30})\]", re.IGNORECASE)
 """`[skip ci]` and similar markers."""
-_ISSUE_URL = re.compile(r"\b\w+://[^\s/]+/([\w.-]+/[\w.-]+)/(?:issues|pull|discussions)/(\d+)\S*")
+_ISSUE_URL = re.compile(
+    r"\b\w+://[^\s/]+/((?:[\w.-]+/)+?[\w.-]+)/(?:-/)?"
+    r"(?:issues|work_items|merge_requests|pull|discussions)/(?:incident/)?(\d+)\S*"
+)
+"""URLs of issues and requests, on GitLab in groups of any depth."""
+_ISSUE_NAME = re.compile(r"\[(issue|work_item|merge_request|epic):+", re.IGNORECASE)
+"""`[issue:7]` and similar references on GitLab."""
 
 
 def escape_markdown(text: str, emphasis: bool = False) -> str:
@@ -50,8 +56,8 @@ def plain(text: str) -> str:
 def _plain_pass(text: str) -> str:
     line = " ".join(_COMMENT.sub(" ", strip_invisible(text)).split())
     line = _ISSUE_URL.sub(r"\1 \2", line)
-    line = re.sub(r"\*{3,}|(?<![#@])[#@]+(?=\d)|(?<!@)@+(?=[\w-])", "", line)
-    line = re.sub(r"\b(GH)-(?=\d)", r"\1 ", line, flags=re.IGNORECASE)
+    line = re.sub(r"\*{3,}|(?<![#@!])[#@!]+(?=\d)|(?<!@)@+(?=[\w-])", "", line)
+    line = re.sub(r"\b(G[HL])-(?=\d)", r"\1 ", _ISSUE_NAME.sub(r"[\1 ", line), flags=re.IGNORECASE)
     line = _TRAILER.sub(r"\1", line)
     line = re.sub(r"(?<=[-*+.)] )\[([ x])\]", r"(\1)", line, flags=re.IGNORECASE)  # prevents a ticked checkbox
     line = re.sub(r"(?<=[-*+] )\[([xX])\]", r"(\1)", _SKIPS.sub(r"(\1)", line)).replace("](", "] (")

@@ -7,6 +7,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -84,10 +85,14 @@ def fetch_issue(url: str, say: Say = lambda _: None) -> Issue:
 
 
 def read_issue(client: GitLabClient, address: GitLabAddress) -> dict[str, Any]:
-    """Return the JSON of the issue at `address`. Raises what `GitLabClient.get` raises."""
+    """Return the JSON of the issue at `address`. Raises UsageError if the issue was moved to another project, and what
+    `GitLabClient.get` raises."""
     data = client.get(f"{address.path}/issues/{address.number}", f"read {address.issue_url}")
     if not is_object(data, title=str, iid=int):
         raise TryLater(f"GitLab's answer for {address.issue_url} is not an issue.", "Try again.")
+    if data.get("moved_to_id"):
+        fix = "Its page links to the new issue: use the address of that one."
+        raise UsageError(f"The issue at {address.issue_url} was moved to another project.", fix)
     return dict(data)
 
 
@@ -158,7 +163,9 @@ def _author_id(data: Mapping[str, Any]) -> int:
 
 
 def _time(value: object) -> str:
-    """Return a time of GitLab's, such as `2026-01-31T12:00:00.000Z`, in the form of records, without fractions of a
-    second."""
-    match = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(value or ""))
-    return f"{match[0]}Z" if match else ""
+    """Return a time of GitLab's, such as `2026-01-31T12:00:00.000+01:00`, in the form of records: in UTC, without
+    fractions of a second."""
+    try:
+        return f"{datetime.fromisoformat(str(value)).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError):
+        return ""

@@ -69,8 +69,9 @@ class MergeRequestDestination:
     def _find_open(self, client: GitLabClient, branch: str) -> OpenedPullRequest | None:
         query = {"state": "opened", "source_branch": branch, "source_project_id": self.source_id}
         listed = client.get(f"/projects/{self.home_id}/merge_requests", "look for a merge request", **query)
-        same = (item for item in listed if is_object(item, source_branch=str)) if isinstance(listed, list) else ()
-        return next((_opened(item) for item in same if item["source_branch"] == branch), None)
+        source = {"source_branch": branch, "source_project_id": self.source_id}
+        items = (item for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
+        return next((_opened(item) for item in items if source.items() <= item.items()), None)
 
 
 def find_destination(source: Repository, issue: str, commit: str) -> MergeRequestDestination:

@@ -119,7 +119,7 @@ def _issue(server: GitLab, request: Request, project: Project, parts: dict[str, 
         "user_notes_count": len(issue.notes),
         "confidential": issue.confidential,
         "web_url": issue.url,
-        "moved_to_id": None,
+        "moved_to_id": issue.moved_to,
     }
 
 

@@ -38,6 +38,8 @@ class Issue:
     at: str
     labels: tuple[str, ...] = ()
     confidential: bool = False
+    moved_to: int | None = None
+    """The id of the issue that replaces it, in another project."""
     notes: list[Note] = field(default_factory=list)
 
     @property

@@ -48,6 +48,10 @@ HOSTILE = (
     ),
     *(
         "https://github.com/octo/calc/issues/9",
+        "https://gitlab.com/group/sub/calc/-/issues/9",
+        "!9",
+        "GL-7",
+        "[issue:",
         "www.e.x",
         "\u200b",
         "\u202e",
@@ -77,9 +81,9 @@ HOSTILE = (
 )
 HOSTILES = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=4), max_size=14).map("".join)
 ACTIVE = re.compile(
-    r"#\d|(?<!\w)@[\w-]|\bGH-\d|\[(?:skip|no) ci\]|\]\(|^\[[^]]*\]:|/issues/\d|\w-by\s*:", re.IGNORECASE
+    r"#\d|(?<!\w)@[\w-]|!\d|\bG[HL]-\d|\[issue:|\[(?:skip|no) ci\]|\]\(|^\[[^]]*\]:|/issues/\d|\w-by\s*:", re.IGNORECASE
 )
-CALLED = re.compile(r"@[\w-]|#\d|GH-\d|://|www\.", re.IGNORECASE)
+CALLED = re.compile(r"@[\w-]|#\d|G[HL]-\d|://|www\.", re.IGNORECASE)
 
 
 def tokens(text: str) -> list[Token]:
@@ -139,7 +143,12 @@ def test_title_is_plain_text(text):
 
 @given(
     st.lists(
-        st.sampled_from([*"#@*:/-[] 1", "GH", "fixes", "skip ci", "Signed-off-by", "https://x.y/octo/calc/issues/"])
+        st.sampled_from(
+            [
+                *(*"#@*:/-![] 1", "GH", "GL", "fixes", "skip ci", "Signed-off-by"),
+                *("https://x.y/octo/calc/issues/", "https://x.y/octo/sub/calc/-/issues/"),
+            ]
+        )
     )
 )
 def test_removed_signs_in_title_leave_no_active_text(parts):
@@ -177,8 +186,15 @@ def test_harmless_prose_stays_readable(text, expected):
         ("Signed-off-by: Ada <a@b.c>", "Signed-off-by Ada <ab.c>"),
         ("fixes #@12, Fixes #@#@99", "fixes 12, Fixes 99"),
         ("Closes https://github.com/octo/calc/issues/#9", "Closes octo/calc 9"),
+        ("Closes https://git.acme.org/group/sub/calc/-/issues/7", "Closes group/sub/calc 7"),
+        ("Closes https://gitlab.com/me/calc/-/work_items/7#note_1", "Closes me/calc 7"),
+        ("See https://gitlab.com/me/calc/-/merge_requests/8, then !9 and x != 3!", "See me/calc 8 then 9 and x != 3!"),
+        ("Closes GL-7, [issue:7] and #!7", "Closes GL 7, [issue 7] and 7"),
     ],
-    ids=["calls", "skip", "brackets", "box", "links", "url", "trailer", "signs", "url's sign"],
+    ids=[
+        *("calls", "skip", "brackets", "box", "links", "url", "trailer", "signs", "url's sign"),
+        *("GitLab's url", "work item", "request", "GitLab's names"),
+    ],
 )
 def test_title_stays_readable(text, expected):
     assert plain(text) == expected

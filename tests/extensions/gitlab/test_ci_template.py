@@ -77,6 +77,28 @@ def test_job_without_a_proven_patch_may_fail_and_says_why(user: User) -> None:
     assert "No merge request was opened." in user.issue.notes[0].body
 
 
+def run_script(tmp_path: Path, lines: list[str], **programs: str) -> int:
+    """Return the exit code of a script with these programs, given as shell code, in front of the PATH."""
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{Path(sys.executable).parent}:/usr/bin:/bin", "TMPDIR": str(tmp_path)}
+    command = ["bash", "-eo", "pipefail", "-c", "\n".join(lines)]
+    return subprocess.run(command, env=environment, capture_output=True, timeout=60).returncode
+
+
+@pytest.mark.parametrize("programs", [{"python3": "exit 1"}, {"python3": "exit 0", "pip": "exit 1"}])
+def test_failed_installation_fails_the_job(tmp_path: Path, programs: dict[str, str]) -> None:
+    code = run_script(tmp_path, JOB["before_script"], **programs)
+    assert code == 5
+    assert code not in JOB["allow_failure"]["exit_codes"]
+    assert not [entry for entry in tmp_path.iterdir() if entry.is_dir()]
+
+
+def test_exit_code_is_kept_without_a_result(tmp_path: Path) -> None:
+    assert run_script(tmp_path, JOB["script"], **{"swe-agent": "exit 75"}) == 75
+
+
 def test_job_runs_only_for_people_on_protected_branches() -> None:
     [rule] = JOB["rules"]
     assert "$CI_COMMIT_REF_PROTECTED" in rule["if"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -76,6 +77,28 @@ def test_moved_project_is_followed_on_its_server_and_named(gitlab: GitLab, proje
     old = issue.url.replace(project.path, "old/calc")
     assert fetch_issue(old, said.append).url == issue.url
     assert said == [f"{old} has moved to {issue.url}."]
+
+
+def test_issue_that_was_moved_to_another_project_is_refused(gitlab: GitLab, project: Project) -> None:
+    issue = project.issue("add() subtracts", moved_to=77)
+    with pytest.raises(UsageError, match=f"{issue.url} was moved to another project"):
+        fetch_issue(issue.url)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-01-02T01:30:00.000+02:00", "2026-01-01T23:30:00Z"),
+        ("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05Z"),
+        ("yesterday", ""),
+    ],
+)
+def test_times_are_in_utc(gitlab: GitLab, project: Project, at: str, expected: str) -> None:
+    issue = project.issue("add() subtracts")
+    issue.note("ada", "Same here.")
+    note = {"id": 5, "body": "Same here.", "created_at": at}
+    gitlab.fault("GET", "/notes$", 200, json.dumps([note]).encode())
+    assert [comment.at for comment in fetch_issue(issue.url).comments] == [expected]
 
 
 def test_server_below_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

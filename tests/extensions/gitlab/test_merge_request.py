@@ -130,6 +130,14 @@ def test_request_that_was_opened_meanwhile_is_the_answer(user: User) -> None:
     assert user.project.merge_requests == [there]
 
 
+def test_request_from_a_branch_of_the_same_name_elsewhere_is_not_the_answer(user: User) -> None:
+    fork = user.gitlab.project("eve/calc", parent=user.project)
+    there = {"iid": 7, "web_url": f"{user.project.url}/-/merge_requests/7", "source_branch": "swe-agent/issue-1"}
+    listed = json.dumps([there | {"source_project_id": fork.id}]).encode()
+    user.gitlab.fault("GET", "/merge_requests$", 200, listed)
+    assert user.fix()["pull"] == user.request.url
+
+
 def test_unproven_patch_is_opened_on_request_only(user: User) -> None:
     result = user.fix(actions=(EDIT, SUBMIT))
     assert (result["code"], result.get("pull", "")) == (6, "")
