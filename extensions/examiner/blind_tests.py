@@ -148,8 +148,8 @@ def parse_blind_tests(said: str) -> BlindTests | None:
     if fence is None or len(fence[1]) > LONGEST_SOURCE:
         return None
     paths = PATH.findall(said[: fence.start()]) or PATH.findall(fence[1].split("\n", 1)[0])
-    path = paths[-1] if paths else ""
-    if not is_test(path) or is_test_config(path) or ".." in path.split("/"):
+    path = posixpath.normpath(paths[-1]) if paths else ""
+    if not path or {"..", ".git"} & {*path.lower().split("/")} or not is_test(path) or is_test_config(path):
         return None
     listed = {
         name: (kind, sentence) for name, kind, sentence in LISTED.findall(said[: fence.start()] + said[fence.end() :])

@@ -121,9 +121,22 @@ def test_answer_of_an_examiner_is_parsed():
         ANSWER.replace("tests/test_new.py", "src/new.py"),
         ANSWER.replace("tests/test_new.py", "../tests/test_new.py"),
         ANSWER.replace("tests/test_new.py", "tests/conftest.py"),
+        ANSWER.replace("tests/test_new.py", ""),
+        ANSWER.replace("tests/test_new.py", "."),
+        ANSWER.replace("tests/test_new.py", "tests/"),
+        ANSWER.replace("tests/test_new.py", "/tests/test_new"),
+        ANSWER.replace("tests/test_new.py", ".git/tests/test_new.py"),
+        "```\n```",
+        "```\n\n```\n- test_a | red | a sentence",
         ANSWER.partition("- test_a")[0],
         ANSWER.replace("```", "~~~"),
     ],
 )
 def test_answer_without_a_part_has_no_tests(said):
     assert parse_blind_tests(said) is None
+
+
+def test_path_of_an_answer_is_normalized():
+    tests = parse_blind_tests(ANSWER.replace("tests/test_new.py", "./tests/./test_new.py"))
+    assert tests is not None
+    assert tests.path == "tests/test_new.py"
