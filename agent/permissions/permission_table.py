@@ -16,8 +16,10 @@ def _check_rule(text: str) -> str:
 
 
 def _check_allowing_rule(text: str) -> str:
-    if _check_rule(text).split()[0].rstrip(":") == "mcp":
-        raise ValueError(f"{text!r} cannot allow anything; name the tool in `allow` of [mcp.NAME]")
+    kind = _check_rule(text).split()[0].rstrip(":")
+    if kind in ("mcp", "agent"):
+        instead = "name the tool in `allow` of [mcp.NAME]" if kind == "mcp" else "write `/agents use NAME` in a session"
+        raise ValueError(f"{text!r} cannot allow anything; {instead}")
     return text
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from itertools import islice
+from heapq import nsmallest
 from pathlib import Path
 from re import compile as pattern
 from typing import Any
@@ -14,7 +15,7 @@ from aci.instructions.front_matter import split_front_matter
 from aci.observation.untrusted_text import clean_text, one_line
 from agent.config.user_file import user_file
 from trajectories.errors import UsageError
-from trajectories.file_limits import read_limited
+from trajectories.file_limits import is_in, read_limited
 from trajectories.outside_calls import SEPARATOR
 from trajectories.plugins import names
 
@@ -39,8 +40,8 @@ CLAUDE_TOOLS = {
 }
 """Our tools for those that files of Claude Code name; its other tools are left out."""
 USED_NAMES = frozenset(
-    {"coder", "examiner", "challenger", "senior"}
-    | {"hint", "host", "proof", "resume", "safety", "task", "turn", "undo", "user"}
+    {"coder", "examiner", "challenger", "locator", "senior"}
+    | {"hint", "host", "main", "proof", "resume", "safety", "task", "turn", "undo", "user"}
 )
 """Roles and authors of steps, which an agent's name must not be taken for."""
 _NAME = pattern(r"[a-z][a-z0-9-]{0,39}")
@@ -66,6 +67,8 @@ class Agent:
     """The hash of the file."""
     is_users: bool
     """Whether the file is in the user's configuration, not in the repository."""
+    source: str = ""
+    """The whole file without invisible characters, which the question for consent shows; "" in records."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +83,27 @@ class _NotUsable(Exception):
     """Raised for a file that defines no agent. The message says why, as the rest of a sentence."""
 
 
-def find_agents(root: Path | None) -> AgentFiles:
-    """Return the agents of the user's configuration, then those of the repository in the folder `root`, if there is
-    one. No file raises an error."""
+def find_agents(root: Path, can_ask: bool = True) -> AgentFiles:
+    """Return the agents of the user's configuration, then those of the repository in the folder `root` if the user
+    can be asked about them. No file raises an error.
+
+    If the user's config file is inside the repository, the files beside it are the repository's.
+    """
     found = AgentFiles()
-    _add(found, user_file().parent / "agents", USERS, None)
-    for folder in REPOSITORY_FOLDERS if root is not None else ():
-        assert root is not None
+    own = user_file().absolute().parent / "agents"
+    folders = dict.fromkeys(REPOSITORY_FOLDERS)
+    if is_in(own.parent, root) or is_in(own, root):
+        folders = {os.path.relpath(own.resolve(), root.resolve()): None} | folders
+    else:
+        _add(found, own, USERS, None)
+    for folder in folders if can_ask else ():
         _add(found, root / folder, folder, root)
     return found
 
 
 def _add(found: AgentFiles, folder: Path, shown: str, inside: Path | None) -> None:
     try:
-        files = sorted(islice(folder.glob("*.md"), 10 * MAX_AGENTS))
+        files = nsmallest(2 * MAX_AGENTS + 1, folder.glob("*.md"))
     except OSError as error:
         found.problems.append(f"{shown} cannot be read: {error.strerror}.")
         return
@@ -123,8 +133,10 @@ def _read(file: Path, where: str, inside: Path | None) -> tuple[Agent, list[str]
         raise _NotUsable(f"it has more than {MAX_BYTES:,} bytes") from None
     except OSError as error:
         raise _NotUsable(f"it cannot be read ({error.strerror})") from None
-    front, text = split_front_matter(data.decode("utf-8", "replace"))
-    fields, text = _parse(clean_text(front)), clean_text(text).strip()
+    # The user is shown the text that is parsed: cleaned in parts, it could contain more than cleaned as a whole.
+    source = clean_text(data)
+    front, text = split_front_matter(source)
+    fields, text = _parse(front), text.strip()
     name = _text(fields, "name") or file.stem
     if not _NAME.fullmatch(name):
         raise _NotUsable("its name is not of lower-case letters, digits and hyphens, at most 40")
@@ -135,9 +147,10 @@ def _read(file: Path, where: str, inside: Path | None) -> tuple[Agent, list[str]
         raise _NotUsable("it has no description" if not description else "it has no text below the front matter")
     if len(description) > MAX_DESCRIPTION:
         description = f"{description[:MAX_DESCRIPTION]}…"
-    tools = _tools(fields.get("tools"), is_claudes=where.startswith(CLAUDE_FOLDER))
+    is_claudes = where.startswith(CLAUDE_FOLDER)
+    tools = _tools(fields["tools"], is_claudes) if "tools" in fields else ()
     digest = sha256(data).hexdigest()
-    agent = Agent(name, description, text, tools, _text(fields, "model"), where, digest, inside is None)
+    agent = Agent(name, description, text, tools, _text(fields, "model"), where, digest, inside is None, source)
     known = _FIELDS if inside is None else _FIELDS[:-1]
     agent = agent if inside is None else replace(agent, model="")
     return agent, sorted(one_line(str(each))[:40] for each in fields.keys() - set(known))
@@ -172,13 +185,14 @@ def _text(fields: dict[str, Any], name: str) -> str:
 
 
 def _tools(value: Any, is_claudes: bool) -> tuple[str, ...]:
-    """Return the names of the tools in a list, or in a text with commas. Raises _NotUsable for an unknown tool."""
+    """Return the names of the tools in a list, or in a text with commas. Raises _NotUsable for an unknown tool, and if
+    there is none."""
     named = value.split(",") if isinstance(value, str) else value
-    if not isinstance(named or [], list) or not all(isinstance(each, str) for each in named or ()):
+    if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
         raise _NotUsable("its tools are not a list of names")
-    if value == []:
+    named = [each.strip() for each in named if each.strip()]
+    if not named:
         raise _NotUsable("its list of tools is empty")
-    named = [each.strip() for each in named or () if each.strip()]
     known = {name.replace("-", "_") for name in names("tools")} - {"base"}
     tools = [CLAUDE_TOOLS.get(each, each) if is_claudes else each.replace("-", "_") for each in named]
     unknown = [each for each in tools if each not in known and SEPARATOR not in each]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aci.observation.secret_masking import mask_secrets
 from agent.config.remembered_answers import is_remembered, remember
 from agent.config.settings import under_policy
 from agent.permissions.approvals import Approval
@@ -28,27 +29,40 @@ AGENTS = "agents"
 
 
 def consent(agent: Agent) -> Approval:
-    """Return the question whether an agent of the repository may be used; the answer holds for its file as it is."""
-    detail = f"{agent.where}: {agent.description}\n\n{agent.text}"
+    """Return the question whether an agent of the repository may be used, with its tools and its whole file. The answer
+    holds for the file as it is."""
+    detail = f"{agent.where}\nTools: {', '.join(agent.tools) or 'all of a helper'}\n\n{agent.source}"
     return Approval("agent", QUESTION, agent.name, detail, needs_user=True, pin=agent.sha256)
 
 
 def agents_of_turn(branch: Branch) -> list[Agent]:
-    """Return the agents that the branch's model may choose in this turn."""
+    """Return the agents that the branch's model may choose in this turn. Those of the repository are left out of a
+    resumed turn if the user's rules no longer allow them."""
     engine = branch.engine
+
+    def is_usable(agent: Agent) -> bool:
+        return agent.is_users or engine.is_allowed(consent(agent))
+
     if AGENTS not in branch.known(AGENTS):
         if any(isinstance(record, Reply) and record.branch == branch.name for record in engine.trajectory.of_turn):
             return []  # the turn began without agents
-        found = find_agents(Path(engine.run.repository) if engine.servers.can_ask else None)
+        found = find_agents(Path(engine.run.repository), engine.servers.can_ask)
         for problem in found.problems:
             _report_once(engine, problem)
-        used = [agent for agent in found.agents if agent.is_users or engine.is_allowed(consent(agent))]
+        used = [agent for agent in found.agents if is_usable(agent)]
         if others := ", ".join(agent.name for agent in found.agents if agent not in used):
             _report_once(engine, UNUSED.format(others))
         if not used:
             return []
-        branch.once(AGENTS, lambda: [asdict(agent) for agent in used])
-    return [Agent(**{**row, "tools": tuple(row["tools"])}) for row in branch.known(AGENTS)[AGENTS]]
+        branch.once(AGENTS, lambda: [asdict(_masked(agent, engine.secrets)) for agent in used])
+    recorded = [Agent(**{**row, "tools": tuple(row["tools"])}) for row in branch.known(AGENTS)[AGENTS]]
+    return [agent for agent in recorded if is_usable(agent)]
+
+
+def _masked(agent: Agent, secrets: Iterable[str]) -> Agent:
+    """Return the agent for the record and the model, without secrets."""
+    description, text = (mask_secrets(each, secrets) for each in (agent.description, agent.text))
+    return replace(agent, description=description, text=text, source="")
 
 
 def _report_once(engine: Engine, text: str) -> None:
@@ -83,6 +97,9 @@ def role_of_agent(caller: Branch, agent: Agent) -> str:
         if not agent.model or under_policy(changed).roles.get(agent.name) != agent.model:
             return caller.role
         engine.models.defaults[agent.name] = agent.model
+    if agent.name in caller.turn.prompts:
+        why = f"The agent {agent.name} cannot be used: the strategy has a prompt of that name."
+        raise UsageError(why, "Do the task yourself.")
     try:
         engine.models.of_role(agent.name)
     except SweAgentError as error:

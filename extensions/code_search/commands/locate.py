@@ -76,6 +76,9 @@ def command(
     if model and (patch or log):
         name = "--patch" if patch else "--log"
         raise UsageError(f"--model and {name} were both given.", "A model ranks the places of an issue only.")
+    if not model and (budget is not None or max_tokens is not None):
+        name = "--max-tokens" if budget is None else "--budget"
+        raise UsageError(f"{name} was given without --model.", "Only the requests to a model have limits.")
     if log or good or reproduce or test:
         from extensions.code_search.log_search import LogOptions, locate_log
 

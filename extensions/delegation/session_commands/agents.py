@@ -68,6 +68,8 @@ def _use(session: AgentSession, name: str) -> None:
         raise UsageError(f"{agent.name} is your own agent, which needs no permission.", "`/agents` shows its state.")
     answer = session.ask(consent(agent))
     if not answer.yes:
+        if answer.reason:
+            session.show(answer.reason)
         return
     if answer.scope == "once":
         session.questions.permissions.keep((Rule("agent", f"{agent.name} {agent.sha256}"),), "session")

@@ -97,6 +97,12 @@ def test_rule_cannot_allow_a_tool_without_its_pin(own_config: Path) -> None:
         load_settings()
 
 
+def test_rule_cannot_allow_an_agent_without_its_pin(own_config: Path) -> None:
+    own_config.write_text('[permissions]\nallow = ["agent reviewer"]\n')
+    with pytest.raises(ConfigError, match="cannot allow anything; write `/agents use NAME` in a session"):
+        load_settings()
+
+
 def test_documented_recipe_is_a_valid_config(own_config: Path) -> None:
     text = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text()
     (recipe,) = [block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[mcp.github]" in block]

@@ -165,9 +165,11 @@ def test_ranking_is_printed_if_the_model_fails(
     [
         (["--patch", "x.diff", "--model", "scripted:x"], "--model and --patch were both given."),
         (["--log", "x.log", "--model", "scripted:x"], "--model and --log were both given."),
+        (["--text", ISSUE, "--budget", "0"], "--budget was given without --model."),
+        (["--log", "x.log", "--max-tokens", "10"], "--max-tokens was given without --model."),
     ],
 )
-def test_model_needs_an_issue(
+def test_options_need_each_other(
     repository: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
     assert run(["locate", *options]) == 2

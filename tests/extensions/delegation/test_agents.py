@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +15,12 @@ from agent.config.settings import Settings
 from agent.engine.branch import Branch
 from agent.engine.tool_context import offered_tools
 from extensions.delegation.agent_files import MAX_AGENTS, MAX_BYTES, find_agents
+from extensions.delegation.agent_roster import role_of_agent
 from extensions.delegation.delegation import Delegation
 from extensions.interactive.session.commands import find as find_command
 from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import Sent, TurnSession
+from trajectories.errors import UsageError
 from trajectories.records import Reply, Step
 
 Talk = Callable[..., TurnSession]
@@ -84,6 +87,23 @@ def test_model_sees_names_and_descriptions(talk: Talk, folder: Path) -> None:
     assert agent["description"].endswith("\nreviewer: Reviews a change.")
 
 
+def test_record_and_model_see_no_secrets(talk: Talk, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "hunter2-hunter2-hunter2"
+    monkeypatch.setenv("SERVICE_TOKEN", secret)
+    file = folder / "reviewer.md"
+    file.write_text(REVIEWER.replace("a change", secret).replace("wrong signs", f"{secret} in the log"))
+    sent = Sent(monkeypatch)
+    session = talk(
+        delegate(agent="reviewer"), line("It is wrong.", n=1, branch=HELPER), line("Done.", n=2, branch="main")
+    )
+    assert secret not in schema(session)["agent"]["description"]
+    session.finish_turn()
+    assert [messages for messages in sent if "in the log" in messages[-1][1]]
+    assert secret not in str(list(sent))
+    [agent] = session.engine.trajectory.results["main", "agents"].value
+    assert secret not in str(agent)
+
+
 def test_without_agents_the_tool_is_as_before(talk: Talk, folder: Path) -> None:
     session = talk(line("Done."))
     session.finish_turn()
@@ -115,6 +135,15 @@ def test_model_is_that_of_the_file_unless_the_role_has_one(
     session.finish_turn()
     assert session.steps[1].observations[0].text == f"Said by the {'role' if of_role else 'file'}'s."
     assert session.engine.trajectory.steps[HELPER][-1].author == "reviewer"
+
+
+def test_agent_with_the_name_of_a_prompt_cannot_have_a_model(talk: Talk, folder: Path) -> None:
+    (folder / "r.md").write_text(REVIEWER.replace("reviewer", "start"))
+    [agent] = find_agents(folder / "repository").agents
+    branch = Branch(talk(line("Done."), roles={"start": "scripted:x"}).engine)
+    branch.turn = replace(branch.turn, prompts={**branch.turn.prompts, "start": "Start."})
+    with pytest.raises(UsageError, match="has a prompt of that name"):
+        role_of_agent(branch, agent)
 
 
 def test_model_that_cannot_be_used_is_one_sentence(talk: Talk, folder: Path) -> None:
@@ -172,7 +201,13 @@ def test_resumed_turn_reads_no_file_again(talk: Talk, folder: Path, monkeypatch:
         ("---\nname: A b\ndescription: x\n---\nLook.\n", "its name is not of lower-case letters, digits and hyphens"),
         ("---\nname: b\ndescription: x\n---\nLook.\n", "b.md of your configuration defines the agent b too"),
         ("---\ndescription: x\ntools: nothing\n---\nLook.\n", "there is no tool nothing; the tools are"),
+        ("---\nname: main\ndescription: x\n---\nLook.\n", "the name main has a meaning of its own in runs"),
+        ("---\nname: locator\ndescription: x\n---\nLook.\n", "the name locator has a meaning of its own in runs"),
         ("---\ndescription: x\ntools: []\n---\nLook.\n", "its list of tools is empty"),
+        ("---\ndescription: x\ntools:\n---\nLook.\n", "its list of tools is empty"),
+        ("---\ndescription: x\ntools: ' , '\n---\nLook.\n", "its list of tools is empty"),
+        ("---\ndescription: x\ntools: ['', ' ']\n---\nLook.\n", "its list of tools is empty"),
+        ("---\ndescription: x\ntools: {}\n---\nLook.\n", "its tools are not a list of names"),
         ("---\ndescription: x\ntools: {a: b}\n---\nLook.\n", "its tools are not a list of names"),
         ("---\ndescription: {a: b}\n---\nLook.\n", "its description is not a text"),
         ("x" * (MAX_BYTES + 1), "it has more than 10,000 bytes"),
@@ -181,7 +216,7 @@ def test_resumed_turn_reads_no_file_again(talk: Talk, folder: Path, monkeypatch:
 def test_problem_of_a_file_is_one_sentence(folder: Path, text: str, why: str) -> None:
     (folder / "b.md").write_text("---\ndescription: x\n---\nLook.\n")
     (folder / "c.md").write_text(text)
-    found = find_agents(None)
+    found = find_agents(folder / "repository")
     assert [agent.name for agent in found.agents] == ["b"]
     [problem] = found.problems
     assert problem.startswith(f"c.md of your configuration is not used: {why}")
@@ -192,10 +227,19 @@ def test_problem_of_a_file_is_one_sentence(folder: Path, text: str, why: str) ->
 def test_number_of_agents_is_limited_and_fields_without_effect_are_named(folder: Path) -> None:
     for number in range(MAX_AGENTS + 1):
         (folder / f"a{number:02}.md").write_text("---\ndescription: x\ncolor: red\n---\nLook.\n")
-    found = find_agents(None)
+    found = find_agents(folder / "repository")
     assert len(found.agents) == MAX_AGENTS
     assert found.problems[0] == "a00.md of your configuration: color has no effect."
     assert found.problems[-1].startswith("your configuration has more files than are read: at most 20 agents")
+
+
+def test_first_files_by_name_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"a{number:03}" for number in range(300)]
+    for name in names:
+        (folder / f"{name}.md").write_text("---\ndescription: x\n---\nLook.\n")
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda path, pattern: iter(sorted(glob(path, pattern), reverse=True)))
+    assert [agent.name for agent in find_agents(folder / "repository").agents] == names[:MAX_AGENTS]
 
 
 def test_command_lists_agents_and_problems(folder: Path, tmp_path: Path) -> None:
@@ -205,7 +249,7 @@ def test_command_lists_agents_and_problems(folder: Path, tmp_path: Path) -> None
     shown: list[str] = []
     settings = Settings(state=tmp_path / "state", delegate=False)
     session = SimpleNamespace(settings=settings, show=lambda text, kind="text", title="": shown.append(text))
-    session.start = SimpleNamespace(source=SimpleNamespace(root=tmp_path))
+    session.start = SimpleNamespace(source=SimpleNamespace(root=tmp_path / "repository"))
     find_command("agents").run(session, "")
     lines = shown[0].split("\n")
     assert lines[0] == "reviewer (reviewer.md of your configuration, only view, search; in use): Reviews a change."
