@@ -169,7 +169,7 @@ def is_object(data: Any, **fields: type) -> bool:
 
 def without_quick_actions(text: str) -> str:
     """Return Markdown without lines that GitLab would carry out, such as `/approve` in a template of the repository."""
-    return re.sub(r"(?m)^(\s*)/(?=[a-z])", r"\1\\/", text, flags=re.IGNORECASE)
+    return re.sub(r"(^|[\r\n])(\s*)/(?=[a-z])", r"\1\2\\/", text, flags=re.IGNORECASE)
 
 
 def _message(data: bytes) -> str:

@@ -59,7 +59,7 @@ def fetch_issue(url: str, say: Say = lambda _: None) -> Issue:
         listed = client.get(f"{place}/related_merge_requests", what)
         related = [item for item in listed if is_object(item, project_id=int)] if isinstance(listed, list) else []
         related = [item for item in related if item["project_id"] == data.get("project_id")]
-        levels = _access_levels(client, now, [data, *notes, *related])
+        levels = _access_levels(client, now, [data, *notes, *related], say)
         said = [_comment(note, levels, f"{now.issue_url}#note_{note.get('id')}") for note in notes]
         linked = [_linked(item, levels) for item in related]
         kept = select_comments(
@@ -96,13 +96,16 @@ def read_issue(client: GitLabClient, address: GitLabAddress) -> dict[str, Any]:
     return dict(data)
 
 
-def _access_levels(client: GitLabClient, address: GitLabAddress, items: Iterable[Mapping[str, Any]]) -> dict[int, int]:
+def _access_levels(
+    client: GitLabClient, address: GitLabAddress, items: Iterable[Mapping[str, Any]], say: Say
+) -> dict[int, int]:
     """Return the access levels in the project of the authors of these items, by user id. Without access to the list
-    of members, nobody is a member."""
+    of members, no one is a member, and `say` reports it."""
     ids = list(dict.fromkeys(filter(None, map(_author_id, items))))[:MAX_AUTHORS]
     try:
         members, _ = client.pages(f"{address.path}/members/all", "read the project's members", **{"user_ids[]": ids})
-    except SweAgentError:
+    except SweAgentError as error:
+        say(f"All authors count as strangers, because their roles were not read. {error.message}")
         return {}
     levels = ((member.get("id"), member.get("access_level")) for member in members if member.get("state") == "active")
     return {id: level for id, level in levels if isinstance(id, int) and isinstance(level, int) and id in ids}

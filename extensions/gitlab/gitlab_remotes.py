@@ -119,7 +119,7 @@ def belongs_to(source: Repository, address: GitLabAddress) -> bool:
 
 
 def open_checkout(url: str, folder: Path, say: Callable[[str], object], needs: str = "") -> Repository:
-    """As that of GitHub (`issue_repository.py`): a checkout of the issue\'s project in `folder`, else a clone."""
+    """As that of GitHub (`issue_repository.py`): a checkout of the issue's project in `folder`, else a clone."""
     return checkout_or_clone(address_of(url), belongs_to, folder, say, needs, "--mr")
 
 

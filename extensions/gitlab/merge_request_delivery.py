@@ -7,7 +7,9 @@ from extensions.github.pull_request.pull_request_delivery import RequestHost
 from extensions.gitlab.gitlab_address import serves
 from extensions.gitlab.merge_request_destination import find_destination
 
-GITLAB = RequestHost("GitLab", "merge request", find_destination)
+TEMPLATES = (".gitlab/merge_request_templates/default.md",)
+"""The template that GitLab uses by default, in lower case."""
+GITLAB = RequestHost("GitLab", "merge request", find_destination, TEMPLATES)
 check_destination = partial(pull_request_delivery.check_destination, host=GITLAB)
 deliver_request = partial(pull_request_delivery.deliver_request, host=GITLAB)
 check = partial(pull_request_delivery.check, host=GITLAB)

@@ -6,11 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from agent.lifecycle.run_lifecycle import result
-from extensions.github.pull_request.comment_texts import not_fixed_comment, stopped_comment
+from extensions.github.pull_request.comment_texts import not_fixed_comment, stopped_comment, verdict_text
 from extensions.github.pull_request.marked_comment import CUT, LONGEST
-from extensions.github.pull_request.pull_request_body import cost, proof
+from extensions.github.pull_request.pull_request_body import cost
+from extensions.github.pull_request.pull_request_delivery import EFFECT
 from extensions.github.pull_request.run_outcome import outcome_of
-from extensions.github.text_escaping import cut
+from extensions.github.text_escaping import cut, escape_markdown
 from extensions.gitlab.gitlab_address import address_of
 from extensions.gitlab.gitlab_client import GitLabClient, is_object, without_quick_actions
 from trajectories.errors import ConfigError, UsageError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agent.engine.engine import Engine
 
 MARK = "<!-- swe-agent: status -->"
+BUDGET = "the variable `SWE_AGENT_BUDGET`"
 
 
 def show_status(engine: Engine) -> str:
@@ -56,12 +58,19 @@ def _text(engine: Engine, server: str) -> str:
     outcome = outcome_of(engine, ended)
     if ended.patch and (ended.pull or outcome.exit in (0, 6)):
         word = f"a patch that is {patch_word(outcome.result['verdict']['kind'])}"
-        how = f"{ended.pull} has {word}." if ended.pull else f"There is {word}. No merge request was opened."
-        said = [how, proof(outcome), cost(outcome)]
+        how = f"{ended.pull} has {word}." if ended.pull else f"There is {word}. {_refusal(engine)}"
+        said = [how, verdict_text(outcome), cost(outcome)]
     elif outcome.exit in (0, 1, 4, 6):
-        said = [not_fixed_comment(outcome, has_patch=False)]
+        said = [not_fixed_comment(outcome, has_patch=False, budget=BUDGET)]
     else:
         said = [stopped_comment(outcome)]
     job = os.environ.get("CI_JOB_URL", "")
     link = f"[Job]({job})" if job.startswith(f"{server}/") and job.isascii() and not set(job) & set("()<> \n") else ""
     return "\n\n".join(filter(None, [*said, link]))
+
+
+def _refusal(engine: Engine) -> str:
+    """Return why no merge request was opened, as the run recorded it, without the patch's path on this computer."""
+    notes = [note for note in engine.trajectory.notes if note.kind == "done" and note.data.get("effect") == EFFECT]
+    why = notes[-1].text.rpartition(" The patch is in ")[0] if notes else ""
+    return escape_markdown(why) or "No merge request was opened."

@@ -24,6 +24,7 @@ ANSWERED_HERE = "Answered here"
 ARTIFACT, FILE, DIFF = "swe-agent-handover", "handover.tar", "patch.diff"
 """The location of the patch that was judged: the artifact that the workflow uploads, the file in it, and the patch in
 that file."""
+BUDGET = "the workflow's input `budget`"
 MOST = 10
 """Maximum number of commands that are shown."""
 LANGUAGES = frozenset(
@@ -54,7 +55,7 @@ def opened_comment(number: int, outcome: Outcome, notes: Sequence[str] = ()) -> 
 def committed_comment(commit: str, branch: str, outcome: Outcome, notes: Sequence[str] = ()) -> str:
     """Return the comment on a follow-up that pushed a commit."""
     said = [f"{code(commit[:10])} is on {code(branch)}: {escape_markdown(outcome.title)}."]
-    shown = _proof(outcome, "this pull request")  # the whole branch was judged, not only its last commit
+    shown = verdict_text(outcome, "this pull request")  # the whole branch was judged, not only its last commit
     return _comment([*said, prose(outcome.answer) or _explanation(outcome), shown, bullet_list(notes)], outcome)
 
 
@@ -68,16 +69,17 @@ def unproven_comment(outcome: Outcome) -> str:
     said = [
         f"There is a patch, but it is {_word(outcome)}, so it is not published.",
         _explanation(outcome),
-        _proof(outcome),
+        verdict_text(outcome),
         _download_hint(outcome),
     ]
     return _comment(said, outcome)
 
 
-def not_fixed_comment(outcome: Outcome, has_patch: bool) -> str:
-    """Return the comment on a run that found no fix, or whose budget was used up before it found one."""
+def not_fixed_comment(outcome: Outcome, has_patch: bool, budget: str = BUDGET) -> str:
+    """Return the comment on a run that found no fix, or whose budget was used up before it found one; `budget` names
+    the setting of what a run may spend."""
     if outcome.exit == 4:
-        ended = "The budget ran out before a fix was found; the workflow's input `budget` sets what a run may spend."
+        ended = f"The budget ran out before a fix was found; {budget} sets what a run may spend."
     elif outcome.answer:
         result = "No fix was found" if has_patch else "No change was made"
         ended = f"{result}. The model says:\n\n{prose(outcome.answer)}"
@@ -183,7 +185,7 @@ def _explanation(outcome: Outcome) -> str:
     return " ".join(filter(None, (escape_markdown(outcome.cause), escape_markdown(outcome.change))))
 
 
-def _proof(outcome: Outcome, without: str = "this change") -> str:
+def verdict_text(outcome: Outcome, without: str = "this change") -> str:
     """Return sentences on the proof, the verdict's facts that limit it, and the changed pages."""
     notes = map(escape_markdown, reviewer_notes(outcome.result["verdict"]))
     return "\n\n".join(filter(None, [proof(outcome, without), bullet_list(notes), page_table(outcome)]))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agent.inputs.github_urls import address_of
 from agent.lifecycle.exploit_withholding import public_patch, quoting_files
 from extensions.github.github_input import serves as serves
+from extensions.github.pull_request.pull_request_template import TEMPLATES
 from extensions.github.pull_request.pull_requests import OpenedPullRequest, branches
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import encode
@@ -65,6 +66,8 @@ class RequestHost:
     """What such a request is called there."""
     find_destination: Callable[[Repository, str, str], Destination]
     """Returns the destination for a repository, the URL of an issue, and the commit to start from."""
+    templates: Sequence[str] = TEMPLATES
+    """The paths, in lower case, where the host looks for a template of a request's text, in search order."""
 
 
 def _find_destination(source: Repository, issue: str, commit: str) -> Destination:
@@ -142,7 +145,7 @@ def open_request(engine: Engine, result: Result, host: RequestHost = GITHUB) -> 
         if findings.refused:
             return " ".join(findings.refused)
         draft = build_draft(box, base, tree, outcome_of(engine, result), place.number)
-        text = draft.text(findings.flagged, place.notes)
+        text = draft.text(findings.flagged, place.notes, host.templates)
         branch = _push(engine, box, place, draft.tree, draft.message)
     opened = place.open(branch, draft.title, text)
     engine.journal.append(Note("main", "done", _opened_message(opened, host), {"effect": EFFECT, "url": opened.url}))

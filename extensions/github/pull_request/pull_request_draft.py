@@ -33,10 +33,16 @@ class PullRequestDraft:
     title: str
     message: str
 
-    def text(self, flagged: Mapping[str, str], notes: Sequence[str] = ()) -> str:
-        """Return the pull request's text; the arguments are those of `body`."""
+    def text(
+        self,
+        flagged: Mapping[str, str],
+        notes: Sequence[str] = (),
+        templates: Sequence[str] = pull_request_template.TEMPLATES,
+    ) -> str:
+        """Return the pull request's text; `flagged` and `notes` are those of `body`, `templates` that of
+        `find_template`."""
         box, base = self.box, self.base
-        form = pull_request_template.find_template(box.paths(base), lambda path: box.read(base, path))
+        form = pull_request_template.find_template(box.paths(base), lambda path: box.read(base, path), templates)
         if self.number and (entry := self.outcome.changelog):
             notes = [*notes, f"The entry in {format_name(entry)} was not part of the proof."]
         if self.number and not self.outcome.changelog:

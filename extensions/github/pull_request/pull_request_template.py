@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from extensions.github.text_escaping import code, escape_markdown, strip_invisible
 
-FOLDERS = (".github/", "", "docs/")
-"""The folders where GitHub looks for a template, in search order; the first template found is used."""
-OF_GITLAB = ".gitlab/merge_request_templates/default.md"
-"""The template that GitLab uses by default."""
+TEMPLATES = tuple(
+    f"{folder}pull_request_template{ending}" for folder in (".github/", "", "docs/") for ending in (".md", ".txt", "")
+)
+"""The paths where GitHub looks for a template, in lower case and in search order; the first that exists is used."""
 LARGEST, LONGEST_PLACEHOLDER = 20_000, 200
 """Maximum number of bytes of a template and of characters of a placeholder."""
 KINDS = (
@@ -54,11 +54,13 @@ class Section:
     lines: list[str] = field(default_factory=list)
 
 
-def find_template(files: Iterable[str], read: Callable[[str], bytes | None]) -> str:
-    """Return the text of the repository's template; "" without one."""
+def find_template(
+    files: Iterable[str], read: Callable[[str], bytes | None], templates: Iterable[str] = TEMPLATES
+) -> str:
+    """Return the text of the repository's template, at the first of the paths `templates` (in lower case) that exists;
+    "" without one."""
     names = {path.lower(): path for path in files if "_request_template" in path.lower()}
-    endings = "pull_request_template.md", "pull_request_template.txt", "pull_request_template"
-    for name in (*(f"{folder}{ending}" for folder in FOLDERS for ending in endings), OF_GITLAB):
+    for name in templates:
         if path := names.get(name):
             data = read(path) or b""
             return data.decode("utf-8", "replace") if len(data) <= LARGEST else ""

@@ -1,1 +1,1 @@
-"""The subcommand `github`."""
+"""The subcommand `gitlab`."""

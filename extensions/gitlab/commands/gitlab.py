@@ -1,4 +1,4 @@
-"""Say on an issue on GitLab how a run ended."""
+"""Report on a GitLab issue how a run ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def command(
     verb: Annotated[Literal["comment"], typer.Argument(help="What to do.", metavar="comment")],
     run: options.RunName,
 ) -> int:
-    """Say on a run's issue on GitLab how the run ended.
+    """Report on a GitLab issue how a run ended.
 
     `gitlab comment RUN` writes one comment: its merge request, or why there is none. A later run on the issue updates
     the comment.

@@ -74,7 +74,7 @@ def test_job_without_a_proven_patch_may_fail_and_says_why(user: User) -> None:
     done = run_job(user, (EDIT, SUBMIT))
     assert done.returncode in JOB["allow_failure"]["exit_codes"], done.stderr
     assert not user.project.merge_requests
-    assert "No merge request was opened." in user.issue.notes[0].body
+    assert "No merge request was opened, because the patch is " in user.issue.notes[0].body
 
 
 def run_script(tmp_path: Path, lines: list[str], **programs: str) -> int:

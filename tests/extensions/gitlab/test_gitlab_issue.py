@@ -85,6 +85,15 @@ def test_issue_that_was_moved_to_another_project_is_refused(gitlab: GitLab, proj
         fetch_issue(issue.url)
 
 
+def test_unread_roles_are_reported(gitlab: GitLab, project: Project) -> None:
+    project.members = {"ada": 40}
+    gitlab.fault("GET", "/members/all$", 429)
+    said: list[str] = []
+    assert fetch_issue(project.issue("add() subtracts").url, said.append).trust == "stranger"
+    [message] = said
+    assert message.startswith("All authors count as strangers, because their roles were not read. GitLab's rate limit")
+
+
 @pytest.mark.parametrize(
     ("at", "expected"),
     [

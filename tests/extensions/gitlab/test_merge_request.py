@@ -168,12 +168,14 @@ def test_template_and_policy_of_the_project_are_used(user: User) -> None:
     template.write_text(
         "## What does this MR do?\n\n## How to test\n\n- [ ] I read the guide.\n\n/approve\n  /assign me\n"
     )
+    (user.clone / "pull_request_template.md").write_text("## Of GitHub\n")
     policy.write_text("AI-assisted changes are welcome if a person reviewed them.\n")
     git(user.clone, "add", "-A")
     git(user.clone, "commit", "-q", "-m", "A template")
     git(user.clone, "push", "-q", str(user.project.git), "main")
     user.fix()
     assert "## What does this MR do?" in user.request.body
+    assert "GitHub" not in user.request.body
     assert "\n/" not in user.request.body.replace(" ", "")
     assert f"The project's policy on AI: {user.project.url}/-/blob/" in user.request.body
 
@@ -242,6 +244,8 @@ def test_comment_says_how_the_run_ended_and_is_updated(user: User, monkeypatch: 
     [_, note] = user.issue.notes
     assert f"{user.issue.url}#note_{note.id}" in capsys.readouterr().out.replace("\n", "")
     assert note.body.startswith("<!-- swe-agent: status -->\nThere is a patch that is ")
+    assert "No merge request was opened, because the patch is " in note.body
+    assert str(user.folder) not in note.body
     assert note.body.endswith(f"[Job]({user.project.url}/-/jobs/7)")
     user.resume()
     monkeypatch.setenv("CI_JOB_URL", "https://evil.org/x")

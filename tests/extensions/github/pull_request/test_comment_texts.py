@@ -75,6 +75,13 @@ def test_hostile_text_in_any_field_is_rendered_as_plain_text(kind: str, monkeypa
     check_harmless(text, tuple(html))
 
 
+def test_comment_names_where_the_budget_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
+    outcome = Outcome("0" * 64, 4, {**RESULT, "exit": 4, "verdict": NONE}, "0" * 40)
+    assert "the workflow's input `budget` sets" in comment_texts.not_fixed_comment(outcome, False)
+    assert "found; `B` sets what" in comment_texts.not_fixed_comment(outcome, False, budget="`B`")
+
+
 def test_models_reason_for_giving_up_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
     error = {"code": 1, "message": "The model gave 3 replies without an action.", "fix": ""}

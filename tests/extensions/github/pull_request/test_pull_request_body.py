@@ -381,6 +381,7 @@ def test_template_is_found_where_github_looks():
     files = {"docs/pull_request_template.md": b"docs", "PULL_REQUEST_TEMPLATE.md": b"root", "a.md": b""}
     assert find_template(files, files.get) == "root"
     assert find_template(["a.md"], files.get) == ""
+    assert find_template([".gitlab/merge_request_templates/Default.md"], lambda path: b"GitLab's") == ""
 
 
 @pytest.mark.slow
