@@ -14,6 +14,7 @@ FactKind = Literal[
     "extent",
     "pages",
     "untested",
+    "new_failures",
     "reproduction",
     "environment",
     "behaviour",
@@ -42,7 +43,8 @@ class Fact:
     (`is_missing_part`: an extension is not installed, which no patch can change).
     `suite`: the results of the suite (`with_patch`, `failed`, `passed`, `whole`). `partial`: only a part of the suite
     could be compared. `extent`: how the tests ran. `pages`: pages were compared. `untested`: no test ran without the
-    patch. `reproduction`: where the reproduction tests come from. `environment`: a copy of the package outside the
+    patch. `new_failures`: `tests` that fail with the patch, and that did not exist or were skipped without it.
+    `reproduction`: where the reproduction tests come from. `environment`: a copy of the package outside the
     repository. `behaviour`: for which inputs the patch changes the behaviour. `tests`: changes to tests or their
     configuration that were left out, or removed tests. `callers`: calls outside the patch that may break (`path` and
     `line` of the changed function). `mirror`: an unchanged function (`name`, `path`, `line`) that

@@ -84,6 +84,13 @@ PART_LABELS: Mapping[str, str] = {
     "no_loss": "no test broken",
 }
 """The same in a few words; "it" is the patch, and the test that shows the issue fails and passes."""
+NO_NEW_FAILURE = "no new test fails"
+
+
+def judged_parts(verdict: Verdict) -> list[tuple[str, bool | None]]:
+    """Return the label and the result of each part of a proof, and of new tests if some fail."""
+    parts = [(words, getattr(verdict, part)) for part, words in PART_LABELS.items()]
+    return [*parts, (NO_NEW_FAILURE, False)] if verdict.new_failures else parts
 
 
 def ending_of(exit: Exit, is_given: bool = False, has_issue: bool = True) -> Ending:

@@ -82,6 +82,12 @@ class Verdict:
         return tuple(fact.text for fact in self.facts)
 
     @property
+    def new_failures(self) -> tuple[str, ...]:
+        """The tests that fail with the patch, and that did not exist or were skipped without it."""
+        values = (fact.data.get("tests", ()) for fact in self.facts if fact.kind == "new_failures")
+        return tuple(test for value in values if isinstance(value, (tuple, list)) for test in value)
+
+    @property
     def verified(self) -> bool:
         """Whether the patch is backed by a whole proof, with independent evidence."""
         return self.kind in PROVEN

@@ -75,6 +75,11 @@ def removed_tests(tests: Sequence[str]) -> Fact:
     return Fact("tests", f"Removed from tests that were changed: {format_names(tests)}.")
 
 
+def new_failures(tests: Sequence[str]) -> Fact:
+    """Return the fact that these tests fail with the patch, and that they did not exist or were skipped without it."""
+    return Fact("new_failures", f"New tests that fail: {format_names(tests)}.", {"tests": tuple(tests)})
+
+
 def new_check_findings(line: str, found: Sequence[str]) -> Fact:
     """Return the fact that a check of the repository found something new; `line` is its line in the verdict."""
     return Fact(

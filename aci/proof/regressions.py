@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from aci.observation.activity_message import ActivityMessage
 from aci.proof.evidence import ERROR_LINE
-from aci.proof.fact_words import UNTESTED, removed_tests
+from aci.proof.fact_words import UNTESTED, new_failures, removed_tests
 from aci.proof.proof_run import SLACK, ProofRun, format_names, passes, was_not_reached
 from aci.runtime.snapshots import FIX, describe_submodule, lacks_files, submodule_of_module
 from aci.runtime.workspace import Workspace
@@ -43,13 +43,17 @@ def judge_loss(
     A lost test passed without the patch and did not pass with it: it failed, was skipped, or disappeared. A flaky test
     both passes and fails on the base. A contradicted test is one of `contradictions`, with the reason why it is wrong.
     `no_loss` is None if nothing is lost, but no test passed before, the run timed out before all tests had run, or the
-    command fails without the patch for a reason that no test result explains.
+    command fails without the patch for a reason that no test result explains. Tests that fail with the patch and could
+    not be lost become a fact.
     """
     if baseline is None:
         trial.add(UNTESTED)
         return verdict
     if baseline.granularity == "command" or (suite and suite.granularity == "command"):
         return _by_code(trial, baseline, suite, verdict)
+    if new := _new_failures(trial, baseline, suite):
+        trial.add(new_failures(new))
+        trial.failed(suite, new)
     if not baseline.results:
         trial.note("The suite did not run without the patch, so loss cannot be judged.")
         return verdict
@@ -82,6 +86,20 @@ def judge_loss(
     return replace(
         verdict, no_loss=no_loss, compared=compared, lost=lost, flaky=tuple(flaky), contradicted=contradicted
     )
+
+
+def _new_failures(trial: ProofRun, baseline: SuiteReport, suite: SuiteReport | None) -> list[str]:
+    """Return the tests that fail with the patch, and that did not exist or were skipped without it.
+
+    Of a run without the patch that did not end, only tests in new files are known not to have existed.
+    """
+    if suite is None:
+        return []
+    known = {now.id for result in baseline.results if result.outcome != "skipped" and (now := suite.find(result.id))}
+    new = [result for result in suite.results if result.bad and not result.cut and result.id not in known]
+    new = [result for result in new if (was := baseline.find(result.id)) is None or was.outcome == "skipped"]
+    has_ended = baseline.complete and not baseline.timed_out
+    return [result.id for result in new if has_ended or not trial.trees.entry(trial.base, result.path or result.id)]
 
 
 def _paths(results: Iterable[TestResult]) -> set[str]:

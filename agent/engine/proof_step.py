@@ -232,11 +232,18 @@ def combined_issue(run: Run, trajectory: Trajectory) -> Issue:
 
 def regression_message(verdict: Verdict) -> str:
     """Return a message for the user and the model about a verdict that was reached without a reproduction test."""
-    if verdict.no_loss is False:
-        return "\n".join([f"No longer passing: {format_names(verdict.lost)}.", *_details(verdict)])
-    untested = is_untested(verdict)
-    head = NO_TESTS if untested else NO_LOSS_TEXT if verdict.no_loss else UNKNOWN_LOSS_TEXT
-    return "\n".join([head, *([] if untested else _details(verdict))])
+    details = _details(verdict, hidden=BACKGROUND | {"new_failures"})
+    return "\n".join([regression_headline(verdict), *([] if is_untested(verdict) else details)])
+
+
+def regression_headline(verdict: Verdict) -> str:
+    """Return the first line of such a message, which names the lost tests and the new tests that fail."""
+    if is_untested(verdict):
+        return NO_TESTS
+    lost = f"No longer passing: {format_names(verdict.lost)}."
+    head = lost if verdict.no_loss is False else NO_LOSS_TEXT if verdict.no_loss else UNKNOWN_LOSS_TEXT
+    new = [fact.text for fact in verdict.facts if fact.kind == "new_failures"]
+    return " ".join([head, *new] if verdict.no_loss is False else [*new, head])
 
 
 def is_untested(verdict: Verdict) -> bool:
@@ -260,8 +267,8 @@ def verdict_text(verdict: Verdict, whole: bool = False) -> str:
     return "\n".join([*lines, *_details(verdict, whole)])
 
 
-def _details(verdict: Verdict, whole: bool = False) -> list[str]:
-    shown = (fact.text for fact in verdict.facts if whole or fact.kind not in BACKGROUND)
+def _details(verdict: Verdict, whole: bool = False, hidden: frozenset[FactKind] = BACKGROUND) -> list[str]:
+    shown = (fact.text for fact in verdict.facts if whole or fact.kind not in hidden)
     return [*(f"- {text}" for text in shown), *verdict.failures]
 
 

@@ -42,8 +42,8 @@ def _start_suite(task: Task, step: Step) -> Generator[Step, None, None]:
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Ask and act until the model is done; then run the tests if files were changed. A regression is reported to the
-    model once."""
+    """Ask and act until the model is done; then run the tests if files were changed. A regression or
+    a new test that fails is reported to the model once."""
     yield task.say(turn_prompt(task.branch, after_plan=PLANNED))
     verdict, proven, sent_back = Verdict(), "", 0
     while True:
@@ -53,7 +53,9 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             task.note("phase", "test")
             verdict = yield from task.prove(reproduces=False)
             proven = task.tree
-            if verdict.no_loss is False and sent_back < min(ROUNDS, task.turn.settings.rounds) - 1:
+            if (verdict.no_loss is False or verdict.new_failures) and sent_back < min(
+                ROUNDS, task.turn.settings.rounds
+            ) - 1:
                 sent_back += 1
                 yield task.say(AGAIN)
                 continue

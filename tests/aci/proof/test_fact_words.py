@@ -30,7 +30,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "tests_answers": ("3 of 9 variants",),
     "compared_pages": ("9 views of 3 pages", "1 view differs, as the issue asks."),
 }
-NEW = {"edited_tests_in", "related_run", "fitted_to_tests", "new_check_findings"}
+NEW = {"edited_tests_in", "related_run", "fitted_to_tests", "new_check_findings", "new_failures"}
 """Facts, or their data, that no earlier version recorded."""
 
 

@@ -46,6 +46,23 @@ def test_of_many_lost_tests_only_some_are_repeated(prove_patch, monkeypatch):
 
 
 @pytest.mark.slow
+def test_new_failures_are_those_that_are_no_loss(prove_patch):
+    skips = "import pytest\nfrom shop import price\n"
+    skips += "def test_s():\n    if not hasattr(price, 'NEW'): pytest.skip()\n    assert price.NEW == 2\n"
+    base = {**BASE, "tests/test_red.py": "def test_red(): assert 0\n", "tests/test_skips.py": skips}
+    patch = {
+        "shop/price.py": RIGHT + "NEW = 1\n",
+        "tests/test_a.py": "import nothing\n",
+        "tests/test_broken.py": "import nothing\n",
+        "tests/test_red.py": "def test_red(): assert 0\ndef test_other(): assert 0\n",
+    }
+    verdict = prove_patch(patch, base, command="", reproduces=False, changed_tests=True)
+    assert verdict.lost == ("tests/test_a.py::test_a",)
+    expected = ("tests/test_broken.py", "tests/test_red.py::test_other", "tests/test_skips.py::test_s")
+    assert tuple(sorted(verdict.new_failures)) == expected
+
+
+@pytest.mark.slow
 def test_patch_that_slows_large_suite_is_plausible(prove_patch):
     base = {**BASE, **MORE, "tests/test_slow.py": SLEEPER}
     verdict = prove_patch({**SOLVED, "shop/price.py": RIGHT + "WAIT = 5\n"}, base, command="", spare=5)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.engine.proof_step import NO_LOSS_TEXT, NO_TESTS
+from agent.engine.proof_step import NO_LOSS_TEXT, NO_TESTS, verdict_of
 from agent.strategies.build import AGAIN
 from tests.agent.conftest import Bench, act, line
 from tests.agent.scripted_turns import FILES, FIX, LOUDER, TurnSession, start_turn_session
@@ -84,6 +84,45 @@ def test_removed_test_is_named(talk):
     proof = next(step for step in session.steps if step.author == "proof")
     assert proof.observations[0].text.startswith(NO_LOSS_TEXT)
     assert "Removed from tests that were changed: " in proof.observations[0].text
+
+
+NEW_TEST = act(
+    "edit",
+    path="tests/test_calc.py",
+    old="",
+    new="import unittest\n\nfrom calc import add\n\n\nclass CalcTest(unittest.TestCase):\n"
+    "    def test_add(self):\n        self.assertEqual(add(2, 3), 6)\n",
+)
+CORRECT_TEST = act("edit", path="tests/test_calc.py", old="6)", new="5)")
+
+
+@pytest.mark.slow
+def test_new_test_that_fails_is_reported_to_model_and_fixed(talk):
+    session = talk(
+        line("Fix.", FIX, NEW_TEST, n=1),
+        line("Done.", n=2),
+        line("Oh.", CORRECT_TEST, n=3, contains="New tests that fail"),
+        line("Fixed.", n=4),
+    )
+    result = session.finish_turn()
+    proof, _ = (step for step in session.steps if step.author == "proof")
+    verdict = verdict_of(proof)
+    assert verdict.no_loss
+    assert len(verdict.new_failures) == 1
+    assert proofs(session) == [f"New tests that fail: {verdict.new_failures[0]}. {NO_LOSS_TEXT}", NO_LOSS_TEXT]
+    assert "test_add" in verdict.new_failures[0]
+    assert proof.observations[0].text.count("New tests that fail") == 1
+    assert "5 != 6" in proof.observations[0].text
+    assert [step.observations[0].text for step in session.steps if step.author == "task"][1:] == [AGAIN]
+    assert not result.exit.verdict.new_failures
+
+
+@pytest.mark.slow
+def test_new_test_that_still_fails_is_reported_to_user(talk):
+    session = talk(line("Test.", FIX, NEW_TEST, n=1), line("Done.", n=2), line("It is meant to fail.", n=3))
+    result = session.finish_turn()
+    assert len(proofs(session)) == 1
+    assert result.word.startswith("It is meant to fail.\n\nNew tests that fail: ")
 
 
 HOOK = """import pytest

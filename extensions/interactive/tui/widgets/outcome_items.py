@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from extensions.interactive.tui.widgets.conversation_items import Block, Line, blank_block, text_blocks
-from trajectories.outcome_words import PART_LABELS, Tone, ending_of
+from trajectories.outcome_words import PART_LABELS, Tone, ending_of, judged_parts
 from trajectories.page_picture import changed_pages
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ class ProofItem:
                 shown = names if opened else names[:NAMED]
                 more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
                 found += text_blocks(f"{what}: {', '.join(shown)}{more}", "error" if what == "lost" else "muted", 4)
+        failing = [fact.text for fact in verdict.facts if fact.kind == "new_failures"]
         for note in verdict.notes:
             if note != _asked(self.step).get("doubt"):  # the doubt is shown at the end of the turn
-                found += text_blocks(note, "muted", 4)
+                found += text_blocks(note, "error" if note in failing else "muted", 4)
         for page in self.pages if opened else self.pages[:MOST_PAGES]:
             found += text_blocks(page.text, "warning" if page.is_unasked else "muted", 4)
             for name, path in page.pictures.items():
@@ -80,8 +81,7 @@ def page_lines(step: Step, picture: PictureFile) -> tuple[PageLines, ...]:
 
 
 def _parts(verdict: Verdict, pen: LineRenderer) -> list[Strip]:
-    judged = [(words, getattr(verdict, part)) for part, words in PART_LABELS.items()]
-    judged = [(words, value) for words, value in judged if value is not None]
+    judged = [(words, value) for words, value in judged_parts(verdict) if value is not None]
     if not judged:
         return [pen.line(("Proof ", "bold"), ("without a result", "muted"), indent=2)]
     marked = [(f" {pen.mark(value)} {words} ", COLOURS[value]) for words, value in judged]
@@ -111,10 +111,11 @@ def end_lines(exit: Exit, word: str = "", proof: Step | None = None) -> list[Lin
 def _not_verified(verdict: Verdict, asked: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return why a turn is not verified, and the line of the strategy's message that says the same; None if the
     verdict's headline says why."""
-    from agent.engine.proof_step import NO_LOSS_TEXT
+    from agent.engine.proof_step import regression_headline
 
-    if asked.get("reproduces") is False and verdict.no_loss:
-        return NO_LOSS_TEXT, NO_LOSS_TEXT
+    if asked.get("reproduces") is False and (verdict.no_loss or verdict.new_failures):
+        headline = regression_headline(verdict)
+        return headline, headline
     doubt = str(asked.get("doubt", ""))
     if doubt in verdict.notes and all(getattr(verdict, part) for part in PART_LABELS):
         return f"{DOUBTED} {doubt[:1].lower()}{doubt[1:]}", doubt

@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from aci.observation.untrusted_text import one_line
 from extensions.interactive.session.session_status import ChangedFile, Status
-from trajectories.outcome_words import PART_LABELS, verdict_tone
+from trajectories.outcome_words import NO_NEW_FAILURE, PART_LABELS, verdict_tone
 
 WORD_STYLES = {"good": "bold $text-success", "warning": "$text-warning", "bad": "$text-error", "neutral": "$text-muted"}
 MARKS = {True: ("✓", "$text-success"), False: ("✗", "$text-error"), None: ("·", "$text-muted")}
@@ -126,6 +126,8 @@ def proof(status: Status) -> Content:
         lines.append(Content.styled(f"  in {one_line(verdict.compared)}", "$text-muted"))
     elif verdict.no_loss is None:
         lines[-1] = Content.styled(f"? {PART_LABELS['no_loss']}: unknown", "$text-warning")
+    if verdict.new_failures:
+        lines.append(Content.assemble(MARKS[False], " ", NO_NEW_FAILURE))
     word = f"{verdict.kind}: /prove" if verdict.kind == "unproven" else verdict.kind
     whole = (word, WORD_STYLES[verdict_tone(verdict)])
     return Content("\n").join([*lines, Content.styled(*whole)])

@@ -427,6 +427,21 @@ def test_turn_without_lost_tests_reports_text_of_proof_once() -> None:
     assert [each.text for each in end_lines(exit, f"{NO_LOSS_TEXT}\n- A note.", proof)] == ["- A note.", NO_LOSS_TEXT]
 
 
+def test_new_tests_that_fail_are_no_success() -> None:
+    fact = {"kind": "new_failures", "text": "New tests that fail: test_x.", "data": {"tests": ["test_x"]}}
+    proof = proof_of({"kind": "unproven", "no_loss": True, "facts": [fact]}, reproduces=False)
+    exit = unproven(no_loss=True, facts=(Fact("new_failures", fact["text"], {"tests": ("test_x",)}),))
+    headline = f"New tests that fail: test_x. {NO_LOSS_TEXT}"
+    assert [line.text for line in end_lines(exit, headline, proof)] == [headline]
+
+    async def interact(app: ConversationApp) -> None:
+        app.conversation.add(ProofItem(proof))
+        assert "✗ no new test fails" in app.text()
+        assert "New tests that fail: test_x." in app.text()
+
+    run_conversation(interact)
+
+
 def test_edit_shows_line_counts_of_its_diff() -> None:
     edited = "Edited stock.py\n@@ -10,3 +10,3 @@\n a\n-b\n+c\n d\n@@ -30,2 +30,3 @@\n e\n+f\n g"
     arguments = {"path": "stock.py", "old": "b", "new": "c"}

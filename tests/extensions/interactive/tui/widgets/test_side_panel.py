@@ -10,6 +10,7 @@ from extensions.interactive.session.session_status import Status
 from extensions.interactive.tui import theme
 from extensions.interactive.tui.widgets.side_panel import Panel, file_line, plan, proof, queue
 from tests.extensions.interactive.tui.session_states import FILES, run_app, status
+from trajectories.facts import Fact
 from trajectories.verdict import Verdict
 
 
@@ -43,6 +44,10 @@ def test_change_is_shown_as_verified_only_with_proof() -> None:
     regression = Verdict("unproven", no_loss=True)
     assert proof(status(files=FILES, verdict=regression)).plain == (
         "· fails without the patch\n· passes with it\n· fails again\n✓ no test broken\nunproven: /prove"
+    )
+    failing = Verdict("unproven", no_loss=True, facts=(Fact("new_failures", "…", {"tests": ("test_x",)}),))
+    assert proof(status(files=FILES, verdict=failing)).plain.endswith(
+        "✓ no test broken\n✗ no new test fails\nunproven: /prove"
     )
     whole = Verdict("verified", red=True, green=True, red_again=True, no_loss=True)
     assert proof(status(files=FILES, verdict=whole)).plain.endswith("✓ no test broken\nverified")
