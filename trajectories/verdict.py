@@ -100,7 +100,7 @@ class Verdict:
     @property
     def may_be_judged(self) -> bool:
         """Whether independent evidence decides: the proof is complete, apart perhaps from an experiment which finds
-        that the patch fits its examples only."""
+        that does not show more than that the patch solves its examples."""
         parts = (self.red, self.green, self.red_again, self.no_loss)
         is_fitted = self.kind == "unproven" and self.generality == "examples only" and all(parts)
         return self.complete or (is_fitted and all(fact.kind != "doubt" for fact in self.facts))
@@ -133,7 +133,7 @@ class Verdict:
         if self.kind == "none":
             return "No verdict: no change was judged by tests."
         if self.generality == "examples only":
-            return "Unproven: the patch fits the examples of its tests only."
+            return "Unproven: the patch is not shown to solve more than the examples of its tests."
         if self.no_loss is False and self.lost:
             tests = "a test that passed" if len(self.lost) == 1 else f"{len(self.lost)} tests that passed"
             return f"Unproven: the patch breaks {tests} before."

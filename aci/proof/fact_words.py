@@ -125,9 +125,10 @@ def tests_answers(count: str) -> Fact:
 
 
 def fitted_to_tests(reason: Fact) -> Fact:
-    """Return the doubt that the patch fits the values of its tests only, for this reason."""
-    advice = "Solve the general case, and test other values."
-    return Fact("behaviour", f"The patch fits the tests' own values only. {advice} {reason.text}", {"is_fitted": True})
+    """Return the doubt that the patch may fit the values of its tests only; `reason` says what was measured."""
+    advice = "Test other values, and solve the general case if it handles only those of the tests."
+    text = f"{reason.text} So the patch is not shown to be general. {advice}"
+    return Fact("behaviour", text, {"is_fitted": True})
 
 
 def compared_pages(views: str, differing: str) -> Fact:

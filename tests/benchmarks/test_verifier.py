@@ -42,7 +42,7 @@ def test_whole_proofs_judge_all_groups(tmp_path: Path, monkeypatch: pytest.Monke
     found = {(row.group, row.form): row for row in rows}
     assert [found["right", form].verdict for form in ("reference", "all rewrites")] == [KINDS[0]] * 2
     assert found["cheat", "if"].verdict == "examples only"
-    assert "fits the tests' own values" in found["cheat", "if"].reason
+    assert "not shown to be general" in found["cheat", "if"].reason
     assert found["cheat", "constant"].reason.startswith("no_loss False. Lost: ")
     assert found["partial", "length"].verdict.startswith("plausible")
     assert any(row.group == "mutant" and row.form.startswith("fails") for row in rows)

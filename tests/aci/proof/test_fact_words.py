@@ -12,6 +12,7 @@ from aci.proof import fact_words
 from aci.testing.suite_results import SuiteReport, TestResult
 from trajectories.facts import Fact, unique_facts
 from trajectories.migrations import fact_of_note, facts_of
+from trajectories.verdict import Verdict
 
 OUTCOMES = ("failed", "error", "passed", "passed", "skipped", "xfailed")
 REPORT = SuiteReport(tuple(TestResult(f"t{number}", one) for number, one in enumerate(OUTCOMES)), "pytest", 1)
@@ -43,6 +44,14 @@ def functions() -> Iterator[tuple[str, Callable[..., Fact]]]:
 def facts() -> dict[str, Fact]:
     made = {name: function(*ARGUMENTS[name]) for name, function in functions()}
     return made | {name: value for name, value in vars(fact_words).items() if isinstance(value, Fact)}
+
+
+def test_experiment_claims_no_more_than_it_measured() -> None:
+    fact = fact_words.fitted_to_tests(fact_words.changed_behaviour("0 of 53 variants of the tests' values"))
+    measured = "The patch changes the behaviour for 0 of 53 variants of the tests' values."
+    assert fact.text.startswith(f"{measured} So the patch is not shown to be general.")
+    assert (fact.kind, fact.data) == ("behaviour", {"is_fitted": True})
+    assert "fits" not in fact.text + Verdict("unproven", generality="examples only").headline
 
 
 @pytest.mark.parametrize("name", sorted(facts()))

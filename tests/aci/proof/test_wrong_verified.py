@@ -106,7 +106,7 @@ def test_special_case_is_unproven_whoever_wrote_the_test(prove_calc, given):
         verdict = prove_calc({"calc.py": CHEAT}, existing, places=["calc.py:add"])
     assert (verdict.kind, verdict.generality) == ("unproven", "examples only")
     assert verdict.red_again
-    assert has_note(verdict, "fits the tests' own values only", " variants of the tests' values.")
+    assert has_note(verdict, "So the patch is not shown to be general.", " variants of the tests' values.")
 
 
 @pytest.mark.slow

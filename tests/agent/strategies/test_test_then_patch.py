@@ -223,7 +223,7 @@ def test_patch_for_example_only_is_returned(run_strategy) -> None:
             ALL,
             SUBMIT,
             n=2,
-            contains="fits the tests' own values only. Solve the general case",
+            contains="not shown to be general. Test other values, and solve the general case",
         ),
     )
     assert proofs(steps) == ["unproven", "plausible"]
