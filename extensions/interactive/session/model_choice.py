@@ -9,6 +9,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -38,6 +39,15 @@ LOCAL_SERVERS = {"Ollama": 11434, "llama.cpp": 8080, "vLLM": 8000, "LM Studio": 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 1.0
 """Maximum number of seconds for one step of an answer of a local server."""
+TEST_PATIENCE = 5.0
+"""Maximum number of seconds for one step of the answer to a test request."""
+LATER_OR_WITH_KEY = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""Answers to a test request without a key that do not show that the model is missing."""
 LARGEST = 1_000_000
 MOST_MODELS = 10
 """Maximum number of models of one server that are offered."""
@@ -81,9 +91,8 @@ def served_models(address: str, where: str = "") -> list[ModelOffer]:
     """Return the models that the server at an address such as `http://gpu:8000/v1` lists; empty if nothing answers, or
     not by OpenAI's protocol."""
     url = urlsplit(address)
-    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     try:
-        connection = kind(url.hostname or "", url.port, timeout=PATIENCE)
+        connection = _connection(address, PATIENCE)
     except (ValueError, HTTPException):  # a port that is no number
         return []
     try:
@@ -99,23 +108,59 @@ def served_models(address: str, where: str = "") -> list[ModelOffer]:
     return [ModelOffer(f"openai/{name}", where or f"on {url.netloc}", address) for name in usable]
 
 
+def _connection(address: str, patience: float) -> HTTPConnection:
+    url = urlsplit(address)
+    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
+    return kind(url.hostname or "", url.port, timeout=patience)
+
+
+def _failure(offer: ModelOffer) -> str:
+    """Return why a test request to a model of a server failed; "" if the model answers, or may answer later or to a
+    request with a key."""
+    message = {"role": "user", "content": "Say yes."}
+    body = {"model": offer.name.removeprefix("openai/"), "messages": [message], "max_tokens": 1}
+    connection = _connection(offer.address, TEST_PATIENCE)
+    try:
+        path = f"{urlsplit(offer.address).path}/chat/completions"
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        status = connection.getresponse().status
+    except TimeoutError:  # the server may be loading the model
+        return ""
+    except (OSError, HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+    return "" if status in (HTTPStatus.OK, *LATER_OR_WITH_KEY) else f"status {status}"
+
+
 def choose_served_model(session: ModelSession, address: str, name: str = "") -> None:
-    """Use a model of the server at an address, which may lack `/v1`: the named one, or the only one. Raises UsageError
-    if the server lists no such model, or several and none is named."""
+    """Use a model of the server at an address, which may lack `/v1`: the named one, or the only one.
+
+    A short test request is sent first. Raises UsageError if the server lists no such model, or several and none is
+    named, or if the model does not answer; nothing is saved then.
+    """
     url = urlsplit(address)
     if url.username or url.password or url.query or url.fragment:
         raise UsageError("Give the server's address without a user, a password or parameters.", SERVED_USAGE)
     plain = address.rstrip("/")
-    offers = served_models(plain) or served_models(f"{plain}/v1")
+    offers = [*served_models(plain), *served_models(f"{plain}/v1")]
     if not offers:
         raise UsageError(
             f"{plain} lists no models by OpenAI's protocol.", "Check that the server runs. " + SERVED_USAGE
         )
-    chosen = [offer for offer in offers if offer.name == f"openai/{name}" or (not name and len(offers) == 1)]
-    if not chosen:
-        listed = ", ".join(offer.name.removeprefix("openai/") for offer in offers)
-        raise UsageError(f"{plain} lists these models: {listed}.", f"Choose one: /model {plain} NAME")
-    accept_offer(session, chosen[0])
+    listed = list(dict.fromkeys(offer.name.removeprefix("openai/") for offer in offers))
+    name = name if name or len(listed) > 1 else listed[0]
+    if name not in listed:
+        raise UsageError(f"{plain} lists these models: {', '.join(listed)}.", f"Choose one: /model {plain} NAME")
+    failures = []
+    for offer in offers:
+        if offer.name == f"openai/{name}":
+            if not (failure := _failure(offer)):
+                accept_offer(session, offer)
+                return
+            failures.append(f"{failure} at {offer.address}/chat/completions")
+    what = f"{plain} lists {name}, but a test request failed ({', '.join(failures)}), so the model was not saved."
+    raise UsageError(what, "Check the address and that the server answers chat requests. " + SERVED_USAGE)
 
 
 def record_switch(engine: Engine, reason: str) -> str:

@@ -32,11 +32,17 @@ ADDRESS = "http://127.0.0.1:9/v1"
 
 class Handler(BaseHTTPRequestHandler):
     status, body = 200, b""
+    lists, answers = ("/v1/models",), {"/v1/chat/completions": 200}
 
     def do_GET(self) -> None:
         self.send_response(self.status)
         self.end_headers()
-        self.wfile.write(self.body if self.path == "/v1/models" else b"")
+        self.wfile.write(self.body if self.path in self.lists else b"")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(self.answers.get(self.path, 404))
+        self.end_headers()
 
     def log_message(self, *_: object) -> None:
         pass
@@ -160,6 +166,35 @@ def test_one_of_several_models_of_an_address_is_named(talk, tmp_path, server):
     assert opened.messages[-1] == f"{address} lists these models: a, b. Choose one: /model {address} NAME"
     opened.say(f"/model {address} b").wait_until_idle()
     assert opened.session.settings.model == "openai/b"
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_model_that_does_not_answer_a_test_request_is_not_saved(talk, tmp_path, server, status):
+    server.body, server.answers = b'{"data": [{"id": "a"}]}', {"/v1/chat/completions": status}
+    address = f"http://127.0.0.1:{model_choice.LOCAL_SERVERS['Ollama']}"
+    opened = open_talk(talk, tmp_path).say(f"/model {address}")
+    opened.wait_until_idle()
+    assert opened.messages[-1].startswith(
+        f"{address} lists a, but a test request failed (status {status} at {address}/v1/chat/completions), so the model"
+        " was not saved. "
+    )
+    assert not load_settings().model
+    assert not load_settings().models
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_model_that_needs_a_key_or_is_loading_is_saved(talk, tmp_path, server, status):
+    server.body, server.answers = b'{"data": [{"id": "a"}]}', {"/v1/chat/completions": status}
+    address = f"http://127.0.0.1:{model_choice.LOCAL_SERVERS['Ollama']}"
+    open_talk(talk, tmp_path).say(f"/model {address}").wait_until_idle()
+    assert load_settings().model == "openai/a"
+
+
+def test_address_that_answers_is_saved_if_two_list_the_model(talk, tmp_path, server):
+    server.body, server.lists = b'{"data": [{"id": "a"}]}', ("/models", "/v1/models")
+    address = f"http://127.0.0.1:{model_choice.LOCAL_SERVERS['Ollama']}"
+    open_talk(talk, tmp_path).say(f"/model {address}").wait_until_idle()
+    assert load_settings().models["openai/a"].api_base == f"{address}/v1"
 
 
 @pytest.mark.parametrize(
