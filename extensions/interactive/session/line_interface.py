@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 PROMPT = "> "
+AFTER_INTERRUPT = "Use `swe-agent -c` to continue in this repository."
+"""Advice after an interrupt if there is no prompt."""
 TICK = 0.1
 PATIENCE = 5.0
 """Seconds to wait at the end for messages of the start-up checks, for example that Docker is not available."""
@@ -109,7 +111,8 @@ class Lines:
                 self.code = result.exit.code if self._is_single else 0
                 self._result(result)
             case session_events.TurnStopped(error):
-                self._show_error(error.code, f"{error.message} {error.fix}")
+                fix = AFTER_INTERRUPT if self._is_single and isinstance(error, Cancelled) else error.fix
+                self._show_error(error.code, f"{error.message} {fix}")
             case session_events.QuestionAsked(approval) if approval.kind == "question":
                 self._asked = approval
             case session_events.QuestionAsked(approval):

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from agent.permissions.approvals import Answer, Approval
+from extensions.interactive.session.error_messages import to_swe_agent_error
 from extensions.interactive.session.line_interface import Lines
-from extensions.interactive.session.session_events import QuestionAsked
+from extensions.interactive.session.session_events import QuestionAsked, TurnStopped
+from trajectories.errors import Cancelled
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,15 @@ def test_question_of_the_model_is_asked_at_a_terminal(talk: Any, monkeypatch: py
     lines._choose()
     lines._choose()
     assert answers == [(7, Answer(True, chosen=(1,)))]
+
+
+@pytest.mark.parametrize("is_single", [True, False])
+def test_interrupt_without_a_prompt_names_the_command_that_continues(
+    is_single: bool, talk: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = Lines(talk([]).session.start, is_single=is_single)
+    error = to_swe_agent_error(Cancelled("Interrupted.", ""))
+    lines.hear(TurnStopped(error))
+    written = capsys.readouterr().err
+    assert ("`swe-agent -c`" in written, "Say what to do" in written) == (is_single, not is_single)
+    assert lines.code == error.code
