@@ -42,6 +42,7 @@ When you are done, answer in words, without a tool call: what you found or did, 
 AGENT = "Do it as the agent {name}, whose instructions are from {where}:\n\n{text}"
 READ_ONLY = "You may read and run anything; changes to files are reverted."
 MAY_CHANGE = "You may change files."
+ONLY_TOOLS = "You may use only these tools: {tools}. Changes to files are {end}."
 REPORT_NOW = "You have no replies left. Report now, in words, what you found or did and what remains."
 STOPPED = "The helper stopped without a report: {} Do the task yourself, or delegate a smaller one."
 QUESTION = """Another agent works on this issue and asks you one question. You have no tools. Answer it in few
@@ -94,10 +95,10 @@ class Delegation:
             reader = caller.beside(name, role)
             reader.tree = caller.workspace.snapshot().tree  # with the changes of the reply's earlier actions
             scope = Scope(nothing=True, because="a helper only reads", tools=tools)
-            return self._talk(reader, task, READ_ONLY, scope, chosen)
+            return self._talk(reader, task, _rule(changes, tools), scope, chosen)
         helper = caller.fork(name, role)
         with closing(helper.place):
-            report = self._talk(helper, task, MAY_CHANGE, replace(caller.scope, tools=tools), chosen)
+            report = self._talk(helper, task, _rule(changes, tools), replace(caller.scope, tools=tools), chosen)
         return self._merge(helper, report)
 
     def _agent(self, name: str) -> Agent:
@@ -192,3 +193,10 @@ class Delegation:
         trees = helper.engine.trees
         only = trees.overlay(helper.start, helper.tree, merged.paths)
         return shorten(trees.diff(helper.start, only), LONGEST_REPORT, "the helper's branch")
+
+
+def _rule(changes: bool, tools: Sequence[str]) -> str:
+    """Return what a helper is told that it may do; `tools` are the only ones it may call, or empty."""
+    if tools:
+        return ONLY_TOOLS.format(tools=", ".join(tools), end="kept" if changes else "reverted")
+    return MAY_CHANGE if changes else READ_ONLY

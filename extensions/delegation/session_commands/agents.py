@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agent.config.user_file import user_file
 from agent.conversation.model_roles import check_models
 from agent.permissions.rules import Rule
 from extensions.delegation.agent_files import Agent, find_agents
@@ -18,7 +19,10 @@ USAGE = "[use NAME]"
 GROUP = "how"
 IN_EDITORS = "alone"
 USE = "use"
-NONE = "There are no agents. A file agents/NAME.md beside your config file defines one: docs/own-agents.md shows how."
+NONE = (
+    "There are no agents. A file {folder}/NAME.md defines one: the lines `---`, `description: WHEN TO USE IT` and "
+    "`---`, then its instructions; a line `tools: view, search` above the second `---` limits its tools."
+)
 OFF = "The setting `delegate` is off, so the model cannot use them."
 
 
@@ -47,7 +51,7 @@ def run(session: AgentSession, words: str) -> None:
     if verb:
         raise UsageError(f"There is no `/agents {verb}`.", "Write /agents, or /agents use NAME.")
     found = find_agents(session.start.source.root)
-    lines = [_line(session, agent) for agent in found.agents] or [NONE]
+    lines = [_line(session, agent) for agent in found.agents] or [NONE.format(folder=user_file().parent / "agents")]
     off = [] if session.settings.delegate or not found.agents else [OFF]
     session.show("\n".join([*lines, *found.problems, *off]), title="Agents")
 

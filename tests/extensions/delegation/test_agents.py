@@ -16,7 +16,7 @@ from agent.engine.branch import Branch
 from agent.engine.tool_context import offered_tools
 from extensions.delegation.agent_files import MAX_AGENTS, MAX_BYTES, find_agents
 from extensions.delegation.agent_roster import role_of_agent
-from extensions.delegation.delegation import Delegation
+from extensions.delegation.delegation import READ_ONLY, Delegation
 from extensions.interactive.session.commands import find as find_command
 from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import Sent, TurnSession
@@ -74,6 +74,8 @@ def test_agent_works_with_its_text_and_tools(talk: Talk, folder: Path, monkeypat
     session.finish_turn()
     [asked, *_] = [messages for messages in sent if "Look for wrong signs." in messages[-1][1]]
     assert "agent reviewer, whose instructions are from reviewer.md of your configuration" in asked[-1][1]
+    assert "You may use only these tools: view, search. Changes to files are reverted." in asked[-1][1]
+    assert READ_ONLY not in asked[-1][1]
     assert session.steps[1].observations[0].text == "The sign is wrong."
     refused = session.engine.trajectory.steps[HELPER][1].observations[0]
     assert refused.text == "Not run: the tools here are view, search."
@@ -256,6 +258,15 @@ def test_command_lists_agents_and_problems(folder: Path, tmp_path: Path) -> None
     assert lines[1].startswith("tester (tester.md of your configuration, model scripted:/nowhere; not in use: ")
     assert lines[2].startswith("bad.md of your configuration is not used: it has no front matter")
     assert lines[3] == "The setting `delegate` is off, so the model cannot use them."
+
+
+def test_command_without_agents_says_folder_and_form(folder: Path, tmp_path: Path) -> None:
+    shown: list[str] = []
+    session = SimpleNamespace(settings=Settings(), show=lambda text, kind="text", title="": shown.append(text))
+    session.start = SimpleNamespace(source=SimpleNamespace(root=tmp_path))
+    find_command("agents").run(session, "")
+    [line] = shown[0].splitlines()
+    assert f"A file {folder}/NAME.md defines one: the lines `---`, `description: " in line
 
 
 def test_problem_is_reported_once(talk: Talk, folder: Path) -> None:
