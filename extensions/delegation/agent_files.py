@@ -15,7 +15,7 @@ from aci.instructions.front_matter import split_front_matter
 from aci.observation.untrusted_text import clean_text, one_line
 from agent.config.user_file import user_file
 from trajectories.errors import UsageError
-from trajectories.file_limits import is_in, read_limited
+from trajectories.file_limits import read_limited
 from trajectories.outside_calls import SEPARATOR
 from trajectories.plugins import names
 
@@ -91,9 +91,11 @@ def find_agents(root: Path, can_ask: bool = True) -> AgentFiles:
     """
     found = AgentFiles()
     own = user_file().absolute().parent / "agents"
+    # `realpath` raises no error for a loop of links, as `resolve` does in Python 3.12 and earlier.
+    top, beside, target = (Path(os.path.realpath(each)) for each in (root, own.parent, own))
     folders = dict.fromkeys(REPOSITORY_FOLDERS)
-    if is_in(own.parent, root) or is_in(own, root):
-        folders = {os.path.relpath(own.resolve(), root.resolve()): None} | folders
+    if beside.is_relative_to(top) or target.is_relative_to(top):
+        folders = {os.path.relpath(target, top): None} | folders
     else:
         _add(found, own, USERS, None)
     for folder in folders if can_ask else ():

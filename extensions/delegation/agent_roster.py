@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.secret_masking import mask_secrets
+from aci.observation.untrusted_text import one_line
 from agent.config.remembered_answers import is_remembered, remember
 from agent.config.settings import under_policy
 from agent.permissions.approvals import Approval
@@ -31,7 +32,8 @@ AGENTS = "agents"
 def consent(agent: Agent) -> Approval:
     """Return the question whether an agent of the repository may be used, with its tools and its whole file. The answer
     holds for the file as it is."""
-    detail = f"{agent.where}\nTools: {', '.join(agent.tools) or 'all of a helper'}\n\n{agent.source}"
+    tools = one_line(", ".join(agent.tools)) or "all of a helper"
+    detail = f"{agent.where}\nTools: {tools}\n\n{agent.source}"
     return Approval("agent", QUESTION, agent.name, detail, needs_user=True, pin=agent.sha256)
 
 
