@@ -107,8 +107,11 @@ def _list(value: object) -> list[object]:
 
 
 def staying_exception(seeds: Sequence[ComparedCall], calls: Sequence[ComparedCall]) -> Fact | None:
-    """Return the fact that variants still raise the exception that the tests' calls raise without the patch; None if
-    there are none, or if code often raises this exception on purpose."""
+    """Return the fact that variants still raise the type of exception that the tests' calls raise without the patch;
+    None if there are none, or if code often raises this exception on purpose.
+
+    The answers have no message of an exception that Python raises, so the cause may be another than the reported one.
+    """
     reported = {(call.function, kind_of(call.base)) for call in seeds if kind_of(call.base) in CRASHES}
     variants = [call for call in calls if call.made and not call.probe and call.base == call.again]
     staying = [
@@ -118,7 +121,9 @@ def staying_exception(seeds: Sequence[ComparedCall], calls: Sequence[ComparedCal
     ]
     if not staying:
         return None
-    return Fact("behaviour", f"The reported {kind_of(staying[0].base)[1:]} stays for {staying[0].text}.")
+    error = kind_of(staying[0].base)[1:]
+    where = f"With and without the patch, a {error} ends {staying[0].text}"
+    return Fact("behaviour", f"{where}: the type that is reported, perhaps another cause.")
 
 
 def kind_of(answer: str) -> str:
