@@ -40,10 +40,12 @@ class OpenConflict:
 
 @dataclass(slots=True)
 class MergeBase:
-    """The merge base: its `tree`, and the `open` conflicts, in files that the session has not changed since."""
+    """The merge base: its `tree`, and the `open` conflicts, in files that the session has not changed since. In `stuck`
+    files, a rewind left changes that were applied, since the user's edits are in the same lines."""
 
     tree: str
     open: tuple[OpenConflict, ...] = ()
+    stuck: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -64,7 +66,9 @@ class _Replay:
             self.now = MergeBase(before.tree, before.open)
             for at, old, new_tree in self.moves:
                 if at >= number:
-                    self.now.tree = merge_trees(self.trees, old, self.now.tree, new_tree).tree
+                    merged = merge_trees(self.trees, old, self.now.tree, new_tree)
+                    self.now.tree = merged.tree
+                    self.now.stuck += merged.paths
         else:
             self._settle_conflicts(step.tree)
         self.last = step.n

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 REVERTS, REVERTS_PARTLY = "back", "partly"
 """Keys in an effect's data that hold the name of the effect that it reverts, in full or in part."""
 OVERLOOKED = "git ignores your edits of it; git update-index {option} {path} ends that"
+STUCK = (
+    "Applied changes stay in {paths}, because your own edits are in the same lines. /apply does not change these "
+    "files; /apply --undo reverts what was applied last."
+)
 SOLVE = "Ask the session to merge them: it gets your edits with your next request. Then use /apply again."
 
 
@@ -287,6 +291,9 @@ def applied_changes(engine: Engine) -> list[Mapping[str, Any]]:
 def report_applied_changes(session: DeliverySession) -> None:
     """After an undo, report that the user's files still have applied changes, and how to update them."""
     engine = session.engine
+    stuck = find_merge_base(engine.trees, engine.trajectory, engine.run.base.tree).stuck if engine else ()
+    if stuck:
+        session.show(STUCK.format(paths=", ".join(dict.fromkeys(stuck))))
     if session.settings.in_place:
         return  # written already, or shown as kept back
     if engine and applied_changes(engine) and common_tree(engine) != session_tree(engine):

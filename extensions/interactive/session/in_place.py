@@ -39,7 +39,8 @@ MOVED_HEAD = (
 )
 KEPT_BACK = "Kept back, since you have changes of your own there: {paths}."
 REFUSED = "Not written to your files: {paths}. /apply says why."
-DECLINED = "Not written, as you said: {paths}. /apply asks again."
+DECLINED = "Not written: {paths}. {why} /apply asks again."
+AS_YOU_SAID = "You said no."
 FOR_MODEL = "[Not written to the user's files, because {why}: {paths}]"
 HOOKED = "Your files are not changed in place, because a hook checks each patch before it is delivered. Use /apply."
 PINNED_BASE = "Your files are not changed in place, because the session does not start from HEAD. Use /apply."
@@ -58,8 +59,9 @@ class InPlace:
         self._session, self._tell_model = session, tell_model
         self._run, self._head = "", ""
         self._written: dict[str, None] = {}
-        self._kept: tuple[str, ...] = ()
+        self.kept: tuple[str, ...] = ()
         """The changed files that were not written the last time."""
+        self._is_for_model = False
         self._answers: dict[tuple[str, object], bool] = {}
         """Whether a version of a file may be written, by path and tree entry: the user's answers, and the versions that
         an allowed one replaced."""
@@ -81,14 +83,14 @@ class InPlace:
         """Show what the turn wrote."""
         if self._written:
             paths = describe_paths(list(self._written))
-            kept = f" Kept back: {describe_paths(list(self._kept))}." if self._kept else ""
+            kept = f" Kept back: {describe_paths(list(self.kept))}." if self.kept else ""
             self._session.show(f"Written to {paths}.{kept}", "notice")
             self._written = {}
 
-    def write(self) -> None:
+    def write(self, is_for_model: bool = False) -> None:
         """Write what the session changed since the last time. A reason not to do so is shown, and the next step tries
-        again."""
-        engine = self._session.engine
+        again; the model reads it if it `is_for_model`."""
+        engine, self._is_for_model = self._session.engine, is_for_model
         if not self._session.settings.in_place or engine is None or engine.repository.bare:
             return
         try:
@@ -99,11 +101,13 @@ class InPlace:
 
     def _write(self, engine: Engine) -> None:
         base, mine = common_tree(engine), deliverable_tree(engine)
-        if base == mine:
-            self._kept = ()
+        self.kept = tuple(change.path for change in engine.trees.changed(base, mine))
+        if not self.kept:
             return
-        if reason := self._obstacle(engine):
-            self._show_once(reason)
+        if obstacle := self._obstacle(engine):
+            text, why = obstacle
+            if self._show_once(text):
+                self._tell(why, self.kept)
             return
         findings = check_delivery(engine.trees, base, mine, engine.repository)
         if findings.refused:
@@ -114,17 +118,17 @@ class InPlace:
             wanted = engine.trees.overlay(wanted, base, [conflict.path for conflict in conflicts])
         wanted = self._without_declined(engine, base, wanted, findings)
         self._written |= dict.fromkeys(write_changes(engine, base, wanted).written)
-        self._kept = tuple(change.path for change in engine.trees.changed(wanted, mine))
+        self.kept = tuple(change.path for change in engine.trees.changed(wanted, mine))
 
-    def _obstacle(self, engine: Engine) -> str:
-        """Return why nothing is written in place now; "" if nothing prevents it."""
+    def _obstacle(self, engine: Engine) -> tuple[str, str] | None:
+        """Return why nothing is written in place now, for the user and for the model; None if nothing prevents it."""
         if self._session.settings.hooks.patch:
-            return HOOKED
+            return HOOKED, "a hook checks each patch before it is delivered"
         if any(PINNED in note.data for note in engine.trajectory.notes):
-            return PINNED_BASE
+            return PINNED_BASE, "the session does not start from the user's files"
         if (head := describe_head(engine)) != self._head:
-            return MOVED_HEAD.format(old=self._head, new=head)
-        return ""
+            return MOVED_HEAD.format(old=self._head, new=head), f"the user left {self._head} for {head}"
+        return None
 
     def _without_declined(self, engine: Engine, base: str, wanted: str, findings: DeliveryFindings) -> str:
         """Return the tree to write: without files that need the user's yes and have none. The user is asked once about
@@ -149,10 +153,11 @@ class InPlace:
                     cancel=uncancelled_event(),
                 )
             )
-            if not answer.yes:
-                self._show_left_out(DECLINED, asked, "the user declined")
             if not answer.yes and self._session.stopped.is_set():
                 return engine.trees.overlay(wanted, base, asked)
+            if not answer.yes:
+                why = answer.reason.rstrip(".") or "the user declined"
+                self._show_left_out(DECLINED.format(why=answer.reason or AS_YOU_SAID, paths="{paths}"), asked, why)
             self._answers |= {(path, entries[path]): answer.yes for path in asked}
             if answer.yes:
                 self._answers |= {(path, engine.trees.entry(base, path)): True for path in asked}
@@ -163,7 +168,11 @@ class InPlace:
         """Show which files are not written; the model reads it at its next step."""
         names = ", ".join(paths)
         if self._show_once(text.format(paths=names)):
-            self._tell_model(FOR_MODEL.format(why=why, paths=names))
+            self._tell(why, [names])
+
+    def _tell(self, why: str, paths: Iterable[str]) -> None:
+        if self._is_for_model:
+            self._tell_model(FOR_MODEL.format(why=why, paths=", ".join(paths)))
 
     def _show_once(self, text: str) -> bool:
         """Show a sentence and return True, unless it was shown in this turn."""

@@ -140,7 +140,7 @@ class Lines:
         console, exit = self.console, result.exit
         if result.patch.diff != self._shown:
             self._shown = result.patch.diff
-            if not self.session.settings.in_place:
+            if not self.session.settings.in_place or self.session.kept_back:
                 self._diff(result.patch.diff)
         if result.word:
             console.out.print(Text(clean_text(result.word)), soft_wrap=True)

@@ -254,6 +254,11 @@ class Session:
         self.hear(MessageEvent(text, kind, title))
 
     @property
+    def kept_back(self) -> tuple[str, ...]:
+        """The changed files that are not written to the user's, although the session works in place."""
+        return self.turns.in_place.kept if self.settings.in_place else ()
+
+    @property
     def custom_commands(self) -> Mapping[str, CustomCommand]:
         """The commands that the user and the repository define, by name."""
         return find_custom_commands(self.start.source.root)

@@ -180,22 +180,29 @@ def _uncommitted(engine: Engine) -> list[Mapping[str, Any]]:
     return [data for data in found if data[EFFECT] not in reverted and data.get(REVERTS) not in reverted]
 
 
-def pending_changes(engine: Engine) -> tuple[str, str]:
-    """Return the trees without and with the session's changes that are not in a commit, applied or not."""
+def pending_changes(engine: Engine, head: Base | None = None) -> tuple[str, str]:
+    """Return the trees without and with the session's changes that are not in a commit, applied or not. `head` is the
+    commit that is checked out, if it is known. Files that cannot be separated from the user's edits are the session's
+    as they are."""
     applied = _uncommitted(engine)
     if not applied:
         return applied_changes.common_tree(engine), applied_changes.session_tree(engine)
-    own = _own_changes(engine, applied, every=True)
-    return own.head.tree, own.tree
+    own = _own_changes(engine, applied, every=True, head=head)
+    mixed = list(dict.fromkeys(conflict.path for conflict in own.conflicts))
+    return own.head.tree, engine.trees.overlay(own.tree, applied_changes.session_tree(engine), mixed)
 
 
-def _own_changes(engine: Engine, applied: list[Mapping[str, Any]], every: bool = False) -> OwnChanges:
+def _own_changes(
+    engine: Engine, applied: list[Mapping[str, Any]], every: bool = False, head: Base | None = None
+) -> OwnChanges:
     """Return HEAD with the applied changes; if `every` is set, changes that are not applied yet are included too.
 
-    Without git, the files at the start of the run take HEAD's place.
+    Without git, the files at the start of the run take HEAD's place. A file is left out if its lines contradict those
+    of the user's file (of the session's, if `every` is set): the user wrote over what the session had applied.
     """
     trees = engine.trees
-    head = engine.run.base if engine.repository.plain else engine.repository.base(trees, "HEAD")
+    if head is None:
+        head = engine.run.base if engine.repository.plain else engine.repository.base(trees, "HEAD")
     changes = [(data[EFFECT], data["host"], data["after"]) for data in applied]
     if every:
         changes.append(("", applied_changes.common_tree(engine), applied_changes.deliverable_tree(engine)))
@@ -205,6 +212,10 @@ def _own_changes(engine: Engine, applied: list[Mapping[str, Any]], every: bool =
         tree = merged.tree
         conflicts += merged.conflicts
         whole += [] if merged.conflicts or not name else [name]
+    present = applied_changes.deliverable_tree(engine) if every else engine.working_tree.tree()
+    if written_over := merge_trees(trees, head.tree, tree, present).conflicts:
+        tree = trees.overlay(tree, head.tree, [conflict.path for conflict in written_over])
+        conflicts += written_over
     return OwnChanges(head, tree, tuple(conflicts), tuple(whole))
 
 

@@ -86,6 +86,9 @@ class StatusSession(Protocol):
     @property
     def queued(self) -> tuple[str, ...]: ...
 
+    @property
+    def kept_back(self) -> tuple[str, ...]: ...
+
 
 class TurnSession(Protocol):
     """A session for running its turns."""

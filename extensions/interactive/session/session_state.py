@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.engine.engine import Engine
     from extensions.interactive.session.session_protocols import StatusSession
     from trajectories.git_store.trees import Trees
-    from trajectories.records import Record
+    from trajectories.records import Base, Record
     from trajectories.trajectory import Trajectory
 
 
@@ -48,6 +48,8 @@ class SessionSnapshot:
         self._head = ""
         self._committed = ""
         """The last commit that the session made on the user's branch."""
+        self._committed_base: Base | None = None
+        """The commit that was checked out the last time, with its tree; only in place."""
         self._computed_for: tuple[object, ...] = ()
 
     @property
@@ -61,21 +63,30 @@ class SessionSnapshot:
         changed."""
         engine = self._session.engine
         if head:
-            try:
-                self._head = self._source.commit()
-            except SweAgentError:
-                self._head = ""
+            self._head = self._commit()
         if engine is None:
             self._files, self._computed_for, self._committed = (), (), ""
             return
         trajectory, base = engine.trajectory, engine.run.base.tree
-        in_place = self._session.settings.in_place
-        seen = (trajectory.run, self.tree, in_place, sum(note.kind == "done" for note in trajectory.notes))
+        commit = self._commit() if self._session.settings.in_place else ""
+        seen = (trajectory.run, self.tree, commit, sum(note.kind == "done" for note in trajectory.notes))
         if seen != self._computed_for:
             self._computed_for = seen
             self._committed = next((str(data["commit"]) for data in reversed([*effects(trajectory, "commit")])), "")
-            shared = find_merge_base(engine.trees, trajectory, base).tree
-            self._files = _changed_files(engine.trees, *(pending_changes(engine) if in_place else (shared, self.tree)))
+            if commit:
+                if self._committed_base is None or self._committed_base.commit != commit:
+                    self._committed_base = engine.repository.base(engine.trees, commit)
+                old, new = pending_changes(engine, self._committed_base)
+            else:
+                old, new = find_merge_base(engine.trees, trajectory, base).tree, self.tree
+            self._files = _changed_files(engine.trees, old, new)
+
+    def _commit(self) -> str:
+        """Return the commit that is checked out; "" if there is none."""
+        try:
+            return "" if self._source.plain else self._source.commit()
+        except SweAgentError:
+            return ""
 
     def check_user_changes(self) -> None:
         """Find the files that the user has changed meanwhile. Call it in the session's thread from time to time."""
@@ -104,6 +115,7 @@ class SessionSnapshot:
             files=self._files if engine else (),
             edited=self._edited if engine else (),
             in_place=settings.in_place,
+            kept_back=session.kept_back,
             verdict=verdict if engine is not None and proven == self.tree else None,
         )
 

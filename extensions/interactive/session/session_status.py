@@ -53,3 +53,5 @@ class Status:
     edited: tuple[str, ...] = ()
     in_place: bool = False
     """Whether changes are written to the user's files at once."""
+    kept_back: tuple[str, ...] = ()
+    """The changed files that are not written, although the session works in place."""

@@ -46,7 +46,9 @@ def run_startup_checks(
         hear(MessageEvent(text, "error", code=0))
     for text in (*_check_repository(start.source), *_unfinished_commit(start.source)):
         hear(MessageEvent(text, "notice"))
-    looking = Thread(target=_run_slow_checks, args=(start, current_settings, hear), name="welcome", daemon=True)
+    earlier = {folder.name for folder in start.settings.runs.glob("*")}  # not the run that this session begins
+    arguments = (start, current_settings, hear, earlier)
+    looking = Thread(target=_run_slow_checks, args=arguments, name="welcome", daemon=True)
     looking.start()
     return looking
 
@@ -78,7 +80,9 @@ def _unfinished_commit(source: Repository) -> list[str]:
     return [f"A session was killed while committing in {root}. Commit {made[:10]} was completed."] if made else []
 
 
-def _run_slow_checks(start: Start, current_settings: Callable[[], Settings], hear: Callable[[Event], object]) -> None:
+def _run_slow_checks(
+    start: Start, current_settings: Callable[[], Settings], hear: Callable[[Event], object], earlier: set[str]
+) -> None:
     """Run the slow checks: importing a provider's library or connecting to Docker can take a second."""
     needs_model("build")  # imports the strategies before the first request
     # With an invalid config file the model is unknown, because that file may set it; a resumed run has its own.
@@ -87,17 +91,18 @@ def _run_slow_checks(start: Start, current_settings: Callable[[], Settings], hea
     for look in (_docker,) if is_unknown else (_model, _docker):
         if event := look(current_settings()):
             hear(event)
-    if not is_resumed and not start.broken and (words := _unfinished_run(start)):
+    if not is_resumed and not start.broken and (words := _unfinished_run(start, earlier)):
         hear(MessageEvent(words, "notice"))
 
 
-def _unfinished_run(start: Start) -> str:
-    """Return a message about the repository's newest run if its last turn did not end."""
+def _unfinished_run(start: Start, earlier: set[str]) -> str:
+    """Return a message about the newest of the repository's `earlier` runs if its last turn did not end."""
     from agent.runs.resumable_runs import runs_of
     from trajectories.journal import lock_run
 
     runs = start.settings.runs
-    newest = next((run for run in runs_of(runs, start.source.root) if not run.is_proof), None)
+    known = (run for run in runs_of(runs, start.source.root) if run.name in earlier and not run.is_proof)
+    newest = next(known, None)
     if newest is None or newest.ended:
         return ""
     try:

@@ -322,7 +322,7 @@ class TurnRunner:
                 self._snapshot.refresh(head=False)
                 session.hear(StepRecorded(step, reply))
                 if step.branch == MAIN:
-                    self.in_place.write()
+                    self.in_place.write(is_for_model=bool(step.actions))
         except Exception as error:  # noqa: BLE001 - an error stops the turn, not the session
             if isinstance(error, WorkspaceError):
                 engine.leave_workspace()

@@ -55,7 +55,7 @@ def farewell(
         more = len(files) - FILES
         strips += [pen.line((f"and {more} more", "muted"), indent=2)] * (more > 0)
     is_in_place = status is not None and status.in_place
-    if files and run and not is_in_place:
+    if files and run and (not is_in_place or (status is not None and status.kept_back)):
         strips += [pen.line(""), *pen.paragraph(NOT_APPLIED.format(apply), "warning")]
     if run:
         words = f"Resume with: swe-agent --resume {clean_text(run)}{' --in-place' * is_in_place}"

@@ -24,6 +24,7 @@ from extensions.interactive.session.session_events import (
     TurnStopped,
 )
 from extensions.interactive.session.session_start import Start
+from tests.extensions.interactive.session.scripted_session import calls, says
 
 pytestmark = pytest.mark.slow
 
@@ -145,3 +146,14 @@ def test_fork_knows_applied_changes(open_scripted_session) -> None:
     assert [step.author for step in engine.trajectory.steps["main"]].count("host") == 0
     scripted.say("/apply --undo")
     assert not (root / "sub.py").exists()
+
+
+def test_undo_names_applied_changes_that_it_leaves_in_lines_of_the_user(talk, make_repo):
+    root = make_repo({"notes.txt": "one\ntwo\n"})
+    first = says("Zero.", calls("edit", path="notes.txt", old="one\n", new="zero\none\n"), n=1)
+    second = says("Merged.", calls("edit", path="notes.txt", old="zero\none\n", new="zero\nONE\n"), n=3)
+    talk = talk([first, says("Done.", n=2), second, says("Done.")], root=root).say("Count from zero")
+    (root / "notes.txt").write_text("ONE\ntwo\n")
+    talk.say("/apply").say("Merge it").say("/apply")
+    assert (root / "notes.txt").read_text() == "zero\nONE\ntwo\n"
+    assert any(one.startswith("Applied changes stay in notes.txt") for one in talk.say("/undo 2").messages)

@@ -213,7 +213,7 @@ def test_file_that_starts_programs_needs_a_yes(in_place, root):
     talk.answers = Answer(False)
     talk.say("Change it")
     assert [one.subject for one in approvals(talk)] == [".envrc"]
-    assert "Not written, as you said: .envrc. /apply asks again." in talk.messages
+    assert "Not written: .envrc. You said no. /apply asks again." in talk.messages
     assert not (root / ".envrc").exists()
 
 
@@ -223,6 +223,43 @@ def test_model_reads_what_was_declined(in_place, root):
     talk.say("Change it")
     notes = [note.text for note in talk.session.engine.trajectory.notes if note.kind == "message"]
     assert notes == ["[Not written to the user's files, because the user declined: .envrc]"]
+
+
+def test_model_reads_that_another_branch_is_checked_out(in_place, root):
+    talk = in_place([FIRST, SECOND, says("Done.", n=3)])
+    when_step(talk, 1, lambda: git(root, "switch", "-qc", "other"))
+    talk.say("Change it")
+    notes = [note.text for note in talk.session.engine.trajectory.notes if note.kind == "message"]
+    assert notes == ["[Not written to the user's files, because the user left main for other: calc.py]"]
+    assert talk.session.status.kept_back == ("calc.py", "notes.txt")
+
+
+def test_commit_leaves_out_a_line_that_the_user_wrote_over(in_place, root):
+    again = says("Mine.", change("calc.py", "b + a", "b - a"), n=3)
+    theirs = says("Yours, then.", change("calc.py", "b - a", "a * b"), n=5)
+    talk = in_place([FIRST, SECOND, again, says("Done.", n=4), theirs, says("Done.")])
+    when_step(talk, 2, lambda: (root / "calc.py").write_text(text(root).replace("b + a", "a * b")))
+    talk.say("Change it").say("Keep mine")
+    assert "a * b" in text(root)
+    git(root, "config", "user.name", "Ada")
+    git(root, "config", "user.email", "ada@example.org")
+    talk.say("/commit Changes")
+    assert git(root, "show", "--name-only", "--format=%s").split() == ["Changes", "notes.txt"]
+    assert any("Left out: calc.py" in one for one in talk.messages)
+
+
+def test_print_shows_the_diff_of_what_was_not_written(in_place, root, capsys):
+    start = in_place(hooks=HookTable.model_validate({"patch": [{"command": ["/bin/false"]}]})).session.start
+    Lines(replace(start, request="Change it"), is_single=True).run(())
+    assert "a + b" in text(root)
+    assert "+    return b + a" in capsys.readouterr().out
+
+
+def test_branch_without_commit_does_not_end_the_turn(in_place, root):
+    talk = in_place()
+    when_step(talk, 1, lambda: git(root, "switch", "-q", "--orphan", "empty"))
+    talk.say("Change it")
+    assert talk.replies[-1].startswith("Done.")
 
 
 def test_undo_of_an_allowed_file_does_not_ask_again(in_place, root):
