@@ -14,7 +14,7 @@ from agent.config.model_table import ModelTable
 from agent.config.settings import load_settings
 from agent.lifecycle.run_lifecycle import reopen
 from agent.permissions.approvals import Answer, Approval
-from extensions.environments import host_environment
+from extensions.environments import preparation
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy, edit_calc, equal, finish_run, new_test
 from tests.conftest import copy_run, cut_run
@@ -224,7 +224,7 @@ def test_interrupted_set_up_asks_no_model_again(run_strategy: RunStrategy, monke
             raise WorkspaceError("The set-up failed.", "")
         return options
 
-    monkeypatch.setattr(host_environment, "add_environment", set_up)
+    monkeypatch.setattr(preparation, "add_environment", set_up)
     with pytest.raises(WorkspaceError, match="The set-up failed"):
         run_strategy("react", GOOD, setup_repair=False)
     check_resumed_runs(run_strategy("react", {**line("```\nmake all\n```"), "contains": "no known repair"}, GOOD))
