@@ -3,7 +3,7 @@
 Each function that a patch changes is compared with other functions of the base: whether they have the lines, the tokens
 and the names that the patch removes, whether they have the same name, and how similar they are. A logistic model
 combines this into a probability, and only likely functions are named. `python -m benchmarks.mirrors` measures them; the
-weights were fitted on fixes of other projects than those that it was measured on (docs/locate.md).
+weights were fitted on fixes of other projects than those that it was measured on (docs/proving.md).
 """
 
 from __future__ import annotations
