@@ -36,7 +36,7 @@ SETTINGS: dict[str, Any] = {"strategy": STRATEGY, "subtree": "", "independent": 
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What came of the model's answer."""
+    """The model's places, and the run that asked for them."""
 
     found: LocalizationResult
     """The model's places first, then the others; without an answer, the ranking as it was."""
@@ -119,7 +119,7 @@ def ask_locator(
 
 
 def answer_of(engine: Engine, found: LocalizationResult, top: int, run: Mapping[str, Any]) -> ModelAnswer:
-    """Return what came of a run on the places that were `found` without a model; `run` is the result as JSON."""
+    """Return the answer of a run on the places that were `found` without a model; `run` is the result as JSON."""
     recorded = engine.trajectory.results.get((MAIN, LOCATED))
     located = recorded.value if recorded else NOTHING
     document = {"name": engine.settings.roles.get(LOCATOR, engine.settings.model)}

@@ -157,17 +157,17 @@ class InPlace:
                 return engine.trees.overlay(wanted, base, asked)
             if not answer.yes:
                 why = answer.reason.rstrip(".") or "the user declined"
-                self._show_left_out(DECLINED.format(why=answer.reason or AS_YOU_SAID, paths="{paths}"), asked, why)
+                self._show_left_out(DECLINED, asked, why, answer.reason or AS_YOU_SAID)
             self._answers |= {(path, entries[path]): answer.yes for path in asked}
             if answer.yes:
                 self._answers |= {(path, engine.trees.entry(base, path)): True for path in asked}
         kept = [path for path, entry in entries.items() if not self._answers[path, entry]]
         return engine.trees.overlay(wanted, base, kept)
 
-    def _show_left_out(self, text: str, paths: Iterable[str], why: str) -> None:
-        """Show which files are not written; the model reads it at its next step."""
+    def _show_left_out(self, text: str, paths: Iterable[str], why: str, shown: str = "") -> None:
+        """Show which files are not written, for the reason `shown`; the model reads `why` at its next step."""
         names = ", ".join(paths)
-        if self._show_once(text.format(paths=names)):
+        if self._show_once(text.format(paths=names, why=shown)):
             self._tell(why, [names])
 
     def _tell(self, why: str, paths: Iterable[str]) -> None:

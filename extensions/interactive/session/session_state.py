@@ -68,7 +68,7 @@ class SessionSnapshot:
             self._files, self._computed_for, self._committed = (), (), ""
             return
         trajectory, base = engine.trajectory, engine.run.base.tree
-        commit = self._commit() if self._session.settings.in_place else ""
+        commit = (self._head if head else self._commit()) if self._session.settings.in_place else ""
         seen = (trajectory.run, self.tree, commit, sum(note.kind == "done" for note in trajectory.notes))
         if seen != self._computed_for:
             self._computed_for = seen

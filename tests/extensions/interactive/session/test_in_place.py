@@ -214,6 +214,12 @@ def test_file_that_starts_programs_needs_a_yes(in_place, root):
     talk.say("Change it")
     assert [one.subject for one in approvals(talk)] == [".envrc"]
     assert "Not written: .envrc. You said no. /apply asks again." in talk.messages
+
+
+def test_reason_of_a_no_is_shown_as_it_is(in_place, root):
+    talk = in_place([says("A hook.", calls("edit", path=".envrc", old="", new="echo hi\n"), n=1), says("Done.")])
+    talk.answers = Answer(False, reason="Not {this}.")
+    assert "Not written: .envrc. Not {this}. /apply asks again." in talk.say("Change it").messages
     assert not (root / ".envrc").exists()
 
 
